@@ -1,0 +1,22 @@
+"""NumPy code, differentiated."""
+
+from autograd_lite.derivatives.linear_algebra import affine
+from autograd_lite.derivatives.neural import (
+    elu,
+    leaky_relu,
+    log_softmax,
+    logsumexp,
+    relu,
+    sigmoid,
+    sigmoid_cross_entropy,
+    softmax,
+    softmax_cross_entropy,
+    softplus,
+    swish,
+)
+from autograd_lite.engine import define, differentiable
+from autograd_lite.errors import AutogradError
+from autograd_lite.modes import enable_grad, no_grad
+from autograd_lite.tensor import Tensor
+
+__version__ = "0.1.0"

@@ -1,0 +1,53 @@
+"""Derivatives of products of matrices and vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograd_lite.engine import Array, define, differentiable
+
+
+def _matmul_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
+    if b.ndim == 1:
+        return g * b if a.ndim == 1 else g[..., None] * b
+    if a.ndim == 1:
+        return (b @ g[..., None])[..., 0]
+    return g @ b.swapaxes(-1, -2)
+
+
+def _matmul_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
+    if a.ndim == 1:
+        return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
+    if b.ndim == 1:
+        return (g[..., None, :] @ a)[..., 0, :]
+    return a.swapaxes(-1, -2) @ g
+
+
+define(np.matmul, _matmul_vjp_a, _matmul_vjp_b)
+
+
+def rows(x: Array) -> Array:
+    """All axes but the last as one: a vector is one row, a batch of matrices many."""
+    return x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
+@differentiable(
+    lambda g, y, x, weight, bias: g @ weight.T,
+    lambda g, y, x, weight, bias: rows(x).T @ rows(g),
+    lambda g, y, x, weight, bias: g,
+)
+def affine(x: Array, weight: Array, bias: Array) -> Array:
+    """`x @ weight + bias` as one operation.
+
+    Args:
+        x: (..., in_features).
+        weight: (in_features, out_features).
+        bias: (out_features,).
+
+    >>> import numpy as np
+    >>> affine(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([0.5]))
+    array([[11.5]])
+    """
+    y = x @ weight
+    y += bias
+    return y

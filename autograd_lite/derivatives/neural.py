@@ -1,0 +1,179 @@
+"""Functions of neural networks that NumPy lacks, each with its derivative.
+
+relu'(0) = 0. The forms are stable: no overflow and no warning, however large the argument.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograd_lite.derivatives.reductions import Axis, expand
+from autograd_lite.engine import Array, differentiable
+
+
+@differentiable(lambda g, y, x: g * (x > 0))
+def relu(x: Array) -> Array:
+    """max(x, 0).
+
+    >>> import numpy as np
+    >>> relu(np.array([-1.0, 2.0]))
+    array([0., 2.])
+    """
+    return np.maximum(x, 0)
+
+
+@differentiable(lambda g, y, x, negative_slope=0.01: np.where(x > 0, g, negative_slope * g))
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+    """x where x > 0, else negative_slope * x.
+
+    >>> import numpy as np
+    >>> leaky_relu(np.array([-1.0, 2.0]))
+    array([-0.01,  2.  ])
+    """
+    return np.where(x > 0, x, negative_slope * x)
+
+
+@differentiable(
+    lambda g, y, x, alpha=1.0: np.where(x > 0, g, g * alpha * np.exp(np.minimum(x, 0)))
+)
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """x where x > 0, else alpha * (exp(x) - 1).
+
+    >>> import numpy as np
+    >>> elu(np.array([-1.0, 2.0])).round(4)
+    array([-0.6321,  2.    ])
+    """
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+@differentiable(lambda g, y, x: g * y * (1 - y))
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)).
+
+    >>> import numpy as np
+    >>> sigmoid(np.array([0.0, -1000.0]))
+    array([0.5, 0. ])
+    """
+    decay = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, decay) / (1 + decay)
+
+
+@differentiable(lambda g, y, x: g * (sigmoid(x) + y * (1 - sigmoid(x))))
+def swish(x: Array) -> Array:
+    """x * sigmoid(x), also called SiLU.
+
+    >>> import numpy as np
+    >>> swish(np.array([0.0, 1000.0]))
+    array([   0., 1000.])
+    """
+    return x * sigmoid(x)
+
+
+@differentiable(lambda g, y, x: g * sigmoid(x))
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)).
+
+    >>> import numpy as np
+    >>> softplus(np.array([0.0, 1000.0])).round(4)
+    array([   0.6931, 1000.    ])
+    """
+    return np.logaddexp(x, 0)
+
+
+def _finite(x: Array) -> Array:
+    """x, with 0 for what is not finite: a shift that leaves no inf - inf behind."""
+    return np.where(np.isfinite(x), x, 0)
+
+
+@differentiable(lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)))
+def softmax(x: Array, axis: int = -1) -> Array:
+    """exp(x) / sum(exp(x)) along an axis.
+
+    >>> import numpy as np
+    >>> softmax(np.array([1000.0, 1000.0]))
+    array([0.5, 0.5])
+    """
+    scores = np.exp(x - _finite(x.max(axis=axis, keepdims=True)))
+    return scores / scores.sum(axis=axis, keepdims=True)
+
+
+@differentiable(lambda g, y, x, axis=-1: g - np.exp(y) * g.sum(axis=axis, keepdims=True))
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    """log(softmax(x)) along an axis.
+
+    >>> import numpy as np
+    >>> log_softmax(np.array([1000.0, 1000.0])).round(4)
+    array([-0.6931, -0.6931])
+    """
+    shifted = x - _finite(x.max(axis=axis, keepdims=True))
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+@differentiable(
+    lambda g, y, x, axis=None, keepdims=False: (
+        expand(g, x, axis, keepdims) * np.exp(x - _finite(expand(y, x, axis, keepdims)))
+    )
+)
+def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))) over axes.
+
+    >>> import numpy as np
+    >>> float(logsumexp(np.array([1000.0, 1000.0])).round(4))
+    1000.6931
+    """
+    shift = _finite(x.max(axis=axis, keepdims=True))
+    with np.errstate(divide="ignore"):
+        logarithm = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True))
+    return (logarithm + shift).sum(axis=axis, keepdims=keepdims)
+
+
+@differentiable(
+    lambda g, y, logits, targets: (sigmoid(logits) - targets) * (g / logits.size),
+    lambda g, y, logits, targets: logits * (-g / logits.size),
+)
+def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
+    """Mean binary cross-entropy of sigmoid(logits): -(t log p + (1 - t) log(1 - p)).
+
+    Args:
+        logits: any shape.
+        targets: probabilities, 0 to 1, of the same shape.
+
+    >>> import numpy as np
+    >>> float(sigmoid_cross_entropy(np.array([0.0]), np.array([1.0])).round(4))
+    0.6931
+    """
+    return (np.logaddexp(logits, 0) - logits * targets).sum() / logits.size
+
+
+def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
+    """Rows that are 1 at the label and 0 elsewhere, (n, classes).
+
+    >>> import numpy as np
+    >>> one_hot(np.array([1, 0]), 2, np.dtype(float))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    rows = np.zeros((len(labels), classes), dtype)
+    rows[np.arange(len(labels)), labels] = 1
+    return rows
+
+
+@differentiable(
+    lambda g, y, logits, labels: (
+        (softmax(logits) - one_hot(labels, logits.shape[1], logits.dtype)) * (g / len(labels))
+    )
+)
+def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
+    """Mean cross-entropy of softmax(logits): -log p of the right class.
+
+    Args:
+        logits: (n, classes).
+        labels: (n,) integers, 0 to classes - 1.
+
+    >>> import numpy as np
+    >>> float(softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4))
+    0.6931
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    normalizers = np.log(np.exp(shifted).sum(axis=1))
+    return (normalizers - shifted[np.arange(len(labels)), labels]).sum() / len(labels)

@@ -1,0 +1,76 @@
+"""The errors of the project: each says what was attempted, why it cannot be, what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class AutogradError(Exception):
+    """Base of every error that the project raises on purpose.
+
+    Args:
+        attempted: the operation, with names and shapes.
+        reason: why it cannot be.
+        remedy: what to write instead.
+
+    >>> str(AutogradError("backward() from loss (3,)", "it is not a scalar", "write loss.sum()"))
+    'backward() from loss (3,): it is not a scalar. write loss.sum()'
+    """
+
+    def __init__(self, attempted: str, reason: str, remedy: str) -> None:
+        super().__init__(attempted, reason, remedy)
+
+    def __str__(self) -> str:
+        attempted, reason, remedy = self.args
+        return f"{attempted}: {reason}. {remedy}"
+
+
+class ArgumentError(AutogradError, ValueError):
+    """An argument of the right type has a value that cannot be used."""
+
+
+class ShapeError(ArgumentError):
+    """Arrays whose shapes do not fit each other."""
+
+
+class IndexingError(AutogradError, IndexError):
+    """An index that lies outside of a tensor, or cannot index it."""
+
+
+class UnsupportedError(AutogradError, TypeError):
+    """A function, a type or a dtype that cannot be differentiated."""
+
+
+class GradientError(AutogradError, RuntimeError):
+    """Backward from, or a gradient of, something that has none."""
+
+
+class MutationError(AutogradError, RuntimeError):
+    """An array that the record needs was changed, or would be."""
+
+
+class GradientCheckError(AutogradError, AssertionError):
+    """A derivative disagrees with what it was checked against."""
+
+
+def describe(arguments: Iterable[Any]) -> str:
+    """The arguments of a call as an error shows them: names and shapes, not contents.
+
+    >>> import numpy as np
+    >>> describe([np.ones((2, 3)), 2.0])
+    '(array (2, 3), 2.0)'
+    """
+    return "(" + ", ".join(describe_one(argument) for argument in arguments) + ")"
+
+
+def describe_one(argument: Any) -> str:
+    """One argument: `'W1' (2, 3)` for a named tensor, `array (2, 3)` for an array."""
+    shape = getattr(argument, "shape", None)
+    if shape is None:
+        text = repr(argument)
+        return text if len(text) <= 40 else type(argument).__name__
+    name = getattr(argument, "name", None)
+    if isinstance(name, str):
+        return f"{name!r} {shape}"
+    return f"{'tensor' if hasattr(argument, 'requires_grad') else 'array'} {shape}"
