@@ -83,7 +83,7 @@ class Operation:
     `variadic` those with one vjp for all arguments, called as `vjp(i, g, y, *arguments)`.
     """
 
-    __slots__ = ("compute", "function", "name", "sequence", "variadic", "vjps")
+    __slots__ = ("complete", "compute", "function", "name", "sequence", "variadic", "vjps")
 
     def __init__(
         self,
@@ -99,15 +99,11 @@ class Operation:
         self.name = function.__name__
         self.sequence = sequence
         self.variadic = variadic or sequence
+        self.complete = None not in vjps
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
-    def rules(self, arguments: Sequence[Any]) -> Sequence[Any]:
-        """The vjp of each differentiable argument."""
-        if not self.variadic:
-            return self.vjps
-        return [functools.partial(self.vjps[0], index) for index in range(len(arguments))]
 
 
 TABLE: dict[Callable[..., Any], Operation] = {}
@@ -225,7 +221,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         node.operation = operation
         node.arguments = arguments
         node.keywords = keywords
-        if len(arguments) > len(operation.vjps) or None in operation.vjps:
+        if not operation.complete or len(arguments) > len(operation.vjps):
             _refuse_without_rule(operation, arguments)
     else:
         node.requires_grad = False
@@ -253,13 +249,16 @@ def mark_mutated(*nodes: Node) -> None:
 def backward_order(root: Node) -> list[Node]:
     """The nodes requiring grad that `root` depends on, itself included, each before its inputs."""
     order: list[Node] = []
-    seen = set()
-    stack: list[Node | None] = [root]
+    leaves: dict[Node, None] = {}
+    seen: set[Node] = set()
+    stack: list[Any] = [root]
     while stack:
         node = stack.pop()
         if node is None:
-            # The marker of a node whose inputs are all in the order: the node is below it.
-            order.append(stack.pop())  # type: ignore[arg-type]
+            # The inputs of the node below this marker are all in the order: now it is its turn.
+            order.append(stack.pop())
+        elif node.operation is None:
+            leaves[node] = None
         elif node not in seen:
             seen.add(node)
             stack.append(node)
@@ -268,7 +267,7 @@ def backward_order(root: Node) -> list[Node]:
                 if isinstance(argument, Node) and argument.requires_grad and argument not in seen:
                     stack.append(argument)
     order.reverse()
-    return order
+    return [*order, *leaves]
 
 
 def apply_rule(
@@ -281,23 +280,25 @@ def apply_rule(
     operation = node.operation
     if operation is None:
         return []
-    if node.mutated > node.created:
-        _refuse_stale(node, node)
-    values: list[Any] = []
-    for argument in node.arguments:
-        if isinstance(argument, Node):
-            if argument.mutated > node.created:
-                _refuse_stale(node, argument)
-            values.append(argument if create_graph else argument._data)
-        else:
-            values.append(argument)
-    output = node if create_graph else node._data
-    keywords = node.keywords
+    if node.created != _mutations:
+        _refuse_stale(node)
+    arguments = node.arguments
+    values = arguments
+    output = node
+    if not create_graph:
+        values = tuple([a._data if isinstance(a, Node) else a for a in arguments])
+        output = node._data
+    vjps = operation.vjps
+    if operation.variadic:
+        vjps = [functools.partial(vjps[0], index) for index in range(len(arguments))]
     contributions = []
-    for vjp, argument in zip(operation.rules(node.arguments), node.arguments, strict=False):
+    for vjp, argument in zip(vjps, arguments, strict=False):
         if isinstance(argument, Node) and argument.requires_grad:
-            contribution = vjp(cotangent, output, *values, **keywords)
-            contributions.append((argument, match(contribution, argument._data, operation)))
+            contribution = vjp(cotangent, output, *values, **node.keywords)
+            like = argument._data
+            if contribution.shape != like.shape or contribution.dtype != like.dtype:
+                contribution = match(contribution, like, operation)
+            contributions.append((argument, contribution))
     return contributions
 
 
@@ -324,11 +325,11 @@ def backpropagate(
 def match(cotangent: Array, value: Array, operation: Operation) -> Array:
     """The cotangent with the shape and dtype of `value`: undoes broadcasting, of either of them."""
     shape, dtype = value.shape, value.dtype
-    if cotangent.shape == shape and cotangent.dtype == dtype:
-        return cotangent
     surplus = cotangent.ndim - len(shape)
     if surplus > 0:
-        cotangent = cotangent.sum(axis=tuple(range(surplus)))
+        cotangent = cotangent.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
+        if cotangent.shape == shape and cotangent.dtype == dtype:
+            return cotangent
     stretched = tuple(
         axis
         for axis, (have, want) in enumerate(zip(cotangent.shape, shape, strict=False))
@@ -348,22 +349,23 @@ def match(cotangent: Array, value: Array, operation: Operation) -> Array:
     return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
 
 
-def _refuse_stale(node: Node, changed: Node) -> None:
-    """Raise if a rule of `node` reads the array of `changed`, which is one of its arguments or it."""
+def _refuse_stale(node: Node) -> None:
+    """Raise if a rule of `node` reads an array that was changed after the node was made."""
     assert node.operation is not None
-    for vjp, argument in zip(node.operation.rules(node.arguments), node.arguments, strict=False):
-        wanted = isinstance(argument, Node) and argument.requires_grad
-        positions = [i for i, other in enumerate((node, *node.arguments), 1) if other is changed]
-        if wanted and any(_reads(vjp, position) for position in positions):
-            raise MutationError(
-                f"backward of {node.operation.name}{describe(node.arguments)}",
-                f"{describe_one(changed)} was changed after it was used there",
-                "Call backward() before changing it, or compute with a copy: tensor.copy()",
-            )
+    for position, changed in enumerate((node, *node.arguments), 1):
+        if isinstance(changed, Node) and changed.mutated > node.created:
+            for vjp, argument in zip(node.operation.vjps, node.arguments, strict=False):
+                wanted = isinstance(argument, Node) and argument.requires_grad
+                if wanted and _reads(vjp, position + node.operation.variadic):
+                    raise MutationError(
+                        f"backward of {node.operation.name}{describe(node.arguments)}",
+                        f"{describe_one(changed)} was changed after it was used there",
+                        "Call backward() before changing it, or compute with tensor.copy()",
+                    )
 
 
 def _reads(vjp: Callable[..., Any], position: int) -> bool:
-    """Whether a rule reads its parameter at `position`; true where that cannot be told."""
+    """Whether a rule reads its parameter at `position`; yes where that cannot be told."""
     code = getattr(vjp, "__code__", None)
     if code is None or position >= code.co_argcount:
         return True
@@ -374,9 +376,11 @@ def _reads(vjp: Callable[..., Any], position: int) -> bool:
 
 def _refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> None:
     """Raise if an argument that requires grad is one that the operation has no vjp for."""
+    if operation.variadic:
+        return
     for index, argument in enumerate(arguments):
-        rule = operation.rules(arguments)[index : index + 1]
-        if isinstance(argument, Node) and argument.requires_grad and list(rule) in ([], [None]):
+        without = index >= len(operation.vjps) or operation.vjps[index] is None
+        if without and isinstance(argument, Node) and argument.requires_grad:
             raise UnsupportedError(
                 f"{operation.name}{describe(arguments)}",
                 f"it has no derivative in its argument {index}, {describe_one(argument)}",

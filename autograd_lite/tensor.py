@@ -169,26 +169,25 @@ class Tensor(Node):
             node.grad = cotangent
 
     def _seed(self, gradient: Any) -> Any:
-        attempted = f"backward() from {describe_one(self)}"
         if not self.requires_grad:
             raise GradientError(
-                attempted,
+                f"backward() from {describe_one(self)}",
                 "nothing that requires grad was recorded in it",
                 "Make the parameters with requires_grad=True and compute outside of no_grad()",
             )
         if gradient is None:
             if self.size != 1:
                 raise GradientError(
-                    attempted,
+                    f"backward() from {describe_one(self)}",
                     "only a scalar has a gradient without further ado",
                     "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
                     "tensor.backward(gradient)",
                 )
-            return np.ones_like(self._data)[()]
+            return self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._data)
         gradient = _plain(gradient)
         if np.shape(gradient) != self.shape:
             raise ShapeError(
-                attempted,
+                f"backward() from {describe_one(self)}",
                 f"the given gradient has shape {np.shape(gradient)}",
                 f"Give one of shape {self.shape}",
             )
@@ -375,6 +374,10 @@ class Tensor(Node):
         """`np.min` of this tensor."""
         return _apply(_min, (self,), {"axis": axis, "keepdims": keepdims})
 
+    def dot(self, other: Any) -> Tensor:
+        """`np.dot` of this tensor and another."""
+        return _apply(_dot, (self, other), _NO_KEYWORDS)
+
     def reshape(self, *shape: Any) -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
         return _apply(_reshape, (self, _unpacked(shape)), _NO_KEYWORDS)
@@ -472,8 +475,8 @@ _add, _subtract, _multiply, _divide, _power, _matmul = (
 )
 _negative, _absolute, _getitem = TABLE[np.negative], TABLE[np.absolute], TABLE[operator.getitem]
 _sum, _mean, _max, _min = (TABLE[function] for function in (np.sum, np.mean, np.max, np.min))
-_reshape, _transpose, _swapaxes, _copy = (
-    TABLE[function] for function in (np.reshape, np.transpose, np.swapaxes, np.copy)
+_reshape, _transpose, _swapaxes, _copy, _dot = (
+    TABLE[function] for function in (np.reshape, np.transpose, np.swapaxes, np.copy, np.dot)
 )
 
 

@@ -1,0 +1,168 @@
+"""Activations by name, and as modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import autograd_lite
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError
+from nn.module import Module
+
+Activation = Callable[[Any], Any]
+
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": autograd_lite.relu,
+    "leaky_relu": autograd_lite.leaky_relu,
+    "elu": autograd_lite.elu,
+    "sigmoid": autograd_lite.sigmoid,
+    "tanh": np.tanh,
+    "swish": autograd_lite.swish,
+    "softplus": autograd_lite.softplus,
+    "softmax": autograd_lite.softmax,
+    "log_softmax": autograd_lite.log_softmax,
+}
+
+
+def activation_function(activation: str | Activation) -> Activation:
+    """The function of that name, or the function itself.
+
+    Raises:
+        ArgumentError: there is none of that name.
+
+    >>> activation_function("tanh") is np.tanh
+    True
+    """
+    if callable(activation):
+        return activation
+    if activation not in ACTIVATIONS:
+        raise ArgumentError(
+            f"activation={activation!r}",
+            "there is no activation of that name",
+            f"Give one of {', '.join(ACTIVATIONS)}, a function, or None",
+        )
+    return ACTIVATIONS[activation]
+
+
+class _Function(Module):
+    """A module that applies one function without parameters."""
+
+    function: Callable[[Any], Any]
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of any shape."""
+        result: Tensor = self.function(x)
+        return result
+
+
+class ReLU(_Function):
+    """max(x, 0).
+
+    >>> ReLU()(Tensor([-1.0, 2.0])).data
+    array([0., 2.])
+    """
+
+    function = staticmethod(autograd_lite.relu)
+
+
+class Sigmoid(_Function):
+    """1 / (1 + exp(-x)).
+
+    >>> Sigmoid()(Tensor([0.0])).data
+    array([0.5])
+    """
+
+    function = staticmethod(autograd_lite.sigmoid)
+
+
+class Tanh(_Function):
+    """The hyperbolic tangent.
+
+    >>> Tanh()(Tensor([0.0])).data
+    array([0.])
+    """
+
+    function = staticmethod(np.tanh)
+
+
+class Swish(_Function):
+    """x * sigmoid(x), also called SiLU.
+
+    >>> Swish()(Tensor([0.0])).data
+    array([0.])
+    """
+
+    function = staticmethod(autograd_lite.swish)
+
+
+class Softplus(_Function):
+    """log(1 + exp(x)).
+
+    >>> Softplus()(Tensor([0.0])).data.round(4)
+    array([0.6931])
+    """
+
+    function = staticmethod(autograd_lite.softplus)
+
+
+class LeakyReLU(Module):
+    """x where x > 0, else negative_slope * x.
+
+    >>> LeakyReLU(0.1)(Tensor([-1.0, 2.0])).data
+    array([-0.1,  2. ])
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of any shape."""
+        return autograd_lite.leaky_relu(x, self.negative_slope)
+
+
+class ELU(Module):
+    """x where x > 0, else alpha * (exp(x) - 1).
+
+    >>> ELU()(Tensor([-1.0, 2.0])).data.round(4)
+    array([-0.6321,  2.    ])
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of any shape."""
+        return autograd_lite.elu(x, self.alpha)
+
+
+class Softmax(Module):
+    """exp(x) / sum(exp(x)) along an axis.
+
+    >>> Softmax()(Tensor([0.0, 0.0])).data
+    array([0.5, 0.5])
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of any shape."""
+        return autograd_lite.softmax(x, self.axis)
+
+
+class LogSoftmax(Module):
+    """log(softmax(x)) along an axis.
+
+    >>> LogSoftmax()(Tensor([0.0, 0.0])).data.round(4)
+    array([-0.6931, -0.6931])
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of any shape."""
+        return autograd_lite.log_softmax(x, self.axis)

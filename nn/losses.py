@@ -1,0 +1,143 @@
+"""Losses: the mean over all entries, or over all samples, of what predictions are off.
+
+Each refuses predictions and targets whose shapes would broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor, log_softmax, sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_lite.errors import (
+    ArgumentError,
+    IndexingError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
+
+
+def _require_same_shape(loss: object, predictions: Any, targets: Any) -> None:
+    if predictions.shape != np.shape(targets):
+        raise ShapeError(
+            f"{type(loss).__name__} of predictions {describe_one(predictions)} "
+            f"and targets {describe_one(targets)}",
+            "broadcasting them would compare every prediction with every target",
+            f"Give targets of shape {predictions.shape}: targets.reshape{predictions.shape}",
+        )
+
+
+class MSELoss:
+    """Mean squared error: mean((predictions - targets)²).
+
+    >>> MSELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item()
+    2.0
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        _require_same_shape(self, predictions, targets)
+        return np.square(predictions - targets).mean()  # type: ignore[no-any-return]
+
+
+class MAELoss:
+    """Mean absolute error: mean(|predictions - targets|).
+
+    >>> MAELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item()
+    1.0
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        _require_same_shape(self, predictions, targets)
+        return np.abs(predictions - targets).mean()  # type: ignore[no-any-return]
+
+
+class BCELoss:
+    """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
+
+    Probabilities of exactly 0 and 1 count as the smallest positive number and its complement, so
+    that the loss is finite. `BCEWithLogitsLoss` is the more precise of the two.
+
+    >>> round(BCELoss()(Tensor([0.9, 0.2]), np.array([1.0, 0.0])).item(), 4)
+    0.1643
+    """
+
+    def __call__(self, probabilities: Any, targets: Any) -> Tensor:
+        """The loss of probabilities and targets, both from 0 to 1, of one shape."""
+        _require_same_shape(self, probabilities, targets)
+        values = probabilities.data
+        if not (np.all(values >= 0) and np.all(values <= 1)):
+            raise ArgumentError(
+                f"BCELoss of predictions {describe_one(probabilities)}",
+                f"they range from {np.min(values)} to {np.max(values)}, "
+                "and probabilities from 0 to 1",
+                "Apply a sigmoid first, or give logits to BCEWithLogitsLoss",
+            )
+        smallest = np.finfo(probabilities.dtype).tiny
+        likelihood = targets * np.log(np.maximum(probabilities, smallest))
+        likelihood = likelihood + (1 - targets) * np.log(np.maximum(1 - probabilities, smallest))
+        return -likelihood.mean()  # type: ignore[no-any-return]
+
+
+class BCEWithLogitsLoss:
+    """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
+
+    >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
+    0.6931
+    """
+
+    def __call__(self, logits: Any, targets: Any) -> Tensor:
+        """The loss of logits and targets, the latter from 0 to 1, of one shape."""
+        _require_same_shape(self, logits, targets)
+        return sigmoid_cross_entropy(logits, targets)  # type: ignore[no-any-return]
+
+
+class CrossEntropyLoss:
+    """Cross-entropy of softmax(logits): mean of -log p of the right class.
+
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
+    0.6931
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([[0.0, 1.0]])).item(), 4)
+    0.6931
+    """
+
+    def __call__(self, logits: Any, targets: Any) -> Tensor:
+        """The loss of logits (n, classes) and targets: labels (n,) or probabilities (n, classes).
+
+        Raises:
+            ShapeError: the shapes are others.
+            UnsupportedError: labels are not integers.
+            ArgumentError: a label is no class.
+        """
+        attempted = (
+            f"CrossEntropyLoss of logits {describe_one(logits)} and targets {describe_one(targets)}"
+        )
+        if logits.ndim == 2 and np.shape(targets) == logits.shape:
+            losses = (targets * log_softmax(logits)).sum()
+            return -losses / len(logits)  # type: ignore[no-any-return]
+        if logits.ndim != 2 or np.shape(targets) != logits.shape[:1]:
+            raise ShapeError(
+                attempted,
+                "logits are (n, classes), targets (n,) labels or (n, classes) probabilities",
+                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
+            )
+        if targets.dtype.kind not in "iu":
+            raise UnsupportedError(
+                attempted,
+                f"labels are whole numbers, and these have dtype {targets.dtype}",
+                "Write labels.astype(int)",
+            )
+        try:
+            # A negative label, which would count from the end, is too large when unsigned.
+            labels = targets.astype(np.uintp)
+            return softmax_cross_entropy(logits, labels)  # type: ignore[no-any-return]
+        except IndexingError as error:
+            raise ArgumentError(
+                attempted,
+                f"labels range from {targets.min()} to {targets.max()}, "
+                f"classes from 0 to {logits.shape[1] - 1}",
+                "Number the classes from 0, or give the last layer one output for each",
+            ) from error

@@ -1,0 +1,191 @@
+"""Module: what has parameters, a training mode and a forward computation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, UnsupportedError
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns. It requires grad, and has a copy of the data it is given.
+
+    >>> Parameter([1.0, 2.0], name="bias")
+    Tensor([1., 2.], name='bias', requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(np.array(data, dtype=dtype), requires_grad=True, name=name)
+
+
+class Module:
+    """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
+
+    Attributes that are parameters or modules, or lists, tuples or dicts of modules, are found by
+    themselves, in the order of assignment.
+
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Parameter([2.0])
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> model = Scale()
+    >>> model(np.array([1.0, 3.0])).data
+    array([2., 6.])
+    >>> dict(model.named_parameters())
+    {'factor': Tensor([2.], requires_grad=True)}
+    """
+
+    training = True
+    """Whether layers that differ between training and use, such as Dropout, are training."""
+
+    def forward(self, x: Any) -> Tensor:
+        """What calling the module computes."""
+        raise NotImplementedError(f"{type(self).__name__} has no method forward")
+
+    def __call__(self, x: Any) -> Tensor:
+        return self.forward(x)
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside of this one, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+                continue
+            items = value.items() if isinstance(value, dict) else ()
+            if isinstance(value, list | tuple):
+                items = enumerate(value)
+            for key, item in items:
+                if isinstance(item, Module):
+                    yield f"{name}.{key}", item
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all inside of it, with their dotted names."""
+        yield prefix, self
+        for name, child in self.children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names, a shared one once, under its first name."""
+        seen = set()
+        for prefix, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and value not in seen:
+                    seen.add(value)
+                    yield (f"{prefix}.{name}" if prefix else name), value
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters, in the order of `named_parameters`."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all inside of it to training, or away from it."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch this module and all inside of it from training to use."""
+        return self.train(False)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """Convert all parameters to another floating dtype, and forget their gradients."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.astype(dtype)
+            parameter.zero_grad()
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """Copies of the arrays of all parameters, by name."""
+        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Copy arrays into the parameters of the same names.
+
+        Raises:
+            ArgumentError: names are missing or unknown, or a shape differs; nothing is loaded.
+
+        >>> model = Module()
+        >>> model.bias = Parameter([0.0, 0.0])
+        >>> model.load_state_dict({"bias": np.array([1.0, 2.0])})
+        >>> model.bias.data
+        array([1., 2.])
+        """
+        parameters = dict(self.named_parameters())
+        problems = [f"{name} is missing" for name in parameters.keys() - state.keys()]
+        problems += [f"{name} is unknown" for name in state.keys() - parameters.keys()]
+        problems += [
+            f"{name} has shape {np.shape(state[name])} instead of {parameter.shape}"
+            for name, parameter in parameters.items()
+            if name in state and np.shape(state[name]) != parameter.shape
+        ]
+        if problems:
+            raise ArgumentError(
+                f"load_state_dict into {type(self).__name__}",
+                "; ".join(sorted(problems)),
+                "Give a state_dict() of a model built the same way; nothing was loaded",
+            )
+        for name, parameter in parameters.items():
+            parameter.data = np.array(state[name], parameter.dtype)
+
+
+class Sequential(Module):
+    """Modules applied one after the other.
+
+    >>> from nn import Dense
+    >>> model = Sequential(Dense(2, 3, activation="relu"), Dense(3, 1))
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias', '1.weight', '1.bias']
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        self.layers: list[Module] = []
+        for layer in layers:
+            self.append(layer)
+        for name, parameter in self.named_parameters():
+            parameter.name = name
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The layers, named by their positions."""
+        return ((str(index), layer) for index, layer in enumerate(self.layers))
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply the layers in turn."""
+        for layer in self.layers:
+            x = layer(x)
+        return x  # type: ignore[no-any-return]
+
+    def append(self, layer: Module) -> Self:
+        """Add a layer at the end.
+
+        Raises:
+            UnsupportedError: it is no module.
+        """
+        if not isinstance(layer, Module):
+            raise UnsupportedError(
+                f"layer {len(self.layers)} of Sequential",
+                f"{layer!r} is no module",
+                "Give modules, such as nn.Dense(2, 3) or nn.ReLU()",
+            )
+        self.layers.append(layer)
+        return self
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> Module:
+        return self.layers[index]

@@ -1,0 +1,267 @@
+"""Optimizers: how a step changes parameters, given their gradients.
+
+The update of an optimizer is written for flat arrays. Parameters of one dtype lie in one buffer,
+so that a step takes a handful of NumPy calls however many layers there are; long buffers are
+treated in blocks that stay in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.engine import mark_mutated
+from autograd_lite.errors import ArgumentError, MutationError, UnsupportedError, describe_one
+from nn.module import Parameter
+
+BLOCK = 16384
+"""Entries that are updated at a time."""
+
+
+class _Run:
+    """Tensors of one dtype that take their steps together.
+
+    Their values, gradients and optimizer state lie each in one flat array. The array of a
+    `Parameter` is moved there for good; a plain tensor may share its memory with an array of the
+    user's, so its values are copied in and out.
+    """
+
+    def __init__(self, tensors: list[Tensor], arrays: list[Any], steps: int = 0) -> None:
+        self.tensors = tensors
+        self.arrays = arrays
+        self.steps = steps
+        self.bounds = np.cumsum([0, *(tensor.size for tensor in tensors)]).tolist()
+        self.value_views = self._views(arrays[0])
+        self.gradient_views = self._views(arrays[1])
+        self.plain = [
+            (tensor, view)
+            for tensor, view in zip(tensors, self.value_views, strict=True)
+            if not isinstance(tensor, Parameter)
+        ]
+        scratch = np.empty_like(arrays[0][:BLOCK])
+        self.blocks = []
+        for start in range(0, self.bounds[-1], BLOCK):
+            block = [array[start : start + BLOCK] for array in arrays]
+            self.blocks.append((scratch[: len(block[0])], *block))
+
+    def _views(self, flat: Any) -> list[Any]:
+        return [
+            flat[start:stop].reshape(tensor.shape)
+            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:], strict=False)
+        ]
+
+    def parts(self) -> list[_Run]:
+        """This run, or a run for each tensor if some have a gradient and others none."""
+        missing = [tensor for tensor in self.tensors if tensor.grad is None]
+        if len(missing) in (0, len(self.tensors)):
+            return [self]
+        return [
+            _Run([tensor], [array[start:stop] for array in self.arrays], self.steps)
+            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:], strict=False)
+        ]
+
+    def copy_in(self) -> None:
+        """Take in arrays that lie elsewhere: those of plain tensors, and newly assigned ones."""
+        for tensor, view in zip(self.tensors, self.value_views, strict=True):
+            if tensor._data is view:
+                continue
+            if tensor.shape != view.shape or tensor.dtype != view.dtype:
+                raise MutationError(
+                    f"optimizer step of {describe_one(tensor)}",
+                    f"when the optimizer was made it had shape {view.shape} and dtype "
+                    f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
+                    "Make a new optimizer after changing the shape or dtype of a parameter",
+                )
+            view[...] = tensor._data
+            if isinstance(tensor, Parameter):
+                tensor._data = view
+
+    def collect_gradients(self) -> None:
+        """Copy the tensors' gradients into the flat one."""
+        for tensor, view in zip(self.tensors, self.gradient_views, strict=True):
+            gradient = tensor.grad
+            view[...] = gradient.data if isinstance(gradient, Tensor) else gradient
+
+    def copy_out(self) -> None:
+        """Give plain tensors their values back."""
+        for tensor, view in self.plain:
+            if isinstance(tensor._data, np.generic):
+                tensor._data = view[()]
+            else:
+                tensor._data[...] = view
+
+
+class Optimizer:
+    """Base of optimizers: a subclass says how it updates a flat array.
+
+    Args:
+        parameters: tensors that require grad, such as `model.parameters()`.
+        learning_rate: factor of the step, above 0.
+
+    Raises:
+        ArgumentError: there are no parameters, or a number is out of its range.
+        UnsupportedError: a parameter is no tensor that requires grad.
+    """
+
+    state_arrays = 0
+    """How many arrays of the parameters' size `update` keeps."""
+
+    def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
+        self.parameters = list(dict.fromkeys(parameters))
+        self.learning_rate = learning_rate
+        self._require(learning_rate > 0, f"learning_rate={learning_rate}", "above 0")
+        self._require(bool(self.parameters), "no parameters", "at least one tensor")
+        groups: dict[Any, list[Tensor]] = {}
+        for parameter in self.parameters:
+            if not isinstance(parameter, Tensor) or not parameter.requires_grad:
+                raise UnsupportedError(
+                    f"{type(self).__name__} of {describe_one(parameter)}",
+                    "it is no tensor that requires grad",
+                    "Give model.parameters(), or tensors made with requires_grad=True",
+                )
+            groups.setdefault(parameter.dtype, []).append(parameter)
+        self._runs = []
+        for dtype, tensors in groups.items():
+            size = sum(tensor.size for tensor in tensors)
+            arrays = [np.zeros(size, dtype) for _ in range(2 + self.state_arrays)]
+            self._runs.append(_Run(tensors, arrays))
+        for run in self._runs:
+            run.copy_in()
+
+    def _require(self, holds: bool, given: str, wanted: str) -> None:
+        if not holds:
+            raise ArgumentError(f"{type(self).__name__} with {given}", "out of range", f"Give {wanted}")
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Change each parameter that has a gradient.
+
+        Raises:
+            MutationError: the shape or dtype of a parameter was changed; nothing is updated.
+        """
+        self._runs = [part for run in self._runs for part in run.parts()]
+        for run in self._runs:
+            run.copy_in()
+        for run in self._runs:
+            if run.tensors[0].grad is None:
+                continue
+            run.collect_gradients()
+            run.steps += 1
+            for block in run.blocks:
+                self.update(run.steps, *block)
+            run.copy_out()
+        mark_mutated(*self.parameters)
+
+    def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
+        """Change flat values in place, in their step number `step`, counted from 1.
+
+        The gradient and the scratch array may be overwritten; the state begins as zeros.
+        """
+        raise NotImplementedError
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum.
+
+    v = momentum v + g;  θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
+
+    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Weight decay is
+    decoupled from the gradient: θ is first multiplied by 1 - learning_rate weight_decay.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = SGD([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data
+    array([0.8])
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self.weight_decay = weight_decay
+        self.state_arrays = 1 if momentum else 0
+        self._require(0 <= momentum < 1, f"momentum={momentum}", "0 <= momentum < 1")
+        self._require(weight_decay >= 0, f"weight_decay={weight_decay}", "0 or more")
+        self._require(
+            momentum > 0 or not nesterov, "nesterov=True and momentum=0", "a momentum above 0"
+        )
+        super().__init__(parameters, learning_rate)
+
+    def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
+        """The equations above."""
+        if self.weight_decay:
+            values *= 1 - self.learning_rate * self.weight_decay
+        if state:
+            (velocity,) = state
+            velocity *= self.momentum
+            velocity += gradient
+            if self.nesterov:
+                np.multiply(velocity, self.momentum, out=scratch)
+                gradient += scratch
+            else:
+                gradient = velocity
+        np.multiply(gradient, self.learning_rate, out=scratch)
+        values -= scratch
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
+
+    m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²
+    θ = θ - learning_rate (m / (1 - β1ᵗ)) / (√(v / (1 - β2ᵗ)) + epsilon)
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Adam([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.9])
+    """
+
+    state_arrays = 2
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.betas = betas
+        self.epsilon = epsilon
+        self._require(all(0 <= beta < 1 for beta in betas), f"betas={betas}", "0 <= beta < 1")
+        self._require(epsilon > 0, f"epsilon={epsilon}", "above 0")
+        super().__init__(parameters, learning_rate)
+
+    def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
+        """The equations above; the state holds m / (1 - β1) and v / (1 - β2)."""
+        first, second = state
+        beta1, beta2 = self.betas
+        first *= beta1
+        first += gradient
+        second *= beta2
+        np.multiply(gradient, gradient, out=gradient)
+        second += gradient
+        # θ -= a m' / (√v' + b), with what is constant in a step gathered in a and b.
+        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        np.sqrt(second, out=scratch)
+        scratch += self.epsilon * root
+        np.divide(first, scratch, out=scratch)
+        scratch *= self.learning_rate * root * (1 - beta1) / (1 - beta1**step)
+        values -= scratch

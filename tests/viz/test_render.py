@@ -1,0 +1,192 @@
+"""Pictures: what a renderer makes of the DOT text, and what happens where there is none."""
+
+import shutil
+import stat
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from textwrap import dedent
+
+import pytest
+from sample_graphs import HOSTILE_NAMES, hostile_names, small_network, trained_network
+
+import viz
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError
+from viz.render import RenderingError
+
+SVG = "{http://www.w3.org/2000/svg}"
+SIGNATURES = {".svg": b"<?xml", ".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-", ".dot": b"digraph"}
+
+
+@pytest.fixture
+def without_program(monkeypatch, tmp_path):
+    """A PATH without the program dot."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("PATH", str(empty))
+
+
+@pytest.fixture
+def without_renderer(without_program, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+
+
+@pytest.fixture(params=["pygraphviz", *filter(shutil.which, ["dot"])])
+def renderer(request):
+    """Each renderer that is installed."""
+    if request.param == "pygraphviz":
+        request.getfixturevalue("without_program")
+
+
+@pytest.fixture
+def install_program(monkeypatch, tmp_path):
+    """Put a Python script on the PATH as the program dot."""
+
+    def install(script):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        program = folder / "dot"
+        program.write_text(f"#!{sys.executable}\nimport sys\nfolder = {str(tmp_path)!r}\n{script}")
+        program.chmod(program.stat().st_mode | stat.S_IEXEC)
+        monkeypatch.setenv("PATH", str(folder))
+
+    return install
+
+
+def texts(svg):
+    """The text that each node of a picture shows."""
+    nodes = {}
+    for group in ElementTree.fromstring(svg.encode()).iter(f"{SVG}g"):
+        if group.get("class") == "node":
+            runs = [element.text or "" for element in group.iter(f"{SVG}text")]
+            nodes[group.findtext(f"{SVG}title")] = "".join(runs).replace("\xa0", " ")
+    return nodes
+
+
+@pytest.mark.parametrize("build", [trained_network, hostile_names])
+def test_svg_shows_every_label_of_every_node(renderer, build):
+    graph = build()
+    shown = texts(graph.svg())
+    for position, vertex in enumerate(graph.vertices):
+        parts = [vertex.title, "shape", vertex.shape, "value", *vertex.value]
+        parts += ["grad", *vertex.gradient] if vertex.gradient else []
+        assert shown[f"n{position}"] == "".join(parts)
+    assert len(shown) == len(graph.vertices) + 4
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_hostile_name_comes_out_literally(renderer, name):
+    shown = texts(viz.graph(Tensor(0.5, name=name)).svg())
+    assert shown["n0"] == f"{name}shape() float64value0.5"
+
+
+def test_control_characters_are_shown_as_python_writes_them(renderer):
+    shown = texts(viz.graph(Tensor(0.5, name="a\nb\x00\x1b\t\ud800")).svg())
+    assert shown["n0"].startswith(r"a\nb\x00\x1b\t\ud800shape")
+
+
+def test_svg_has_a_legend(renderer):
+    svg = trained_network().svg()
+    shown = texts(svg)
+    for kind in ("input", "parameter", "operation", "output"):
+        assert shown[kind] == kind
+    assert "Legend" in "".join(ElementTree.fromstring(svg.encode()).itertext())
+
+
+def test_notebook_shows_the_svg(renderer):
+    graph = trained_network()
+    assert graph._repr_svg_() == graph.svg()
+
+
+@pytest.mark.parametrize("suffix", SIGNATURES)
+def test_save_writes_the_format_of_the_suffix_and_returns_the_path(renderer, tmp_path, suffix):
+    path = tmp_path / f"graph{suffix}"
+    assert trained_network().save(str(path)) == path
+    assert path.read_bytes().startswith(SIGNATURES[suffix])
+
+
+def test_suffix_in_capitals_is_understood(renderer, tmp_path):
+    assert trained_network().save(tmp_path / "G.PNG").read_bytes().startswith(SIGNATURES[".png"])
+
+
+@pytest.mark.parametrize("name", ["graph.gif", "graph", "graph.svg.zip"])
+def test_unknown_suffix_is_refused_and_nothing_written(tmp_path, name):
+    with pytest.raises(ArgumentError) as caught:
+        trained_network().save(tmp_path / name)
+    attempted, reason, remedy = caught.value.args
+    assert name in attempted
+    assert "suffix" in reason
+    assert remedy == "End the name in .dot, .svg, .png or .pdf"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_renderer_the_error_names_both_remedies(without_renderer, tmp_path):
+    graph = trained_network()
+    path = tmp_path / "graph.svg"
+    for draw in (graph.svg, graph._repr_svg_, lambda: graph.save(path)):
+        with pytest.raises(RenderingError) as caught:
+            draw()
+        attempted, reason, remedy = caught.value.args
+        assert attempted == "drawing a graph as svg"
+        assert "`dot`" in reason
+        assert "https://graphviz.org/download" in remedy
+        assert "pip install pygraphviz" in remedy
+    assert not path.exists()
+
+
+def test_without_a_renderer_dot_text_is_saved(without_renderer, tmp_path):
+    graph = hostile_names()
+    path = graph.save(tmp_path / "graph.dot")
+    assert path.read_text(encoding="utf-8") == graph.dot
+
+
+def test_failed_rendering_leaves_an_existing_file_alone(without_renderer, tmp_path):
+    path = tmp_path / "graph.png"
+    path.write_text("older")
+    with pytest.raises(RenderingError):
+        trained_network().save(path)
+    assert path.read_text() == "older"
+
+
+def test_program_is_preferred_and_gets_the_dot_text(install_program, tmp_path):
+    install_program(
+        dedent("""
+        open(folder + "/arguments", "w").write(" ".join(sys.argv[1:]))
+        open(folder + "/input", "wb").write(sys.stdin.buffer.read())
+        print("<svg>é</svg>".encode("ascii", "xmlcharrefreplace").decode())
+        """)
+    )
+    graph = viz.graph(*small_network())
+    assert graph.svg() == "<svg>&#233;</svg>\n"
+    assert (tmp_path / "arguments").read_text() == "-Kdot -Tsvg"
+    assert (tmp_path / "input").read_text(encoding="utf-8") == graph.dot
+
+
+def test_program_is_asked_for_the_format(install_program, tmp_path):
+    install_program("sys.stdout.write(sys.argv[2])")
+    for suffix in ("png", "pdf"):
+        assert trained_network().save(tmp_path / f"g.{suffix}").read_text() == f"-T{suffix}"
+
+
+def test_failure_of_the_program_is_explained_and_nothing_written(install_program, tmp_path):
+    install_program("sys.stdin.read(); sys.exit('Format: \"png\" not recognized')")
+    with pytest.raises(RenderingError) as caught:
+        trained_network().save(tmp_path / "g.png")
+    attempted, reason, remedy = caught.value.args
+    assert attempted == "drawing a graph as png"
+    assert reason.startswith("the program ")
+    assert 'failed: Format: "png" not recognized' in reason
+    assert "graph.save('graph.dot')" in remedy
+    assert not (tmp_path / "g.png").exists()
+
+
+def test_import_and_dot_need_no_pygraphviz():
+    script = (
+        "import sys; sys.modules['pygraphviz'] = None; import viz; from autograd_lite import Tensor"
+    )
+    command = f"{script}; print(viz.graph(Tensor(1.0)).dot.split()[0])"
+    result = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "digraph\n"

@@ -1,0 +1,90 @@
+"""What people use: the graph of a tensor, to look at or to save."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograd_lite.errors import ArgumentError
+from autograd_lite.tensor import Tensor
+from viz.dot import dot_text
+from viz.record import Edge, Vertex, read
+from viz.render import FORMATS, render
+
+
+@dataclass(frozen=True, repr=False)
+class Graph:
+    """How a tensor was computed, as it was when the graph was made; a notebook shows it drawn.
+
+    An operation comes after its arguments, and the output is last.
+    """
+
+    vertices: tuple[Vertex, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def dot(self) -> str:
+        """The graph in the DOT language; needs no renderer."""
+        return dot_text(self.vertices, self.edges)
+
+    def svg(self) -> str:
+        """The picture, as the text of an SVG file.
+
+        Raises:
+            RenderingError: there is neither a `dot` program nor pygraphviz, or the program failed.
+        """
+        return render(self.dot, "svg").decode()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file and return its path; the suffix selects the format.
+
+        Args:
+            path: a file name with suffix .svg, .png, .pdf, or .dot, which needs no renderer.
+
+        Raises:
+            ArgumentError: another suffix.
+            RenderingError: as in `svg`. No file is written then.
+        """
+        path = Path(path)
+        file_format = path.suffix.lower().removeprefix(".")
+        if file_format not in ("dot", *FORMATS):
+            raise ArgumentError(
+                f"graph.save({str(path)!r})",
+                f"{path.suffix!r} is not the suffix of a format that a graph can be written in",
+                f"End the name in .dot, .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}",
+            )
+        text = self.dot
+        path.write_bytes(text.encode() if file_format == "dot" else render(text, file_format))
+        return path
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.vertices)} nodes, {len(self.edges)} edges)"
+
+
+def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
+    """The graph of everything that a tensor was computed from.
+
+    Args:
+        tensor: the output, usually a loss. After `backward()` the graph shows the gradients too.
+        names: what to call tensors and arrays, instead of their own names; for example
+            `dict(model.named_parameters())`.
+
+    Raises:
+        UnsupportedError: `tensor` is not a tensor, or a key of `names` is not a string.
+
+    >>> weight = Tensor([3.0, 4.0], requires_grad=True)
+    >>> loss = (weight**2).sum()
+    >>> loss.backward()
+    >>> for vertex in graph(loss, names={"w": weight}).vertices:
+    ...     print(vertex.kind, vertex.title, vertex.value, vertex.gradient)
+    parameter w ('[3, 4]',) ('[6, 8]',)
+    operation power(·, 2) ('[9, 16]',) ('[1, 1]',)
+    output sum ('25',) ('1',)
+    """
+    return Graph(*read(tensor, names or {}))
