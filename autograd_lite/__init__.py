@@ -1,5 +1,6 @@
 """NumPy code, differentiated."""
 
+from autograd_lite.check import compare_gradients, gradcheck
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
     elu,
@@ -16,7 +17,32 @@ from autograd_lite.derivatives.neural import (
 )
 from autograd_lite.engine import define, differentiable
 from autograd_lite.errors import AutogradError
+from autograd_lite.functional import grad, value_and_grad
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.tensor import Tensor
 
+__all__ = [
+    "AutogradError",
+    "Tensor",
+    "affine",
+    "compare_gradients",
+    "define",
+    "differentiable",
+    "elu",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "leaky_relu",
+    "log_softmax",
+    "logsumexp",
+    "no_grad",
+    "relu",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "swish",
+    "value_and_grad",
+]
 __version__ = "0.1.0"

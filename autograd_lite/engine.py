@@ -32,7 +32,7 @@ from autograd_lite.errors import (
     describe,
     describe_one,
 )
-from autograd_lite.modes import enable_grad, recording
+from autograd_lite.modes import recording
 
 Array = Any
 Parameters = ParamSpec("Parameters")
@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation. The arguments hold a node's inputs; nothing holds its consumers, so
+    A leaf has no operation, no values and no keywords. The arguments hold a node's inputs; nothing holds its consumers, so
     that dropping a result frees its graph at once.
     """
 
@@ -57,6 +57,7 @@ class Node:
         "name",
         "operation",
         "requires_grad",
+        "values",
     )
     tensor_class: ClassVar[type[Node]]
 
@@ -66,6 +67,7 @@ class Node:
     name: str | None
     operation: Operation | None
     arguments: tuple[Any, ...]
+    values: list[Any]  # the arguments, arrays in place of nodes, as the operation saw them
     keywords: dict[str, Any]
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
@@ -103,7 +105,6 @@ class Operation:
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
-
 
 
 TABLE: dict[Callable[..., Any], Operation] = {}
@@ -220,6 +221,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         node.requires_grad = True
         node.operation = operation
         node.arguments = arguments
+        node.values = values
         node.keywords = keywords
         if not operation.complete or len(arguments) > len(operation.vjps):
             _refuse_without_rule(operation, arguments)
@@ -227,12 +229,10 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         node.requires_grad = False
         node.operation = None
         node.arguments = ()
-        node.keywords = _NO_KEYWORDS
     return node
 
 
 _new = object.__new__
-_NO_KEYWORDS: dict[str, Any] = {}
 _mutations = 0
 
 
@@ -242,8 +242,6 @@ def mark_mutated(*nodes: Node) -> None:
     _mutations += 1
     for node in nodes:
         node.mutated = _mutations
-
-
 
 
 def backward_order(root: Node) -> list[Node]:
@@ -286,7 +284,7 @@ def apply_rule(
     values = arguments
     output = node
     if not create_graph:
-        values = tuple([a._data if isinstance(a, Node) else a for a in arguments])
+        values = node.values
         output = node._data
     vjps = operation.vjps
     if operation.variadic:
@@ -305,19 +303,17 @@ def apply_rule(
 def backpropagate(
     root: Node, seed: Array, create_graph: bool = False
 ) -> Iterator[tuple[Node, Array]]:
-    """Each node that `root` depends on, with its complete cotangent, outputs before inputs."""
+    """Each node that `root` depends on, with its complete cotangent, outputs before inputs.
+
+    With `create_graph`, iterate where operations are recorded.
+    """
     cotangents = {root: seed}
     for node in backward_order(root):
         cotangent = cotangents.pop(node)
-        if create_graph:
-            with enable_grad():
-                contributions = apply_rule(node, cotangent, create_graph)
-        else:
-            contributions = apply_rule(node, cotangent)
-        for argument, contribution in contributions:
-            if argument in cotangents:
-                cotangents[argument] = cotangents[argument] + contribution
-            else:
+        if node.operation is not None:
+            for argument, contribution in apply_rule(node, cotangent, create_graph):
+                if argument in cotangents:
+                    contribution = cotangents[argument] + contribution
                 cotangents[argument] = contribution
         yield node, cotangent
 
@@ -388,9 +384,7 @@ def _refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> No
             )
 
 
-def _explained(
-    error: Exception, operation: Operation, arguments: tuple[Any, ...]
-) -> AutogradError:
+def _explained(error: Exception, operation: Operation, arguments: tuple[Any, ...]) -> AutogradError:
     """NumPy's own error, with the operation and the names and shapes of its arguments."""
     kind, remedy = {
         ValueError: (ShapeError, "Make the shapes agree: reshape, transpose or index one of them"),

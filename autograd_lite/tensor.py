@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from autograd_lite.errors import (
     describe,
     describe_one,
 )
-from autograd_lite.modes import recording
+from autograd_lite.modes import enable_grad, recording
 
 
 class Tensor(Node):
@@ -68,7 +69,6 @@ class Tensor(Node):
         self.name = name
         self.operation = None
         self.arguments = ()
-        self.keywords = {}
         self.created = 0
         self.mutated = 0
 
@@ -152,11 +152,12 @@ class Tensor(Node):
         array([2., 4.])
         """
         seed = self._seed(gradient)
-        pairs = [
-            (node, cotangent)
-            for node, cotangent in backpropagate(self, seed, create_graph)
-            if not leaves_only or node.operation is None
-        ]
+        with enable_grad() if create_graph else nullcontext():
+            pairs = [
+                (node, cotangent)
+                for node, cotangent in backpropagate(self, seed, create_graph)
+                if not leaves_only or node.operation is None
+            ]
         handed_out = {id(gradient)}
         for node, cotangent in pairs:
             if node.grad is not None:
@@ -277,7 +278,9 @@ class Tensor(Node):
 
     def _change(self, symbol: str, compute: Callable[[Any, Any], Any], other: Any) -> Tensor:
         name = self.name or "x"
-        self._refuse_recorded_change(f"{name} {symbol}= ...", other, f"{name} = {name} {symbol} ...")
+        self._refuse_recorded_change(
+            f"{name} {symbol}= ...", other, f"{name} = {name} {symbol} ..."
+        )
         self._data = compute(self._data, _plain(other))
         mark_mutated(self)
         return self

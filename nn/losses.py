@@ -112,32 +112,32 @@ class CrossEntropyLoss:
             UnsupportedError: labels are not integers.
             ArgumentError: a label is no class.
         """
-        attempted = (
-            f"CrossEntropyLoss of logits {describe_one(logits)} and targets {describe_one(targets)}"
-        )
-        if logits.ndim == 2 and np.shape(targets) == logits.shape:
-            losses = (targets * log_softmax(logits)).sum()
-            return -losses / len(logits)  # type: ignore[no-any-return]
-        if logits.ndim != 2 or np.shape(targets) != logits.shape[:1]:
+        shape = logits.shape
+        if len(shape) == 2 and targets.shape == shape:
+            return -(targets * log_softmax(logits)).sum() / shape[0]  # type: ignore[no-any-return]
+        if len(shape) != 2 or targets.shape != shape[:1]:
             raise ShapeError(
-                attempted,
+                _attempted(logits, targets),
                 "logits are (n, classes), targets (n,) labels or (n, classes) probabilities",
                 "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
             )
         if targets.dtype.kind not in "iu":
             raise UnsupportedError(
-                attempted,
+                _attempted(logits, targets),
                 f"labels are whole numbers, and these have dtype {targets.dtype}",
                 "Write labels.astype(int)",
             )
         try:
             # A negative label, which would count from the end, is too large when unsigned.
-            labels = targets.astype(np.uintp)
-            return softmax_cross_entropy(logits, labels)  # type: ignore[no-any-return]
+            return softmax_cross_entropy(logits, targets.astype(np.uintp))  # type: ignore[no-any-return]
         except IndexingError as error:
             raise ArgumentError(
-                attempted,
+                _attempted(logits, targets),
                 f"labels range from {targets.min()} to {targets.max()}, "
-                f"classes from 0 to {logits.shape[1] - 1}",
+                f"classes from 0 to {shape[1] - 1}",
                 "Number the classes from 0, or give the last layer one output for each",
             ) from error
+
+
+def _attempted(logits: Any, targets: Any) -> str:
+    return f"CrossEntropyLoss of logits {describe_one(logits)} and targets {describe_one(targets)}"

@@ -134,7 +134,9 @@ class Optimizer:
 
     def _require(self, holds: bool, given: str, wanted: str) -> None:
         if not holds:
-            raise ArgumentError(f"{type(self).__name__} with {given}", "out of range", f"Give {wanted}")
+            raise ArgumentError(
+                f"{type(self).__name__} with {given}", "out of range", f"Give {wanted}"
+            )
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

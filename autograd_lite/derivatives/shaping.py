@@ -57,9 +57,7 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape))
 
 
-def _part(
-    i: int, g: Array, y: Array, *arrays: Array, axis: int | None = 0
-) -> Array:
+def _part(i: int, g: Array, y: Array, *arrays: Array, axis: int | None = 0) -> Array:
     """The part of a concatenation's cotangent that belongs to array i."""
     if axis is None:
         start = sum(array.size for array in arrays[:i])
