@@ -15,10 +15,10 @@ from autograd_lite.derivatives.neural import (
     softplus,
     swish,
 )
-from autograd_lite.engine import define, differentiable
 from autograd_lite.errors import AutogradError
 from autograd_lite.functional import grad, value_and_grad
 from autograd_lite.modes import enable_grad, no_grad
+from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The errors of the project: each says what was attempted, why it cannot be, what to write instead."""
+"""Errors that say what was attempted, why it cannot be, and what to write instead."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class _SetRecording(ContextDecorator):
         return type(self)()
 
 
-class no_grad(_SetRecording):
+class no_grad(_SetRecording):  # noqa: N801 - its name in PyTorch
     """Compute without recording, as a context or a decorator, in this thread or task only.
 
     >>> from autograd_lite import Tensor
@@ -42,7 +42,7 @@ class no_grad(_SetRecording):
     on = False
 
 
-class enable_grad(_SetRecording):
+class enable_grad(_SetRecording):  # noqa: N801 - its name in PyTorch
     """Record again inside a `no_grad`, as a context or a decorator.
 
     >>> from autograd_lite import Tensor

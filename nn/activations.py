@@ -120,7 +120,8 @@ class LeakyReLU(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        return autograd_lite.leaky_relu(x, self.negative_slope)
+        result: Tensor = autograd_lite.leaky_relu(x, self.negative_slope)
+        return result
 
 
 class ELU(Module):
@@ -135,7 +136,8 @@ class ELU(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        return autograd_lite.elu(x, self.alpha)
+        result: Tensor = autograd_lite.elu(x, self.alpha)
+        return result
 
 
 class Softmax(Module):
@@ -150,7 +152,8 @@ class Softmax(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        return autograd_lite.softmax(x, self.axis)
+        result: Tensor = autograd_lite.softmax(x, self.axis)
+        return result
 
 
 class LogSoftmax(Module):
@@ -165,4 +168,5 @@ class LogSoftmax(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        return autograd_lite.log_softmax(x, self.axis)
+        result: Tensor = autograd_lite.log_softmax(x, self.axis)
+        return result

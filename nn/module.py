@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -53,20 +53,18 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no method forward")
 
     def __call__(self, x: Any) -> Tensor:
+        """Compute `forward`."""
         return self.forward(x)
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside of this one, with their names."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-                continue
-            items = value.items() if isinstance(value, dict) else ()
-            if isinstance(value, list | tuple):
-                items = enumerate(value)
-            for key, item in items:
-                if isinstance(item, Module):
-                    yield f"{name}.{key}", item
+            items: Iterable[tuple[str, Any]] = [(name, value)]
+            if isinstance(value, dict):
+                items = ((f"{name}.{key}", item) for key, item in value.items())
+            elif isinstance(value, list | tuple):
+                items = ((f"{name}.{index}", item) for index, item in enumerate(value))
+            yield from ((path, item) for path, item in items if isinstance(item, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all inside of it, with their dotted names."""

@@ -173,7 +173,8 @@ class Optimizer:
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum.
 
-    v = momentum v + g;  θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
+    v = momentum v + g
+    θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
 
     (Sutskever et al., "On the importance of initialization and momentum", 2013.) Weight decay is
     decoupled from the gradient: θ is first multiplied by 1 - learning_rate weight_decay.

@@ -181,7 +181,8 @@ def _checked(X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # no
         if len(bad):
             raise ArgumentError(
                 f"fit with {name} {describe_one(array)}",
-                f"{len(bad)} of its entries are NaN or infinite, the first at {tuple(bad[0].tolist())}",
+                f"{len(bad)} of its entries are NaN or infinite, "
+                f"the first at index {tuple(bad[0].tolist())}",
                 "Remove those samples, or fill in numbers",
             )
     return X, y

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd_lite.engine import WITHOUT_DERIVATIVE, Array, define
+from autograd_lite.engine import Array
+from autograd_lite.table import WITHOUT_DERIVATIVE, define
 
 
 def quotient(g: Array, divisor: Array) -> Array:

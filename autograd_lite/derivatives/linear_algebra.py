@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd_lite.engine import Array, define, differentiable
+from autograd_lite.engine import Array
+from autograd_lite.table import define, differentiable
 
 
 def _matmul_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, expand
-from autograd_lite.engine import Array, differentiable
+from autograd_lite.engine import Array
+from autograd_lite.table import differentiable
 
 
 @differentiable(lambda g, y, x: g * np.sign(y))
@@ -72,8 +73,8 @@ def softplus(x: Array) -> Array:
     """log(1 + exp(x)).
 
     >>> import numpy as np
-    >>> softplus(np.array([0.0, 1000.0])).round(4)
-    array([   0.6931, 1000.    ])
+    >>> softplus(np.array([-1000.0, 1000.0]))
+    array([   0., 1000.])
     """
     return np.logaddexp(x, 0)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from autograd_lite.engine import Array, define
+from autograd_lite.engine import Array
+from autograd_lite.table import define
 
 Axis = int | tuple[int, ...] | None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Array, define, differentiable
+from autograd_lite.engine import Array
+from autograd_lite.table import define, differentiable
 
 define(
     np.reshape,

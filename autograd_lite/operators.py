@@ -1,0 +1,272 @@
+"""What can be computed with a tensor: operators, NumPy's protocols, methods.
+
+Each is a row of the table of derivatives; there is no mathematics here.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+import autograd_lite.derivatives.neural as neural
+from autograd_lite.derivatives.reductions import Axis
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.engine import Node, apply
+from autograd_lite.errors import MutationError, UnsupportedError, describe, describe_one
+from autograd_lite.table import TABLE, WITHOUT_DERIVATIVE
+
+if TYPE_CHECKING:
+    from autograd_lite.tensor import Tensor
+
+_apply: Callable[..., Tensor] = apply
+_NO_KEYWORDS: dict[str, Any] = {}
+_add, _subtract, _multiply, _divide, _power, _matmul = (
+    TABLE[function]
+    for function in (np.add, np.subtract, np.multiply, np.divide, np.power, np.matmul)
+)
+_negative, _absolute, _getitem = TABLE[np.negative], TABLE[np.absolute], TABLE[operator.getitem]
+
+
+class Operators(Node):
+    """A node that can be computed with as if it were its array."""
+
+    __slots__ = ()
+    __hash__ = Node.__hash__
+
+    def __add__(self, other: Any) -> Tensor:
+        return _apply(_add, (self, other), _NO_KEYWORDS)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _apply(_add, (other, self), _NO_KEYWORDS)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _apply(_subtract, (self, other), _NO_KEYWORDS)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _apply(_subtract, (other, self), _NO_KEYWORDS)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _apply(_multiply, (self, other), _NO_KEYWORDS)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _apply(_multiply, (other, self), _NO_KEYWORDS)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _apply(_divide, (self, other), _NO_KEYWORDS)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _apply(_divide, (other, self), _NO_KEYWORDS)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _apply(_power, (self, other), _NO_KEYWORDS)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _apply(_power, (other, self), _NO_KEYWORDS)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return _apply(_matmul, (self, other), _NO_KEYWORDS)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return _apply(_matmul, (other, self), _NO_KEYWORDS)
+
+    def __neg__(self) -> Tensor:
+        return _apply(_negative, (self,), _NO_KEYWORDS)
+
+    def __pos__(self) -> Tensor:
+        return _apply(TABLE[np.positive], (self,), _NO_KEYWORDS)
+
+    def __abs__(self) -> Tensor:
+        return _apply(_absolute, (self,), _NO_KEYWORDS)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._data < plain(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._data <= plain(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._data > plain(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._data >= plain(other)
+
+    def __eq__(self, other: object) -> Any:
+        return self._data == plain(other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._data != plain(other)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return _apply(_getitem, (self, plain_index(index)), _NO_KEYWORDS)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == plain(value)).any())
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if "out" in keywords:
+            raise MutationError(
+                f"np.{ufunc.__name__}{describe(inputs)} into an existing array",
+                "a change in place is not recorded",
+                "Write the operation out: array = array + tensor",
+            )
+        if method != "__call__":
+            raise _without_row(f"{ufunc.__name__}.{method}", inputs)
+        return _dispatch(ufunc, inputs, keywords)
+
+    def __array_function__(
+        self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        return _dispatch(function, arguments, keywords)
+
+    # Methods of ndarray
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.sum` of this tensor."""
+        return _apply(TABLE[np.sum], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.mean` of this tensor."""
+        return _apply(TABLE[np.mean], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.max` of this tensor."""
+        return _apply(TABLE[np.max], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.min` of this tensor."""
+        return _apply(TABLE[np.min], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def dot(self, other: Any) -> Tensor:
+        """`np.dot` of this tensor and another."""
+        return _apply(TABLE[np.dot], (self, other), _NO_KEYWORDS)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
+        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), _NO_KEYWORDS)
+
+    def ravel(self) -> Tensor:
+        """The entries in one axis."""
+        return self.reshape(-1)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
+        return _apply(TABLE[np.transpose], (self, _unpacked(axes) or None), _NO_KEYWORDS)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """`np.swapaxes` of this tensor."""
+        return _apply(TABLE[np.swapaxes], (self, axis1, axis2), _NO_KEYWORDS)
+
+    def copy(self) -> Tensor:
+        """A tensor with memory of its own, through which gradients flow."""
+        return _apply(TABLE[np.copy], (self,), _NO_KEYWORDS)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """A tensor of another floating dtype, through which gradients flow."""
+        return _apply(TABLE[astype], (self, np.dtype(dtype)), _NO_KEYWORDS)
+
+    # Activations
+
+    def exp(self) -> Tensor:
+        """`np.exp` of this tensor."""
+        return _apply(TABLE[np.exp], (self,), _NO_KEYWORDS)
+
+    def log(self) -> Tensor:
+        """`np.log` of this tensor."""
+        return _apply(TABLE[np.log], (self,), _NO_KEYWORDS)
+
+    def tanh(self) -> Tensor:
+        """`np.tanh` of this tensor."""
+        return _apply(TABLE[np.tanh], (self,), _NO_KEYWORDS)
+
+    def relu(self) -> Tensor:
+        """`autograd_lite.relu` of this tensor."""
+        return _apply(TABLE[neural.relu], (self,), _NO_KEYWORDS)
+
+    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
+        """`autograd_lite.leaky_relu` of this tensor."""
+        return _apply(TABLE[neural.leaky_relu], (self, negative_slope), _NO_KEYWORDS)
+
+    def elu(self, alpha: float = 1.0) -> Tensor:
+        """`autograd_lite.elu` of this tensor."""
+        return _apply(TABLE[neural.elu], (self, alpha), _NO_KEYWORDS)
+
+    def sigmoid(self) -> Tensor:
+        """`autograd_lite.sigmoid` of this tensor."""
+        return _apply(TABLE[neural.sigmoid], (self,), _NO_KEYWORDS)
+
+    def swish(self) -> Tensor:
+        """`autograd_lite.swish` of this tensor."""
+        return _apply(TABLE[neural.swish], (self,), _NO_KEYWORDS)
+
+    def softplus(self) -> Tensor:
+        """`autograd_lite.softplus` of this tensor."""
+        return _apply(TABLE[neural.softplus], (self,), _NO_KEYWORDS)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """`autograd_lite.softmax` of this tensor."""
+        return _apply(TABLE[neural.softmax], (self, axis), _NO_KEYWORDS)
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        """`autograd_lite.log_softmax` of this tensor."""
+        return _apply(TABLE[neural.log_softmax], (self, axis), _NO_KEYWORDS)
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return value._data if isinstance(value, Node) else value
+
+
+def plain_index(index: Any) -> Any:
+    """An index with arrays in place of tensors."""
+    if isinstance(index, tuple):
+        return tuple(plain(part) for part in index)
+    return plain(index)
+
+
+def _unpacked(sequence: tuple[Any, ...]) -> Any:
+    """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
+    return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence
+
+
+def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Apply a NumPy function that was given a tensor somewhere."""
+    if function in WITHOUT_DERIVATIVE:
+        plain_keywords = {name: plain(value) for name, value in keywords.items()}
+        return function(*map(plain, arguments), **plain_keywords)
+    operation = TABLE.get(function)
+    if operation is None:
+        raise _without_row(function.__name__, arguments)
+    if operation.sequence:
+        # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
+        names = operation.compute.__kwdefaults__ or ()
+        keywords = {**dict(zip(names, arguments[1:], strict=False)), **keywords}
+        arguments = tuple(arguments[0])
+    for name, value in keywords.items():
+        if isinstance(value, Node):
+            raise UnsupportedError(
+                f"np.{operation.name}{describe(arguments)} with {name}={describe_one(value)}",
+                "a tensor given by keyword is not recorded",
+                "Give it by position",
+            )
+    return apply(operation, arguments, keywords)
+
+
+def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
+    return UnsupportedError(
+        f"np.{name}{describe(arguments)}",
+        "it has no row in the table of derivatives",
+        "Give it tensor.data if no gradient is to flow, or add a row: "
+        f"autograd_lite.define(np.{name}, vjp)",
+    )

@@ -1,0 +1,189 @@
+"""no_grad and enable_grad, which hold for one thread and one task."""
+
+import asyncio
+import threading
+
+import pytest
+
+from autograd_lite import Tensor, enable_grad, no_grad
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True)
+
+
+@pytest.fixture(autouse=True)
+def recording_is_on_afterwards(x):
+    yield
+    assert (x * 2).requires_grad
+
+
+def test_nothing_is_recorded_inside_and_recording_resumes(x):
+    with no_grad():
+        y = x * 2
+    assert not y.requires_grad
+    assert y.data.tolist() == [2.0, 4.0]
+    assert (x * 2).requires_grad
+
+
+def test_a_leaf_made_inside_may_still_require_grad():
+    with no_grad():
+        weight = Tensor([3.0], requires_grad=True)
+    assert weight.requires_grad
+    (weight * 2).sum().backward()
+    assert weight.grad.tolist() == [2.0]
+
+
+def test_a_constant_computed_inside_carries_no_gradient(x):
+    with no_grad():
+        scale = x * 10
+    (x * scale).sum().backward()
+    assert x.grad.tolist() == [10.0, 20.0]
+
+
+def test_it_decorates_functions_and_keeps_their_names_and_results(x):
+    @no_grad()
+    def evaluate(t, factor=1.0):
+        """Scale."""
+        return t * factor
+
+    assert evaluate.__name__ == "evaluate"
+    assert evaluate.__doc__ == "Scale."
+    for _ in range(2):
+        assert not evaluate(x, factor=2.0).requires_grad
+        assert (x * 2).requires_grad
+
+
+def test_a_decorated_function_can_call_itself(x):
+    @no_grad()
+    def descend(t, depth):
+        return t * 2 if depth == 0 else descend(t, depth - 1)
+
+    assert not descend(x, 5).requires_grad
+    assert (x * 2).requires_grad
+
+
+def test_an_exception_restores_recording(x):
+    with pytest.raises(ZeroDivisionError), no_grad():
+        raise ZeroDivisionError
+    assert (x * 2).requires_grad
+
+
+def test_an_exception_in_a_decorated_function_restores_recording(x):
+    @no_grad()
+    def fail():
+        raise KeyError("no")
+
+    with pytest.raises(KeyError):
+        fail()
+    assert (x * 2).requires_grad
+
+
+def test_nested_contexts_restore_what_was_outside(x):
+    with no_grad():
+        with no_grad():
+            assert not (x * 2).requires_grad
+        assert not (x * 2).requires_grad
+    assert (x * 2).requires_grad
+
+
+def test_enable_grad_records_inside_of_no_grad(x):
+    with no_grad():
+        with enable_grad():
+            y = (x * x).sum()
+        assert not (x * 2).requires_grad
+    y.backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_enable_grad_decorates_and_restores_on_exceptions(x):
+    @enable_grad()
+    def recorded():
+        assert (x * 2).requires_grad
+        raise ValueError("no")
+
+    with no_grad():
+        with pytest.raises(ValueError, match="no"):
+            recorded()
+        assert not (x * 2).requires_grad
+
+
+def test_another_thread_records_while_this_one_does_not(x):
+    results = []
+
+    def work():
+        results.append((x * 2).requires_grad)
+
+    with no_grad():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        results.append((x * 2).requires_grad)
+    assert results == [True, False]
+
+
+def test_this_thread_records_while_another_one_does_not(x):
+    inside, leave, results = threading.Event(), threading.Event(), []
+
+    def work():
+        with no_grad():
+            inside.set()
+            assert leave.wait(10)
+            results.append((x * 2).requires_grad)
+        results.append((x * 2).requires_grad)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert inside.wait(10)
+    here = (x * 2).requires_grad
+    leave.set()
+    thread.join()
+    assert here
+    assert results == [False, True]
+
+
+def test_tasks_do_not_switch_each_other_off(x):
+    async def evaluate(inside, leave):
+        with no_grad():
+            inside.set()
+            await leave.wait()
+            first = (x * 2).requires_grad
+        return first, (x * 2).requires_grad
+
+    async def train(inside, leave):
+        await inside.wait()
+        here = (x * 2).requires_grad
+        leave.set()
+        await asyncio.sleep(0)
+        return here, (x * 2).requires_grad
+
+    async def both():
+        inside, leave = asyncio.Event(), asyncio.Event()
+        return await asyncio.gather(evaluate(inside, leave), train(inside, leave))
+
+    assert asyncio.run(both()) == [(False, True), (True, True)]
+
+
+def test_tasks_that_interleave_their_contexts_restore_their_own(x):
+    async def work(mode, delays):
+        await asyncio.sleep(delays[0])
+        with mode():
+            await asyncio.sleep(delays[1])
+            inside = (x * 2).requires_grad
+        return inside, (x * 2).requires_grad
+
+    async def all_of_them():
+        return await asyncio.gather(
+            work(no_grad, (0, 0.002)), work(no_grad, (0.001, 0.003)), work(enable_grad, (0, 0.002))
+        )
+
+    assert asyncio.run(all_of_them()) == [(False, True), (False, True), (True, True)]
+
+
+def test_backward_works_inside_of_no_grad(x):
+    y = (x * x).sum()
+    with no_grad():
+        y.backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+    assert not isinstance(x.grad, Tensor)

@@ -1,0 +1,35 @@
+"""Every block of the README runs, and its picture shows what its code records."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", BLOCKS, ids=lambda code: code.splitlines()[-1])
+def test_python_block_runs_as_printed(code, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out
+
+
+def test_picture_is_the_graph_of_the_first_block(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(BLOCKS[0], "README.md", "exec"), {"__name__": "readme"})
+
+    def texts(path):
+        return [element.text for element in ElementTree.parse(path).iter() if element.text]
+
+    assert texts(ROOT / "docs" / "graph.svg") == texts(tmp_path / "graph.svg")
+
+
+def test_documents_that_the_readme_links_to_exist():
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert links
+    for link in links:
+        assert (ROOT / link).exists(), link
