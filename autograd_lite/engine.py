@@ -4,8 +4,8 @@ The flow of data:
 
     apply(operation, ...)       computes, and returns a node that remembers operation and arguments
     backward_order(root)        the nodes that root depends on, each one before its inputs
-    apply_rule(node, cotangent) the cotangents of one node's inputs
-    backpropagate(root, seed)   composes the last two: every node with its complete cotangent
+    apply_rule(node, ...)       adds to the cotangents of one node's inputs
+    backpropagate(root, seed)   composes the last two: the cotangent of every node
 
 An operation is a row of the table of derivatives, see `table`.
 """
@@ -13,10 +13,10 @@ An operation is a row of the table of derivatives, see `table`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy import float64
 
 from autograd_lite.errors import ShapeError
 from autograd_lite.modes import recording
@@ -31,8 +31,8 @@ Array = Any
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation, values or keywords. The arguments hold a node's inputs; nothing holds
-    its consumers, so that dropping a result frees its graph at once.
+    A leaf has no operation, keywords or residual. The arguments hold a node's inputs; nothing
+    holds its consumers, so that dropping a result frees its graph at once.
     """
 
     __slots__ = (
@@ -46,7 +46,7 @@ class Node:
         "name",
         "operation",
         "requires_grad",
-        "values",
+        "residual",
     )
     tensor_class: ClassVar[type[Node]]
 
@@ -56,8 +56,8 @@ class Node:
     name: str | None
     operation: Operation | None
     arguments: tuple[Any, ...]
-    values: list[Any]  # the arguments, arrays in place of nodes, as the operation saw them
     keywords: dict[str, Any]
+    residual: Any  # what the operation computed for its rule, see `table`
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
 
@@ -77,8 +77,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
-            if argument.requires_grad:
-                wanted = True
+            wanted = wanted or argument.requires_grad
             values.append(argument._data)
         else:
             values.append(argument)
@@ -86,8 +85,23 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data = operation.compute(*values, **keywords)
     except (ValueError, TypeError, IndexError) as error:
         raise explained(error, operation, arguments) from error
+    residual = None
+    if operation.residual:
+        data, residual = data
     if not found:
         return data
+    return record(data, operation, arguments, keywords, wanted, residual)
+
+
+def record(
+    data: Array,
+    operation: Operation,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    wanted: bool,
+    residual: Any = None,
+) -> Any:
+    """The node of a computed array, with its history if that is wanted and recording is on."""
     node = _new(Node.tensor_class)
     node._data = data
     node.grad = None
@@ -98,9 +112,9 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         node.requires_grad = True
         node.operation = operation
         node.arguments = arguments
-        node.values = values
         node.keywords = keywords
-        if not operation.complete or len(arguments) > len(operation.vjps):
+        node.residual = residual
+        if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
     else:
         node.requires_grad = False
@@ -111,6 +125,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
 
 _new = object.__new__
 _mutations = 0
+NO_KEYWORDS: dict[str, Any] = {}
 
 
 def mark_mutated(*nodes: Node) -> None:
@@ -124,7 +139,6 @@ def mark_mutated(*nodes: Node) -> None:
 def backward_order(root: Node) -> list[Node]:
     """The nodes requiring grad that `root` depends on, itself included, each before its inputs."""
     order: list[Node] = []
-    leaves: dict[Node, None] = {}
     seen: set[Node] = set()
     stack: list[Any] = [root]
     while stack:
@@ -132,8 +146,6 @@ def backward_order(root: Node) -> list[Node]:
         if node is None:
             # The inputs of the node below this marker are all in the order: now it is its turn.
             order.append(stack.pop())
-        elif node.operation is None:
-            leaves[node] = None
         elif node not in seen:
             seen.add(node)
             stack.append(node)
@@ -142,57 +154,55 @@ def backward_order(root: Node) -> list[Node]:
                 if isinstance(argument, Node) and argument.requires_grad and argument not in seen:
                     stack.append(argument)
     order.reverse()
-    return [*order, *leaves]
+    return order
 
 
-def apply_rule(
-    node: Node, cotangent: Array, create_graph: bool = False
-) -> list[tuple[Node, Array]]:
-    """The inputs of `node` that require grad, each with the cotangent that reaches it from there.
+def apply_rule(node: Node, cotangents: dict[Node, Array], create_graph: bool = False) -> None:
+    """Add what reaches the inputs of `node` through it to their cotangents.
 
-    With `create_graph` the rules are handed tensors instead of arrays, and so record themselves.
+    The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
+    instead of arrays, and so record themselves.
     """
     operation = node.operation
     if operation is None:
-        return []
+        return
     if node.created != _mutations:
         refuse_stale(node)
-    arguments = node.arguments
-    values: Sequence[Any] = arguments
-    output: Array = node
-    if not create_graph:
-        values = node.values
-        output = node._data
+    given = [cotangents[node], node if create_graph else node._data]
+    for argument in node.arguments:
+        plain = create_graph or not isinstance(argument, Node)
+        given.append(argument if plain else argument._data)
+    if operation.residual:
+        given.append(None if create_graph else node.residual)
     vjps = operation.vjps
     if operation.variadic:
-        vjps = [functools.partial(vjps[0], index) for index in range(len(arguments))]
-    contributions = []
-    for vjp, argument in zip(vjps, arguments, strict=False):
+        vjps = [functools.partial(vjps[0], index) for index in range(len(node.arguments))]
+    for vjp, argument in zip(vjps, node.arguments):
         if isinstance(argument, Node) and argument.requires_grad:
-            contribution = vjp(cotangent, output, *values, **node.keywords)
-            like = argument._data
-            if contribution.shape != like.shape or contribution.dtype != like.dtype:
-                contribution = match(contribution, like, operation)
-            contributions.append((argument, contribution))
-    return contributions
+            contribution = vjp(*given, **node.keywords)
+            value = argument._data
+            if type(contribution) is not float64 or type(value) is not float64:
+                if contribution.shape != value.shape or contribution.dtype != value.dtype:
+                    contribution = match(contribution, value, operation)
+            if argument in cotangents:
+                contribution = cotangents[argument] + contribution
+            cotangents[argument] = contribution
 
 
 def backpropagate(
-    root: Node, seed: Array, create_graph: bool = False
-) -> Iterator[tuple[Node, Array]]:
-    """Each node that `root` depends on, with its complete cotangent, outputs before inputs.
-
-    With `create_graph`, iterate where operations are recorded.
-    """
+    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
+) -> dict[Node, Array]:
+    """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
-    for node in backward_order(root):
-        cotangent = cotangents.pop(node)
-        if node.operation is not None:
-            for argument, contribution in apply_rule(node, cotangent, create_graph):
-                if argument in cotangents:
-                    contribution = cotangents[argument] + contribution
-                cotangents[argument] = contribution
-        yield node, cotangent
+    token = recording.set(create_graph)
+    try:
+        for node in backward_order(root):
+            apply_rule(node, cotangents, create_graph)
+            if leaves_only and node.operation is not None:
+                del cotangents[node]
+    finally:
+        recording.reset(token)
+    return cotangents
 
 
 def match(cotangent: Array, value: Array, operation: Operation) -> Array:
@@ -204,9 +214,7 @@ def match(cotangent: Array, value: Array, operation: Operation) -> Array:
         if cotangent.shape == shape and cotangent.dtype == dtype:
             return cotangent
     stretched = tuple(
-        axis
-        for axis, (have, want) in enumerate(zip(cotangent.shape, shape, strict=False))
-        if want == 1 != have
+        axis for axis, (have, want) in enumerate(zip(cotangent.shape, shape)) if want == 1 != have
     )
     if stretched:
         cotangent = cotangent.sum(axis=stretched, keepdims=True)

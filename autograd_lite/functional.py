@@ -90,9 +90,7 @@ def _gradients(f: Any, value: Any, leaves: list[Tensor], create_graph: bool) -> 
         )
     found: dict[Any, Any] = {}
     if isinstance(value, Tensor) and value.requires_grad:
-        wanted = set(leaves)
-        pairs = backpropagate(value, value._seed(None), create_graph)
-        found = {node: cotangent for node, cotangent in pairs if node in wanted}
+        found = backpropagate(value, value._seed(None), create_graph)
     results = []
     for leaf in leaves:
         cotangent = found.get(leaf)

@@ -15,20 +15,38 @@ from numpy.typing import DTypeLike
 import autograd_lite.derivatives.neural as neural
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import Node, apply
+from autograd_lite.engine import NO_KEYWORDS, Node, apply, record
 from autograd_lite.errors import MutationError, UnsupportedError, describe, describe_one
+from autograd_lite.refusals import explained
 from autograd_lite.table import TABLE, WITHOUT_DERIVATIVE
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
 
 _apply: Callable[..., Tensor] = apply
-_NO_KEYWORDS: dict[str, Any] = {}
-_add, _subtract, _multiply, _divide, _power, _matmul = (
-    TABLE[function]
-    for function in (np.add, np.subtract, np.multiply, np.divide, np.power, np.matmul)
-)
-_negative, _absolute, _getitem = TABLE[np.negative], TABLE[np.absolute], TABLE[operator.getitem]
+_record: Callable[..., Tensor] = record
+
+
+def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[Any, Any], Tensor]]:
+    """The methods of a binary operator: of its left operand, and of its right one."""
+    operation = TABLE[function]
+    compute = operation.compute
+
+    def left(self: Node, other: Any) -> Tensor:
+        if not isinstance(other, Node):
+            return _apply(operation, (self, other), NO_KEYWORDS)
+        # What `apply` would do, without its loop: graphs of scalars are made of these.
+        try:
+            data = compute(self._data, other._data)
+        except ValueError as error:
+            raise explained(error, operation, (self, other)) from error
+        wanted = self.requires_grad or other.requires_grad
+        return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
+
+    def right(self: Node, other: Any) -> Tensor:
+        return _apply(operation, (other, self), NO_KEYWORDS)
+
+    return left, right
 
 
 class Operators(Node):
@@ -37,50 +55,21 @@ class Operators(Node):
     __slots__ = ()
     __hash__ = Node.__hash__
 
-    def __add__(self, other: Any) -> Tensor:
-        return _apply(_add, (self, other), _NO_KEYWORDS)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return _apply(_add, (other, self), _NO_KEYWORDS)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return _apply(_subtract, (self, other), _NO_KEYWORDS)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return _apply(_subtract, (other, self), _NO_KEYWORDS)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return _apply(_multiply, (self, other), _NO_KEYWORDS)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return _apply(_multiply, (other, self), _NO_KEYWORDS)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return _apply(_divide, (self, other), _NO_KEYWORDS)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return _apply(_divide, (other, self), _NO_KEYWORDS)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return _apply(_power, (self, other), _NO_KEYWORDS)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return _apply(_power, (other, self), _NO_KEYWORDS)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return _apply(_matmul, (self, other), _NO_KEYWORDS)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return _apply(_matmul, (other, self), _NO_KEYWORDS)
+    __add__, __radd__ = _operator(np.add)
+    __sub__, __rsub__ = _operator(np.subtract)
+    __mul__, __rmul__ = _operator(np.multiply)
+    __truediv__, __rtruediv__ = _operator(np.divide)
+    __pow__, __rpow__ = _operator(np.power)
+    __matmul__, __rmatmul__ = _operator(np.matmul)
 
     def __neg__(self) -> Tensor:
-        return _apply(_negative, (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.negative], (self,), NO_KEYWORDS)
 
     def __pos__(self) -> Tensor:
-        return _apply(TABLE[np.positive], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.positive], (self,), NO_KEYWORDS)
 
     def __abs__(self) -> Tensor:
-        return _apply(_absolute, (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.absolute], (self,), NO_KEYWORDS)
 
     def __lt__(self, other: Any) -> Any:
         return self._data < plain(other)
@@ -101,7 +90,7 @@ class Operators(Node):
         return self._data != plain(other)
 
     def __getitem__(self, index: Any) -> Tensor:
-        return _apply(_getitem, (self, plain_index(index)), _NO_KEYWORDS)
+        return _apply(TABLE[operator.getitem], (self, plain_index(index)), NO_KEYWORDS)
 
     def __len__(self) -> int:
         return len(self._data)
@@ -150,11 +139,11 @@ class Operators(Node):
 
     def dot(self, other: Any) -> Tensor:
         """`np.dot` of this tensor and another."""
-        return _apply(TABLE[np.dot], (self, other), _NO_KEYWORDS)
+        return _apply(TABLE[np.dot], (self, other), NO_KEYWORDS)
 
     def reshape(self, *shape: Any) -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), _NO_KEYWORDS)
+        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), NO_KEYWORDS)
 
     def ravel(self) -> Tensor:
         """The entries in one axis."""
@@ -162,65 +151,65 @@ class Operators(Node):
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
-        return _apply(TABLE[np.transpose], (self, _unpacked(axes) or None), _NO_KEYWORDS)
+        return _apply(TABLE[np.transpose], (self, _unpacked(axes) or None), NO_KEYWORDS)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """`np.swapaxes` of this tensor."""
-        return _apply(TABLE[np.swapaxes], (self, axis1, axis2), _NO_KEYWORDS)
+        return _apply(TABLE[np.swapaxes], (self, axis1, axis2), NO_KEYWORDS)
 
     def copy(self) -> Tensor:
         """A tensor with memory of its own, through which gradients flow."""
-        return _apply(TABLE[np.copy], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.copy], (self,), NO_KEYWORDS)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow."""
-        return _apply(TABLE[astype], (self, np.dtype(dtype)), _NO_KEYWORDS)
+        return _apply(TABLE[astype], (self, np.dtype(dtype)), NO_KEYWORDS)
 
     # Activations
 
     def exp(self) -> Tensor:
         """`np.exp` of this tensor."""
-        return _apply(TABLE[np.exp], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.exp], (self,), NO_KEYWORDS)
 
     def log(self) -> Tensor:
         """`np.log` of this tensor."""
-        return _apply(TABLE[np.log], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.log], (self,), NO_KEYWORDS)
 
     def tanh(self) -> Tensor:
         """`np.tanh` of this tensor."""
-        return _apply(TABLE[np.tanh], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[np.tanh], (self,), NO_KEYWORDS)
 
     def relu(self) -> Tensor:
         """`autograd_lite.relu` of this tensor."""
-        return _apply(TABLE[neural.relu], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[neural.relu], (self,), NO_KEYWORDS)
 
     def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
         """`autograd_lite.leaky_relu` of this tensor."""
-        return _apply(TABLE[neural.leaky_relu], (self, negative_slope), _NO_KEYWORDS)
+        return _apply(TABLE[neural.leaky_relu], (self, negative_slope), NO_KEYWORDS)
 
     def elu(self, alpha: float = 1.0) -> Tensor:
         """`autograd_lite.elu` of this tensor."""
-        return _apply(TABLE[neural.elu], (self, alpha), _NO_KEYWORDS)
+        return _apply(TABLE[neural.elu], (self, alpha), NO_KEYWORDS)
 
     def sigmoid(self) -> Tensor:
         """`autograd_lite.sigmoid` of this tensor."""
-        return _apply(TABLE[neural.sigmoid], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[neural.sigmoid], (self,), NO_KEYWORDS)
 
     def swish(self) -> Tensor:
         """`autograd_lite.swish` of this tensor."""
-        return _apply(TABLE[neural.swish], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[neural.swish], (self,), NO_KEYWORDS)
 
     def softplus(self) -> Tensor:
         """`autograd_lite.softplus` of this tensor."""
-        return _apply(TABLE[neural.softplus], (self,), _NO_KEYWORDS)
+        return _apply(TABLE[neural.softplus], (self,), NO_KEYWORDS)
 
     def softmax(self, axis: int = -1) -> Tensor:
         """`autograd_lite.softmax` of this tensor."""
-        return _apply(TABLE[neural.softmax], (self, axis), _NO_KEYWORDS)
+        return _apply(TABLE[neural.softmax], (self, axis), NO_KEYWORDS)
 
     def log_softmax(self, axis: int = -1) -> Tensor:
         """`autograd_lite.log_softmax` of this tensor."""
-        return _apply(TABLE[neural.log_softmax], (self, axis), _NO_KEYWORDS)
+        return _apply(TABLE[neural.log_softmax], (self, axis), NO_KEYWORDS)
 
 
 def plain(value: Any) -> Any:
@@ -251,7 +240,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     if operation.sequence:
         # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
         names = operation.compute.__kwdefaults__ or ()
-        keywords = {**dict(zip(names, arguments[1:], strict=False)), **keywords}
+        keywords = {**dict(zip(names, arguments[1:])), **keywords}
         arguments = tuple(arguments[0])
     for name, value in keywords.items():
         if isinstance(value, Node):

@@ -26,7 +26,7 @@ def refuse_stale(node: Node) -> None:
     assert node.operation is not None
     for position, changed in enumerate((node, *node.arguments), 1):
         if getattr(changed, "mutated", 0) > node.created:
-            for vjp, argument in zip(node.operation.vjps, node.arguments, strict=False):
+            for vjp, argument in zip(node.operation.vjps, node.arguments):
                 wanted = getattr(argument, "requires_grad", False)
                 if wanted and _reads(vjp, position + node.operation.variadic):
                     raise MutationError(

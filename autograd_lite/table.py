@@ -29,7 +29,16 @@ class Operation:
     `variadic` those with one vjp for all arguments, called as `vjp(i, g, y, *arguments)`.
     """
 
-    __slots__ = ("complete", "compute", "function", "name", "sequence", "variadic", "vjps")
+    __slots__ = (
+        "compute",
+        "differentiable_arguments",
+        "function",
+        "name",
+        "residual",
+        "sequence",
+        "variadic",
+        "vjps",
+    )
 
     def __init__(
         self,
@@ -38,14 +47,17 @@ class Operation:
         compute: Callable[..., Any],
         sequence: bool,
         variadic: bool,
+        residual: bool,
     ) -> None:
+        self.residual = residual
         self.function = function
         self.vjps = vjps
         self.compute = compute
         self.name = function.__name__
         self.sequence = sequence
         self.variadic = variadic or sequence
-        self.complete = None not in vjps
+        # Impossible where an argument between others has no vjp, so that each call is looked at.
+        self.differentiable_arguments = -1 if None in vjps or self.variadic else len(vjps)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -76,6 +88,7 @@ def define(
     compute: Callable[..., Any] | None = None,
     sequence: bool = False,
     variadic: bool = False,
+    residual: bool = False,
 ) -> Operation:
     """Add a row to the table: a function that exists already, and the vjps of its arguments.
 
@@ -96,13 +109,14 @@ def define(
     0.0
     """
     chosen = compute or _OPERATORS.get(function, function)
-    operation = Operation(function, vjps, chosen, sequence, variadic)
+    operation = Operation(function, vjps, chosen, sequence, variadic, residual)
     TABLE[function] = operation
     return operation
 
 
 def differentiable(
     *vjps: Callable[..., Any] | None,
+    residual: bool = False,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Make a function of arrays differentiable: the decorator form of `define`.
 
@@ -121,7 +135,7 @@ def differentiable(
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        operation = define(function, *vjps)
+        operation = define(function, *vjps, residual=residual)
 
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.modes import enable_grad, recording
+from autograd_lite.modes import recording
 from autograd_lite.operators import Operators, plain, plain_index
 
 
@@ -142,22 +141,19 @@ class Tensor(Operators):
         array([2., 4.])
         """
         seed = self._seed(gradient)
-        with enable_grad() if create_graph else nullcontext():
-            pairs = [
-                (node, cotangent)
-                for node, cotangent in backpropagate(self, seed, create_graph)
-                if not leaves_only or node.operation is None
-            ]
         handed_out = set() if gradient is None else {id(seed)}
-        for node, cotangent in pairs:
+        cotangents = backpropagate(self, seed, create_graph, leaves_only)
+        for node, cotangent in cotangents.items():
             if node.grad is not None:
                 node.grad = node.grad + cotangent
-                continue
-            array = cotangent._data if isinstance(cotangent, Node) else cotangent
-            if id(array) in handed_out or getattr(array, "base", None) is not None:
-                cotangent = cotangent.copy()
-            handed_out.add(id(array))
-            node.grad = cotangent
+            elif isinstance(cotangent, np.generic):
+                node.grad = cotangent
+            else:
+                array = cotangent._data if isinstance(cotangent, Node) else cotangent
+                if id(array) in handed_out or getattr(array, "base", None) is not None:
+                    cotangent = cotangent.copy()
+                handed_out.add(id(array))
+                node.grad = cotangent
 
     def _seed(self, gradient: Any) -> Any:
         if not self.requires_grad:
@@ -175,7 +171,7 @@ class Tensor(Operators):
                     "tensor.backward(gradient)",
                 )
             return self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._data)
-        gradient = np.asarray(plain(gradient), self.dtype)
+        gradient = _as_array(plain(gradient), False, None, self.dtype)
         if gradient.shape != self.shape:
             raise ShapeError(
                 f"backward() from {describe_one(self)}",

@@ -129,7 +129,7 @@ class CrossEntropyLoss:
             )
         try:
             # A negative label, which would count from the end, is too large when unsigned.
-            return softmax_cross_entropy(logits, targets.astype(np.uintp))  # type: ignore[no-any-return]
+            return softmax_cross_entropy(logits, targets)  # type: ignore[no-any-return]
         except IndexingError as error:
             raise ArgumentError(
                 _attempted(logits, targets),

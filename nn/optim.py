@@ -51,7 +51,7 @@ class _Run:
     def _views(self, flat: Any) -> list[Any]:
         return [
             flat[start:stop].reshape(tensor.shape)
-            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:], strict=False)
+            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:])
         ]
 
     def parts(self) -> list[_Run]:
@@ -61,7 +61,7 @@ class _Run:
             return [self]
         return [
             _Run([tensor], [array[start:stop] for array in self.arrays], self.steps)
-            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:], strict=False)
+            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:])
         ]
 
     def copy_in(self) -> None:

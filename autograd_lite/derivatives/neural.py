@@ -157,10 +157,16 @@ def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
     return rows
 
 
+def _class_errors(probabilities: Array, labels: Array) -> Array:
+    """p - y: the derivative of each sample's cross-entropy in its logits."""
+    return probabilities - one_hot(labels, probabilities.shape[1], probabilities.dtype)
+
+
 @differentiable(
-    lambda g, y, logits, labels: (
-        (softmax(logits) - one_hot(labels, logits.shape[1], logits.dtype)) * (g / len(labels))
-    )
+    lambda g, y, logits, labels, errors=None: (
+        (_class_errors(softmax(logits), labels) if errors is None else errors) * (g / len(labels))
+    ),
+    residual=True,
 )
 def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     """Mean cross-entropy of softmax(logits): -log p of the right class.
@@ -173,6 +179,13 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     >>> float(softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4))
     0.6931
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    normalizers = np.log(np.exp(shifted).sum(axis=1))
-    return (normalizers - shifted[np.arange(len(labels)), labels]).sum() / len(labels)
+    n = len(labels)
+    scores = logits - logits.max(axis=1, keepdims=True)
+    index = (np.arange(n), labels.astype(np.uintp))
+    picked = scores[index]
+    np.exp(scores, out=scores)
+    sums = scores.sum(axis=1, keepdims=True)
+    loss = (np.log(sums).sum() - picked.sum()) / n
+    scores /= sums
+    scores[index] -= 1
+    return loss, scores

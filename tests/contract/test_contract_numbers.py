@@ -40,7 +40,7 @@ UNARY = {
     "integer index": lambda x: x[[0, 0, 1]],
     "concatenate": lambda x: np.concatenate([x, x]),
     "stack": lambda x: np.stack([x, x]),
-    "where": lambda x: np.where(x.data > 0.7, x, 0.0),
+    "where": lambda x: np.where(x > 0.7, x, 0.0),
     "broadcast_to": lambda x: np.broadcast_to(x, (4, 2, 3)),
     "relu": ag.relu,
     "leaky_relu": ag.leaky_relu,
@@ -79,10 +79,7 @@ def test_the_dtype_is_kept_forward_and_backward(name, dtype):
 @pytest.mark.parametrize("name", UNARY)
 def test_a_function_gives_the_same_numbers_for_arrays_and_tensors(name):
     data = np.array([[0.5, 0.75, 1.0], [1.25, 1.5, 2.0]])
-    if name in ("where",):
-        expected = np.where(data > 0.7, data, 0.0)
-    else:
-        expected = UNARY[name](data)
+    expected = UNARY[name](data)
     result = UNARY[name](Tensor(data))
     assert isinstance(result, Tensor)
     np.testing.assert_allclose(result.data, expected, rtol=1e-15)
@@ -129,7 +126,7 @@ def test_power_whose_slope_is_infinite_at_zero_gives_zero_for_a_cotangent_of_zer
     x = Tensor([0.0, 4.0], requires_grad=True)
     with np.errstate(divide="ignore"):
         y = np.where(np.array([False, True]), x**power, 0.0)
-    y.sum().backward()
+        y.sum().backward()
     np.testing.assert_allclose(x.grad, [0.0, power * 4.0 ** (power - 1)], rtol=1e-15)
 
 
@@ -201,16 +198,26 @@ def test_where_lets_no_nan_through_from_the_branch_not_taken(name, bad):
     x = Tensor(np.concatenate([bad, good]), requires_grad=True)
     with np.errstate(all="ignore"):
         y = np.where(x > 0, function(x), 0)
-    y.sum().backward()
+        y.sum().backward()
     np.testing.assert_array_equal(x.grad[: len(bad)], np.zeros(len(bad)))
     np.testing.assert_allclose(x.grad[len(bad) :], derivative(good), rtol=1e-13)
+
+
+@pytest.mark.parametrize("function", [np.log, np.sqrt])
+def test_backward_through_the_branch_not_taken_warns_of_nothing(function):
+    x = Tensor([0.0, 4.0], requires_grad=True)
+    with np.errstate(divide="ignore"):
+        y = np.where(x > 0, function(x), 0)
+    y.sum().backward()
+    assert x.grad[0] == 0.0
+    assert x.grad[1] == 0.25
 
 
 def test_where_lets_no_nan_through_from_an_overflow():
     x = Tensor([1000.0, 1.0], requires_grad=True)
     with np.errstate(all="ignore"):
         y = np.where(x < 10, np.exp(x), x)
-    y.sum().backward()
+        y.sum().backward()
     np.testing.assert_allclose(x.grad, [1.0, np.e], rtol=1e-15)
 
 
@@ -218,7 +225,7 @@ def test_where_lets_no_nan_through_from_the_second_branch():
     x = Tensor([0.0, 4.0], requires_grad=True)
     with np.errstate(all="ignore"):
         y = np.where(x == 0, 1.0, np.tanh(x) / x)
-    y.sum().backward()
+        y.sum().backward()
     t = np.tanh(4.0)
     np.testing.assert_allclose(x.grad, [0.0, (1 - t * t) / 4 - t / 16], rtol=1e-13)
 
@@ -245,6 +252,19 @@ def test_integers_that_are_converted_may_require_grad():
     np.testing.assert_array_equal(x.grad, [2.0, 4.0])
 
 
+def test_a_recorded_tensor_is_not_converted_to_integers():
+    x = Tensor([1.25, 2.75], requires_grad=True)
+    for dtype in (int, np.int32, bool):
+        with pytest.raises(AutogradError):
+            x.astype(dtype)
+
+
+def test_integers_do_not_come_to_require_grad_later_either():
+    x = Tensor([1, 2])
+    with pytest.raises(AutogradError, match=r"1\.0"):
+        x.requires_grad = True
+
+
 def test_integers_that_require_no_grad_stay_integers():
     assert Tensor([1, 2]).dtype == np.array([1, 2]).dtype
 
@@ -262,11 +282,19 @@ def test_data_that_is_no_number_is_refused(data):
         Tensor(data)
 
 
-def test_complex_operands_are_refused_by_name():
-    x = Tensor([1.0], requires_grad=True)
-    for compute in (lambda: x * 1j, lambda: np.array([1j]) * x, lambda: x.astype(np.complex128)):
-        with pytest.raises(AutogradError, match="complex"):
-            compute()
+COMPLEX = {
+    "scalar on the right": lambda x: x * 1j,
+    "scalar on the left": lambda x: 1j + x,
+    "array on the left": lambda x: np.array([1j]) * x,
+    "concatenate": lambda x: np.concatenate([x, np.array([1j])]),
+    "astype": lambda x: x.astype(np.complex128),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_operands_are_refused_by_name(name):
+    with pytest.raises(AutogradError, match="complex"):
+        COMPLEX[name](Tensor([1.0], requires_grad=True))
 
 
 def test_a_tensor_shares_the_memory_of_a_float_array():

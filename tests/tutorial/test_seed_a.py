@@ -1,5 +1,7 @@
 """Row A3: ReLU -> sigmoid with binary cross-entropy, samples in columns."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from agreement import assert_agree
@@ -23,7 +25,7 @@ def two_blobs(n_samples=1000):
 def he_parameters(sizes):
     """W1, b1, W2, b2 for [inputs, hidden, outputs], from NumPy's global generator."""
     parameters = {}
-    for layer, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False), 1):
+    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes), 1):
         W = np.random.randn(fan_out, fan_in) * np.sqrt(2 / fan_in)
         parameters[f"W{layer}"] = Tensor(W, requires_grad=True, name=f"W{layer}")
         parameters[f"b{layer}"] = Tensor(

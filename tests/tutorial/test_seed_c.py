@@ -1,5 +1,7 @@
 """Rows C5 and C6: sigmoid networks with cost ½‖a - y‖², samples in columns."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from agreement import assert_agree
@@ -67,7 +69,7 @@ def as_parameters(arrays):
 
 def random_network(sizes, batch, seed):
     rng = np.random.default_rng(seed)
-    weights = [rng.normal(size=(n, m)) for m, n in zip(sizes, sizes[1:], strict=False)]
+    weights = [rng.normal(size=(n, m)) for m, n in pairwise(sizes)]
     biases = [rng.normal(size=(n, 1)) for n in sizes[1:]]
     X = rng.normal(size=(sizes[0], batch))
     Y = np.eye(sizes[-1])[:, rng.integers(0, sizes[-1], batch)]

@@ -33,7 +33,7 @@ def logistic(z):
 
 
 def slope(a):
-    """σ'(z) from the activation a = σ(z)."""
+    """Derivative of the sigmoid, from its value a."""
     return a * (1 - a)
 
 

@@ -1,0 +1,219 @@
+"""gradcheck: what passes, what fails, and what it says."""
+
+import re
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, differentiable, gradcheck
+from autograd_lite.errors import AutogradError, GradientCheckError, ShapeError
+from autograd_lite.table import TABLE
+
+
+@pytest.fixture(autouse=True)
+def _restored_table():
+    before = dict(TABLE)
+    yield
+    TABLE.clear()
+    TABLE.update(before)
+
+
+def square_with(vjp):
+    """x², with a rule of the test's own."""
+
+    @differentiable(vjp)
+    def square(x):
+        return x * x
+
+    return square
+
+
+def failure_of(f, inputs, **options):
+    with pytest.raises(GradientCheckError) as caught:
+        gradcheck(f, inputs, **options)
+    return str(caught.value)
+
+
+def values_in(message):
+    """By the rule, by differences."""
+    found = re.search(r"has (\S+) by its rule and (\S+) by differences", message)
+    return float(found[1]), float(found[2])
+
+
+# What passes
+
+
+def test_a_right_rule_gives_true():
+    assert gradcheck(square_with(lambda g, y, x: g * 2 * x), np.array([1.0, -3.0]), order=2) is True
+
+
+@pytest.mark.parametrize(
+    "inputs", [0.3, np.array(0.3), np.float32(0.3), np.array([1, 2]), np.zeros((0, 3))]
+)
+def test_numbers_integers_and_empty_arrays_are_inputs(inputs):
+    assert gradcheck(np.tanh, inputs, order=2)
+
+
+def test_float32_inputs_are_checked_in_float64():
+    seen = []
+
+    def f(x):
+        seen.append(x.dtype)
+        return np.tanh(x)
+
+    assert gradcheck(f, np.array([0.1, 0.2], np.float32))
+    assert set(seen) == {np.dtype(np.float64)}
+
+
+def test_inputs_are_left_as_they_were():
+    x = np.array([0.1, 0.2])
+    x.flags.writeable = False
+    assert gradcheck(np.tanh, x, order=2)
+    np.testing.assert_array_equal(x, [0.1, 0.2])
+
+
+@pytest.mark.parametrize("f", [lambda x, y: x * x, lambda x, y: 3 * x, lambda x, y: Tensor(1.0)])
+@pytest.mark.parametrize("order", [1, 2])
+def test_functions_that_ignore_an_input_or_are_linear_or_constant_pass(f, order):
+    assert gradcheck(f, [np.array([1.0, 2.0]), np.array([3.0])], order=order)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_functions_of_any_scale_pass(scale):
+    assert gradcheck(lambda x: scale * np.tanh(x / scale), scale * np.array([0.5, -1.0]))
+
+
+# Kinks
+
+
+@pytest.mark.parametrize("slope", [-1.0, -0.5, 0.0, 0.3, 1.0])
+def test_any_slope_between_the_one_sided_ones_passes_at_a_kink(slope):
+    @differentiable(lambda g, y, x: g * np.where(x == 0, slope, np.sign(x)))
+    def modulus(x):
+        return np.abs(x)
+
+    assert gradcheck(modulus, np.array([0.0, 1.0, -1.0]))
+
+
+@pytest.mark.parametrize("slope", [-1.1, 1.1, 5.0])
+def test_a_slope_outside_of_the_one_sided_ones_fails_at_a_kink(slope):
+    @differentiable(lambda g, y, x: g * np.where(x == 0, slope, np.sign(x)))
+    def modulus(x):
+        return np.abs(x)
+
+    assert "at index (1,)" in failure_of(modulus, np.array([1.0, 0.0]))
+
+
+@pytest.mark.parametrize("distance", [1e-8, 3e-7, 3e-6, 1e-4])
+def test_a_kink_close_by_is_no_failure(distance):
+    assert gradcheck(np.abs, np.array([distance, -distance]))
+
+
+def test_a_wrong_rule_away_from_the_kink_fails():
+    @differentiable(lambda g, y, x: g * np.where(x > 0, 1.0, 0.1))
+    def ramp(x):
+        return np.maximum(x, 0)
+
+    assert "at index (2,)" in failure_of(ramp, np.array([0.0, 1.0, -1.0]))
+
+
+# What it says
+
+
+def test_the_worst_entry_is_named_with_both_values():
+    factors = np.array([[1.0, 1.1, 1.0], [1.0, 1.5, 1.2]])
+    message = failure_of(square_with(lambda g, y, x: g * 2 * x * factors), np.ones((2, 3)))
+    assert message.startswith("gradcheck of the derivative in array (2, 3): ")
+    assert "input 0 at index (1, 1)" in message
+    by_rule, by_differences = values_in(message)
+    assert by_rule / by_differences == pytest.approx(1.5, rel=1e-6)
+    assert "a relative error of 0.33" in message
+    assert "Mend the vjp" in message
+
+
+def test_the_worst_of_several_inputs_is_named():
+    @differentiable(lambda g, y, a, b: g * b * 1.01, lambda g, y, a, b: g * a * 1.02)
+    def product(a, b):
+        return a * b
+
+    message = failure_of(product, (np.array([2.0]), np.array([3.0])))
+    assert "in array (1,), array (1,)" in message
+    assert "input 1 at index (0,)" in message
+
+
+def test_a_number_has_the_empty_index():
+    assert "at index ()" in failure_of(square_with(lambda g, y, x: g * x), 2.0)
+
+
+def test_an_error_of_1e4_fails_unless_the_tolerance_allows_it():
+    square = square_with(lambda g, y, x: 1.0001 * g * 2 * x)
+    x = np.array([1.0, -3.0])
+    assert "a relative error of 0.0001" in failure_of(square, x)
+    assert gradcheck(square, x, tolerance=1e-3)
+
+
+def test_a_rule_that_gives_nan_fails_and_says_so():
+    message = failure_of(square_with(lambda g, y, x: g * np.nan), np.array([1.0, 2.0]))
+    by_rule, _ = values_in(message)
+    assert np.isnan(by_rule)
+
+
+def test_the_difference_is_shown_beside_a_rule_that_gives_nan():
+    message = failure_of(square_with(lambda g, y, x: g * np.nan), np.array([1.0, 2.0]))
+    _, by_differences = values_in(message)
+    assert 0.5 * 2 <= by_differences <= 1.5 * 4
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_inputs_where_the_function_is_not_defined_fail():
+    assert "move the inputs" in failure_of(np.log, np.array([1.0, -1.0]))
+
+
+def test_a_rule_of_the_wrong_shape_is_named_with_both_shapes():
+    square = square_with(lambda g, y, x: (g * 2 * x)[:-1])
+    with pytest.raises(ShapeError, match=r"backward of square: .*\(2,\).*\(3,\)"):
+        gradcheck(square, np.ones(3))
+
+
+def test_errors_are_assertion_errors_and_errors_of_the_package():
+    with pytest.raises(AssertionError) as caught:
+        gradcheck(square_with(lambda g, y, x: g), np.array([1.0]))
+    assert isinstance(caught.value, AutogradError)
+    assert len(caught.value.args) == 3
+
+
+# Second derivatives
+
+
+def plain(x):
+    return x.data if isinstance(x, Tensor) else x
+
+
+@pytest.mark.parametrize(
+    "detached",
+    [
+        lambda g, y, x: g * 2 * plain(x),
+        lambda g, y, x: plain(g) * 2 * x,
+        lambda g, y, x: g * plain(2 * x),
+    ],
+)
+def test_a_rule_that_detaches_passes_the_first_order_and_fails_the_second(detached):
+    square = square_with(detached)
+
+    def f(x):
+        return np.square(square(x))
+
+    x = np.array([1.0, -2.0])
+    assert gradcheck(f, x, order=1)
+    message = failure_of(f, x, order=2)
+    assert message.startswith("gradcheck of the second derivative")
+
+
+def test_second_derivatives_between_inputs_are_checked():
+    @differentiable(lambda g, y, a, b: g * plain(b), lambda g, y, a, b: g * a)
+    def product(a, b):
+        return a * b
+
+    inputs = [np.array([2.0]), np.array([3.0])]
+    assert gradcheck(product, inputs)
+    assert "second derivative" in failure_of(product, inputs, order=2)

@@ -1,0 +1,185 @@
+"""compare_gradients: what agrees, what differs, and what the report says."""
+
+import re
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, compare_gradients
+from autograd_lite.errors import ArgumentError, GradientError
+
+
+def named(**arrays):
+    return [Tensor(array, requires_grad=True, name=name) for name, array in arrays.items()]
+
+
+def test_a_right_derivation_agrees_with_errors_of_rounding_only():
+    W, b = named(W=np.array([[1.0, 2.0], [3.0, 4.0]]), b=np.array([0.1, 0.2]))
+    x = np.array([[0.3, 0.7]])
+    z = np.tanh(x @ W + b)
+    d = 2 * z.data * (1 - z.data**2)
+    report = compare_gradients((z**2).sum(), {W: x.T @ d, b: d[0]})
+    assert report
+    assert len(report) == 2
+    assert all(row.agrees and row.reason == "" and row.relative_error < 1e-15 for row in report)
+
+
+def test_the_worst_entry_is_named_with_both_values_and_errors():
+    (W,) = named(W=np.array([[1.0, 2.0, 3.0]]))
+    (row,) = report = compare_gradients((W**2).sum(), {W: np.array([[2.0, 4.5, 8.0]])})
+    assert not report
+    assert row.worst_index == (0, 2)
+    assert row.max_error == 2.0
+    assert row.relative_error == 2.0 / 8.0
+    assert row.reason == "differs most at (0, 2): 8 by hand, 6 automatic"
+    np.testing.assert_array_equal(row.automatic, [[2, 4, 6]])
+    np.testing.assert_array_equal(row.manual, [[2, 4.5, 8]])
+
+
+def test_the_table_has_one_line_a_tensor_under_a_header():
+    a, b = named(alpha=np.ones(2), b=np.ones((2, 3)))
+    report = compare_gradients((a.sum() * b).sum(), {a: np.zeros(2), b: np.full((2, 3), 2.0)})
+    header, first, second = str(report).splitlines()
+    assert re.split(r"\s{2,}", header) == [
+        "gradient of",
+        "shape",
+        "max error",
+        "relative",
+        "verdict",
+    ]
+    assert re.split(r"\s{2,}", first)[:2] == ["alpha", "(2,)"]
+    assert "differs most at (0,): 0 by hand, 6 automatic" in first
+    assert re.split(r"\s{2,}", second) == ["b", "(2, 3)", "0.0e+00", "0.0e+00", "agrees"]
+    assert header.index("verdict") == first.index("differs") == second.index("agrees")
+    assert repr(report) == str(report)
+
+
+def test_one_wrong_tensor_makes_the_report_false_and_leaves_the_others_agreeing():
+    a, b = named(a=1.0, b=2.0)
+    report = compare_gradients(a * b, {a: 2.0, b: -1.0})
+    assert not report
+    assert [row.agrees for row in report] == [True, False]
+    assert report[1].reason == "differs: -1 by hand, 1 automatic"
+
+
+def test_tensors_without_a_name_are_numbered():
+    a, b = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    report = compare_gradients(a * b, {a: 2.0, b: 1.0})
+    assert [row.name for row in report] == ["tensor 0", "tensor 1"]
+
+
+def test_another_shape_is_a_difference_even_if_it_would_broadcast():
+    (b,) = named(b=np.ones(3))
+    (row,) = report = compare_gradients(b.sum(), {b: np.ones((1, 3))})
+    assert not report
+    assert row.reason == "has shape (1, 3) instead of (3,)"
+    assert row.max_error == row.relative_error == np.inf
+    assert row.reason in str(report)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_or_infinity_by_hand_is_a_difference_at_its_place(bad):
+    (w,) = named(w=np.ones(3))
+    (row,) = report = compare_gradients(w.sum(), {w: np.array([1.0, bad, 1.0])})
+    assert not report
+    assert row.worst_index == (1,)
+    assert row.reason == f"differs most at (1,): {bad} by hand, 1 automatic"
+
+
+def test_nan_on_both_sides_is_a_difference():
+    (w,) = named(w=np.ones(2))
+    loss = (w * np.array([1.0, np.nan])).sum()
+    (row,) = compare_gradients(loss, {w: np.array([1.0, np.nan])})
+    assert not row.agrees
+    assert row.worst_index == (1,)
+
+
+def test_zero_on_both_sides_agrees():
+    (w,) = named(w=np.ones(2))
+    (row,) = compare_gradients((0 * w).sum(), {w: np.zeros(2)})
+    assert row.agrees
+    assert row.relative_error == 0
+
+
+def test_empty_tensors_agree():
+    (w,) = named(w=np.ones((0, 3)))
+    assert compare_gradients(w.sum(), {w: np.zeros((0, 3))})
+
+
+def test_errors_are_relative_to_the_largest_entry():
+    (w,) = named(w=np.array([1e6, 1.0]))
+    loss = (0.5 * w**2).sum()
+    assert compare_gradients(loss, {w: np.array([1e6, 1.0 + 1e-3])})
+    assert not compare_gradients(loss, {w: np.array([1e6, 1.0 + 1e-1])})
+
+
+@pytest.mark.parametrize(
+    ("tensor_dtype", "manual_dtype", "error", "agrees"),
+    [
+        (np.float64, np.float64, 1e-8, True),
+        (np.float64, np.float64, 2e-8, False),
+        (np.float32, np.float32, 3e-4, True),
+        (np.float32, np.float32, 4e-4, False),
+        (np.float32, np.float64, 3e-4, True),
+        (np.float64, np.float32, 3e-4, True),
+    ],
+)
+def test_the_less_precise_dtype_sets_the_tolerance(tensor_dtype, manual_dtype, error, agrees):
+    w = Tensor(np.ones(2, tensor_dtype), requires_grad=True)
+    manual = np.array([1.0, 1.0 + error], manual_dtype)
+    assert bool(compare_gradients(w.sum(), {w: manual})) is agrees
+
+
+def test_a_tolerance_can_be_given():
+    (w,) = named(w=np.ones(2))
+    assert compare_gradients(w.sum(), {w: np.array([1.0, 1.05])}, tolerance=0.1)
+    assert not compare_gradients(w.sum(), {w: np.array([1.0, 1.0 + 1e-10])}, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("manual", [[2, 4], (2.0, 4.0), Tensor([2.0, 4.0]), np.array([2, 4])])
+def test_lists_tensors_and_integers_by_hand_are_compared(manual):
+    (w,) = named(w=np.array([1.0, 2.0]))
+    assert compare_gradients((w**2).sum(), {w: manual})
+
+
+def test_gradients_of_computed_tensors_can_be_compared():
+    (w,) = named(w=np.array([1.0, 2.0]))
+    z = 3 * w
+    assert compare_gradients((z**2).sum(), {z: 2 * z.data, w: 6 * z.data})
+
+
+def test_no_grad_is_changed_and_the_graph_stays_usable():
+    (w,) = named(w=np.array([1.0, 2.0]))
+    loss = (w**2).sum()
+    compare_gradients(loss, {w: w.data})
+    assert w.grad is None
+    assert loss.grad is None
+    loss.backward()
+    compare_gradients(loss, {w: w.data})
+    np.testing.assert_array_equal(w.grad, [2, 4])
+
+
+def test_nothing_to_compare_is_an_empty_report_that_is_true():
+    (w,) = named(w=np.ones(2))
+    report = compare_gradients(w.sum(), {})
+    assert report
+    assert len(report) == 0
+
+
+def test_a_tensor_that_the_loss_does_not_depend_on_is_named():
+    w, other = named(w=np.ones(2), other=np.ones(3))
+    with pytest.raises(ArgumentError, match=r"compare_gradients of 'other' \(3,\)"):
+        compare_gradients(w.sum(), {w: np.ones(2), other: np.ones(3)})
+
+
+def test_a_tensor_that_does_not_require_grad_is_named():
+    (w,) = named(w=np.ones(2))
+    x = Tensor(np.ones(2), name="x")
+    with pytest.raises(ArgumentError, match=r"'x'.*requires_grad=True"):
+        compare_gradients((w * x).sum(), {x: np.ones(2)})
+
+
+def test_a_loss_that_is_no_scalar_is_refused():
+    (w,) = named(w=np.ones(2))
+    with pytest.raises(GradientError, match="only a scalar"):
+        compare_gradients(w * 2, {w: np.ones(2)})

@@ -1,0 +1,166 @@
+"""Rows of the table at kinks, ties, infinities and unusual arguments, by value."""
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, affine, logsumexp, relu, softmax
+from autograd_lite.errors import AutogradError
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "expected"),
+    [
+        (np.absolute, [-2.0, 0.0, 2.0], [-1, 0, 1]),
+        (relu, [-2.0, 0.0, 2.0], [0, 0, 1]),
+        (lambda x: x.leaky_relu(0.1), [-2.0, 0.0, 2.0], [0.1, 0.1, 1]),
+        (lambda x: x.elu(0.5), [0.0, 2.0], [0.5, 1]),
+        (lambda x: np.maximum(x, 0), [-2.0, 0.0, 2.0], [0, 0.5, 1]),
+        (lambda x: np.minimum(0, x), [-2.0, 0.0, 2.0], [1, 0.5, 0]),
+        (np.max, [1.0, 3.0, 3.0], [0, 0.5, 0.5]),
+        (np.min, [1.0, 1.0, 3.0, 1.0], [1 / 3, 1 / 3, 0, 1 / 3]),
+        (lambda x: np.max(x, axis=1), [[1.0, 1.0], [0.0, 2.0]], [[0.5, 0.5], [0, 1]]),
+        (lambda x: np.where(x > 0, np.log(np.where(x > 0, x, 1)), 0), [0.0, 2.0], [0, 0.5]),
+        (lambda x: 0 * np.sqrt(x), [0.0, 4.0], [0, 0]),
+        (lambda x: np.where(x > 0, np.sqrt(x), 0), [0.0, 4.0], [0, 0.25]),
+        (lambda x: x**2, [0.0, 3.0], [0, 6]),
+        (lambda x: x**1, [0.0, 3.0], [1, 1]),
+        (lambda x: x**0, [0.0, 3.0], [0, 0]),
+        (lambda x: 0.0**x, [1.0, 2.0], [0, 0]),
+    ],
+)
+def test_derivative_at_kinks_and_edges_is_the_documented_one(function, x, expected):
+    tensor = Tensor(x, requires_grad=True)
+    function(tensor).sum().backward()
+    np.testing.assert_allclose(tensor.grad, expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("a", [0.0, 1.0, -3.0])
+def test_ties_of_maximum_and_minimum_are_shared_equally(a):
+    for function in (np.maximum, np.minimum):
+        left, right = Tensor(a, requires_grad=True), Tensor(a, requires_grad=True)
+        function(left, right).backward()
+        assert (left.grad, right.grad) == (0.5, 0.5)
+
+
+def test_astype_gives_gradients_in_the_dtype_that_it_converted_from():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x.astype(np.float32)
+    (y * y).sum().backward()
+    assert y.dtype == y.grad.dtype == np.float32
+    assert x.grad.dtype == np.float64
+    np.testing.assert_array_equal(x.grad, [2, 4])
+
+
+def test_repeated_integer_indices_add_up():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    (x[np.array([0, 2, 0, 0])] * np.array([1.0, 10.0, 100.0, 1000.0])).sum().backward()
+    np.testing.assert_array_equal(x.grad, [1101, 0, 10])
+
+
+def test_a_batch_axis_that_was_broadcast_sums_in_the_gradient_of_matmul():
+    a = Tensor(np.ones((4, 3)), requires_grad=True)
+    (a @ np.ones((5, 3, 2))).sum().backward()
+    np.testing.assert_array_equal(a.grad, np.full((4, 3), 10.0))
+
+
+def test_size_zero_batch_gives_zero_gradients_of_the_weights():
+    weight = Tensor(np.ones((3, 2)), requires_grad=True)
+    bias = Tensor(np.ones(2), requires_grad=True)
+    softmax(affine(np.ones((0, 3)), weight, bias)).sum().backward()
+    np.testing.assert_array_equal(weight.grad, np.zeros((3, 2)))
+    np.testing.assert_array_equal(bias.grad, np.zeros(2))
+
+
+def assert_right_or_refused(function, *arrays):
+    """Gradients agree with differences, or there is an error of the package that says why not."""
+    try:
+        tensors = [Tensor(array, requires_grad=True) for array in arrays]
+        output = function(*tensors)
+        u = np.random.default_rng(1).normal(size=output.shape)
+        output.backward(u)
+    except AutogradError:
+        return
+    for position, tensor in enumerate(tensors):
+        for index in np.ndindex(tensor.shape):
+            before, after = ([np.array(a) for a in arrays] for _ in range(2))
+            before[position][index] -= 1e-6
+            after[position][index] += 1e-6
+            difference = np.sum(u * (function(*after) - function(*before))) / 2e-6
+            assert tensor.grad[index] == pytest.approx(difference, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((), ()),
+        ((2, 3), ()),
+        ((), (2, 3)),
+        ((4, 2, 3), (3,)),
+        ((4, 2, 3), (3, 2)),
+        ((3,), (5, 3, 4)),
+        ((2, 3), (5, 3, 4)),
+        ((5, 3), (5, 3, 4)),
+        ((2, 2, 3), (2, 3, 4)),
+    ],
+)
+def test_dot_of_other_than_matrices_and_vectors_is_right_or_refused(a, b):
+    rng = np.random.default_rng(0)
+    assert_right_or_refused(np.dot, rng.normal(size=a), rng.normal(size=b))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.add(x, [1.0, 2.0]),
+        lambda x: np.multiply([1.0, 2.0], x),
+        lambda x: np.divide([1.0, 2.0], x),
+        lambda x: np.power(x, [1.0, 2.0]),
+        lambda x: np.power([1.0, 2.0], x),
+        lambda x: np.maximum(x, [1.0, 2.0]),
+        lambda x: np.where([True, False], x, [1.0, 2.0]),
+        lambda x: np.matmul(x, [[1.0], [2.0]]),
+        lambda x: np.matmul([[1.0, 2.0]], x),
+        lambda x: np.dot(x, [[1.0], [2.0]]),
+        lambda x: np.dot([[1.0, 2.0]], x),
+        lambda x: np.dot(x, 2.0),
+        lambda x: np.dot(2.0, x),
+        lambda x: np.concatenate([x, [[1.0, 2.0]]]),
+        lambda x: np.concatenate([[[1.0, 2.0]], x]),
+        lambda x: np.stack([[[1.0, 2.0], [3.0, 4.0]], x]),
+        lambda x: np.transpose(x, np.array([1, 0])),
+        lambda x: np.reshape(x, np.array([4, 1])),
+    ],
+)
+def test_lists_and_arrays_where_numpy_takes_them_are_right_or_refused(function):
+    assert_right_or_refused(function, np.array([[0.5, 1.5], [2.5, 3.5]]))
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("function", "outside"),
+    [
+        (np.log, 0.0),
+        (np.log, -1.0),
+        (np.log1p, -1.0),
+        (np.sqrt, 0.0),
+        (np.sqrt, -1.0),
+        (lambda x: 1 / x, 0.0),
+        (lambda x: x / x, 0.0),
+        (lambda x: x**-1, 0.0),
+        (lambda x: x**0.5, 0.0),
+        (lambda x: x**0.5, -1.0),
+        (np.exp, 1000.0),
+    ],
+)
+def test_where_lets_no_nan_through_from_the_branch_not_taken(function, outside):
+    x = Tensor([outside, 2.0], requires_grad=True)
+    np.where([False, True], function(x), 0).sum().backward()
+    inside = Tensor(2.0, requires_grad=True)
+    function(inside).backward()
+    np.testing.assert_array_equal(x.grad, [0, inside.grad])
+
+
+def test_logsumexp_of_infinity_gives_finite_entries_no_gradient():
+    x = Tensor([1.0, np.inf], requires_grad=True)
+    logsumexp(x).backward()
+    assert x.grad[0] == 0

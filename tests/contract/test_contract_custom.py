@@ -1,0 +1,138 @@
+"""Operations that a user adds."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from autograd_lite import AutogradError, Tensor, differentiable, gradcheck
+
+
+@differentiable(lambda g, y, x: g * 3 * x**2)
+def cube(x):
+    return x * x * x
+
+
+@differentiable(
+    lambda g, y, a, b, *, scale=1.0: g * b * scale,
+    lambda g, y, a, b, *, scale=1.0: g * a * scale,
+)
+def scaled_product(a, b, *, scale=1.0):
+    return a * b * scale
+
+
+@differentiable(lambda g, y, x: g * 2 * x**2)
+def wrong_cube(x):
+    return x**3
+
+
+@differentiable(lambda g, y, x, index: g * (index + 1.0), None)
+def weighted(x, index):
+    return x * (np.asarray(index) + 1.0)
+
+
+def test_a_function_and_its_vjp_make_an_operation():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = cube(x)
+    assert isinstance(y, Tensor)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, [1.0, 8.0])
+    np.testing.assert_array_equal(x.grad, [3.0, 12.0])
+
+
+def test_arrays_in_give_arrays_out():
+    result = cube(np.array([1.0, 2.0]))
+    assert type(result) is np.ndarray
+    np.testing.assert_array_equal(result, [1.0, 8.0])
+
+
+def test_the_function_keeps_its_name():
+    assert cube.__name__ == "cube"
+
+
+def test_an_operation_has_second_derivatives_because_its_rule_is_numpy():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    cube(x).sum().backward(create_graph=True)
+    first = x.grad
+    x.zero_grad()
+    first.sum().backward()
+    np.testing.assert_array_equal(x.grad, [6.0, 12.0])
+    assert gradcheck(cube, np.array([0.5, -1.5]), order=2)
+
+
+def test_keywords_reach_the_function_and_the_rules_and_broadcasting_is_undone():
+    a = Tensor([[1.0], [2.0]], requires_grad=True)
+    b = Tensor([3.0, 4.0], requires_grad=True)
+    y = scaled_product(a, b, scale=10.0)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.data, [[30.0, 40.0], [60.0, 80.0]])
+    np.testing.assert_array_equal(a.grad, [[70.0], [70.0]])
+    np.testing.assert_array_equal(b.grad, [30.0, 30.0])
+
+
+def test_an_array_may_take_the_place_of_either_argument():
+    a = Tensor([1.0, 2.0], requires_grad=True)
+    scaled_product(a, np.array([3.0, 4.0])).sum().backward()
+    np.testing.assert_array_equal(a.grad, [3.0, 4.0])
+    a.zero_grad()
+    scaled_product(np.array([3.0, 4.0]), a).sum().backward()
+    np.testing.assert_array_equal(a.grad, [3.0, 4.0])
+
+
+def test_an_argument_without_a_rule_takes_plain_values():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    weighted(x, np.array([0, 3])).sum().backward()
+    np.testing.assert_array_equal(x.grad, [1.0, 4.0])
+
+
+def test_a_tensor_that_requires_grad_in_an_argument_without_a_rule_is_not_detached():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    index = Tensor([0.0, 3.0], requires_grad=True)
+    with pytest.raises(AutogradError, match="weighted"):
+        weighted(x, index).sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 1), (2, 3)])
+def test_a_rule_that_returns_the_wrong_shape_is_named_with_both_shapes(shape):
+    @differentiable(lambda g, y, x: np.ones(shape))
+    def lopsided(x):
+        return x * 2.0
+
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with pytest.raises(AutogradError, match="lopsided") as caught:
+        lopsided(x).sum().backward()
+    assert str(shape) in str(caught.value)
+    assert "(3,)" in str(caught.value)
+    assert x.grad is None
+
+
+def test_a_planted_wrong_derivative_is_caught():
+    with pytest.raises(AutogradError):
+        gradcheck(wrong_cube, np.array([0.5, 1.5]))
+
+
+def test_define_adds_a_row_for_a_numpy_function():
+    program = """
+import numpy as np
+from autograd_lite import Tensor, define, gradcheck
+x = Tensor([2.0, 3.0], requires_grad=True)
+try:
+    np.float_power(x, 2.0)
+except TypeError as error:
+    assert "float_power" in str(error)
+define(
+    np.float_power,
+    lambda g, y, a, b: g * b * a ** (b - 1),
+    lambda g, y, a, b: g * y * np.log(a),
+)
+np.float_power(x, 2.0).sum().backward()
+assert x.grad.tolist() == [4.0, 6.0]
+assert gradcheck(np.float_power, [np.array([2.0, 3.0]), np.array([0.5, 1.5])], order=2)
+print("defined")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert done.stdout == "defined\n"
