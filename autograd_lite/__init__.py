@@ -3,6 +3,7 @@
 from autograd_lite.check import compare_gradients, gradcheck
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
+    binary_cross_entropy,
     elu,
     leaky_relu,
     log_softmax,
@@ -25,6 +26,7 @@ __all__ = [
     "AutogradError",
     "Tensor",
     "affine",
+    "binary_cross_entropy",
     "compare_gradients",
     "define",
     "differentiable",

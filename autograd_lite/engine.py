@@ -13,14 +13,20 @@ An operation is a row of the table of derivatives, see `table`.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy import float64
 
-from autograd_lite.errors import ShapeError
 from autograd_lite.modes import recording
-from autograd_lite.refusals import explained, refuse_stale, refuse_without_rule
+from autograd_lite.refusals import (
+    explained,
+    refuse_stale,
+    refuse_unless_real,
+    refuse_without_rule,
+    refused_contribution,
+)
 
 if TYPE_CHECKING:
     from autograd_lite.table import Operation
@@ -38,6 +44,7 @@ class Node:
     __slots__ = (
         "__weakref__",
         "_data",
+        "_requires_grad",
         "arguments",
         "created",
         "grad",
@@ -45,14 +52,13 @@ class Node:
         "mutated",
         "name",
         "operation",
-        "requires_grad",
         "residual",
     )
     tensor_class: ClassVar[type[Node]]
 
     _data: Array
     grad: Array
-    requires_grad: bool
+    _requires_grad: bool
     name: str | None
     operation: Operation | None
     arguments: tuple[Any, ...]
@@ -77,7 +83,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
-            wanted = wanted or argument.requires_grad
+            wanted = wanted or argument._requires_grad
             values.append(argument._data)
         else:
             values.append(argument)
@@ -90,6 +96,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data, residual = data
     if not found:
         return data
+    if type(data) is not float64 and (not hasattr(data, "dtype") or data.dtype.kind != "f"):
+        refuse_unless_real(data, operation, arguments, wanted)
     return record(data, operation, arguments, keywords, wanted, residual)
 
 
@@ -109,7 +117,7 @@ def record(
     node.created = _mutations
     node.mutated = 0
     if wanted and recording.get():
-        node.requires_grad = True
+        node._requires_grad = True
         node.operation = operation
         node.arguments = arguments
         node.keywords = keywords
@@ -117,7 +125,7 @@ def record(
         if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
     else:
-        node.requires_grad = False
+        node._requires_grad = False
         node.operation = None
         node.arguments = ()
     return node
@@ -151,42 +159,65 @@ def backward_order(root: Node) -> list[Node]:
             stack.append(node)
             stack.append(None)
             for argument in node.arguments:
-                if isinstance(argument, Node) and argument.requires_grad and argument not in seen:
+                if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
                     stack.append(argument)
     order.reverse()
     return order
 
 
-def apply_rule(node: Node, cotangents: dict[Node, Array], create_graph: bool = False) -> None:
-    """Add what reaches the inputs of `node` through it to their cotangents.
+def apply_rule(
+    node: Node,
+    cotangents: dict[Node, Array],
+    create_graph: bool = False,
+    careful: bool = False,
+) -> None:
+    """Add what reaches the inputs of a computed node through it to their cotangents.
 
     The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
-    instead of arrays, and so record themselves.
+    instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
+    of 0.
     """
     operation = node.operation
-    if operation is None:
-        return
-    if node.created != _mutations:
-        refuse_stale(node)
-    given = [cotangents[node], node if create_graph else node._data]
+    assert operation is not None
+    output = node if create_graph else node._data
+    given = [cotangents[node], output]
     for argument in node.arguments:
         plain = create_graph or not isinstance(argument, Node)
         given.append(argument if plain else argument._data)
     if operation.residual:
         given.append(None if create_graph else node.residual)
+    if node.created != _mutations:
+        refuse_stale(node, given)
     vjps = operation.vjps
     if operation.variadic:
         vjps = [functools.partial(vjps[0], index) for index in range(len(node.arguments))]
     for vjp, argument in zip(vjps, node.arguments):
-        if isinstance(argument, Node) and argument.requires_grad:
-            contribution = vjp(*given, **node.keywords)
+        if isinstance(argument, Node) and argument._requires_grad:
+            if careful:
+                contribution = _without_nan(vjp, given, node.keywords)
+            else:
+                contribution = vjp(*given, **node.keywords)
             value = argument._data
             if type(contribution) is not float64 or type(value) is not float64:
-                if contribution.shape != value.shape or contribution.dtype != value.dtype:
-                    contribution = match(contribution, value, operation)
+                shape = getattr(contribution, "shape", None)
+                if shape != value.shape or contribution.dtype != value.dtype:
+                    contribution = match(contribution, value, node)
             if argument in cotangents:
                 contribution = cotangents[argument] + contribution
             cotangents[argument] = contribution
+
+
+def _without_nan(vjp: Callable[..., Any], given: list[Any], keywords: dict[str, Any]) -> Array:
+    """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
+
+    Such cotangents come from `np.where`, for the entries that it did not take.
+    """
+    with np.errstate(all="ignore"):
+        contribution = vjp(*given, **keywords)
+    cotangent = given[0]
+    if np.shape(contribution) != cotangent.shape:
+        return contribution
+    return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
 
 
 def backpropagate(
@@ -194,37 +225,56 @@ def backpropagate(
 ) -> dict[Node, Array]:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
+    careful = False
     token = recording.set(create_graph)
     try:
         for node in backward_order(root):
-            apply_rule(node, cotangents, create_graph)
-            if leaves_only and node.operation is not None:
+            if node.operation is None:
+                continue
+            careful = careful or node.operation.selects
+            apply_rule(node, cotangents, create_graph, careful)
+            if leaves_only:
                 del cotangents[node]
     finally:
         recording.reset(token)
     return cotangents
 
 
-def match(cotangent: Array, value: Array, operation: Operation) -> Array:
-    """The cotangent with the shape and dtype of `value`: undoes broadcasting, of either of them."""
-    shape, dtype = value.shape, value.dtype
-    surplus = cotangent.ndim - len(shape)
+def match(cotangent: Array, value: Array, node: Node) -> Array:
+    """A contribution of `node` with the shape and dtype of the argument's value.
+
+    Sums where the argument was broadcast, and broadcasts where the contribution is smaller.
+    """
+    if isinstance(cotangent, int | float):
+        cotangent = value.dtype.type(cotangent)
+    have, want = getattr(cotangent, "shape", None), value.shape
+    if have is None or len(have) > max(len(want), node._data.ndim):
+        raise refused_contribution(node, have, want)
+    surplus = len(have) - len(want)
     if surplus > 0:
         cotangent = cotangent.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
-        if cotangent.shape == shape and cotangent.dtype == dtype:
-            return cotangent
-    stretched = tuple(
-        axis for axis, (have, want) in enumerate(zip(cotangent.shape, shape)) if want == 1 != have
-    )
-    if stretched:
-        cotangent = cotangent.sum(axis=stretched, keepdims=True)
-    if cotangent.shape != shape:
+    if surplus >= 0 and cotangent.shape != want:
+        pairs = enumerate(zip(cotangent.shape, want))
+        stretched = tuple(axis for axis, (long, short) in pairs if short == 1 != long)
+        if stretched:
+            cotangent = cotangent.sum(axis=stretched, keepdims=True)
+    if cotangent.shape != want:
+        if cotangent.shape != have:
+            raise refused_contribution(node, have, want)
         try:
-            cotangent = np.broadcast_to(cotangent, shape)
+            cotangent = np.broadcast_to(cotangent, want)
         except ValueError as error:
-            raise ShapeError(
-                f"backward of {operation.name}",
-                f"its vjp returned shape {cotangent.shape} for an argument of shape {shape}",
-                "Mend the vjp: its result must broadcast with the argument",
-            ) from error
-    return cotangent if cotangent.dtype == dtype else cotangent.astype(dtype)
+            raise refused_contribution(node, have, want) from error
+    return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
+
+
+def unshared(cotangents: dict[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
+    """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
+    handed_out = {id(lent)}
+    for node, cotangent in cotangents.items():
+        if not isinstance(cotangent, np.generic):
+            array = cotangent._data if isinstance(cotangent, Node) else cotangent
+            if id(array) in handed_out or getattr(array, "base", None) is not None:
+                cotangent = cotangent.copy()
+            handed_out.add(id(array))
+        yield node, cotangent

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backpropagate
+from autograd_lite.engine import Node, backpropagate, unshared
 from autograd_lite.errors import ArgumentError, GradientError, describe_one
 from autograd_lite.modes import enable_grad
 from autograd_lite.tensor import Tensor
@@ -90,7 +90,9 @@ def _gradients(f: Any, value: Any, leaves: list[Tensor], create_graph: bool) -> 
         )
     found: dict[Any, Any] = {}
     if isinstance(value, Tensor) and value.requires_grad:
-        found = backpropagate(value, value._seed(None), create_graph)
+        cotangents = backpropagate(value, value._seed(None), create_graph)
+        wanted: dict[Node, Any] = {leaf: cotangents[leaf] for leaf in leaves if leaf in cotangents}
+        found = dict(unshared(wanted))
     results = []
     for leaf in leaves:
         cotangent = found.get(leaf)

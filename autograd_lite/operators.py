@@ -40,7 +40,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             data = compute(self._data, other._data)
         except ValueError as error:
             raise explained(error, operation, (self, other)) from error
-        wanted = self.requires_grad or other.requires_grad
+        wanted = self._requires_grad or other._requires_grad
         return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
 
     def right(self: Node, other: Any) -> Tensor:
@@ -108,10 +108,16 @@ class Operators(Node):
             raise MutationError(
                 f"np.{ufunc.__name__}{describe(inputs)} into an existing array",
                 "a change in place is not recorded",
-                "Write the operation out: array = array + tensor",
+                f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
         if method != "__call__":
             raise _without_row(f"{ufunc.__name__}.{method}", inputs)
+        if keywords:
+            raise UnsupportedError(
+                f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
+                "keyword arguments of elementwise functions are not recorded",
+                "Leave them out; np.where selects entries, tensor.astype changes the dtype",
+            )
         return _dispatch(ufunc, inputs, keywords)
 
     def __array_function__(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dis
-from collections.abc import Callable
+import re
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autograd_lite.errors import (
     AutogradError,
@@ -21,29 +22,80 @@ if TYPE_CHECKING:
     from autograd_lite.table import Operation
 
 
-def refuse_stale(node: Node) -> None:
-    """Raise if a rule of `node` reads an array that was changed after the node was made."""
+class _Shape:
+    """Stands for an array that was changed: has its shape, and fails at any other use."""
+
+    __array_ufunc__ = None
+
+    def __init__(self, array: Any) -> None:
+        self.shape, self.ndim = array.shape, array.ndim
+        self.size, self.dtype = array.size, array.dtype
+
+    def _fail(self, *arguments: Any) -> Any:
+        raise TypeError("the values of this array are gone")
+
+    __array__ = __bool__ = __eq__ = __ne__ = _fail
+    __lt__ = __le__ = __gt__ = __ge__ = _fail
+
+
+def refuse_stale(node: Node, given: list[Any]) -> None:
+    """Raise if a rule of `node` reads an array that was changed after the node was made.
+
+    Args:
+        node: what the rules belong to.
+        given: what they are about to be called with: cotangent, output, arguments.
+    """
     assert node.operation is not None
-    for position, changed in enumerate((node, *node.arguments), 1):
-        if getattr(changed, "mutated", 0) > node.created:
-            for vjp, argument in zip(node.operation.vjps, node.arguments):
-                wanted = getattr(argument, "requires_grad", False)
-                if wanted and _reads(vjp, position + node.operation.variadic):
-                    raise MutationError(
-                        f"backward of {node.operation.name}{describe(node.arguments)}",
-                        f"{describe_one(changed)} was changed after it was used there",
-                        "Call backward() before changing it, or compute with tensor.copy()",
-                    )
+    changed = [
+        getattr(value, "mutated", 0) > node.created for value in (None, node, *node.arguments)
+    ]
+    if not any(changed):
+        return
+    shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
+    shapes += given[len(changed) :]
+    for index, argument in enumerate(node.arguments):
+        if not getattr(argument, "requires_grad", False):
+            continue
+        vjp = node.operation.vjps[0 if node.operation.variadic else index]
+        positions = (index,) if node.operation.variadic else ()
+        try:
+            vjp(*positions, *shapes, **node.keywords)
+        except Exception as error:
+            names = [
+                describe_one(value)
+                for value, stale in zip((None, node, *node.arguments), changed)
+                if stale
+            ]
+            raise MutationError(
+                f"backward of {node.operation.name}{describe(node.arguments)}",
+                f"{', '.join(names)} was changed after it was used there",
+                "Call backward() before changing it, or compute with tensor.copy()",
+            ) from error
 
 
-def _reads(vjp: Callable[..., Any], position: int) -> bool:
-    """Whether a rule reads its parameter at `position`; yes where that cannot be told."""
-    code = getattr(vjp, "__code__", None)
-    if code is None or position >= code.co_argcount:
-        return True
-    name = code.co_varnames[position]
-    loaded = (step.argval for step in dis.get_instructions(code) if "LOAD_" in step.opname)
-    return any(name == value or (type(value) is tuple and name in value) for value in loaded)
+def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:
+    """The error for a vjp whose result does not fit its argument."""
+    assert node.operation is not None
+    returned = "no array" if have is None else f"shape {have}"
+    return ShapeError(
+        f"backward of {node.operation.name}{describe(node.arguments)}",
+        f"its vjp returned {returned} for an argument of shape {want}",
+        "Mend the vjp: it returns an array of the argument's shape, or one that broadcasting "
+        "the argument with the others explains",
+    )
+
+
+def refuse_unless_real(
+    data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool
+) -> None:
+    """Raise if a result that is not of floats is not of real numbers, or has to require grad."""
+    dtype = getattr(data, "dtype", np.dtype(object))
+    if wanted or dtype.kind not in "iub":
+        raise UnsupportedError(
+            f"{operation.name}{describe(arguments)}",
+            f"its result of dtype {dtype} cannot be differentiated",
+            "Compute with floats; where no gradient is to flow, give it tensor.data",
+        )
 
 
 def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> None:
@@ -61,10 +113,27 @@ def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> Non
 
 
 def explained(error: Exception, operation: Operation, arguments: tuple[Any, ...]) -> AutogradError:
-    """NumPy's own error, with the operation and the names and shapes of its arguments."""
-    kind, remedy = {
-        ValueError: (ShapeError, "Make the shapes agree: reshape, transpose or index one of them"),
-        IndexError: (IndexingError, "Use an index, or an axis, within the shape"),
-        TypeError: (UnsupportedError, "Give it arrays, numbers or tensors of numbers"),
-    }[next(base for base in (IndexError, ValueError, TypeError) if isinstance(error, base))]
-    return kind(f"{operation.name}{describe(arguments)}", str(error).rstrip("."), remedy)
+    """An error of the computation, with the operation and the names and shapes of its arguments.
+
+    The project's own functions raise `ValueError(reason, remedy)`, or a TypeError, without them.
+    """
+    attempted = f"{operation.name}{describe(arguments)}"
+    unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unknown:
+        return UnsupportedError(
+            f"{attempted} with {unknown[1]}=",
+            "that argument is not differentiated",
+            "Leave it out, or give the function tensor.data if no gradient is to flow",
+        )
+    kind: type[AutogradError]
+    if isinstance(error, IndexError):
+        kind, remedy = IndexingError, "Use an index, or an axis, within the shape"
+    elif isinstance(error, TypeError):
+        kind, remedy = UnsupportedError, "Give it arrays, numbers or tensors of numbers"
+    else:
+        kind, remedy = ShapeError, "Make the shapes agree: reshape, transpose or index one of them"
+    if len(error.args) == 2:
+        reason, remedy = error.args
+    else:
+        reason = str(error).rstrip(".")
+    return kind(attempted, reason, remedy)

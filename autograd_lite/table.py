@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -22,42 +23,23 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
+@dataclass(eq=False)
 class Operation:
-    """A row of the table: a function, how to compute it, and its vjps.
+    """A row of the table: a function and its vjps. `define` says what the fields mean."""
 
-    `sequence` marks functions like `np.stack`, whose first argument is a list of arrays;
-    `variadic` those with one vjp for all arguments, called as `vjp(i, g, y, *arguments)`.
-    """
+    function: Callable[..., Any]
+    vjps: Sequence[Any]
+    compute: Callable[..., Any]
+    sequence: bool
+    variadic: bool
+    residual: bool
+    selects: bool
 
-    __slots__ = (
-        "compute",
-        "differentiable_arguments",
-        "function",
-        "name",
-        "residual",
-        "sequence",
-        "variadic",
-        "vjps",
-    )
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        vjps: Sequence[Any],
-        compute: Callable[..., Any],
-        sequence: bool,
-        variadic: bool,
-        residual: bool,
-    ) -> None:
-        self.residual = residual
-        self.function = function
-        self.vjps = vjps
-        self.compute = compute
-        self.name = function.__name__
-        self.sequence = sequence
-        self.variadic = variadic or sequence
+    def __post_init__(self) -> None:
+        self.name = self.function.__name__
         # Impossible where an argument between others has no vjp, so that each call is looked at.
-        self.differentiable_arguments = -1 if None in vjps or self.variadic else len(vjps)
+        incomplete = None in self.vjps or self.variadic
+        self.differentiable_arguments = -1 if incomplete else len(self.vjps)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -89,6 +71,7 @@ def define(
     sequence: bool = False,
     variadic: bool = False,
     residual: bool = False,
+    selects: bool = False,
 ) -> Operation:
     """Add a row to the table: a function that exists already, and the vjps of its arguments.
 
@@ -99,6 +82,10 @@ def define(
         compute: what to call with plain arrays, where that is not `function` itself.
         sequence: the first argument is a list of arrays; `compute` takes them one by one.
         variadic: there is one vjp for all arguments, `vjp(i, g, y, *arguments, **keywords)`.
+        residual: the function returns, besides its result, what its vjps would compute again;
+            they get it as their last argument, None when the backward pass is recorded.
+        selects: it takes entries and leaves others, so that their cotangents are 0 whatever
+            they are, infinities and NaN included.
 
     >>> import numpy as np
     >>> from autograd_lite import Tensor
@@ -108,8 +95,15 @@ def define(
     >>> float(x.grad)
     0.0
     """
-    chosen = compute or _OPERATORS.get(function, function)
-    operation = Operation(function, vjps, chosen, sequence, variadic, residual)
+    operation = Operation(
+        function=function,
+        vjps=vjps,
+        compute=compute or _OPERATORS.get(function, function),
+        sequence=sequence,
+        variadic=variadic or sequence,
+        residual=residual,
+        selects=selects,
+    )
     TABLE[function] = operation
     return operation
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite.engine import Node, backpropagate, mark_mutated
+from autograd_lite.engine import Node, backpropagate, mark_mutated, unshared
 from autograd_lite.errors import (
     GradientError,
     MutationError,
@@ -54,7 +53,7 @@ class Tensor(Operators):
     ) -> None:
         self._data = _as_array(data, requires_grad, name, dtype)
         self.grad = None
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         self.name = name
         self.operation = None
         self.arguments = ()
@@ -72,6 +71,22 @@ class Tensor(Operators):
     def data(self, array: Any) -> None:
         self._data = _as_array(array, self.requires_grad, self.name, None)
         mark_mutated(self)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward computes a gradient for it; set False to freeze a parameter."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, required: bool) -> None:
+        if self.operation is not None:
+            raise GradientError(
+                f"requires_grad = {required} of {describe_one(self)}",
+                "it was computed, and what was recorded decides",
+                "Set it where the tensor is made, or write tensor.detach()",
+            )
+        _as_array(self._data, required, self.name, None)
+        self._requires_grad = required
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -100,6 +115,12 @@ class Tensor(Operators):
 
     def item(self) -> float:
         """The only entry, as a Python number."""
+        if self.size != 1:
+            raise ShapeError(
+                f"item() of {describe_one(self)}",
+                f"it has {self.size} entries",
+                "Index one of them, or reduce it; tensor.data has all",
+            )
         return self._data.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
@@ -141,22 +162,12 @@ class Tensor(Operators):
         array([2., 4.])
         """
         seed = self._seed(gradient)
-        handed_out = set() if gradient is None else {id(seed)}
         cotangents = backpropagate(self, seed, create_graph, leaves_only)
-        for node, cotangent in cotangents.items():
-            if node.grad is not None:
-                node.grad = node.grad + cotangent
-            elif isinstance(cotangent, np.generic):
-                node.grad = cotangent
-            else:
-                array = cotangent._data if isinstance(cotangent, Node) else cotangent
-                if id(array) in handed_out or getattr(array, "base", None) is not None:
-                    cotangent = cotangent.copy()
-                handed_out.add(id(array))
-                node.grad = cotangent
+        for node, cotangent in unshared(cotangents, lent=gradient if gradient is None else seed):
+            node.grad = cotangent if node.grad is None else node.grad + cotangent
 
     def _seed(self, gradient: Any) -> Any:
-        if not self.requires_grad:
+        if not self._requires_grad:
             raise GradientError(
                 f"backward() from {describe_one(self)}",
                 "nothing that requires grad was recorded in it",
@@ -181,44 +192,51 @@ class Tensor(Operators):
         return gradient
 
     def __iadd__(self, other: Any) -> Tensor:
-        return self._change("+", operator.iadd, other)
+        return self._change("+", operator.iadd, operator.add, other)
 
     def __isub__(self, other: Any) -> Tensor:
-        return self._change("-", operator.isub, other)
+        return self._change("-", operator.isub, operator.sub, other)
 
     def __imul__(self, other: Any) -> Tensor:
-        return self._change("*", operator.imul, other)
+        return self._change("*", operator.imul, operator.mul, other)
 
     def __itruediv__(self, other: Any) -> Tensor:
-        return self._change("/", operator.itruediv, other)
+        return self._change("/", operator.itruediv, operator.truediv, other)
 
     def __ipow__(self, other: Any) -> Tensor:
-        return self._change("**", operator.ipow, other)
+        return self._change("**", operator.ipow, operator.pow, other)
 
-    def _change(self, symbol: str, compute: Callable[[Any, Any], Any], other: Any) -> Tensor:
-        name = self.name or "x"
-        self._refuse_recorded_change(
-            f"{name} {symbol}= ...", other, f"{name} = {name} {symbol} ..."
-        )
-        self._data = compute(self._data, plain(other))
+    def _change(self, symbol: str, in_place: Any, compute: Any, other: Any) -> Tensor:
+        """`x += other`: x + other where that is recorded, else a change of the array.
+
+        A computed tensor may be replaced by the sum, which is what Python does with numbers. A
+        leaf may not: its name would no longer stand for what gets the gradient.
+        """
+        if recording.get():
+            if self._requires_grad and self.operation is None:
+                name = self.name or "x"
+                raise MutationError(
+                    f"{name} {symbol}= ... of {describe_one(self)}",
+                    "it is a leaf that requires grad, and a change in place is not recorded",
+                    f"Write {name} = {name} {symbol} ..., which makes a new tensor; "
+                    "or, to update a parameter, change it inside no_grad()",
+                )
+            if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
+                result: Tensor = compute(self, other)
+                return result
+        self._data = in_place(self._data, plain(other))
         mark_mutated(self)
         return self
 
-    def _refuse_recorded_change(self, attempted: str, other: Any, remedy: str) -> None:
-        """Raise if a change in place would escape the record."""
-        other_requires_grad = isinstance(other, Tensor) and other.requires_grad
-        if recording.get() and (self.requires_grad or other_requires_grad):
-            changed = self if self.requires_grad else other
-            raise MutationError(
-                f"{attempted} with {describe_one(self)}",
-                f"{describe_one(changed)} requires grad, and a change in place is not recorded",
-                f"Write {remedy}; or, to update a parameter, change it inside no_grad()",
-            )
-
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._refuse_recorded_change(
-            "assignment to an index", value, "np.where(mask, value, tensor)"
-        )
+        changed = self if self._requires_grad else value
+        if recording.get() and isinstance(changed, Tensor) and changed._requires_grad:
+            raise MutationError(
+                f"assignment to an index of {describe_one(self)}",
+                f"{describe_one(changed)} requires grad, and a change in place is not recorded",
+                "Write np.where(mask, value, tensor), np.stack or np.concatenate; or, to update "
+                "a parameter, change it inside no_grad()",
+            )
         self._data[plain_index(index)] = plain(value)
         mark_mutated(self)
 
@@ -235,7 +253,7 @@ class Tensor(Operators):
         return int(self._data)
 
     def _refuse_conversion(self, what: str) -> None:
-        if self.requires_grad:
+        if self._requires_grad:
             raise UnsupportedError(
                 f"conversion of {describe_one(self)} to {what}, or assignment into one",
                 "it requires grad, and its gradient would be lost",
@@ -255,7 +273,7 @@ class Tensor(Operators):
             text = str(self._data)
         if self.name is not None:
             text += f", name={self.name!r}"
-        if self.requires_grad:
+        if self._requires_grad:
             text += ", requires_grad=True"
         return f"Tensor({text})"
 
@@ -277,15 +295,20 @@ def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike
         )
     # Anything that speaks NumPy's protocol stays what it is: a Dask or CuPy array as well.
     if not hasattr(data, "__array_function__"):
-        data = np.asarray(data)[()]
-    if dtype is not None:
+        try:
+            array = np.asarray(data, dtype)
+        except (ValueError, TypeError) as error:
+            reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
+            raise _unsuitable(data, name, reason, remedy) from error
+        data = array if array.ndim else array.dtype.type(array)
+    elif dtype is not None:
         data = data.astype(dtype, copy=False)
-    kind = data.dtype.kind
+    kind = getattr(data, "dtype", np.dtype(object)).kind
     if kind not in "fiub":
         raise _unsuitable(
             data,
             name,
-            f"data of dtype {data.dtype} cannot be differentiated",
+            f"data of dtype {getattr(data, 'dtype', type(data).__name__)} cannot be differentiated",
             "Give real numbers; for complex ones compute with real and imaginary parts",
         )
     if requires_grad and kind != "f":

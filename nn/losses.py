@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import Tensor, log_softmax, sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_lite import (
+    Tensor,
+    binary_cross_entropy,
+    log_softmax,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from autograd_lite.errors import (
     ArgumentError,
-    IndexingError,
     ShapeError,
-    UnsupportedError,
     describe_one,
 )
 
@@ -58,8 +62,7 @@ class MAELoss:
 class BCELoss:
     """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
 
-    Probabilities of exactly 0 and 1 count as the smallest positive number and its complement, so
-    that the loss is finite. `BCEWithLogitsLoss` is the more precise of the two.
+    `BCEWithLogitsLoss` is the more precise of the two.
 
     >>> round(BCELoss()(Tensor([0.9, 0.2]), np.array([1.0, 0.0])).item(), 4)
     0.1643
@@ -76,10 +79,7 @@ class BCELoss:
                 "and probabilities from 0 to 1",
                 "Apply a sigmoid first, or give logits to BCEWithLogitsLoss",
             )
-        smallest = np.finfo(probabilities.dtype).tiny
-        likelihood = targets * np.log(np.maximum(probabilities, smallest))
-        likelihood = likelihood + (1 - targets) * np.log(np.maximum(1 - probabilities, smallest))
-        return -likelihood.mean()  # type: ignore[no-any-return]
+        return binary_cross_entropy(probabilities, targets)  # type: ignore[no-any-return]
 
 
 class BCEWithLogitsLoss:
@@ -108,36 +108,17 @@ class CrossEntropyLoss:
         """The loss of logits (n, classes) and targets: labels (n,) or probabilities (n, classes).
 
         Raises:
-            ShapeError: the shapes are others.
+            ShapeError: the shapes are others, or a label is none of the classes.
             UnsupportedError: labels are not integers.
-            ArgumentError: a label is no class.
         """
         shape = logits.shape
         if len(shape) == 2 and targets.shape == shape:
             return -(targets * log_softmax(logits)).sum() / shape[0]  # type: ignore[no-any-return]
         if len(shape) != 2 or targets.shape != shape[:1]:
             raise ShapeError(
-                _attempted(logits, targets),
+                f"CrossEntropyLoss of logits {describe_one(logits)} "
+                f"and targets {describe_one(targets)}",
                 "logits are (n, classes), targets (n,) labels or (n, classes) probabilities",
                 "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
             )
-        if targets.dtype.kind not in "iu":
-            raise UnsupportedError(
-                _attempted(logits, targets),
-                f"labels are whole numbers, and these have dtype {targets.dtype}",
-                "Write labels.astype(int)",
-            )
-        try:
-            # A negative label, which would count from the end, is too large when unsigned.
-            return softmax_cross_entropy(logits, targets)  # type: ignore[no-any-return]
-        except IndexingError as error:
-            raise ArgumentError(
-                _attempted(logits, targets),
-                f"labels range from {targets.min()} to {targets.max()}, "
-                f"classes from 0 to {shape[1] - 1}",
-                "Number the classes from 0, or give the last layer one output for each",
-            ) from error
-
-
-def _attempted(logits: Any, targets: Any) -> str:
-    return f"CrossEntropyLoss of logits {describe_one(logits)} and targets {describe_one(targets)}"
+        return softmax_cross_entropy(logits, targets)  # type: ignore[no-any-return]

@@ -131,6 +131,11 @@ class Module:
             for name, parameter in parameters.items()
             if name in state and np.shape(state[name]) != parameter.shape
         ]
+        problems += [
+            f"{name} has dtype {np.asarray(state[name]).dtype}"
+            for name in parameters.keys() & state.keys()
+            if np.asarray(state[name]).dtype.kind not in "fiub"
+        ]
         if problems:
             raise ArgumentError(
                 f"load_state_dict into {type(self).__name__}",

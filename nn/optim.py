@@ -111,18 +111,20 @@ class Optimizer:
     """How many arrays of the parameters' size `update` keeps."""
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
-        self.parameters = list(dict.fromkeys(parameters))
+        parameters = list(parameters)
         self.learning_rate = learning_rate
         self._require(learning_rate > 0, f"learning_rate={learning_rate}", "above 0")
-        self._require(bool(self.parameters), "no parameters", "at least one tensor")
-        groups: dict[Any, list[Tensor]] = {}
-        for parameter in self.parameters:
+        self._require(bool(parameters), "no parameters", "at least one tensor")
+        for parameter in parameters:
             if not isinstance(parameter, Tensor) or not parameter.requires_grad:
                 raise UnsupportedError(
                     f"{type(self).__name__} of {describe_one(parameter)}",
                     "it is no tensor that requires grad",
                     "Give model.parameters(), or tensors made with requires_grad=True",
                 )
+        self.parameters = list(dict.fromkeys(parameters))
+        groups: dict[Any, list[Tensor]] = {}
+        for parameter in self.parameters:
             groups.setdefault(parameter.dtype, []).append(parameter)
         self._runs = []
         for dtype, tensors in groups.items():

@@ -73,12 +73,12 @@ def fit(
     X, y = _checked(X, y, "X", "y")  # noqa: N806
     if validation is not None:
         validation = _checked(*validation, "validation X", "validation y")
-    if epochs < 1 or batch_size < 1:
-        raise ArgumentError(
-            f"fit with epochs={epochs} and batch_size={batch_size}",
-            "both count something",
-            "Give numbers of at least 1",
-        )
+    counts = {"samples": len(X), "epochs": epochs, "batch_size": batch_size}
+    for name, count in counts.items():
+        if not isinstance(count, int | np.integer) or count < 1:
+            raise ArgumentError(
+                f"fit with {name}={count}", "there is nothing to train", "Give at least 1, whole"
+            )
     rng = np.random.default_rng(rng)
     history = History()
     with _mode(model, training=True), tqdm(total=epochs, disable=not progress) as bar:

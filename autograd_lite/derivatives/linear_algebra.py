@@ -44,7 +44,8 @@ def _mismatch(a: Array, b: Array) -> ValueError:
     inner = max(b.ndim - 2, 0)
     return ValueError(
         f"axis {a.ndim - 1} of the left operand has {a.shape[-1]} entries, "
-        f"axis {inner} of the right one has {b.shape[inner]}"
+        f"axis {inner} of the right one has {b.shape[inner]}",
+        "Transpose or reshape one of them, so that these two agree",
     )
 
 
@@ -74,6 +75,9 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
     >>> affine(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([0.5]))
     array([[11.5]])
     """
-    y = dot(x, weight)
+    try:
+        y = x.dot(weight)
+    except ValueError as error:
+        raise _mismatch(x, weight) from error
     y += bias
     return y

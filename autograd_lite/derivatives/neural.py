@@ -79,11 +79,6 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)
 
 
-def _finite(x: Array) -> Array:
-    """x, with 0 for what is not finite: a shift that leaves no inf - inf behind."""
-    return np.where(np.isfinite(x), x, 0)
-
-
 @differentiable(lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)))
 def softmax(x: Array, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis.
@@ -108,11 +103,22 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
-@differentiable(
-    lambda g, y, x, axis=None, keepdims=False: (
-        expand(g, x, axis, keepdims) * np.exp(x - _finite(expand(y, x, axis, keepdims)))
-    )
-)
+def _shifted_exp(x: Array, axis: Axis) -> tuple[Array, Array]:
+    """exp(x - shift) and the shift that keeps it from overflowing: the finite maximum, or 0."""
+    shift = x.max(axis=axis, keepdims=True)
+    shift = np.where(np.isfinite(shift), shift, 0)
+    return np.exp(x - shift), shift
+
+
+def _logsumexp_vjp(
+    g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False
+) -> Array:
+    scores, _ = _shifted_exp(x, axis)
+    sums = scores.sum(axis=axis, keepdims=True)
+    return expand(g, x.shape, axis, keepdims) * (scores / (sums + (sums == 0)))
+
+
+@differentiable(_logsumexp_vjp)
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over axes.
 
@@ -120,15 +126,61 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     >>> float(logsumexp(np.array([1000.0, 1000.0])).round(4))
     1000.6931
     """
-    shift = _finite(x.max(axis=axis, keepdims=True))
+    scores, shift = _shifted_exp(x, axis)
     with np.errstate(divide="ignore"):
-        logarithm = np.log(np.exp(x - shift).sum(axis=axis, keepdims=True))
+        logarithm = np.log(scores.sum(axis=axis, keepdims=True))
     return (logarithm + shift).sum(axis=axis, keepdims=keepdims)
 
 
 @differentiable(
-    lambda g, y, logits, targets: (sigmoid(logits) - targets) * (g / logits.size),
-    lambda g, y, logits, targets: logits * (-g / logits.size),
+    lambda g, y, p, targets: (
+        (p - targets) / np.maximum(p * (1 - p), SMALLEST_VARIANCE) * (g / p.size)
+    ),
+)
+def binary_cross_entropy(p: Array, targets: Array) -> Array:
+    """Mean binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)).
+
+    As in PyTorch, a logarithm counts as -100 at least, and the derivative (p - t) / (p (1 - p))
+    has a denominator of 1e-12 at least.
+
+    Args:
+        p: probabilities, 0 to 1, any shape.
+        targets: plain probabilities of the same shape.
+
+    >>> import numpy as np
+    >>> float(binary_cross_entropy(np.array([0.0, 0.5]), np.array([1.0, 1.0])).round(4))
+    50.3466
+    """
+    _require_same_shape(p, targets)
+    with np.errstate(divide="ignore"):
+        right = targets * np.maximum(np.log(p), -100)
+        wrong = (1 - targets) * np.maximum(np.log1p(-p), -100)
+    return -(right + wrong).sum() / p.size
+
+
+SMALLEST_VARIANCE = 1e-12
+
+
+def _require_same_shape(predictions: Array, targets: Array) -> None:
+    if predictions.shape != targets.shape:
+        raise ValueError(
+            "broadcasting would compare every prediction with every target",
+            f"Give targets of shape {predictions.shape}: targets.reshape{predictions.shape}",
+        )
+
+
+def _sigmoid_cross_entropy_vjp(
+    g: Array, y: Array, logits: Array, targets: Array, losses_of_zero: Array | None = None
+) -> Array:
+    if losses_of_zero is None:
+        return (sigmoid(logits) - targets) * (g / logits.size)
+    return (np.exp(logits - losses_of_zero) - targets) * (g / logits.size)
+
+
+@differentiable(
+    _sigmoid_cross_entropy_vjp,
+    lambda g, y, logits, targets, _=None: logits * (-g / logits.size),
+    residual=True,
 )
 def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     """Mean binary cross-entropy of sigmoid(logits): -(t log p + (1 - t) log(1 - p)).
@@ -141,7 +193,10 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     >>> float(sigmoid_cross_entropy(np.array([0.0]), np.array([1.0])).round(4))
     0.6931
     """
-    return (np.logaddexp(logits, 0) - logits * targets).sum() / logits.size
+    _require_same_shape(logits, targets)
+    # softplus(z) is what a target of 0 costs; exp(z - softplus(z)) is sigmoid(z).
+    losses_of_zero = np.logaddexp(logits, 0)
+    return (losses_of_zero - logits * targets).sum() / logits.size, losses_of_zero
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
@@ -179,13 +234,24 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     >>> float(softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4))
     0.6931
     """
-    n = len(labels)
+    n, classes = logits.shape
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"labels are whole numbers, and these have dtype {labels.dtype}",
+            "Write labels.astype(int)",
+        )
+    # A negative label is too large when unsigned.
+    if n and labels.astype(np.uintp).max() >= classes:
+        raise ValueError(
+            f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
+            "Number the classes from 0, or give the last layer one output for each",
+        )
     scores = logits - logits.max(axis=1, keepdims=True)
-    index = (np.arange(n), labels.astype(np.uintp))
-    picked = scores[index]
+    flat, index = scores.reshape(-1), np.arange(0, n * classes, classes) + labels
+    picked = flat[index].sum()
     np.exp(scores, out=scores)
     sums = scores.sum(axis=1, keepdims=True)
-    loss = (np.log(sums).sum() - picked.sum()) / n
+    loss = (np.log(sums).sum() - picked) / n
     scores /= sums
-    scores[index] -= 1
+    flat[index] -= 1
     return loss, scores

@@ -14,35 +14,37 @@ from autograd_lite.table import define
 Axis = int | tuple[int, ...] | None
 
 
-def expand(reduced: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
-    """A result of reducing x, with the reduced axes put back as axes of length 1.
+def expand(reduced: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Array:
+    """The result of reducing an array of some shape, with the reduced axes put back, of length 1.
 
     >>> import numpy as np
-    >>> expand(np.ones(3), np.ones((3, 4)), axis=1, keepdims=False).shape
+    >>> expand(np.ones(3), (3, 4), axis=1, keepdims=False).shape
     (3, 1)
     """
     if keepdims or axis is None:
         return reduced
     axes = axis if isinstance(axis, tuple) else (axis,)
-    kept = [1 if i in axes or i - x.ndim in axes else n for i, n in enumerate(x.shape)]
+    kept = [1 if i in axes or i - len(shape) in axes else n for i, n in enumerate(shape)]
     return reduced.reshape(tuple(kept))
 
 
 def extremum_vjp(g: Array, y: Array, x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The cotangent of max and min, shared equally among the entries that tie."""
-    chosen = x == expand(y, x, axis, keepdims)
+    chosen = x == expand(y, x.shape, axis, keepdims)
     ties = chosen.sum(axis=axis, keepdims=True, dtype=g.dtype)
-    return expand(g, x, axis, keepdims) / ties * chosen
+    return expand(g, x.shape, axis, keepdims) / ties * chosen
 
 
 define(
     np.sum,
-    lambda g, y, x, axis=None, keepdims=False: expand(g, x, axis, keepdims),
+    lambda g, y, x, axis=None, keepdims=False: expand(g, x.shape, axis, keepdims),
     compute=lambda x, axis=None, keepdims=False: x.sum(axis=axis, keepdims=keepdims),
 )
 define(
     np.mean,
-    lambda g, y, x, axis=None, keepdims=False: expand(g * (y.size / x.size), x, axis, keepdims),
+    lambda g, y, x, axis=None, keepdims=False: expand(
+        g * (y.size / x.size), x.shape, axis, keepdims
+    ),
     compute=lambda x, axis=None, keepdims=False: x.mean(axis=axis, keepdims=keepdims),
 )
 for extremum in (np.max, np.min):

@@ -28,6 +28,7 @@ define(
     lambda g, y, condition, a, b: np.where(condition, g, 0),
     lambda g, y, condition, a, b: np.where(condition, 0, g),
     compute=lambda condition, a, b: np.where(condition, a, b),
+    selects=True,
 )
 
 
