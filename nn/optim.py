@@ -18,7 +18,7 @@ from autograd_lite.engine import mark_mutated
 from autograd_lite.errors import ArgumentError, MutationError, UnsupportedError, describe_one
 from nn.module import Parameter
 
-BLOCK = 16384
+BLOCK = 65536
 """Entries that are updated at a time."""
 
 

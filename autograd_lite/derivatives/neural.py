@@ -248,10 +248,9 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
         )
     scores = logits - logits.max(axis=1, keepdims=True)
     flat, index = scores.reshape(-1), np.arange(0, n * classes, classes) + labels
-    picked = flat[index].sum()
+    right = flat[index]
     np.exp(scores, out=scores)
-    sums = scores.sum(axis=1, keepdims=True)
-    loss = (np.log(sums).sum() - picked) / n
-    scores /= sums
+    sums = scores.sum(axis=1)
+    scores /= sums[:, None]
     flat[index] -= 1
-    return loss, scores
+    return (np.log(sums) - right).sum() / n, scores

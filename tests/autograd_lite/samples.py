@@ -331,6 +331,11 @@ SAMPLES: dict[Callable[..., Any], list[Sample]] = {
     al.softplus: unary(al.softplus),
     al.softmax: along_axis(al.softmax),
     al.log_softmax: along_axis(al.log_softmax),
+    al.binary_cross_entropy: [
+        sample(lambda p: al.binary_cross_entropy(p, CONDITION), positive(3) / 3),
+        sample(lambda p: al.binary_cross_entropy(p, np.eye(2)), positive(2, 2) / 3),
+        sample(lambda p: al.binary_cross_entropy(p, np.float64(0.3)), positive() / 3),
+    ],
     al.sigmoid_cross_entropy: [
         sample(al.sigmoid_cross_entropy, normal(4), positive(4) / 3),
         sample(al.sigmoid_cross_entropy, normal(2, 3), positive(2, 3) / 3),

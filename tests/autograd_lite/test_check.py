@@ -171,7 +171,9 @@ def test_inputs_where_the_function_is_not_defined_fail():
 
 def test_a_rule_of_the_wrong_shape_is_named_with_both_shapes():
     square = square_with(lambda g, y, x: (g * 2 * x)[:-1])
-    with pytest.raises(ShapeError, match=r"backward of square: .*\(2,\).*\(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"backward of square.*returned shape \(2,\).*of shape \(3,\)"
+    ):
         gradcheck(square, np.ones(3))
 
 

@@ -139,10 +139,10 @@ BAD = {
         ["weight_init", "hee"], "he_normal"),
     "a label that is too large": (
         lambda: nn.CrossEntropyLoss()(named((8, 2), "logits"), LABELS + 1), ArgumentError,
-        ["CrossEntropyLoss", "'logits'", "(8, 2)", "2"], "0"),
+        ["cross_entropy", "'logits'", "(8, 2)", "2"], "0"),
     "a negative label": (
         lambda: nn.CrossEntropyLoss()(named((8, 2), "logits"), LABELS - 1), ArgumentError,
-        ["CrossEntropyLoss", "'logits'", "(8, 2)", "-1"], "0"),
+        ["cross_entropy", "'logits'", "(8, 2)", "-1"], "0"),
     "a missing entry": (
         lambda: load(lambda s: s.pop("1.bias")), ArgumentError,
         ["load_state_dict", "1.bias"], "state_dict"),

@@ -30,24 +30,35 @@ def test_more_ops():
     a, b = value(-4.0), value(2.0)
     c = a + b
     d = a * b + b**3
-    c = c + c + 1
-    c = c + 1 + c + (-a)
-    d = d + d * 2 + (b + a).relu()
-    d = d + 3 * d + (b - a).relu()
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
     e = c - d
     f = e**2
     g = f / 2.0
-    g = g + 10.0 / f
+    g += 10.0 / f
     g.backward()
     assert g.data == pytest.approx(24.70408163265306, rel=1e-15)
     assert a.grad == pytest.approx(138.83381924198252, rel=1e-15)
     assert b.grad == pytest.approx(645.5772594752186, rel=1e-15)
 
 
-def test_more_ops_with_augmented_assignment_on_intermediates_is_refused_with_the_line_to_write():
-    c = value(-4.0) + value(2.0)
+def test_augmented_assignment_to_a_computed_value_leaves_its_other_names_alone():
+    v = value(3.0)
+    c = v * 2
+    other = c
+    c += 1
+    assert (other.item(), c.item()) == (6.0, 7.0)
+    (c * other).backward()
+    assert v.grad == 26.0
+
+
+def test_augmented_assignment_to_a_leaf_is_refused_with_the_line_to_write():
+    v = value(3.0)
     with pytest.raises(RuntimeError, match=r"= .*\+"):
-        c += c + 1
+        v += 1
+    assert v.item() == 3.0
 
 
 def test_a_neuron_with_tanh():
