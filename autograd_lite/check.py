@@ -40,7 +40,9 @@ def gradcheck(
     True
     """
     arrays = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    arrays = [np.array(array, dtype=np.float64) for array in arrays]
+    arrays = [np.array(_as_plain(array), dtype=np.float64) for array in arrays]
+    if order < 1:
+        raise ArgumentError(f"gradcheck of order {order}", "it counts derivatives", "Give 1 or 2")
     rng = np.random.default_rng(0)
     weights = rng.uniform(0.5, 1.5, np.shape(f(*map(Tensor, arrays))))
 
@@ -100,7 +102,7 @@ def _difference(
         return float(value.data if isinstance(value, Tensor) else value)
 
     here = shifted(0.0)
-    best = (np.nan, np.inf)
+    best: tuple[float, float] | None = None
     jump_before = None
     for relative_step in STEPS:
         step = relative_step * max(1.0, abs(x))
@@ -113,9 +115,10 @@ def _difference(
             # The slopes to the two sides do not approach each other: a kink.
             nearest = min(max(automatic, min(left, right)), max(left, right))
             error = min(error, abs(automatic - nearest) / max(1.0, abs(automatic)))
-        if error < best[1]:
+        if best is None or error < best[1]:
             best = (central, error)
         jump_before = jump
+    assert best is not None
     return best
 
 

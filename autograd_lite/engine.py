@@ -89,7 +89,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             values.append(argument)
     try:
         data = operation.compute(*values, **keywords)
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
         raise explained(error, operation, arguments) from error
     residual = None
     if operation.residual:

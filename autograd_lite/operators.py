@@ -34,7 +34,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
-            return _apply(operation, (self, other), NO_KEYWORDS)
+            return _apply(operation, (self, _operand(other)), NO_KEYWORDS)
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
             data = compute(self._data, other._data)
@@ -44,9 +44,14 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
 
     def right(self: Node, other: Any) -> Tensor:
-        return _apply(operation, (other, self), NO_KEYWORDS)
+        return _apply(operation, (_operand(other), self), NO_KEYWORDS)
 
     return left, right
+
+
+def _operand(value: Any) -> Any:
+    """Nested lists and tuples as the array they mean."""
+    return np.asarray(value) if isinstance(value, list | tuple) else value
 
 
 class Operators(Node):
@@ -157,7 +162,8 @@ class Operators(Node):
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
-        return _apply(TABLE[np.transpose], (self, _unpacked(axes) or None), NO_KEYWORDS)
+        order = _unpacked(axes) if axes else None
+        return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """`np.swapaxes` of this tensor."""
@@ -248,6 +254,10 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         names = operation.compute.__kwdefaults__ or ()
         keywords = {**dict(zip(names, arguments[1:])), **keywords}
         arguments = tuple(arguments[0])
+        differentiable = len(arguments)
+    else:
+        differentiable = len(operation.vjps)
+    arguments = (*map(_operand, arguments[:differentiable]), *arguments[differentiable:])
     for name, value in keywords.items():
         if isinstance(value, Node):
             raise UnsupportedError(

@@ -128,7 +128,7 @@ def explained(error: Exception, operation: Operation, arguments: tuple[Any, ...]
     kind: type[AutogradError]
     if isinstance(error, IndexError):
         kind, remedy = IndexingError, "Use an index, or an axis, within the shape"
-    elif isinstance(error, TypeError):
+    elif isinstance(error, TypeError | AttributeError):
         kind, remedy = UnsupportedError, "Give it arrays, numbers or tensors of numbers"
     else:
         kind, remedy = ShapeError, "Make the shapes agree: reshape, transpose or index one of them"

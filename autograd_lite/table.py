@@ -2,9 +2,13 @@
 
 A row is a function and, for each of its arguments, the vector-Jacobian product (vjp). A vjp is
 called as `vjp(g, y, *arguments, **keywords)`: g is the cotangent of the output, y the output, then
-come the function's arguments as they were given. It need not undo broadcasting or a change of
-dtype: the engine does that for all rows. It is handed tensors instead of arrays when the backward
-pass is recorded as well, so it is written with operators, methods and functions of the table.
+come the function's arguments as they were given: arrays, or Python numbers.
+
+What it returns may have the shape of the argument broadcast with the others, which is summed, or
+one that broadcasts to the argument's, which is expanded; the engine does both, and casts, for all
+rows. When the backward pass is recorded, any of g, y and the arguments may be a tensor and any
+other an array: so a vjp is written with operators and functions, `np.dot(a, b)` and never
+`a.dot(b)`, and with functions that are in the table themselves.
 """
 
 from __future__ import annotations
@@ -129,14 +133,12 @@ def differentiable(
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        operation = define(function, *vjps, residual=residual)
-
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             result: Result = apply(operation, arguments, keywords)
             return result
 
-        TABLE[call] = operation
+        operation = define(call, *vjps, compute=function, residual=residual)
         return call
 
     return decorate

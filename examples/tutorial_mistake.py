@@ -1,8 +1,9 @@
-"""A mistake from a published tutorial: a hand-derived gradient that trains, but not to XOR.
+"""A mistake that tutorials on XOR invite, found by comparing gradients.
 
-A network 2-2-1 of sigmoids without biases learns XOR by gradient descent on ½ Σ (a2 - y)². Its
-helper x (1 - x) is the derivative of a sigmoid when x is the sigmoid's *output*. For the hidden
-layer it is given the *input* z1 instead, so that dW1 is wrong while dW2 is right.
+A network 2-2-1 of sigmoids without biases learns XOR by gradient descent on ½ Σ (a2 - y)². The
+helper x (1 - x) is the derivative of a sigmoid when x is the sigmoid's *output*. Here the hidden
+layer hands it the sigmoid's *input* z1: dW1 is wrong from the first step while dW2 is right, and
+the training ends in NaN.
 """
 
 import numpy as np

@@ -43,7 +43,7 @@ define(
 define(
     np.mean,
     lambda g, y, x, axis=None, keepdims=False: expand(
-        g * (y.size / x.size), x.shape, axis, keepdims
+        g * (y.size / max(x.size, 1)), x.shape, axis, keepdims
     ),
     compute=lambda x, axis=None, keepdims=False: x.mean(axis=axis, keepdims=keepdims),
 )

@@ -17,7 +17,9 @@ define(
 )
 define(
     np.transpose,
-    lambda g, y, x, axes=None: g.transpose(axes and np.argsort(np.mod(axes, x.ndim))),
+    lambda g, y, x, axes=None: g.transpose(
+        None if axes is None else tuple(np.argsort(np.mod(axes, x.ndim)).tolist())
+    ),
 )
 define(np.swapaxes, lambda g, y, x, axis1, axis2: g.swapaxes(axis1, axis2))
 define(np.broadcast_to, lambda g, y, x, shape: g)

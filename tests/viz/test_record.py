@@ -126,8 +126,7 @@ def test_order_of_arguments_is_numbered_only_where_it_matters():
         (lambda x: x[..., ::2], "getitem(·, (..., ::2))"),
         (lambda x: x[:], "getitem(·, :)"),
         (lambda x: np.where(x.data > 1, x, 0.0), "where(·, ·, 0)"),
-        (lambda x: x + [[1.0] * 3] * 2, "add(·, [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])"),
-        (lambda x: x + [[1 / 3] * 3] * 2, "add(·, list)"),
+        (lambda x: x + [[1.0] * 3] * 2, "add"),
     ],
 )
 def test_operation_names_its_constants_and_keywords(compute, expected):
