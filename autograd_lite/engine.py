@@ -199,9 +199,7 @@ def apply_rule(
                 contribution = vjp(*given, **node.keywords)
             value = argument._data
             if type(contribution) is not float64 or type(value) is not float64:
-                shape = getattr(contribution, "shape", None)
-                if shape != value.shape or contribution.dtype != value.dtype:
-                    contribution = match(contribution, value, node)
+                contribution = match(contribution, value, node)
             if argument in cotangents:
                 contribution = cotangents[argument] + contribution
             cotangents[argument] = contribution
@@ -245,9 +243,11 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
 
     Sums where the argument was broadcast, and broadcasts where the contribution is smaller.
     """
-    if isinstance(cotangent, int | float):
-        cotangent = value.dtype.type(cotangent)
     have, want = getattr(cotangent, "shape", None), value.shape
+    if have == want and cotangent.dtype == value.dtype:
+        return cotangent
+    if isinstance(cotangent, int | float):
+        cotangent, have = value.dtype.type(cotangent), ()
     if have is None or len(have) > max(len(want), node._data.ndim):
         raise refused_contribution(node, have, want)
     surplus = len(have) - len(want)

@@ -39,7 +39,7 @@ class _Run:
         self.gradient_views = self._views(arrays[1])
         self.plain = [
             (tensor, view)
-            for tensor, view in zip(tensors, self.value_views, strict=True)
+            for tensor, view in zip(tensors, self.value_views)
             if not isinstance(tensor, Parameter)
         ]
         scratch = np.empty_like(arrays[0][:BLOCK])
@@ -57,7 +57,7 @@ class _Run:
     def parts(self) -> list[_Run]:
         """This run, or a run for each tensor if some have a gradient and others none."""
         missing = [tensor for tensor in self.tensors if tensor.grad is None]
-        if len(missing) in (0, len(self.tensors)):
+        if not missing or len(missing) == len(self.tensors):
             return [self]
         return [
             _Run([tensor], [array[start:stop] for array in self.arrays], self.steps)
@@ -66,7 +66,7 @@ class _Run:
 
     def copy_in(self) -> None:
         """Take in arrays that lie elsewhere: those of plain tensors, and newly assigned ones."""
-        for tensor, view in zip(self.tensors, self.value_views, strict=True):
+        for tensor, view in zip(self.tensors, self.value_views):
             if tensor._data is view:
                 continue
             if tensor.shape != view.shape or tensor.dtype != view.dtype:
@@ -82,7 +82,7 @@ class _Run:
 
     def collect_gradients(self) -> None:
         """Copy the tensors' gradients into the flat one."""
-        for tensor, view in zip(self.tensors, self.gradient_views, strict=True):
+        for tensor, view in zip(self.tensors, self.gradient_views):
             gradient = tensor.grad
             view[...] = gradient.data if isinstance(gradient, Tensor) else gradient
 
