@@ -18,7 +18,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import NO_KEYWORDS, Node, apply, record
 from autograd_lite.errors import MutationError, UnsupportedError, describe, describe_one
 from autograd_lite.refusals import explained
-from autograd_lite.table import TABLE, WITHOUT_DERIVATIVE
+from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
@@ -246,6 +246,9 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         return function(*map(plain, arguments), **plain_keywords)
+    implementation = COMPOSED.get(function)
+    if implementation is not None:
+        return implementation(*arguments, **keywords)
     operation = TABLE.get(function)
     if operation is None:
         raise _without_row(function.__name__, arguments)

@@ -52,6 +52,9 @@ class Operation:
 TABLE: dict[Callable[..., Any], Operation] = {}
 """The table of derivatives: each differentiable function and its row."""
 
+COMPOSED: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""Functions that are made of others of the table, and what they are made of."""
+
 WITHOUT_DERIVATIVE: set[Callable[..., Any]] = set()
 """Functions whose results are plain arrays: comparisons, arg-functions, creation functions."""
 
@@ -140,5 +143,30 @@ def differentiable(
 
         operation = define(call, *vjps, compute=function, residual=residual)
         return call
+
+    return decorate
+
+
+def composed(
+    function: Callable[..., Any],
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+    """Say what a NumPy function is made of: it needs no derivative of its own then.
+
+    The decorated function is called in place of NumPy's when an argument is a tensor. What is
+    computed is recorded in its parts.
+
+    >>> import numpy as np
+    >>> from autograd_lite import Tensor
+    >>> @composed(np.triu_indices_from)
+    ... def first_row(x):
+    ...     return x[0]
+    >>> np.triu_indices_from(Tensor([[1.0, 2.0], [3.0, 4.0]])).data
+    array([1., 2.])
+    >>> del COMPOSED[np.triu_indices_from]
+    """
+
+    def decorate(implementation: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        COMPOSED[function] = implementation
+        return implementation
 
     return decorate
