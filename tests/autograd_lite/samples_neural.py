@@ -1,0 +1,46 @@
+"""Sample inputs of the functions of neural networks."""
+
+import numpy as np
+from sampling import along_axis, normal, positive, sample, unary
+
+import autograd_lite as al
+
+LABELS = np.array([2, 0, 2, 1])
+CONDITION = np.array([True, False, True])
+
+SAMPLES = {
+    al.relu: [*unary(al.relu), sample(al.relu, [0.0, 1.0], kink=True)],
+    al.leaky_relu: [
+        *unary(al.leaky_relu),
+        sample(lambda x: al.leaky_relu(x, 0.3), normal(2, 3)),
+        sample(lambda x: al.leaky_relu(x, negative_slope=0.3), normal(2, 3)),
+        sample(al.leaky_relu, [0.0, 1.0], kink=True),
+    ],
+    al.elu: [
+        *unary(al.elu),
+        sample(lambda x: al.elu(x, 0.5), normal(2, 3)),
+        sample(lambda x: al.elu(x, alpha=0.5), normal(2, 3)),
+        sample(lambda x: al.elu(x, 0.5), [0.0, 1.0], kink=True),
+    ],
+    al.sigmoid: unary(al.sigmoid),
+    al.swish: unary(al.swish),
+    al.softplus: unary(al.softplus),
+    al.softmax: along_axis(al.softmax),
+    al.log_softmax: along_axis(al.log_softmax),
+    al.binary_cross_entropy: [
+        sample(lambda p: al.binary_cross_entropy(p, CONDITION), positive(3) / 3),
+        sample(lambda p: al.binary_cross_entropy(p, np.eye(2)), positive(2, 2) / 3),
+        sample(lambda p: al.binary_cross_entropy(p, np.float64(0.3)), positive() / 3),
+    ],
+    al.sigmoid_cross_entropy: [
+        sample(al.sigmoid_cross_entropy, normal(4), positive(4) / 3),
+        sample(al.sigmoid_cross_entropy, normal(2, 3), positive(2, 3) / 3),
+        sample(al.sigmoid_cross_entropy, normal(), positive() / 3),
+        sample(lambda x: al.sigmoid_cross_entropy(x, CONDITION), normal(3)),
+    ],
+    al.softmax_cross_entropy: [
+        sample(lambda x: al.softmax_cross_entropy(x, LABELS), normal(4, 3)),
+        sample(lambda x: al.softmax_cross_entropy(x, LABELS[:1]), normal(1, 5)),
+        sample(lambda x: al.softmax_cross_entropy(x, 0 * LABELS), normal(4, 1)),
+    ],
+}
