@@ -194,7 +194,8 @@ def compare_gradients(
     Args:
         loss: a scalar that was computed from the tensors.
         manual: the hand-derived gradient of each tensor.
-        tolerance: relative error allowed; by default the square root of the precision of the
+        tolerance: relative error allowed: the largest difference of two entries, over the largest
+            entry of both; by default the square root of the precision of the
             less precise dtype, 1.5e-8 in float64.
 
     Raises:
@@ -208,9 +209,27 @@ def compare_gradients(
     gradient of  shape   max error  relative  verdict
     W            (1, 2)  2.0e+00    5.0e-01   differs most at (0, 1): 2 by hand, 4 automatic
     """
+    if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
+        raise ArgumentError(
+            f"compare_gradients of loss {describe_one(loss)}",
+            "it is no scalar tensor that was computed from tensors that require grad",
+            "Give the loss that loss.backward() would be called on",
+        )
+    if not manual:
+        raise ArgumentError(
+            f"compare_gradients of loss {describe_one(loss)}",
+            "no hand-derived gradient was given",
+            "Give a dict from tensors to arrays: {W: dW}",
+        )
     automatic = backpropagate(loss, loss._seed(None))
     rows = []
     for number, (tensor, gradient) in enumerate(manual.items()):
+        if not isinstance(tensor, Tensor):
+            raise ArgumentError(
+                f"compare_gradients of {tensor!r}",
+                "the keys of the dict are tensors",
+                "Write {W: dW}, with the tensor itself",
+            )
         if tensor not in automatic:
             raise ArgumentError(
                 f"compare_gradients of {describe_one(tensor)}",
@@ -245,5 +264,8 @@ def _compare(name: str, manual: Any, automatic: Any, tolerance: float | None) ->
     reason = ""
     if not relative_error <= tolerance:
         place = f"differs most at {worst}" if worst else "differs"
-        reason = f"{place}: {manual[worst]:.6g} by hand, {automatic[worst]:.6g} automatic"
+        by_hand, right = f"{manual[worst]:.6g}", f"{automatic[worst]:.6g}"
+        if by_hand == right:
+            by_hand, right = repr(float(manual[worst])), repr(float(automatic[worst]))
+        reason = f"{place}: {by_hand} by hand, {right} automatic"
     return GradientRow(name, manual, automatic, max_error, relative_error, worst, reason)

@@ -90,7 +90,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     try:
         data = operation.compute(*values, **keywords)
     except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise explained(error, operation, arguments) from error
+        raise explained(error, operation, arguments, keywords) from error
     residual = None
     if operation.residual:
         data, residual = data

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 
 class AutogradError(Exception):
@@ -38,6 +40,10 @@ class IndexingError(AutogradError, IndexError):
     """An index that lies outside of a tensor, or cannot index it."""
 
 
+class LinearAlgebraError(AutogradError, np.linalg.LinAlgError):
+    """A matrix that has no inverse, decomposition or the like."""
+
+
 class UnsupportedError(AutogradError, TypeError):
     """A function, a type or a dtype that cannot be differentiated."""
 
@@ -54,21 +60,22 @@ class GradientCheckError(AutogradError, AssertionError):
     """A derivative disagrees with what it was checked against."""
 
 
-def describe(arguments: Iterable[Any]) -> str:
+def describe(arguments: Iterable[Any], keywords: Mapping[str, Any] | None = None) -> str:
     """The arguments of a call as an error shows them: names and shapes, not contents.
 
-    >>> import numpy as np
-    >>> describe([np.ones((2, 3)), 2.0])
-    '(array (2, 3), 2.0)'
+    >>> describe([np.ones((2, 3)), 2.0], {"axis": 0})
+    '(array (2, 3), 2.0, axis=0)'
     """
-    return "(" + ", ".join(describe_one(argument) for argument in arguments) + ")"
+    shown = [describe_one(argument) for argument in arguments]
+    shown += [f"{name}={describe_one(value)}" for name, value in (keywords or {}).items()]
+    return f"({', '.join(shown)})"
 
 
 def describe_one(argument: Any) -> str:
     """One argument: `'W1' (2, 3)` for a named tensor, `array (2, 3)` for an array."""
     shape = getattr(argument, "shape", None)
-    if shape is None:
-        text = repr(argument)
+    if shape is None or isinstance(argument, np.dtype | np.generic):
+        text = str(argument) if isinstance(argument, np.dtype | np.generic) else repr(argument)
         return text if len(text) <= 40 else type(argument).__name__
     name = getattr(argument, "name", None)
     if isinstance(name, str):

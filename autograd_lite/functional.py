@@ -1,8 +1,13 @@
-"""Functions that turn a function of arrays into its derivative."""
+"""Functions that turn a function of arrays into its derivatives.
+
+They take and return arrays, or lists, tuples and dicts of arrays. Inside of one another, or given
+tensors that require grad, they return tensors, so that they compose.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -12,13 +17,107 @@ from autograd_lite.engine import Node, backpropagate, unshared
 from autograd_lite.errors import ArgumentError, GradientError, describe_one
 from autograd_lite.modes import enable_grad
 from autograd_lite.tensor import Tensor
+from autograd_lite.trees import leaves_of, map_tree, rebuilt
+
+Argnums = int | tuple[int, ...]
 
 _inside: ContextVar[bool] = ContextVar("inside a transform", default=False)
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0
-) -> Callable[..., tuple[Any, Any]]:
+class _Linearization:
+    """A function applied to fresh variables, ready to be pulled back.
+
+    Attributes:
+        value: what the function returned.
+        variables: the leaves of the arguments that are differentiated in, as tensors.
+        nested: whether results are to be tensors.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        arguments: Sequence[Any],
+        positions: Sequence[int],
+        **keywords: Any,
+    ) -> None:
+        for position in positions:
+            if not -len(arguments) <= position < len(arguments):
+                raise ArgumentError(
+                    f"derivative of {_name(f)} in argument {position}",
+                    f"it was given {len(arguments)} arguments",
+                    "Give argnums that count positional arguments, from 0",
+                )
+        self.f = f
+        self.trees = [arguments[position] for position in positions]
+        given = leaves_of(self.trees)
+        self.nested = _inside.get() or any(
+            isinstance(leaf, Tensor) and leaf.requires_grad for leaf in given
+        )
+        with _transforming():
+            # A node of its own for each: f may hold the same tensor as a constant.
+            self.variables = [
+                +leaf
+                if isinstance(leaf, Tensor) and leaf.requires_grad
+                else Tensor(leaf.data if isinstance(leaf, Tensor) else leaf, requires_grad=True)
+                for leaf in given
+            ]
+            fresh = rebuilt(self.trees, self.variables)
+            changed = list(arguments)
+            for position, tree in zip(positions, fresh):
+                changed[position] = tree
+            self.value = f(*changed, **keywords)
+
+    def pull(self, cotangent: Any, create_graph: bool | None = None) -> list[Any]:
+        """The cotangents of the trees, given one for the value, of its structure."""
+        with _transforming():
+            total = 0.0
+            for output, weight in zip(leaves_of(self.value), leaves_of(cotangent), strict=True):
+                if isinstance(output, Tensor) and output.requires_grad:
+                    if np.shape(weight) != output.shape:
+                        raise ArgumentError(
+                            f"cotangent of {_name(self.f)}",
+                            f"it has shape {np.shape(weight)}, the output {output.shape}",
+                            "Give one of the structure and shapes of the output",
+                        )
+                    total = total + (output * weight).sum()
+            found: dict[Node, Any] = {}
+            if isinstance(total, Tensor):
+                record = self.nested if create_graph is None else create_graph
+                cotangents = backpropagate(total, total._seed(None), record)
+                wanted: dict[Node, Any] = {
+                    node: cotangents[node] for node in self.variables if node in cotangents
+                }
+                found = dict(unshared(wanted))
+        gradients = [
+            found[variable] if variable in found else np.zeros_like(variable)
+            for variable in self.variables
+        ]
+        return list(rebuilt(self.trees, gradients))
+
+    def result(self) -> Any:
+        """The value as the caller gets it: with arrays for tensors, unless nested."""
+        return self.value if self.nested else map_tree(_plain, self.value)
+
+
+@contextmanager
+def _transforming() -> Iterator[None]:
+    token = _inside.set(True)
+    try:
+        with enable_grad():
+            yield
+    finally:
+        _inside.reset(token)
+
+
+def _plain(leaf: Any) -> Any:
+    return leaf.data if isinstance(leaf, Tensor) else leaf
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", repr(f))
+
+
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
     """The function that computes f and its gradient in some of its arguments.
 
     Args:
@@ -27,8 +126,7 @@ def value_and_grad(
 
     Returns:
         A function of f's arguments that returns the value, and the gradient: of the structure of
-        the argument, or a tuple of them for several. They are arrays; inside of another transform,
-        or for tensors that require grad, they are tensors, to be differentiated again.
+        the argument, or a tuple of them for several.
 
     Raises:
         GradientError: f returns no scalar.
@@ -40,67 +138,22 @@ def value_and_grad(
     positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
-        for position in positions:
-            if not -len(arguments) <= position < len(arguments):
-                raise ArgumentError(
-                    f"gradient of {getattr(f, '__name__', f)} in argument {position}",
-                    f"it was given {len(arguments)} arguments",
-                    "Give argnums that count positional arguments, from 0",
-                )
-        leaves: list[Tensor] = []
-        nested = _inside.get()
-
-        def variable(leaf: Any) -> Tensor:
-            nonlocal nested
-            if isinstance(leaf, Tensor) and leaf.requires_grad:
-                nested = True
-                # A node of its own: f may hold the same tensor as a constant.
-                leaves.append(+leaf)
-            else:
-                data = leaf.data if isinstance(leaf, Tensor) else leaf
-                leaves.append(Tensor(data, requires_grad=True))
-            return leaves[-1]
-
-        inside = _inside.set(True)
-        try:
-            with enable_grad():
-                variables = list(arguments)
-                for position in positions:
-                    variables[position] = map_tree(variable, arguments[position])
-                value = f(*variables, **keywords)
-                cotangents = _gradients(f, value, leaves, nested)
-        finally:
-            _inside.reset(inside)
-        remaining = iter(cotangents)
-        gradients = [map_tree(lambda _: next(remaining), arguments[i]) for i in positions]
-        if not nested and isinstance(value, Tensor):
-            value = value.data
-        return value, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        linearization = _Linearization(f, arguments, positions, **keywords)
+        value = linearization.value
+        if isinstance(value, list | tuple | dict) or np.size(_plain(value)) != 1:
+            raise GradientError(
+                f"gradient of {_name(f)}",
+                f"it returned {describe_one(value)}, and only a scalar has a gradient",
+                "Reduce its result, for instance by .sum() or .mean(), or use jacobian",
+            )
+        gradients = linearization.pull(np.ones_like(_plain(value)))
+        gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        return linearization.result(), gradient
 
     return evaluate
 
 
-def _gradients(f: Any, value: Any, leaves: list[Tensor], create_graph: bool) -> list[Any]:
-    """The cotangent of each leaf, zeros where the value does not depend on it."""
-    if np.size(value.data if isinstance(value, Tensor) else value) != 1:
-        raise GradientError(
-            f"gradient of {getattr(f, '__name__', f)}",
-            f"it returned {describe_one(value)}, and only a scalar has a gradient",
-            "Reduce its result, for instance by .sum() or .mean()",
-        )
-    found: dict[Any, Any] = {}
-    if isinstance(value, Tensor) and value.requires_grad:
-        cotangents = backpropagate(value, value._seed(None), create_graph)
-        wanted: dict[Node, Any] = {leaf: cotangents[leaf] for leaf in leaves if leaf in cotangents}
-        found = dict(unshared(wanted))
-    results = []
-    for leaf in leaves:
-        cotangent = found.get(leaf)
-        results.append(np.zeros_like(leaf) if cotangent is None else cotangent)
-    return results
-
-
-def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the gradient of f, as `value_and_grad` does.
 
     >>> grad(lambda x: x**3)(2.0)
@@ -114,17 +167,130 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[
     return lambda *arguments, **keywords: evaluate(*arguments, **keywords)[1]
 
 
-def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Apply a function to each array in nested lists, tuples and dicts.
+def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
+    """The value of f, and the function that multiplies cotangents with its Jacobian.
 
-    >>> map_tree(lambda x: x + 1, {"a": 1, "b": [2, 3]})
-    {'a': 2, 'b': [3, 4]}
+    Args:
+        f: takes and returns arrays, or structures of them.
+        xs: its arguments.
+
+    Returns:
+        The value, and a function from a cotangent, of the value's structure, to a tuple with the
+        cotangent of each argument.
+
+    >>> y, pullback = vjp(lambda x: np.stack([x[0] * x[1], x[0]]), np.array([2.0, 3.0]))
+    >>> y, pullback(np.array([1.0, 0.0]))
+    (array([6., 2.]), (array([3., 2.]),))
     """
-    if isinstance(tree, dict):
-        return {key: map_tree(function, value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        items = [map_tree(function, value) for value in tree]
-        if hasattr(tree, "_fields"):
-            return type(tree)(*items)
-        return type(tree)(items)
-    return function(tree)
+    linearization = _Linearization(f, xs, range(len(xs)))
+    return linearization.result(), lambda cotangent: tuple(linearization.pull(cotangent))
+
+
+def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of f, and the product of its Jacobian with tangents of its arguments.
+
+    The pullback is linear in its cotangent; the transpose of that linear function is the jvp.
+
+    Args:
+        f: takes and returns arrays, or structures of them.
+        xs: its arguments.
+        vs: a tangent for each, of its structure.
+
+    Returns:
+        The value, and its tangent, of the value's structure.
+
+    >>> jvp(lambda x: np.stack([x[0] * x[1], x[0]]), [np.array([2.0, 3.0])], [np.array([1.0, 0.0])])
+    (array([6., 2.]), array([3., 1.]))
+    """
+    linearization = _Linearization(f, xs, range(len(xs)))
+    zeros = map_tree(np.zeros_like, linearization.value)
+
+    def transposed(cotangent: Any) -> Any:
+        pulled = leaves_of(linearization.pull(cotangent, create_graph=True))
+        return sum((part * v).sum() for part, v in zip(pulled, leaves_of(list(vs)), strict=True))
+
+    tangent = grad(transposed)(zeros)
+    return linearization.result(), tangent
+
+
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes all derivatives of f's outputs in some of its arguments.
+
+    Args:
+        f: takes and returns arrays, or structures of them.
+        argnums: the position of the argument to differentiate in, or several of them.
+
+    Returns:
+        A function of f's arguments. For an array in and an array out it returns an array of shape
+        (*output.shape, *input.shape); for structures, such an array for each pair of an output
+        and an input: the structure of the inputs within that of the outputs.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 3.0]))
+    array([[2., 0.],
+           [0., 6.]])
+    """
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    def evaluate(*arguments: Any, **keywords: Any) -> Any:
+        linearization = _Linearization(f, arguments, positions, **keywords)
+        outputs = leaves_of(linearization.value)
+        blocks = []
+        for chosen, output in enumerate(outputs):
+            rows = []
+            for entry in range(np.size(_plain(output))):
+                cotangent = [np.zeros_like(_plain(other)) for other in outputs]
+                cotangent[chosen].reshape(-1)[entry] = 1
+                rows.append(linearization.pull(rebuilt(linearization.value, cotangent)))
+            trees = linearization.trees[0] if isinstance(argnums, int) else linearization.trees
+            columns = [leaves_of(row) for row in rows]
+            parts = [
+                np.stack(column).reshape(np.shape(_plain(output)) + np.shape(column[0]))
+                if column
+                else np.zeros((*np.shape(_plain(output)), *np.shape(_plain(variable))))
+                for column, variable in zip(
+                    zip(*columns) if columns else [()] * len(linearization.variables),
+                    linearization.variables,
+                )
+            ]
+            tree = rebuilt(trees, parts)
+            blocks.append(tuple(tree) if not isinstance(argnums, int) else tree)
+        return rebuilt(linearization.value, blocks)
+
+    return evaluate
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """The function that computes the second derivatives of a scalar function.
+
+    For an array it returns an array of shape (*x.shape, *x.shape); for structures, as `jacobian`
+    of `grad` does.
+
+    >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, ...]:
+    """The product of the Hessian of a scalar function with a direction, without the Hessian.
+
+    Args:
+        f: takes arrays, or structures of them, and returns a scalar.
+        xs: its arguments.
+        vs: a direction for each, of its structure.
+
+    Returns:
+        A tuple with a product for each argument, of its structure.
+
+    >>> hvp(lambda x: x[0] ** 2 * x[1], [np.array([1.0, 3.0])], [np.array([1.0, 0.0])])
+    (array([6., 2.]),)
+    """
+    positions = tuple(range(len(xs)))
+
+    def slope(*arguments: Any) -> Any:
+        parts = leaves_of(list(grad(f, positions)(*arguments)))
+        return sum((part * v).sum() for part, v in zip(parts, leaves_of(list(vs)), strict=True))
+
+    products: tuple[Any, ...] = grad(slope, positions)(*xs)
+    return products

@@ -39,7 +39,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         try:
             data = compute(self._data, other._data)
         except ValueError as error:
-            raise explained(error, operation, (self, other)) from error
+            raise explained(error, operation, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
 
@@ -116,7 +116,7 @@ class Operators(Node):
                 f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
         if method != "__call__":
-            raise _without_row(f"{ufunc.__name__}.{method}", inputs)
+            raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
         if keywords:
             raise UnsupportedError(
                 f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
@@ -251,7 +251,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         return implementation(*arguments, **keywords)
     operation = TABLE.get(function)
     if operation is None:
-        raise _without_row(function.__name__, arguments)
+        raise _without_row(_full_name(function), arguments)
     if operation.sequence:
         # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
         names = operation.compute.__kwdefaults__ or ()
@@ -271,10 +271,16 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     return apply(operation, arguments, keywords)
 
 
+def _full_name(function: Any) -> str:
+    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
+
+
 def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
     return UnsupportedError(
-        f"np.{name}{describe(arguments)}",
+        f"{name}{describe(arguments)}",
         "it has no row in the table of derivatives",
         "Give it tensor.data if no gradient is to flow, or add a row: "
-        f"autograd_lite.define(np.{name}, vjp)",
+        f"autograd_lite.define({name}, vjp)",
     )

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.errors import (
     AutogradError,
     IndexingError,
+    LinearAlgebraError,
     MutationError,
     ShapeError,
     UnsupportedError,
@@ -61,11 +62,8 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
         try:
             vjp(*positions, *shapes, **node.keywords)
         except Exception as error:
-            names = [
-                describe_one(value)
-                for value, stale in zip((None, node, *node.arguments), changed)
-                if stale
-            ]
+            nodes = (None, node, *node.arguments)
+            names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
             raise MutationError(
                 f"backward of {node.operation.name}{describe(node.arguments)}",
                 f"{', '.join(names)} was changed after it was used there",
@@ -112,27 +110,36 @@ def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> Non
             )
 
 
-def explained(error: Exception, operation: Operation, arguments: tuple[Any, ...]) -> AutogradError:
+def explained(
+    error: Exception,
+    operation: Operation,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+) -> AutogradError:
     """An error of the computation, with the operation and the names and shapes of its arguments.
 
     The project's own functions raise `ValueError(reason, remedy)`, or a TypeError, without them.
     """
-    attempted = f"{operation.name}{describe(arguments)}"
+    attempted = f"{operation.name}{describe(arguments, keywords)}"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if unknown:
         return UnsupportedError(
-            f"{attempted} with {unknown[1]}=",
-            "that argument is not differentiated",
+            attempted,
+            f"its argument {unknown[1]} is not differentiated",
             "Leave it out, or give the function tensor.data if no gradient is to flow",
         )
     kind: type[AutogradError]
-    if isinstance(error, IndexError):
+    if isinstance(error, np.linalg.LinAlgError):
+        kind, remedy = LinearAlgebraError, "Give a matrix that has what is computed"
+    elif isinstance(error, IndexError):
         kind, remedy = IndexingError, "Use an index, or an axis, within the shape"
     elif isinstance(error, TypeError | AttributeError):
         kind, remedy = UnsupportedError, "Give it arrays, numbers or tensors of numbers"
     else:
-        kind, remedy = ShapeError, "Make the shapes agree: reshape, transpose or index one of them"
-    if len(error.args) == 2:
+        kind, remedy = ShapeError, "Give arguments that fit the shape"
+        if sum(hasattr(argument, "shape") for argument in arguments) > 1:
+            remedy = "Make the shapes agree: reshape, transpose or index one of them"
+    if len(error.args) == 2 and all(isinstance(part, str) for part in error.args):
         reason, remedy = error.args
     else:
         reason = str(error).rstrip(".")

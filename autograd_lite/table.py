@@ -101,6 +101,7 @@ def define(
     >>> np.spacing(x).backward()
     >>> float(x.grad)
     0.0
+    >>> del TABLE[np.spacing]
     """
     operation = Operation(
         function=function,

@@ -257,8 +257,9 @@ class Tensor(Operators):
             raise UnsupportedError(
                 f"conversion of {describe_one(self)} to {what}, or assignment into one",
                 "it requires grad, and its gradient would be lost",
-                "Put tensors together with np.stack, np.concatenate or np.where; "
-                "for the plain numbers write tensor.data or tensor.item()",
+                "Compute with NumPy's functions, np.sin for math.sin, and put tensors together "
+                "with np.stack, np.concatenate or np.where; for plain numbers write tensor.data "
+                "or tensor.item()",
             )
 
     def __bool__(self) -> bool:
@@ -303,19 +304,18 @@ def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike
         data = array if array.ndim else array.dtype.type(array)
     elif dtype is not None:
         data = data.astype(dtype, copy=False)
-    kind = getattr(data, "dtype", np.dtype(object)).kind
-    if kind not in "fiub":
+    dtype_given = getattr(data, "dtype", np.dtype(object))
+    if dtype_given.kind not in "fiub":
+        remedy = "Give real numbers, or nested lists of them"
+        if dtype_given.kind == "c":
+            remedy = "Compute with the real and the imaginary part"
+        reason = f"data of dtype {dtype_given} cannot be differentiated"
+        raise _unsuitable(data, name, reason, remedy)
+    if requires_grad and dtype_given.kind != "f":
         raise _unsuitable(
             data,
             name,
-            f"data of dtype {getattr(data, 'dtype', type(data).__name__)} cannot be differentiated",
-            "Give real numbers; for complex ones compute with real and imaginary parts",
-        )
-    if requires_grad and kind != "f":
-        raise _unsuitable(
-            data,
-            name,
-            f"data of dtype {data.dtype} cannot require grad",
+            f"data of dtype {dtype_given} cannot require grad",
             "Give floats: write 1.0 for 1, or dtype=float",
         )
     return data

@@ -29,7 +29,7 @@ def _require_same_shape(loss: object, predictions: Any, targets: Any) -> None:
             f"{type(loss).__name__} of predictions {describe_one(predictions)} "
             f"and targets {describe_one(targets)}",
             "broadcasting them would compare every prediction with every target",
-            f"Give targets of shape {predictions.shape}: targets.reshape{predictions.shape}",
+            f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
         )
 
 
@@ -111,7 +111,7 @@ class CrossEntropyLoss:
             ShapeError: the shapes are others, or a label is none of the classes.
             UnsupportedError: labels are not integers.
         """
-        shape = logits.shape
+        shape, targets = logits.shape, targets if hasattr(targets, "shape") else np.asarray(targets)
         if len(shape) == 2 and targets.shape == shape:
             return -(targets * log_softmax(logits)).sum() / shape[0]  # type: ignore[no-any-return]
         if len(shape) != 2 or targets.shape != shape[:1]:

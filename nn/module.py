@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, UnsupportedError
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 
 
 class Parameter(Tensor):
@@ -31,7 +31,7 @@ class Module:
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
     Attributes that are parameters or modules, or lists, tuples or dicts of modules, are found by
-    themselves, in the order of assignment.
+    themselves, in the order of assignment; parameters are named after their attributes.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -42,11 +42,22 @@ class Module:
     >>> model(np.array([1.0, 3.0])).data
     array([2., 6.])
     >>> dict(model.named_parameters())
-    {'factor': Tensor([2.], requires_grad=True)}
+    {'factor': Tensor([2.], name='factor', requires_grad=True)}
     """
 
     training = True
     """Whether layers that differ between training and use, such as Dropout, are training."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Tensor) and value.requires_grad and not isinstance(value, Parameter):
+            raise UnsupportedError(
+                f"{type(self).__name__}.{name} = {describe_one(value)}",
+                "it requires grad, but would not be among the parameters",
+                "Write nn.Parameter(data)",
+            )
+        super().__setattr__(name, value)
+        for path, parameter in self.named_parameters():
+            parameter.name = path
 
     def forward(self, x: Any) -> Tensor:
         """What calling the module computes."""
@@ -84,6 +95,11 @@ class Module:
     def parameters(self) -> list[Parameter]:
         """All parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
+
+    def __repr__(self) -> str:
+        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        inside = "\n".join(["", *lines, ""]) if lines else ""
+        return f"{type(self).__name__}({inside})"
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -123,6 +139,12 @@ class Module:
         >>> model.bias.data
         array([1., 2.])
         """
+        if not isinstance(state, Mapping):
+            raise UnsupportedError(
+                f"load_state_dict into {type(self).__name__}",
+                f"{type(state).__name__} is no mapping from names to arrays",
+                "Give model.state_dict()",
+            )
         parameters = dict(self.named_parameters())
         problems = [f"{name} is missing" for name in parameters.keys() - state.keys()]
         problems += [f"{name} is unknown" for name in state.keys() - parameters.keys()]
@@ -159,8 +181,6 @@ class Sequential(Module):
         self.layers: list[Module] = []
         for layer in layers:
             self.append(layer)
-        for name, parameter in self.named_parameters():
-            parameter.name = name
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The layers, named by their positions."""
@@ -184,7 +204,7 @@ class Sequential(Module):
                 f"{layer!r} is no module",
                 "Give modules, such as nn.Dense(2, 3) or nn.ReLU()",
             )
-        self.layers.append(layer)
+        self.layers = [*self.layers, layer]
         return self
 
     def __len__(self) -> int:

@@ -111,15 +111,22 @@ class Optimizer:
     """How many arrays of the parameters' size `update` keeps."""
 
     def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
+        if isinstance(parameters, Tensor):
+            raise UnsupportedError(
+                f"{type(self).__name__} of {describe_one(parameters)}",
+                "parameters are a list, and this is a tensor",
+                "Write [tensor]",
+            )
         parameters = list(parameters)
         self.learning_rate = learning_rate
         self._require(learning_rate > 0, f"learning_rate={learning_rate}", "above 0")
         self._require(bool(parameters), "no parameters", "at least one tensor")
         for parameter in parameters:
-            if not isinstance(parameter, Tensor) or not parameter.requires_grad:
+            leaf = isinstance(parameter, Tensor) and parameter.operation is None
+            if not leaf or not parameter.requires_grad:
                 raise UnsupportedError(
                     f"{type(self).__name__} of {describe_one(parameter)}",
-                    "it is no tensor that requires grad",
+                    "it is no leaf tensor that requires grad",
                     "Give model.parameters(), or tensors made with requires_grad=True",
                 )
         self.parameters = list(dict.fromkeys(parameters))

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from autograd_lite import Tensor, no_grad
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn.module import Module
 from nn.optim import Optimizer
 
@@ -60,7 +60,9 @@ def fit(
 
     Raises:
         ShapeError: X and y differ in length.
-        ArgumentError: X or y contain NaN or infinity, or a number is out of its range.
+        ArgumentError: X or y contain NaN or infinity, a number is out of its range, or the
+            optimizer holds none of the model's parameters.
+        UnsupportedError: an argument is of the wrong kind.
 
     >>> from nn import Adam, Dense, MSELoss
     >>> model = Dense(1, 1, rng=0)
@@ -72,7 +74,25 @@ def fit(
     """
     X, y = _checked(X, y, "X", "y")  # noqa: N806
     if validation is not None:
+        if not isinstance(validation, tuple | list) or len(validation) != 2:
+            raise UnsupportedError(
+                "fit with validation", "it is no pair of samples and targets", "Give (X, y)"
+            )
         validation = _checked(*validation, "validation X", "validation y")
+    if isinstance(loss, type):
+        raise UnsupportedError(
+            f"fit with loss={loss.__name__}", "it is a class", f"Write loss={loss.__name__}()"
+        )
+    if metrics is not None and not isinstance(metrics, Mapping):
+        raise UnsupportedError(
+            "fit with metrics", f"{metrics!r} is no dict", 'Write {"accuracy": nn.accuracy}'
+        )
+    if not set(model.parameters()) & set(optimizer.parameters):
+        raise ArgumentError(
+            f"fit of {type(model).__name__}",
+            "the optimizer holds none of its parameters, so that nothing would be learned",
+            f"Write {type(optimizer).__name__}(model.parameters(), ...)",
+        )
     counts = {"samples": len(X), "epochs": epochs, "batch_size": batch_size}
     for name, count in counts.items():
         if not isinstance(count, int | np.integer) or count < 1:

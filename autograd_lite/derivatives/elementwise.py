@@ -6,10 +6,12 @@ the table takes |x|'(0) = 0, and maximum and minimum share the cotangent equally
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from autograd_lite.engine import Array
-from autograd_lite.table import WITHOUT_DERIVATIVE, define
+from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define
 
 
 def quotient(g: Array, divisor: Array) -> Array:
@@ -22,30 +24,90 @@ def quotient(g: Array, divisor: Array) -> Array:
     return g / (divisor + ((divisor == 0) & (g == 0)))
 
 
+def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """b aᵇ⁻¹, and 0 for b = 0 even where a is 0."""
+    return g * b * a ** (b - 1 + (b == 0))
+
+
+def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
+    """aᵇ log a, and its limit 0 for a = 0."""
+    return g * y * np.log(np.where(a == 0, 1, a))
+
+
 # Arithmetic
 define(np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
 define(np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g)
 define(np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
 define(np.divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+define(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor_divide(a, b))
+define(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b))
+define(np.power, power_vjp_base, power_vjp_exponent)
+define(np.float_power, power_vjp_base, power_vjp_exponent)
 define(np.negative, lambda g, y, x: -g)
 define(np.positive, lambda g, y, x: g)
+define(np.reciprocal, lambda g, y, x: -g * y * y)
 define(np.square, lambda g, y, x: g * 2 * x)
 define(np.sqrt, lambda g, y, x: quotient(g, 2 * y))
-define(
-    np.power,
-    lambda g, y, a, b: g * b * a ** (b - 1 + (b == 0)),
-    lambda g, y, a, b: g * y * np.log(np.where(a == 0, 1, a)),
-)
+define(np.cbrt, lambda g, y, x: quotient(g, 3 * y * y))
+define(np.hypot, lambda g, y, a, b: quotient(g * a, y), lambda g, y, a, b: quotient(g * b, y))
 
 # Exponentials and logarithms
 define(np.exp, lambda g, y, x: g * y)
-define(np.expm1, lambda g, y, x: g * (y + 1))
+define(np.exp2, lambda g, y, x: g * y * math.log(2))
+define(np.expm1, lambda g, y, x: g * np.exp(x))
 define(np.log, lambda g, y, x: quotient(g, x))
+define(np.log2, lambda g, y, x: quotient(g, x * math.log(2)))
+define(np.log10, lambda g, y, x: quotient(g, x * math.log(10)))
 define(np.log1p, lambda g, y, x: quotient(g, 1 + x))
+define(
+    np.logaddexp,
+    lambda g, y, a, b: g * np.exp(a - np.where(y == -np.inf, 0, y)),
+    lambda g, y, a, b: g * np.exp(b - np.where(y == -np.inf, 0, y)),
+)
+define(
+    np.logaddexp2,
+    lambda g, y, a, b: g * np.exp2(a - np.where(y == -np.inf, 0, y)),
+    lambda g, y, a, b: g * np.exp2(b - np.where(y == -np.inf, 0, y)),
+)
+
+# Trigonometry
+define(np.sin, lambda g, y, x: g * np.cos(x))
+define(np.cos, lambda g, y, x: -g * np.sin(x))
+define(np.tan, lambda g, y, x: g * (1 + y * y))
+define(np.arcsin, lambda g, y, x: quotient(g, np.sqrt(1 - x * x)))
+define(np.arccos, lambda g, y, x: -quotient(g, np.sqrt(1 - x * x)))
+define(np.arctan, lambda g, y, x: g / (1 + x * x))
+define(
+    np.arctan2,
+    lambda g, y, a, b: quotient(g * b, a * a + b * b),
+    lambda g, y, a, b: -quotient(g * a, a * a + b * b),
+)
+define(np.sinh, lambda g, y, x: g * np.cosh(x))
+define(np.cosh, lambda g, y, x: g * np.sinh(x))
 define(np.tanh, lambda g, y, x: g * (1 - y * y))
+define(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1))
+define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x * x - 1)))
+define(np.arctanh, lambda g, y, x: quotient(g, 1 - x * x))
+define(
+    np.sinc,
+    # -π² x / 3 is the first term of the series, which gives the right second derivative at 0.
+    lambda g, y, x: (
+        g * np.where(x == 0, -x * (math.pi**2 / 3), quotient(np.cos(math.pi * x) - y, x))
+    ),
+)
+for degrees_to_radians in (np.deg2rad, np.radians):
+    define(degrees_to_radians, lambda g, y, x: g * (math.pi / 180))
+for radians_to_degrees in (np.rad2deg, np.degrees):
+    define(radians_to_degrees, lambda g, y, x: g * (180 / math.pi))
 
 # Order
-define(np.absolute, lambda g, y, x: g * np.sign(x))
+for absolute in (np.absolute, np.fabs):
+    define(absolute, lambda g, y, x: g * np.sign(x))
+define(
+    np.copysign,
+    lambda g, y, a, b: g * np.sign(a) * np.where(np.signbit(b), -1, 1),
+    lambda g, y, a, b: np.zeros_like(g),
+)
 define(
     np.maximum,
     lambda g, y, a, b: (g * (a > b) + g * (a >= b)) / 2,
@@ -56,6 +118,37 @@ define(
     lambda g, y, a, b: (g * (a < b) + g * (a <= b)) / 2,
     lambda g, y, a, b: (g * (b < a) + g * (b <= a)) / 2,
 )
+define(
+    np.fmax,
+    lambda g, y, a, b: (g * ((a > b) | np.isnan(b)) + g * ((a >= b) | np.isnan(b))) / 2,
+    lambda g, y, a, b: (g * ((b > a) | np.isnan(a)) + g * ((b >= a) | np.isnan(a))) / 2,
+)
+define(
+    np.fmin,
+    lambda g, y, a, b: (g * ((a < b) | np.isnan(b)) + g * ((a <= b) | np.isnan(b))) / 2,
+    lambda g, y, a, b: (g * ((b < a) | np.isnan(a)) + g * ((b <= a) | np.isnan(a))) / 2,
+)
+define(np.nan_to_num, lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0))
+
+
+@composed(np.clip)
+def clip(a: Array, a_min: Array = None, a_max: Array = None, **bounds: Array) -> Array:
+    """`np.clip`: bounds by position, or as min and max."""
+    low, high = bounds.pop("min", a_min), bounds.pop("max", a_max)
+    if bounds:
+        raise TypeError(f"clip() got an unexpected keyword argument {next(iter(bounds))!r}")
+    if low is not None:
+        a = np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
+
+
+# Steps, whose derivative is 0 wherever they have one
+for step in (np.sign, np.floor, np.ceil, np.rint, np.trunc):
+    define(step, lambda g, y, x: np.zeros_like(g))
+define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g))
+define(np.fix, lambda g, y, x: np.zeros_like(g))
+define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
+define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))
 
 WITHOUT_DERIVATIVE |= {
     np.equal,
@@ -64,10 +157,21 @@ WITHOUT_DERIVATIVE |= {
     np.less_equal,
     np.greater,
     np.greater_equal,
+    np.logical_and,
+    np.logical_or,
+    np.logical_xor,
+    np.logical_not,
     np.isnan,
     np.isinf,
     np.isfinite,
-    np.sign,
+    np.isposinf,
+    np.isneginf,
+    np.signbit,
+    np.array_equal,
+    np.allclose,
+    np.isclose,
+    np.any,
+    np.all,
     np.argmax,
     np.argmin,
     np.argsort,
@@ -78,7 +182,5 @@ WITHOUT_DERIVATIVE |= {
     np.shape,
     np.ndim,
     np.size,
-    np.array_equal,
-    np.allclose,
-    np.isclose,
+    np.result_type,
 }

@@ -165,7 +165,7 @@ def _require_same_shape(predictions: Array, targets: Array) -> None:
     if predictions.shape != targets.shape:
         raise ValueError(
             "broadcasting would compare every prediction with every target",
-            f"Give targets of shape {predictions.shape}: targets.reshape{predictions.shape}",
+            f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import Tensor, compare_gradients
-from autograd_lite.errors import ArgumentError, GradientError
+from autograd_lite.errors import ArgumentError
 
 
 def named(**arrays):
@@ -159,11 +159,22 @@ def test_no_grad_is_changed_and_the_graph_stays_usable():
     np.testing.assert_array_equal(w.grad, [2, 4])
 
 
-def test_nothing_to_compare_is_an_empty_report_that_is_true():
+def test_nothing_to_compare_is_refused():
     (w,) = named(w=np.ones(2))
-    report = compare_gradients(w.sum(), {})
-    assert report
-    assert len(report) == 0
+    with pytest.raises(ArgumentError, match="no hand-derived gradient"):
+        compare_gradients(w.sum(), {})
+
+
+def test_names_in_place_of_tensors_are_refused():
+    (w,) = named(w=np.ones(2))
+    with pytest.raises(ArgumentError, match="keys of the dict are tensors"):
+        compare_gradients(w.sum(), {"w": np.ones(2)})
+
+
+def test_a_difference_in_the_last_digits_is_shown():
+    (w,) = named(w=np.array([0.2]))
+    report = compare_gradients((w * 0.201276).sum(), {w: np.array([0.201276 + 1e-8])})
+    assert "0.20127601 by hand, 0.201276 automatic" in str(report)
 
 
 def test_a_tensor_that_the_loss_does_not_depend_on_is_named():
@@ -181,5 +192,5 @@ def test_a_tensor_that_does_not_require_grad_is_named():
 
 def test_a_loss_that_is_no_scalar_is_refused():
     (w,) = named(w=np.ones(2))
-    with pytest.raises(GradientError, match="only a scalar"):
+    with pytest.raises(ArgumentError, match="no scalar tensor"):
         compare_gradients(w * 2, {w: np.ones(2)})

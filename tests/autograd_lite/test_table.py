@@ -105,7 +105,8 @@ def test_a_recorded_call_computes_what_the_plain_one_does(sample, dtype):
 @pytest.mark.parametrize("function", SAMPLES, ids=name_of)
 def test_float32_stays_float32(function):
     for sample in SAMPLES[function]:
-        if sample.function is function:
+        # NumPy's float_power computes in float64 whatever it is given.
+        if sample.function is function and function is not np.float_power:
             assert record(sample, np.float32)[1].dtype == np.float32
 
 

@@ -109,7 +109,7 @@ BAD = {
         ["concatenate", "'A'", "'B'", "(2, 3)", "(2, 4)"], "reshape"),
     "reshape": (
         lambda: named((2, 3), "A").reshape(5), ShapeError,
-        ["reshape", "'A'", "(2, 3)", "(5,)"], "reshape"),
+        ["reshape", "'A'", "(2, 3)", "(5,)"], "fit"),
     "Dense": (
         lambda: nn.Dense(4, 2)(np.ones((8, 5))), ShapeError,
         ["Dense(4, 2)", "(4, 2)", "(8, 5)", "axis"], "4"),
@@ -117,8 +117,8 @@ BAD = {
         lambda: nn.Sequential(nn.Dense(4, 3), nn.Dense(4, 2))(np.ones((8, 4))), ShapeError,
         ["Dense(4, 2)", "(4, 2)", "(8, 3)", "axis"], "4"),
     "a function without a row": (
-        lambda: np.floor(named((2, 3), "A")), UnsupportedError,
-        ["floor", "'A'", "(2, 3)"], "define|data"),
+        lambda: np.unwrap(named((2, 3), "A")), UnsupportedError,
+        ["np.unwrap", "'A'", "(2, 3)"], "define|data"),
     "a tensor assigned into an array": (
         lambda: assign(np.zeros((2, 3)), named((2, 3), "A")), UnsupportedError,
         ["'A'", "(2, 3)"], "stack|concatenate|where"),

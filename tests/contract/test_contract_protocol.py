@@ -96,13 +96,13 @@ def test_a_numpy_function_records(t, name):
 
 
 WITHOUT_A_ROW = {
-    "floor": np.floor,
-    "heaviside": lambda t: np.heaviside(t, 0.5),
-    "fmod": lambda t: np.fmod(t, 2.0),
+    "i0": np.i0,
+    "gcd": lambda t: np.gcd(t, 2),
+    "ldexp": lambda t: np.ldexp(t, 2),
     "nextafter": lambda t: np.nextafter(t, 1.0),
     "histogram": np.histogram,
     "percentile": lambda t: np.percentile(t, 50),
-    "interp": lambda t: np.interp(0.5, t, t),
+    "polyval": lambda t: np.polyval(t, 2.0),
     "unwrap": np.unwrap,
     "digitize": lambda t: np.digitize(t, ARRAY),
     "fft": np.fft.fft,
@@ -221,7 +221,7 @@ def test_comparisons_give_plain_boolean_arrays(t, compare):
         np.testing.assert_array_equal(result, compare(*plain))
 
 
-@pytest.mark.parametrize("function", [np.isnan, np.isfinite, np.isinf, np.sign, np.argmax])
+@pytest.mark.parametrize("function", [np.isnan, np.isfinite, np.isinf, np.signbit, np.argmax])
 def test_functions_whose_result_has_no_derivative_give_plain_results_or_are_refused(t, function):
     try:
         result = function(t)
