@@ -1,6 +1,7 @@
 """NumPy code, differentiated."""
 
 from autograd_lite.check import compare_gradients, gradcheck
+from autograd_lite.checkpoint import checkpoint
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
     binary_cross_entropy,
@@ -17,7 +18,7 @@ from autograd_lite.derivatives.neural import (
     swish,
 )
 from autograd_lite.errors import AutogradError
-from autograd_lite.functional import grad, value_and_grad
+from autograd_lite.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
@@ -27,6 +28,7 @@ __all__ = [
     "Tensor",
     "affine",
     "binary_cross_entropy",
+    "checkpoint",
     "compare_gradients",
     "define",
     "differentiable",
@@ -34,6 +36,10 @@ __all__ = [
     "enable_grad",
     "grad",
     "gradcheck",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "log_softmax",
     "logsumexp",
@@ -46,5 +52,6 @@ __all__ = [
     "softplus",
     "swish",
     "value_and_grad",
+    "vjp",
 ]
 __version__ = "0.1.0"

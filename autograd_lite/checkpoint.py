@@ -1,0 +1,116 @@
+"""Compute again in backward instead of storing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine import Array, Node, apply, backpropagate, backward_order
+from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.modes import enable_grad
+from autograd_lite.table import Operation
+from autograd_lite.tensor import Tensor
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which keeps its arguments and nothing that it computes on the way.
+
+    Backward computes f again, so f must be deterministic. Tensors that f uses besides its
+    arguments, such as a model's parameters, get their gradients too; second derivatives need
+    them as arguments.
+
+    Args:
+        f: takes tensors and returns one.
+
+    Raises:
+        UnsupportedError: f returns something else; or a recorded backward pass meets tensors
+            that f uses besides its arguments.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = checkpoint(lambda x: (x * x).exp())(x)
+    >>> y.arguments == (x,)
+    True
+    >>> y.sum().backward()
+    >>> x.grad.round(2)
+    array([  5.44, 218.39])
+    """
+
+    @functools.wraps(f)
+    def call(*arguments: Any) -> Any:
+        with enable_grad():
+            variables = [_leaf(argument) for argument in arguments]
+            result = f(*variables)
+        if not isinstance(result, Tensor):
+            raise _refusal(f, f"it returned {describe_one(result)}", "Return one tensor")
+        data, others = result.data, []
+        if result.requires_grad:
+            own = {variable for variable in variables if isinstance(variable, Node)}
+            used = [node for node in backward_order(result) if node.operation is None]
+            others = [node for node in used if node not in own]
+        operation = Operation(
+            function=call,
+            vjps=[_Recomputation(f, arguments, others).vjp],
+            compute=lambda *values: data,
+            sequence=False,
+            variadic=True,
+            residual=False,
+            selects=False,
+        )
+        return apply(operation, (*arguments, *others), {})
+
+    return call
+
+
+def _leaf(argument: Any) -> Any:
+    """A tensor on the same data without its history, if it requires grad."""
+    wanted = isinstance(argument, Tensor) and argument.requires_grad
+    return Tensor(argument.data, requires_grad=True) if wanted else argument
+
+
+def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:
+    return UnsupportedError(f"checkpoint of {getattr(f, '__name__', f)}", reason, remedy)
+
+
+class _Recomputation:
+    """The vjps of one call: the first of them computes all, the others look theirs up."""
+
+    def __init__(
+        self, f: Callable[..., Any], arguments: tuple[Any, ...], others: list[Node]
+    ) -> None:
+        self.f = f
+        self.arguments = arguments
+        self.others = others
+        self.cotangent: Array = None
+        self.found: dict[Node, Array] = {}
+        self.variables: list[Any] = []
+
+    def vjp(self, position: int, g: Array, y: Array, *given: Any) -> Array:
+        """The contribution to the argument, or other tensor, at a position."""
+        recorded = isinstance(y, Node)
+        if recorded and self.others:
+            names = ", ".join(map(describe_one, self.others))
+            raise _refusal(
+                self.f,
+                f"its recorded backward pass meets {names}, which are none of its arguments",
+                "Make them arguments of the function",
+            )
+        if self.cotangent is not g:
+            self._compute(g, recorded)
+        node = [*self.variables, *self.others][position]
+        contribution = self.found.get(node)
+        if position == len(given) - 1:
+            self.cotangent, self.found, self.variables = None, {}, []
+        return np.zeros_like(y, shape=node.shape) if contribution is None else contribution
+
+    def _compute(self, g: Array, recorded: bool) -> None:
+        with enable_grad():
+            self.variables = [
+                +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
+                for argument in self.arguments
+            ]
+            total = (self.f(*self.variables) * g).sum()
+            self.found = backpropagate(total, total._seed(None), recorded)
+        self.cotangent = g

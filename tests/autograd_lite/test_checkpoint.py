@@ -1,0 +1,94 @@
+"""A checkpointed function has the value and the gradients of the function itself."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import nn
+from autograd_lite import Tensor, checkpoint, gradcheck, no_grad
+from autograd_lite.errors import UnsupportedError
+
+
+def leaf(*shape, seed=0):
+    return Tensor(np.random.default_rng(seed).normal(size=shape), requires_grad=True)
+
+
+def test_gradients_of_arguments_and_of_closed_over_parameters_are_the_same():
+    model = nn.Sequential(nn.Dense(3, 4, "tanh", rng=0), nn.Dense(4, 2, rng=1))
+    x = leaf(5, 3)
+
+    def gradients(f):
+        model.zero_grad()
+        x.zero_grad()
+        (f(x * 2) ** 2).sum().backward()
+        return [x.grad, *(p.grad for p in model.parameters())]
+
+    for plain, recomputed in zip(gradients(model), gradients(checkpoint(model)), strict=True):
+        np.testing.assert_array_equal(plain, recomputed)
+
+
+def test_nothing_computed_inside_is_kept():
+    inside = []
+
+    def f(x):
+        hidden = np.exp(x)
+        inside.append(weakref.ref(hidden))
+        return hidden.sum()
+
+    gc.disable()
+    try:
+        y = checkpoint(f)(leaf(3))
+        assert inside[0]() is None
+        y.backward()
+        assert [reference() for reference in inside] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_f_is_computed_once_forward_and_once_backward_however_many_arguments():
+    calls = []
+
+    def f(*tensors):
+        calls.append(len(tensors))
+        return sum(tensors)
+
+    tensors = [leaf(seed=i) for i in range(4)]
+    checkpoint(f)(*tensors).backward()
+    assert calls == [4, 4]
+    assert [t.grad for t in tensors] == [1.0] * 4
+
+
+def test_an_argument_given_twice_and_one_not_used():
+    a, b = leaf(3), leaf(2, seed=1)
+    checkpoint(lambda x, y, unused: (x * y).sum())(a, a, b).backward()
+    np.testing.assert_allclose(a.grad, 2 * a.data, rtol=1e-15)
+    np.testing.assert_array_equal(b.grad, [0.0, 0.0])
+
+
+def test_plain_arguments_and_no_grad():
+    a = leaf(3)
+    checkpoint(lambda x, factor: (x * factor).sum())(a, 2.0).backward()
+    np.testing.assert_array_equal(a.grad, [2.0, 2.0, 2.0])
+    with no_grad():
+        assert not checkpoint(np.exp)(a).requires_grad
+    assert not checkpoint(np.exp)(Tensor(a.data)).requires_grad
+
+
+def test_second_derivatives_in_the_arguments():
+    assert gradcheck(checkpoint(lambda x, y: np.tanh(x @ y)), [np.eye(2), np.ones((2, 2))], order=2)
+
+
+def test_second_derivatives_through_closed_over_tensors_are_refused():
+    w, x = leaf(3), leaf(3, seed=1)
+    w.name = "w"
+    y = checkpoint(lambda x: (x * x * w).sum())(x)
+    with pytest.raises(UnsupportedError, match=r"'w' .* none of its arguments"):
+        y.backward(create_graph=True)
+    assert x.grad is None
+
+
+def test_a_function_that_returns_no_tensor_is_refused():
+    with pytest.raises(UnsupportedError, match="Return one tensor"):
+        checkpoint(lambda x: (x, x))(leaf(2))
