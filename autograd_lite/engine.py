@@ -67,11 +67,6 @@ class Node:
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
 
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> Any:
-        return self is other
-
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Compute, and record when an argument requires grad.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
 
 class AutogradError(Exception):
@@ -36,12 +37,12 @@ class ShapeError(ArgumentError):
     """Arrays whose shapes do not fit each other."""
 
 
+class LinearAlgebraError(ArgumentError, LinAlgError):
+    """A matrix that is singular, not positive definite, or not square."""
+
+
 class IndexingError(AutogradError, IndexError):
     """An index that lies outside of a tensor, or cannot index it."""
-
-
-class LinearAlgebraError(AutogradError, np.linalg.LinAlgError):
-    """A matrix that has no inverse, decomposition or the like."""
 
 
 class UnsupportedError(AutogradError, TypeError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import Self
+from typing import Any, Self
+
+from autograd_lite.errors import UnsupportedError
 
 recording: ContextVar[bool] = ContextVar("recording", default=True)
 
@@ -23,6 +26,15 @@ class _SetRecording(ContextDecorator):
 
     def __exit__(self, *exception: object) -> None:
         recording.reset(self._tokens.pop())
+
+    def __call__(self, function: Any) -> Any:
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            raise UnsupportedError(
+                f"@{type(self).__name__}() of {function.__name__}",
+                "it runs after its call has returned",
+                f"Write `with {type(self).__name__}():` inside of it",
+            )
+        return super().__call__(function)
 
     def _recreate_cm(self) -> Self:
         # A decorated function may run in several threads at once: each call gets tokens of its own.

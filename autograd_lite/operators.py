@@ -16,9 +16,9 @@ import autograd_lite.derivatives.neural as neural
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import NO_KEYWORDS, Node, apply, record
-from autograd_lite.errors import MutationError, UnsupportedError, describe, describe_one
+from autograd_lite.errors import MutationError, UnsupportedError, describe
 from autograd_lite.refusals import explained
-from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE
+from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
@@ -38,7 +38,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
             data = compute(self._data, other._data)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise explained(error, operation, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
@@ -243,6 +243,7 @@ def _unpacked(sequence: tuple[Any, ...]) -> Any:
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a NumPy function that was given a tensor somewhere."""
+    arguments, keywords = positional(function, arguments, keywords)
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         return function(*map(plain, arguments), **plain_keywords)
@@ -261,13 +262,6 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     else:
         differentiable = len(operation.vjps)
     arguments = (*map(_operand, arguments[:differentiable]), *arguments[differentiable:])
-    for name, value in keywords.items():
-        if isinstance(value, Node):
-            raise UnsupportedError(
-                f"np.{operation.name}{describe(arguments)} with {name}={describe_one(value)}",
-                "a tensor given by keyword is not recorded",
-                "Give it by position",
-            )
     return apply(operation, arguments, keywords)
 
 

@@ -47,9 +47,7 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
         given: what they are about to be called with: cotangent, output, arguments.
     """
     assert node.operation is not None
-    changed = [
-        getattr(value, "mutated", 0) > node.created for value in (None, node, *node.arguments)
-    ]
+    changed = [_changed_since(node.created, value) for value in (None, node, *node.arguments)]
     if not any(changed):
         return
     shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
@@ -69,6 +67,23 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
                 f"{', '.join(names)} was changed after it was used there",
                 "Call backward() before changing it, or compute with tensor.copy()",
             ) from error
+
+
+def _changed_since(created: int, value: Any) -> bool:
+    """Whether the array of a tensor was changed, or one that it is a view of."""
+    tensors = [value] if hasattr(value, "mutated") else []
+    for tensor in tensors:
+        if tensor.mutated > created:
+            return True
+        tensors += [
+            argument
+            for argument in tensor.arguments
+            if hasattr(argument, "mutated")
+            and isinstance(tensor.data, np.ndarray)
+            and isinstance(argument.data, np.ndarray)
+            and np.may_share_memory(tensor.data, argument.data)
+        ]
+    return False
 
 
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:

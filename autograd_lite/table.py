@@ -14,14 +14,17 @@ other an array: so a vjp is written with operators and functions, `np.dot(a, b)`
 from __future__ import annotations
 
 import functools
+import inspect
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite.engine import apply
+from autograd_lite.engine import Node, apply
+from autograd_lite.errors import UnsupportedError, describe
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -83,9 +86,10 @@ def define(
     """Add a row to the table: a function that exists already, and the vjps of its arguments.
 
     Args:
-        function: a NumPy function or ufunc, or any function that applies one to its argument.
+        function: a ufunc, or a function of NumPy's that asks its arguments what to do.
         vjps: for each argument in turn `vjp(g, y, *arguments, **keywords)`, the product of the
-            cotangent `g` of the output `y` with the Jacobian; None where there is no derivative.
+            cotangent `g` of the output `y` with the Jacobian, a new array and never an argument
+            itself; None where there is no derivative.
         compute: what to call with plain arrays, where that is not `function` itself.
         sequence: the first argument is a list of arrays; `compute` takes them one by one.
         variadic: there is one vjp for all arguments, `vjp(i, g, y, *arguments, **keywords)`.
@@ -93,6 +97,9 @@ def define(
             they get it as their last argument, None when the backward pass is recorded.
         selects: it takes entries and leaves others, so that their cotangents are 0 whatever
             they are, infinities and NaN included.
+
+    Raises:
+        UnsupportedError: the function is a plain Python function.
 
     >>> import numpy as np
     >>> from autograd_lite import Tensor
@@ -103,6 +110,32 @@ def define(
     0.0
     >>> del TABLE[np.spacing]
     """
+    if isinstance(function, FunctionType):
+        raise UnsupportedError(
+            f"define({function.__name__}, ...)",
+            "it is a plain Python function, which does not ask what to do with tensors",
+            "Decorate it with @differentiable(vjp, ...)",
+        )
+    return _add_row(
+        function,
+        *vjps,
+        compute=compute,
+        sequence=sequence,
+        variadic=variadic,
+        residual=residual,
+        selects=selects,
+    )
+
+
+def _add_row(
+    function: Callable[..., Any],
+    *vjps: Callable[..., Any] | None,
+    compute: Callable[..., Any] | None = None,
+    sequence: bool = False,
+    variadic: bool = False,
+    residual: bool = False,
+    selects: bool = False,
+) -> Operation:
     operation = Operation(
         function=function,
         vjps=vjps,
@@ -139,10 +172,11 @@ def differentiable(
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            result: Result = apply(operation, arguments, keywords)
+            given, options = positional(function, arguments, keywords)
+            result: Result = apply(operation, given, options)
             return result
 
-        operation = define(call, *vjps, compute=function, residual=residual)
+        operation = _add_row(call, *vjps, compute=function, residual=residual)
         return call
 
     return decorate
@@ -171,3 +205,25 @@ def composed(
         return implementation
 
     return decorate
+
+
+def positional(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call with tensors that were given by keyword at their positions.
+
+    >>> from autograd_lite import Tensor
+    >>> positional(np.swapaxes, (), {"a": Tensor([1.0]), "axis1": 0, "axis2": 0})
+    ((Tensor([1.]), 0, 0), {})
+    """
+    if not any(isinstance(value, Node) for value in keywords.values()):
+        return arguments, keywords
+    bound = inspect.signature(function).bind(*arguments, **keywords)
+    for name, value in bound.kwargs.items():
+        if isinstance(value, Node):
+            raise UnsupportedError(
+                f"{function.__name__}{describe(arguments, keywords)}",
+                f"its argument {name} takes no tensor",
+                f"Give {name}=tensor.data",
+            )
+    return bound.args, bound.kwargs

@@ -16,7 +16,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.modes import recording
+from autograd_lite.modes import enable_grad, recording
 from autograd_lite.operators import Operators, plain, plain_index
 
 
@@ -39,7 +39,6 @@ class Tensor(Operators):
     """
 
     __slots__ = ()
-    __hash__ = Operators.__hash__
     # Above ndarray subclasses and numpy scalars: `array * tensor` is the tensor's business.
     __array_priority__ = 1000
 
@@ -64,7 +63,10 @@ class Tensor(Operators):
 
     @property
     def data(self) -> Any:
-        """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`."""
+        """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
+
+        An array of another shape or dtype makes the tensor forget its gradient.
+        """
         return self._data
 
     @data.setter
@@ -148,8 +150,8 @@ class Tensor(Operators):
 
         Args:
             gradient: the cotangent of this tensor, of its shape; 1 by default, for a scalar.
-            create_graph: record the backward pass too; the gradients are then tensors, which can
-                be differentiated again.
+            create_graph: record the backward pass too; the gradients, of leaves only, are then
+                tensors, which can be differentiated again. A further backward adds to them.
             leaves_only: leave out the tensors that were computed, as a training loop may.
 
         Raises:
@@ -162,8 +164,16 @@ class Tensor(Operators):
         array([2., 4.])
         """
         seed = self._seed(gradient)
-        cotangents = backpropagate(self, seed, create_graph, leaves_only)
-        for node, cotangent in unshared(cotangents, lent=gradient if gradient is None else seed):
+        if create_graph:
+            with enable_grad():
+                cotangents = backpropagate(self, Tensor(seed), create_graph, leaves_only=True)
+                self._add_gradients(cotangents, seed)
+        else:
+            self._add_gradients(backpropagate(self, seed, False, leaves_only), seed)
+
+    @staticmethod
+    def _add_gradients(cotangents: dict[Node, Any], seed: Any) -> None:
+        for node, cotangent in unshared(cotangents, lent=seed):
             node.grad = cotangent if node.grad is None else node.grad + cotangent
 
     def _seed(self, gradient: Any) -> Any:
@@ -224,7 +234,14 @@ class Tensor(Operators):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
-        self._data = in_place(self._data, plain(other))
+        data = in_place(self._data, plain(other))
+        if data.shape != self.shape:
+            raise ShapeError(
+                f"{self.name or 'x'} {symbol}= ... of {describe_one(self)}",
+                f"the result has shape {data.shape}",
+                f"Write y = x {symbol} ..., which makes a new tensor",
+            )
+        self._data = data
         mark_mutated(self)
         return self
 

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
-from nn.activations import Activation, activation_function
+from nn.activations import ACTIVATIONS, Activation, activation_function
 from nn.init import Initializer, initializer
 from nn.module import Module, Parameter
 
@@ -56,8 +56,15 @@ class Dense(Module):
                 "Give positive numbers of features",
             )
         if weight_init is None:
-            weight_init = "he_normal" if activation in RECTIFIERS else "xavier_uniform"
+            rectifiers = {*RECTIFIERS, *(ACTIVATIONS[name] for name in RECTIFIERS)}
+            weight_init = "he_normal" if activation in rectifiers else "xavier_uniform"
         weight = initializer(weight_init)(np.random.default_rng(rng), in_features, out_features)
+        if np.shape(weight) != (in_features, out_features):
+            raise ShapeError(
+                f"Dense({in_features}, {out_features}) with weight_init={weight_init}",
+                f"it returned shape {np.shape(weight)}",
+                f"Return ({in_features}, {out_features}), fan_in first",
+            )
         self.activation = None if activation is None else activation_function(activation)
         self.weight = Parameter(weight, name="weight", dtype=dtype)
         self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
@@ -68,6 +75,8 @@ class Dense(Module):
             z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
         except ShapeError as error:
             in_features, out_features = self.weight.shape
+            if x.shape[-1:] == (in_features,):
+                raise
             raise ShapeError(
                 f"Dense({in_features}, {out_features}) with weight {describe_one(self.weight)} "
                 f"of {describe_one(x)}",
@@ -80,7 +89,11 @@ class Dense(Module):
 
     def __repr__(self) -> str:
         in_features, out_features = self.weight.shape
-        activation = "" if self.activation is None else f", {self.activation.__name__}"
+        activation = (
+            ""
+            if self.activation is None
+            else f", {getattr(self.activation, '__name__', self.activation)}"
+        )
         return f"Dense({in_features}, {out_features}{activation})"
 
 

@@ -24,13 +24,18 @@ from autograd_lite.errors import (
 
 
 def _require_same_shape(loss: object, predictions: Any, targets: Any) -> None:
-    if predictions.shape != np.shape(targets):
+    if predictions.shape != targets.shape:
         raise ShapeError(
             f"{type(loss).__name__} of predictions {describe_one(predictions)} "
             f"and targets {describe_one(targets)}",
             "broadcasting them would compare every prediction with every target",
             f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
         )
+
+
+def _cast(targets: Any, predictions: Any) -> Any:
+    """Targets of the predictions' dtype: integers or float64 do not make a float32 loss wider."""
+    return targets if targets.dtype == predictions.dtype else targets.astype(predictions.dtype)
 
 
 class MSELoss:
@@ -43,7 +48,7 @@ class MSELoss:
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of predictions and targets of one shape."""
         _require_same_shape(self, predictions, targets)
-        return np.square(predictions - targets).mean()  # type: ignore[no-any-return]
+        return np.square(predictions - _cast(targets, predictions)).mean()  # type: ignore[no-any-return]
 
 
 class MAELoss:
@@ -56,7 +61,7 @@ class MAELoss:
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of predictions and targets of one shape."""
         _require_same_shape(self, predictions, targets)
-        return np.abs(predictions - targets).mean()  # type: ignore[no-any-return]
+        return np.abs(predictions - _cast(targets, predictions)).mean()  # type: ignore[no-any-return]
 
 
 class BCELoss:
@@ -79,7 +84,7 @@ class BCELoss:
                 "and probabilities from 0 to 1",
                 "Apply a sigmoid first, or give logits to BCEWithLogitsLoss",
             )
-        return binary_cross_entropy(probabilities, targets)  # type: ignore[no-any-return]
+        return binary_cross_entropy(probabilities, _cast(targets, probabilities))  # type: ignore[no-any-return]
 
 
 class BCEWithLogitsLoss:
@@ -92,7 +97,7 @@ class BCEWithLogitsLoss:
     def __call__(self, logits: Any, targets: Any) -> Tensor:
         """The loss of logits and targets, the latter from 0 to 1, of one shape."""
         _require_same_shape(self, logits, targets)
-        return sigmoid_cross_entropy(logits, targets)  # type: ignore[no-any-return]
+        return sigmoid_cross_entropy(logits, _cast(targets, logits))  # type: ignore[no-any-return]
 
 
 class CrossEntropyLoss:
@@ -111,14 +116,9 @@ class CrossEntropyLoss:
             ShapeError: the shapes are others, or a label is none of the classes.
             UnsupportedError: labels are not integers.
         """
-        shape, targets = logits.shape, targets if hasattr(targets, "shape") else np.asarray(targets)
-        if len(shape) == 2 and targets.shape == shape:
-            return -(targets * log_softmax(logits)).sum() / shape[0]  # type: ignore[no-any-return]
-        if len(shape) != 2 or targets.shape != shape[:1]:
-            raise ShapeError(
-                f"CrossEntropyLoss of logits {describe_one(logits)} "
-                f"and targets {describe_one(targets)}",
-                "logits are (n, classes), targets (n,) labels or (n, classes) probabilities",
-                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
-            )
+        if not hasattr(targets, "shape"):
+            targets = np.asarray(targets)
+        if logits.ndim == 2 and targets.shape == logits.shape:
+            likelihood = (_cast(targets, logits) * log_softmax(logits)).sum()
+            return -likelihood / len(logits)  # type: ignore[no-any-return]
         return softmax_cross_entropy(logits, targets)  # type: ignore[no-any-return]

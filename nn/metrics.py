@@ -15,7 +15,7 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
 
     Args:
         predictions: scores or logits (n, classes), of which the largest counts; or numbers (n,)
-            or (n, 1), which mean class 1 above the threshold.
+            or (n, 1), which mean class 1 above the threshold; or classes, as integers.
         targets: labels (n,) or (n, 1), or one-hot rows (n, classes).
         threshold: 0.5 for probabilities, 0 for logits.
 
@@ -28,7 +28,9 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
     1.0
     """
     predicted = _classes(predictions, threshold)
-    labels = _classes(targets, 0.5) if np.ndim(targets) == 2 else np.asarray(targets)
+    labels = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+    if labels.ndim == 2:
+        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
     if predicted.shape != labels.shape:
         raise ShapeError(
             f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
@@ -38,8 +40,9 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
     return float(np.mean(predicted == labels))
 
 
-def _classes(scores: Any, threshold: float) -> Any:
-    values = scores.data if isinstance(scores, Tensor) else np.asarray(scores)
+def _classes(predictions: Any, threshold: float) -> Any:
+    values = predictions.data if isinstance(predictions, Tensor) else np.asarray(predictions)
     if values.ndim == 2 and values.shape[1] > 1:
         return values.argmax(axis=1)
-    return (values > threshold).astype(int).reshape(-1)
+    values = values.reshape(-1)
+    return values if values.dtype.kind in "iu" else (values > threshold).astype(int)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -30,7 +30,7 @@ class Parameter(Tensor):
 class Module:
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
-    Attributes that are parameters or modules, or lists, tuples or dicts of modules, are found by
+    Attributes that are parameters or modules, or lists, tuples or dicts of them, are found by
     themselves, in the order of assignment; parameters are named after their attributes.
 
     >>> class Scale(Module):
@@ -67,15 +67,19 @@ class Module:
         """Compute `forward`."""
         return self.forward(x)
 
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, dict):
+                yield from ((f"{name}.{key}", item) for key, item in value.items())
+            elif isinstance(value, list | tuple):
+                yield from ((f"{name}.{index}", item) for index, item in enumerate(value))
+            else:
+                yield name, value
+
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside of this one, with their names."""
-        for name, value in vars(self).items():
-            items: Iterable[tuple[str, Any]] = [(name, value)]
-            if isinstance(value, dict):
-                items = ((f"{name}.{key}", item) for key, item in value.items())
-            elif isinstance(value, list | tuple):
-                items = ((f"{name}.{index}", item) for index, item in enumerate(value))
-            yield from ((path, item) for path, item in items if isinstance(item, Module))
+        return ((name, item) for name, item in self._members() if isinstance(item, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all inside of it, with their dotted names."""
@@ -87,7 +91,7 @@ class Module:
         """All parameters with their dotted names, a shared one once, under its first name."""
         seen = set()
         for prefix, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in module._members():
                 if isinstance(value, Parameter) and value not in seen:
                     seen.add(value)
                     yield (f"{prefix}.{name}" if prefix else name), value
@@ -145,6 +149,10 @@ class Module:
                 f"{type(state).__name__} is no mapping from names to arrays",
                 "Give model.state_dict()",
             )
+        state = {
+            name: value.data if isinstance(value, Tensor) else value
+            for name, value in state.items()
+        }
         parameters = dict(self.named_parameters())
         problems = [f"{name} is missing" for name in parameters.keys() - state.keys()]
         problems += [f"{name} is unknown" for name in state.keys() - parameters.keys()]

@@ -7,6 +7,7 @@ treated in blocks that stay in the processor's cache.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +16,13 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.engine import mark_mutated
-from autograd_lite.errors import ArgumentError, MutationError, UnsupportedError, describe_one
+from autograd_lite.errors import (
+    ArgumentError,
+    MutationError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
 from nn.module import Parameter
 
 BLOCK = 65536
@@ -54,37 +61,50 @@ class _Run:
             for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:])
         ]
 
+    def __reduce__(self) -> Any:
+        # A copy shares no memory with its views, so they are made anew.
+        return _Run, (self.tensors, self.arrays, self.steps)
+
     def parts(self) -> list[_Run]:
-        """This run, or a run for each tensor if some have a gradient and others none."""
+        """This run, or if some tensors have a gradient and others none, runs of neighbours."""
         missing = [tensor for tensor in self.tensors if tensor.grad is None]
         if not missing or len(missing) == len(self.tensors):
             return [self]
-        return [
-            _Run([tensor], [array[start:stop] for array in self.arrays], self.steps)
-            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:])
-        ]
+        parts, first = [], 0
+        for _, group in itertools.groupby(self.tensors, key=lambda tensor: tensor.grad is None):
+            tensors = list(group)
+            start, stop = self.bounds[first], self.bounds[first + len(tensors)]
+            parts.append(_Run(tensors, [array[start:stop] for array in self.arrays], self.steps))
+            first += len(tensors)
+        return parts
 
-    def copy_in(self) -> None:
-        """Take in arrays that lie elsewhere: those of plain tensors, and newly assigned ones."""
+    def elsewhere(self) -> list[tuple[Tensor, Any, Any]]:
+        """Tensors whose arrays are not in the buffer, their views in it, copies of their arrays."""
+        found = []
         for tensor, view in zip(self.tensors, self.value_views):
-            if tensor._data is view:
-                continue
-            if tensor.shape != view.shape or tensor.dtype != view.dtype:
-                raise MutationError(
-                    f"optimizer step of {describe_one(tensor)}",
-                    f"when the optimizer was made it had shape {view.shape} and dtype "
-                    f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
-                    "Make a new optimizer after changing the shape or dtype of a parameter",
-                )
-            view[...] = tensor._data
-            if isinstance(tensor, Parameter):
-                tensor._data = view
+            array = tensor._data
+            if array is not view:
+                if array.shape != view.shape or array.dtype != view.dtype:
+                    raise MutationError(
+                        f"optimizer step of {describe_one(tensor)}",
+                        f"when the optimizer was made it had shape {view.shape} and dtype "
+                        f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
+                        "Make a new optimizer after changing the shape or dtype of a parameter",
+                    )
+                found.append((tensor, view, array.copy()))
+        return found
 
     def collect_gradients(self) -> None:
         """Copy the tensors' gradients into the flat one."""
         for tensor, view in zip(self.tensors, self.gradient_views):
-            gradient = tensor.grad
-            view[...] = gradient.data if isinstance(gradient, Tensor) else gradient
+            gradient = tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
+            if gradient.shape != view.shape:
+                raise ShapeError(
+                    f"optimizer step of {describe_one(tensor)}",
+                    f"its .grad has shape {gradient.shape}",
+                    f"Assign gradients of the shape {view.shape}",
+                )
+            view[...] = gradient
 
     def copy_out(self) -> None:
         """Give plain tensors their values back."""
@@ -98,13 +118,17 @@ class _Run:
 class Optimizer:
     """Base of optimizers: a subclass says how it updates a flat array.
 
+    The arrays of parameters move into buffers of the optimizer's: an array that was taken from
+    `parameter.data` before is no longer the parameter's.
+
     Args:
-        parameters: tensors that require grad, such as `model.parameters()`.
+        parameters: leaf tensors, such as `model.parameters()`; those without a gradient, such as
+            frozen ones, are left alone.
         learning_rate: factor of the step, above 0.
 
     Raises:
         ArgumentError: there are no parameters, or a number is out of its range.
-        UnsupportedError: a parameter is no tensor that requires grad.
+        UnsupportedError: a parameter is no leaf tensor of floats.
     """
 
     state_arrays = 0
@@ -123,10 +147,10 @@ class Optimizer:
         self._require(bool(parameters), "no parameters", "at least one tensor")
         for parameter in parameters:
             leaf = isinstance(parameter, Tensor) and parameter.operation is None
-            if not leaf or not parameter.requires_grad:
+            if not leaf or parameter.dtype.kind != "f":
                 raise UnsupportedError(
                     f"{type(self).__name__} of {describe_one(parameter)}",
-                    "it is no leaf tensor that requires grad",
+                    "it is no tensor of floats that was made rather than computed",
                     "Give model.parameters(), or tensors made with requires_grad=True",
                 )
         self.parameters = list(dict.fromkeys(parameters))
@@ -138,8 +162,15 @@ class Optimizer:
             size = sum(tensor.size for tensor in tensors)
             arrays = [np.zeros(size, dtype) for _ in range(2 + self.state_arrays)]
             self._runs.append(_Run(tensors, arrays))
-        for run in self._runs:
-            run.copy_in()
+        self._copy_in()
+
+    def _copy_in(self) -> None:
+        """Take in the arrays of plain tensors, and those newly assigned to parameters."""
+        found = [entry for run in self._runs for entry in run.elsewhere()]
+        for tensor, view, values in found:
+            view[...] = values
+            if isinstance(tensor, Parameter):
+                tensor._data = view
 
     def _require(self, holds: bool, given: str, wanted: str) -> None:
         if not holds:
@@ -156,20 +187,22 @@ class Optimizer:
         """Change each parameter that has a gradient.
 
         Raises:
-            MutationError: the shape or dtype of a parameter was changed; nothing is updated.
+            MutationError: the shape or dtype of a parameter was changed.
+            ShapeError: a gradient has another shape than its parameter.
+
+        After an error nothing is updated.
         """
         self._runs = [part for run in self._runs for part in run.parts()]
-        for run in self._runs:
-            run.copy_in()
-        for run in self._runs:
-            if run.tensors[0].grad is None:
-                continue
+        self._copy_in()
+        runs = [run for run in self._runs if run.tensors[0].grad is not None]
+        for run in runs:
             run.collect_gradients()
+        for run in runs:
             run.steps += 1
             for block in run.blocks:
                 self.update(run.steps, *block)
             run.copy_out()
-        mark_mutated(*self.parameters)
+            mark_mutated(*run.tensors)
 
     def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
         """Change flat values in place, in their step number `step`, counted from 1.

@@ -93,7 +93,10 @@ def fit(
             "the optimizer holds none of its parameters, so that nothing would be learned",
             f"Write {type(optimizer).__name__}(model.parameters(), ...)",
         )
-    counts = {"samples": len(X), "epochs": epochs, "batch_size": batch_size}
+    reserved = {"loss"} & set(metrics or {})
+    if reserved:
+        raise ArgumentError("fit with a metric 'loss'", "that name is the loss's", "Rename it")
+    counts = {"epochs": epochs, "batch_size": batch_size}
     for name, count in counts.items():
         if not isinstance(count, int | np.integer) or count < 1:
             raise ArgumentError(
@@ -129,6 +132,10 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
     (4, 3)
     """
     X = np.asarray(X)  # noqa: N806
+    if batch_size is not None and batch_size < 1:
+        raise ArgumentError(
+            f"predict with batch_size={batch_size}", "it counts samples", "Give at least 1"
+        )
     batches = [X] if batch_size is None else np.split(X, range(batch_size, len(X), batch_size))
     with no_grad(), _mode(model, training=False):
         return np.concatenate([_array(model(batch)) for batch in batches])
@@ -190,10 +197,17 @@ def _mode(model: Module, training: bool) -> Iterator[None]:
 
 def _checked(X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
     X, y = np.asarray(X), np.asarray(y)  # noqa: N806
-    if X.ndim == 0 or X.shape[:1] != y.shape[:1]:
+    for name, array in ((X_name, X), (y_name, y)):
+        if array.dtype.kind not in "fiub":
+            raise UnsupportedError(
+                f"fit with {name} {describe_one(array)}",
+                f"its dtype {array.dtype} is none of real numbers",
+                "Encode it as numbers",
+            )
+    if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
         raise ShapeError(
             f"fit with {X_name} {describe_one(X)} and {y_name} {describe_one(y)}",
-            "they differ in the number of samples, the length of axis 0",
+            "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
             "Give one target for each sample",
         )
     for name, array in ((X_name, X), (y_name, y)):

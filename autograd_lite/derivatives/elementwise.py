@@ -7,6 +7,7 @@ the table takes |x|'(0) = 0, and maximum and minimum share the cotangent equally
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,11 @@ def quotient(g: Array, divisor: Array) -> Array:
     array([0. , 0.5])
     """
     return g / (divisor + ((divisor == 0) & (g == 0)))
+
+
+def chosen(g: Array, wins: Array, ties: Array) -> Array:
+    """g where an argument wins, half of it where it ties, 0 elsewhere."""
+    return np.where(wins, g, np.where(ties, g / 2, 0))
 
 
 def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -110,23 +116,23 @@ define(
 )
 define(
     np.maximum,
-    lambda g, y, a, b: (g * (a > b) + g * (a >= b)) / 2,
-    lambda g, y, a, b: (g * (b > a) + g * (b >= a)) / 2,
+    lambda g, y, a, b: chosen(g, a > b, a == b),
+    lambda g, y, a, b: chosen(g, b > a, a == b),
 )
 define(
     np.minimum,
-    lambda g, y, a, b: (g * (a < b) + g * (a <= b)) / 2,
-    lambda g, y, a, b: (g * (b < a) + g * (b <= a)) / 2,
+    lambda g, y, a, b: chosen(g, a < b, a == b),
+    lambda g, y, a, b: chosen(g, b < a, a == b),
 )
 define(
     np.fmax,
-    lambda g, y, a, b: (g * ((a > b) | np.isnan(b)) + g * ((a >= b) | np.isnan(b))) / 2,
-    lambda g, y, a, b: (g * ((b > a) | np.isnan(a)) + g * ((b >= a) | np.isnan(a))) / 2,
+    lambda g, y, a, b: chosen(g, (a > b) | np.isnan(b), a == b),
+    lambda g, y, a, b: chosen(g, (b > a) | np.isnan(a), a == b),
 )
 define(
     np.fmin,
-    lambda g, y, a, b: (g * ((a < b) | np.isnan(b)) + g * ((a <= b) | np.isnan(b))) / 2,
-    lambda g, y, a, b: (g * ((b < a) | np.isnan(a)) + g * ((b <= a) | np.isnan(a))) / 2,
+    lambda g, y, a, b: chosen(g, (a < b) | np.isnan(b), a == b),
+    lambda g, y, a, b: chosen(g, (b < a) | np.isnan(a), a == b),
 )
 define(np.nan_to_num, lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0))
 
@@ -140,6 +146,15 @@ def clip(a: Array, a_min: Array = None, a_max: Array = None, **bounds: Array) ->
     if low is not None:
         a = np.maximum(a, low)
     return a if high is None else np.minimum(a, high)
+
+
+@composed(np.full_like)
+def full_like(a: Array, fill_value: Array, **keywords: Any) -> Array:
+    """A plain array for a plain value; a tensor is broadcast, and keeps its gradient."""
+    plain = np.full_like(np.zeros(a.shape, a.dtype), 0, **keywords)
+    if hasattr(fill_value, "requires_grad"):
+        return np.broadcast_to(fill_value, plain.shape)
+    return np.full_like(plain, fill_value)
 
 
 # Steps, whose derivative is 0 wherever they have one
@@ -177,7 +192,6 @@ WITHOUT_DERIVATIVE |= {
     np.argsort,
     np.zeros_like,
     np.ones_like,
-    np.full_like,
     np.empty_like,
     np.shape,
     np.ndim,

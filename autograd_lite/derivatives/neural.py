@@ -234,6 +234,11 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     >>> float(softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4))
     0.6931
     """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            "logits are (n, classes) and labels (n,)",
+            "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
+        )
     n, classes = logits.shape
     if labels.dtype.kind not in "iu":
         raise TypeError(
@@ -246,7 +251,8 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
             f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
             "Number the classes from 0, or give the last layer one output for each",
         )
-    scores = logits - logits.max(axis=1, keepdims=True)
+    # In C order, so that flat is a view.
+    scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")
     flat, index = scores.reshape(-1), np.arange(0, n * classes, classes) + labels
     right = flat[index]
     np.exp(scores, out=scores)

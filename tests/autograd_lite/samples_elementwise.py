@@ -100,6 +100,10 @@ SAMPLES = {
         ),
         sample(lambda x: np.clip(x, 0.0, 1.0), [0.0, 1.0], kink=True),
     ],
+    np.full_like: [
+        sample(lambda x: np.full_like(x, x[0]), normal(3)),
+        sample(lambda x: np.full_like(x * 0, x.sum(), shape=(2, 2)), normal(3)),
+    ],
     # Steps
     np.sign: unary(np.sign),
     np.floor: unary(np.floor),

@@ -42,5 +42,6 @@ SAMPLES = {
         sample(lambda x: al.softmax_cross_entropy(x, LABELS), normal(4, 3)),
         sample(lambda x: al.softmax_cross_entropy(x, LABELS[:1]), normal(1, 5)),
         sample(lambda x: al.softmax_cross_entropy(x, 0 * LABELS), normal(4, 1)),
+        sample(lambda x: al.softmax_cross_entropy(x.T, LABELS), normal(3, 4)),
     ],
 }

@@ -266,3 +266,22 @@ def test_relu_in_the_middle_of_a_loop_that_updates_works():
             w -= 0.25 * w.grad
             w.grad = None
     np.testing.assert_array_equal(w.data, [[0.125, -0.5]])
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x.T,
+        lambda x: x[:2],
+        lambda x: x.reshape(-1),
+        lambda x: np.broadcast_to(x, (2, 3, 2)),
+    ],
+    ids=["transpose", "slice", "reshape", "broadcast_to"],
+)
+def test_a_change_is_seen_through_a_view_of_what_was_changed(view):
+    x = leaf([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "x")
+    y = (view(x) ** 2).sum()
+    with no_grad():
+        x *= 2.0
+    with pytest.raises(AutogradError, match="power"):
+        y.backward()

@@ -104,7 +104,6 @@ WITHOUT_A_ROW = {
     "percentile": lambda t: np.percentile(t, 50),
     "polyval": lambda t: np.polyval(t, 2.0),
     "unwrap": np.unwrap,
-    "digitize": lambda t: np.digitize(t, ARRAY),
     "fft": np.fft.fft,
     "eigvals": lambda t: np.linalg.eigvals(t.reshape(1, 2)),
     "packbits": np.packbits,
