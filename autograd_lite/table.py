@@ -172,8 +172,10 @@ def differentiable(
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            given, options = positional(function, arguments, keywords)
-            result: Result = apply(operation, given, options)
+            if keywords:
+                result: Result = apply(operation, *positional(function, arguments, keywords))
+            else:
+                result = apply(operation, arguments, keywords)
             return result
 
         operation = _add_row(call, *vjps, compute=function, residual=residual)
