@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy import float64
 
+from autograd_lite.errors import AutogradError
 from autograd_lite.modes import recording
 from autograd_lite.refusals import (
     explained,
@@ -84,8 +85,10 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             values.append(argument)
     try:
         data = operation.compute(*values, **keywords)
+    except AutogradError:
+        raise
     except (ValueError, TypeError, IndexError, AttributeError) as error:
-        raise explained(error, operation, arguments, keywords) from error
+        raise explained(error, operation.name, arguments, keywords) from error
     residual = None
     if operation.residual:
         data, residual = data

@@ -16,7 +16,7 @@ import autograd_lite.derivatives.neural as neural
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import NO_KEYWORDS, Node, apply, record
-from autograd_lite.errors import MutationError, UnsupportedError, describe
+from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.refusals import explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 
@@ -39,7 +39,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         try:
             data = compute(self._data, other._data)
         except (ValueError, TypeError) as error:
-            raise explained(error, operation, (self, other), NO_KEYWORDS) from error
+            raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
 
@@ -117,7 +117,7 @@ class Operators(Node):
             )
         if method != "__call__":
             raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
-        if keywords:
+        if keywords and ufunc.signature is None:
             raise UnsupportedError(
                 f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
                 "keyword arguments of elementwise functions are not recorded",
@@ -243,13 +243,18 @@ def _unpacked(sequence: tuple[Any, ...]) -> Any:
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a NumPy function that was given a tensor somewhere."""
-    arguments, keywords = positional(function, arguments, keywords)
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         return function(*map(plain, arguments), **plain_keywords)
     implementation = COMPOSED.get(function)
     if implementation is not None:
-        return implementation(*arguments, **keywords)
+        try:
+            return implementation(*arguments, **keywords)
+        except AutogradError:
+            raise
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, function.__name__, arguments, keywords) from error
+    arguments, keywords = positional(function, arguments, keywords)
     operation = TABLE.get(function)
     if operation is None:
         raise _without_row(_full_name(function), arguments)

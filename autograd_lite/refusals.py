@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.errors import (
+    ArgumentError,
     AutogradError,
     IndexingError,
     LinearAlgebraError,
@@ -127,7 +128,7 @@ def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> Non
 
 def explained(
     error: Exception,
-    operation: Operation,
+    name: str,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> AutogradError:
@@ -135,7 +136,7 @@ def explained(
 
     The project's own functions raise `ValueError(reason, remedy)`, or a TypeError, without them.
     """
-    attempted = f"{operation.name}{describe(arguments, keywords)}"
+    attempted = f"{name}{describe(arguments, keywords)}"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if unknown:
         return UnsupportedError(
@@ -151,9 +152,11 @@ def explained(
     elif isinstance(error, TypeError | AttributeError):
         kind, remedy = UnsupportedError, "Give it arrays, numbers or tensors of numbers"
     else:
-        kind, remedy = ShapeError, "Give arguments that fit the shape"
-        if sum(hasattr(argument, "shape") for argument in arguments) > 1:
-            remedy = "Make the shapes agree: reshape, transpose or index one of them"
+        kind, remedy = ArgumentError, "Give arguments that the reason allows"
+        if re.search("shape|broadcast|dimension|axis|axes|size|array", str(error)):
+            kind, remedy = ShapeError, "Give arguments that fit the shape"
+            if sum(hasattr(argument, "shape") for argument in arguments) > 1:
+                remedy = "Make the shapes agree: reshape, transpose or index one of them"
     if len(error.args) == 2 and all(isinstance(part, str) for part in error.args):
         reason, remedy = error.args
     else:

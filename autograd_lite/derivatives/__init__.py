@@ -1,5 +1,29 @@
 """The table of derivatives, by subject. Importing it fills `autograd_lite.table.TABLE`."""
 
-from autograd_lite.derivatives import elementwise, linear_algebra, neural, reductions, shaping
+from autograd_lite.derivatives import (
+    calculus,
+    decompositions,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    neural,
+    norms,
+    reductions,
+    shaping,
+    sorting,
+)
 
-__all__ = ["elementwise", "linear_algebra", "neural", "reductions", "shaping"]
+__all__ = [
+    "calculus",
+    "decompositions",
+    "elementwise",
+    "indexing",
+    "joining",
+    "linear_algebra",
+    "neural",
+    "norms",
+    "reductions",
+    "shaping",
+    "sorting",
+]

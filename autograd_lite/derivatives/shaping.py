@@ -1,37 +1,117 @@
-"""Derivatives of the functions that move entries: reshape, index, join, choose."""
+"""Derivatives of the functions that change the shape, the order of the axes, or the dtype."""
 
 from __future__ import annotations
 
-import operator
+import inspect
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite.engine import Array
-from autograd_lite.table import define, differentiable
+from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+
+
+def as_operand(value: Any) -> Array:
+    """Nested lists and numbers as the array they mean; an array or a tensor as it is.
+
+    >>> as_operand([1, 2])
+    array([1, 2])
+    """
+    return value if hasattr(value, "shape") else np.asarray(value)
+
+
+def along(x: Array, axis: int, part: Any) -> Array:
+    """x indexed along one of its axes.
+
+    >>> along(np.array([[1, 2], [3, 4]]), axis=-1, part=0)
+    array([1, 3])
+    """
+    return x[(slice(None),) * normalize_axis_index(axis, x.ndim) + (part,)]
+
+
+# Shape
+
+
+def reshape(a: Array, shape: Any, order: str = "C") -> Array:
+    """`np.reshape`, in an order that does not depend on how the array lies in memory."""
+    if order not in ("C", "F"):
+        raise ValueError(
+            f"order={order!r} depends on how the array lies in memory",
+            "Write order='C' or order='F'",
+        )
+    return a.reshape(shape) if order == "C" else np.reshape(a, shape, order="F")
+
 
 define(
     np.reshape,
-    lambda g, y, x, shape: g.reshape(x.shape),
-    compute=lambda x, shape: x.reshape(shape),
+    lambda g, y, a, shape, order="C": reshape(g, a.shape, order),
+    compute=reshape,
 )
+define(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape))
+define(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape))
+
+
+def _at_least(function: Any) -> Any:
+    """Each array in the shape that NumPy gives to one of its shape."""
+
+    def at_least(*arys: Any) -> Any:
+        shapes = [function(np.broadcast_to(0, np.shape(array))).shape for array in arys]
+        reshaped = tuple(map(np.reshape, arys, shapes))
+        return reshaped if len(reshaped) > 1 else reshaped[0]
+
+    return at_least
+
+
+for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    composed(function)(_at_least(function))
+
+
+@composed(np.ravel)
+def ravel(a: Array, order: str = "C") -> Array:
+    """A reshape to one axis."""
+    return np.reshape(a, -1, order)  # type: ignore[call-overload]
+
+
+define(
+    np.broadcast_to,
+    lambda g, y, array, shape: g,
+    compute=lambda array, shape: np.broadcast_to(array, shape),
+)
+
+
+@composed(np.broadcast_arrays)
+def broadcast_arrays(*args: Any) -> tuple[Array, ...]:
+    """Each array broadcast to the shape of all."""
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return tuple(np.broadcast_to(array, shape) for array in args)
+
+
+# Order of the axes
+
 define(
     np.transpose,
-    lambda g, y, x, axes=None: g.transpose(
-        None if axes is None else tuple(np.argsort(np.mod(axes, x.ndim)).tolist())
+    lambda g, y, a, axes=None: g.transpose(
+        None if axes is None else tuple(np.argsort(np.mod(axes, a.ndim)).tolist())
     ),
 )
-define(np.swapaxes, lambda g, y, x, axis1, axis2: g.swapaxes(axis1, axis2))
-define(np.broadcast_to, lambda g, y, x, shape: g)
-define(np.copy, lambda g, y, x: g, compute=lambda x: x.copy())
-define(
-    np.where,
-    None,
-    lambda g, y, condition, a, b: np.where(condition, g, 0),
-    lambda g, y, condition, a, b: np.where(condition, 0, g),
-    compute=lambda condition, a, b: np.where(condition, a, b),
-    selects=True,
-)
+define(np.swapaxes, lambda g, y, a, axis1, axis2: g.swapaxes(axis1, axis2))
+composed(np.matrix_transpose)(lambda x: np.swapaxes(x, -1, -2))
+# NumPy's own code transposes, which is recorded.
+composed(np.moveaxis)(inspect.unwrap(np.moveaxis))
+composed(np.rollaxis)(inspect.unwrap(np.rollaxis))
+
+# Order of the entries
+
+define(np.flip, lambda g, y, m, axis=None: np.flip(g, axis))
+define(np.fliplr, lambda g, y, m: np.fliplr(g))
+define(np.flipud, lambda g, y, m: np.flipud(g))
+define(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis))
+define(np.rot90, lambda g, y, m, k=1, axes=(0, 1): np.rot90(g, -k, axes))
+
+# Copies
+
+define(np.copy, lambda g, y, a: g, compute=lambda a: a.copy())
 
 
 @differentiable(lambda g, y, x, dtype: g)
@@ -40,46 +120,15 @@ def astype(x: Array, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
-def _repeats(index: Any) -> bool:
-    """Whether an index could name an entry twice: only integer arrays and lists can."""
-    parts = index if isinstance(index, tuple) else (index,)
-    basic = (int, np.integer, slice, type(None), type(Ellipsis))
-    return any(not isinstance(part, basic) and np.asarray(part).dtype != bool for part in parts)
+if hasattr(np, "astype"):  # new in NumPy 2.1
+    composed(np.astype)(lambda x, dtype: astype(x, np.dtype(dtype)))
 
-
-@differentiable(lambda g, y, x, index, shape: g[index])
-def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
-    """Zeros of a shape, with x added at an index: the transpose of indexing."""
-    result = np.zeros_like(x, shape=shape)
-    if _repeats(index):
-        np.add.at(result, index, x)
-    else:
-        result[index] = x
-    return result
-
-
-define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape))
-
-
-def _part(i: int, g: Array, y: Array, *arrays: Array, axis: int | None = 0) -> Array:
-    """The part of a concatenation's cotangent that belongs to array i."""
-    if axis is None:
-        start = sum(array.size for array in arrays[:i])
-        return g[start : start + arrays[i].size].reshape(arrays[i].shape)
-    start = sum(array.shape[axis] for array in arrays[:i])
-    part = slice(start, start + arrays[i].shape[axis])
-    return g[(slice(None),) * (axis % y.ndim) + (part,)]
-
-
-define(
-    np.concatenate,
-    _part,
-    compute=lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
-    sequence=True,
-)
-define(
-    np.stack,
-    lambda i, g, y, *arrays, axis=0: g[(slice(None),) * (axis % y.ndim) + (i,)],
-    compute=lambda *arrays, axis=0: np.stack(arrays, axis=axis),
-    sequence=True,
-)
+WITHOUT_DERIVATIVE |= {
+    np.can_cast,
+    np.common_type,
+    np.iscomplexobj,
+    np.isrealobj,
+    np.may_share_memory,
+    np.result_type,
+    np.shares_memory,
+}

@@ -6,16 +6,26 @@ The tests find a row that has none.
 from collections.abc import Callable
 from typing import Any
 
+import samples_calculus
+import samples_decompositions
 import samples_elementwise
+import samples_indexing
+import samples_joining
 import samples_linear_algebra
 import samples_neural
 import samples_reductions
 import samples_shaping
+import samples_sorting
 from sampling import Sample
 
 SAMPLES: dict[Callable[..., Any], list[Sample]] = {
+    **samples_decompositions.SAMPLES,
     **samples_elementwise.SAMPLES,
     **samples_linear_algebra.SAMPLES,
+    **samples_calculus.SAMPLES,
+    **samples_indexing.SAMPLES,
+    **samples_joining.SAMPLES,
+    **samples_sorting.SAMPLES,
     **samples_neural.SAMPLES,
     **samples_reductions.SAMPLES,
     **samples_shaping.SAMPLES,

@@ -1,0 +1,135 @@
+"""Derivatives of the functions of numerical calculus: differences, integrals, interpolation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.reductions import axes_of
+from autograd_lite.derivatives.shaping import along, as_operand, astype
+from autograd_lite.engine import Array
+from autograd_lite.table import composed
+
+
+def _steps(x: Array, axis: int) -> Array:
+    """Each entry minus the one before it."""
+    return along(x, axis, slice(1, None)) - along(x, axis, slice(-1))
+
+
+def _on_axis(x: Array, axis: int, ndim: int) -> Array:
+    """A vector in a shape that broadcasts along one axis of an array of some dimension."""
+    return np.reshape(x, [-1 if i == axis % ndim else 1 for i in range(ndim)])
+
+
+@composed(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Array:
+    """Differences of neighbours, n times."""
+    if n == 0:
+        return a
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    a = as_operand(a)
+    border = np.shape(along(a, axis, slice(1)))
+    parts = [
+        part if part is a or np.ndim(part) else np.broadcast_to(part, border)
+        for part in (prepend, a, append)
+        if part is not None
+    ]
+    a = np.concatenate(parts, axis) if len(parts) > 1 else a
+    for _ in range(n):
+        a = _steps(a, axis)
+    return a
+
+
+@composed(np.trapezoid)
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
+    """The sum of the means of neighbours times their distances."""
+    y = as_operand(y)
+    if x is not None:
+        x = as_operand(x)
+        dx = _on_axis(_steps(x, 0), axis, y.ndim) if x.ndim == 1 else _steps(x, axis)
+    pairs = along(y, axis, slice(1, None)) + along(y, axis, slice(-1))
+    return (dx * pairs / 2.0).sum(axis)
+
+
+@composed(np.gradient)
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """Differences of second order inside, of first or second order at the ends."""
+    f = as_operand(f)
+    f = f if f.dtype.kind == "f" else f.astype(float)
+    axes = axes_of(f, axis)
+    spacings = varargs or (1.0,)
+    if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
+        spacings *= len(axes)
+    if len(spacings) != len(axes):
+        raise TypeError("invalid number of arguments")
+    if edge_order not in (1, 2):
+        raise ValueError("'edge_order' greater than 2 not supported")
+    slopes = tuple(_slope(f, h, i, edge_order).astype(f.dtype) for h, i in zip(spacings, axes))
+    return slopes[0] if len(axes) == 1 else slopes
+
+
+def _slope(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
+    """The derivative of values along an axis, given their distance or their coordinates."""
+    f = np.moveaxis(f, axis, 0)
+    if len(f) <= edge_order:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, "
+            "at least (edge_order + 1) elements are required."
+        )
+    uniform = np.ndim(spacing) == 0
+    if not uniform and np.shape(spacing) != (len(f),):
+        raise ValueError("distances must be scalars, or 1d of the length of their dimension")
+    if uniform:
+        steps = spacing * np.ones_like(f[1:])
+    else:
+        steps = _on_axis(_steps(as_operand(spacing), 0), 0, f.ndim)
+    left, right = steps[:-1], steps[1:]
+    inside = (f[2:] - f[:-2]) / (2 * spacing) if uniform else _parabola(f, left, right, left)
+    if edge_order == 1:
+        first, last = (f[1:2] - f[:1]) / steps[:1], (f[-1:] - f[-2:-1]) / steps[-1:]
+    else:
+        first = _parabola(f[:3], left[:1], right[:1], 0)
+        last = _parabola(f[-3:], left[-1:], right[-1:], left[-1:] + right[-1:])
+    return np.moveaxis(np.concatenate([first, inside, last]), 0, axis)
+
+
+def _parabola(f: Array, left: Array, right: Array, t: Any) -> Array:
+    """The derivative at t of the parabola through neighbours at 0, left and left + right.
+
+    That of its Lagrange form, https://en.wikipedia.org/wiki/Lagrange_polynomial.
+    """
+    both = left + right
+    return (
+        f[:-2] * ((2 * t - left - both) / (left * both))
+        - f[1:-1] * ((2 * t - both) / (left * right))
+        + f[2:] * ((2 * t - left) / (both * right))
+    )
+
+
+@composed(np.interp)
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Array:
+    """The line between the two points around x; beyond the points a constant. In float64."""
+    x, xp, fp = (astype(as_operand(array), np.dtype(float)) for array in (x, xp, fp))
+    if not (xp.ndim == 1 and xp.shape == fp.shape and xp.size):
+        raise ValueError(f"the points are vectors of one length, not {xp.shape} and {fp.shape}")
+    if period == 0:
+        raise ValueError("period must be a non-zero value")
+    if period is not None:
+        period = abs(period)
+        x, xp = np.remainder(x, period), np.remainder(xp, period)
+        order = np.argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
+        left = right = None
+    below, above = x < xp[0], x > xp[-1]
+    left, right = fp[0] if left is None else left, fp[-1] if right is None else right
+    line = fp[0]
+    if len(xp) > 1:
+        i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
+        line = fp[i] + (x - xp[i]) * ((fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]))
+    return np.where(below, left, np.where(above, right, line))

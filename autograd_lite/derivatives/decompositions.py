@@ -1,0 +1,318 @@
+"""Derivatives of `np.linalg`: inverses, determinants, decompositions.
+
+The formulas are those of M. B. Giles, "An extended collection of matrix derivative results for
+forward and reverse mode algorithmic differentiation" (2008), unless a rule says otherwise. A rule
+decomposes its argument again where it needs to, so that it can be differentiated itself.
+
+Matrices that NumPy takes for symmetric, of which it reads one triangle, get a symmetric cotangent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine import Array
+from autograd_lite.errors import UnsupportedError, describe
+from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+
+# NumPy's named tuples have no public names.
+EighResult = type(np.linalg.eigh(np.eye(1)))
+QRResult = type(np.linalg.qr(np.eye(1)))
+SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
+SVDResult = type(np.linalg.svd(np.eye(1)))
+
+
+def transposed(x: Array) -> Array:
+    """Each matrix of a stack transposed."""
+    return np.swapaxes(x, -1, -2)
+
+
+def symmetric(x: Array) -> Array:
+    """The symmetric part of each matrix."""
+    return (x + transposed(x)) / 2
+
+
+def times_inverse(a: Array, b: Array) -> Array:
+    """a @ inverse of b."""
+    return transposed(np.linalg.solve(transposed(b), transposed(a)))
+
+
+# Inverses and systems of equations
+
+define(np.linalg.inv, lambda g, y, a: -transposed(y) @ g @ transposed(y))
+
+
+def _pinv_vjp(g: Array, y: Array, a: Array, *options: Any, **keywords: Any) -> Array:
+    """For a rank that stays; Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973)."""
+    across = transposed(g) @ y @ transposed(y)
+    along = transposed(y) @ y @ transposed(g)
+    across, along = across - a @ (y @ across), along - (along @ y) @ a
+    return across + along - transposed(y) @ g @ transposed(y)
+
+
+define(np.linalg.pinv, _pinv_vjp)
+
+
+def _solve_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
+    if b.ndim == 1:
+        g, y = g[..., None], y[..., None]
+    return -np.linalg.solve(transposed(a), g) @ transposed(y)
+
+
+def _solve_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
+    if b.ndim == 1:
+        return np.linalg.solve(transposed(a), g[..., None])[..., 0]
+    return np.linalg.solve(transposed(a), g)
+
+
+define(np.linalg.solve, _solve_vjp_a, _solve_vjp_b)
+
+
+# Determinants
+
+
+def _cofactors_vjp(g: Array, y: Array, a: Array) -> Array:
+    inner = (g * y).sum(axis=(-1, -2), keepdims=True)
+    return (inner * y - y @ transposed(g) @ y) / np.linalg.det(a)[..., None, None]
+
+
+@differentiable(_cofactors_vjp)
+def cofactors(a: Array) -> Array:
+    """The derivative of the determinant, det(a) times the transposed inverse where there is one.
+
+    For singular matrices too; their own derivative is not finite then.
+
+    >>> import numpy as np
+    >>> cofactors(np.array([[1.0, 2.0], [3.0, 4.0]])).round(9)
+    array([[ 4., -3.],
+           [-2.,  1.]])
+    """
+    u, s, vh = np.linalg.svd(a)
+    others = np.where(np.eye(a.shape[-1], dtype=bool), 1, s[..., None, :]).prod(axis=-1)
+    return (u * (np.linalg.det(u @ vh)[..., None] * others)[..., None, :]) @ vh
+
+
+define(np.linalg.det, lambda g, y, a: g[..., None, None] * cofactors(a))
+
+
+@differentiable(lambda g, y, a: 0 * g[..., None, None])
+def sign_of_determinant(a: Array) -> Array:
+    """The sign of det(a): -1, 0 or 1.
+
+    >>> import numpy as np
+    >>> float(sign_of_determinant(-np.eye(3)))
+    -1.0
+    """
+    return np.linalg.slogdet(a).sign
+
+
+@differentiable(lambda g, y, a: g[..., None, None] * transposed(np.linalg.inv(a)))
+def log_of_determinant(a: Array) -> Array:
+    """log|det(a)|, without overflow.
+
+    >>> import numpy as np
+    >>> float(log_of_determinant(1e-10 * np.eye(40)).round(4))
+    -921.034
+    """
+    return np.linalg.slogdet(a).logabsdet
+
+
+@composed(np.linalg.slogdet)
+def _slogdet(a: Array) -> Any:
+    return SlogdetResult(sign_of_determinant(a), log_of_determinant(a))
+
+
+# Eigenvalues and singular values
+
+
+def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+    v = np.linalg.eigh(a, UPLO).eigenvectors
+    return v * g[..., None, :] @ transposed(v)
+
+
+define(np.linalg.eigvalsh, _eigenvalues_vjp)
+
+
+def _gaps(values: Array) -> Array:
+    """1 / (value j - value i) at row i and column j; 0 where the two are equal."""
+    differences = values[..., None, :] - values[..., None]
+    return (differences != 0) / (differences + (differences == 0))
+
+
+def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+    inner = _gaps(np.linalg.eigvalsh(a, UPLO)) * (transposed(y) @ g)
+    return symmetric(y @ inner @ transposed(y))
+
+
+@differentiable(_eigenvectors_vjp)
+def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+    """The eigenvectors of symmetric matrices, as columns, by growing eigenvalue.
+
+    Those of an eigenvalue that occurs twice have no derivative; the rule leaves out how they turn
+    into each other.
+
+    >>> import numpy as np
+    >>> np.abs(eigenvectors(np.diag([2.0, 1.0])))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    return np.linalg.eigh(a, UPLO).eigenvectors
+
+
+@composed(np.linalg.eigh)
+def _eigh(a: Array, UPLO: Any = "L") -> Any:  # noqa: N803
+    return EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))
+
+
+def _singular_values_vjp(g: Array, y: Array, a: Array) -> Array:
+    u, _, vh = np.linalg.svd(a, full_matrices=False)
+    return (u * g[..., None, :]) @ vh
+
+
+define(np.linalg.svdvals, _singular_values_vjp)
+
+
+def _turned(g: Array, vectors: Array, s: Array) -> tuple[Array, Array]:
+    """How a cotangent turns singular vectors: among each other, and out of their span.
+
+    By J. Townsend, "Differentiating the singular value decomposition" (2016). Equal singular
+    values and those of 0 have no derivative; what would be divided by 0 is left out.
+    """
+    inner = transposed(vectors) @ g
+    outside = (g - vectors @ inner) * ((s != 0) / (s + (s == 0)))[..., None, :]
+    return _gaps(s * s) * (inner - transposed(inner)), outside
+
+
+def _left_vjp(g: Array, y: Array, a: Array) -> Array:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    inside, outside = _turned(g, u, s)
+    return (u @ (inside * s[..., None, :]) + outside) @ vh
+
+
+@differentiable(_left_vjp)
+def left_singular_vectors(a: Array) -> Array:
+    """The columns of U in a = U S V^T, as many as there are singular values.
+
+    >>> import numpy as np
+    >>> np.abs(left_singular_vectors(np.array([[0.0], [2.0]])))
+    array([[0.],
+           [1.]])
+    """
+    return np.linalg.svd(a, full_matrices=False).U
+
+
+def _right_vjp(g: Array, y: Array, a: Array) -> Array:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    inside, outside = _turned(transposed(g), transposed(vh), s)
+    return u @ (s[..., None] * inside @ vh + transposed(outside))
+
+
+@differentiable(_right_vjp)
+def right_singular_vectors(a: Array) -> Array:
+    """The rows of V^T in a = U S V^T, as many as there are singular values.
+
+    >>> import numpy as np
+    >>> np.abs(right_singular_vectors(np.array([[0.0], [2.0]])))
+    array([[1.]])
+    """
+    return np.linalg.svd(a, full_matrices=False).Vh
+
+
+@composed(np.linalg.svd)
+def _svd(
+    a: Array,
+    full_matrices: bool = True,
+    compute_uv: bool = True,
+    hermitian: bool = False,  # tells which of two algorithms gets there sooner
+) -> Any:
+    if not compute_uv:
+        return np.linalg.svdvals(a)
+    rows, columns = np.shape(a)[-2:]
+    if full_matrices and rows != columns:
+        raise UnsupportedError(
+            f"svd{describe((a,))}",
+            f"the last {abs(rows - columns)} of its singular vectors are arbitrary, "
+            "and have no derivative",
+            "Write np.linalg.svd(a, full_matrices=False), which leaves them out",
+        )
+    return SVDResult(left_singular_vectors(a), np.linalg.svdvals(a), right_singular_vectors(a))
+
+
+# Triangular factors
+
+
+def _cholesky_vjp(g: Array, y: Array, a: Array, *, upper: bool = False) -> Array:
+    if upper:
+        g, y = transposed(g), transposed(y)
+    inner = transposed(y) @ g
+    halved = (np.tril(inner) + np.tril(inner, -1)) / 2
+    return symmetric(times_inverse(np.linalg.solve(transposed(y), halved), y))
+
+
+define(np.linalg.cholesky, _cholesky_vjp)
+
+
+def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
+    """The cotangent of a = q @ r, for a square r.
+
+    By S. F. Walter, L. Lehmann and R. Lamour, "On evaluating higher-order derivatives of the QR
+    decomposition of tall matrices with full column rank" (2012). `inner` is r @ r_bar.T -
+    q_bar.T @ q, of which the lower triangle counts.
+    """
+    mirrored = np.tril(inner) + transposed(np.tril(inner, -1))
+    return times_inverse(q_bar + q @ mirrored, transposed(r))
+
+
+def _q_vjp(g: Array, y: Array, a: Array) -> Array:
+    return _qr_vjp(-transposed(g) @ y, g, y, np.linalg.qr(a, "r"))
+
+
+@differentiable(_q_vjp)
+def orthonormal_columns(a: Array) -> Array:
+    """Q in a = Q R, for matrices with no more columns than rows.
+
+    >>> import numpy as np
+    >>> np.abs(orthonormal_columns(np.array([[3.0], [4.0]])))
+    array([[0.6],
+           [0.8]])
+    """
+    return np.linalg.qr(a).Q
+
+
+def _r_vjp(g: Array, y: Array, a: Array) -> Array:
+    n = y.shape[-2]
+    q, r, r_bar, rest_bar = orthonormal_columns(a[..., :n]), y[..., :n], g[..., :n], g[..., n:]
+    # The columns beyond the square part are q.T @ rest.
+    q_bar = a[..., n:] @ transposed(rest_bar)
+    a_bar = _qr_vjp(r @ transposed(r_bar) - transposed(q_bar) @ q, q_bar, q, r)
+    return np.concatenate([a_bar, q @ rest_bar], axis=-1)
+
+
+@differentiable(_r_vjp)
+def triangular_factor(a: Array) -> Array:
+    """R in a = Q R.
+
+    >>> import numpy as np
+    >>> np.abs(triangular_factor(np.array([[3.0], [4.0]])))
+    array([[5.]])
+    """
+    return np.linalg.qr(a, "r")
+
+
+@composed(np.linalg.qr)
+def _qr(a: Array, mode: str = "reduced") -> Any:
+    rows, columns = np.shape(a)[-2:]
+    if mode == "r":
+        return triangular_factor(a)
+    if mode != "reduced" and not (mode == "complete" and rows <= columns):
+        raise UnsupportedError(
+            f"qr{describe((a,))} with mode={mode!r}",
+            "what it adds to the reduced form is arbitrary, and has no derivative",
+            "Write np.linalg.qr(a), whose Q has the columns that are determined",
+        )
+    return QRResult(orthonormal_columns(a[..., :rows]), triangular_factor(a))
+
+
+WITHOUT_DERIVATIVE |= {np.linalg.matrix_rank}

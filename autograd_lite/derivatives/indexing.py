@@ -1,0 +1,126 @@
+"""Derivatives of the functions that pick, repeat or mask entries."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.shaping import as_operand
+from autograd_lite.engine import Array
+from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+
+# Indices
+
+
+def _repeats(index: Any) -> bool:
+    """Whether an index could name an entry twice: only integer arrays and lists can."""
+    parts = index if isinstance(index, tuple) else (index,)
+    basic = (int, np.integer, slice, type(None), type(Ellipsis))
+    return any(not isinstance(part, basic) and np.asarray(part).dtype != bool for part in parts)
+
+
+@differentiable(lambda g, y, x, index, shape: g[index])
+def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of a shape, with x added at an index: the transpose of indexing."""
+    result = np.zeros_like(x, shape=shape)
+    if _repeats(index):
+        np.add.at(result, index, x)
+    else:
+        result[index] = x
+    return result
+
+
+define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape))
+
+
+def moved(function: Any) -> Callable[..., Array]:
+    """The vjp of a function that only moves entries.
+
+    The function itself, applied to the positions of the entries, says where the cotangents go.
+    """
+
+    def vjp(g: Array, y: Array, x: Array, *arguments: Any, **keywords: Any) -> Array:
+        positions = function(np.arange(x.size).reshape(x.shape), *arguments, **keywords)
+        return scatter(g.reshape(-1), positions.reshape(-1), (x.size,)).reshape(x.shape)
+
+    return vjp
+
+
+for function in (np.repeat, np.tile, np.diagonal, np.take_along_axis):
+    define(function, moved(function))
+define(
+    np.take,
+    moved(np.take),
+    compute=lambda a, indices, axis=None, *, mode="raise": np.take(a, indices, axis, mode=mode),
+)
+
+# Borders
+
+
+def pad(array: Array, pad_width: Any, mode: str = "constant", **constant_values: Any) -> Array:
+    """`np.pad` with constants, or with entries of the array."""
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        raise ValueError(
+            f"mode={mode!r} has no derivative here",
+            "Use constant, edge, reflect, symmetric or wrap; for others join parts by "
+            "np.concatenate",
+        )
+    if "reflect_type" in constant_values:
+        raise TypeError("pad() got an unexpected keyword argument 'reflect_type'")
+    return np.pad(array, pad_width, mode, **constant_values)  # type: ignore[call-overload]
+
+
+def _pad_vjp(
+    g: Array, y: Array, array: Array, pad_width: Any, mode: str = "constant", **_: Any
+) -> Array:
+    if mode != "constant":
+        return moved(np.pad)(g, y, array, pad_width, mode)
+    return g[np.pad(np.full(array.shape, True), pad_width)].reshape(array.shape)
+
+
+define(np.pad, _pad_vjp, compute=pad)
+
+# Diagonals and triangles
+
+define(
+    np.diag,
+    lambda g, y, v, k=0: np.diag(g, k) if v.ndim == 1 else moved(np.diag)(g, y, v, k),
+)
+composed(np.diagflat)(lambda v, k=0: np.diag(np.ravel(v), k))
+define(np.tril, lambda g, y, m, k=0: np.tril(g, k), selects=True)
+define(np.triu, lambda g, y, m, k=0: np.triu(g, k), selects=True)
+
+# Conditions
+
+define(
+    np.where,
+    None,
+    lambda g, y, condition, a, b: np.where(condition, g, 0),
+    lambda g, y, condition, a, b: np.where(condition, 0, g),
+    compute=lambda condition, a, b: np.where(condition, a, b),
+    selects=True,
+)
+
+
+@composed(np.select)
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
+    """The choice of the first condition that holds."""
+    if not 0 < len(condlist) == len(choicelist):
+        raise ValueError("np.select takes as many choices as conditions, at least one")
+    values = (*choicelist, default)
+    choices = [x if isinstance(x, int | float) else as_operand(x) for x in values]
+    result: Array = choices[-1]
+    for condition, choice in zip(condlist[::-1], choices[-2::-1]):
+        result = np.where(condition, choice, result)
+    return result.astype(np.result_type(*choices))
+
+
+WITHOUT_DERIVATIVE |= {
+    np.argwhere,
+    np.count_nonzero,
+    np.flatnonzero,
+    np.nonzero,
+}

@@ -1,0 +1,68 @@
+"""Derivatives of the functions that join arrays, and of those that take them apart."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.shaping import along, as_operand
+from autograd_lite.engine import Array
+from autograd_lite.table import composed, define
+
+
+def _part(i: int, g: Array, y: Array, *arrays: Array, axis: int | None = 0) -> Array:
+    """The part of a concatenation's cotangent that belongs to array i."""
+    sizes = [array.size if axis is None else array.shape[axis] for array in arrays[: i + 1]]
+    part = slice(sum(sizes[:-1]), sum(sizes))
+    return g[part].reshape(arrays[i].shape) if axis is None else along(g, axis, part)
+
+
+define(
+    np.concatenate,
+    _part,
+    compute=lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
+    sequence=True,
+)
+define(
+    np.stack,
+    lambda i, g, y, *arrays, axis=0: along(g, axis, i),
+    compute=lambda *arrays, axis=0: np.stack(arrays, axis=axis),
+    sequence=True,
+)
+
+
+def _each(at_least: Any, arrays: Any) -> list[Array]:
+    return [at_least(array) for array in arrays]
+
+
+composed(np.vstack)(lambda tup: np.concatenate(_each(np.atleast_2d, tup), axis=0))
+composed(np.dstack)(lambda tup: np.concatenate(_each(np.atleast_3d, tup), axis=2))
+
+
+@composed(np.hstack)
+def hstack(tup: Any) -> Array:
+    """Joined along the second axis, vectors along their only one."""
+    arrays = _each(np.atleast_1d, tup)
+    return np.concatenate(arrays, axis=0 if arrays and arrays[0].ndim == 1 else 1)
+
+
+@composed(np.column_stack)
+def column_stack(tup: Any) -> Array:
+    """Joined along the second axis, vectors as columns."""
+    columns = [x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in tup]
+    return np.concatenate(columns, axis=1)
+
+
+@composed(np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Array:
+    """A concatenation of two."""
+    return np.concatenate([as_operand(arr), as_operand(values)], axis=axis)
+
+
+# NumPy's own code slices, which is recorded.
+for function in (np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit):
+    composed(function)(inspect.unwrap(function))
+if hasattr(np, "unstack"):  # new in NumPy 2.1
+    composed(np.unstack)(inspect.unwrap(np.unstack))

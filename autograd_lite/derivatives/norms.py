@@ -1,0 +1,107 @@
+"""Derivatives of the norms of vectors and matrices, of any order.
+
+All are made of the p-norm, which is the Frobenius norm for p = 2, of sums and extrema of absolute
+values, and of singular values. At 0 the derivative of a norm is taken to be 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.reductions import Axis, expand
+from autograd_lite.derivatives.shaping import as_operand
+from autograd_lite.engine import Array
+from autograd_lite.errors import ShapeError, UnsupportedError, describe
+from autograd_lite.table import composed, differentiable
+
+
+def _p_norm_vjp(
+    g: Array, y: Array, x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False
+) -> Array:
+    """sign(x) |x/y|^(p-1), and 0 where the norm or the entry is 0."""
+    g, y = (expand(reduced, x.shape, axis, keepdims) for reduced in (g, y))
+    ratio = x / (y + (y == 0))
+    if p == 2:
+        return g * ratio
+    return g * np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
+
+
+@differentiable(_p_norm_vjp)
+def p_norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
+    """(sum |x|^p)^(1/p) over axes.
+
+    >>> import numpy as np
+    >>> float(p_norm(np.array([3.0, -4.0])))
+    5.0
+    """
+    if p == 2:
+        return np.sqrt((x * x).sum(axis=axis, keepdims=keepdims))
+    return (np.abs(x) ** p).sum(axis=axis, keepdims=keepdims) ** (1 / p)
+
+
+@composed(np.linalg.vector_norm)
+def _vector_norm(
+    x: Array,
+    *,
+    axis: Axis = None,
+    keepdims: bool = False,
+    ord: float = 2,  # noqa: A002
+) -> Array:
+    if ord == np.inf:
+        return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
+    if ord == -np.inf:
+        return np.min(np.absolute(x), axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.not_equal(x, 0), axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return p_norm(as_operand(x), ord, axis=axis, keepdims=keepdims)
+
+
+@composed(np.linalg.matrix_norm)
+def _matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:  # noqa: A002
+    extremum = np.min if ord in (-1, -2, -np.inf) else np.max
+    if ord in (None, "fro", "f"):
+        return p_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in (1, -1):
+        largest = extremum(np.sum(np.absolute(x), axis=-2), axis=-1)
+    elif ord in (np.inf, -np.inf):
+        largest = extremum(np.sum(np.absolute(x), axis=-1), axis=-1)
+    elif ord in (2, -2):
+        largest = extremum(np.linalg.svdvals(x), axis=-1)
+    elif ord == "nuc":
+        largest = np.sum(np.linalg.svdvals(x), axis=-1)
+    else:
+        raise UnsupportedError(
+            f"matrix norm of {describe((x,))}",
+            f"there is none of order {ord!r}",
+            "Give None, 1, -1, 2, -2, np.inf, -np.inf, 'fro' or 'nuc'",
+        )
+    return largest[..., None, None] if keepdims else largest
+
+
+@composed(np.linalg.norm)
+def _norm(
+    x: Array,
+    ord: Any = None,  # noqa: A002
+    axis: Axis = None,
+    keepdims: bool = False,
+) -> Array:
+    x = as_operand(x)
+    if axis is None:
+        axes = tuple(range(x.ndim))
+    else:
+        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if axis is None and ord is None:
+        return p_norm(x, axis=axes, keepdims=keepdims)
+    if len(axes) == 1:
+        order = 2 if ord is None else ord
+        return np.linalg.vector_norm(x, axis=axes[0], keepdims=keepdims, ord=order)
+    if len(axes) == 2:
+        norm = np.linalg.matrix_norm(np.moveaxis(x, axes, (-2, -1)), keepdims=keepdims, ord=ord)
+        return np.moveaxis(norm, (-2, -1), axes) if keepdims else norm
+    raise ShapeError(
+        f"norm{describe((x,))} with ord={ord!r}, axis={axis!r}",
+        "vectors have one axis, matrices two",
+        "Name one axis or two, or leave out ord and axis for all entries",
+    )

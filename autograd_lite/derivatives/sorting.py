@@ -1,0 +1,55 @@
+"""Derivatives of the functions that sort. Entries that tie share their cotangents equally."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.indexing import scatter
+from autograd_lite.engine import Array
+from autograd_lite.table import WITHOUT_DERIVATIVE, define
+
+
+def _shared(g: Array, ordered: Array) -> Array:
+    """g averaged, along the last axis, over each run of equal entries of an ordered array."""
+    first = np.full(ordered.shape, True)
+    first[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    if first.all():
+        return g
+    run = np.cumsum(first) - 1
+    sums = scatter(g.reshape(-1), run, (int(run[-1]) + 1,))
+    return (sums / np.bincount(run))[run].reshape(g.shape)
+
+
+def _rearranged(g: Array, y: Array, a: Array, axis: int | None) -> Array:
+    """The cotangent of an argument of which the output has the same entries in another order."""
+    if axis is None:
+        return _rearranged(g, y, a.reshape(-1), 0).reshape(a.shape)
+    g, y, x = (np.moveaxis(array, axis, -1) for array in (g, y, a))
+    order = np.argsort(y)
+    g, y = np.take_along_axis(g, order, -1), np.take_along_axis(y, order, -1)
+    rank = np.argsort(np.argsort(x))
+    return np.moveaxis(np.take_along_axis(_shared(g, y), rank, -1), -1, axis)
+
+
+def _sort_vjp(g: Array, y: Array, a: Array, axis: int | None = -1, *_: Any, **kind: Any) -> Array:
+    return _rearranged(g, y, a, axis)
+
+
+def _partition_vjp(
+    g: Array, y: Array, a: Array, kth: Any, axis: int | None = -1, *_: Any, **kind: Any
+) -> Array:
+    return _rearranged(g, y, a, axis)
+
+
+define(np.sort, _sort_vjp)
+define(np.partition, _partition_vjp)
+
+WITHOUT_DERIVATIVE |= {
+    np.argpartition,
+    np.digitize,
+    np.isin,
+    np.lexsort,
+    np.searchsorted,
+}

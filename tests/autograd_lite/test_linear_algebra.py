@@ -1,0 +1,223 @@
+"""Linear algebra where the table's samples do not go: special points, refusals, random einsums."""
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor
+from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError
+
+SINGULAR = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [1.0, 0.0, 3.0]])
+
+
+def gradient(f, x):
+    tensor = Tensor(np.asarray(x, float), requires_grad=True)
+    f(tensor).backward()
+    return tensor.grad
+
+
+def minor(a, i, j):
+    return np.linalg.det(np.delete(np.delete(a, i, axis=0), j, axis=1))
+
+
+# Special points
+
+
+@pytest.mark.parametrize("order", [None, 1, 2, 3, 1.5, np.inf])
+def test_the_derivative_of_a_norm_at_0_is_0(order):
+    np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, order), np.zeros(3)), 0)
+    np.testing.assert_array_equal(gradient(lambda x: 0 * np.linalg.norm(x, order), np.zeros(3)), 0)
+
+
+def test_the_norm_of_one_zero_row_leaves_the_gradient_of_the_others_alone():
+    rows = [[0.0, 0.0], [3.0, 4.0]]
+    expected = [[0.0, 0.0], [0.6, 0.8]]
+    np.testing.assert_allclose(gradient(lambda x: np.linalg.norm(x, axis=1).sum(), rows), expected)
+
+
+def test_the_infinity_norm_shares_its_gradient_among_ties():
+    np.testing.assert_allclose(
+        gradient(lambda x: np.linalg.norm(x, np.inf), [2.0, -2.0, 1.0]), [0.5, -0.5, 0.0]
+    )
+
+
+def test_the_gradient_of_a_determinant_is_its_cofactors_also_where_it_is_0():
+    assert abs(np.linalg.det(SINGULAR)) < 1e-12
+    expected = [[(-1) ** (i + j) * minor(SINGULAR, i, j) for j in range(3)] for i in range(3)]
+    np.testing.assert_allclose(gradient(np.linalg.det, SINGULAR), expected, atol=1e-12)
+    np.testing.assert_array_equal(gradient(np.linalg.det, np.zeros((3, 3))), 0)
+
+
+def test_the_gradient_of_log_det_is_the_transposed_inverse_where_det_overflows():
+    a = 1e5 * (np.eye(100) + np.eye(100, k=1))
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.linalg.det(a))
+    got = gradient(lambda x: np.linalg.slogdet(x).logabsdet, a)
+    np.testing.assert_allclose(got, np.linalg.inv(a).T, atol=1e-18)
+
+
+def test_equal_eigenvalues_give_finite_gradients():
+    def f(x):
+        values, vectors = np.linalg.eigh(x)
+        return (values * np.arange(1.0, 4.0)).sum() + vectors.sum()
+
+    np.testing.assert_array_equal(gradient(f, np.eye(3)), np.diag([1.0, 2.0, 3.0]))
+
+
+def test_singular_values_of_0_give_finite_gradients():
+    def f(x):
+        u, s, vh = np.linalg.svd(x, full_matrices=False)
+        return u.sum() + s.sum() + vh.sum()
+
+    assert np.isfinite(gradient(f, np.outer([1.0, 2.0, 3.0], [1.0, -1.0]))).all()
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: np.linalg.cholesky(a).sum(),
+        lambda a: (np.linalg.eigvalsh(a) * np.arange(3)).sum(),
+        lambda a: np.linalg.eigh(a).eigenvectors.sum(),
+    ],
+)
+def test_the_gradient_of_a_symmetric_matrix_is_symmetric(f):
+    root = np.random.default_rng(0).normal(size=(3, 3))
+    got = gradient(f, root @ root.T)
+    np.testing.assert_allclose(got, got.T)
+    assert np.abs(got[np.triu_indices(3, 1)]).min() > 0
+
+
+def test_the_gradient_of_log_det_by_cholesky_is_the_inverse():
+    root = np.random.default_rng(0).normal(size=(3, 3))
+    a = root @ root.T
+
+    def log_det(x):
+        return 2 * np.log(np.diagonal(np.linalg.cholesky(x))).sum()
+
+    np.testing.assert_allclose(gradient(log_det, a), np.linalg.inv(a), rtol=1e-9)
+
+
+# Results
+
+
+@pytest.mark.parametrize(
+    "f", [np.linalg.eigh, np.linalg.slogdet, np.linalg.qr, np.linalg.svd], ids=lambda f: f.__name__
+)
+def test_several_results_come_in_the_named_tuple_of_numpy(f):
+    a = np.array([[2.0, 1.0], [1.0, 3.0]])
+    plain, recorded = f(a), f(Tensor(a, requires_grad=True))
+    assert type(recorded) is type(plain)
+    for one, other in zip(recorded, plain, strict=True):
+        np.testing.assert_allclose(one.data, other, rtol=1e-12)
+
+
+def test_multi_dot_multiplies_in_the_cheapest_order():
+    a, b, c = (Tensor(np.ones(s), requires_grad=True) for s in [(2, 50), (50, 2), (2, 50)])
+    assert [x.shape for x in np.linalg.multi_dot([a, b, c]).arguments] == [(2, 2), (2, 50)]
+    assert [x.shape for x in np.linalg.multi_dot([b, c, b]).arguments] == [(50, 2), (2, 2)]
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("f", "a", "message"),
+    [
+        (np.linalg.inv, np.zeros((2, 2)), r"inv\('A' \(2, 2\)\): Singular matrix"),
+        (np.linalg.cholesky, -np.eye(2), r"cholesky\('A' \(2, 2\)\): .*positive definite"),
+        (np.linalg.det, np.ones((2, 3)), r"det\('A' \(2, 3\)\): .*square"),
+        (np.linalg.eigvalsh, np.ones(3), r"eigvalsh\('A' \(3,\)\): .*two-dimensional"),
+    ],
+)
+def test_errors_of_linear_algebra_stay_such_and_name_the_operation(f, a, message):
+    with pytest.raises(np.linalg.LinAlgError, match=message) as caught:
+        f(Tensor(a, name="A", requires_grad=True))
+    assert isinstance(caught.value, AutogradError)
+
+
+@pytest.mark.parametrize(
+    ("f", "shape", "error", "message"),
+    [
+        (np.linalg.svd, (2, 3), UnsupportedError, "full_matrices=False"),
+        (lambda a: np.linalg.qr(a, "complete"), (3, 2), UnsupportedError, "mode='complete'"),
+        (lambda a: np.linalg.qr(a, "raw"), (2, 2), UnsupportedError, "mode='raw'"),
+        (lambda a: np.linalg.norm(a, 7), (2, 2), UnsupportedError, "none of order 7"),
+        (lambda a: np.linalg.norm(a, 2), (2, 2, 2), ShapeError, "one axis, matrices two"),
+        (np.linalg.eig, (2, 2), UnsupportedError, r"np\.linalg\.eig.*no row"),
+        (lambda a: np.cross(a, a), (2,), ShapeError, "entries, not 3"),
+        (lambda a: np.tensordot(a, a, 1), (2, 3), ShapeError, r"lengths \[3\] and \[2\]"),
+        (lambda a: np.linalg.multi_dot([a]), (2, 2), ShapeError, "two arrays or more"),
+        (lambda a: np.einsum("ij,jk", a, a), (2, 3), ShapeError, "einsum.*broadcast"),
+        (lambda a: np.einsum("ii", a, out=np.zeros(())), (2, 2), UnsupportedError, "out"),
+    ],
+)
+def test_what_is_refused_says_what_to_write_instead(f, shape, error, message):
+    with pytest.raises(error, match=message):
+        f(Tensor(np.ones(shape), requires_grad=True))
+
+
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="np.matvec came with NumPy 2.2")
+def test_a_vector_is_no_matrix():
+    vector = Tensor(np.ones(3), requires_grad=True)
+    for product in (np.matvec, np.vecmat):
+        with pytest.raises(ShapeError, match=r"(matvec|vecmat).*a matrix has two axes"):
+            product(vector, vector)
+
+
+# Einsum
+
+
+def random_term(rng, lengths):
+    """Axes of an operand, repeated ones and an ellipsis among them, and its shape."""
+    axes = [rng.choice(list(lengths)) for _ in range(rng.randint(0, 3))]
+    shape = [1 if rng.random() < 0.1 else lengths[axis] for axis in axes]
+    if rng.random() < 0.3:
+        place, hidden = rng.randint(0, len(axes)), [2, 3][rng.randint(0, 2) :]
+        axes.insert(place, Ellipsis)
+        shape[place:place] = [1 if rng.random() < 0.2 else length for length in hidden]
+    return axes, shape
+
+
+def random_einsum(rng):
+    """A function of the operands of an einsum, as text or as lists of axes, and their shapes."""
+    lengths = {axis: rng.choice([0, 1, 2, 2, 3, 3]) for axis in range(4)}
+    terms, shapes = zip(*(random_term(rng, lengths) for _ in range(rng.randint(1, 3))), strict=True)
+    used = list(dict.fromkeys(axis for term in terms for axis in term if axis is not Ellipsis))
+    output = [rng.sample(used, rng.randint(0, len(used)))] if rng.random() < 0.7 else []
+    if output and any(Ellipsis in term for term in terms):
+        output[0].insert(rng.randint(0, len(output[0])), Ellipsis)
+    optimize = rng.random() < 0.3
+    if rng.random() < 0.4:
+        return shapes, lambda *operands: np.einsum(
+            *itertools.chain(*zip(operands, terms, strict=True)), *output, optimize=optimize
+        )
+    texts = ["".join("..." if a is Ellipsis else "abcd"[a] for a in t) for t in (*terms, *output)]
+    subscripts = ",".join(texts[: len(terms)]) + "".join(
+        "->" + text for text in texts[len(terms) :]
+    )
+    return shapes, lambda *operands: np.einsum(subscripts, *operands, optimize=optimize)
+
+
+def test_random_einsums_have_the_derivatives_of_multilinear_functions():
+    rng, numbers = random.Random(0), np.random.default_rng(0)
+    valid = 0
+    while valid < 500:
+        shapes, f = random_einsum(rng)
+        arrays = [numbers.normal(size=shape) for shape in shapes]
+        try:
+            expected = f(*arrays)
+        except ValueError:
+            continue
+        valid += 1
+        tensors = [Tensor(array, requires_grad=True) for array in arrays]
+        result = f(*tensors)
+        np.testing.assert_allclose(result.data, expected, atol=1e-12)
+        cotangent = numbers.normal(size=result.shape)
+        result.backward(cotangent)
+        for i, tensor in enumerate(tensors):
+            # Linear in each operand, it has its values at unit arrays as derivatives.
+            units = np.eye(tensor.size).reshape(tensor.size, *tensor.shape)
+            slopes = [np.sum(cotangent * f(*arrays[:i], unit, *arrays[i + 1 :])) for unit in units]
+            np.testing.assert_allclose(tensor.grad.ravel(), slopes, atol=1e-12)
