@@ -1,4 +1,4 @@
-"""What can be computed with a tensor: operators, NumPy's protocols, methods.
+"""What can be computed with a tensor: operators and NumPy's protocols.
 
 Each is a row of the table of derivatives; there is no mathematics here.
 """
@@ -10,11 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-import autograd_lite.derivatives.neural as neural
-from autograd_lite.derivatives.reductions import Axis
-from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import NO_KEYWORDS, Node, apply, record
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.refusals import explained
@@ -130,99 +126,6 @@ class Operators(Node):
     ) -> Any:
         return _dispatch(function, arguments, keywords)
 
-    # Methods of ndarray
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.sum` of this tensor."""
-        return _apply(TABLE[np.sum], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.mean` of this tensor."""
-        return _apply(TABLE[np.mean], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.max` of this tensor."""
-        return _apply(TABLE[np.max], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.min` of this tensor."""
-        return _apply(TABLE[np.min], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def dot(self, other: Any) -> Tensor:
-        """`np.dot` of this tensor and another."""
-        return _apply(TABLE[np.dot], (self, other), NO_KEYWORDS)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), NO_KEYWORDS)
-
-    def ravel(self) -> Tensor:
-        """The entries in one axis."""
-        return self.reshape(-1)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
-        order = _unpacked(axes) if axes else None
-        return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """`np.swapaxes` of this tensor."""
-        return _apply(TABLE[np.swapaxes], (self, axis1, axis2), NO_KEYWORDS)
-
-    def copy(self) -> Tensor:
-        """A tensor with memory of its own, through which gradients flow."""
-        return _apply(TABLE[np.copy], (self,), NO_KEYWORDS)
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """A tensor of another floating dtype, through which gradients flow."""
-        return _apply(TABLE[astype], (self, np.dtype(dtype)), NO_KEYWORDS)
-
-    # Activations
-
-    def exp(self) -> Tensor:
-        """`np.exp` of this tensor."""
-        return _apply(TABLE[np.exp], (self,), NO_KEYWORDS)
-
-    def log(self) -> Tensor:
-        """`np.log` of this tensor."""
-        return _apply(TABLE[np.log], (self,), NO_KEYWORDS)
-
-    def tanh(self) -> Tensor:
-        """`np.tanh` of this tensor."""
-        return _apply(TABLE[np.tanh], (self,), NO_KEYWORDS)
-
-    def relu(self) -> Tensor:
-        """`autograd_lite.relu` of this tensor."""
-        return _apply(TABLE[neural.relu], (self,), NO_KEYWORDS)
-
-    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
-        """`autograd_lite.leaky_relu` of this tensor."""
-        return _apply(TABLE[neural.leaky_relu], (self, negative_slope), NO_KEYWORDS)
-
-    def elu(self, alpha: float = 1.0) -> Tensor:
-        """`autograd_lite.elu` of this tensor."""
-        return _apply(TABLE[neural.elu], (self, alpha), NO_KEYWORDS)
-
-    def sigmoid(self) -> Tensor:
-        """`autograd_lite.sigmoid` of this tensor."""
-        return _apply(TABLE[neural.sigmoid], (self,), NO_KEYWORDS)
-
-    def swish(self) -> Tensor:
-        """`autograd_lite.swish` of this tensor."""
-        return _apply(TABLE[neural.swish], (self,), NO_KEYWORDS)
-
-    def softplus(self) -> Tensor:
-        """`autograd_lite.softplus` of this tensor."""
-        return _apply(TABLE[neural.softplus], (self,), NO_KEYWORDS)
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        """`autograd_lite.softmax` of this tensor."""
-        return _apply(TABLE[neural.softmax], (self, axis), NO_KEYWORDS)
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        """`autograd_lite.log_softmax` of this tensor."""
-        return _apply(TABLE[neural.log_softmax], (self, axis), NO_KEYWORDS)
-
 
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
@@ -234,11 +137,6 @@ def plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(plain(part) for part in index)
     return plain(index)
-
-
-def _unpacked(sequence: tuple[Any, ...]) -> Any:
-    """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
-    return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence
 
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

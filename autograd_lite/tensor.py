@@ -16,11 +16,12 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording
-from autograd_lite.operators import Operators, plain, plain_index
+from autograd_lite.operators import plain, plain_index
 
 
-class Tensor(Operators):
+class Tensor(Methods):
     """An array that records what is computed with it.
 
     Args:
@@ -114,6 +115,11 @@ class Tensor(Operators):
     def T(self) -> Tensor:  # noqa: N802
         """The axes in reverse order."""
         return self.transpose()
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The last two axes swapped."""
+        return self.swapaxes(-1, -2)
 
     def item(self) -> float:
         """The only entry, as a Python number."""

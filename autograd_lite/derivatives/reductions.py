@@ -94,11 +94,15 @@ def average(
 ) -> Any:
     """The weighted sum over the sum of the weights, and the latter if it is asked for."""
     a = as_operand(a)
-    weights = np.ones_like(a) if weights is None else _spread_weights(as_operand(weights), a, axis)
-    scale = np.sum(weights, axis, keepdims=keepdims)
-    if np.any(scale == 0):
-        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
-    result = np.sum(a * weights, axis, keepdims=keepdims) / scale
+    if weights is None:
+        scale = np.sum(np.ones_like(a), axis, keepdims=keepdims)
+        result = np.mean(a, axis, keepdims=keepdims)
+    else:
+        weights = _spread_weights(as_operand(weights), a, axis)
+        scale = np.sum(weights, axis, keepdims=keepdims)
+        if np.any(scale == 0):
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        result = np.sum(a * weights, axis, keepdims=keepdims) / scale
     return (result, np.broadcast_to(scale, result.shape)) if returned else result
 
 

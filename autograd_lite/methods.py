@@ -1,0 +1,163 @@
+"""The methods of a tensor: those of ndarray that have a row of the table, and activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+import autograd_lite.derivatives.neural as neural
+from autograd_lite.derivatives.reductions import Axis
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.engine import NO_KEYWORDS, apply
+from autograd_lite.operators import Operators
+from autograd_lite.table import TABLE
+
+if TYPE_CHECKING:
+    from autograd_lite.tensor import Tensor
+
+_apply: Callable[..., Tensor] = apply
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method that calls a NumPy function with the tensor as its first argument."""
+
+    def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        return function(self, *arguments, **keywords)
+
+    method.__name__ = function.__name__
+    method.__doc__ = f"`np.{function.__name__}` of this tensor."
+    return method
+
+
+class Methods(Operators):
+    """A node with the methods of its array."""
+
+    __slots__ = ()
+
+    # Those of training loops call the engine without NumPy's detour.
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.sum` of this tensor."""
+        return _apply(TABLE[np.sum], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.mean` of this tensor."""
+        return _apply(TABLE[np.mean], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.max` of this tensor."""
+        return _apply(TABLE[np.max], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """`np.min` of this tensor."""
+        return _apply(TABLE[np.min], (self,), {"axis": axis, "keepdims": keepdims})
+
+    def dot(self, other: Any) -> Tensor:
+        """`np.dot` of this tensor and another."""
+        return _apply(TABLE[np.dot], (self, other), NO_KEYWORDS)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
+        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), NO_KEYWORDS)
+
+    def ravel(self) -> Tensor:
+        """The entries in one axis."""
+        return self.reshape(-1)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
+        order = _unpacked(axes) if axes else None
+        return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """`np.swapaxes` of this tensor."""
+        return _apply(TABLE[np.swapaxes], (self, axis1, axis2), NO_KEYWORDS)
+
+    def copy(self) -> Tensor:
+        """A tensor with memory of its own, through which gradients flow."""
+        return _apply(TABLE[np.copy], (self,), NO_KEYWORDS)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """A tensor of another floating dtype, through which gradients flow."""
+        return _apply(TABLE[astype], (self, np.dtype(dtype)), NO_KEYWORDS)
+
+    prod = _method(np.prod)
+    var = _method(np.var)
+    std = _method(np.std)
+    cumsum = _method(np.cumsum)
+    cumprod = _method(np.cumprod)
+    clip = _method(np.clip)
+    round = _method(np.round)
+    squeeze = _method(np.squeeze)
+    repeat = _method(np.repeat)
+    take = _method(np.take)
+    diagonal = _method(np.diagonal)
+    trace = _method(np.trace)
+    argmax = _method(np.argmax)
+    argmin = _method(np.argmin)
+    argsort = _method(np.argsort)
+    all = _method(np.all)
+    any = _method(np.any)
+    nonzero = _method(np.nonzero)
+
+    def flatten(self) -> Tensor:
+        """The entries in one axis, in memory of their own."""
+        return self.ravel().copy()
+
+    def tolist(self) -> Any:
+        """The entries as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    # Activations
+
+    def exp(self) -> Tensor:
+        """`np.exp` of this tensor."""
+        return _apply(TABLE[np.exp], (self,), NO_KEYWORDS)
+
+    def log(self) -> Tensor:
+        """`np.log` of this tensor."""
+        return _apply(TABLE[np.log], (self,), NO_KEYWORDS)
+
+    def tanh(self) -> Tensor:
+        """`np.tanh` of this tensor."""
+        return _apply(TABLE[np.tanh], (self,), NO_KEYWORDS)
+
+    def relu(self) -> Tensor:
+        """`autograd_lite.relu` of this tensor."""
+        return _apply(TABLE[neural.relu], (self,), NO_KEYWORDS)
+
+    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
+        """`autograd_lite.leaky_relu` of this tensor."""
+        return _apply(TABLE[neural.leaky_relu], (self, negative_slope), NO_KEYWORDS)
+
+    def elu(self, alpha: float = 1.0) -> Tensor:
+        """`autograd_lite.elu` of this tensor."""
+        return _apply(TABLE[neural.elu], (self, alpha), NO_KEYWORDS)
+
+    def sigmoid(self) -> Tensor:
+        """`autograd_lite.sigmoid` of this tensor."""
+        return _apply(TABLE[neural.sigmoid], (self,), NO_KEYWORDS)
+
+    def swish(self) -> Tensor:
+        """`autograd_lite.swish` of this tensor."""
+        return _apply(TABLE[neural.swish], (self,), NO_KEYWORDS)
+
+    def softplus(self) -> Tensor:
+        """`autograd_lite.softplus` of this tensor."""
+        return _apply(TABLE[neural.softplus], (self,), NO_KEYWORDS)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """`autograd_lite.softmax` of this tensor."""
+        return _apply(TABLE[neural.softmax], (self, axis), NO_KEYWORDS)
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        """`autograd_lite.log_softmax` of this tensor."""
+        return _apply(TABLE[neural.log_softmax], (self, axis), NO_KEYWORDS)
+
+
+def _unpacked(sequence: tuple[Any, ...]) -> Any:
+    """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
+    return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence
