@@ -75,7 +75,7 @@ def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedErro
 
 
 class _Recomputation:
-    """The vjps of one call: the first of them computes all, the others look theirs up."""
+    """The vjp of one call."""
 
     def __init__(
         self, f: Callable[..., Any], arguments: tuple[Any, ...], others: list[Node]
@@ -83,12 +83,9 @@ class _Recomputation:
         self.f = f
         self.arguments = arguments
         self.others = others
-        self.cotangent: Array = None
-        self.found: dict[Node, Array] = {}
-        self.variables: list[Any] = []
 
-    def vjp(self, position: int, g: Array, y: Array, *given: Any) -> Array:
-        """The contribution to the argument, or other tensor, at a position."""
+    def vjp(self, g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
+        """Compute again; returns the contribution to the argument, or other tensor, at an index."""
         recorded = isinstance(y, Node)
         if recorded and self.others:
             names = ", ".join(map(describe_one, self.others))
@@ -97,20 +94,17 @@ class _Recomputation:
                 f"its recorded backward pass meets {names}, which are none of its arguments",
                 "Make them arguments of the function",
             )
-        if self.cotangent is not g:
-            self._compute(g, recorded)
-        node = [*self.variables, *self.others][position]
-        contribution = self.found.get(node)
-        if position == len(given) - 1:
-            self.cotangent, self.found, self.variables = None, {}, []
-        return np.zeros_like(y, shape=node.shape) if contribution is None else contribution
-
-    def _compute(self, g: Array, recorded: bool) -> None:
         with enable_grad():
-            self.variables = [
+            variables = [
                 +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
                 for argument in self.arguments
             ]
-            total = (self.f(*self.variables) * g).sum()
-            self.found = backpropagate(total, total._seed(None), recorded)
-        self.cotangent = g
+            total = (self.f(*variables) * g).sum()
+            found = backpropagate(total, total._seed(None), recorded)
+        nodes = [*variables, *self.others]
+
+        def contribution_to(index: int) -> Array:
+            zero = np.zeros_like(y, shape=np.shape(given[index]))
+            return found.get(nodes[index], zero)
+
+        return contribution_to

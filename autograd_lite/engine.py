@@ -186,15 +186,17 @@ def apply_rule(
         given.append(None if create_graph else node.residual)
     if node.created != _mutations:
         refuse_stale(node, given)
-    vjps = operation.vjps
+    vjps, keywords = operation.vjps, node.keywords
     if operation.variadic:
-        vjps = [functools.partial(vjps[0], index) for index in range(len(node.arguments))]
+        contribution_to = vjps[0](*given, **keywords)
+        vjps = [functools.partial(contribution_to, i) for i in range(len(node.arguments))]
+        given, keywords = [], NO_KEYWORDS
     for vjp, argument in zip(vjps, node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if careful:
-                contribution = _without_nan(vjp, given, node.keywords)
+                contribution = _without_nan(vjp, given, keywords, cotangents[node])
             else:
-                contribution = vjp(*given, **node.keywords)
+                contribution = vjp(*given, **keywords)
             value = argument._data
             if type(contribution) is not float64 or type(value) is not float64:
                 contribution = match(contribution, value, node)
@@ -203,14 +205,15 @@ def apply_rule(
             cotangents[argument] = contribution
 
 
-def _without_nan(vjp: Callable[..., Any], given: list[Any], keywords: dict[str, Any]) -> Array:
+def _without_nan(
+    vjp: Callable[..., Any], given: list[Any], keywords: dict[str, Any], cotangent: Array
+) -> Array:
     """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
 
     Such cotangents come from `np.where`, for the entries that it did not take.
     """
     with np.errstate(all="ignore"):
         contribution = vjp(*given, **keywords)
-    cotangent = given[0]
     if np.shape(contribution) != cotangent.shape:
         return contribution
     return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]

@@ -74,6 +74,8 @@ def describe(arguments: Iterable[Any], keywords: Mapping[str, Any] | None = None
 
 def describe_one(argument: Any) -> str:
     """One argument: `'W1' (2, 3)` for a named tensor, `array (2, 3)` for an array."""
+    if isinstance(argument, type):
+        return argument.__name__
     shape = getattr(argument, "shape", None)
     if shape is None or isinstance(argument, np.dtype | np.generic):
         text = str(argument) if isinstance(argument, np.dtype | np.generic) else repr(argument)

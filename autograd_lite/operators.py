@@ -158,7 +158,13 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         raise _without_row(_full_name(function), arguments)
     if operation.sequence:
         # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
-        names = operation.compute.__kwdefaults__ or ()
+        names = operation.compute.__kwdefaults__ or {}
+        if len(arguments) > 1 + len(names):
+            raise UnsupportedError(
+                f"{_full_name(function)}{describe(arguments, keywords)}",
+                f"only {', '.join(names)} may follow the arrays",
+                "Leave the others out; out= cannot be differentiated",
+            )
         keywords = {**dict(zip(names, arguments[1:])), **keywords}
         arguments = tuple(arguments[0])
         differentiable = len(arguments)

@@ -56,10 +56,11 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
     for index, argument in enumerate(node.arguments):
         if not getattr(argument, "requires_grad", False):
             continue
-        vjp = node.operation.vjps[0 if node.operation.variadic else index]
-        positions = (index,) if node.operation.variadic else ()
         try:
-            vjp(*positions, *shapes, **node.keywords)
+            if node.operation.variadic:
+                node.operation.vjps[0](*shapes, **node.keywords)(index)
+            else:
+                node.operation.vjps[index](*shapes, **node.keywords)
         except Exception as error:
             nodes = (None, node, *node.arguments)
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}

@@ -92,7 +92,8 @@ def define(
             itself; None where there is no derivative.
         compute: what to call with plain arrays, where that is not `function` itself.
         sequence: the first argument is a list of arrays; `compute` takes them one by one.
-        variadic: there is one vjp for all arguments, `vjp(i, g, y, *arguments, **keywords)`.
+        variadic: there is one vjp for all arguments; `vjp(g, y, *arguments, **keywords)` returns
+            a function from an argument's index to its contribution.
         residual: the function returns, besides its result, what its vjps would compute again;
             they get it as their last argument, None when the backward pass is recorded.
         selects: it takes entries and leaves others, so that their cotangents are 0 whatever

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,22 +14,29 @@ from autograd_lite.engine import Array
 from autograd_lite.table import composed, define
 
 
-def _part(i: int, g: Array, y: Array, *arrays: Array, axis: int | None = 0) -> Array:
-    """The part of a concatenation's cotangent that belongs to array i."""
-    sizes = [array.size if axis is None else array.shape[axis] for array in arrays[: i + 1]]
-    part = slice(sum(sizes[:-1]), sum(sizes))
-    return g[part].reshape(arrays[i].shape) if axis is None else along(g, axis, part)
+def _concatenate_vjp(
+    g: Array, y: Array, *arrays: Array, axis: int | None = 0
+) -> Callable[[int], Array]:
+    """Each array gets the part of the cotangent that lies where it was put."""
+    sizes = [array.size if axis is None else array.shape[axis] for array in arrays]
+    stops = list(itertools.accumulate(sizes))
+
+    def contribution_to(index: int) -> Array:
+        part = slice(stops[index] - sizes[index], stops[index])
+        return g[part].reshape(arrays[index].shape) if axis is None else along(g, axis, part)
+
+    return contribution_to
 
 
 define(
     np.concatenate,
-    _part,
+    _concatenate_vjp,
     compute=lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
     sequence=True,
 )
 define(
     np.stack,
-    lambda i, g, y, *arrays, axis=0: along(g, axis, i),
+    lambda g, y, *arrays, axis=0: lambda index: along(g, axis, index),
     compute=lambda *arrays, axis=0: np.stack(arrays, axis=axis),
     sequence=True,
 )

@@ -117,6 +117,11 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
     >>> affine(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([0.5]))
     array([[11.5]])
     """
+    if x.ndim == 0 or weight.ndim != 2:
+        raise ValueError(
+            "x has at least one axis, and the weight two: features in and out",
+            "Reshape them; np.dot and `@` take others",
+        )
     try:
         # On small matrices dot takes half the time of `@`.
         y = x.dot(weight)
@@ -359,7 +364,9 @@ def _einsum_vjp(i: int, g: Array, y: Array, *arguments: Any, optimize: Any = Fal
 
 define(
     np.einsum,
-    _einsum_vjp,
+    lambda g, y, *arguments, **keywords: (
+        lambda index: _einsum_vjp(index, g, y, *arguments, **keywords)
+    ),
     compute=lambda *arguments, optimize=False: np.einsum(*arguments, optimize=optimize),
     variadic=True,
 )
