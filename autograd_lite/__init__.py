@@ -5,7 +5,10 @@ from autograd_lite.checkpoint import checkpoint
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
     binary_cross_entropy,
+    dropout,
     elu,
+    erf,
+    gelu,
     leaky_relu,
     log_softmax,
     logsumexp,
@@ -32,8 +35,11 @@ __all__ = [
     "compare_gradients",
     "define",
     "differentiable",
+    "dropout",
     "elu",
     "enable_grad",
+    "erf",
+    "gelu",
     "grad",
     "gradcheck",
     "hessian",

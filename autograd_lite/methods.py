@@ -145,6 +145,10 @@ class Methods(Operators):
         """`autograd_lite.swish` of this tensor."""
         return _apply(TABLE[neural.swish], (self,), NO_KEYWORDS)
 
+    def gelu(self) -> Tensor:
+        """`autograd_lite.gelu` of this tensor."""
+        return _apply(TABLE[neural.gelu], (self,), NO_KEYWORDS)
+
     def softplus(self) -> Tensor:
         """`autograd_lite.softplus` of this tensor."""
         return _apply(TABLE[neural.softplus], (self,), NO_KEYWORDS)

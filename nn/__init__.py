@@ -3,6 +3,7 @@
 from nn import init
 from nn.activations import (
     ELU,
+    GELU,
     LeakyReLU,
     LogSoftmax,
     ReLU,
@@ -21,6 +22,7 @@ from nn.train import History, fit, predict
 
 __all__ = [
     "ELU",
+    "GELU",
     "SGD",
     "Adam",
     "BCELoss",

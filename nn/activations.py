@@ -21,6 +21,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "sigmoid": autograd_lite.sigmoid,
     "tanh": np.tanh,
     "swish": autograd_lite.swish,
+    "gelu": autograd_lite.gelu,
     "softplus": autograd_lite.softplus,
     "softmax": autograd_lite.softmax,
     "log_softmax": autograd_lite.log_softmax,
@@ -96,6 +97,16 @@ class Swish(_Function):
     """
 
     function = staticmethod(autograd_lite.swish)
+
+
+class GELU(_Function):
+    """x Φ(x), with the normal distribution function Φ.
+
+    >>> GELU()(Tensor([0.0, 1.0])).data.round(4)
+    array([0.    , 0.8413])
+    """
+
+    function = staticmethod(autograd_lite.gelu)
 
 
 class Softplus(_Function):

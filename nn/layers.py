@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import Tensor, affine
+from autograd_lite import Tensor, affine, dropout
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.activations import ACTIVATIONS, Activation, activation_function
 from nn.init import Initializer, initializer
 from nn.module import Module, Parameter
 
-RECTIFIERS = ("relu", "leaky_relu", "elu", "swish", "softplus")
+RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "swish", "softplus")
 
 
 class Dense(Module):
@@ -130,8 +130,7 @@ class Dropout(Module):
         """Apply to x of any shape."""
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
-        kept = self.rng.random(x.shape) >= self.p
-        return x * (kept.astype(x.dtype) / (1 - self.p))  # type: ignore[no-any-return]
+        return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"

@@ -50,5 +50,12 @@ def _render_in_process(dot: str, file_format: str) -> bytes:
             "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz; "
             "graph.save('graph.dot') works without either",
         ) from error
-    content: bytes = pygraphviz.AGraph(string=dot).draw(format=file_format, prog="dot")
+    try:
+        content: bytes = pygraphviz.AGraph(string=dot).draw(format=file_format, prog="dot")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise RenderingError(
+            f"drawing a graph as {file_format}",
+            f"pygraphviz failed: {error}",
+            "Install Graphviz; graph.save('graph.dot') works without it",
+        ) from error
     return content

@@ -5,6 +5,9 @@ relu'(0) = 0. The forms are stable: no overflow and no warning, however large th
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, expand
@@ -66,6 +69,46 @@ def swish(x: Array) -> Array:
     array([   0., 1000.])
     """
     return x * sigmoid(x)
+
+
+_erf: Any = np.frompyfunc(math.erf, 1, 1)
+
+
+@differentiable(lambda g, y, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x))
+def erf(x: Array) -> Array:
+    """The error function, entry by entry through `math.erf`: exact, and slow on large arrays.
+
+    >>> import numpy as np
+    >>> erf(np.array([0.0, 1.0])).round(4)
+    array([0.    , 0.8427])
+    """
+    return _erf(x).astype(x.dtype) if x.ndim else x.dtype.type(math.erf(x))
+
+
+@differentiable(
+    lambda g, y, x: (
+        g * ((1 + erf(x / math.sqrt(2))) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
+    )
+)
+def gelu(x: Array) -> Array:
+    """x Φ(x), with the normal distribution function Φ (Hendrycks and Gimpel, 2016).
+
+    >>> import numpy as np
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    """
+    return x * ((1 + erf(x / math.sqrt(2))) / 2)
+
+
+@differentiable(lambda g, y, x, mask, p: g * mask / (1 - p))
+def dropout(x: Array, mask: Array, p: float) -> Array:
+    """Inverted dropout with a given mask: x / (1 - p) where the mask is true, 0 elsewhere.
+
+    >>> import numpy as np
+    >>> dropout(np.ones(3), np.array([True, False, True]), 0.5)
+    array([2., 0., 2.])
+    """
+    return x * mask / (1 - p)
 
 
 @differentiable(lambda g, y, x: g * sigmoid(x))

@@ -24,6 +24,12 @@ SAMPLES = {
     ],
     al.sigmoid: unary(al.sigmoid),
     al.swish: unary(al.swish),
+    al.erf: unary(al.erf),
+    al.gelu: unary(al.gelu),
+    al.dropout: [
+        sample(lambda x: al.dropout(x, CONDITION, 0.25), normal(2, 3)),
+        sample(lambda x: al.dropout(x, mask=CONDITION, p=0.25), normal(3)),
+    ],
     al.softplus: unary(al.softplus),
     al.softmax: along_axis(al.softmax),
     al.log_softmax: along_axis(al.log_softmax),
