@@ -13,6 +13,7 @@ An operation is a row of the table of derivatives, see `table`.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -134,12 +135,22 @@ _mutations = 0
 NO_KEYWORDS: dict[str, Any] = {}
 
 
+_changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
+
+
 def mark_mutated(*nodes: Node) -> None:
-    """Remember that the arrays of these nodes were changed just now."""
+    """Remember that the arrays of these nodes were changed, or replaced, just now."""
     global _mutations
     _mutations += 1
     for node in nodes:
         node.mutated = _mutations
+        key = id(node._data)
+        if key in _changed:
+            _changed[key][0] = _mutations
+        elif isinstance(node._data, np.ndarray):
+            # Others may share the memory: views, detached tensors.
+            forget = functools.partial(_changed.pop, key)
+            _changed[key] = [_mutations, weakref.ref(node._data, forget)]
 
 
 def backward_order(root: Node) -> list[Node]:
@@ -185,7 +196,10 @@ def apply_rule(
     if operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != _mutations:
-        refuse_stale(node, given)
+        since = [
+            reference() for count, reference in list(_changed.values()) if count > node.created
+        ]
+        refuse_stale(node, given, since)
     vjps, keywords = operation.vjps, node.keywords
     if operation.variadic:
         contribution_to = vjps[0](*given, **keywords)

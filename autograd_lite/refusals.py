@@ -40,15 +40,17 @@ class _Shape:
     __lt__ = __le__ = __gt__ = __ge__ = _fail
 
 
-def refuse_stale(node: Node, given: list[Any]) -> None:
+def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     """Raise if a rule of `node` reads an array that was changed after the node was made.
 
     Args:
         node: what the rules belong to.
         given: what they are about to be called with: cotangent, output, arguments.
+        arrays: those that were changed since the node was made.
     """
     assert node.operation is not None
-    changed = [_changed_since(node.created, value) for value in (None, node, *node.arguments)]
+    nodes = (None, node, *node.arguments)
+    changed = [_was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
         return
     shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
@@ -62,7 +64,6 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
             else:
                 node.operation.vjps[index](*shapes, **node.keywords)
         except Exception as error:
-            nodes = (None, node, *node.arguments)
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
             raise MutationError(
                 f"backward of {node.operation.name}{describe(node.arguments)}",
@@ -71,21 +72,15 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
             ) from error
 
 
-def _changed_since(created: int, value: Any) -> bool:
-    """Whether the array of a tensor was changed, or one that it is a view of."""
-    tensors = [value] if hasattr(value, "mutated") else []
-    for tensor in tensors:
-        if tensor.mutated > created:
-            return True
-        tensors += [
-            argument
-            for argument in tensor.arguments
-            if hasattr(argument, "mutated")
-            and isinstance(tensor.data, np.ndarray)
-            and isinstance(argument.data, np.ndarray)
-            and np.may_share_memory(tensor.data, argument.data)
-        ]
-    return False
+def _was_changed(value: Any, created: int, arrays: list[Any]) -> bool:
+    """Whether a tensor was changed after a node was made, or shares memory with what was."""
+    if not hasattr(value, "mutated"):
+        return False
+    if value.mutated > created:
+        return True
+    return isinstance(value.data, np.ndarray) and any(
+        np.may_share_memory(value.data, array) for array in arrays if array is not None
+    )
 
 
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:

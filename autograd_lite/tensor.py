@@ -260,7 +260,10 @@ class Tensor(Methods):
                 "Write np.where(mask, value, tensor), np.stack or np.concatenate; or, to update "
                 "a parameter, change it inside no_grad()",
             )
-        self._data[plain_index(index)] = plain(value)
+        # A number has no memory to write to: it is replaced.
+        array = np.array(self._data) if isinstance(self._data, np.generic) else self._data
+        array[plain_index(index)] = plain(value)
+        self._data = array[()] if isinstance(self._data, np.generic) else array
         mark_mutated(self)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:

@@ -1,0 +1,115 @@
+"""Values, first and second derivatives of the whole table, against PyTorch."""
+
+import numpy as np
+import pytest
+from sampling import normal, positive
+from test_table import ROWS, name_of
+from torch_equivalents import EQUIVALENTS, F, called, elementwise, on, over, torch
+
+import autograd_lite as al
+from autograd_lite.derivatives import neural
+
+TOLERANCE = 1e-10
+
+WITHOUT_EQUIVALENT = {
+    "numpy interp": "PyTorch has no interpolation between given points",
+}
+"""Rows that PyTorch has nothing to compare with, each with the reason."""
+
+LABELS = np.array([2, 0, 2, 1])
+CORRECT = torch.tensor(LABELS)
+
+
+MASK = np.array([True, False, True])
+
+
+def dropped(x, mask, p):
+    return x * torch.tensor(mask) / (1 - p)
+
+
+def binary_cross_entropy(p, targets):
+    return F.binary_cross_entropy(p, torch.tensor(targets))
+
+
+FUNCTIONS_OF_NETWORKS = {
+    al.relu: elementwise(torch.relu, normal),
+    al.leaky_relu: elementwise(F.leaky_relu, normal, rest=(0.1,)),
+    al.elu: elementwise(F.elu, normal, rest=(0.5,)),
+    al.sigmoid: elementwise(torch.sigmoid, normal),
+    al.swish: elementwise(F.silu, normal),
+    neural.erf: elementwise(torch.erf, normal),
+    neural.gelu: elementwise(F.gelu, normal),
+    neural.dropout: [on(dropped, normal(2, 3), rest=(MASK, 0.3))],
+    al.softplus: elementwise(F.softplus, normal),
+    al.affine: [on(lambda x, w, b: F.linear(x, w.T, b), normal(4, 3), normal(3, 2), normal(2))],
+    al.softmax: [on(torch.softmax, normal(3, 4), rest=(axis,)) for axis in (0, 1)],
+    al.log_softmax: [on(torch.log_softmax, normal(3, 4), rest=(axis,)) for axis in (0, 1)],
+    al.logsumexp: over(torch.logsumexp, 0, -1, (0, 2)),
+    al.binary_cross_entropy: [on(binary_cross_entropy, positive(2, 2) / 3, rest=(np.eye(2),))],
+    al.sigmoid_cross_entropy: [
+        on(F.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 3)
+    ],
+    al.softmax_cross_entropy: [
+        on(lambda x, _: F.cross_entropy(x, CORRECT), normal(4, 3), rest=(LABELS,))
+    ],
+}
+
+ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS
+COMPARED = {name_of(function) for function in ALL}
+CASES = [
+    pytest.param(function, equivalent, id=f"{name_of(function)}-{number}")
+    for function, equivalents in ALL.items()
+    for number, equivalent in enumerate(equivalents)
+]
+
+
+def random_like(array):
+    return np.random.default_rng(3).normal(size=np.shape(array))
+
+
+def assert_close(arrays, tensors):
+    for array, tensor in zip(arrays, tensors, strict=True):
+        expected = tensor.detach().numpy()
+        scale = 1 + np.abs(expected).max(initial=0)
+        np.testing.assert_allclose(array, expected, rtol=0, atol=TOLERANCE * scale)
+
+
+def torch_gradients(scalar, variables):
+    """PyTorch's gradients; 0 where it finds no dependence."""
+    if not scalar.requires_grad:
+        return [torch.zeros_like(x) for x in variables]
+    found = torch.autograd.grad(scalar, variables, create_graph=True, allow_unused=True)
+    return [torch.zeros_like(x) if g is None else g for g, x in zip(found, variables, strict=True)]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_row_has_an_equivalent_or_a_reason_why_not(row):
+    assert (row in COMPARED) != (row in WITHOUT_EQUIVALENT)
+
+
+def test_nothing_but_rows_is_compared():
+    assert COMPARED | set(WITHOUT_EQUIVALENT) <= set(ROWS)
+
+
+@pytest.mark.parametrize(("function", "equivalent"), CASES)
+def test_values_and_first_and_second_derivatives_agree_with_pytorch(function, equivalent):
+    def f(*x):
+        return called(equivalent.as_called or function, equivalent, x)
+
+    arrays = equivalent.arrays
+    variables = [torch.tensor(np.array(x), requires_grad=True) for x in arrays]
+    value, torch_value = f(*arrays), called(equivalent.function, equivalent, variables)
+    assert np.shape(value) == tuple(torch_value.shape)
+    assert_close([value], [torch_value])
+
+    cotangent, argnums = random_like(value), tuple(range(len(arrays)))
+    first = al.grad(lambda *x: (cotangent * f(*x)).sum(), argnums)
+    weighted = (torch.tensor(cotangent) * torch_value).sum()
+    assert_close(first(*arrays), torch_gradients(weighted, variables))
+
+    # Of a square: the cotangent depends on the arguments, and has a derivative as well.
+    directions = [random_like(x) for x in arrays]
+    second = al.hvp(lambda *x: (cotangent * f(*x) ** 2).sum(), arrays, directions)
+    slopes = torch_gradients((torch.tensor(cotangent) * torch_value**2).sum(), variables)
+    along = sum((torch.tensor(v) * s).sum() for v, s in zip(directions, slopes, strict=True))
+    assert_close(second, torch_gradients(along, variables))
