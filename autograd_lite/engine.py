@@ -188,11 +188,12 @@ def apply_rule(
     """
     operation = node.operation
     assert operation is not None
-    output = node if create_graph else node._data
-    given = [cotangents[node], output]
-    for argument in node.arguments:
-        plain = create_graph or not isinstance(argument, Node)
-        given.append(argument if plain else argument._data)
+    if create_graph:
+        given = [cotangents[node], node, *node.arguments]
+    else:
+        given = [cotangents[node], node._data]
+        for argument in node.arguments:
+            given.append(argument._data if isinstance(argument, Node) else argument)
     if operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != _mutations:
@@ -287,9 +288,9 @@ def unshared(cotangents: dict[Node, Array], lent: Array = None) -> Iterator[tupl
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
-        if not isinstance(cotangent, np.generic):
+        if type(cotangent) is not float64:
             array = cotangent._data if isinstance(cotangent, Node) else cotangent
-            if id(array) in handed_out or getattr(array, "base", None) is not None:
+            if getattr(array, "base", None) is not None or id(array) in handed_out:
                 cotangent = cotangent.copy()
             handed_out.add(id(array))
         yield node, cotangent
