@@ -28,7 +28,7 @@ try:
 except ImportError:
     micrograd = None
 
-TARGET = 0.1
+TARGET = 0.08
 ROUNDS = 4
 STEPS_PER_ROUND = 4
 """More than one, so that the collection of a step's garbage falls into the time of its own kind."""
