@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -138,19 +138,20 @@ NO_KEYWORDS: dict[str, Any] = {}
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
 
 
-def mark_mutated(*nodes: Node) -> None:
-    """Remember that the arrays of these nodes were changed, or replaced, just now."""
+def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
+    """Remember that these arrays, which hold the values of these nodes, were changed just now."""
     global _mutations
     _mutations += 1
     for node in nodes:
         node.mutated = _mutations
-        key = id(node._data)
+    for array in arrays:
+        key = id(array)
         if key in _changed:
             _changed[key][0] = _mutations
-        elif isinstance(node._data, np.ndarray):
+        elif isinstance(array, np.ndarray):
             # Others may share the memory: views, detached tensors.
             forget = functools.partial(_changed.pop, key)
-            _changed[key] = [_mutations, weakref.ref(node._data, forget)]
+            _changed[key] = [_mutations, weakref.ref(array, forget)]
 
 
 def backward_order(root: Node) -> list[Node]:

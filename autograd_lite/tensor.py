@@ -73,7 +73,7 @@ class Tensor(Methods):
     @data.setter
     def data(self, array: Any) -> None:
         self._data = _as_array(array, self.requires_grad, self.name, None)
-        mark_mutated(self)
+        mark_mutated([self], [self._data])
 
     @property
     def requires_grad(self) -> bool:
@@ -248,7 +248,7 @@ class Tensor(Methods):
                 f"Write y = x {symbol} ..., which makes a new tensor",
             )
         self._data = data
-        mark_mutated(self)
+        mark_mutated([self], [self._data])
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -264,7 +264,7 @@ class Tensor(Methods):
         array = np.array(self._data) if isinstance(self._data, np.generic) else self._data
         array[plain_index(index)] = plain(value)
         self._data = array[()] if isinstance(self._data, np.generic) else array
-        mark_mutated(self)
+        mark_mutated([self], [self._data])
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
         self._refuse_conversion("an array")

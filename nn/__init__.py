@@ -13,40 +13,100 @@ from nn.activations import (
     Swish,
     Tanh,
 )
-from nn.layers import Dense, Dropout
-from nn.losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MAELoss, MSELoss
+from nn.adam import Adam, AdamW, NAdam
+from nn.classification_losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CategoricalCrossEntropyLoss,
+    CrossEntropyLoss,
+    KLDivLoss,
+    NLLLoss,
+)
+from nn.clipping import clip_gradient_norm, clip_gradient_value
+from nn.io import load, save
+from nn.layers import Dense, Dropout, Flatten, Residual
+from nn.losses import loss_function
 from nn.metrics import accuracy
-from nn.module import Module, Parameter, Sequential
-from nn.optim import SGD, Adam, Optimizer
+from nn.module import Buffer, Module, Parameter, Sequential
+from nn.normalization import BatchNorm1d, LayerNorm
+from nn.optim import Optimizer
+from nn.optimizers import SGD, Adagrad, RMSprop
+from nn.regression_losses import (
+    HalfSquaredErrorLoss,
+    HingeLoss,
+    HuberLoss,
+    MAELoss,
+    MSELoss,
+    RMSELoss,
+)
+from nn.schedules import (
+    CosineAnnealing,
+    ExponentialDecay,
+    OneCycle,
+    ReduceOnPlateau,
+    Schedule,
+    StepDecay,
+    Warmup,
+)
+from nn.summary import summary
 from nn.train import History, fit, predict
 
 __all__ = [
     "ELU",
     "GELU",
     "SGD",
+    "Adagrad",
     "Adam",
+    "AdamW",
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "Buffer",
+    "CategoricalCrossEntropyLoss",
+    "CosineAnnealing",
     "CrossEntropyLoss",
     "Dense",
     "Dropout",
+    "ExponentialDecay",
+    "Flatten",
+    "HalfSquaredErrorLoss",
+    "HingeLoss",
     "History",
+    "HuberLoss",
+    "KLDivLoss",
+    "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
     "Module",
+    "NAdam",
+    "NLLLoss",
+    "OneCycle",
     "Optimizer",
     "Parameter",
+    "RMSELoss",
+    "RMSprop",
     "ReLU",
+    "ReduceOnPlateau",
+    "Residual",
+    "Schedule",
     "Sequential",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "StepDecay",
     "Swish",
     "Tanh",
+    "Warmup",
     "accuracy",
+    "clip_gradient_norm",
+    "clip_gradient_value",
     "fit",
     "init",
+    "load",
+    "loss_function",
     "predict",
+    "save",
+    "summary",
 ]

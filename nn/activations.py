@@ -134,6 +134,10 @@ class LeakyReLU(Module):
         result: Tensor = autograd_lite.leaky_relu(x, self.negative_slope)
         return result
 
+    def extra_repr(self) -> str:
+        """The argument."""
+        return str(self.negative_slope)
+
 
 class ELU(Module):
     """x where x > 0, else alpha * (exp(x) - 1).
@@ -149,6 +153,10 @@ class ELU(Module):
         """Apply to x of any shape."""
         result: Tensor = autograd_lite.elu(x, self.alpha)
         return result
+
+    def extra_repr(self) -> str:
+        """The argument."""
+        return str(self.alpha)
 
 
 class Softmax(Module):
@@ -166,6 +174,10 @@ class Softmax(Module):
         result: Tensor = autograd_lite.softmax(x, self.axis)
         return result
 
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"axis={self.axis}"
+
 
 class LogSoftmax(Module):
     """log(softmax(x)) along an axis.
@@ -181,3 +193,7 @@ class LogSoftmax(Module):
         """Apply to x of any shape."""
         result: Tensor = autograd_lite.log_softmax(x, self.axis)
         return result
+
+    def extra_repr(self) -> str:
+        """The argument."""
+        return f"axis={self.axis}"

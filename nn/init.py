@@ -1,7 +1,18 @@
 """Initial weights. Each function takes a generator, fan_in and fan_out: weights (fan_in, fan_out).
 
-He et al., "Delving deep into rectifiers", 2015; Glorot and Bengio (Xavier), "Understanding the
-difficulty of training deep feedforward neural networks", 2010.
+The numbers come from the generator alone: the same seed gives the same weights, bit for bit.
+A function with further arguments takes others by `functools.partial`:
+
+>>> from functools import partial
+>>> import nn
+>>> nn.Dense(2, 2, weight_init=partial(constant, value=0.5)).weight.data
+array([[0.5, 0.5],
+       [0.5, 0.5]])
+
+Glorot and Bengio (Xavier), "Understanding the difficulty of training deep feedforward neural
+networks", 2010; He et al., "Delving deep into rectifiers", 2015; LeCun et al., "Efficient
+BackProp", 1998; Saxe et al., "Exact solutions to the nonlinear dynamics of learning in deep linear
+neural networks", 2013.
 """
 
 from __future__ import annotations
@@ -16,23 +27,48 @@ from autograd_lite.errors import ArgumentError
 Initializer = Callable[[np.random.Generator, int, int], Any]
 
 
-def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
-    """Normal with variance 2 / fan_in, for ReLU and its kin.
+def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """Zeros, from which the units of a layer all learn the same.
 
-    >>> he_normal(np.random.default_rng(0), 2, 3).shape
-    (2, 3)
+    >>> zeros(np.random.default_rng(0), 1, 2)
+    array([[0., 0.]])
     """
-    return rng.normal(0.0, np.sqrt(2 / fan_in), (fan_in, fan_out))
+    return np.zeros((fan_in, fan_out))
 
 
-def he_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
-    """Uniform within sqrt(6 / fan_in), for ReLU and its kin.
+def constant(rng: np.random.Generator, fan_in: int, fan_out: int, value: float = 1.0) -> Any:
+    """One number everywhere.
 
-    >>> bool((abs(he_uniform(np.random.default_rng(0), 6, 3)) < 1).all())
-    True
+    >>> constant(np.random.default_rng(0), 1, 2, value=0.5)
+    array([[0.5, 0.5]])
     """
-    limit = np.sqrt(6 / fan_in)
-    return rng.uniform(-limit, limit, (fan_in, fan_out))
+    return np.full((fan_in, fan_out), float(value))
+
+
+def normal(
+    rng: np.random.Generator,
+    fan_in: int,
+    fan_out: int,
+    mean: float = 0.0,
+    standard_deviation: float = 0.01,
+) -> Any:
+    """Normal, of a width that does not depend on the layer's.
+
+    >>> normal(np.random.default_rng(0), 1, 2).round(4)
+    array([[ 0.0013, -0.0013]])
+    """
+    return rng.normal(mean, standard_deviation, (fan_in, fan_out))
+
+
+def uniform(
+    rng: np.random.Generator, fan_in: int, fan_out: int, low: float = -0.05, high: float = 0.05
+) -> Any:
+    """Uniform between bounds that do not depend on the layer's width.
+
+    >>> uniform(np.random.default_rng(0), 1, 2, low=0, high=1).round(4)
+    array([[0.637 , 0.2698]])
+    """
+    return rng.uniform(low, high, (fan_in, fan_out))
 
 
 def xavier_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
@@ -54,18 +90,76 @@ def xavier_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
 
-def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
-    """Zeros.
+def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """Normal with variance 2 / fan_in, for ReLU and its kin.
 
-    >>> zeros(np.random.default_rng(0), 1, 2)
-    array([[0., 0.]])
+    >>> he_normal(np.random.default_rng(0), 2, 3).shape
+    (2, 3)
     """
-    return np.zeros((fan_in, fan_out))
+    return rng.normal(0.0, np.sqrt(2 / fan_in), (fan_in, fan_out))
+
+
+def he_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """Uniform within sqrt(6 / fan_in), for ReLU and its kin.
+
+    >>> bool((abs(he_uniform(np.random.default_rng(0), 6, 3)) < 1).all())
+    True
+    """
+    limit = np.sqrt(6 / fan_in)
+    return rng.uniform(-limit, limit, (fan_in, fan_out))
+
+
+def lecun_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """Normal with variance 1 / fan_in, for sigmoid, tanh and SELU.
+
+    >>> lecun_normal(np.random.default_rng(0), 2, 3).shape
+    (2, 3)
+    """
+    return rng.normal(0.0, np.sqrt(1 / fan_in), (fan_in, fan_out))
+
+
+def lecun_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
+    """Uniform within sqrt(3 / fan_in), for sigmoid, tanh and SELU.
+
+    >>> bool((abs(lecun_uniform(np.random.default_rng(0), 3, 3)) < 1).all())
+    True
+    """
+    limit = np.sqrt(3 / fan_in)
+    return rng.uniform(-limit, limit, (fan_in, fan_out))
+
+
+def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float = 1.0) -> Any:
+    """Rows or columns, whichever are fewer, of length `gain` and at right angles to each other.
+
+    Every such matrix is as likely as another: they are those of the QR decomposition of a normal
+    matrix, with the signs of R's diagonal (Mezzadri, "How to generate random matrices from the
+    classical compact groups", 2007).
+
+    >>> weight = orthogonal(np.random.default_rng(0), 3, 2)
+    >>> bool(np.allclose(weight.T @ weight, np.eye(2)))
+    True
+    """
+    tall = rng.normal(size=(max(fan_in, fan_out), min(fan_in, fan_out)))
+    q, r = np.linalg.qr(tall)
+    q *= np.where(np.diagonal(r) < 0, -1, 1)
+    return gain * (q if fan_in >= fan_out else q.T)
 
 
 INITIALIZERS: dict[str, Initializer] = {
     function.__name__: function
-    for function in (he_normal, he_uniform, xavier_normal, xavier_uniform, zeros)
+    for function in (
+        zeros,
+        constant,
+        normal,
+        uniform,
+        xavier_normal,
+        xavier_uniform,
+        he_normal,
+        he_uniform,
+        lecun_normal,
+        lecun_uniform,
+        orthogonal,
+    )
 }
 
 

@@ -1,18 +1,24 @@
-"""Layers: Dense and Dropout."""
+"""Layers: Dense, Dropout, Flatten and Residual."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine, dropout
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from nn.activations import ACTIVATIONS, Activation, activation_function
 from nn.init import Initializer, initializer
 from nn.module import Module, Parameter
+from nn.ranges import FRACTION, Range, is_number, require
 
+COUNT = Range(
+    lambda x: is_number(x) and isinstance(x, int | np.integer) and bool(x >= 1),
+    "a whole number, 1 or more",
+)
 RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "swish", "softplus")
 
 
@@ -49,12 +55,8 @@ class Dense(Module):
         rng: np.random.Generator | int | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        if in_features < 1 or out_features < 1:
-            raise ArgumentError(
-                f"Dense({in_features}, {out_features})",
-                "a layer has at least one feature on either side",
-                "Give positive numbers of features",
-            )
+        require(self, "in_features", in_features, COUNT)
+        require(self, "out_features", out_features, COUNT)
         if weight_init is None:
             rectifiers = {*RECTIFIERS, *(ACTIVATIONS[name] for name in RECTIFIERS)}
             weight_init = "he_normal" if activation in rectifiers else "xavier_uniform"
@@ -87,14 +89,15 @@ class Dense(Module):
             ) from error
         return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return]
 
-    def __repr__(self) -> str:
+    def extra_repr(self) -> str:
+        """The arguments."""
         in_features, out_features = self.weight.shape
-        activation = (
-            ""
-            if self.activation is None
-            else f", {getattr(self.activation, '__name__', self.activation)}"
-        )
-        return f"Dense({in_features}, {out_features}{activation})"
+        shown = [str(in_features), str(out_features)]
+        if self.activation is not None:
+            shown.append(getattr(self.activation, "__name__", str(self.activation)))
+        if self.bias is None:
+            shown.append("bias=False")
+        return ", ".join(shown)
 
 
 class Dropout(Module):
@@ -117,12 +120,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
-        if not 0 <= p < 1:
-            raise ArgumentError(
-                f"Dropout({p})",
-                "p is the probability of dropping an entry",
-                "Give 0 <= p < 1",
-            )
+        require(self, "p", p, FRACTION)
         self.p = p
         self.rng = np.random.default_rng(rng)
 
@@ -132,5 +130,71 @@ class Dropout(Module):
             return x  # type: ignore[no-any-return]
         return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]
 
-    def __repr__(self) -> str:
-        return f"Dropout({self.p})"
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return str(self.p)
+
+
+class Flatten(Module):
+    """All axes but the first as one: (n, ...) becomes (n, features).
+
+    >>> Flatten()(np.ones((2, 3, 4))).shape
+    (2, 12)
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, ...).
+
+        Raises:
+            ShapeError: x is a single number.
+        """
+        if x.ndim == 0:
+            raise ShapeError(
+                f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"
+            )
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))  # type: ignore[no-any-return]
+
+
+class Residual(Module):
+    """block(x) + x, a skip connection; or block(x) + projection(x).
+
+    He et al., "Deep residual learning for image recognition", 2016.
+
+    Args:
+        block: a module whose result has the shape of x, or that of the projection's result.
+        projection: a module, such as `Dense(2, 8, bias=False)`, where the block changes the shape.
+
+    Raises:
+        UnsupportedError: either is no module.
+
+    >>> Residual(Dense(2, 2, weight_init="zeros"))(np.array([[1.0, 2.0]])).data
+    array([[1., 2.]])
+    """
+
+    def __init__(self, block: Module, projection: Module | None = None) -> None:
+        for name, part in {"block": block, "projection": projection}.items():
+            if not isinstance(part, Module) and not (part is None and name == "projection"):
+                raise UnsupportedError(
+                    "Residual(block, projection)",
+                    f"the {name} is {part!r}, and no module",
+                    "Give modules, such as nn.Sequential(nn.Dense(8, 8), nn.ReLU())",
+                )
+        self.block = block
+        self.projection = projection
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of a shape that the block takes.
+
+        Raises:
+            ShapeError: what is to be added has two shapes.
+        """
+        skipped = x if self.projection is None else self.projection(x)
+        result = self.block(x)
+        if result.shape != skipped.shape:
+            raise ShapeError(
+                f"Residual of {describe_one(x)}",
+                f"the block gives shape {result.shape}, and what skips it has {skipped.shape}",
+                "Give a projection to the block's shape: "
+                "Residual(block, projection=nn.Dense(in_features, out_features, bias=False))",
+            )
+        return result + skipped

@@ -27,11 +27,28 @@ class Parameter(Tensor):
         super().__init__(np.array(data, dtype=dtype), requires_grad=True, name=name)
 
 
+class Buffer(Tensor):
+    """A tensor that belongs to a module's state and is not learned, such as a running mean.
+
+    It does not require grad, and has a copy of the data it is given.
+
+    >>> Buffer([0.0, 1.0])
+    Tensor([0., 1.])
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, *, dtype: DTypeLike | None = None) -> None:
+        super().__init__(np.array(data, dtype=dtype))
+
+
 class Module:
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
     Attributes that are parameters or modules, or lists, tuples or dicts of them, are found by
-    themselves, in the order of assignment; parameters are named after their attributes.
+    themselves, in the order of assignment; parameters are named after their attributes. So are
+    buffers, which are saved with the parameters and not learned. There is no `__init__` here that
+    a subclass has to call.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -87,23 +104,37 @@ class Module:
         for name, child in self.children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names, a shared one once, under its first name."""
+    def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+        """All tensors of a kind with their dotted names, a shared one once."""
         seen = set()
         for prefix, module in self.named_modules():
             for name, value in module._members():
-                if isinstance(value, Parameter) and value not in seen:
+                if isinstance(value, kind) and value not in seen:
                     seen.add(value)
                     yield (f"{prefix}.{name}" if prefix else name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names, a shared one once, under its first name."""
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """All buffers with their dotted names, a shared one once, under its first name."""
+        return self._named(Buffer)
 
     def parameters(self) -> list[Parameter]:
         """All parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
 
+    def extra_repr(self) -> str:
+        """The arguments that the text of this module shows; a subclass says which."""
+        return ""
+
     def __repr__(self) -> str:
         lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
-        inside = "\n".join(["", *lines, ""]) if lines else ""
-        return f"{type(self).__name__}({inside})"
+        inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
+        count = sum(parameter.size for parameter in self.parameters())
+        counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
+        return f"{type(self).__name__}({inside}){counted}"
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -121,18 +152,22 @@ class Module:
         return self.train(False)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert all parameters to another floating dtype, and forget their gradients."""
-        for parameter in self.parameters():
-            parameter.data = parameter.data.astype(dtype)
-            parameter.zero_grad()
+        """Convert all parameters and buffers to another floating dtype, and forget gradients."""
+        for tensor in self._state().values():
+            tensor.data = tensor.data.astype(dtype)
+            tensor.zero_grad()
         return self
 
+    def _state(self) -> dict[str, Tensor]:
+        """Parameters, then buffers, by name."""
+        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
+
     def state_dict(self) -> dict[str, Any]:
-        """Copies of the arrays of all parameters, by name."""
-        return {name: parameter.data.copy() for name, parameter in self.named_parameters()}
+        """Copies of the arrays of all parameters and buffers, by name."""
+        return {name: tensor.data.copy() for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Copy arrays into the parameters of the same names.
+        """Copy arrays into the parameters and buffers of the same names.
 
         Raises:
             ArgumentError: names are missing or unknown, or a shape differs; nothing is loaded.
@@ -153,17 +188,17 @@ class Module:
             name: value.data if isinstance(value, Tensor) else value
             for name, value in state.items()
         }
-        parameters = dict(self.named_parameters())
-        problems = [f"{name} is missing" for name in parameters.keys() - state.keys()]
-        problems += [f"{name} is unknown" for name in state.keys() - parameters.keys()]
+        own = self._state()
+        problems = [f"{name} is missing" for name in own.keys() - state.keys()]
+        problems += [f"{name} is unknown" for name in state.keys() - own.keys()]
         problems += [
-            f"{name} has shape {np.shape(state[name])} instead of {parameter.shape}"
-            for name, parameter in parameters.items()
-            if name in state and np.shape(state[name]) != parameter.shape
+            f"{name} has shape {np.shape(state[name])} instead of {tensor.shape}"
+            for name, tensor in own.items()
+            if name in state and np.shape(state[name]) != tensor.shape
         ]
         problems += [
             f"{name} has dtype {np.asarray(state[name]).dtype}"
-            for name in parameters.keys() & state.keys()
+            for name in own.keys() & state.keys()
             if np.asarray(state[name]).dtype.kind not in "fiub"
         ]
         if problems:
@@ -172,8 +207,8 @@ class Module:
                 "; ".join(sorted(problems)),
                 "Give a state_dict() of a model built the same way; nothing was loaded",
             )
-        for name, parameter in parameters.items():
-            parameter.data = np.array(state[name], parameter.dtype)
+        for name, tensor in own.items():
+            tensor.data = np.array(state[name], tensor.dtype)
 
 
 class Sequential(Module):

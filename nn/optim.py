@@ -1,168 +1,179 @@
-"""Optimizers: how a step changes parameters, given their gradients.
+"""What optimizers share: parameter groups, penalties on large weights, steps and their state.
 
-The update of an optimizer is written for flat arrays. Parameters of one dtype lie in one buffer,
-so that a step takes a handful of NumPy calls however many layers there are; long buffers are
-treated in blocks that stay in the processor's cache.
+Parameters of one group and dtype lie in one buffer, so that a step takes a handful of NumPy calls
+however many layers there are.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.engine import mark_mutated
-from autograd_lite.errors import (
-    ArgumentError,
-    MutationError,
-    ShapeError,
-    UnsupportedError,
-    describe_one,
-)
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.flat import Run
 from nn.module import Parameter
-
-BLOCK = 65536
-"""Entries that are updated at a time."""
-
-
-class _Run:
-    """Tensors of one dtype that take their steps together.
-
-    Their values, gradients and optimizer state lie each in one flat array. The array of a
-    `Parameter` is moved there for good; a plain tensor may share its memory with an array of the
-    user's, so its values are copied in and out.
-    """
-
-    def __init__(self, tensors: list[Tensor], arrays: list[Any], steps: int = 0) -> None:
-        self.tensors = tensors
-        self.arrays = arrays
-        self.steps = steps
-        self.bounds = np.cumsum([0, *(tensor.size for tensor in tensors)]).tolist()
-        self.value_views = self._views(arrays[0])
-        self.gradient_views = self._views(arrays[1])
-        self.plain = [
-            (tensor, view)
-            for tensor, view in zip(tensors, self.value_views)
-            if not isinstance(tensor, Parameter)
-        ]
-        scratch = np.empty_like(arrays[0][:BLOCK])
-        self.blocks = []
-        for start in range(0, self.bounds[-1], BLOCK):
-            block = [array[start : start + BLOCK] for array in arrays]
-            self.blocks.append((scratch[: len(block[0])], *block))
-
-    def _views(self, flat: Any) -> list[Any]:
-        return [
-            flat[start:stop].reshape(tensor.shape)
-            for tensor, start, stop in zip(self.tensors, self.bounds, self.bounds[1:])
-        ]
-
-    def __reduce__(self) -> Any:
-        # A copy shares no memory with its views, so they are made anew.
-        return _Run, (self.tensors, self.arrays, self.steps)
-
-    def parts(self) -> list[_Run]:
-        """This run, or if some tensors have a gradient and others none, runs of neighbours."""
-        missing = [tensor for tensor in self.tensors if tensor.grad is None]
-        if not missing or len(missing) == len(self.tensors):
-            return [self]
-        parts, first = [], 0
-        for _, group in itertools.groupby(self.tensors, key=lambda tensor: tensor.grad is None):
-            tensors = list(group)
-            start, stop = self.bounds[first], self.bounds[first + len(tensors)]
-            parts.append(_Run(tensors, [array[start:stop] for array in self.arrays], self.steps))
-            first += len(tensors)
-        return parts
-
-    def elsewhere(self) -> list[tuple[Tensor, Any, Any]]:
-        """Tensors whose arrays are not in the buffer, their views in it, copies of their arrays."""
-        found = []
-        for tensor, view in zip(self.tensors, self.value_views):
-            array = tensor._data
-            if array is not view:
-                if array.shape != view.shape or array.dtype != view.dtype:
-                    raise MutationError(
-                        f"optimizer step of {describe_one(tensor)}",
-                        f"when the optimizer was made it had shape {view.shape} and dtype "
-                        f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
-                        "Make a new optimizer after changing the shape or dtype of a parameter",
-                    )
-                found.append((tensor, view, array.copy()))
-        return found
-
-    def collect_gradients(self) -> None:
-        """Copy the tensors' gradients into the flat one."""
-        for tensor, view in zip(self.tensors, self.gradient_views):
-            gradient = tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
-            if gradient.shape != view.shape:
-                raise ShapeError(
-                    f"optimizer step of {describe_one(tensor)}",
-                    f"its .grad has shape {gradient.shape}",
-                    f"Assign gradients of the shape {view.shape}",
-                )
-            view[...] = gradient
-
-    def copy_out(self) -> None:
-        """Give plain tensors their values back."""
-        for tensor, view in self.plain:
-            if isinstance(tensor._data, np.generic):
-                tensor._data = view[()]
-            else:
-                tensor._data[...] = view
+from nn.ranges import NOT_NEGATIVE, Range, require
 
 
 class Optimizer:
     """Base of optimizers: a subclass says how it updates a flat array.
 
+    `groups` lists dicts with the "parameters" and hyper-parameters of each group. Learning rates
+    and the three strengths below may be changed there between steps; what shapes the state, such
+    as momentum and betas, stays as it was made.
+
+    Three ways to keep weights small, all off by default, and each the caller's to scale:
+
+    - l2: adds l2 θ to the gradient, which is that of l2/2 Σθ². A cost that ends in λ/(2m) ΣW²,
+      over m samples, is l2 = λ/m, in a group that holds the weights and not the biases.
+    - l1: adds l1 sign(θ) to the gradient, which is that of l1 Σ|θ|.
+    - weight_decay: multiplies θ by 1 - learning_rate weight_decay before the step, past the
+      gradient, its momentum and its scaling (Loshchilov and Hutter, "Decoupled weight decay
+      regularization", 2019).
+
     The arrays of parameters move into buffers of the optimizer's: an array that was taken from
     `parameter.data` before is no longer the parameter's.
 
     Args:
-        parameters: leaf tensors, such as `model.parameters()`; those without a gradient, such as
-            frozen ones, are left alone.
-        learning_rate: factor of the step, above 0.
+        parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters"
+            and the hyper-parameters that differ in this group. Tensors without a gradient, such
+            as frozen ones, are left alone.
+        learning_rate: factor of the step, 0 or more.
+        l1: strength of the penalty on absolute values.
+        l2: strength of the penalty on squares.
+        weight_decay: strength of the decoupled decay.
+        own: hyper-parameters of the subclass; its `ranges` say what they may be.
 
     Raises:
-        ArgumentError: there are no parameters, or a number is out of its range.
+        ArgumentError: there are no parameters, one is in two groups, or a hyper-parameter is
+            unknown or out of its range.
         UnsupportedError: a parameter is no leaf tensor of floats.
+
+    >>> class SignDescent(Optimizer):
+    ...     def update(self, options, step, scratch, values, gradient):
+    ...         values -= options["learning_rate"] * np.sign(gradient)
+    >>> weight, bias = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
+    >>> groups = [{"parameters": [weight], "l2": 0.1}, {"parameters": [bias], "learning_rate": 0.5}]
+    >>> optimizer = SignDescent(groups, learning_rate=0.25)
+    >>> (3 * weight - bias).sum().backward()
+    >>> optimizer.step()
+    >>> weight.data, bias.data
+    (array([0.75]), array([2.5]))
     """
 
-    state_arrays = 0
-    """How many arrays of the parameters' size `update` keeps."""
+    ranges: ClassVar[dict[str, Range]] = {
+        "learning_rate": NOT_NEGATIVE,
+        "l1": NOT_NEGATIVE,
+        "l2": NOT_NEGATIVE,
+        "weight_decay": NOT_NEGATIVE,
+    }
+    """What each hyper-parameter may be."""
 
-    def __init__(self, parameters: Iterable[Tensor], learning_rate: float) -> None:
-        if isinstance(parameters, Tensor):
+    state_names: ClassVar[tuple[str, ...]] = ()
+    """The arrays of the parameters' size that `update` keeps."""
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+        **own: Any,
+    ) -> None:
+        defaults = {"learning_rate": learning_rate, "l1": l1, "l2": l2}
+        defaults |= {"weight_decay": weight_decay, **own}
+        self.groups = self._make_groups(parameters, self._checked(defaults))
+        self.parameters: list[Tensor] = [p for group in self.groups for p in group["parameters"]]
+        self._refuse_wrong_parameters()
+        self._runs = self._make_runs({})
+        self._copy_in()
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Hyper-parameters as Python's numbers, so that they do not change an array's dtype."""
+        for name, value in options.items():
+            if name not in self.ranges:
+                raise ArgumentError(
+                    f"{type(self).__name__} with {name}={value!r}",
+                    "it has no such hyper-parameter",
+                    f"It has {', '.join(self.ranges)}",
+                )
+            require(self, name, value, self.ranges[name])
+        return {name: _as_python(value) for name, value in options.items()}
+
+    def _make_groups(self, parameters: Any, defaults: dict[str, Any]) -> list[dict[str, Any]]:
+        entries = self._as_list(parameters)
+        if not any(isinstance(entry, Mapping) for entry in entries):
+            entries = [{"parameters": entries}]
+        groups = []
+        for entry in entries:
+            if not isinstance(entry, Mapping) or "parameters" not in entry:
+                raise ArgumentError(
+                    f"{type(self).__name__} with the group {describe_one(entry)}",
+                    "it is no dict with a list of parameters",
+                    'Write {"parameters": [...], "learning_rate": 0.1} for each group',
+                )
+            own = {name: value for name, value in entry.items() if name != "parameters"}
+            tensors = self._leaves(self._as_list(entry["parameters"]))
+            groups.append({"parameters": tensors, **self._checked({**defaults, **own})})
+        return groups
+
+    def _as_list(self, parameters: Any) -> list[Any]:
+        if isinstance(parameters, Tensor | Mapping | str) or not isinstance(parameters, Iterable):
             raise UnsupportedError(
                 f"{type(self).__name__} of {describe_one(parameters)}",
-                "parameters are a list, and this is a tensor",
-                "Write [tensor]",
+                "parameters are a list of tensors, or of groups",
+                "Give model.parameters(), or write [tensor]",
             )
-        parameters = list(parameters)
-        self.learning_rate = learning_rate
-        self._require(learning_rate > 0, f"learning_rate={learning_rate}", "above 0")
-        self._require(bool(parameters), "no parameters", "at least one tensor")
-        for parameter in parameters:
-            leaf = isinstance(parameter, Tensor) and parameter.operation is None
-            if not leaf or parameter.dtype.kind != "f":
+        return list(parameters)
+
+    def _leaves(self, entries: list[Any]) -> list[Tensor]:
+        for entry in entries:
+            leaf = isinstance(entry, Tensor) and entry.operation is None
+            if not leaf or entry.dtype.kind != "f":
                 raise UnsupportedError(
-                    f"{type(self).__name__} of {describe_one(parameter)}",
+                    f"{type(self).__name__} of {describe_one(entry)}",
                     "it is no tensor of floats that was made rather than computed",
                     "Give model.parameters(), or tensors made with requires_grad=True",
                 )
-        self.parameters = list(dict.fromkeys(parameters))
-        groups: dict[Any, list[Tensor]] = {}
+        return list(dict.fromkeys(entries))
+
+    def _refuse_wrong_parameters(self) -> None:
+        if not self.parameters:
+            raise ArgumentError(
+                f"{type(self).__name__} with no parameters",
+                "nothing would be learned",
+                "Give at least one tensor",
+            )
+        seen: set[Tensor] = set()
         for parameter in self.parameters:
-            groups.setdefault(parameter.dtype, []).append(parameter)
-        self._runs = []
-        for dtype, tensors in groups.items():
+            if parameter in seen:
+                raise ArgumentError(
+                    f"{type(self).__name__} of {describe_one(parameter)}",
+                    "it is in two groups",
+                    "Give each parameter in one group",
+                )
+            seen.add(parameter)
+
+    def _make_runs(self, steps: Mapping[Tensor, int]) -> list[Run]:
+        """Runs with states of zeros, each parameter at its step number, 0 if it has none."""
+        together: dict[Any, list[Tensor]] = {}
+        for index, group in enumerate(self.groups):
+            for parameter in group["parameters"]:
+                key = index, parameter.dtype, steps.get(parameter, 0)
+                together.setdefault(key, []).append(parameter)
+        runs = []
+        for (index, dtype, step), tensors in together.items():
+            shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
-            arrays = [np.zeros(size, dtype) for _ in range(2 + self.state_arrays)]
-            self._runs.append(_Run(tensors, arrays))
-        self._copy_in()
+            arrays = [np.zeros(size, dtype) for _ in range(2 + len(self.state_names))]
+            runs.append(Run(tensors, shapes, self.groups[index], arrays, step))
+        return runs
 
     def _copy_in(self) -> None:
         """Take in the arrays of plain tensors, and those newly assigned to parameters."""
@@ -172,11 +183,16 @@ class Optimizer:
             if isinstance(tensor, Parameter):
                 tensor._data = view
 
-    def _require(self, holds: bool, given: str, wanted: str) -> None:
-        if not holds:
-            raise ArgumentError(
-                f"{type(self).__name__} with {given}", "out of range", f"Give {wanted}"
-            )
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the first group; assigning sets that of every group."""
+        return self.groups[0]["learning_rate"]  # type: ignore[no-any-return]
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        checked = self._checked({"learning_rate": rate})
+        for group in self.groups:
+            group.update(checked)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -199,114 +215,128 @@ class Optimizer:
             run.collect_gradients()
         for run in runs:
             run.steps += 1
+            options = run.options
+            kept_small = options["l1"] or options["l2"] or options["weight_decay"]
             for block in run.blocks:
-                self.update(run.steps, *block)
+                if kept_small:
+                    _keep_small(options, *block[:3])
+                self.update(options, run.steps, *block)
             run.copy_out()
-            mark_mutated(*run.tensors)
+            mark_mutated(run.tensors, [run.arrays[0], *(tensor._data for tensor, _ in run.plain)])
 
-    def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
+    def update(
+        self,
+        options: Mapping[str, Any],
+        step: int,
+        scratch: Any,
+        values: Any,
+        gradient: Any,
+        *state: Any,
+    ) -> None:
         """Change flat values in place, in their step number `step`, counted from 1.
 
-        The gradient and the scratch array may be overwritten; the state begins as zeros.
+        `options` are the hyper-parameters. The gradient and the scratch array may be overwritten;
+        the state, arrays in the order of `state_names`, begins as zeros.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no method update")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run needs to go on from here, besides the parameters themselves.
+
+        "groups" lists the hyper-parameters of each group, and how many "parameters" it has;
+        "state" lists for each parameter its number of "steps" and copies of its arrays.
+        """
+        groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
+        state: dict[Tensor, dict[str, Any]] = {}
+        for run in self._runs:
+            views = [run.views(array) for array in run.arrays[2:]]
+            for tensor, *arrays in zip(run.tensors, *views):
+                copies = {name: array.copy() for name, array in zip(self.state_names, arrays)}
+                state[tensor] = {"steps": run.steps, **copies}
+        return {"groups": groups, "state": [state[parameter] for parameter in self.parameters]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave, for parameters of the same shapes in the same order.
+
+        Raises:
+            ArgumentError: something is missing, unknown or of the wrong shape; nothing is loaded.
+
+        >>> x = Tensor([1.0], requires_grad=True)
+        >>> optimizer = Optimizer([x], learning_rate=0.1)
+        >>> optimizer.load_state_dict(Optimizer([x], learning_rate=0.5).state_dict())
+        >>> optimizer.learning_rate
+        0.5
+        """
+        problems = list(self._misfits(state))
+        if problems:
+            raise ArgumentError(
+                f"load_state_dict into {type(self).__name__}",
+                "; ".join(problems),
+                "Give a state_dict() of an optimizer made the same way; nothing was loaded",
+            )
+        loaded = [
+            self._checked({name: value for name, value in group.items() if name != "parameters"})
+            for group in state["groups"]
+        ]
+        for group, options in zip(self.groups, loaded):
+            group.update(options)
+        entries = dict(zip(self.parameters, state["state"]))
+        self._runs = self._make_runs({p: int(entry["steps"]) for p, entry in entries.items()})
+        for run in self._runs:
+            for name, array in zip(self.state_names, run.arrays[2:]):
+                for tensor, view in zip(run.tensors, run.views(array)):
+                    view[...] = entries[tensor][name]
+        self._copy_in()
+
+    def _misfits(self, state: Any) -> Iterator[str]:
+        """What keeps a state from being loaded."""
+        if not isinstance(state, Mapping) or state.keys() != {"groups", "state"}:
+            yield 'it is no dict of "groups" and "state"'
+            return
+        groups, entries = state["groups"], state["state"]
+        if not _are_dicts(groups) or not _are_dicts(entries):
+            yield "its groups or state are no lists of dicts"
+            return
+        sizes = [group.get("parameters") for group in groups]
+        if sizes != [len(group["parameters"]) for group in self.groups]:
+            yield f"its groups have {sizes} parameters"
+            return
+        for index, (own, given) in enumerate(zip(self.groups, groups)):
+            if own.keys() != given.keys():
+                yield f"group {index} differs in {', '.join(sorted(own.keys() ^ given.keys()))}"
+        if len(entries) != len(self.parameters):
+            yield f"it has the state of {len(entries)} parameters"
+            return
+        for index, (parameter, entry) in enumerate(zip(self.parameters, entries)):
+            if entry.keys() != {"steps", *self.state_names}:
+                yield f"state {index} has {', '.join(sorted(entry))}"
+                continue
+            if not isinstance(entry["steps"], int | np.integer) or entry["steps"] < 0:
+                yield f"state {index} has steps={entry['steps']!r}"
+            for name in self.state_names:
+                array = np.asarray(entry[name])
+                if array.shape != parameter.shape or array.dtype.kind != "f":
+                    yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum.
-
-    v = momentum v + g
-    θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
-
-    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Weight decay is
-    decoupled from the gradient: θ is first multiplied by 1 - learning_rate weight_decay.
-
-    >>> x = Tensor([1.0], requires_grad=True)
-    >>> optimizer = SGD([x], learning_rate=0.1)
-    >>> (x * x).sum().backward()
-    >>> optimizer.step()
-    >>> x.data
-    array([0.8])
-    """
-
-    def __init__(
-        self,
-        parameters: Iterable[Tensor],
-        learning_rate: float,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        self.momentum = momentum
-        self.nesterov = nesterov
-        self.weight_decay = weight_decay
-        self.state_arrays = 1 if momentum else 0
-        self._require(0 <= momentum < 1, f"momentum={momentum}", "0 <= momentum < 1")
-        self._require(weight_decay >= 0, f"weight_decay={weight_decay}", "0 or more")
-        self._require(
-            momentum > 0 or not nesterov, "nesterov=True and momentum=0", "a momentum above 0"
-        )
-        super().__init__(parameters, learning_rate)
-
-    def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
-        """The equations above."""
-        if self.weight_decay:
-            values *= 1 - self.learning_rate * self.weight_decay
-        if state:
-            (velocity,) = state
-            velocity *= self.momentum
-            velocity += gradient
-            if self.nesterov:
-                np.multiply(velocity, self.momentum, out=scratch)
-                gradient += scratch
-            else:
-                gradient = velocity
-        np.multiply(gradient, self.learning_rate, out=scratch)
-        values -= scratch
+def _are_dicts(entries: Any) -> bool:
+    return isinstance(entries, list | tuple) and all(isinstance(e, Mapping) for e in entries)
 
 
-class Adam(Optimizer):
-    """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
+def _as_python(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    return tuple(map(float, value)) if isinstance(value, tuple | list) else float(value)
 
-    m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²
-    θ = θ - learning_rate (m / (1 - β1ᵗ)) / (√(v / (1 - β2ᵗ)) + epsilon)
 
-    >>> x = Tensor([1.0], requires_grad=True)
-    >>> optimizer = Adam([x], learning_rate=0.1)
-    >>> (x * x).sum().backward()
-    >>> optimizer.step()
-    >>> x.data.round(6)
-    array([0.9])
-    """
-
-    state_arrays = 2
-
-    def __init__(
-        self,
-        parameters: Iterable[Tensor],
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-    ) -> None:
-        self.betas = betas
-        self.epsilon = epsilon
-        self._require(all(0 <= beta < 1 for beta in betas), f"betas={betas}", "0 <= beta < 1")
-        self._require(epsilon > 0, f"epsilon={epsilon}", "above 0")
-        super().__init__(parameters, learning_rate)
-
-    def update(self, step: int, scratch: Any, values: Any, gradient: Any, *state: Any) -> None:
-        """The equations above; the state holds m / (1 - β1) and v / (1 - β2)."""
-        first, second = state
-        beta1, beta2 = self.betas
-        first *= beta1
-        first += gradient
-        second *= beta2
-        np.multiply(gradient, gradient, out=gradient)
-        second += gradient
-        # θ -= a m' / (√v' + b), with what is constant in a step gathered in a and b.
-        root = math.sqrt((1 - beta2**step) / (1 - beta2))
-        np.sqrt(second, out=scratch)
-        scratch += self.epsilon * root
-        np.divide(first, scratch, out=scratch)
-        scratch *= self.learning_rate * root * (1 - beta1) / (1 - beta1**step)
-        values -= scratch
+def _keep_small(options: Mapping[str, Any], scratch: Any, values: Any, gradient: Any) -> None:
+    """Apply l1, l2 and weight_decay to flat arrays."""
+    if options["l2"]:
+        np.multiply(values, options["l2"], out=scratch)
+        gradient += scratch
+    if options["l1"]:
+        np.sign(values, out=scratch)
+        scratch *= options["l1"]
+        gradient += scratch
+    if options["weight_decay"]:
+        values *= 1 - options["learning_rate"] * options["weight_decay"]

@@ -1,9 +1,30 @@
-"""Pictures of what was recorded: the graph of a computation, as DOT, SVG, PNG or PDF.
+"""Pictures: the graph of a computation, and plots of training and of models.
 
-The flow of data: `record` reads the record of a tensor into vertices and edges, `dot` writes these
-as DOT text, `render` has Graphviz draw the text; `picture` puts the three together.
+The graph, as DOT, SVG, PNG or PDF: `record` reads the record of a tensor into vertices and edges,
+`dot` writes these as DOT text, `render` has Graphviz draw the text; `picture` puts the three
+together. The plots take plain data and return figures of matplotlib, which they never show:
+`plots` is about training, `model_plots` about models.
 """
 
+from viz.model_plots import (
+    plot_activation_histograms,
+    plot_activations,
+    plot_confusion_matrix,
+    plot_decision_boundary,
+    plot_weight_images,
+)
 from viz.picture import Graph, graph
+from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 
-__all__ = ["Graph", "graph"]
+__all__ = [
+    "Graph",
+    "graph",
+    "plot_activation_histograms",
+    "plot_activations",
+    "plot_confusion_matrix",
+    "plot_decision_boundary",
+    "plot_gradient_flow",
+    "plot_history",
+    "plot_optimizer_paths",
+    "plot_weight_images",
+]

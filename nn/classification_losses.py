@@ -1,0 +1,393 @@
+"""Losses of probabilities, and of the logits that probabilities are computed from.
+
+Those of logits are the more precise. Where a loss takes probabilities, `epsilon` is added inside
+each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at least, and divides by
+1e-12 at least in the derivative, as in PyTorch's binary cross-entropy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograd_lite import (
+    Tensor,
+    binary_cross_entropy,
+    differentiable,
+    log_softmax,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.loss_base import REDUCTIONS, Loss, with_shape
+from nn.ranges import FRACTION, Range, is_number, require
+
+SHARE = Range(lambda x: is_number(x) and 0 <= x <= 1, "a number from 0 to 1")
+SMALLEST_LOGARITHM = -100
+SMALLEST_DIVISOR = 1e-12
+
+
+@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR))
+def bounded_log(p: Any) -> Any:
+    """log p, -100 at least, entry by entry.
+
+    >>> bounded_log(np.array([0.0, 1.0]))
+    array([-100.,    0.])
+    """
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), SMALLEST_LOGARITHM)
+
+
+@differentiable(lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR))
+def binary_cross_entropies(p: Any, t: Any) -> Any:
+    """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least.
+
+    >>> binary_cross_entropies(np.array([0.0, 0.5]), np.array([1.0, 1.0])).round(4)
+    array([100.    ,   0.6931])
+    """
+    with np.errstate(divide="ignore"):
+        right = t * np.maximum(np.log(p), SMALLEST_LOGARITHM)
+        wrong = (1 - t) * np.maximum(np.log1p(-p), SMALLEST_LOGARITHM)
+    return -(right + wrong)
+
+
+def _require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: str) -> None:
+    values = predictions.data if isinstance(predictions, Tensor) else predictions
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 1):
+        raise ArgumentError(
+            loss.describe(predictions, targets),
+            f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
+            instead,
+        )
+
+
+def _positive_weights(loss: Loss, name: str, weights: Any) -> Any:
+    weights = np.asarray(weights.data if isinstance(weights, Tensor) else weights)
+    if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
+        raise ArgumentError(
+            f"{type(loss).__name__} with {name} {describe_one(weights)}",
+            "a weight says how much a class counts, as a positive finite number",
+            "Give positive numbers; to leave out a class leave out its samples",
+        )
+    return weights
+
+
+# Yes or no
+
+
+@dataclass(kw_only=True, eq=False)
+class _BinaryLoss(Loss):
+    """Cross-entropy of independent answers, yes or no; a subclass says of what."""
+
+    pos_weight: Any = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "label_smoothing", self.label_smoothing, SHARE)
+        if self.pos_weight is not None:
+            self.pos_weight = _positive_weights(self, "pos_weight", self.pos_weight)
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean over all entries."""
+        return self.entries(predictions, targets).mean()  # type: ignore[no-any-return]
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry."""
+        raise NotImplementedError
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions, and of targets from 0 to 1 of the same shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        if self.label_smoothing:
+            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if self.pos_weight is not None:
+            # w t log p + (1 - t) log(1 - p) = s (u log p + (1 - u) log(1 - p)), with the sum s
+            # of the two factors, and u = w t / s.
+            positive = self._spread(predictions, targets) * targets
+            factors = positive + (1 - targets)
+            return self.reduced(factors * self.entries(predictions, positive / factors))
+        if self.reduction == "mean":
+            return self.mean(predictions, targets)
+        return self.reduced(self.entries(predictions, targets))
+
+    def _spread(self, predictions: Any, targets: Any) -> Any:
+        """`pos_weight` in the shape and dtype of the predictions."""
+        try:
+            weights = np.broadcast_to(self.pos_weight, predictions.shape)
+        except ValueError as error:
+            raise ShapeError(
+                self.describe(predictions, targets),
+                f"pos_weight has shape {self.pos_weight.shape}, which does not broadcast to them",
+                "Give a number, or one for each entry of the last axis",
+            ) from error
+        return weights.astype(predictions.dtype)
+
+
+@dataclass(kw_only=True, eq=False)
+class BCELoss(_BinaryLoss):
+    """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
+
+    `BCEWithLogitsLoss` is the more precise of the two.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
+            that broadcasts to the targets.
+        label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
+        epsilon: added inside of both logarithms.
+
+    >>> round(BCELoss()(Tensor([0.9, 0.2]), np.array([1.0, 0.0])).item(), 4)
+    0.1643
+    """
+
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "epsilon", self.epsilon, FRACTION)
+
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """The same as of every loss; and raises an ArgumentError unless 0 <= predictions <= 1."""
+        predictions, targets = super().prepared(predictions, targets)
+        _require_probabilities(
+            self, predictions, targets, "Apply a sigmoid, or give logits to BCEWithLogitsLoss"
+        )
+        return predictions, targets
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean over all entries."""
+        if self.epsilon:
+            return super().mean(predictions, targets)
+        return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry."""
+        if not self.epsilon:
+            return binary_cross_entropies(predictions, targets)
+        right = targets * np.log(predictions + self.epsilon)
+        return -(right + (1 - targets) * np.log(1 - predictions + self.epsilon))
+
+
+@dataclass(kw_only=True, eq=False)
+class BCEWithLogitsLoss(_BinaryLoss):
+    """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
+
+    Args:
+        reduction: "mean", "sum" or "none".
+        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
+            that broadcasts to the targets.
+        label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
+
+    >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
+    0.6931
+    """
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean over all entries."""
+        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry."""
+        return np.logaddexp(predictions, 0) - predictions * targets
+
+
+# One of several classes
+
+
+@dataclass(kw_only=True, eq=False)
+class _ClassLoss(Loss):
+    """Cross-entropy of classes; a subclass says how predictions become log-probabilities."""
+
+    weight: Any = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "label_smoothing", self.label_smoothing, SHARE)
+        if self.weight is not None:
+            self.weight = _positive_weights(self, "weight", self.weight)
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The logarithms of the classes' probabilities, (n, classes)."""
+        raise NotImplementedError
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions (n, classes), and of labels (n,) or rows (n, classes).
+
+        Labels are integers from 0 to classes - 1, rows are probabilities, such as one-hot ones.
+
+        Raises:
+            ShapeError: the shapes are others.
+            ArgumentError: a label is none of the classes.
+            UnsupportedError: labels are not integers.
+        """
+        predictions, targets = with_shape(predictions), with_shape(targets)
+        if 0 in predictions.shape:
+            raise self.empty(predictions, targets)
+        rows = predictions.ndim == 2 and targets.shape == predictions.shape
+        if not rows:
+            targets = self._checked_labels(predictions, targets)
+        log_p = self.log_probabilities(predictions, targets)
+        weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, targets)
+        s = self.label_smoothing
+        if rows:
+            losses = -(self.cast(targets, predictions) * weighted).sum(axis=1)
+        else:
+            losses = -weighted[np.arange(len(targets)), targets]
+        if s:
+            losses = (1 - s) * losses - s * weighted.mean(axis=1)
+        if rows or self.weight is None or self.reduction != "mean":
+            return self.reduced(losses)
+        return losses.sum() / self.weight[targets].sum().item()  # type: ignore[no-any-return]
+
+    def _class_weights(self, log_p: Any, targets: Any) -> Any:
+        classes = log_p.shape[1]
+        if self.weight.shape != (classes,):
+            raise ShapeError(
+                self.describe(log_p, targets),
+                f"weight has shape {self.weight.shape}, and there are {classes} classes",
+                f"Give {classes} weights, one for each class",
+            )
+        return self.weight.astype(log_p.dtype)
+
+    def _checked_labels(self, predictions: Any, labels: Any) -> Any:
+        """Labels as an array."""
+        if predictions.ndim != 2 or labels.shape != predictions.shape[:1]:
+            raise ShapeError(
+                self.describe(predictions, labels),
+                "predictions are (n, classes), and targets (n,) labels or (n, classes) rows",
+                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
+            )
+        if labels.dtype.kind not in "iu":
+            raise UnsupportedError(
+                self.describe(predictions, labels),
+                f"labels are whole numbers, and these have dtype {labels.dtype}",
+                "Write labels.astype(int)",
+            )
+        values = labels.data if isinstance(labels, Tensor) else labels
+        low, high, classes = values.min(), values.max(), predictions.shape[1]
+        if low < 0 or high >= classes:
+            raise ArgumentError(
+                self.describe(predictions, labels),
+                f"labels range from {low} to {high}, classes from 0 to {classes - 1}",
+                "Number the classes from 0, or give the last layer one output for each",
+            )
+        return values
+
+
+@dataclass(kw_only=True, eq=False)
+class CrossEntropyLoss(_ClassLoss):
+    """Cross-entropy of softmax(logits): mean of -log p of the right class.
+
+    Args:
+        reduction: "mean", "sum" or "none", which gives (n,).
+        weight: (classes,), how much each class counts. As in PyTorch the mean of weighted
+            losses of labels is their sum over the sum of their weights; that of rows of
+            probabilities their sum over n.
+        label_smoothing: s, from 0 to 1: rows, and one-hot labels, become (1 - s) t + s / classes.
+
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
+    0.6931
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([[0.0, 1.0]])).item(), 4)
+    0.6931
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of logits (n, classes), and of labels (n,) or rows (n, classes)."""
+        if not hasattr(targets, "shape"):
+            targets = np.asarray(targets)
+        plain = self.reduction == "mean" and self.weight is None and not self.label_smoothing
+        if plain and targets.ndim == 1 and len(targets):
+            return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+        return super().__call__(predictions, targets)
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The logarithm of softmax."""
+        return log_softmax(predictions)
+
+
+@dataclass(kw_only=True, eq=False)
+class CategoricalCrossEntropyLoss(_ClassLoss):
+    """Cross-entropy of probabilities: mean of -log p of the right class.
+
+    `CrossEntropyLoss` takes logits and is the more precise of the two.
+
+    Args:
+        reduction: "mean", "sum" or "none", which gives (n,).
+        weight: (classes,), as of `CrossEntropyLoss`.
+        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
+        epsilon: added inside of the logarithm.
+
+    >>> p = Tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    >>> round(CategoricalCrossEntropyLoss(epsilon=1e-8)(p, np.array([0, 1, 2])).item(), 6)
+    0.267654
+    """
+
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "epsilon", self.epsilon, FRACTION)
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The logarithm of the probabilities; raises an ArgumentError if they are none."""
+        _require_probabilities(
+            self, predictions, targets, "Apply softmax, or give logits to CrossEntropyLoss"
+        )
+        return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
+
+
+@dataclass(kw_only=True, eq=False)
+class NLLLoss(_ClassLoss):
+    """Negative log-likelihood: mean of minus the right class's log-probability.
+
+    Args:
+        reduction: "mean", "sum" or "none", which gives (n,).
+        weight: (classes,), as of `CrossEntropyLoss`.
+        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
+
+    >>> round(NLLLoss()(Tensor(np.log([[0.7, 0.3]])), np.array([0])).item(), 4)
+    0.3567
+    """
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The predictions themselves."""
+        return predictions
+
+
+@dataclass(kw_only=True, eq=False)
+class KLDivLoss(Loss):
+    """Kullback-Leibler divergence of predictions from targets: mean(t (log t - log p)).
+
+    It takes log-probabilities log p, and targets t that are probabilities, as in PyTorch.
+
+    Args:
+        reduction: "mean" over all entries, "sum", "none", or "batchmean": the sum over the
+            number of samples, which is the mean divergence.
+
+    >>> p, t = Tensor(np.log([[0.5, 0.5]])), np.array([[1.0, 0.0]])
+    >>> round(KLDivLoss(reduction="batchmean")(p, t).item(), 4)
+    0.6931
+    """
+
+    reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of log-probabilities, and of targets from 0 to 1 of the same shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        values = targets.data if isinstance(targets, Tensor) else targets
+        if not np.all(values >= 0):
+            raise ArgumentError(
+                self.describe(predictions, targets),
+                f"targets range from {np.min(values)}, and probabilities from 0",
+                "Give targets that are probabilities, and predictions that are their logarithms",
+            )
+        # A target of 0 costs 0, whatever its logarithm.
+        losses = targets * (np.log(np.where(values > 0, targets, 1)) - predictions)
+        if self.reduction == "batchmean":
+            return losses.sum() / losses.shape[0]  # type: ignore[no-any-return]
+        return self.reduced(losses)

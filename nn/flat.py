@@ -1,0 +1,119 @@
+"""Flat arrays: many tensors whose values, gradients and optimizer state are updated at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.errors import MutationError, ShapeError, describe_one
+from nn.module import Parameter
+
+BLOCK = 65536
+"""Entries that are updated at a time, so that they stay in the processor's cache."""
+
+
+class Run:
+    """Tensors of one group, dtype and step number, which take their steps together.
+
+    Their values, gradients and optimizer state lie each in one flat array. The array of a
+    `Parameter` is moved there for good; a plain tensor may share its memory with an array of the
+    user's, so its values are copied in and out.
+    """
+
+    def __init__(
+        self,
+        tensors: list[Tensor],
+        shapes: list[tuple[int, ...]],
+        options: dict[str, Any],
+        arrays: list[Any],
+        steps: int,
+    ) -> None:
+        self.tensors = tensors
+        self.shapes = shapes
+        self.options = options
+        self.arrays = arrays
+        self.steps = steps
+        self.bounds = np.cumsum([0, *map(math.prod, shapes)]).tolist()
+        self.value_views = self.views(arrays[0])
+        self.gradient_views = self.views(arrays[1])
+        self.plain = [
+            (tensor, view)
+            for tensor, view in zip(tensors, self.value_views)
+            if not isinstance(tensor, Parameter)
+        ]
+        scratch = np.empty_like(arrays[0][:BLOCK])
+        self.blocks = []
+        for start in range(0, self.bounds[-1], BLOCK):
+            block = [array[start : start + BLOCK] for array in arrays]
+            self.blocks.append((scratch[: len(block[0])], *block))
+
+    def views(self, flat: Any) -> list[Any]:
+        """The parts of a flat array that belong to the tensors, in their shapes."""
+        return [
+            flat[start:stop].reshape(shape)
+            for shape, start, stop in zip(self.shapes, self.bounds, self.bounds[1:])
+        ]
+
+    def __reduce__(self) -> Any:
+        # A copy shares no memory with its views, so they are made anew.
+        return Run, (self.tensors, self.shapes, self.options, self.arrays, self.steps)
+
+    def parts(self) -> list[Run]:
+        """This run, or if some tensors have a gradient and others none, one of each kind."""
+        missing = [tensor for tensor in self.tensors if tensor.grad is None]
+        if not missing or len(missing) == len(self.tensors):
+            return [self]
+        indices = range(len(self.tensors))
+        present = [i for i in indices if self.tensors[i].grad is not None]
+        absent = [i for i in indices if self.tensors[i].grad is None]
+        return [self._only(present), self._only(absent)]
+
+    def _only(self, indices: list[int]) -> Run:
+        """A run of some of the tensors, with the state that they have."""
+        tensors = [self.tensors[i] for i in indices]
+        # Not the tensors' own shapes: those may have been changed, which is found later.
+        shapes = [self.shapes[i] for i in indices]
+        pieces = [slice(self.bounds[i], self.bounds[i + 1]) for i in indices]
+        arrays = [np.concatenate([flat[piece] for piece in pieces]) for flat in self.arrays]
+        return Run(tensors, shapes, self.options, arrays, self.steps)
+
+    def elsewhere(self) -> list[tuple[Tensor, Any, Any]]:
+        """Tensors whose arrays are not in the buffer, their views in it, copies of their arrays."""
+        found = []
+        for tensor, view in zip(self.tensors, self.value_views):
+            array = tensor._data
+            if array is not view:
+                if array.shape != view.shape or array.dtype != view.dtype:
+                    raise MutationError(
+                        f"optimizer step of {describe_one(tensor)}",
+                        f"when the optimizer was made it had shape {view.shape} and dtype "
+                        f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
+                        "Make a new optimizer after changing the shape or dtype of a parameter",
+                    )
+                found.append((tensor, view, array.copy()))
+        return found
+
+    def collect_gradients(self) -> None:
+        """Copy the tensors' gradients into the flat one."""
+        for tensor, view, shape in zip(self.tensors, self.gradient_views, self.shapes):
+            gradient = tensor.grad
+            if isinstance(gradient, Tensor):
+                gradient = gradient.data
+            if gradient.shape != shape:
+                raise ShapeError(
+                    f"optimizer step of {describe_one(tensor)}",
+                    f"its .grad has shape {gradient.shape}",
+                    f"Assign gradients of the shape {shape}",
+                )
+            view[...] = gradient
+
+    def copy_out(self) -> None:
+        """Give plain tensors their values back."""
+        for tensor, view in self.plain:
+            if isinstance(tensor._data, np.generic):
+                tensor._data = view[()]
+            else:
+                tensor._data[...] = view

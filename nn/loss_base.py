@@ -1,0 +1,103 @@
+"""What all losses share: the reduction of the entries' losses, and the shapes they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+@dataclass(kw_only=True, eq=False)
+class Loss:
+    """Base of losses: a function of predictions and targets, with its options.
+
+    Args:
+        reduction: "mean" and "sum" give a scalar, "none" the losses themselves.
+
+    Raises:
+        ArgumentError: an option is out of its range.
+    """
+
+    reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+    reduction: str = "mean"
+
+    def __post_init__(self) -> None:
+        if self.reduction not in self.reductions:
+            raise ArgumentError(
+                f"{type(self).__name__} with reduction={self.reduction!r}",
+                "it has no reduction of that name",
+                f"Give one of {', '.join(self.reductions)}",
+            )
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets."""
+        raise NotImplementedError(f"{type(self).__name__} has no method __call__")
+
+    def reduced(self, losses: Any) -> Tensor:
+        """The mean or the sum of the losses, or they themselves."""
+        if self.reduction == "mean":
+            return losses.mean()  # type: ignore[no-any-return]
+        return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
+
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """Predictions and targets of one shape, as arrays or tensors of one dtype.
+
+        Raises:
+            ShapeError: the shapes differ, or there are no entries.
+            UnsupportedError: the dtypes are none of real numbers.
+        """
+        try:
+            shape, targets_shape = predictions.shape, targets.shape
+        except AttributeError:
+            return self.prepared(with_shape(predictions), with_shape(targets))
+        if shape != targets_shape:
+            raise ShapeError(
+                self.describe(predictions, targets),
+                "broadcasting them would compare every prediction with every target",
+                f"Give targets of the same shape: targets.reshape{(-1, *shape[1:])}",
+            )
+        if 0 in shape:
+            raise self.empty(predictions, targets)
+        if targets.dtype != predictions.dtype:
+            targets = self.cast(targets, predictions)
+        return predictions, targets
+
+    def cast(self, targets: Any, predictions: Any) -> Any:
+        """Targets of the predictions' dtype: integers or float64 make no float32 loss wider."""
+        if predictions.dtype.kind != "f" or targets.dtype.kind not in "fiub":
+            raise UnsupportedError(
+                self.describe(predictions, targets),
+                f"their dtypes are {predictions.dtype} and {targets.dtype}",
+                "Give predictions that are floats, and targets that are real numbers",
+            )
+        return targets.astype(predictions.dtype)
+
+    def empty(self, predictions: Any, targets: Any) -> ShapeError:
+        """The error for arrays without entries."""
+        return ShapeError(
+            self.describe(predictions, targets),
+            "they have no entries, and nothing has no mean",
+            "Give at least one sample",
+        )
+
+    def describe(self, predictions: Any, targets: Any) -> str:
+        """The call as an error shows it."""
+        return (
+            f"{type(self).__name__} of predictions {describe_one(predictions)} "
+            f"and targets {describe_one(targets)}"
+        )
+
+
+def with_shape(values: Any) -> Any:
+    """The array or tensor itself, or an array of numbers or lists.
+
+    >>> with_shape([1.0, 2.0]).shape
+    (2,)
+    """
+    return values if hasattr(values, "shape") else np.asarray(values)

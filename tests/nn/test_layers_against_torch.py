@@ -1,0 +1,101 @@
+"""Normalizing layers against PyTorch's: values, gradients, running statistics, evaluation."""
+
+import numpy as np
+import pytest
+from norm_network import LABELS, LEARNING_RATE, STEPS, X, build, train
+
+import nn
+from autograd_lite import Tensor
+
+torch = pytest.importorskip("torch")
+
+TOLERANCE = {"rtol": 1e-10, "atol": 1e-12}
+
+
+def assert_same_step(ours, theirs, batch, cotangent):
+    """Values, and gradients in input, weight and bias."""
+    x, t = Tensor(batch, requires_grad=True), torch.tensor(batch, requires_grad=True)
+    ours.zero_grad()
+    theirs.zero_grad()
+    y, s = ours(x), theirs(t)
+    y.backward(cotangent)
+    s.backward(torch.tensor(cotangent))
+    pairs = {
+        "y": (y.data, s.detach()),
+        "x": (x.grad, t.grad),
+        "weight": (ours.weight.grad, theirs.weight.grad),
+        "bias": (ours.bias.grad, theirs.bias.grad),
+    }
+    for name, (mine, torchs) in pairs.items():
+        np.testing.assert_allclose(mine, torchs.numpy(), **TOLERANCE, err_msg=name)
+
+
+def copy_affine(ours, theirs, rng):
+    for name in ("weight", "bias"):
+        values = rng.normal(size=getattr(ours, name).shape)
+        getattr(ours, name).data = values
+        getattr(theirs, name).data = torch.tensor(values)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.7, 1.0])
+def test_batch_norm_in_training_and_evaluation_is_that_of_pytorch(momentum):
+    rng = np.random.default_rng(0)
+    ours = nn.BatchNorm1d(4, momentum=momentum)
+    theirs = torch.nn.BatchNorm1d(4, momentum=momentum, dtype=torch.float64)
+    copy_affine(ours, theirs, rng)
+    for step in range(10):
+        training = step % 4 != 3
+        ours.train(training)
+        theirs.train(training)
+        n = 2 + step
+        batch = rng.normal(3.0, 2.0, size=(n, 4))
+        assert_same_step(ours, theirs, batch, rng.normal(size=(n, 4)))
+        for name in ("running_mean", "running_var"):
+            running, expected = getattr(ours, name).data, getattr(theirs, name).numpy()
+            np.testing.assert_allclose(running, expected, **TOLERANCE)
+
+
+def test_batch_norm_has_the_defaults_of_pytorch():
+    ours, theirs = nn.BatchNorm1d(4), torch.nn.BatchNorm1d(4)
+    assert (ours.epsilon, ours.momentum) == (theirs.eps, theirs.momentum)
+    assert nn.LayerNorm(4).epsilon == torch.nn.LayerNorm(4).eps
+    for name, array in ours.state_dict().items():
+        np.testing.assert_array_equal(array, theirs.state_dict()[name].numpy())
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 5), (3, 4, 5)])
+@pytest.mark.parametrize("epsilon", [1e-5, 0.1])
+def test_layer_norm_is_that_of_pytorch(shape, epsilon):
+    rng = np.random.default_rng(0)
+    ours = nn.LayerNorm(shape, epsilon=epsilon)
+    theirs = torch.nn.LayerNorm(shape, eps=epsilon, dtype=torch.float64)
+    copy_affine(ours, theirs, rng)
+    for leading in ((2,), (2, 3)):
+        full = (*leading, *shape)
+        assert_same_step(ours, theirs, rng.normal(size=full), rng.normal(size=full))
+
+
+def test_a_network_with_norms_and_a_skip_trains_as_in_pytorch():
+    model = build()
+    first, second, last = (torch.nn.Linear(*sizes) for sizes in ((5, 8), (8, 8), (8, 3)))
+    batch_norm, layer_norm = torch.nn.BatchNorm1d(8), torch.nn.LayerNorm(8)
+    modules = torch.nn.ModuleList([first, batch_norm, second, layer_norm, last]).double()
+    ours = (model[0], model[3].block[0], model[4])
+    for linear, dense in zip((first, second, last), ours, strict=True):
+        linear.weight.data = torch.tensor(dense.weight.data.T.copy())
+        linear.bias.data = torch.tensor(dense.bias.data)
+    losses, state = train(model)
+    optimizer = torch.optim.SGD(modules.parameters(), lr=LEARNING_RATE)
+    expected = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        hidden = torch.relu(batch_norm(first(torch.tensor(X))))
+        logits = last(torch.tanh(layer_norm(second(hidden))) + hidden)
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor(LABELS))
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.item())
+    np.testing.assert_allclose(losses, expected, rtol=1e-10)
+    for name in ("running_mean", "running_var"):
+        running = getattr(batch_norm, name).numpy()
+        np.testing.assert_allclose(state[f"1.{name}"], running, **TOLERANCE)

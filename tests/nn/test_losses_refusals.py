@@ -1,0 +1,134 @@
+"""What losses refuse: options out of range, shapes that would broadcast, values that are none."""
+
+import numpy as np
+import pytest
+
+import nn
+from autograd_lite import AutogradError, Tensor
+from nn.losses import LOSSES, loss_function
+
+RNG = np.random.default_rng(0)
+N, CLASSES = 6, 4
+PREDICTIONS = RNG.normal(size=(N, CLASSES))
+PROBABILITIES = RNG.uniform(0.05, 0.95, size=(N, CLASSES))
+BINARY = RNG.integers(0, 2, size=(N, CLASSES)).astype(float)
+LABELS = np.array([0, 3, 1, 1, 2, 0])
+ONE_HOT = np.eye(CLASSES)[LABELS]
+
+
+@pytest.mark.parametrize(
+    ("loss", "options", "named"),
+    [
+        *((loss, {"reduction": "average"}, "average") for loss in LOSSES.values()),
+        (nn.MSELoss, {"reduction": None}, "None"),
+        (nn.MSELoss, {"reduction": "batchmean"}, "batchmean"),
+        (nn.RMSELoss, {"reduction": "none"}, "none"),
+        *((nn.HuberLoss, {"delta": x}, "delta") for x in (0, -1.0, np.nan, np.inf, "1")),
+        *((nn.BCELoss, {"epsilon": x}, "epsilon") for x in (-1e-8, 1, np.nan, None)),
+        (nn.CategoricalCrossEntropyLoss, {"epsilon": -1}, "epsilon"),
+        *((nn.CrossEntropyLoss, {"label_smoothing": x}, "label_smoothing") for x in (-0.1, 1.1)),
+        (nn.BCELoss, {"label_smoothing": "0.1"}, "label_smoothing"),
+        *((nn.CrossEntropyLoss, {"weight": x}, "weight") for x in ([1, 0], [1, -1], ["a"])),
+        (nn.NLLLoss, {"weight": [1.0, np.nan]}, "weight"),
+        (nn.BCEWithLogitsLoss, {"pos_weight": -2}, "pos_weight"),
+    ],
+)
+def test_options_out_of_range_are_refused_by_name(loss, options, named):
+    with pytest.raises(AutogradError, match=named) as caught:
+        loss(**options)
+    assert loss.__name__ in str(caught.value)
+
+
+ELEMENTWISE = [
+    nn.HalfSquaredErrorLoss,
+    nn.RMSELoss,
+    nn.HuberLoss,
+    nn.HingeLoss,
+    nn.KLDivLoss,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+]
+
+
+@pytest.mark.parametrize("loss", ELEMENTWISE)
+@pytest.mark.parametrize(
+    "shapes", [((6,), (6, 1)), ((6, 1), (6,)), ((6, 4), (4,)), ((6,), ()), ((1, 6), (6, 1))]
+)
+def test_shapes_that_would_broadcast_are_refused_with_both(loss, shapes):
+    predictions, targets = (np.ones(shape) for shape in shapes)
+    with pytest.raises(AutogradError) as caught:
+        loss()(Tensor(predictions), targets)
+    assert all(str(shape) in str(caught.value) for shape in shapes)
+    assert loss.__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize("loss", ELEMENTWISE)
+def test_arrays_without_entries_are_refused(loss):
+    with pytest.raises(AutogradError, match="no entries"):
+        loss()(Tensor(np.ones((0, 2))), np.ones((0, 2)))
+
+
+@pytest.mark.parametrize("loss", ELEMENTWISE)
+@pytest.mark.parametrize("targets", [np.array(["a", "b"]), np.array([1j, 2])])
+def test_targets_that_are_no_real_numbers_are_refused(loss, targets):
+    with pytest.raises(AutogradError, match="dtypes"):
+        loss()(Tensor([0.5, 0.5]), targets)
+
+
+def test_whole_predictions_do_not_round_the_targets():
+    with pytest.raises(AutogradError, match="int64"):
+        nn.MSELoss()(np.array([1, 2]), np.array([1.5, 2.5]))
+
+
+@pytest.mark.parametrize("loss", [nn.CategoricalCrossEntropyLoss, nn.NLLLoss, nn.CrossEntropyLoss])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LABELS[:5],
+        LABELS.reshape(N, 1),
+        ONE_HOT[:, :3],
+        LABELS.astype(float),
+        LABELS - 1,
+        LABELS + 1,
+        np.array(["a"] * N),
+    ],
+    ids=["too few", "column", "too few classes", "floats", "negative", "too large", "text"],
+)
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_labels_of_the_wrong_kind_are_refused(loss, labels, reduction):
+    with pytest.raises(AutogradError, match=r"\(6, 4\)"):
+        loss(reduction=reduction)(Tensor(np.full((N, CLASSES), 0.25)), labels)
+
+
+@pytest.mark.parametrize("loss", [nn.CategoricalCrossEntropyLoss, nn.NLLLoss, nn.CrossEntropyLoss])
+def test_a_batch_without_samples_is_refused(loss):
+    with pytest.raises(AutogradError, match="no entries"):
+        loss()(Tensor(np.ones((0, 3))), np.ones(0, int))
+
+
+def test_weights_that_do_not_fit_the_classes_are_refused():
+    with pytest.raises(AutogradError, match=r"\(3,\), and there are 4 classes"):
+        nn.CrossEntropyLoss(weight=[1, 2, 3])(Tensor(PREDICTIONS), LABELS)
+    with pytest.raises(AutogradError, match=r"pos_weight has shape \(3,\)"):
+        nn.BCELoss(pos_weight=[1, 2, 3])(Tensor(PROBABILITIES), BINARY)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, np.nan])
+def test_logits_in_place_of_probabilities_are_refused(wrong):
+    predictions = Tensor([[0.5, wrong]])
+    with pytest.raises(AutogradError, match="give logits to CrossEntropyLoss"):
+        nn.CategoricalCrossEntropyLoss()(predictions, np.array([0]))
+    with pytest.raises(AutogradError, match="give logits to BCEWithLogitsLoss"):
+        nn.BCELoss()(predictions, np.array([[0, 1]]))
+
+
+def test_hinge_targets_are_minus_one_or_one_and_kl_targets_not_negative():
+    with pytest.raises(AutogradError, match=r"2 \* targets - 1"):
+        nn.HingeLoss()(Tensor([1.0, 2.0]), np.array([0, 1]))
+    with pytest.raises(AutogradError, match="probabilities"):
+        nn.KLDivLoss()(Tensor([-1.0]), np.array([-0.5]))
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(AutogradError, match="rmse"):
+        loss_function("root")

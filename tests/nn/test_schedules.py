@@ -1,0 +1,248 @@
+"""Schedules: their rates, groups, composition, state, bad arguments."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+from trajectories import GOLDEN, LOSSES, SCHEDULES, torch_rates
+
+import nn
+from autograd_lite import AutogradError, Tensor
+from autograd_lite.errors import ArgumentError
+
+EVERY = pytest.mark.parametrize("case", SCHEDULES)
+RATES = json.loads((GOLDEN / "schedules.json").read_text())
+NAN, INF = float("nan"), float("inf")
+
+
+def sgd(rate=0.5):
+    return nn.SGD([Tensor([1.0], requires_grad=True)], learning_rate=rate)
+
+
+def rates_of(optimizer, schedule, values):
+    rates = [optimizer.learning_rate]
+    for value in values:
+        schedule.step(value)
+        rates.append(optimizer.learning_rate)
+    return rates
+
+
+@EVERY
+def test_the_rates_are_the_kept_numbers(case):
+    optimizer = sgd()
+    rates = rates_of(optimizer, SCHEDULES[case][0](optimizer), LOSSES)
+    np.testing.assert_allclose(rates, RATES[case], rtol=1e-12)
+    assert all(type(rate) is float for rate in rates)
+
+
+@EVERY
+def test_the_rates_agree_with_pytorch(case):
+    pytest.importorskip("torch", reason="compares with PyTorch itself, where it is installed")
+    optimizer = sgd()
+    rates = rates_of(optimizer, SCHEDULES[case][0](optimizer), LOSSES)
+    np.testing.assert_allclose(rates, torch_rates(case), rtol=1e-12)
+
+
+def test_the_equations_at_some_times():
+    optimizer = sgd(1.0)
+    rates = rates_of(optimizer, nn.CosineAnnealing(optimizer, steps=4, minimum=0.2), [None] * 6)
+    half = np.sqrt(0.5)
+    expected = [1, 0.6 + 0.4 * half, 0.6, 0.6 - 0.4 * half, 0.2, 0.2, 0.2]
+    np.testing.assert_allclose(rates, expected, rtol=1e-14)
+
+    optimizer = sgd(1.0)
+    rates = rates_of(optimizer, nn.OneCycle(optimizer, 5, rise=0.6), [None] * 6)
+    np.testing.assert_allclose(
+        rates, [0.04, 0.52, 1.0, (1 + 4e-6) / 2, 4e-6, 4e-6, 4e-6], rtol=1e-12
+    )
+
+
+@EVERY
+def test_every_group_follows_from_its_own_rate(case):
+    x, y = Tensor([1.0]), Tensor([2.0])
+    optimizer = nn.SGD([{"parameters": [x], "learning_rate": 1.5}, {"parameters": [y]}], 0.5)
+    schedule = SCHEDULES[case][0](optimizer)
+    alone = sgd(1.5)
+    other = SCHEDULES[case][0](alone)
+    for loss, expected in zip(LOSSES, RATES[case][1:], strict=True):
+        schedule.step(loss)
+        other.step(loss)
+        assert optimizer.groups[0]["learning_rate"] == alone.learning_rate
+        assert optimizer.groups[1]["learning_rate"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_next_step_of_the_optimizer_takes_the_new_rate():
+    x = Tensor([1.0], requires_grad=True)
+    optimizer = nn.SGD([x], learning_rate=0.5)
+    schedule = nn.ExponentialDecay(optimizer, factor=0.5)
+    for _ in range(3):
+        x.grad = np.ones(1)
+        optimizer.step()
+        schedule.step()
+    assert x.item() == 1 - 0.5 - 0.25 - 0.125
+
+
+# Warm-up before another schedule
+
+AFTER = {
+    "StepDecay": lambda o: nn.StepDecay(o, every=2, factor=0.5),
+    "CosineAnnealing": lambda o: nn.CosineAnnealing(o, steps=8),
+    "OneCycle": lambda o: nn.OneCycle(o, steps=9),
+    "ReduceOnPlateau": lambda o: nn.ReduceOnPlateau(o, factor=0.5, patience=1),
+    "Warmup": lambda o: nn.Warmup(o, steps=3),
+}
+
+
+@pytest.mark.parametrize("case", AFTER)
+def test_warm_up_rises_to_where_the_next_schedule_begins_and_then_follows_it(case):
+    optimizer, alone = sgd(), sgd()
+    losses = [0.3, 0.2, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1]
+    expected = rates_of(alone, AFTER[case](alone), losses)
+    schedule = nn.Warmup(optimizer, steps=4, then=AFTER[case](optimizer))
+    rates = rates_of(optimizer, schedule, [9.0] * 4 + losses)
+    np.testing.assert_allclose(rates[:5], np.arange(1, 6) / 5 * expected[0], rtol=1e-14)
+    np.testing.assert_array_equal(rates[4:], expected)
+
+
+# ReduceOnPlateau
+
+
+def test_reduce_on_plateau_counts_from_the_last_improvement():
+    optimizer = sgd(1.0)
+    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=2)
+    rates = rates_of(optimizer, schedule, [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
+    assert rates == [1.0] * 7 + [0.5, 0.5, 0.5, 0.25]
+
+
+def test_reduce_on_plateau_with_mode_max_watches_for_growth():
+    optimizer = sgd(1.0)
+    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=0, mode="max")
+    assert rates_of(optimizer, schedule, [0.5, 0.7, 0.7, 0.6, 0.9]) == [1, 1, 1, 0.5, 0.25, 0.25]
+
+
+def test_a_threshold_is_a_share_of_the_best_also_below_zero():
+    optimizer = sgd(1.0)
+    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=0, threshold=0.1)
+    assert rates_of(optimizer, schedule, [-10.0, -10.5, -11.5]) == [1.0, 1.0, 0.5, 0.5]
+
+
+def test_nan_is_no_improvement():
+    optimizer = sgd(1.0)
+    schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=0)
+    assert rates_of(optimizer, schedule, [NAN, 1.0, NAN]) == [1.0, 0.5, 0.5, 0.25]
+
+
+def test_a_rate_below_the_minimum_is_not_raised():
+    optimizer = sgd(0.01)
+    schedule = nn.ReduceOnPlateau(optimizer, patience=0, minimum=0.1)
+    assert rates_of(optimizer, schedule, [1.0, 1.0]) == [0.01, 0.01, 0.01]
+
+
+@pytest.mark.parametrize("value", [None, "a", [1.0]])
+def test_reduce_on_plateau_needs_a_number(value):
+    schedule = nn.ReduceOnPlateau(sgd())
+    before = schedule.state_dict()
+    with pytest.raises(ArgumentError, match="ReduceOnPlateau"):
+        schedule.step(value)
+    assert schedule.state_dict() == before
+
+
+# State
+
+
+RESUMED = {case: make for case, (make, _) in SCHEDULES.items()} | {
+    f"Warmup, then {case}": lambda o, make=make: nn.Warmup(o, steps=4, then=make(o))
+    for case, make in AFTER.items()
+}
+
+
+@pytest.mark.parametrize("case", RESUMED)
+@pytest.mark.parametrize("before", [2, 4, 9])
+def test_a_schedule_resumed_from_its_state_goes_on_alike(case, before):
+    optimizer = sgd()
+    schedule = RESUMED[case](optimizer)
+    rates_of(optimizer, schedule, LOSSES[:before])
+    state = pickle.loads(pickle.dumps(schedule.state_dict()))
+    expected = rates_of(optimizer, schedule, LOSSES[before:])
+
+    other = sgd(3.0)
+    resumed = RESUMED[case](other)
+    resumed.load_state_dict(state)
+    assert rates_of(other, resumed, LOSSES[before:]) == expected
+
+
+BAD_STATES = {
+    "no dict": 3,
+    "empty": {},
+    "of another kind": {"steps": 1, "base_rates": [0.5], "best": 1.0},
+    "other groups": {"steps": 1, "base_rates": [0.5, 0.5]},
+    "no rates": {"steps": 1, "base_rates": 0.5},
+    "bad rate": {"steps": 1, "base_rates": [NAN]},
+    "bad steps": {"steps": "a", "base_rates": [0.5]},
+    "negative steps": {"steps": -1, "base_rates": [0.5]},
+    "half a step": {"steps": 0.5, "base_rates": [0.5]},
+}
+
+
+@pytest.mark.parametrize("name", BAD_STATES)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(name):
+    optimizer = sgd()
+    schedule = nn.ExponentialDecay(optimizer, factor=0.5)
+    schedule.step()
+    with pytest.raises(ArgumentError, match="ExponentialDecay"):
+        schedule.load_state_dict(BAD_STATES[name])
+    assert schedule.state_dict() == {"steps": 1, "base_rates": [0.5]}
+    assert optimizer.learning_rate == 0.25
+
+
+def test_a_bad_state_inside_of_a_warm_up_is_refused_and_nothing_is_loaded():
+    optimizer = sgd()
+    schedule = nn.Warmup(optimizer, steps=3, then=nn.ExponentialDecay(optimizer, factor=0.5))
+    before = schedule.state_dict()
+    with pytest.raises(ArgumentError):
+        schedule.load_state_dict({"steps": 2, "base_rates": [0.1], "then": {}})
+    assert schedule.state_dict() == before
+    assert optimizer.learning_rate == 0.125
+
+
+# Bad arguments
+
+
+BAD = [
+    *[(nn.StepDecay, {"every": v}) for v in (0, -1, 1.5, NAN, "a", None, True)],
+    *[(nn.StepDecay, {"every": 2, "factor": v}) for v in (0, -1, 1.1, NAN, "a", None)],
+    *[(nn.ExponentialDecay, {"factor": v}) for v in (0, -1, 1.1, NAN, "a", None)],
+    *[(nn.CosineAnnealing, {"steps": v}) for v in (0, -1, 1.5, NAN, "a", None)],
+    *[(nn.CosineAnnealing, {"steps": 2, "minimum": v}) for v in (-1, NAN, INF, "a")],
+    *[(nn.OneCycle, {"steps": v}) for v in (0, 3, 1.5, NAN, "a", None)],
+    *[(nn.OneCycle, {"steps": 9, "rise": v}) for v in (-0.1, 0, 1, NAN, "a")],
+    *[(nn.OneCycle, {"steps": 9, "initial_divisor": v}) for v in (0, -1, NAN, "a")],
+    *[(nn.OneCycle, {"steps": 9, "final_divisor": v}) for v in (0, -1, NAN, "a")],
+    *[(nn.ReduceOnPlateau, {"factor": v}) for v in (0, -1, 1.1, NAN, "a")],
+    *[(nn.ReduceOnPlateau, {"patience": v}) for v in (-1, NAN, "a", None)],
+    *[(nn.ReduceOnPlateau, {"threshold": v}) for v in (-1, NAN, "a", None)],
+    *[(nn.ReduceOnPlateau, {"minimum": v}) for v in (-1, NAN, "a", None)],
+    *[(nn.ReduceOnPlateau, {"mode": v}) for v in ("best", None)],
+    *[(nn.Warmup, {"steps": v}) for v in (0, -1, 1.5, NAN, "a", None)],
+]
+
+
+@pytest.mark.parametrize(("schedule", "options"), BAD, ids=str)
+def test_a_bad_argument_is_refused_by_name_and_the_rate_stays(schedule, options):
+    optimizer = sgd()
+    with pytest.raises(ArgumentError, match=next(reversed(options))):
+        schedule(optimizer, **options)
+    assert optimizer.learning_rate == 0.5
+
+
+@EVERY
+def test_a_schedule_of_something_else_is_refused(case):
+    with pytest.raises(AutogradError):
+        SCHEDULES[case][0](nn.Dense(1, 1))
+
+
+@pytest.mark.parametrize("then", [3, nn.ExponentialDecay, nn.ExponentialDecay(sgd(), 0.5)])
+def test_a_warm_up_before_something_else_is_refused(then):
+    with pytest.raises(AutogradError, match="then"):
+        nn.Warmup(sgd(), steps=2, then=then)

@@ -1,0 +1,133 @@
+"""What the plots share: figures and axes of matplotlib, colours, and checks of plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from viz.render import RenderingError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Told apart with any colour vision (Okabe and Ito, "Color universal design", 2008)."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0), **options: Any
+) -> tuple[Figure, Any]:
+    """A figure and its axes in an array (rows, columns), each panel of a size in inches.
+
+    Raises:
+        RenderingError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise RenderingError(
+            "drawing a plot",
+            "matplotlib is not installed",
+            "Run: pip install 'autograd-lite[plots]'",
+        ) from error
+    width, height = size
+    return pyplot.subplots(
+        rows,
+        columns,
+        figsize=(width * columns, height * rows),
+        layout="constrained",
+        squeeze=False,
+        **options,
+    )
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that axes are in."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Figure, Axes]:
+    """The axes to draw in, with their figure; new ones of a size in inches if none are given."""
+    if ax is not None:
+        return figure_of(ax), ax
+    figure, axes = new_figure(1, 1, size)
+    return figure, axes[0, 0]
+
+
+def array_of(values: Any) -> Any:
+    """A NumPy array of what may be a tensor."""
+    return np.asarray(values.data if isinstance(values, Tensor) else values)
+
+
+def classes_of(labels: Any, what: str) -> Any:
+    """Classes (n,) from 0 up, of labels (n,) or (n, 1), or of one column a class.
+
+    Raises:
+        ArgumentError: the labels are no whole numbers from 0 up.
+        ShapeError: there are more than two axes.
+
+    >>> classes_of([[0.1, 0.9], [0.8, 0.2]], "predictions")
+    array([1, 0])
+    """
+    labels = array_of(labels)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return labels.argmax(axis=1)
+    if labels.ndim not in (1, 2):
+        raise ShapeError(
+            f"plot of {what} {describe_one(labels)}",
+            "labels have one entry for each sample, or one column for each class",
+            "Give an array (n_samples,) or (n_samples, n_classes)",
+        )
+    labels = labels.reshape(-1)
+    whole = labels.dtype.kind in "fiub" and bool(np.all((labels >= 0) & (labels % 1 == 0)))
+    if not whole:
+        raise ArgumentError(
+            f"plot of {what} {describe_one(labels)}",
+            "classes are whole numbers from 0 up",
+            "Write numpy.unique(labels, return_inverse=True)[1]; for probabilities, p > 0.5",
+        )
+    return labels.astype(int)
+
+
+def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Arrays (n,) by name.
+
+    Raises:
+        ArgumentError: there are none, or one is empty.
+        ShapeError: one has not one axis.
+    """
+    if not series:
+        raise ArgumentError(f"plot of {what}", "it is empty", "Give at least one list of numbers")
+    curves = {name: array_of(values).astype(float) for name, values in series.items()}
+    for name, values in curves.items():
+        if values.ndim != 1 or not values.size:
+            raise ShapeError(
+                f"plot of {what} with {name!r} {values.shape}",
+                "a curve is a list of at least one number",
+                "Give a list of numbers, one an epoch",
+            )
+    return curves
+
+
+def count_along_x(ax: Axes) -> None:
+    """Number the x axis in whole numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(
+        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
+
+
+def shades(count: int) -> list[Any]:
+    """Colours for things that have an order, such as layers, from dark to light."""
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](position) for position in np.linspace(0, 0.85, count)]

@@ -1,0 +1,311 @@
+"""Plots of models: what they decide, how often they are right, and what is inside of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import autograd_lite
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from nn import Module, predict
+from viz.figures import COLORS, MARKERS, array_of, classes_of, drawing, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+RESOLUTION = 300
+"""Grid points along each side of a decision boundary's picture."""
+ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
+    "sigmoid": autograd_lite.sigmoid,
+    "tanh": np.tanh,
+    "ReLU": autograd_lite.relu,
+    "leaky ReLU": autograd_lite.leaky_relu,
+    "ELU": autograd_lite.elu,
+    "swish": autograd_lite.swish,
+}
+
+
+def plot_decision_boundary(
+    model: Module | Callable[[Any], Any],
+    X: Any,  # noqa: N803
+    y: Any,
+    *,
+    threshold: float = 0.5,
+    ax: Axes | None = None,
+) -> Figure:
+    """Fill the regions where a model decides for each class, with the samples as points.
+
+    Args:
+        model: a module, applied in evaluation mode; or a function of points (n, 2) that returns
+            one column a class, or (n,) or (n, 1) scores of class 1, or (n,) whole numbers:
+            classes.
+        X: samples (n, 2).
+        y: their classes, whole numbers from 0 up, or one column a class.
+        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits.
+        ax: where to draw.
+
+    Raises:
+        ShapeError: X is not (n, 2), or y has another length.
+        ArgumentError: y holds something else than classes.
+
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1])
+    >>> figure.axes[0].get_title()
+    '100.0% of 2 points right'
+    """
+    X, y = array_of(X), classes_of(y, "y")  # noqa: N806
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
+        raise ShapeError(
+            f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}",
+            "a plane has two axes, and each point has one class",
+            "Give X (n, 2) and y (n,)",
+        )
+    low, high = X.min(axis=0), X.max(axis=0)
+    margin = np.where(high > low, 0.1 * (high - low), 1.0)
+    sides = [np.linspace(*ends, RESOLUTION) for ends in zip(low - margin, high + margin)]
+    grid = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1).astype(X.dtype)
+    n_classes = max(2, int(y.max()) + 1)
+    scores = _scores(model, grid, threshold, n_classes)
+    right = float(np.mean(_scores(model, X, threshold, n_classes).argmax(axis=1) == y))
+
+    figure, ax = drawing(ax)
+    for label in range(scores.shape[1]):
+        # How far a class is ahead of the best other: the boundary is where it is 0.
+        ahead = scores[:, label] - np.delete(scores, label, axis=1).max(axis=1)
+        surface = ahead.reshape(RESOLUTION, RESOLUTION)
+        if (surface > 0).any():
+            levels = [0, float(surface.max())]
+            ax.contourf(*sides, surface, levels, colors=[COLORS[label % len(COLORS)]], alpha=0.25)
+        if (surface > 0).any() and (surface < 0).any():
+            ax.contour(*sides, surface, [0], colors="black", linewidths=1)
+    for label in np.unique(y):
+        ax.scatter(
+            X[y == label, 0],
+            X[y == label, 1],
+            s=18,
+            color=COLORS[label % len(COLORS)],
+            marker=MARKERS[label % len(MARKERS)],
+            edgecolor="white",
+            linewidth=0.5,
+            label=f"class {label}",
+        )
+    ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
+    ax.legend()
+    return figure
+
+
+def _scores(
+    model: Module | Callable[[Any], Any], points: Any, threshold: float, n_classes: int
+) -> Any:
+    """One column a class, the highest of which is the class that the model decides for."""
+    output = array_of(predict(model, points) if isinstance(model, Module) else model(points))
+    if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
+        return output
+    if output.shape not in ((len(points),), (len(points), 1)):
+        raise ShapeError(
+            f"plot_decision_boundary of a model from {describe_one(points)} to "
+            f"{describe_one(output)}",
+            "it has to give one score for each point, or one for each class",
+            "Give a function from (n, 2) to (n,) or (n, n_classes)",
+        )
+    output = output.reshape(-1)
+    if output.dtype.kind in "iub":
+        return np.eye(max(n_classes, int(output.max()) + 1))[output.astype(int)]
+    return np.stack([threshold - output, output - threshold], axis=1)
+
+
+def plot_activations(
+    functions: Mapping[str, Callable[[Any], Any]] | None = None,
+    x_range: tuple[float, float] = (-5.0, 5.0),
+) -> Figure:
+    """Plot activations over their derivatives, which automatic differentiation computes.
+
+    Args:
+        functions: by name, elementwise; by default sigmoid, tanh, ReLU, leaky ReLU, ELU and swish.
+        x_range: from where to where.
+
+    Raises:
+        ArgumentError: there are no functions, or the range is empty.
+
+    >>> figure = plot_activations({"square": lambda x: x**2}, (0.0, 4.0))
+    >>> [float(ax.lines[0].get_ydata()[-1]) for ax in figure.axes]
+    [16.0, 8.0]
+    """
+    functions = ACTIVATIONS if functions is None else functions
+    start, stop = x_range
+    if not functions or not start < stop:
+        raise ArgumentError(
+            f"plot_activations of {len(functions)} functions from {start} to {stop}",
+            "there is nothing to draw",
+            "Give functions by name, and a range from low to high",
+        )
+    figure, axes = new_figure(2, len(functions), (2.6, 2.4), sharex=True)
+    for (name, function), (upper, lower) in zip(functions.items(), axes.T):
+        x = Tensor(np.linspace(start, stop, 501), requires_grad=True)
+        y = function(x)
+        y.sum().backward()
+        upper.plot(x.data, y.data, color=COLORS[0])
+        lower.plot(x.data, x.grad, color=COLORS[1])
+        upper.set_title(name)
+        lower.set_xlabel("x")
+        for ax in (upper, lower):
+            ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
+            ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+            ax.grid(alpha=0.3)
+    axes[0, 0].set_ylabel("f(x)")
+    axes[1, 0].set_ylabel("f'(x)")
+    return figure
+
+
+def plot_confusion_matrix(
+    targets: Any, predictions: Any, *, names: Sequence[str] | None = None, ax: Axes | None = None
+) -> Figure:
+    """Count how many samples of each class were taken for each class.
+
+    Args:
+        targets: classes (n,), whole numbers from 0 up, or one column a class.
+        predictions: likewise; of scores in columns the highest decides.
+        names: of the classes; by default their numbers.
+        ax: where to draw.
+
+    Raises:
+        ShapeError: there are not as many predictions as targets, or not as many names as classes.
+        ArgumentError: there are no samples, or they hold something else than classes.
+
+    >>> figure = plot_confusion_matrix([0, 0, 1], [0, 1, 1])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1', '1', '0', '1']
+    """
+    targets = classes_of(targets, "targets")
+    predictions = classes_of(predictions, "predictions")
+    if len(targets) != len(predictions) or not len(targets):
+        raise ShapeError(
+            f"plot_confusion_matrix of targets {describe_one(targets)} and predictions "
+            f"{describe_one(predictions)}",
+            "there is one prediction for each sample, and at least one sample",
+            "Give arrays of the same length",
+        )
+    n_classes = int(max(targets.max(), predictions.max())) + 1
+    if names is None:
+        names = [str(label) for label in range(n_classes)]
+    if len(names) < n_classes:
+        raise ShapeError(
+            f"plot_confusion_matrix with {len(names)} names",
+            f"there are {n_classes} classes",
+            "Give a name for each class",
+        )
+    n_classes = len(names)
+    counts = np.bincount(targets * n_classes + predictions, minlength=n_classes**2)
+    counts = counts.reshape(n_classes, n_classes)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    side = max(4.0, 1.0 + 0.35 * n_classes)
+    figure, ax = drawing(ax, (side + 1, side))
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=ax, label="share of the true class")
+    size = "medium" if n_classes <= 5 else "small" if n_classes <= 10 else "x-small"
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shares[row, column] > 0.5 else "black"
+        ax.text(column, row, str(count), ha="center", va="center", color=color, fontsize=size)
+    ax.set_xticks(range(n_classes), names, rotation=90 if max(map(len, names)) > 6 else 0)
+    ax.set_yticks(range(n_classes), names)
+    right = float(np.mean(targets == predictions))
+    ax.set(
+        xlabel="predicted class",
+        ylabel="true class",
+        title=f"{right:.1%} of {len(targets)} samples right",
+    )
+    return figure
+
+
+def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
+    """Show what each unit of a layer responds to, as images with a common scale.
+
+    Args:
+        weights: (n_pixels, n_units), such as the weight of a Dense layer on images; a part of the
+            units is `weights[:, :16]`.
+        image_shape: (height, width), with height * width = n_pixels.
+
+    Raises:
+        ShapeError: the weights are no matrix, or its rows do not fill an image.
+
+    >>> figure = plot_weight_images(np.ones((6, 4)), (2, 3))
+    >>> [ax.get_title() for ax in figure.axes if ax.images]
+    ['unit 0', 'unit 1', 'unit 2', 'unit 3']
+    """
+    weights = array_of(weights)
+    if weights.ndim != 2 or not weights.size or weights.shape[0] != math.prod(image_shape):
+        raise ShapeError(
+            f"plot_weight_images of {describe_one(weights)} as images {tuple(image_shape)}",
+            "each column has to fill one image",
+            "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T",
+        )
+    n_units = weights.shape[1]
+    columns = math.ceil(math.sqrt(n_units))
+    rows = math.ceil(n_units / columns)
+    height, width = image_shape
+    panel = 1.2 + 1.2 / columns, 0.3 + 1.2 * min(max(height / width, 0.25), 4)  # with the scale
+    figure, axes = new_figure(rows, columns, panel)
+    limit = float(np.abs(weights).max())
+    for ax in axes.flat:
+        ax.axis("off")
+    for unit, ax in zip(range(n_units), axes.flat):
+        image = ax.imshow(
+            weights[:, unit].reshape(image_shape), cmap="RdBu_r", vmin=-limit, vmax=limit
+        )
+        ax.set_title(f"unit {unit}", fontsize="small")
+    figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
+    return figure
+
+
+def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
+    """Plot how the outputs of each layer are distributed, with dead units counted.
+
+    A unit is dead when it gives 0 for every sample, as a ReLU does that no sample reaches any
+    more; no gradient flows through it.
+
+    Args:
+        activations: by layer, in the order of layers, arrays (n_samples, ..., n_units).
+
+    Raises:
+        ArgumentError: there are no layers, or an output is not finite.
+        ShapeError: an array is not of samples and units.
+
+    >>> figure = plot_activation_histograms({"hidden": np.array([[0.0, 1.0], [0.0, 0.0]])})
+    >>> print(figure.axes[0].get_title())
+    hidden
+    1 of 2 units dead
+    """
+    if not activations:
+        raise ArgumentError(
+            "plot_activation_histograms", "there are no layers", "Give outputs by layer"
+        )
+    layers = {name: array_of(values) for name, values in activations.items()}
+    for name, values in layers.items():
+        if values.ndim < 2 or not values.size:
+            raise ShapeError(
+                f"plot_activation_histograms of {name!r} {values.shape}",
+                "samples and units take two axes",
+                "Give an array (n_samples, n_units)",
+            )
+        if not np.isfinite(values).all():
+            raise ArgumentError(
+                f"plot_activation_histograms of {name!r} {values.shape}",
+                f"{int((~np.isfinite(values)).sum())} outputs are NaN or infinite",
+                "Look for the first layer where that is so",
+            )
+    figure, axes = new_figure(1, len(layers), (3.2, 3.2))
+    for (name, values), ax in zip(layers.items(), axes[0]):
+        units = values.reshape(-1, values.shape[-1])
+        dead = int((units == 0).all(axis=0).sum())
+        ax.hist(units.ravel(), bins=40, color=COLORS[0], log=True)
+        ax.set_title(f"{name}\n{dead} of {units.shape[1]} units dead")
+        ax.title.set_color(COLORS[1] if dead else "black")
+        ax.set_xlabel("output")
+    axes[0, 0].set_ylabel("count")
+    return figure

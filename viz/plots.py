@@ -1,0 +1,228 @@
+"""Plots of training: history, gradient norms, and the paths of optimizers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite.errors import ArgumentError, ShapeError
+from viz.figures import (
+    COLORS,
+    MARKERS,
+    array_of,
+    count_along_x,
+    curves_of,
+    figure_of,
+    new_figure,
+    shades,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+VALIDATION = "validation_"
+
+
+def plot_history(
+    history: Mapping[str, Any], *, best_epoch: int | None = None, ax: Axes | None = None
+) -> Figure:
+    """Plot the figures of each epoch, a panel for each quantity, with the best epoch marked.
+
+    Args:
+        history: of `nn.fit`, or any dict of lists by name; "validation_loss" goes into the panel
+            of "loss", and so on.
+        best_epoch: counted from 1; by default the one with the lowest "validation_loss", or
+            without validation data the lowest "loss".
+        ax: where to draw, for a history of one quantity.
+
+    Raises:
+        ArgumentError: there is nothing to draw, an epoch is out of range, or there are more
+            quantities than one for `ax`.
+
+    >>> figure = plot_history({"loss": [3.0, 1.0, 2.0], "accuracy": [0.5, 0.6, 0.8]})
+    >>> [ax.get_title() for ax in figure.axes]
+    ['loss', 'accuracy']
+    """
+    curves = curves_of(history, "history")
+    n_epochs = max(map(len, curves.values()))
+    if best_epoch is None:
+        best_epoch = _lowest(curves.get("validation_loss", curves.get("loss")))
+    elif not 1 <= best_epoch <= n_epochs:
+        raise ArgumentError(
+            f"plot_history with best_epoch={best_epoch}",
+            f"the history has {n_epochs} epochs, counted from 1",
+            f"Give 1 to {n_epochs}",
+        )
+    quantities = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in curves))
+    if ax is None:
+        figure, axes = new_figure(1, len(quantities))
+        panels = list(axes[0])
+    elif len(quantities) == 1:
+        figure, panels = figure_of(ax), [ax]
+    else:
+        raise ArgumentError(
+            f"plot_history of {', '.join(quantities)} with ax",
+            "axes show one quantity",
+            'Give a part: {"loss": history["loss"]}',
+        )
+    for panel, quantity in zip(panels, quantities):
+        _plot_quantity(panel, quantity, curves, best_epoch)
+    return figure
+
+
+def _lowest(values: Any) -> int | None:
+    """The epoch, counted from 1, of the lowest value; None where there is none."""
+    if values is None or np.isnan(values).all():
+        return None
+    return int(np.nanargmin(values)) + 1
+
+
+def _plot_quantity(
+    ax: Axes, quantity: str, curves: Mapping[str, Any], best_epoch: int | None
+) -> None:
+    styles = (("training", quantity, "-"), ("validation", VALIDATION + quantity, "--"))
+    for (label, name, style), color in zip(styles, COLORS):
+        if name in curves:
+            epochs = np.arange(1, len(curves[name]) + 1)
+            marker = "o" if len(epochs) == 1 else ""
+            ax.plot(epochs, curves[name], style, marker=marker, color=color, label=label)
+    if best_epoch is not None:
+        ax.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch: {best_epoch}")
+    ax.set(title=quantity.replace("_", " "), xlabel="epoch", ylabel=quantity.replace("_", " "))
+    count_along_x(ax)
+    ax.grid(alpha=0.3)
+    ax.legend()
+
+
+def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
+    """Plot the norm of each layer's gradient by epoch, and the last epoch's as bars.
+
+    Where gradients vanish on the way back to the first layer, the upper bars are much shorter than
+    the lower ones; where they explode, much longer.
+
+    Args:
+        norms: for each layer, in the order of layers, a list of norms, one an epoch.
+
+    Raises:
+        ArgumentError: there are no layers, or no epochs.
+
+    >>> figure = plot_gradient_flow({"layer 1": [0.1, 0.2], "layer 2": [1.0, 2.0]})
+    >>> [float(bar.get_width()) for bar in figure.axes[1].patches]
+    [0.2, 2.0]
+    """
+    curves = curves_of(norms, "gradient norms")
+    figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
+    colors = shades(len(curves))
+    by_epoch, last = axes[0]
+    for (name, values), color in zip(curves.items(), colors):
+        epochs = np.arange(1, len(values) + 1)
+        marker = "o" if len(epochs) == 1 else ""
+        by_epoch.plot(epochs, values, marker=marker, color=color, label=name)
+    by_epoch.set(title="gradient norms", xlabel="epoch", ylabel="norm")
+    count_along_x(by_epoch)
+    final = np.array([values[-1] for values in curves.values()])
+    last.barh(range(len(final)), final, color=colors)
+    names = [f"{name}: {value:.2g}" for name, value in zip(curves, final)]
+    last.set_yticks(range(len(final)), names)
+    last.invert_yaxis()
+    last.set(title="last epoch, in the same colors", xlabel="norm")
+    # Zero and NaN have no place on a logarithmic axis, and are left out.
+    if any((values > 0).any() for values in curves.values()):
+        by_epoch.set_yscale("log", nonpositive="mask")
+    if (final > 0).any():
+        last.set_xscale("log")
+    by_epoch.grid(alpha=0.3)
+    last.grid(alpha=0.3, axis="x")
+    last.set_axisbelow(True)
+    return figure
+
+
+def plot_optimizer_paths(
+    function: Callable[..., Any], paths: Mapping[str, Any], ax: Axes | None = None
+) -> Figure:
+    """Plot the paths of optimizers on the contours, or on the curve, of what they minimize.
+
+    Args:
+        function: of one array for each coordinate, elementwise: `lambda x, y: x**2 + 10 * y**2`.
+        paths: by name, points (n_steps + 1, 2), or (n_steps + 1,) for a function of one number.
+        ax: where to draw the paths alone. By default a second panel shows the function's value
+            after each step, on a logarithmic axis where all values are above 0.
+
+    Raises:
+        ArgumentError: there are no paths, or a coordinate is not finite.
+        ShapeError: a path is not of one or of two coordinates, or the paths differ in that.
+
+    >>> figure = plot_optimizer_paths(lambda x: x**2, {"halving": [4.0, 2.0, 1.0]})
+    >>> figure.axes[0].lines[1].get_ydata()
+    array([16.,  4.,  1.])
+    """
+    points = _points(paths)
+    if ax is None:
+        figure, axes = new_figure(1, 2)
+        ax, by_step = axes[0]
+        _plot_values(by_step, function, points)
+    else:
+        figure = figure_of(ax)
+    together = np.concatenate(list(points.values()))
+    low, high = together.min(axis=0), together.max(axis=0)
+    margin = np.where(high > low, 0.15 * (high - low), 1.0)
+    grid = [np.linspace(*ends, 200) for ends in zip(low - margin, high + margin)]
+    if len(grid) == 1:
+        ax.plot(grid[0], array_of(function(grid[0])), color="0.6", label="f")
+        ax.set(xlabel="x", ylabel="f(x)", title="paths")
+    else:
+        x, y = np.meshgrid(*grid)
+        filled = ax.contourf(x, y, array_of(function(x, y)), 20, cmap="Greys", alpha=0.6)
+        figure.colorbar(filled, ax=ax, label="f(x, y)")
+        ax.set(xlabel="x", ylabel="y", title="paths")
+    for (name, path), style in zip(points.items(), _styles()):
+        drawn = path if path.shape[1] == 2 else np.column_stack([path, function(*path.T)])
+        ax.plot(*drawn.T, label=name, **style)
+    ax.legend()
+    return figure
+
+
+def _plot_values(ax: Axes, function: Callable[..., Any], points: Mapping[str, Any]) -> None:
+    """The function's value after each step."""
+    values = {name: array_of(function(*path.T)) for name, path in points.items()}
+    for (name, curve), style in zip(values.items(), _styles()):
+        ax.plot(curve, label=name, **style)
+    if all((curve > 0).all() for curve in values.values()):
+        ax.set_yscale("log")
+    ax.set(title="convergence", xlabel="step", ylabel="f")
+    count_along_x(ax)
+    ax.grid(alpha=0.3)
+    ax.legend()
+
+
+def _styles() -> Iterator[dict[str, Any]]:
+    for color, marker in itertools.cycle(zip(COLORS, MARKERS)):
+        yield {"color": color, "marker": marker, "markersize": 4, "linewidth": 1.2}
+
+
+def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
+    """Paths as arrays (n_steps + 1, n_coordinates)."""
+    if not paths:
+        raise ArgumentError("plot_optimizer_paths", "there are no paths", "Give at least one")
+    points = {name: array_of(path).astype(float) for name, path in paths.items()}
+    points = {name: path[:, None] if path.ndim == 1 else path for name, path in points.items()}
+    shapes = {name: path.shape for name, path in points.items()}
+    n_coordinates = {shape[1] if len(shape) == 2 and shape[0] else 0 for shape in shapes.values()}
+    if n_coordinates not in ({1}, {2}):
+        raise ShapeError(
+            f"plot_optimizer_paths of {', '.join(f'{name!r} {shapes[name]}' for name in shapes)}",
+            "paths lie all on a line, or all in a plane",
+            "Give points (n_steps + 1,), or (n_steps + 1, 2)",
+        )
+    for name, path in points.items():
+        if not np.isfinite(path).all():
+            raise ArgumentError(
+                f"plot_optimizer_paths of {name!r}",
+                f"step {int((~np.isfinite(path)).any(axis=1).argmax())} is NaN or infinite",
+                "Give the steps before it",
+            )
+    return points
