@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 import autograd_lite.derivatives.neural as neural
 from autograd_lite.derivatives.reductions import Axis
@@ -16,6 +15,8 @@ from autograd_lite.operators import Operators
 from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from autograd_lite.tensor import Tensor
 
 _apply: Callable[..., Tensor] = apply

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite.engine import Node, backpropagate, mark_mutated, unshared
 from autograd_lite.errors import (
@@ -19,6 +18,9 @@ from autograd_lite.errors import (
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording
 from autograd_lite.operators import plain, plain_index
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class Tensor(Methods):

@@ -22,9 +22,8 @@ from autograd_lite import (
 )
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn.loss_base import REDUCTIONS, Loss, with_shape
-from nn.ranges import FRACTION, Range, is_number, require
+from nn.ranges import FRACTION, SHARE, require
 
-SHARE = Range(lambda x: is_number(x) and 0 <= x <= 1, "a number from 0 to 1")
 SMALLEST_LOGARITHM = -100
 SMALLEST_DIVISOR = 1e-12
 

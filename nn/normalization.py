@@ -11,10 +11,9 @@ from autograd_lite import Tensor, differentiable
 from autograd_lite.errors import ShapeError, describe_one
 from nn.layers import COUNT
 from nn.module import Buffer, Module, Parameter
-from nn.ranges import POSITIVE, Range, is_number, require
+from nn.ranges import POSITIVE, SHARE, Range, require
 
 Axes = tuple[int, ...]
-SHARE = Range(lambda x: is_number(x) and 0 <= x <= 1, "a number from 0 to 1")
 SHAPE = Range(
     lambda x: len(x) > 0 and all(map(COUNT.holds, x)), "a whole number, 1 or more, or several"
 )

@@ -27,6 +27,7 @@ def is_number(value: Any) -> bool:
 NOT_NEGATIVE = Range(lambda x: is_number(x) and x >= 0, "a number, 0 or more")
 POSITIVE = Range(lambda x: is_number(x) and x > 0, "a number above 0")
 FRACTION = Range(lambda x: is_number(x) and 0 <= x < 1, "a number from 0 to below 1")
+SHARE = Range(lambda x: is_number(x) and 0 <= x <= 1, "a number from 0 to 1")
 FRACTIONS = Range(
     lambda x: isinstance(x, tuple | list) and len(x) == 2 and all(map(FRACTION.holds, x)),
     "a pair of numbers from 0 to below 1",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import operator
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -303,7 +302,7 @@ COMPOSED[np.linalg.outer] = lambda a, b: np.einsum("i,j->ij", a, b)
 
 # Sums over named axes
 
-LETTERS = string.ascii_uppercase + string.ascii_lowercase
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def einsum_terms(arguments: tuple[Any, ...]) -> tuple[list[Array], list[str], str]:
