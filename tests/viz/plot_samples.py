@@ -1,0 +1,54 @@
+"""What the tests of plots share: data, and what is read off a figure."""
+
+import numpy as np
+import pytest
+
+import viz
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+X = np.random.default_rng(0).normal(size=(40, 2))
+Y = (X[:, 0] > 0).astype(int)
+HISTORY = {
+    "loss": [3.0, 2.0, 1.0, 0.5],
+    "accuracy": [0.5, 0.6, 0.7, 0.8],
+    "validation_loss": [3.0, 1.0, 2.0, 4.0],
+    "validation_accuracy": [0.4, 0.6, 0.6, 0.5],
+}
+NORMS = {"first": [0.01, 0.02, 0.03], "second": [1.0, 2.0, 3.0]}
+
+
+def xy(line):
+    return np.array(line.get_xydata())
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def data_lines(ax):
+    """The lines of a panel by label, as the legend names them."""
+    return {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+
+
+def halving():
+    return 5 * 0.5 ** np.arange(6)
+
+
+# Each plot that draws one axes, with arguments that fit.
+SINGLE = {
+    "history": lambda ax=None: viz.plot_history({"loss": [2.0, 1.0]}, ax=ax),
+    "boundary": lambda ax=None: viz.plot_decision_boundary(lambda p: p[:, 0], X, Y, ax=ax),
+    "paths": lambda ax=None: viz.plot_optimizer_paths(
+        lambda x, y: x**2 + y**2, {"a": [[1.0, 2.0], [0.5, 1.0]]}, ax=ax
+    ),
+    "confusion": lambda ax=None: viz.plot_confusion_matrix([0, 1], [1, 1], ax=ax),
+}
+FIGURES = {
+    **SINGLE,
+    "gradient flow": lambda: viz.plot_gradient_flow(NORMS),
+    "activations": lambda: viz.plot_activations(),
+    "weights": lambda: viz.plot_weight_images(np.eye(4), (2, 2)),
+    "histograms": lambda: viz.plot_activation_histograms({"a": np.eye(4)}),
+}
