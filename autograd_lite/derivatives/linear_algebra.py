@@ -99,10 +99,21 @@ def rows(x: Array) -> Array:
     return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
+@functools.lru_cache(maxsize=32)
+def _ones(length: int, dtype: Any) -> Array:
+    return np.ones(length, dtype)
+
+
+def _bias_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array:
+    """The sum over samples; as a product with ones it takes half the time on small arrays."""
+    plain = type(g) is np.ndarray and g.ndim == 2 and bias.shape == g.shape[1:]
+    return np.dot(_ones(len(g), g.dtype), g) if plain else g
+
+
 @differentiable(
     lambda g, y, x, weight, bias: np.dot(g, weight.T),
     lambda g, y, x, weight, bias: np.dot(rows(x).T, rows(g)),
-    lambda g, y, x, weight, bias: g,
+    _bias_vjp,
 )
 def affine(x: Array, weight: Array, bias: Array) -> Array:
     """`x @ weight + bias` as one operation.
