@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from samples import SAMPLES
 
-from autograd_lite import Tensor, differentiable, gradcheck
+from autograd_lite import Tensor, differentiable, gradcheck, jvp, vjp
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientCheckError
 from autograd_lite.table import COMPOSED, TABLE
@@ -126,6 +126,17 @@ def test_second_derivatives_pass_gradcheck(sample):
 @each_smooth_sample
 def test_second_derivatives_pass_gradcheck_where_the_cotangent_is_a_tensor_too(sample):
     assert gradcheck(lambda *x: np.square(sample.function(*x)), sample.arrays, order=2)
+
+
+@each_smooth_sample
+def test_jvp_agrees_with_vjp(sample):
+    rng = np.random.default_rng(4)
+    directions = [rng.normal(size=array.shape) for array in sample.arrays]
+    value, tangent = jvp(sample.function, sample.arrays, directions)
+    u = rng.normal(size=np.shape(value))
+    _, pullback = vjp(sample.function, *sample.arrays)
+    pulled = sum(np.sum(g * d) for g, d in zip(pullback(u), directions, strict=True))
+    assert np.sum(u * tangent) == pytest.approx(pulled, rel=1e-9, abs=1e-10)
 
 
 @each_smooth_sample
