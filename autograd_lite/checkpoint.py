@@ -54,10 +54,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             function=call,
             vjps=[_Recomputation(f, arguments, others).vjp],
             compute=lambda *values: data,
-            sequence=False,
             variadic=True,
-            residual=False,
-            selects=False,
         )
         return apply(operation, (*arguments, *others), {})
 

@@ -37,10 +37,10 @@ class Operation:
     function: Callable[..., Any]
     vjps: Sequence[Any]
     compute: Callable[..., Any]
-    sequence: bool
-    variadic: bool
-    residual: bool
-    selects: bool
+    sequence: bool = False
+    variadic: bool = False
+    residual: bool = False
+    selects: bool = False
 
     def __post_init__(self) -> None:
         self.name = self.function.__name__
@@ -117,37 +117,10 @@ def define(
             "it is a plain Python function, which does not ask what to do with tensors",
             "Decorate it with @differentiable(vjp, ...)",
         )
-    return _add_row(
-        function,
-        *vjps,
-        compute=compute,
-        sequence=sequence,
-        variadic=variadic,
-        residual=residual,
-        selects=selects,
-    )
-
-
-def _add_row(
-    function: Callable[..., Any],
-    *vjps: Callable[..., Any] | None,
-    compute: Callable[..., Any] | None = None,
-    sequence: bool = False,
-    variadic: bool = False,
-    residual: bool = False,
-    selects: bool = False,
-) -> Operation:
-    operation = Operation(
-        function=function,
-        vjps=vjps,
-        compute=compute or _OPERATORS.get(function, function),
-        sequence=sequence,
-        variadic=variadic or sequence,
-        residual=residual,
-        selects=selects,
-    )
-    TABLE[function] = operation
-    return operation
+    chosen = compute or _OPERATORS.get(function, function)
+    row = Operation(function, vjps, chosen, sequence, variadic or sequence, residual, selects)
+    TABLE[function] = row
+    return row
 
 
 def differentiable(
@@ -179,7 +152,8 @@ def differentiable(
                 result = apply(operation, arguments, keywords)
             return result
 
-        operation = _add_row(call, *vjps, compute=function, residual=residual)
+        operation = Operation(call, vjps, compute=function, residual=residual)
+        TABLE[call] = operation
         return call
 
     return decorate
