@@ -21,7 +21,7 @@ import numpy as np
 from numpy import float64
 
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import recording
+from autograd_lite.modes import Rule, recording, watching
 from autograd_lite.refusals import (
     explained,
     refuse_stale,
@@ -115,7 +115,7 @@ def record(
     node.name = None
     node.created = _mutations
     node.mutated = 0
-    if wanted and recording.get():
+    if wanted and (mode := recording.get()):
         node._requires_grad = True
         node.operation = operation
         node.arguments = arguments
@@ -123,6 +123,8 @@ def record(
         node.residual = residual
         if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
+        if mode is not True:
+            mode.recorded(node)
     else:
         node._requires_grad = False
         node.operation = None
@@ -236,18 +238,28 @@ def _without_nan(
 
 
 def backpropagate(
-    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
+    root: Node,
+    seed: Array,
+    create_graph: bool = False,
+    leaves_only: bool = False,
+    rule: Rule = apply_rule,
 ) -> dict[Node, Array]:
-    """The cotangent of each node that `root` depends on, given that of `root`."""
+    """The cotangent of each node that `root` depends on, given that of `root`.
+
+    `rule` is what is done at each node: `apply_rule`, or something around it.
+    """
     cotangents = {root: seed}
     careful = False
-    token = recording.set(create_graph)
+    watch = watching.get()
+    if watch:
+        rule = watch.around(rule)
+    token = recording.set(create_graph and (watch or True))
     try:
         for node in backward_order(root):
             if node.operation is None:
                 continue
             careful = careful or node.operation.selects
-            apply_rule(node, cotangents, create_graph, careful)
+            rule(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
     finally:

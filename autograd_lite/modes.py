@@ -1,15 +1,36 @@
-"""Switches that hold for the current thread or task: whether operations are recorded."""
+"""Switches that hold for the current thread or task: are operations recorded, and watched?"""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from autograd_lite.errors import UnsupportedError
 
-recording: ContextVar[bool] = ContextVar("recording", default=True)
+if TYPE_CHECKING:
+    from autograd_lite.engine import Node
+
+Rule = Callable[["Node", dict["Node", Any], bool, bool], None]
+"""What is done at each node of a backward pass, see `engine.apply_rule`."""
+
+
+class Watch(Protocol):
+    """Looks at every operation that is recorded, and at every step of a backward pass."""
+
+    def recorded(self, node: Node) -> None:
+        """Called with each node that was just recorded."""
+
+    def around(self, rule: Rule) -> Rule:
+        """What is done in place of a rule: the rule, and looking at what it gave."""
+
+
+recording: ContextVar[bool | Watch] = ContextVar("recording", default=True)
+"""False, True, or what watches; one variable, so that watching costs nothing when it is off."""
+watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
+"""What watches whenever something is recorded."""
 
 
 class _SetRecording(ContextDecorator):
@@ -18,10 +39,10 @@ class _SetRecording(ContextDecorator):
     on: bool
 
     def __init__(self) -> None:
-        self._tokens: list[Token[bool]] = []
+        self._tokens: list[Token[bool | Watch]] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(recording.set(self.on))
+        self._tokens.append(recording.set(self.on and (watching.get() or True)))
         return self
 
     def __exit__(self, *exception: object) -> None:

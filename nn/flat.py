@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import MutationError, ShapeError, describe_one
+from autograd_lite.engine import mark_mutated
+from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from nn.module import Parameter
 
 BLOCK = 65536
@@ -61,6 +62,18 @@ class Run:
         # A copy shares no memory with its views, so they are made anew.
         return Run, (self.tensors, self.shapes, self.options, self.arrays, self.steps)
 
+    def gather(self) -> bool:
+        """Copy the gradients into the flat array, if each tensor has one and all lies in place."""
+        together = zip(self.tensors, self.value_views, self.gradient_views, self.shapes)
+        for tensor, values, gradients, shape in together:
+            gradient = tensor.grad
+            if tensor._data is not values or gradient is None or isinstance(gradient, Tensor):
+                return False
+            if gradient.shape != shape:
+                return False
+            gradients[...] = gradient
+        return True
+
     def parts(self) -> list[Run]:
         """This run, or if some tensors have a gradient and others none, one of each kind."""
         missing = [tensor for tensor in self.tensors if tensor.grad is None]
@@ -110,10 +123,32 @@ class Run:
                 )
             view[...] = gradient
 
+    def refuse_unless_finite(self) -> None:
+        """Raise a GradientError if a gradient has entries that are NaN or infinite."""
+        flat = self.arrays[1]
+        # A sum of squares takes a fraction of the time of a look at each entry. It is infinite
+        # for large entries, too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = np.dot(flat, flat)
+        if math.isfinite(squares) or np.isfinite(flat).all():
+            return
+        for tensor, view in zip(self.tensors, self.gradient_views):
+            bad = np.argwhere(~np.isfinite(view)).tolist()
+            if bad:
+                raise GradientError(
+                    f"optimizer step of {describe_one(tensor)}",
+                    f"{len(bad)} of the {view.size} entries of its gradient are NaN or infinite, "
+                    f"the first at index {tuple(bad[0])}",
+                    "Lower the learning rate, clip gradients, or look for a logarithm or a "
+                    "division of 0 with detect_anomaly()",
+                )
+
     def copy_out(self) -> None:
-        """Give plain tensors their values back."""
+        """Give plain tensors their values back; all values count as changed."""
         for tensor, view in self.plain:
             if isinstance(tensor._data, np.generic):
                 tensor._data = view[()]
             else:
                 tensor._data[...] = view
+            mark_mutated([tensor], [tensor._data])
+        mark_mutated([], [self.arrays[0]])

@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.engine import mark_mutated
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.flat import Run
 from nn.module import Parameter
@@ -199,20 +198,29 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self) -> None:
+    def step(self, *, require_finite: bool = False) -> None:
         """Change each parameter that has a gradient.
+
+        Args:
+            require_finite: refuse gradients with entries that are NaN or infinite.
 
         Raises:
             MutationError: the shape or dtype of a parameter was changed.
             ShapeError: a gradient has another shape than its parameter.
+            GradientError: a gradient is not finite, and that is required.
 
         After an error nothing is updated.
         """
-        self._runs = [part for run in self._runs for part in run.parts()]
-        self._copy_in()
-        runs = [run for run in self._runs if run.tensors[0].grad is not None]
-        for run in runs:
-            run.collect_gradients()
+        runs = self._runs
+        if not all(run.gather() for run in runs):
+            self._runs = [part for run in runs for part in run.parts()]
+            self._copy_in()
+            runs = [run for run in self._runs if run.tensors[0].grad is not None]
+            for run in runs:
+                run.collect_gradients()
+        if require_finite:
+            for run in runs:
+                run.refuse_unless_finite()
         for run in runs:
             run.steps += 1
             options = run.options
@@ -222,7 +230,6 @@ class Optimizer:
                     _keep_small(options, *block[:3])
                 self.update(options, run.steps, *block)
             run.copy_out()
-            mark_mutated(run.tensors, [run.arrays[0], *(tensor._data for tensor, _ in run.plain)])
 
     def update(
         self,

@@ -18,6 +18,9 @@ from trajectories import (
 )
 
 import nn
+from autograd_lite import Tensor
+from autograd_lite.errors import GradientError
+from nn import SGD
 
 EVERY = pytest.mark.parametrize("case", CASES)
 CLASSES = pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"])
@@ -278,3 +281,23 @@ def test_parameters_frozen_in_turn_do_not_fall_into_ever_more_runs():
             tensor.grad = np.ones(1) if (index + step) % 2 else None
         optimizer.step()
     assert len(optimizer._runs) == 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_step_that_requires_finite_gradients_changes_nothing_when_one_is_not(bad):
+    first, second = (Tensor([1.0, 2.0], requires_grad=True, name=name) for name in "ab")
+    optimizer = SGD([first, second], learning_rate=0.1, momentum=0.9)
+    first.grad, second.grad = np.array([1.0, 1.0]), np.array([1.0, bad])
+    with pytest.raises(GradientError, match=r"'b' \(2,\): 1 of the 2 entries .* index \(1,\)"):
+        optimizer.step(require_finite=True)
+    assert first.data.tolist() == second.data.tolist() == [1.0, 2.0]
+    assert optimizer.state_dict()["state"][0]["steps"] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_gradients_whose_squares_overflow_are_finite(dtype):
+    largest = np.finfo(dtype).max
+    x = Tensor(np.ones(2, dtype), requires_grad=True)
+    x.grad = np.full(2, largest, dtype)
+    SGD([x], learning_rate=1 / float(largest)).step(require_finite=True)
+    assert np.allclose(x.data, 0, atol=1e-3)
