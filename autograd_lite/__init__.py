@@ -1,7 +1,9 @@
 """NumPy code, differentiated."""
 
-from autograd_lite.check import compare_gradients, gradcheck
+from autograd_lite.anomaly import detect_anomaly
+from autograd_lite.check import gradcheck
 from autograd_lite.checkpoint import checkpoint
+from autograd_lite.compare import compare_gradients
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
     binary_cross_entropy,
@@ -34,6 +36,7 @@ __all__ = [
     "checkpoint",
     "compare_gradients",
     "define",
+    "detect_anomaly",
     "differentiable",
     "dropout",
     "elu",

@@ -57,6 +57,34 @@ class MutationError(AutogradError, RuntimeError):
     """An array that the record needs was changed, or would be."""
 
 
+class AnomalyError(AutogradError, FloatingPointError):
+    """A value that is not finite was computed inside of `detect_anomaly`.
+
+    Attributes:
+        operation: the name of the operation that gave it.
+        direction: "forward", or "backward" for a gradient.
+        entries: the indices of the first such entries of the result, or of the gradient.
+        file: that of the user's code that ran the operation, or None if it is not known.
+        line: the line there.
+        chain: what the operation was computed from, itself first, a parameter last.
+    """
+
+    operation: str = ""
+    direction: str = ""
+    entries: tuple[tuple[int, ...], ...] = ()
+    file: str | None = None
+    line: int | None = None
+    chain: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        attempted, reason, remedy = self.args
+        return f"{attempted}: {reason}\n{remedy}"
+
+
+class TrainingError(AutogradError, ArithmeticError):
+    """Training cannot go on: a loss or a gradient is NaN or infinite."""
+
+
 class GradientCheckError(AutogradError, AssertionError):
     """A derivative disagrees with what it was checked against."""
 

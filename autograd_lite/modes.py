@@ -33,7 +33,7 @@ watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 """What watches whenever something is recorded."""
 
 
-class _SetRecording(ContextDecorator):
+class SetRecording(ContextDecorator):
     """Set `recording` on entry and restore it on exit, whatever happened inside."""
 
     on: bool
@@ -49,6 +49,7 @@ class _SetRecording(ContextDecorator):
         recording.reset(self._tokens.pop())
 
     def __call__(self, function: Any) -> Any:
+        """The function, in this context whenever it is called."""
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
             raise UnsupportedError(
                 f"@{type(self).__name__}() of {function.__name__}",
@@ -62,7 +63,7 @@ class _SetRecording(ContextDecorator):
         return type(self)()
 
 
-class no_grad(_SetRecording):  # noqa: N801 - its name in PyTorch
+class no_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     """Compute without recording, as a context or a decorator, in this thread or task only.
 
     >>> from autograd_lite import Tensor
@@ -75,7 +76,7 @@ class no_grad(_SetRecording):  # noqa: N801 - its name in PyTorch
     on = False
 
 
-class enable_grad(_SetRecording):  # noqa: N801 - its name in PyTorch
+class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     """Record again inside a `no_grad`, as a context or a decorator.
 
     >>> from autograd_lite import Tensor

@@ -18,6 +18,7 @@ from autograd_lite.errors import (
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording
 from autograd_lite.operators import plain, plain_index
+from autograd_lite.read_only import writable
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -242,7 +243,8 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
-        data = in_place(self._data, plain(other))
+        with writable(self._data):
+            data = in_place(self._data, plain(other))
         if data.shape != self.shape:
             raise ShapeError(
                 f"{self.name or 'x'} {symbol}= ... of {describe_one(self)}",
@@ -264,7 +266,8 @@ class Tensor(Methods):
             )
         # A number has no memory to write to: it is replaced.
         array = np.array(self._data) if isinstance(self._data, np.generic) else self._data
-        array[plain_index(index)] = plain(value)
+        with writable(array):
+            array[plain_index(index)] = plain(value)
         self._data = array[()] if isinstance(self._data, np.generic) else array
         mark_mutated([self], [self._data])
 

@@ -1,6 +1,6 @@
 """Dense networks: layers, losses, optimizers, training."""
 
-from nn import init
+from nn import datasets, init
 from nn.activations import (
     ELU,
     GELU,
@@ -14,6 +14,14 @@ from nn.activations import (
     Tanh,
 )
 from nn.adam import Adam, AdamW, NAdam
+from nn.callbacks import (
+    Callback,
+    EarlyStopping,
+    GradientClipping,
+    GradientMonitor,
+    LRSchedule,
+)
+from nn.checkpoint import Checkpoint
 from nn.classification_losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -23,6 +31,11 @@ from nn.classification_losses import (
     NLLLoss,
 )
 from nn.clipping import clip_gradient_norm, clip_gradient_value
+from nn.data import batches
+from nn.diagnose import DiagnosisMonitor, diagnose
+from nn.diagnosis import Diagnosis, Finding
+from nn.graph_watch import GraphWatch
+from nn.history import History
 from nn.io import load, save
 from nn.layers import Dense, Dropout, Flatten, Residual
 from nn.losses import loss_function
@@ -49,7 +62,7 @@ from nn.schedules import (
     Warmup,
 )
 from nn.summary import summary
-from nn.train import History, fit, predict
+from nn.train import fit, predict
 
 __all__ = [
     "ELU",
@@ -62,18 +75,28 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "Buffer",
+    "Callback",
     "CategoricalCrossEntropyLoss",
+    "Checkpoint",
     "CosineAnnealing",
     "CrossEntropyLoss",
     "Dense",
+    "Diagnosis",
+    "DiagnosisMonitor",
     "Dropout",
+    "EarlyStopping",
     "ExponentialDecay",
+    "Finding",
     "Flatten",
+    "GradientClipping",
+    "GradientMonitor",
+    "GraphWatch",
     "HalfSquaredErrorLoss",
     "HingeLoss",
     "History",
     "HuberLoss",
     "KLDivLoss",
+    "LRSchedule",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
@@ -100,8 +123,11 @@ __all__ = [
     "Tanh",
     "Warmup",
     "accuracy",
+    "batches",
     "clip_gradient_norm",
     "clip_gradient_value",
+    "datasets",
+    "diagnose",
     "fit",
     "init",
     "load",

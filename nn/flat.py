@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.engine import mark_mutated
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
+from autograd_lite.read_only import writable
 from nn.module import Parameter
 
 BLOCK = 65536
@@ -128,9 +129,7 @@ class Run:
         flat = self.arrays[1]
         # A sum of squares takes a fraction of the time of a look at each entry. It is infinite
         # for large entries, too.
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = np.dot(flat, flat)
-        if math.isfinite(squares) or np.isfinite(flat).all():
+        if math.isfinite(np.vdot(flat, flat)) or np.isfinite(flat).all():
             return
         for tensor, view in zip(self.tensors, self.gradient_views):
             bad = np.argwhere(~np.isfinite(view)).tolist()
@@ -149,6 +148,7 @@ class Run:
             if isinstance(tensor._data, np.generic):
                 tensor._data = view[()]
             else:
-                tensor._data[...] = view
+                with writable(tensor._data):
+                    tensor._data[...] = view
             mark_mutated([tensor], [tensor._data])
         mark_mutated([], [self.arrays[0]])

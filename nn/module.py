@@ -73,8 +73,9 @@ class Module:
                 "Write nn.Parameter(data)",
             )
         super().__setattr__(name, value)
-        for path, parameter in self.named_parameters():
-            parameter.name = path
+        if not isinstance(value, bool | int | float | str):
+            for path, parameter in self.named_parameters():
+                parameter.name = path
 
     def forward(self, x: Any) -> Tensor:
         """What calling the module computes."""

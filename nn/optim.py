@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.read_only import writable
 from nn.flat import Run
 from nn.module import Parameter
 from nn.ranges import NOT_NEGATIVE, Range, require
@@ -178,7 +179,8 @@ class Optimizer:
         """Take in the arrays of plain tensors, and those newly assigned to parameters."""
         found = [entry for run in self._runs for entry in run.elsewhere()]
         for tensor, view, values in found:
-            view[...] = values
+            with writable(view):
+                view[...] = values
             if isinstance(tensor, Parameter):
                 tensor._data = view
 

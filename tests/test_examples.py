@@ -1,10 +1,25 @@
-"""The examples run as a user runs them, and print what they promise."""
+"""The examples print what they promise and draw their pictures.
+
+Those of the tutorials run in this process, so that each network is seen before it is trained: its
+gradient is checked against differences first (row A15).
+"""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import nn
+
+matplotlib = pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -12,6 +27,71 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 def run(name, *arguments):
     command = [sys.executable, EXAMPLES / name, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def relative_difference(model, loss, X, y, step=1e-6):
+    """‖g - n‖ / (‖g‖ + ‖n‖) of the automatic gradient g and central differences n."""
+    loss(model(X), y).backward()
+    automatic = np.concatenate([p.grad.ravel() for p in model.parameters()])
+    model.zero_grad()
+    numeric = []
+    for parameter in model.parameters():
+        for index in np.ndindex(parameter.shape):
+            value = parameter.data[index]
+            costs = []
+            for shifted in (value + step, value - step):
+                parameter.data[index] = shifted
+                costs.append(loss(nn.predict(model, X), y).item())
+            parameter.data[index] = value
+            numeric.append((costs[0] - costs[1]) / (2 * step))
+    lengths = np.linalg.norm(automatic) + np.linalg.norm(numeric)
+    return np.linalg.norm(automatic - numeric) / max(lengths, 1e-9)
+
+
+@pytest.fixture
+def run_here(tmp_path, monkeypatch, capsys):
+    """Runs an example in an empty folder. Returns what it printed, and the folder it filled."""
+    plain_fit, checked = nn.fit, set()
+
+    def checked_fit(model, X, y, *, loss, **options):
+        kind = f"{model} {loss}"
+        if kind not in checked:
+            checked.add(kind)
+            model.eval()
+            # Biases of 0 put samples of zeros, as of XOR, on the kinks of ReLUs.
+            beside = X[:8] + np.random.default_rng(0).normal(size=X[:8].shape)
+            assert relative_difference(model, loss, beside, y[:8]) < 1e-6, kind
+            model.train()
+        return plain_fit(model, X, y, loss=loss, **options)
+
+    def run_example(name):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name])
+        monkeypatch.setattr(nn, "fit", checked_fit)
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        plt.close("all")
+        assert checked
+        return capsys.readouterr().out, tmp_path / "output" / name
+
+    return run_example
+
+
+def pictures(folder):
+    """The names of the pictures in a folder, each of which shows more than one colour."""
+    for path in folder.glob("*.png"):
+        assert np.ptp(plt.imread(path)) > 0, path
+    return {path.name for path in folder.iterdir()}
+
+
+def percentages(output, pattern):
+    """What comes before each percentage on the lines that match, and the percentage as a share."""
+    found = re.findall(rf"^{pattern}: ([\d.]+)%", output, flags=re.MULTILINE)
+    assert found, pattern
+    return {name: float(percentage) / 100 for name, percentage in found}
+
+
+def number(output, name):
+    return float(re.search(rf"^{re.escape(name)} = \[*([-\d.e]+)", output, re.MULTILINE)[1])
 
 
 def test_digits_reaches_96_percent_and_its_hand_derived_gradients_agree(tmp_path):
@@ -29,10 +109,160 @@ def test_digits_reaches_96_percent_and_its_hand_derived_gradients_agree(tmp_path
 
 
 def test_tutorial_mistake_flags_the_hidden_layer_only_and_shows_both_outcomes():
-    mistaken, mended = run("tutorial_mistake.py").split("\n\n")[:2]
-    rows = {line.split()[0]: line for line in mistaken.splitlines() if line.startswith("W")}
+    _, mistaken, mended = run("tutorial_mistake.py").split("delta1 from ")
+    rows = {line.split()[0]: line for line in mistaken.splitlines() if line[:3] in ("W1 ", "W2 ")}
     assert "differs" in rows["W1"]
     assert "agrees" in rows["W2"]
     assert "nan" in mistaken
     assert mended.count("agrees") == 2
     assert "[0.204 0.736 0.736 0.344]" in mended
+
+
+def test_seed_a_separates_blobs_and_rings_up_to_their_noise(run_here):
+    output, folder = run_here("seed_a_training_pipeline")
+    assert percentages(output, "(two blobs.*)")["two blobs, [2, 4, 1]"] > 0.99
+    reports = re.findall(
+        r"^(.*): ([\d.]+)% of new points right, where the circle itself gets ([\d.]+)%; "
+        r"([\d.]+)% of points without noise$",
+        output,
+        flags=re.MULTILINE,
+    )
+    noisy = {name: float(right) - float(circle) for name, right, circle, _ in reports}
+    clean = {name: float(right) for name, *_, right in reports}
+    assert len(clean) == 5
+    assert min(noisy.values()) > -2.5, "percentage points behind the best rule"
+    for name in ("disc in ring, [2, 16, 8, 1]", "pipeline, [2, 32, 16, 8, 1]"):
+        assert noisy[name] > -1
+        assert clean[name] > 95
+    best, epochs = re.search(r"best epoch (\d+) of (\d+), ", output).groups()
+    assert int(epochs) == int(best) + 30
+    assert "total: 769 parameters" in output
+    assert float(re.search(r"gradient check of the pipeline: (\S+)", output)[1]) < 1e-7
+    assert pictures(folder) == {
+        "two_blobs.png",
+        "disc_in_ring.png",
+        "optimizers.png",
+        "pipeline_history.png",
+        "pipeline_boundary.png",
+    }
+
+
+def test_seed_b_needs_depth_for_moons_and_circles_and_prints_every_gradient(run_here):
+    output, folder = run_here("seed_b_comparing_networks")
+    held_out = percentages(output, r"((?:linear|moons|circles), .*)")
+    assert len(held_out) == 12
+    for data in ("moons", "circles"):
+        assert held_out[f"{data}, [2, 1]"] < 0.9
+        assert held_out[f"{data}, [2, 8, 4, 1]"] > 0.9
+        assert held_out[f"{data}, [2, 16, 8, 4, 1]"] > 0.9
+    by_activation = percentages(output, "(.*) on moons")
+    assert min(by_activation["tanh"], by_activation["relu"]) > 0.95 > by_activation["sigmoid"]
+    assert percentages(output, "(three classes)")["three classes"] > 0.9
+    printed = {
+        "z1": 0.2213318190,
+        "a1": 0.5551081693,
+        "z2": -0.1291813097,
+        "a2": 0.4677495093,
+        "loss": 0.7598223629,
+        "da2": -2.1378964171,
+        "dz2": -0.5322504907,
+        "dW2": -0.2954565955,
+        "db2": -0.5322504907,
+        "da1": 0.0623141243,
+        "dz1": 0.0153892887,
+        "dW1": 0.0076946443,
+        "db1": 0.0153892887,
+        "updated W1": 0.2475876121,
+        "updated b1": -0.0015389289,
+        "updated W2": -0.0875310278,
+        "updated b2": 0.0532250491,
+    }
+    assert {name: number(output, name) for name in printed} == pytest.approx(printed, abs=1e-9)
+    assert output.count("agrees") == 8
+    assert pictures(folder) == {
+        "architectures.png",
+        "activations.png",
+        "activations_compared.png",
+        "backpropagation.svg",
+        "gradient_flow.png",
+        "three_classes.png",
+        "three_classes_history.png",
+    }
+    picture = ElementTree.parse(folder / "backpropagation.svg")
+    texts = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"W1", "b1", "W2", "b2", "z1", "a1", "z2", "a2", "loss"} <= texts
+
+
+def test_seed_c_prints_the_worked_numbers_and_learns_spirals_digits_and_xor(run_here):
+    output, folder = run_here("seed_c_from_neuron_to_framework")
+    spirals = percentages(output, "spirals, (.*)")
+    assert spirals["[2, 1]"] < 0.6
+    assert spirals["[2, 64, 32, 1]"] > 0.95
+    assert percentages(output, "(digits.*)")["digits, [64, 30, 10]"] > 0.93
+    assert number(output, "output") == pytest.approx(0.734989, abs=1e-6)
+    assert number(output, "loss") == pytest.approx(0.027609, abs=1e-6)
+    assert output.count("agrees") == 4
+    assert number(output, "mse") == pytest.approx(0.052)
+    assert number(output, "mae") == pytest.approx(0.2)
+    assert number(output, "bce") == pytest.approx(0.233567, abs=1e-6)
+    losses = re.findall(r"^categorical_cross_entropy = (\S+),", output, flags=re.MULTILINE)
+    assert losses == ["0.267654"] * 2
+    ends = dict(re.findall(r"^(\w+) ends at x = (\S+),", output, flags=re.MULTILINE))
+    assert ends == {"sgd": "0.057646", "momentum": "-1.746263", "adam": "3.060339"}
+    solved = re.findall(r"^XOR, (.*): solved from (\d+) of 10 seeds$", output, flags=re.MULTILINE)
+    assert [int(count) for _, count in solved[1:]] == [10, 10, 10]
+    assert solved[0][0].startswith("relu, relu")
+    assert int(solved[0][1]) < 10
+    assert pictures(folder) == {
+        "spirals.png",
+        "digits.png",
+        "digits_weights.png",
+        "activations.png",
+        "optimizer_paths.png",
+        "xor.png",
+    }
+
+
+def test_seed_d_takes_the_same_path_by_hand_and_leaves_small_weights_late(run_here):
+    output, folder = run_here("seed_d_gradients_by_hand")
+    assert output.count("agrees") == 4
+    assert float(re.search(r"the weights are (\S+) apart", output)[1]) < 1e-12
+    small, he = re.findall(r"below log\(2\) / 2 after (\d+) steps", output)
+    assert int(small) > 10 * int(he)
+    assert pictures(folder) == {"learning_curves.png"}
+
+
+def test_seed_e_shows_each_failure_and_its_cure(run_here):
+    output, folder = run_here("seed_e_diagnosing_training")
+    assert "[0 0 0 1]" in output
+    assert "XOR, probabilities [0.204 0.736 0.736 0.344], classes [0 1 1 0]" in output
+    layers = percentages(output, "five layers of (.*)")
+    assert layers["sigmoid"] < 0.6
+    assert layers["relu"] > 0.95
+    assert re.search(r"^not clipped: fit in epoch 1, batch \d+: the loss is", output, re.MULTILINE)
+    assert float(re.search(r"^clipped at 1.0: .* (\S+)$", output, re.MULTILINE)[1]) < 5
+    units = percentages(output, "(.*) at a learning rate of 0.3")
+    assert units["relu"] < 0.9 < units["leaky_relu"]
+    losses = re.findall(r"training loss (\S+), validation loss (\S+)", output)
+    (last_training, last_validation), (best_training, best_validation) = np.array(losses, float)
+    assert last_training < best_training < best_validation < last_validation / 2
+    folds = percentages(output, "5 folds, (.*)")
+    assert folds["[2, 1]"] < 0.85 < 0.9 < folds["[2, 64, 64, 1]"]
+    assert pictures(folder) == {
+        "xor.png",
+        "gradient_flow_sigmoid.png",
+        "gradient_flow_relu.png",
+        "activations_relu.png",
+        "activations_leaky_relu.png",
+        "overfitting.png",
+    }
+
+
+def test_real_data_is_told_apart_in_every_fold(run_here):
+    output, folder = run_here("real_data")
+    for name in ("breast_cancer", "digits"):
+        folds = percentages(output, rf"{name}, (fold \d)")
+        assert len(folds) == 5
+        assert min(folds.values()) > 0.92
+        assert percentages(output, rf"({name})")[name] > 0.95
+    assert pictures(folder) == {"breast_cancer.png", "digits.png"}

@@ -212,7 +212,9 @@ def plot_confusion_matrix(
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.5 else "black"
         ax.text(column, row, str(count), ha="center", va="center", color=color, fontsize=size)
-    ax.set_xticks(range(n_classes), names, rotation=90 if max(map(len, names)) > 6 else 0)
+    room = 0.7 * side / n_classes  # inches, of which a letter takes about 0.09
+    turned = 0.09 * max(map(len, names)) > room
+    ax.set_xticks(range(n_classes), names, rotation=90 if turned else 0)
     ax.set_yticks(range(n_classes), names)
     right = float(np.mean(targets == predictions))
     ax.set(

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-VALIDATION = "validation_"
+LINES: dict[str, dict[str, Any]] = {
+    "": {"label": "training", "linestyle": "-", "color": COLORS[0]},
+    "validation_": {"label": "validation", "linestyle": "--", "color": COLORS[1]},
+    "running_": {"label": "while training", "linestyle": "-", "color": "0.75", "zorder": 1},
+}
+"""How the curves of a quantity are drawn, by what their names begin with."""
 
 
 def plot_history(
@@ -33,10 +38,10 @@ def plot_history(
     """Plot the figures of each epoch, a panel for each quantity, with the best epoch marked.
 
     Args:
-        history: of `nn.fit`, or any dict of lists by name; "validation_loss" goes into the panel
-            of "loss", and so on.
-        best_epoch: counted from 1; by default the one with the lowest "validation_loss", or
-            without validation data the lowest "loss".
+        history: of `nn.fit`, or any dict of lists by name; "validation_loss" and "running_loss"
+            go into the panel of "loss", and so on.
+        best_epoch: counted from 1; by default the one that `nn.EarlyStopping` restored,
+            else the one with the lowest "validation_loss", or without validation data "loss".
         ax: where to draw, for a history of one quantity.
 
     Raises:
@@ -49,7 +54,10 @@ def plot_history(
     """
     curves = curves_of(history, "history")
     n_epochs = max(map(len, curves.values()))
-    if best_epoch is None:
+    restored = getattr(history, "best_epoch", None)
+    if best_epoch is None and restored is not None:
+        best_epoch = restored + 1
+    elif best_epoch is None:
         best_epoch = _lowest(curves.get("validation_loss", curves.get("loss")))
     elif not 1 <= best_epoch <= n_epochs:
         raise ArgumentError(
@@ -57,7 +65,7 @@ def plot_history(
             f"the history has {n_epochs} epochs, counted from 1",
             f"Give 1 to {n_epochs}",
         )
-    quantities = list(dict.fromkeys(name.removeprefix(VALIDATION) for name in curves))
+    quantities = list(dict.fromkeys(map(_quantity, curves)))
     if ax is None:
         figure, axes = new_figure(1, len(quantities))
         panels = list(axes[0])
@@ -74,6 +82,13 @@ def plot_history(
     return figure
 
 
+def _quantity(name: str) -> str:
+    """What a curve is of, without what says when it was measured."""
+    for prefix in LINES:
+        name = name.removeprefix(prefix)
+    return name
+
+
 def _lowest(values: Any) -> int | None:
     """The epoch, counted from 1, of the lowest value; None where there is none."""
     if values is None or np.isnan(values).all():
@@ -84,12 +99,11 @@ def _lowest(values: Any) -> int | None:
 def _plot_quantity(
     ax: Axes, quantity: str, curves: Mapping[str, Any], best_epoch: int | None
 ) -> None:
-    styles = (("training", quantity, "-"), ("validation", VALIDATION + quantity, "--"))
-    for (label, name, style), color in zip(styles, COLORS):
-        if name in curves:
-            epochs = np.arange(1, len(curves[name]) + 1)
-            marker = "o" if len(epochs) == 1 else ""
-            ax.plot(epochs, curves[name], style, marker=marker, color=color, label=label)
+    for prefix, style in LINES.items():
+        values = curves.get(prefix + quantity)
+        if values is not None:
+            marker = "o" if len(values) == 1 else ""
+            ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
     if best_epoch is not None:
         ax.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch: {best_epoch}")
     ax.set(title=quantity.replace("_", " "), xlabel="epoch", ylabel=quantity.replace("_", " "))
@@ -102,7 +116,8 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     """Plot the norm of each layer's gradient by epoch, and the last epoch's as bars.
 
     Where gradients vanish on the way back to the first layer, the upper bars are much shorter than
-    the lower ones; where they explode, much longer.
+    the lower ones; where they explode, much longer. The axes are logarithmic if any two norms
+    differ by a factor of 10 or more.
 
     Args:
         norms: for each layer, in the order of layers, a list of norms, one an epoch.
@@ -130,11 +145,14 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     last.set_yticks(range(len(final)), names)
     last.invert_yaxis()
     last.set(title="last epoch, in the same colors", xlabel="norm")
-    # Zero and NaN have no place on a logarithmic axis, and are left out.
-    if any((values > 0).any() for values in curves.values()):
+    values = np.concatenate(list(curves.values()))
+    positive = values[values > 0]
+    if positive.size and positive.max() >= 10 * positive.min():
+        # Zero and NaN have no place on a logarithmic axis, and are left out.
         by_epoch.set_yscale("log", nonpositive="mask")
-    if (final > 0).any():
-        last.set_xscale("log")
+        if (final > 0).any():
+            last.set_xscale("log")
+            last.set_xlim(left=10 ** np.floor(np.log10(positive.min())))
     by_epoch.grid(alpha=0.3)
     last.grid(alpha=0.3, axis="x")
     last.set_axisbelow(True)

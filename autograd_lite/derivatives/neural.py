@@ -100,7 +100,10 @@ def gelu(x: Array) -> Array:
     return x * ((1 + erf(x / math.sqrt(2))) / 2)
 
 
-@differentiable(lambda g, y, x, mask, p: g * mask / (1 - p))
+@differentiable(
+    lambda g, y, x, mask, p, scale=None: g * (mask / (1 - p) if scale is None else scale),
+    residual=True,
+)
 def dropout(x: Array, mask: Array, p: float) -> Array:
     """Inverted dropout with a given mask: x / (1 - p) where the mask is true, 0 elsewhere.
 
@@ -108,7 +111,8 @@ def dropout(x: Array, mask: Array, p: float) -> Array:
     >>> dropout(np.ones(3), np.array([True, False, True]), 0.5)
     array([2., 0., 2.])
     """
-    return x * mask / (1 - p)
+    scale = mask.astype(x.dtype) / (1 - p)
+    return x * scale, scale
 
 
 @differentiable(lambda g, y, x: g * sigmoid(x))

@@ -40,8 +40,8 @@ def test_history_has_one_figure_for_each_epoch():
         line(), validation=(X[:4], Y[:4]), metrics={"mae": lambda p, t: abs(p - t).mean()}
     )
     assert isinstance(history, nn.History)
-    assert sorted(history) == ["loss", "mae", "validation_loss", "validation_mae"]
-    assert [len(values) for values in history.values()] == [3] * 4
+    assert sorted(history) == ["loss", "mae", "running_loss", "validation_loss", "validation_mae"]
+    assert [len(values) for values in history.values()] == [3] * 5
     assert all(type(v) is float for values in history.values() for v in values)
 
 
@@ -56,7 +56,7 @@ def test_fit_does_gradient_descent_on_the_whole_batch():
         w, b = w - 0.05 * X.T @ d * 2 / 10, b - 0.05 * d.sum(0) * 2 / 10
     np.testing.assert_allclose(model.weight.data, w, rtol=1e-12)
     np.testing.assert_allclose(model.bias.data, b, rtol=1e-12)
-    np.testing.assert_allclose(history["loss"], losses, rtol=1e-12)
+    np.testing.assert_allclose(history["running_loss"], losses, rtol=1e-12)
 
 
 def test_every_sample_is_seen_once_an_epoch_and_the_last_batch_is_smaller():
@@ -65,11 +65,18 @@ def test_every_sample_is_seen_once_an_epoch_and_the_last_batch_is_smaller():
     assert [n for n, training in model.calls if training] == [4, 4, 2, 4, 4, 2]
 
 
-def test_the_loss_weighs_a_smaller_last_batch_by_its_samples():
+def test_the_running_loss_weighs_a_smaller_last_batch_by_its_samples():
     model = line()
     before = np.mean((X @ model.weight.data + model.bias.data - Y) ** 2)
     history = run(model, epochs=1, batch_size=4, learning_rate=1e-15)
-    assert history["loss"][0] == pytest.approx(before, rel=1e-10)
+    assert history["running_loss"][0] == pytest.approx(before, rel=1e-10)
+
+
+def test_the_loss_is_that_of_all_samples_after_the_epoch():
+    model = line()
+    history = run(model, epochs=2, batch_size=4)
+    after = np.mean((X @ model.weight.data + model.bias.data - Y) ** 2)
+    assert history["loss"][-1] == pytest.approx(after, rel=1e-12)
 
 
 def test_validation_figures_are_those_after_the_epoch():

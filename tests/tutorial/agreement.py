@@ -1,22 +1,59 @@
-"""What "agrees" means here: to 1e-12 of the largest entry of the hand-derived array."""
+"""What "agrees" means here: for hand-derived arrays, and for differences of a loss."""
 
 import numpy as np
 
+from autograd_lite import no_grad
 
-def assert_agree(computed, by_hand):
-    """Compare arrays, or dicts of arrays that are compared name by name.
+
+def assert_agree(computed, by_hand, tolerance=1e-12):
+    """Compare arrays, or dicts of arrays name by name, relative to the largest entry by hand.
 
     >>> assert_agree({"W": np.array([1.0])}, {"W": np.array([1.0 + 1e-13])})
     """
     if isinstance(by_hand, dict):
         assert set(computed) == set(by_hand)
         for name, array in by_hand.items():
-            _assert_close(computed[name], array, name)
+            _assert_close(computed[name], array, name, tolerance)
     else:
-        _assert_close(computed, by_hand, "the array")
+        _assert_close(computed, by_hand, "the array", tolerance)
 
 
-def _assert_close(computed, by_hand, name):
+def _assert_close(computed, by_hand, name, tolerance):
     assert np.shape(computed) == np.shape(by_hand), name
     error = np.max(np.abs(computed - by_hand))
-    assert error <= 1e-12 * np.max(np.abs(by_hand)), f"{name} is off by {error}"
+    assert error <= tolerance * np.max(np.abs(by_hand)), f"{name} is off by {error}"
+
+
+def gradient_check(loss, parameters, step=1e-6):
+    """How far gradients are from central differences: ‖g - n‖ / (‖g‖ + ‖n‖) over all entries.
+
+    Args:
+        loss: a function without arguments that computes the loss anew.
+        parameters: tensors whose `.grad` is checked.
+        step: of the differences n = (loss(θ + step) - loss(θ - step)) / (2 step).
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x**3).sum().backward()
+    >>> bool(gradient_check(lambda: (x**3).sum(), [x]) < 1e-9)
+    True
+    """
+    gradient = np.concatenate([parameter.grad.ravel() for parameter in parameters])
+    slopes = np.concatenate([differences(loss, p, step).ravel() for p in parameters])
+    norms = np.linalg.norm(gradient) + np.linalg.norm(slopes)
+    return np.linalg.norm(gradient - slopes) / norms
+
+
+def differences(loss, parameter, step=1e-6):
+    """The central differences of a loss in each entry of a parameter, in its shape."""
+    slopes = np.empty(parameter.shape)
+    array = parameter.data
+    with no_grad():
+        for index, value in np.ndenumerate(array.copy()):
+            array[index] = value + step
+            above = loss().item()
+            array[index] = value - step
+            below = loss().item()
+            array[index] = value
+            slopes[index] = (above - below) / (2 * step)
+    return slopes

@@ -1,11 +1,13 @@
-"""Rows C5 and C6: sigmoid networks with cost ½‖a - y‖², samples in columns."""
+"""Rows C2 to C6: sigmoid networks with cost ½‖a - y‖², samples in columns."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from agreement import assert_agree
 
+import nn
 from autograd_lite import Tensor, sigmoid
 
 W1 = np.array([[0.5, -0.3], [0.8, 0.2], [-0.1, 0.9]])
@@ -76,13 +78,56 @@ def random_network(sizes, batch, seed):
     return weights, biases, X, Y
 
 
-def test_forward_pass_on_the_fixed_numbers_gives_the_seeds_output_and_loss():
-    _, activations = forward([W1, W2], [B1, B2], Tensor(X))
-    assert int(activations[-1].item() * 1e6) == 734989
-    assert int(cost(activations[-1], Y).item() * 1e6) == 27609
+def sigmoid_layers(weights, biases):
+    """The same network of the library's layers, which take samples in rows."""
+    layers = [nn.Dense(*W.T.shape, activation="sigmoid") for W in weights]
+    for layer, W, b in zip(layers, weights, biases, strict=True):
+        layer.weight.data, layer.bias.data = W.T.copy(), b.ravel()
+    return nn.Sequential(*layers)
 
 
-def test_backward_pass_on_the_fixed_numbers_gives_the_hand_derived_gradients():
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_c2_one_neuron_is_the_sigmoid_of_its_weighted_sum_with_the_hand_derived_gradient(seed):
+    rng = np.random.default_rng(seed)
+    w, b = rng.normal(size=3), rng.normal()
+    x, y = np.array([1.5, -0.5, 2.0]), 0.5
+    neuron = sigmoid_layers([w[np.newaxis]], [np.array([b])])
+    output = neuron(x[np.newaxis])
+    nn.HalfSquaredErrorLoss()(output, np.array([[y]])).backward()
+
+    a = logistic(w @ x + b)
+    delta = (a - y) * a * (1 - a)
+    assert_agree(output.data, np.array([[a]]))
+    assert_agree(neuron[0].weight.grad, delta * x[:, np.newaxis])
+    assert_agree(neuron[0].bias.grad, np.array([delta]))
+
+
+def test_c3_forward_pass_on_the_fixed_numbers_gives_the_seeds_values():
+    (z1, z2), (a1, a2) = forward([W1, W2], [B1, B2], Tensor(X))
+    np.testing.assert_allclose(z1.data.ravel(), [0.0, 1.4, 1.6], atol=1e-15)
+    np.testing.assert_allclose(a1.data.ravel(), [0.5, 0.802184, 0.832018], atol=5e-7)
+    np.testing.assert_allclose(z2.data, [[1.020085]], atol=5e-7)
+    assert int(a2.item() * 1e6) == 734989
+    assert int(cost(a2, Y).item() * 1e6) == 27609
+
+
+def test_c4_a_batch_in_columns_gives_what_its_samples_give_one_by_one():
+    weights, biases, X, _ = random_network([4, 8, 6, 3], 10, seed=4)
+    _, together = forward(weights, biases, Tensor(X))
+    assert together[-1].shape == (3, 10)
+    for k in range(10):
+        _, alone = forward(weights, biases, Tensor(X[:, k : k + 1]))
+        assert_agree(together[-1].data[:, k : k + 1], alone[-1].data)
+
+
+def test_c4_the_librarys_layers_give_the_same_for_samples_in_rows():
+    weights, biases, X, _ = random_network([4, 8, 6, 3], 10, seed=5)
+    _, activations = forward(weights, biases, Tensor(X))
+    outputs = nn.predict(sigmoid_layers(weights, biases), X.T)
+    assert_agree(outputs.T, activations[-1].data)
+
+
+def test_c5_backward_pass_on_the_fixed_numbers_gives_the_hand_derived_gradients():
     weights, biases = as_parameters([W1, W2]), as_parameters([B1, B2])
     zs, activations = forward(weights, biases, X)
     cost(activations[-1], Y).backward()
@@ -101,7 +146,7 @@ def test_backward_pass_on_the_fixed_numbers_gives_the_hand_derived_gradients():
 
 
 @pytest.mark.parametrize("sizes", [[2, 3, 1], [5, 4, 3, 2], [784, 30, 10]])
-def test_errors_of_one_sample_equal_the_recursion_of_deltas(sizes):
+def test_c6_errors_of_one_sample_equal_the_recursion_of_deltas(sizes):
     weights, biases, X, Y = random_network(sizes, 1, seed=len(sizes))
     zs, activations = forward(as_parameters(weights), as_parameters(biases), X)
     cost(activations[-1], Y).backward()
@@ -113,7 +158,7 @@ def test_errors_of_one_sample_equal_the_recursion_of_deltas(sizes):
 @pytest.mark.parametrize(
     ("sizes", "batch"), [([784, 30, 10], 10), ([2, 3, 1], 1), ([5, 4, 3, 2], 6), ([3, 1], 4)]
 )
-def test_gradients_of_a_mini_batch_equal_the_average_over_its_samples(sizes, batch):
+def test_c6_gradients_of_a_mini_batch_equal_the_average_over_its_samples(sizes, batch):
     weights, biases, X, Y = random_network(sizes, batch, seed=batch)
     W, b = as_parameters(weights), as_parameters(biases)
     _, activations = forward(W, b, X)
@@ -124,13 +169,43 @@ def test_gradients_of_a_mini_batch_equal_the_average_over_its_samples(sizes, bat
         assert_agree(b[layer].grad, db[layer])
 
 
-def test_a_mini_batch_update_at_learning_rate_3_equals_the_hand_computed_one():
-    weights, biases, X, Y = random_network([784, 30, 10], 10, seed=0)
-    dW, db = gradients_by_hand(weights, biases, X, Y)
-    expected = [p - 3.0 * d for p, d in zip(weights + biases, dW + db, strict=True)]
-    parameters = as_parameters(weights + biases)
-    _, activations = forward(parameters[:2], parameters[2:], X)
-    cost(activations[-1], Y).backward()
-    for parameter, array in zip(parameters, expected, strict=True):
-        parameter.data -= 3.0 * parameter.grad
-        assert_agree(parameter.data, array)
+def test_c6_an_epoch_of_mini_batches_at_learning_rate_3_takes_the_hand_computed_steps():
+    weights, biases, X, Y = random_network([784, 30, 10], 50, seed=0)
+    model = sigmoid_layers(weights, biases)
+    loss = nn.HalfSquaredErrorLoss(reduction="mean")
+    optimizer = nn.SGD(model.parameters(), learning_rate=3.0)
+    for x, y in nn.data.batches(X.T, Y.T, batch_size=10, rng=0):
+        optimizer.zero_grad()
+        loss(model(x), y).backward(leaves_only=True)
+        optimizer.step()
+
+        dW, db = gradients_by_hand(weights, biases, x.T, y.T)
+        weights = [W - 3.0 * d for W, d in zip(weights, dW, strict=True)]
+        biases = [b - 3.0 * d for b, d in zip(biases, db, strict=True)]
+        for layer, W, b in zip(model, weights, biases, strict=True):
+            assert_agree(layer.weight.data, W.T)
+            assert_agree(layer.bias.data, b.ravel())
+
+
+def test_c6_ten_epochs_bring_the_cost_below_that_of_guessing_every_digit_equally():
+    _, _, X, Y = random_network([784, 30, 10], 100, seed=6)
+    normal = partial(nn.init.normal, standard_deviation=1.0)
+    model = nn.Sequential(
+        nn.Dense(784, 30, "sigmoid", weight_init=normal, rng=1),
+        nn.Dense(30, 10, "sigmoid", weight_init=normal, rng=2),
+    )
+    history = nn.fit(
+        model,
+        X.T,
+        Y.T,
+        loss=nn.HalfSquaredErrorLoss(reduction="mean"),
+        optimizer=nn.SGD(model.parameters(), learning_rate=3.0),
+        epochs=10,
+        batch_size=10,
+        progress=False,
+        rng=0,
+    )
+    guess = cost(Tensor(np.full(Y.shape, 0.1)), Y).item()
+    assert guess == pytest.approx(0.45)
+    assert history["loss"][0] > guess
+    assert history["loss"][-1] < 0.9 * guess

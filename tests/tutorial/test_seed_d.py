@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from agreement import assert_agree
 
+import nn
 from autograd_lite import Tensor, relu, sigmoid
 
 
@@ -48,7 +49,7 @@ def random_samples(sizes, batch, rng):
 
 @pytest.mark.parametrize("scale", [0.01, 1.0])
 @pytest.mark.parametrize(("sizes", "batch"), [((2, 4, 1), 100), ((3, 8, 2), 1), ((20, 5, 4), 33)])
-def test_gradients_equal_the_hand_derived_ones(sizes, batch, scale):
+def test_d1_gradients_equal_the_hand_derived_ones(sizes, batch, scale):
     rng = np.random.default_rng(batch)
     arrays = random_parameters(sizes, scale, rng)
     X, Y = random_samples(sizes, batch, rng)
@@ -58,7 +59,7 @@ def test_gradients_equal_the_hand_derived_ones(sizes, batch, scale):
     assert_agree(computed, gradients_by_hand(X, Y, **arrays))
 
 
-def test_gradient_descent_takes_the_hand_computed_steps():
+def test_d1_gradient_descent_takes_the_hand_computed_steps():
     rng = np.random.default_rng(0)
     arrays = random_parameters((2, 4, 1), 0.01, rng)
     X, Y = random_samples((2, 4, 1), 50, rng)
@@ -72,3 +73,65 @@ def test_gradient_descent_takes_the_hand_computed_steps():
         for parameter in parameters.values():
             parameter.data -= 0.01 * parameter.grad
     assert_agree({name: parameter.data for name, parameter in parameters.items()}, arrays)
+
+
+def test_d1_normal_weights_have_standard_deviation_one_hundredth_and_biases_are_zero():
+    layer = nn.Dense(200, 100, weight_init="normal", rng=0)
+    weights = layer.weight.data
+    assert abs(weights.mean()) < 4 * 0.01 / np.sqrt(weights.size)
+    assert weights.std() == pytest.approx(0.01, rel=4 / np.sqrt(2 * weights.size))
+    # A normal distribution's share within one and within two standard deviations.
+    assert np.mean(np.abs(weights) < 0.01) == pytest.approx(0.6827, abs=0.015)
+    assert np.mean(np.abs(weights) < 0.02) == pytest.approx(0.9545, abs=0.01)
+    assert np.all(layer.bias.data == 0)
+
+
+def network(hidden, rng):
+    """The same network of the library's layers, which take samples in rows."""
+    return nn.Sequential(
+        nn.Dense(2, hidden, activation="relu", weight_init="normal", rng=rng),
+        nn.Dense(hidden, 1, activation="sigmoid", weight_init="normal", rng=rng),
+    )
+
+
+def fit(model, X, y, learning_rate, epochs):
+    """Gradient descent on all samples at once."""
+    return nn.fit(
+        model,
+        X,
+        y,
+        loss=nn.BCELoss(),
+        optimizer=nn.SGD(model.parameters(), learning_rate),
+        epochs=epochs,
+        batch_size=len(X),
+        progress=False,
+        rng=0,
+    )
+
+
+def test_d1_fit_with_all_samples_in_one_batch_takes_the_hand_computed_steps():
+    model = network(4, rng=np.random.default_rng(1))
+    X, y = nn.datasets.blobs(50, rng=2)
+    arrays = {
+        "W1": model[0].weight.data.T.copy(),
+        "b1": model[0].bias.data[:, np.newaxis].copy(),
+        "W2": model[1].weight.data.T.copy(),
+        "b2": model[1].bias.data[:, np.newaxis].copy(),
+    }
+    fit(model, X, y, learning_rate=0.01, epochs=20)
+    for _ in range(20):
+        by_hand = gradients_by_hand(X.T, y.T, **arrays)
+        arrays = {name: array - 0.01 * by_hand[name] for name, array in arrays.items()}
+    assert_agree(model[0].weight.data.T, arrays["W1"])
+    assert_agree(model[0].bias.data[:, np.newaxis], arrays["b1"])
+    assert_agree(model[1].weight.data.T, arrays["W2"])
+    assert_agree(model[1].bias.data[:, np.newaxis], arrays["b2"])
+
+
+def test_d1_a_thousand_iterations_from_a_cost_of_log_2_separate_the_blobs():
+    X, y = nn.datasets.blobs(400, rng=0)
+    model = network(8, rng=np.random.default_rng(0))
+    assert nn.BCELoss()(model(X), y).item() == pytest.approx(np.log(2), abs=1e-3)
+    history = fit(model, X, y, learning_rate=0.01, epochs=1000)
+    assert history["loss"][-1] < 0.1
+    assert nn.accuracy(nn.predict(model, X), y) > 0.99

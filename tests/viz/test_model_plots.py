@@ -1,5 +1,7 @@
 """Plots of models: that what is drawn is what the model computes."""
 
+from itertools import pairwise
+
 import matplotlib
 import numpy as np
 import pytest
@@ -182,6 +184,19 @@ def test_scores_and_one_hot_targets_count_as_their_classes():
 def test_counts_are_white_on_dark_and_black_on_light():
     ax = viz.plot_confusion_matrix([0, 1, 1], [0, 1, 1]).axes[0]
     assert [text.get_color() for text in ax.texts] == ["white", "black", "black", "white"]
+
+
+@pytest.mark.parametrize(
+    ("names", "turned"),
+    [(["malignant", "benign"], 0), (["0"] * 10, 0), (["a" * 20, "b"], 90), (["class"] * 10, 90)],
+)
+def test_names_are_turned_where_they_would_overlap(names, turned):
+    figure = viz.plot_confusion_matrix([0, 1], [1, 1], names=names)
+    figure.canvas.draw()
+    labels = figure.axes[0].get_xticklabels()
+    assert {label.get_rotation() for label in labels} == {turned}
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
 
 
 def test_classes_have_names_those_without_samples_too():

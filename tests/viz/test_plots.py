@@ -103,6 +103,24 @@ def test_the_best_epoch_can_be_given():
     assert all(set(ax.lines[-1].get_xdata()) == {4} for ax in figure.axes)
 
 
+def test_the_loss_while_training_is_in_the_panel_of_the_loss_and_below_its_curves():
+    figure = viz.plot_history({"running_loss": [4.0, 2.0], "loss": [3.0, 1.0]})
+    (ax,) = figure.axes
+    assert ax.get_title() == "loss"
+    assert legend(ax) == ["training", "while training", "best epoch: 2"]
+    lines = data_lines(ax)
+    np.testing.assert_array_equal(lines["training"].get_ydata(), [3.0, 1.0])
+    np.testing.assert_array_equal(lines["while training"].get_ydata(), [4.0, 2.0])
+    assert lines["while training"].get_zorder() < lines["training"].get_zorder()
+
+
+def test_the_epoch_that_early_stopping_restored_is_the_best():
+    history = nn.History(HISTORY)
+    history.best_epoch = 2
+    assert legend(viz.plot_history(history).axes[1])[-1] == "best epoch: 3"
+    assert legend(viz.plot_history(history, best_epoch=4).axes[1])[-1] == "best epoch: 4"
+
+
 @pytest.mark.parametrize("history", [{"accuracy": [0.1, 0.2]}, {"loss": [np.nan, np.nan]}])
 def test_without_a_finite_loss_no_epoch_is_the_best(history):
     assert legend(viz.plot_history(history).axes[0]) == ["training"]
@@ -189,6 +207,25 @@ def test_gradients_of_zero_are_drawn_and_written():
     figure = viz.plot_gradient_flow({"dead": [0.0, 0.0]})
     figure.canvas.draw()
     assert figure.axes[0].get_yscale() == "linear"
+
+
+def test_norms_are_on_logarithmic_axes_only_if_they_differ_by_a_factor_of_ten():
+    near = viz.plot_gradient_flow({"first": [0.2, 0.3], "second": [1.0, 1.9]})
+    assert [near.axes[0].get_yscale(), near.axes[1].get_xscale()] == ["linear", "linear"]
+    assert near.axes[1].get_xlim()[0] == 0
+    far = viz.plot_gradient_flow({"first": [0.2, 0.3], "second": [1.0, 2.0]})
+    assert [far.axes[0].get_yscale(), far.axes[1].get_xscale()] == ["log", "log"]
+
+
+def test_logarithmic_bars_begin_at_the_power_of_ten_below_all_norms():
+    _, last = viz.plot_gradient_flow({"first": [0.02, 0.5], "second": [1.0, 7.0]}).axes
+    assert last.get_xlim()[0] == pytest.approx(0.01)
+
+
+def test_norms_that_vanished_in_the_last_epoch_are_drawn():
+    figure = viz.plot_gradient_flow({"first": [0.02, 0.0], "second": [1.0, 0.0]})
+    figure.canvas.draw()
+    assert [figure.axes[0].get_yscale(), figure.axes[1].get_xscale()] == ["log", "linear"]
 
 
 @pytest.mark.parametrize("norms", [{}, {"a": []}, {"a": 1.0}])

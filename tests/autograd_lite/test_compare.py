@@ -39,7 +39,8 @@ def test_the_worst_entry_is_named_with_both_values_and_errors():
 def test_the_table_has_one_line_a_tensor_under_a_header():
     a, b = named(alpha=np.ones(2), b=np.ones((2, 3)))
     report = compare_gradients((a.sum() * b).sum(), {a: np.zeros(2), b: np.full((2, 3), 2.0)})
-    header, first, second = str(report).splitlines()
+    table, diagnosis = str(report).split("\n\n", maxsplit=1)
+    header, first, second = table.splitlines()
     assert re.split(r"\s{2,}", header) == [
         "gradient of",
         "shape",
@@ -51,6 +52,7 @@ def test_the_table_has_one_line_a_tensor_under_a_header():
     assert "differs most at (0,): 0 by hand, 6 automatic" in first
     assert re.split(r"\s{2,}", second) == ["b", "(2, 3)", "0.0e+00", "0.0e+00", "agrees"]
     assert header.index("verdict") == first.index("differs") == second.index("agrees")
+    assert diagnosis
     assert repr(report) == str(report)
 
 

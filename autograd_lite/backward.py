@@ -1,0 +1,153 @@
+"""The backward pass of a graph as terms: the cotangent of every node.
+
+The loss often is a constant times a sum, such as 1/m. Rules are linear in the cotangent, so that
+the constant is carried along, and applied once where the first array with a name is complete.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.engine import Array, Node, backward_order
+from autograd_lite.formulas import Formulas
+from autograd_lite.spellings import Count, Share
+from autograd_lite.terms import Terms, is_broadcast, is_call, is_number, shape_of
+
+
+class Factor(NamedTuple):
+    """A constant, as what to multiply with and what to divide by."""
+
+    numerator: float
+    denominator: float
+
+    def times(self, other: Factor) -> Factor:
+        """The product."""
+        return Factor(self.numerator * other.numerator, self.denominator * other.denominator)
+
+    def value(self) -> float:
+        """The number."""
+        return self.numerator / self.denominator
+
+    def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
+        """A term times the constant, reduced unless something has the length of its denominator."""
+        above, below = abs(self.numerator), self.denominator
+        if below not in lengths and float(above).is_integer() and float(below).is_integer():
+            common = math.gcd(int(above), int(below))
+            above, below = int(above) // common, int(below) // common
+        if float(below).is_integer():
+            below = Count(below)
+        scaled = terms.call(np.divide, terms.call(np.multiply, above, term), below)
+        return scaled if self.numerator >= 0 else terms.call(np.negative, scaled)
+
+
+ONE = Factor(1, 1)
+
+
+class Cotangent(NamedTuple):
+    """A factor times an array: the array's term and its value."""
+
+    factor: Factor
+    term: Any
+    value: Array
+
+
+def cotangents(
+    formulas: Formulas, loss: Node, named: Collection[Node], lengths: Collection[int]
+) -> dict[Node, Any]:
+    """The terms of the cotangents of all nodes that a tensor depends on.
+
+    Args:
+        formulas: with the terms of the nodes.
+        loss: a scalar.
+        named: nodes at which a constant factor is applied, as at all leaves.
+        lengths: counts that a constant such as 0.01 may be one over.
+    """
+    terms = formulas.terms
+    parts: dict[Node, list[Cotangent]] = {loss: [Cotangent(ONE, 1.0, np.ones_like(loss._data))]}
+    found = {}
+    careful = False
+    for node in backward_order(loss):
+        factor, term, value = _sum(terms, parts.pop(node), lengths)
+        found[node] = factor.to(terms, term, lengths)
+        if node.operation is None:
+            continue
+        if node in named and not _is_constant(term):
+            value = factor.value() * value
+            factor, term = ONE, found[node]
+        careful = careful or node.operation.selects
+        if is_number(term) and loss._data.dtype != float:
+            term = loss._data.dtype.type(term)
+        g = terms.broadcast(term, np.shape(node._data))
+        since = terms.count
+        for index, argument in enumerate(node.arguments):
+            if isinstance(argument, Node) and argument._requires_grad:
+                part, part_value = formulas.contribution(node, index, (g, value), careful=careful)
+                own = ONE
+                if factor != ONE or _is_constant(term):
+                    own, part = _split(terms, part, since, lengths)
+                elif is_call(part, np.negative):
+                    own, part = Factor(-1, 1), part.arguments[0]
+                part_value = part_value / own.value()
+                arrived = Cotangent(factor.times(own), part, part_value)
+                parts.setdefault(argument, []).append(arrived)
+    return found
+
+
+def _is_constant(term: Any) -> bool:
+    """Whether it is the same number everywhere."""
+    return is_number(term) or (is_broadcast(term) and is_number(term.arguments[0]))
+
+
+def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
+    """The sum of what arrived at a node, in the order of arrival."""
+    first, *others = parts
+    if not others:
+        return first
+    sizes = {(abs(part.factor.numerator), part.factor.denominator) for part in parts}
+    common = Factor(*sizes.pop()) if len(sizes) == 1 else ONE
+    total: Any = None
+    value: Any = 0
+    for part in parts:
+        own = Factor(math.copysign(1, part.factor.numerator), 1) if common != ONE else part.factor
+        term = own.to(terms, part.term, lengths)
+        value = value + own.value() * part.value
+        total = term if total is None else terms.call(np.add, total, term)
+    if is_call(total, np.negative):
+        common, total, value = common.times(Factor(-1, 1)), total.arguments[0], -value
+    return Cotangent(common, total, value)
+
+
+def _split(terms: Terms, term: Any, since: int, lengths: Collection[int]) -> tuple[Factor, Any]:
+    """The constant factor of a product, and what it multiplies.
+
+    Terms of numbers up to `since` were looked at before, and have none.
+    """
+    if isinstance(term, Share):
+        return Factor(1, term.count), 1.0
+    if is_number(term):
+        if not (term and math.isfinite(term)):
+            return ONE, term
+        count = round(1 / term)
+        named = count in lengths and 1 / count == term
+        return Factor(1, count) if named else Factor(float(term), 1), 1.0
+    if term.number <= since or term.function not in _PRODUCTS:
+        return ONE, term
+    factor, inner = _split(terms, term.arguments[0], since, lengths)
+    if term.function is np.negative:
+        return factor.times(Factor(-1, 1)), inner
+    other = term.arguments[1]
+    if term.function is np.broadcast_to:
+        return factor, terms.broadcast(inner, term.shape, term)
+    if term.function is np.divide and is_number(other):
+        return factor.times(Factor(1, other)), inner
+    if term.function is np.multiply:
+        right, other = _split(terms, other, since, lengths)
+        factor = factor.times(right)
+    return factor, terms.broadcast(terms.call(term.function, inner, other), term.shape)
+
+
+_PRODUCTS = {np.negative, np.broadcast_to, np.divide, np.multiply}

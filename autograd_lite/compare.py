@@ -1,0 +1,280 @@
+"""Compare hand-derived gradients with automatic ones, and say what is wrong with them."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.engine import backpropagate
+from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
+from autograd_lite.tensor import Tensor
+
+if TYPE_CHECKING:
+    from autograd_lite.forensics.wording import Explanation
+
+
+class GradientRow(NamedTuple):
+    """One hand-derived gradient beside the automatic one.
+
+    `max_error` is the largest difference of two entries, at `worst_index`; `relative_error` that
+    difference over the largest entry of both; `reason` says what is wrong, and is empty if
+    nothing is; `verdict` says in a few words how it stands.
+    """
+
+    name: str
+    manual: Any
+    automatic: Any
+    max_error: float
+    relative_error: float
+    worst_index: tuple[int, ...]
+    reason: str
+    verdict: str
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two are the same up to rounding, or up to an epsilon in a logarithm."""
+        return not self.reason
+
+
+class GradientComparison(Sequence[GradientRow]):
+    """The rows of `compare_gradients`, and what explains those that are wrong.
+
+    True when all agree; a table, and the diagnosis below it, when printed.
+
+    Attributes:
+        rows: one for each gradient.
+        explanations: what reproduces all gradients as they were handed in, the most plausible
+            first; empty if nothing is wrong or nothing explains it.
+        pattern: how the errors look, where nothing explains them.
+    """
+
+    def __init__(
+        self, rows: list[GradientRow], explanations: list[Explanation], pattern: str
+    ) -> None:
+        self.rows = rows
+        self.explanations = explanations
+        self.pattern = pattern
+
+    def __bool__(self) -> bool:
+        return all(row.agrees for row in self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.rows[index]
+
+    def __iter__(self) -> Iterator[GradientRow]:
+        return iter(self.rows)
+
+    def __str__(self) -> str:
+        table = [HEADER, *map(_cells, self.rows)]
+        widths = [max(len(line[column]) for line in table) for column in range(len(HEADER))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            for line in table
+        ]
+        return "\n".join([*lines, *(("", *self._diagnosis()) if not self else ())])
+
+    __repr__ = __str__
+
+    def _diagnosis(self) -> list[str]:
+        if not self.explanations:
+            return [f"No single or double mistake explains this. {self.pattern}"]
+        first, *others = map(str, self.explanations)
+        return [first, *(f"\nThe same numbers come out of this:\n{other}" for other in others)]
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in HEADER)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>"
+            for row in self.rows
+        )
+        parts = () if self else self._diagnosis()
+        diagnosis = "".join(f"<pre>{html.escape(part.strip())}</pre>" for part in parts)
+        return f"<table><tr>{head}</tr>{body}</table>{diagnosis}"
+
+    def raise_if_wrong(self) -> None:
+        """Raise a GradientCheckError with the report unless all gradients agree."""
+        if self:
+            return
+        wrong = [row.name for row in self.rows if not row.agrees]
+        raise GradientCheckError(
+            f"compare_gradients of {', '.join(row.name for row in self.rows)}",
+            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong",
+            f"Mend the derivation:\n{self}",
+        )
+
+    def to_json(self) -> str:
+        """The report without the arrays: an object with "agrees", "gradients", "explanations"."""
+        gradients = [
+            {
+                "name": row.name,
+                "agrees": row.agrees,
+                "verdict": row.verdict,
+                "reason": row.reason,
+                "max_error": _number(row.max_error),
+                "relative_error": _number(row.relative_error),
+                "worst_index": list(row.worst_index),
+            }
+            for row in self.rows
+        ]
+        explanations = [explanation.as_dict() for explanation in self.explanations]
+        report = {"agrees": bool(self), "gradients": gradients, "explanations": explanations}
+        return json.dumps({**report, "pattern": self.pattern}, indent=2)
+
+
+HEADER = ("gradient of", "shape", "max error", "relative", "verdict")
+
+
+def _cells(row: GradientRow) -> tuple[str, ...]:
+    errors = f"{row.max_error:.1e}", f"{row.relative_error:.1e}"
+    return (row.name, str(row.automatic.shape), *errors, row.reason or row.verdict)
+
+
+def _number(value: float) -> float | None:
+    """JSON has no infinity and no NaN."""
+    return value if np.isfinite(value) else None
+
+
+def compare_gradients(
+    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float | None = None
+) -> GradientComparison:
+    """Compare hand-derived gradients with automatic ones, and name the mistake in the derivation.
+
+    Gradients of computed tensors, such as of activations, can be compared as well: with them a
+    mistake is found more surely. No `.grad` is changed.
+
+    When a gradient is wrong, the backward pass is replayed with one mistake at a time that people
+    make, at each step where it can be made, then with two; what reproduces all gradients as they
+    were handed in, right ones and wrong ones, is the explanation.
+
+    Args:
+        loss: a scalar that was computed from the tensors.
+        manual: the hand-derived gradient of each tensor.
+        tolerance: relative error allowed: the largest difference of two entries, over the largest
+            entry of both; by default the square root of the precision of the less precise dtype,
+            1.5e-8 in float64, or what rounding explains where that is more.
+
+    Raises:
+        ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad.
+
+    >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
+    >>> report = compare_gradients((W**2).sum(), {W: W.data})
+    >>> bool(report)
+    False
+    >>> report.explanations[0].mistakes[0].factor
+    0.5
+    """
+    _refuse(loss, manual)
+    automatic = backpropagate(loss, loss._seed(None))
+    _refuse_unused(loss, manual, automatic)
+    arrays = {tensor: _as_plain(gradient) for tensor, gradient in manual.items()}
+    variables = sys._getframe(1).f_locals
+    names = _names(arrays, variables)
+    allowed = _tolerance(arrays, automatic) if tolerance is None else tolerance
+    largest = max(float(np.abs(c).max(initial=0.0)) for c in automatic.values())
+    rows = [_row(names[t], arrays[t], automatic[t], allowed, largest) for t in arrays]
+    if all(row.agrees for row in rows):
+        return GradientComparison(rows, [], "")
+    from autograd_lite import forensics
+
+    excused, explanations, pattern = forensics.examine(
+        loss, arrays, allowed, tolerance is not None, variables
+    )
+    rows = [
+        row._replace(reason="", verdict=excused[tensor])
+        if not row.agrees and tensor in excused
+        else row
+        for tensor, row in zip(arrays, rows)
+    ]
+    return GradientComparison(rows, explanations, pattern)
+
+
+def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
+    if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
+        raise ArgumentError(
+            f"compare_gradients of loss {describe_one(loss)}",
+            "it is no scalar tensor that was computed from tensors that require grad",
+            "Give the loss that loss.backward() would be called on",
+        )
+    if not manual:
+        raise ArgumentError(
+            f"compare_gradients of loss {describe_one(loss)}",
+            "no hand-derived gradient was given",
+            "Give a dict from tensors to arrays: {W: dW}",
+        )
+    for tensor in manual:
+        if not isinstance(tensor, Tensor):
+            raise ArgumentError(
+                f"compare_gradients of {tensor!r}",
+                "the keys of the dict are tensors",
+                "Write {W: dW}, with the tensor itself",
+            )
+
+
+def _as_plain(gradient: Any) -> Any:
+    return gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+
+
+def _names(tensors: Iterable[Tensor], variables: Mapping[str, Any]) -> dict[Tensor, str]:
+    """A tensor's own name, or the variable that holds it."""
+    held = {id(value): name for name, value in variables.items() if isinstance(value, Tensor)}
+    return {t: t.name or held.get(id(t)) or f"tensor {n}" for n, t in enumerate(tensors)}
+
+
+def _refuse_unused(
+    loss: Tensor, manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]
+) -> None:
+    for tensor in manual:
+        if tensor not in automatic:
+            raise ArgumentError(
+                f"compare_gradients of {describe_one(tensor)}",
+                f"{describe_one(loss)}, the loss, was not computed from it, "
+                "or it does not require grad",
+                "Compute the loss from that tensor, made with requires_grad=True",
+            )
+
+
+def _tolerance(manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]) -> float:
+    """The square root of the precision of the least precise dtype."""
+    arrays = [*manual.values(), *(automatic[tensor] for tensor in manual)]
+    dtypes = {array.dtype for array in arrays if array.dtype.kind == "f"}
+    precision = max(float(np.finfo(dtype).eps) for dtype in dtypes)
+    return math.sqrt(precision)
+
+
+def _row(name: str, manual: Any, automatic: Any, tolerance: float, largest: float) -> GradientRow:
+    """The row of one tensor; `largest` is the largest entry of all cotangents of the graph."""
+    if manual.shape != automatic.shape:
+        reason = f"has shape {manual.shape} instead of {automatic.shape}"
+        return GradientRow(name, manual, automatic, np.inf, np.inf, (), reason, "wrong")
+    if automatic.size == 0:
+        return GradientRow(name, manual, automatic, 0.0, 0.0, (), "", "agrees")
+    with np.errstate(invalid="ignore"):
+        errors = np.where(manual == automatic, 0.0, np.abs(manual - automatic))
+    flat = int(np.argmax(errors))
+    worst = tuple(int(i) for i in np.unravel_index(flat, errors.shape))
+    max_error = float(errors[worst])
+    scale = float(max(np.abs(manual).max(), np.abs(automatic).max()))
+    relative_error = max_error / scale if scale else 0.0
+    # What cancels to 0 is left with the rounding of what it was computed from.
+    rounding = 8 * float(np.finfo(automatic.dtype).eps) * largest
+    agrees = relative_error <= tolerance or max_error <= rounding
+    reason = "" if agrees else _difference(manual, automatic, worst)
+    verdict = "agrees" if agrees else "wrong"
+    return GradientRow(name, manual, automatic, max_error, relative_error, worst, reason, verdict)
+
+
+def _difference(manual: Any, automatic: Any, worst: tuple[int, ...]) -> str:
+    place = f"differs most at {worst}" if worst else "differs"
+    by_hand, right = f"{manual[worst]:.6g}", f"{automatic[worst]:.6g}"
+    if by_hand == right:
+        by_hand, right = repr(float(manual[worst])), repr(float(automatic[worst]))
+    return f"{place}: {by_hand} by hand, {right} automatic"

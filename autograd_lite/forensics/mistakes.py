@@ -1,0 +1,448 @@
+"""The table of mistakes: what people do wrong in one step of a backward pass.
+
+Each function here yields the mistakes of one kind that a step invites, as the vjps that make them.
+What they say is completed with `{operation}`, the name of the function whose derivative it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.reductions import expand
+from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, vjp_of
+from autograd_lite.forensics.written import Instead
+from autograd_lite.operators import plain
+from autograd_lite.table import TABLE
+from autograd_lite.tensor import Tensor
+
+
+class Mistake(NamedTuple):
+    """A wrong vjp, the kind of mistake that it is, and what it does in words."""
+
+    kind: str
+    what: str
+    vjp: Vjp
+
+
+ACTIVATIONS: tuple[Callable[..., Any], ...] = (
+    neural.relu,
+    neural.sigmoid,
+    np.tanh,
+    neural.softmax,
+    neural.leaky_relu,
+    neural.elu,
+    neural.swish,
+    neural.softplus,
+    neural.gelu,
+)
+"""Functions whose derivatives are taken for each other's, the usual ones first."""
+
+PRODUCTS = {"multiply", "divide", "matmul", "dot", "affine", "einsum", "tensordot", "outer"}
+"""Operations whose vjps multiply with another argument."""
+
+
+LINEAR = {"positive", "negative", "add", "subtract", "multiply", "reshape", "transpose", "astype"}
+"""Operations whose derivative is the same everywhere."""
+
+
+def step_mistakes(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """All mistakes that a step invites."""
+    for mistakes in STEP_MISTAKES:
+        yield from mistakes(graph, place)
+
+
+def _is_elementwise(place: Place) -> bool:
+    """Whether the function has one argument, bends it, and treats each entry on its own."""
+    node = place.node
+    if place.operation.name in LINEAR or (place.operation.name == "divide" and place.slot == 0):
+        return False
+    arrays = [a for a in node.arguments if isinstance(a, Tensor | np.ndarray)]
+    return len(arrays) == 1 and node.shape == place.argument.shape
+
+
+def _same(left: Array, right: Array) -> bool:
+    return np.shape(left) == np.shape(right) and np.array_equal(left, right)
+
+
+def dropout(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """The mask or the scale of inverted dropout is missing."""
+    node = place.node
+    name = place.operation.name
+    mask = _mask_of(node)
+    without_mask = "the mask of dropout is missing in the backward pass"
+    without_scale = "the scale of inverted dropout is missing in the backward pass"
+    without_both = "dropout is missing in the backward pass"
+    if name == "dropout":
+        yield Mistake("dropout", without_mask, lambda g, y, x, mask, p: g / (1 - p))
+        yield Mistake("dropout", without_scale, lambda g, y, x, mask, p: g * mask)
+        yield Mistake("dropout", without_both, lambda g, y, x, mask, p: g)
+    elif name == "multiply" and mask is not None:
+        scale = np.max(mask)
+        yield Mistake("dropout", without_mask, lambda g, *given: g * scale)
+        if scale != 1:
+            yield Mistake("dropout", without_scale, lambda g, *given: g * (mask != 0))
+            yield Mistake("dropout", without_both, lambda g, *given: g)
+    elif name in ("divide", "multiply") and _scales_dropped(node, place.argument):
+        yield Mistake("dropout", without_scale, lambda g, *given: g)
+
+
+def _mask_of(node: Tensor) -> Array | None:
+    """A plain array argument of a product whose entries are 0 or one other value, if any."""
+    for argument in node.arguments:
+        values = plain(argument)
+        recorded = isinstance(argument, Tensor) and argument.requires_grad
+        if recorded or not isinstance(values, np.ndarray) or values.shape != node.shape:
+            continue
+        present = np.unique(values)
+        if values.size > 1 and len(present) <= 2 and present[-1] > 0 and 0 in (present[0],):
+            return values
+    return None
+
+
+def _scales_dropped(node: Tensor, argument: Tensor) -> bool:
+    """Whether a node scales, by a number, what a mask was multiplied with."""
+    factors = [a for a in node.arguments if a is not argument]
+    if len(factors) != 1 or np.size(plain(factors[0])) != 1:
+        return False
+    masked = argument.operation is not None and argument.operation.name == "multiply"
+    return masked and _mask_of(argument) is not None
+
+
+def forgotten(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """The function's derivative is left out, as if it were 1."""
+    cotangent = graph.cotangents[place.node]
+    contribution = graph.contribution(place)
+    if np.shape(contribution) != np.shape(cotangent):
+        return
+    if _same(contribution, cotangent) or _same(contribution, -cotangent):
+        return
+    others = [a for i, a in enumerate(place.node.arguments) if i != place.slot]
+    numbers = others and all(np.size(plain(a)) <= 1 for a in others)
+    if numbers and not _is_elementwise(place):
+        return  # A number is missing: that is a factor.
+    yield Mistake(
+        "derivative forgotten",
+        "the derivative of {operation} is forgotten",
+        lambda g, *given, **keywords: g,
+    )
+
+
+def twice(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """The derivative is applied to what already has it."""
+    if not _is_elementwise(place):
+        return
+    vjp = vjp_of(place)
+    words = "the derivative of {operation} is multiplied in twice"
+    if place.operation.function in ACTIVATIONS:
+        words += ": what arrives, such as p - y, contains it already"
+
+    def doubled(g: Array, *given: Any, **keywords: Any) -> Array:
+        return vjp(vjp(g, *given, **keywords), *given, **keywords)
+
+    yield Mistake("derivative twice", words, doubled)
+
+
+def shortcut(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """What a loss gives for the logits is multiplied by the derivative of an activation."""
+    name = place.operation.name
+    probabilities = {
+        "sigmoid_cross_entropy": neural.sigmoid,
+        "softmax_cross_entropy": neural.softmax,
+        "softmax": neural.softmax,
+        "log_softmax": neural.softmax,
+    }.get(name)
+    if probabilities is None or place.slot != 0:
+        return
+    vjp = vjp_of(place)
+    words = (
+        "what arrives at the logits, such as p - y, is multiplied by the derivative of the "
+        "activation, which it contains already"
+    )
+
+    def slope_of(probability: Callable[..., Any]) -> Vjp:
+        def multiplied(g: Array, y: Array, x: Array, *given: Any, **keywords: Any) -> Array:
+            p = probability(x)
+            return vjp(g, y, x, *given, **keywords) * (p * (1 - p))
+
+        return multiplied
+
+    for probability in dict.fromkeys((probabilities, neural.sigmoid)):
+        yield Mistake("derivative twice", words, slope_of(probability))
+    for other in (np.tanh, neural.relu):
+        slope = TABLE[other].vjps[0]
+
+        def multiplied(
+            g: Array,
+            y: Array,
+            x: Array,
+            *given: Any,
+            slope: Vjp = slope,
+            other: Any = other,
+            **k: Any,
+        ) -> Array:
+            return slope(vjp(g, y, x, *given, **k), other(x), x)
+
+        yield Mistake("derivative twice", words, multiplied)
+
+
+def misplaced(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """A formula in the output is given the input, or the other way around."""
+    if not _is_elementwise(place):
+        return
+    node = place.node
+    vjp, compute = vjp_of(place), place.operation.compute
+    yield Mistake(
+        "wrong place",
+        "the derivative of {operation}, a formula in its output, is evaluated at its input",
+        lambda g, y, x, *rest, **keywords: vjp(g, x, x, *rest, **keywords),
+    )
+
+    def at_output(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
+        return vjp(g, compute(y, *rest, **keywords), y, *rest, **keywords)
+
+    words = "the derivative of {operation}, a formula in its input, is evaluated at its output"
+    yield Mistake("wrong place", words, at_output)
+    yield Mistake(
+        "wrong place",
+        words,
+        lambda g, y, x, *rest, **keywords: vjp(g, y, y, *rest, **keywords),
+    )
+    for other in graph.order:
+        same = other.operation is node.operation and other is not node
+        if same and other.shape == node.shape:
+            y, x = other._data, other.arguments[0]
+            x = x._data if isinstance(x, Tensor) else x
+            yield Mistake(
+                "wrong place",
+                "the derivative of {operation} is evaluated at another layer's values",
+                lambda g, _y, _x, *rest, y=y, x=x, **keywords: vjp(g, y, x, *rest, **keywords),
+            )
+
+
+def another_derivative(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """The derivative of another activation is used."""
+    own = place.operation.function
+    if own not in ACTIVATIONS or not place.argument.ndim:
+        return
+    for other in ACTIVATIONS:
+        if other is own:
+            continue
+        vjp = TABLE[other].vjps[0]
+        words = f"the derivative of {other.__name__} is used for that of {{operation}}"
+        yield Mistake(
+            "another derivative",
+            words,
+            lambda g, y, x, *rest, vjp=vjp, other=other, **keywords: vjp(g, other(x), x),
+        )
+        yield Mistake(
+            "another derivative",
+            words,
+            lambda g, y, x, *rest, vjp=vjp, **keywords: vjp(g, y, x),
+        )
+
+
+def other_values(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """A product is taken with z where a belongs, or with the values of another layer."""
+    if place.operation.name not in PRODUCTS:
+        return
+    for slot, argument in enumerate(place.node.arguments):
+        if slot != place.slot and np.ndim(plain(argument)):
+            for other, words in _beside(graph, argument):
+                yield Mistake("wrong place", words, Instead(place, slot, plain(other), other))
+
+
+def _beside(graph: Graph, argument: Any) -> Iterator[tuple[Any, str]]:
+    """What is multiplied in other layers, and has an argument's shape."""
+    candidates = []
+    for place in graph.places:
+        if place.operation.name in PRODUCTS:
+            for other in place.node.arguments:
+                candidates += [other]
+                candidates += other.arguments if isinstance(other, Tensor) else []
+        elif _is_elementwise(place):
+            candidates += [place.node, place.argument]
+    seen = {id(plain(argument))}
+    own = argument if isinstance(argument, Tensor) else None
+    for other in candidates:
+        value = plain(other)
+        if np.shape(value) != np.shape(plain(argument)) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        if own is not None and isinstance(other, Tensor) and _made_from(own, other):
+            yield other, "the product is taken with the input of a function, not with its output"
+        elif own is not None and isinstance(other, Tensor) and _made_from(other, own):
+            yield other, "the product is taken with the output of a function, not with its input"
+        else:
+            yield other, "the product is taken with the values of another layer"
+
+
+def _made_from(output: Tensor, given: Tensor) -> bool:
+    return any(argument is given for argument in output.arguments)
+
+
+def transposed(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """A square matrix, or the product, is transposed, or not where it should be."""
+    node = place.node
+    vjp = vjp_of(place)
+    if place.operation.name in PRODUCTS - {"multiply", "divide"}:
+        for index, argument in enumerate(node.arguments):
+            value = argument._data if isinstance(argument, Tensor) else argument
+            if index != place.slot and np.ndim(value) == 2 and value.shape[0] == value.shape[1] > 1:
+                words = "the other factor of {operation} is to be transposed, and is not"
+                yield Mistake("transposed", words, Instead(place, index, value.T, "{0}.T"))
+    shape = place.argument.shape
+    if len(shape) == 2 and shape[0] == shape[1] > 1 and node.ndim == 2:
+        yield Mistake(
+            "transposed",
+            "the result is transposed",
+            lambda *given, **keywords: vjp(*given, **keywords).T,
+        )
+
+
+def wrong_axis(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
+    g = graph.cotangents[place.node]
+    shape = place.argument.shape
+    if np.ndim(g) != 2 or np.size(g) == np.prod(shape):
+        return
+    for axis in (0, 1):
+        for keepdims in (False, True):
+            summed = np.sum(g, axis=axis, keepdims=keepdims)
+            if summed.shape == shape:
+                yield Mistake(
+                    "wrong axis",
+                    f"the cotangent is summed over axis {axis}, the wrong one",
+                    lambda g, *given, axis=axis, keep=keepdims, **k: g.sum(axis, keepdims=keep),
+                )
+
+
+def reshaped(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """A reshape is undone in another order, or a transpose by a reshape."""
+    name = place.operation.name
+    shape = place.argument.shape
+    if name == "reshape":
+        yield Mistake(
+            "reshaped",
+            "the reshape is undone in the wrong order of entries",
+            lambda g, *given, **keywords: g.reshape(shape, order="F"),
+        )
+    if name in ("transpose", "swapaxes", "moveaxis", "matrix_transpose", "permute_dims"):
+        yield Mistake(
+            "reshaped",
+            "the transpose is undone by a reshape, which mixes up the entries",
+            lambda g, *given, **keywords: g.reshape(shape),
+        )
+
+
+def branches(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """< where > belongs."""
+    if place.operation.name in ("relu", "leaky_relu", "elu"):
+        vjp = vjp_of(place)
+
+        def swapped(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
+            mirrored = place.operation.compute(-x, *rest, **keywords)
+            return vjp(g, mirrored, -x, *rest, **keywords)
+
+        yield Mistake(
+            "branches", "the branches of {operation} are swapped: < where > belongs", swapped
+        )
+
+
+def cross_terms(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """Softmax is differentiated entry by entry."""
+    name = place.operation.name
+    words = "the Jacobian of {operation} is taken as diagonal: its cross terms are dropped"
+    if name == "softmax":
+        yield Mistake("softmax cross terms", words, lambda g, y, *given, **k: g * y * (1 - y))
+        if place.node.ndim == 2:
+            yield Mistake(
+                "wrong axis",
+                "the sum in the derivative of {operation} is taken over the wrong axis",
+                lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True)),
+            )
+    if name == "log_softmax":
+        yield Mistake(
+            "softmax cross terms", words, lambda g, y, *given, **keywords: g * (1 - np.exp(y))
+        )
+    if name == "softmax_cross_entropy":
+        vjp = vjp_of(place)
+        yield Mistake(
+            "softmax cross terms",
+            words,
+            lambda g, y, logits, labels, *rest: (
+                vjp(g, y, logits, labels) * neural.one_hot(labels, logits.shape[1], logits.dtype)
+            ),
+        )
+
+
+def ties(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """>= where > belongs."""
+    name = place.operation.name
+    words = "the derivative of {operation} at ties is 1: >= where > belongs"
+    if name in ("relu", "leaky_relu", "elu"):
+        yield Mistake(
+            "ties",
+            words,
+            lambda g, y, x, *given, **keywords: np.where(
+                x == 0, g, vjp_of(place)(g, y, x, *given, **keywords)
+            ),
+        )
+    if name in ("maximum", "minimum", "fmax", "fmin"):
+        yield Mistake("ties", words, lambda g, y, *pair: g * (pair[place.slot] == y))
+    if name in ("max", "min", "amax", "amin"):
+        yield Mistake(
+            "ties",
+            "each of several equal extremes gets the whole cotangent",
+            lambda g, y, a, axis=None, *, keepdims=False: (
+                expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
+            ),
+        )
+
+
+def constant_statistics(graph: Graph, place: Place) -> Iterator[Mistake]:
+    """Mean and variance that a layer standardizes with are treated as constants."""
+    if place.operation.name != "standardize":
+        return
+    for mean_too, variance_too in ((False, False), (True, False), (False, True)):
+        constant = ["mean"] * (not mean_too) + ["variance"] * (not variance_too)
+
+        def vjp(
+            g: Array,
+            y: Array,
+            x: Array,
+            mean: Array,
+            variance: Array,
+            axes: Any,
+            epsilon: float,
+            *rest: Any,
+            mean_too: bool = mean_too,
+            variance_too: bool = variance_too,
+        ) -> Array:
+            through_mean = g.mean(axis=axes, keepdims=True) * mean_too
+            through_variance = y * (g * y).mean(axis=axes, keepdims=True) * variance_too
+            return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
+
+        words = f"{' and '.join(constant)} of the batch are treated as constants"
+        yield Mistake("constant statistics", words, vjp)
+
+
+STEP_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Mistake]], ...] = (
+    dropout,
+    forgotten,
+    twice,
+    shortcut,
+    misplaced,
+    another_derivative,
+    other_values,
+    transposed,
+    wrong_axis,
+    reshaped,
+    branches,
+    cross_terms,
+    ties,
+    constant_statistics,
+)

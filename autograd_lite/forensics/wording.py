@@ -1,0 +1,191 @@
+"""What a search has found, in sentences that a student understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autograd_lite.forensics.factors import factor_in_words
+from autograd_lite.forensics.given import Slip
+from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.search import Case, Finding, Hypothesis
+from autograd_lite.forensics.written import formula_of
+from autograd_lite.formulas import contribution_formula
+from autograd_lite.naming import Identifiers, given_names, names_of
+from autograd_lite.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake of a derivation.
+
+    Attributes:
+        kind: what sort it is, such as "transposed" or "derivative forgotten".
+        tensor: the name of the tensor whose gradient is first wrong.
+        operation: the function whose derivative is mistaken; empty where the gradient as it was
+            handed in is the mistake.
+        factor: the number that the right result is multiplied by, for mistakes that are one.
+        used: the formula that was used, such as "dW = 2 * dz"; empty where it is the right one.
+        right: the formula that is right.
+        sentence: what is wrong, in words.
+    """
+
+    kind: str
+    tensor: str
+    operation: str
+    factor: float | None
+    used: str
+    right: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Mistakes that together reproduce the gradients that were handed in.
+
+    Attributes:
+        mistakes: one, or two.
+        explained: names of the wrong gradients that are right given these mistakes.
+        error: the largest relative error that they leave, over all gradients.
+        consequences: which gradients are wrong because of them, and which are right, in words.
+    """
+
+    mistakes: list[Mistake]
+    explained: list[str]
+    error: float
+    consequences: str
+
+    def __str__(self) -> str:
+        lines = []
+        for number, mistake in enumerate(self.mistakes, 1):
+            count = f"({number}) " if len(self.mistakes) > 1 else ""
+            lines.append(f"{count}{mistake.sentence}")
+            if mistake.used:
+                lines += [f"    by hand:  {mistake.used}", f"    right:    {mistake.right}"]
+        return "\n".join([*lines, self.consequences])
+
+    @property
+    def sentence(self) -> str:
+        """All in one line."""
+        return " ".join(str(self).split())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as a dict of numbers, strings and lists."""
+        return {**asdict(self), "sentence": self.sentence}
+
+
+class Names:
+    """What tensors are called: by the user where possible.
+
+    `given` has those with a name of the user's or of a layer's.
+    """
+
+    def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
+        self.given = frozenset(given_names(graph.loss, variables, Identifiers()))
+        self.of = names_of(graph.loss, variables)
+        for node in graph.order:
+            consumer = _passed_on(graph, node) if node not in self.given else None
+            if consumer is not None:
+                self.of[node] = self.of[consumer]
+
+    def own(self, tensor: Tensor) -> str:
+        """The name that the user knows: a parameter's is the one in its module."""
+        return tensor.name or self.of[tensor]
+
+    def cotangent(self, tensor: Tensor) -> str:
+        """dW1 for W1, with the parameter's own name where it is another."""
+        other = tensor.name not in (None, self.of[tensor])
+        return f"d{self.of[tensor]}" + (f" (of {tensor.name})" if other else "")
+
+
+def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
+    """The node whose cotangent a node has too, as that of z in z + b."""
+    consumers = graph.consumers.get(node, [])
+    if len(consumers) != 1:
+        return None
+    same = graph.contribution(consumers[0]) is graph.cotangents[consumers[0].node]
+    return consumers[0].node if same and consumers[0].node.shape == node.shape else None
+
+
+def explained(
+    case: Case, hypothesis: Hypothesis, wrong: frozenset[Tensor], names: Names
+) -> Explanation:
+    """The explanation, of gradients that are wrong, that a hypothesis is."""
+    mistakes = [_in_step(case.graph, finding, names) for finding in hypothesis.findings]
+    mistakes += _as_handed_in(case, hypothesis, names)
+    complete = hypothesis.findings and not hypothesis.slips
+    error = hypothesis.findings[-1].error if complete else 0.0
+    follows = [names.own(tensor) for tensor in case.manual if tensor in wrong]
+    consequences = _consequences(case, wrong, len(mistakes), names)
+    return Explanation(mistakes, follows, error, consequences)
+
+
+def _consequences(case: Case, wrong: frozenset[Tensor], mistakes: int, names: Names) -> str:
+    """Which gradients are wrong because of the mistakes, and which are not."""
+    bad = [names.cotangent(tensor) for tensor in case.manual if tensor in wrong]
+    fine = [names.cotangent(tensor) for tensor in case.manual if tensor not in wrong]
+    text = f"{_listed(bad)} wrong because of {'it' if mistakes == 1 else 'them'}"
+    return f"{text}; {_listed(fine)} right." if fine else f"{text}."
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _in_step(graph: Graph, finding: Finding, names: Names) -> Mistake:
+    place = min(finding.places, key=lambda p: graph.position[p.node])
+    others = [names.cotangent(p.argument) for p in finding.places if p is not place]
+    likewise = f", and likewise to {', '.join(dict.fromkeys(others))}" if others else ""
+    start, target = names.cotangent(place.node), names.cotangent(place.argument)
+    words = f"Step from {start} to {target}{likewise}: {finding.what}"
+    number = _number_in_words(finding, graph)
+    words += f", {number}." if number else "."
+    right, used = _formulas(place, finding, names)
+    target = f"d{names.of[place.argument]} = "
+    right, used = (target + right, target + used) if right != used else ("", "")
+    name = names.own(place.argument)
+    operation = place.operation.name
+    return Mistake(finding.kind, name, operation, finding.factor, used, right, words)
+
+
+def _number_in_words(finding: Finding, graph: Graph) -> str:
+    if finding.recipe.strengths or finding.kind in ("sign", "dropped path"):
+        return ""
+    words = factor_in_words(finding.strength, graph) if finding.factor is not None else ""
+    return words or f"{finding.strength:.6g}"
+
+
+def _formulas(place: Place, finding: Finding, names: Names) -> tuple[str, str]:
+    """The right formula of a step, and the one that was used."""
+    right = contribution_formula(place.node, place.slot, names.of)
+    if finding.kind == "dropped path":
+        return right, "0"
+    if finding.factor is not None and finding.recipe.far_fetched:
+        return right, f"{right} + {finding.factor:.6g} * {names.of[place.argument]}"
+    if finding.factor is not None:
+        factor = "-" if finding.factor == -1 else f"{finding.factor:.6g} * "
+        return right, factor + _in_brackets(right)
+    return right, formula_of(place, finding.wrong[place], names.of)
+
+
+def _in_brackets(formula: str) -> str:
+    return f"({formula})" if any(sign in formula for sign in " +-*/@") else formula
+
+
+def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mistake]:
+    """One mistake for the same slip in several gradients."""
+    alike: dict[tuple[Any, ...], list[Tensor]] = {}
+    for tensor in case.manual:
+        if tensor in hypothesis.slips:
+            slip = hypothesis.slips[tensor]
+            alike.setdefault((slip.kind, slip.factor), []).append(tensor)
+    return [_slip(case, hypothesis.slips[tensors[0]], tensors, names) for tensors in alike.values()]
+
+
+def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
+    words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
+    if slip.factor is not None:
+        words += f": {factor_in_words(slip.factor, case.graph) or f'{slip.factor:.6g}'}"
+    words += ". The steps before are right."
+    return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", words)

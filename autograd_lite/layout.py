@@ -1,0 +1,139 @@
+"""Which terms get lines of their own, and under which names."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.naming import Identifiers
+from autograd_lite.notation import is_short
+from autograd_lite.terms import MOVES, Term, is_elementwise, is_number
+
+SHORT, LONG = 2, 8
+"""A cotangent of at most so many operations is written where it is used, if that is one place;
+anything of more gets a line."""
+
+VIEWS = {*MOVES, np.negative, np.shape, np.broadcast_to}
+"""What is written out each time that it is used."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """name = term."""
+
+    name: str
+    term: Any
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Formulas line by line, each using only names of inputs and of lines before it.
+
+    Attributes:
+        inputs: the terms with names that are not computed, in order.
+        lines: what is computed, in order.
+        names: of inputs and lines.
+        terms: all that are needed, in order.
+    """
+
+    inputs: list[Term]
+    lines: list[Line]
+    names: dict[Term, str]
+    terms: list[Term]
+
+
+def laid_out(
+    results: Mapping[str, Any],
+    values: Mapping[Term, str],
+    cotangents: Mapping[Term, str],
+    identifiers: Identifiers,
+) -> Layout:
+    """Lines that compute some terms, and nothing else.
+
+    Args:
+        results: the terms that are wanted, by the names of their lines.
+        values: names of terms of the forward pass; computed ones get lines if they are needed.
+        cotangents: names of terms of the backward pass, which get lines if they are long.
+        identifiers: the names taken.
+    """
+    needed = _needed(results.values())
+    uses = Counter(itertools.chain(results.values(), *map(_terms_in, needed)))
+    leaves = [term for term in needed if term.function is None]
+    large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
+    values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
+    inputs = {leaf: values[leaf] for leaf in leaves if leaf in values}
+    temporaries = (identifiers.unique(f"t{count}") for count in itertools.count(1))
+    aliases = {term: [name for name in results if results[name] is term] for term in needed}
+    names: dict[Term, str] = {}
+    weights = dict.fromkeys(inputs, 0)
+    for term in needed:
+        if term in inputs:
+            continue
+        name = values.get(term) or (aliases[term] and cotangents.get(term, aliases[term][0]))
+        weight = sum(map(weights.__getitem__, _terms_in(term))) + _weight(term)
+        limit = SHORT if term in cotangents else LONG
+        if not name and (weight > limit or (uses[term] > 1 and not _is_trivial(term, weight))):
+            name = cotangents.get(term) or next(temporaries)
+        weights[term] = 0 if name else weight
+        if name:
+            names[term] = name
+    lines: list[Line] = []
+    for term, name in names.items():
+        again = () if term in values else aliases[term]
+        lines += [Line(name, term), *(Line(alias, term) for alias in again if alias != name)]
+    done = {line.name for line in lines}
+    lines += [Line(name, term) for name, term in results.items() if name not in done]
+    final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
+    final |= {name for name, term in results.items() if names.get(term) != name}
+    return Layout([*inputs], _sorted(lines, [*results], final), inputs | names, needed)
+
+
+def _sorted(lines: list[Line], results: list[str], final: set[str]) -> list[Line]:
+    """Lines with each run of final ones, which no other line uses, in the order of the results."""
+    ordered: list[Line] = []
+    for is_final, run in itertools.groupby(lines, lambda line: line.name in final):
+        ordered += sorted(run, key=lambda line: results.index(line.name)) if is_final else run
+    return ordered
+
+
+def _weight(term: Term) -> int:
+    """How much a call adds to the length of a line."""
+    if term.function in VIEWS:
+        return int(len(term.arguments) > 1 and term.function in (np.transpose, np.flip, np.reshape))
+    return 1 if is_elementwise(term.function) else 2
+
+
+def _is_trivial(term: Term, weight: int) -> bool:
+    """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
+    short = term.function in VIEWS or any(map(is_number, term.arguments))
+    return weight == 0 or (weight == 1 and short)
+
+
+def _terms_in(value: Any) -> Iterator[Term]:
+    """The terms among the arguments of a term, each as often as it occurs."""
+    if isinstance(value, Term):
+        if value.function is None:
+            return
+        value = (value.arguments, tuple(value.keywords.values()))
+    for part in value:
+        if isinstance(part, Term):
+            yield part
+        elif isinstance(part, list | tuple):
+            yield from _terms_in(part)
+
+
+def _needed(results: Any) -> list[Term]:
+    """The terms that results are computed from, themselves included, in order."""
+    found: dict[Term, None] = {}
+    stack = [term for term in results if isinstance(term, Term)]
+    while stack:
+        term = stack.pop()
+        if term not in found:
+            found[term] = None
+            stack.extend(_terms_in(term))
+    return sorted(found, key=lambda term: term.number)

@@ -1,0 +1,133 @@
+"""Arrays that are read-only while something holds them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+@dataclass
+class _Hold:
+    """How often memory is held, and the arrays on it that were made read-only."""
+
+    count: int = 0
+    changed: list[Array] = field(default_factory=list)
+
+
+_held: dict[int, _Hold] = {}  # by id of the array that owns the memory
+_guard = threading.RLock()
+
+
+def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
+    """Make arrays, and those whose memory they show, read-only until `release`.
+
+    Memory that NumPy could not make writable again, because another library owns it, stays as it
+    is. So do other views of the memory: no array knows its views.
+
+    Args:
+        arrays: what was given to an operation; what is no array of NumPy's is left out.
+        result: what was computed from them, held as well.
+        inherits: whether a result that shows the memory of a held array is read-only for no other
+            reason, so that it has to become writable with it.
+
+    Returns:
+        What to give to `release`.
+
+    >>> x = np.zeros(3)
+    >>> held = hold([x[1:]], x.sum(), inherits=True)
+    >>> x.flags.writeable
+    False
+    >>> release(held)
+    >>> x.flags.writeable
+    True
+    """
+    with _guard:
+        given = [array for array in arrays if isinstance(array, np.ndarray)]
+        results = [result] if isinstance(result, np.ndarray) else []
+        inherited = [array for array in results if inherits and _shows_held(array, given)]
+        owners = [_owner(array) for array in given + results]
+        for array in given + results:
+            _hold(array)
+        for array in inherited:
+            _held[id(_owner(array))].changed.append(array)
+        return [owner for owner in owners if id(owner) in _held]
+
+
+def release(owners: Iterable[Array]) -> None:
+    """Make what `hold` made read-only writable again, where nothing else holds it."""
+    with _guard:
+        for owner in owners:
+            entry = _held[id(owner)]
+            entry.count -= 1
+            if not entry.count:
+                del _held[id(owner)]
+                for array in entry.changed:
+                    array.flags.writeable = True
+
+
+@contextmanager
+def writable(array: Any) -> Iterator[None]:
+    """Let the library itself change an array, held or not: it marks what it changes."""
+    entry = _held.get(id(_owner(array))) if _held and isinstance(array, np.ndarray) else None
+    if entry is None:
+        yield
+        return
+    with _guard:
+        for part in entry.changed:
+            part.flags.writeable = True
+        try:
+            yield
+        finally:
+            for part in entry.changed:
+                part.flags.writeable = False
+
+
+def _hold(array: Array) -> None:
+    shown = _shown(array)
+    owner = shown[0]
+    if id(owner) not in _held and not _can_be_restored(owner):
+        return
+    entry = _held.setdefault(id(owner), _Hold())
+    entry.count += 1
+    for part in shown:
+        if part.flags.writeable:
+            part.flags.writeable = False
+            entry.changed.append(part)
+
+
+def _shown(array: Array) -> list[Array]:
+    """The arrays whose memory an array shows, their owner first, itself last."""
+    parts = []
+    while isinstance(array, np.ndarray):
+        parts.append(array)
+        array = array.base
+    return parts[::-1]
+
+
+def _owner(array: Array) -> Array:
+    return _shown(array)[0]
+
+
+def _can_be_restored(owner: Array) -> bool:
+    """Whether NumPy would make it writable again: writable memory, its own or a buffer's."""
+    if owner.flags.owndata or not owner.flags.writeable:
+        return bool(owner.flags.writeable)
+    try:
+        return not memoryview(owner.base).readonly
+    except TypeError:
+        return False
+
+
+def _shows_held(result: Array, given: Iterable[Array]) -> bool:
+    """Whether a result is read-only as it shows the memory of a given array that is held."""
+    entry = _held.get(id(_owner(result)))
+    if entry is None or result.flags.writeable:
+        return False
+    return any(part is array for part in entry.changed for array in given)

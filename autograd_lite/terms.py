@@ -1,0 +1,382 @@
+"""Terms of formulas: calls of NumPy functions, simplified as they are built.
+
+No simplification changes a number: what is dropped is a product with 1, a sum over no axis, a
+broadcast that NumPy does by itself. What moves, a sign or an axis of length 1, moves exactly.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.shaping import astype
+
+Shape = tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Term:
+    """A call of a function, or, without one, something with a name of its own.
+
+    Arguments are terms, or plain values, or lists and tuples of both; that of a plain array is the
+    array. Terms are numbered as they are made, so that those in arguments have lower numbers.
+    """
+
+    function: Callable[..., Any] | None
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    shape: Shape
+    number: int
+
+
+class Terms:
+    """All terms of some formulas. Equal calls are one term.
+
+    >>> terms = Terms()
+    >>> x = terms.leaf((3,))
+    >>> terms.call(np.multiply, 1, x) is x
+    True
+    >>> terms.call(np.tanh, x) is terms.call(np.tanh, x)
+    True
+    """
+
+    def __init__(self) -> None:
+        self._by_key: dict[Any, Term] = {}
+        self.count = 0
+
+    def leaf(self, shape: Shape, *array: Any) -> Term:
+        """A new term for something that is not computed: data, a parameter, a cotangent."""
+        self.count += 1
+        return Term(None, array, {}, shape, self.count)
+
+    def call(self, function: Any, *arguments: Any, **keywords: Any) -> Any:
+        """The term of an elementwise function, whose shape is that of its broadcast arguments."""
+        shape = np.broadcast_shapes(*map(shape_of, arguments))
+        return self.build(function, arguments, keywords, shape)
+
+    def build(
+        self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Shape
+    ) -> Any:
+        """The term of a call, or a simpler one with the same value, or a number."""
+        simpler = self._simpler(function, arguments, keywords, shape)
+        if simpler is not None:
+            return simpler
+        key = (function, _key(arguments), _key(keywords))
+        if key not in self._by_key:
+            self.count += 1
+            self._by_key[key] = Term(function, arguments, keywords, shape, self.count)
+        return self._by_key[key]
+
+    def _simpler(
+        self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Shape
+    ) -> Any:
+        if is_elementwise(function):
+            if any(map(is_broadcast, arguments)):
+                wide = next(x for x in arguments if is_broadcast(x))
+                inner = [x.arguments[0] if is_broadcast(x) else x for x in arguments]
+                return self.broadcast(self.call(function, *inner), shape, wide)
+            inner = [_without_leading_axes(x) for x in arguments]
+            if [*arguments] != inner and np.broadcast_shapes(*map(shape_of, inner)) == shape:
+                return self.call(function, *inner)
+        if arguments and arguments[-1] is None and function in NONE_BY_DEFAULT:
+            return self.build(function, arguments[:-1], keywords, shape)
+        if function in MOVES:
+            moved = arguments[0].arguments[0] if is_broadcast(arguments[0]) else arguments[0]
+            if is_number(moved):
+                return self.broadcast(moved, shape)
+        for position in LINEAR.get(function, ()):
+            if is_call(arguments[position], np.negative):
+                inner = [*arguments]
+                inner[position] = arguments[position].arguments[0]
+                term = self.build(function, tuple(inner), keywords, shape)
+                return self.build(np.negative, (term,), {}, shape)
+        simplify = SIMPLER.get(function)
+        return None if simplify is None else simplify(self, shape, *arguments, **keywords)
+
+    def broadcast(self, term: Any, shape: Shape, wide: Term | None = None) -> Any:
+        """The term in a shape, which may be written like that of another broadcast term."""
+        if shape_of(term) == shape:
+            return term
+        target = wide.arguments[1] if wide is not None and wide.shape == shape else shape
+        return self.build(np.broadcast_to, (term, target), {}, shape)
+
+
+def _key(value: Any) -> Any:
+    """What tells values apart: equal for equal ones, and hashable."""
+    if isinstance(value, Term):
+        return value.number, Term
+    if isinstance(value, list | tuple):
+        return type(value), *map(_key, value)
+    if isinstance(value, dict):
+        return tuple((name, _key(value[name])) for name in sorted(value))
+    return type(value), repr(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a number that was written down."""
+    return isinstance(value, int | float | np.number | np.bool)
+
+
+def shape_of(value: Any) -> Shape:
+    """The shape of a term; that of a number is ()."""
+    return value.shape if isinstance(value, Term) else ()
+
+
+def is_call(value: Any, function: Any) -> bool:
+    """Whether this is a call of a function."""
+    return isinstance(value, Term) and value.function is function
+
+
+def is_broadcast(value: Any) -> bool:
+    """Whether this was broadcast to a larger shape."""
+    return is_call(value, np.broadcast_to)
+
+
+def is_elementwise(function: Any) -> bool:
+    """Whether a function treats each entry on its own, and broadcasts its arguments."""
+    return function is np.where or (isinstance(function, np.ufunc) and function.signature is None)
+
+
+def _without_leading_axes(value: Any) -> Any:
+    """The term without axes of length 1 in front, which broadcasting adds by itself."""
+    if is_call(value, np.expand_dims):
+        inner = value.arguments[0]
+        if value.shape == (1,) * (len(value.shape) - len(inner.shape)) + inner.shape:
+            return inner
+    return value
+
+
+MOVES = {
+    np.reshape,
+    np.transpose,
+    np.swapaxes,
+    np.expand_dims,
+    np.squeeze,
+    np.flip,
+    np.moveaxis,
+    operator.getitem,
+}
+"""Functions that move entries: what is the same everywhere stays so."""
+NONE_BY_DEFAULT = {np.transpose, np.flip, np.roll, np.repeat, np.take, np.cumsum, np.cumprod}
+"""Functions whose last argument, the axis, is None unless it is given."""
+LINEAR: dict[Any, tuple[int, ...]] = {
+    np.multiply: (0, 1),
+    np.divide: (0, 1),
+    np.matmul: (0, 1),
+    np.sum: (0,),
+    **{function: (0,) for function in MOVES},
+}
+"""Functions, and those of their arguments whose sign is that of the result."""
+
+
+# One function each: the simpler term, or None
+
+
+def _add(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    for one, other in ((a, b), (b, a)):
+        if is_number(one) and is_number(other):
+            return one + other
+        if is_number(one) and one == 0 and shape_of(other) == shape:
+            return other
+        if is_call(other, np.negative):
+            return terms.call(np.subtract, one, other.arguments[0])
+    return None
+
+
+def _subtract(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    if is_number(b) and b == 0 and shape_of(a) == shape:
+        return a
+    if is_call(b, np.negative):
+        return terms.call(np.add, a, b.arguments[0])
+    if is_call(a, np.negative):
+        return terms.call(np.negative, terms.call(np.add, a.arguments[0], b))
+    return None
+
+
+def _multiply(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    for one, other in ((a, b), (b, a)):
+        if is_number(one) and one == 1 and shape_of(other) == shape:
+            return other
+        if one is False:
+            return terms.broadcast(0, shape)
+    return a * b if is_number(a) and is_number(b) else None
+
+
+def _divide(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    return a if is_number(b) and b == 1 and shape_of(a) == shape else None
+
+
+def _negative(terms: Terms, shape: Shape, x: Any) -> Any:
+    if is_number(x):
+        return -x
+    return x.arguments[0] if is_call(x, np.negative) else None
+
+
+def _same(terms: Terms, shape: Shape, x: Any) -> Any:
+    return x
+
+
+def _power(terms: Terms, shape: Shape, base: Any, exponent: Any) -> Any:
+    if is_number(exponent) and exponent == 0:
+        return terms.broadcast(1.0, shape)
+    return base if is_number(exponent) and exponent == 1 and shape_of(base) == shape else None
+
+
+def _where(terms: Terms, shape: Shape, condition: Any, a: Any, b: Any) -> Any:
+    if isinstance(condition, bool):
+        return terms.broadcast(a if condition else b, shape)
+    return None
+
+
+def _and(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    return False if a is False or b is False else None
+
+
+def _or(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    return b if a is False else a if b is False else None
+
+
+def _zeros_like(terms: Terms, shape: Shape, x: Any) -> Any:
+    return terms.broadcast(0, shape)
+
+
+def _broadcast_to(terms: Terms, shape: Shape, x: Any, target: Any) -> Any:
+    if shape_of(x) == shape:
+        return x
+    if is_broadcast(x):
+        return terms.build(np.broadcast_to, (x.arguments[0], target), {}, shape)
+    return None
+
+
+def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") -> Any:
+    if x.shape == shape:
+        return x
+    new = _inserted(x.shape, shape)
+    if new is not None:
+        return terms.build(np.expand_dims, (x, new), {}, shape)
+    gone = _inserted(shape, x.shape)
+    if not gone:
+        return None
+    if is_call(x, np.sum) and x.keywords.get("keepdims") and _axes(x) == gone:
+        return terms.build(np.sum, x.arguments, {"axis": x.keywords["axis"]}, shape)
+    return terms.build(np.squeeze, (x, gone if len(gone) > 1 else gone[0]), {}, shape)
+
+
+def _axes(reduced: Term) -> Shape:
+    """The axes of a reduction, counted from the first."""
+    return tuple(sorted(_several(reduced.keywords.get("axis", ()))))
+
+
+def _several(axis: Any) -> tuple[int, ...]:
+    return axis if isinstance(axis, tuple) else (axis,)
+
+
+def _inserted(short: Shape, long: Shape) -> Shape | None:
+    """The axes of length 1 that a shape has beyond those of another, or None.
+
+    >>> _inserted((2, 3), (2, 1, 3))
+    (1,)
+    """
+    axes, rest = [], list(short)
+    for axis, length in enumerate(long):
+        if rest and length == rest[0]:
+            rest.pop(0)
+        elif length == 1:
+            axes.append(axis)
+        else:
+            return None
+    return None if rest else tuple(axes)
+
+
+def _transpose(terms: Terms, shape: Shape, x: Any, axes: Any = None) -> Any:
+    if len(shape) < 2:
+        return x
+    if axes is None:
+        return x.arguments[0] if is_call(x, np.transpose) and len(x.arguments) == 1 else None
+    axes = axes.arguments[0] if isinstance(axes, Term) else axes
+    forward = list(range(len(shape)))
+    order = [int(axis) % len(shape) for axis in axes]
+    if order == forward:
+        return x
+    return terms.build(np.transpose, (x,), {}, shape) if order == forward[::-1] else None
+
+
+def _moveaxis(terms: Terms, shape: Shape, x: Any, source: Any, destination: Any) -> Any:
+    if isinstance(source, int) and isinstance(destination, int):
+        if source % len(shape) == destination % len(shape):
+            return x
+        return terms.build(np.transpose, (x,), {}, shape) if len(shape) == 2 else None
+    return None
+
+
+def _swapaxes(terms: Terms, shape: Shape, x: Any, axis1: int, axis2: int) -> Any:
+    if axis1 % len(shape) == axis2 % len(shape):
+        return x
+    return terms.build(np.transpose, (x,), {}, shape) if len(shape) == 2 else None
+
+
+def _reduction(function: Any) -> Any:
+    """Writes the axis as a keyword, and leaves out what is NumPy's default."""
+
+    def simplify(terms: Terms, shape: Shape, x: Any, *axis: Any, **keywords: Any) -> Any:
+        named = {"axis": axis[0], **keywords} if axis else keywords
+        defaults = {"axis": None, "keepdims": False, "dtype": np.float64}
+        kept = {k: v for k, v in named.items() if k not in defaults or v != defaults[k]}
+        if kept.get("axis") == () and function not in (np.var, np.std):
+            return x
+        if "correction" in kept:
+            kept["ddof"] = kept.pop("correction")
+        if "axis" in kept:
+            axes = [i % len(x.shape) for i in _several(kept["axis"])]
+            kept["axis"] = tuple(axes) if len(axes) > 1 else axes[0]
+        return terms.build(function, (x,), kept, shape) if axis or kept != keywords else None
+
+    return simplify
+
+
+def _astype(terms: Terms, shape: Shape, x: Any, dtype: Any) -> Any:
+    return dtype.type(x) if is_number(x) else None
+
+
+def _einsum(terms: Terms, shape: Shape, *operands: Any, **how: Any) -> Any:
+    if how.get("optimize") is False:
+        return terms.build(np.einsum, operands, {}, shape)
+    return None
+
+
+def _dot(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    ndims = {len(shape_of(a)), len(shape_of(b))}
+    if 0 in ndims:
+        return terms.build(np.multiply, (a, b), {}, shape)
+    return terms.build(np.matmul, (a, b), {}, shape) if ndims <= {1, 2} else None
+
+
+SIMPLER: dict[Any, Callable[..., Any]] = {
+    np.add: _add,
+    np.subtract: _subtract,
+    np.multiply: _multiply,
+    np.divide: _divide,
+    np.negative: _negative,
+    np.positive: _same,
+    np.copy: _same,
+    np.power: _power,
+    np.where: _where,
+    np.bitwise_and: _and,
+    np.bitwise_or: _or,
+    np.zeros_like: _zeros_like,
+    np.broadcast_to: _broadcast_to,
+    np.reshape: _reshape,
+    np.transpose: _transpose,
+    np.moveaxis: _moveaxis,
+    np.swapaxes: _swapaxes,
+    np.dot: _dot,
+    np.einsum: _einsum,
+    astype: _astype,
+    **{f: _reduction(f) for f in (np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std)},
+    np.amax: _reduction(np.max),
+    np.amin: _reduction(np.min),
+}

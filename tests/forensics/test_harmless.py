@@ -1,0 +1,82 @@
+"""What differs from the automatic gradient and is not wrong: an epsilon, the slope at a kink."""
+
+import numpy as np
+import pytest
+from by_hand import derive
+from by_hand_dense import Network, backward, forward, random_values
+from by_hand_kinks import relu_at_zero
+from recorded import dense
+
+from autograd_lite import Tensor, compare_gradients, sigmoid
+
+
+def shortcut_against_epsilon(epsilon, samples, output, dtype=np.float64, scale=0.8):
+    """dZ = A - Y by hand, where the loss has epsilon in its logarithms."""
+    network = Network(
+        "epsilon",
+        (3, 4, 1 if output == "sigmoid" else 3),
+        "relu",
+        output,
+        "cross-entropy" if output == "sigmoid" else "categorical",
+        epsilon=epsilon,
+        samples=samples,
+        shortcut=True,
+        scale=scale,
+    )
+    values = forward(network, random_values(network, 6, 0, dtype))
+    tensors, loss = dense(network, values)
+    gradients = derive(backward(network, 6), values)
+    return compare_gradients(loss, {tensors[name]: gradients[name] for name in network.parameters})
+
+
+@pytest.mark.parametrize("epsilon", [1e-8, 1e-7, 1e-5])
+@pytest.mark.parametrize("samples", ["columns", "rows"])
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_a_gradient_without_the_logarithms_epsilon_is_equal_up_to_it(epsilon, samples, output):
+    report = shortcut_against_epsilon(epsilon, samples, output)
+    assert report
+    assert all(row.agrees for row in report)
+    report.raise_if_wrong()
+    assert report.explanations == []
+    assert "epsilon" in str(report)
+
+
+def test_an_epsilon_below_the_tolerance_is_not_mentioned():
+    report = shortcut_against_epsilon(1e-12, "columns", "sigmoid")
+    assert report
+    assert "epsilon" not in str(report)
+
+
+@pytest.mark.parametrize("scale", [3.0, 10.0])
+def test_the_shortcut_of_a_saturated_output_is_equal_up_to_epsilon(scale):
+    assert shortcut_against_epsilon(1e-8, "columns", "sigmoid", scale=scale)
+
+
+def test_a_division_without_its_epsilon_is_equal_up_to_it():
+    rng = np.random.default_rng(0)
+    x, c = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
+    w = Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    loss = (x * w / (np.sqrt((w**2).sum()) + 1e-6) * c).sum()
+    norm = np.sqrt((w.data**2).sum())
+    dy = (x * c).sum(axis=0)
+    dw = dy / norm - w.data * (dy @ w.data) / norm**3
+    report = compare_gradients(loss, {w: dw})
+    assert report
+    assert "epsilon" in str(report)
+
+
+def test_a_mistake_that_is_larger_than_the_epsilon_is_still_wrong():
+    z = Tensor([[0.3, -1.2, 2.0]], requires_grad=True, name="z")
+    y = np.array([[1.0, 0.0, 1.0]])
+    a = sigmoid(z)
+    loss = -(y * np.log(a + 1e-8) + (1 - y) * np.log(1 - a + 1e-8)).sum()
+    assert compare_gradients(loss, {z: a.data - y})
+    assert not compare_gradients(loss, {z: (a.data - y) * (1 + 1e-5)})
+
+
+@pytest.mark.parametrize("function", [lambda z: np.maximum(z, 0), lambda z: np.maximum(0, z)])
+def test_the_seeds_relu_slope_is_not_wrong_where_np_maximum_ties(function):
+    group = relu_at_zero(function=function)
+    assert (group.values["Z1"] == 0).any()
+    right = {group.tensors[name]: gradient for name, gradient in group.right.items()}
+    assert compare_gradients(group.loss, right)

@@ -1,0 +1,230 @@
+"""What `compare_gradients` returns: verdict, rows, text, HTML, JSON; and what it says of chaos."""
+
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, compare_gradients
+from autograd_lite.errors import GradientCheckError
+
+
+def network(names=("W", "b"), shape=(4, 3), seed=0):
+    """tanh(X W + b), summed with weights: a loss, its tensors, their right gradients."""
+    rng = np.random.default_rng(seed)
+    X, C = rng.normal(size=(6, shape[0])), rng.normal(size=(6, shape[1]))
+    W = Tensor(rng.normal(size=shape), requires_grad=True, name=names[0])
+    b = Tensor(rng.normal(size=shape[1]), requires_grad=True, name=names[1])
+    loss = (np.tanh(X @ W + b) * C).sum()
+    dZ = (1 - np.tanh(X @ W.data + b.data) ** 2) * C
+    return loss, {W: X.T @ dZ, b: dZ.sum(axis=0)}
+
+
+def with_weights(change, **of_network):
+    """The report of the network where the weights' gradient is changed."""
+    loss, manual = network(**of_network)
+    W, b = manual
+    return compare_gradients(loss, {W: change(manual[W].copy()), b: manual[b]})
+
+
+def in_one_line(text):
+    return " ".join(text.split())
+
+
+def test_right_gradients_give_a_true_report_without_explanations():
+    report = compare_gradients(*network())
+    assert bool(report) is True
+    assert report.explanations == []
+    assert [row.name for row in report.rows] == ["W", "b"]
+    assert all(row.agrees and row.reason == "" for row in report.rows)
+    report.raise_if_wrong()
+
+
+def test_rows_hold_both_gradients_and_the_worst_entry():
+    def change(dW):
+        dW[2, 1] += 5.0
+        return dW
+
+    report = with_weights(change)
+    first, second = report.rows
+    assert bool(report) is False
+    assert (first.agrees, second.agrees) == (False, True)
+    assert first.worst_index == (2, 1)
+    assert first.max_error == pytest.approx(5.0)
+    assert first.manual[2, 1] == pytest.approx(first.automatic[2, 1] + 5.0)
+    scale = max(np.abs(first.manual).max(), np.abs(first.automatic).max())
+    assert first.relative_error == pytest.approx(5.0 / scale)
+    assert "(2, 1)" in first.reason
+    assert second.verdict != first.verdict
+
+
+def test_text_is_a_table_with_the_diagnosis_below():
+    report = with_weights(np.negative)
+    text = str(report)
+    lines = text.splitlines()
+    assert lines[1].split()[0] == "W"
+    assert lines[2].split()[0] == "b"
+    below = in_one_line("\n".join(lines[3:]))
+    assert in_one_line(report.explanations[0].sentence) in below
+
+
+def test_raise_if_wrong_raises_with_the_text():
+    report = with_weights(np.negative)
+    with pytest.raises(GradientCheckError) as raised:
+        report.raise_if_wrong()
+    assert in_one_line(report.explanations[0].sentence) in in_one_line(str(raised.value))
+
+
+class Tags(HTMLParser):
+    def __init__(self, html):
+        super().__init__()
+        self.names, self.text = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_html_is_a_table_that_escapes_names():
+    html = with_weights(np.negative, names=("<script>W</script>", "a&b"))._repr_html_()
+    tags = Tags(html)
+    assert "table" in tags.names
+    assert "script" not in tags.names
+    assert "<script>W</script>" in "".join(tags.text)
+    assert "&amp;" in html
+
+
+def test_json_holds_rows_and_explanations():
+    report = with_weights(np.negative)
+    read = json.loads(report.to_json())
+    text = json.dumps(read)
+    assert '"W"' in text
+    assert '"sign"' in text
+    assert json.dumps(report.explanations[0].sentence) in text
+
+
+def test_json_of_gradients_that_are_not_finite_can_be_read_anywhere():
+    report = with_weights(lambda dW: dW * np.nan)
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is not JSON")
+
+    assert json.loads(report.to_json(), parse_constant=refuse)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_wrong_and_not_explained_by_a_derivation(bad):
+    def change(dW):
+        dW[0, 0] = bad
+        return dW
+
+    report = with_weights(change)
+    assert not report
+    assert not report.rows[0].agrees
+    assert report.explanations == []
+
+
+def test_one_explanation_says_what_is_right_given_the_mistake():
+    report = with_weights(lambda dW: 3 * dW)
+    explanation = report.explanations[0]
+    (mistake,) = explanation.mistakes
+    assert (mistake.kind, mistake.tensor) == ("factor", "W")
+    assert mistake.factor == pytest.approx(3.0)
+    assert "W" in explanation.explained
+    assert explanation.error < 1e-9
+    assert explanation.sentence.strip().endswith(".")
+
+
+def test_grad_and_loss_are_left_as_they_were():
+    loss, manual = network()
+    W, b = manual
+    loss.backward()
+    before = W.grad.copy(), b.grad.copy(), loss.item()
+    compare_gradients(loss, {W: -manual[W], b: manual[b].sum()})
+    assert (W.grad == before[0]).all()
+    assert (b.grad == before[1]).all()
+    assert loss.item() == before[2]
+    assert (manual[W] == before[0]).all()
+
+
+# When nothing explains it
+
+
+def test_random_numbers_are_not_explained():
+    rng = np.random.default_rng(1)
+    for seed in range(20):
+        report = with_weights(lambda dW: rng.normal(size=dW.shape), seed=seed)
+        assert not report
+        assert report.explanations == [], str(report)
+        assert report.pattern
+
+
+def test_random_numbers_for_all_gradients_are_not_explained():
+    rng = np.random.default_rng(1)
+    for seed in range(20):
+        loss, manual = network(seed=seed)
+        noise = {t: rng.normal(size=g.shape) for t, g in manual.items()}
+        report = compare_gradients(loss, noise)
+        assert report.explanations == [], str(report)
+        assert report.pattern
+
+
+def test_pattern_names_the_row_that_is_wrong():
+    def change(dW):
+        dW[2] = [0.3, -7.0, 1.1]
+        return dW
+
+    report = with_weights(change)
+    assert report.explanations == []
+    assert "row" in report.pattern
+    assert "2" in report.pattern
+    assert "W" in report.pattern
+    assert in_one_line(report.pattern) in in_one_line(str(report))
+
+
+def test_pattern_names_the_column_that_is_wrong():
+    def change(dW):
+        dW[:, 1] = [0.3, -7.0, 1.1, 0.4]
+        return dW
+
+    report = with_weights(change)
+    assert report.explanations == []
+    assert "column" in report.pattern
+    assert "1" in report.pattern
+
+
+def test_pattern_counts_the_entries_that_are_wrong():
+    def change(dW):
+        dW[0, 2] += 1.0
+        dW[3, 1] -= 0.7
+        return dW
+
+    report = with_weights(change)
+    assert report.explanations == []
+    assert "2 of 12 entries" in report.pattern
+
+
+def test_pattern_says_that_only_signs_are_wrong():
+    def change(dW):
+        flip = np.ones(dW.shape)
+        flip[0, 0] = flip[1, 2] = flip[2, 1] = flip[3, 0] = flip[2, 2] = -1
+        return dW * flip
+
+    report = with_weights(change)
+    assert report.explanations == []
+    assert "sign" in report.pattern
+
+
+def test_pattern_says_that_the_error_has_rank_one():
+    rng = np.random.default_rng(2)
+
+    def change(dW):
+        return dW + np.outer(rng.normal(size=dW.shape[0]), rng.normal(size=dW.shape[1]))
+
+    report = with_weights(change)
+    assert report.explanations == []
+    assert "rank" in report.pattern

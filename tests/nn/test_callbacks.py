@@ -1,0 +1,201 @@
+"""LRSchedule, GradientMonitor and GradientClipping."""
+
+import numpy as np
+import pytest
+from training_runs import Script, X, Y, assert_same, fit, hook, line, normalized, parameters, stop
+
+import nn
+import viz
+from autograd_lite.errors import ArgumentError, UnsupportedError
+
+# Schedules
+
+
+def rates(schedule_of, every="epoch", epochs=3, **options):
+    """The learning rate of each batch, two an epoch."""
+    model = line()
+    optimizer = nn.SGD(model.parameters(), learning_rate=0.5)
+    seen = []
+    note = hook("gradients", lambda training: seen.append(optimizer.learning_rate))
+    callback = nn.LRSchedule(schedule_of(optimizer), every, **options)
+    scores = {"score": Script(*[1.0] * epochs)}
+    fit(
+        model,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=6,
+        metrics=scores,
+        callbacks=[callback, note],
+    )
+    return [*seen, optimizer.learning_rate]
+
+
+def test_a_schedule_steps_after_each_epoch():
+    halved = rates(lambda optimizer: nn.ExponentialDecay(optimizer, factor=0.5))
+    assert halved == [0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.0625]
+
+
+def test_a_schedule_steps_after_each_batch():
+    halved = rates(lambda optimizer: nn.ExponentialDecay(optimizer, factor=0.5), every="batch")
+    assert halved == [0.5 * 0.5**t for t in range(7)]
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_reduce_on_plateau_is_given_its_figure(wrapped):
+    def schedule_of(optimizer):
+        plateau = nn.ReduceOnPlateau(optimizer, factor=0.1, patience=1)
+        return nn.Warmup(optimizer, steps=1, then=plateau) if wrapped else plateau
+
+    # The first score is the best, and two that are not better are too many; during a warm-up
+    # nothing is looked at.
+    by_epoch = rates(schedule_of, epochs=5, monitor="score")[::2]
+    expected = [0.25, 0.5, 0.5, 0.5, 0.05, 0.05] if wrapped else [0.5] * 3 + [0.05] * 2 + [0.005]
+    assert by_epoch == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_figure_that_a_schedule_lacks_is_refused_before_training(wrapped):
+    model = line()
+    optimizer = nn.SGD(model.parameters(), learning_rate=0.5)
+    schedule = nn.ReduceOnPlateau(optimizer)
+    if wrapped:
+        schedule = nn.Warmup(optimizer, steps=2, then=schedule)
+    before = parameters(model)
+    with pytest.raises(ArgumentError, match="validation_loss"):
+        fit(model, optimizer=optimizer, callbacks=[nn.LRSchedule(schedule)])
+    assert_same(parameters(model), before)
+    with pytest.raises(ArgumentError, match="batch"):
+        nn.LRSchedule(schedule, every="batch")
+
+
+def test_other_schedules_need_no_figure():
+    seen = rates(lambda optimizer: nn.StepDecay(optimizer, every=2), monitor="nothing")
+    assert seen == pytest.approx([0.5] * 4 + [0.05] * 3)
+
+
+def test_wrong_schedules_are_refused():
+    model = line()
+    optimizer = nn.SGD(model.parameters(), learning_rate=0.5)
+    with pytest.raises(UnsupportedError):
+        nn.LRSchedule(optimizer)
+    with pytest.raises(ArgumentError):
+        nn.LRSchedule(nn.StepDecay(optimizer, every=2), every="step")
+    callback = nn.LRSchedule(nn.StepDecay(optimizer, every=2))
+    before = parameters(model)
+    with pytest.raises(ArgumentError, match="another optimizer"):
+        fit(model, callbacks=[callback])
+    assert_same(parameters(model), before)
+
+
+# Gradients
+
+
+def test_norms_are_means_over_the_batches_of_an_epoch():
+    model = normalized()
+    seen = []
+
+    def note(training):
+        seen.append([np.sqrt(np.sum(p.grad**2)) for p in model.parameters()])
+
+    monitor = nn.GradientMonitor()
+    fit(model, callbacks=[monitor, hook("gradients", note)], epochs=2)
+    assert list(monitor.norms) == [name for name, _ in model.named_parameters()]
+    means = np.array(seen).reshape(2, 3, -1).mean(axis=1)
+    for norms, expected in zip(monitor.norms.values(), means.T, strict=True):
+        np.testing.assert_allclose(norms, expected, rtol=1e-12)
+
+
+def test_norms_of_float32_gradients_do_not_overflow():
+    model = line().astype(np.float32)
+    huge = hook("gradients", lambda training: model.weight.grad.fill(1e30))
+    monitor = nn.GradientMonitor()
+    small = X.astype(np.float32), Y.astype(np.float32)
+    fit(model, *small, callbacks=[huge, monitor], epochs=1, learning_rate=1e-30)
+    assert monitor.norms["weight"] == [pytest.approx(1e30 * 3**0.5, rel=1e-6)]
+
+
+def test_parameters_that_are_not_learned_are_not_monitored():
+    model = normalized()
+    last = model.layers[2]
+    model.layers[1].bias.requires_grad = False
+    optimizer = nn.SGD([*last.parameters(), model.layers[1].bias], learning_rate=0.1)
+    monitor = nn.GradientMonitor()
+    fit(model, optimizer=optimizer, callbacks=[monitor], epochs=1)
+    assert list(monitor.norms) == ["1.bias", "2.weight", "2.bias"]
+    assert monitor.norms["1.bias"] == [0.0]
+    assert monitor.norms["2.weight"][0] > 0
+
+
+def test_norms_of_an_epoch_that_was_cut_short_are_dropped():
+    monitor = nn.GradientMonitor()
+    cut = hook("batch_end", stop, epoch=1, batch=0)
+    fit(line(), callbacks=[monitor, cut])
+    assert [len(norms) for norms in monitor.norms.values()] == [1, 1]
+    first = dict(monitor.norms)
+    fit(line(), callbacks=[monitor, cut])
+    assert monitor.norms == first
+
+
+def test_the_norms_are_what_gradient_flow_is_plotted_from():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    monitor = nn.GradientMonitor()
+    fit(normalized(), callbacks=[monitor], epochs=2)
+    figure = viz.plot_gradient_flow(monitor.norms)
+    widths = [bar.get_width() for bar in figure.axes[1].patches]
+    pyplot.close(figure)
+    assert widths == [norms[-1] for norms in monitor.norms.values()]
+
+
+def clipped(**options):
+    model = line()
+    seen = []
+    monitor, after = nn.GradientMonitor(), nn.GradientMonitor()
+    note = hook("gradients", lambda t: seen.append([p.grad.copy() for p in model.parameters()]))
+    clipping = nn.GradientClipping(**options)
+    fit(model, callbacks=[monitor, clipping, after, note], epochs=1, batch_size=12)
+    return seen[0], monitor.norms, after.norms
+
+
+def test_gradients_are_clipped_by_their_joint_norm_after_what_comes_before_in_the_list():
+    gradients, before, after = clipped(max_norm=0.5)
+    assert np.sqrt(sum(np.sum(g**2) for g in gradients)) == pytest.approx(0.5)
+    assert np.hypot(before["weight"][0], before["bias"][0]) > 1
+    assert np.hypot(after["weight"][0], after["bias"][0]) == pytest.approx(0.5)
+
+
+def test_gradients_are_clipped_by_value():
+    gradients, before, _ = clipped(max_value=0.25)
+    assert max(np.abs(g).max() for g in gradients) == 0.25
+    assert before["weight"][0] > 0.5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"max_norm": 1.0, "max_value": 1.0},
+        {"max_norm": 0.0},
+        {"max_norm": -1.0},
+        {"max_value": np.nan},
+        {"max_value": "1"},
+    ],
+)
+def test_options_of_clipping_are_checked(options):
+    with pytest.raises(ArgumentError):
+        nn.GradientClipping(**options)
+
+
+# State
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [nn.EarlyStopping(), nn.GradientMonitor()],
+    ids=["EarlyStopping", "GradientMonitor"],
+)
+@pytest.mark.parametrize("state", [{}, {"norms": 3}, None, {"best_epoch": "1"}])
+def test_a_state_of_something_else_is_refused(callback, state):
+    before = callback.state_dict()
+    with pytest.raises(ArgumentError):
+        callback.load_state_dict(state)
+    assert callback.state_dict() == before

@@ -1,0 +1,182 @@
+"""fit with weights of samples and of classes."""
+
+import numpy as np
+import pytest
+from training_runs import LABELS, Spy, X, Y, assert_same, fit, line, parameters
+
+import nn
+from autograd_lite import AutogradError, Tensor
+from autograd_lite.errors import ArgumentError, ShapeError
+from nn.samples import WeightedLoss
+
+
+def descent(weights, epochs=5):
+    """Gradient descent on mean(w e²) by hand."""
+    model = line()
+    w, b = model.weight.data.copy(), model.bias.data.copy()
+    for _ in range(epochs):
+        d = weights[:, None] * (X @ w + b - Y)
+        w, b = w - 0.05 * X.T @ d * 2 / 12, b - 0.05 * d.sum(0) * 2 / 12
+    return [w, b]
+
+
+def weighted(loss=None, **options):
+    model = line()
+    history = fit(model, loss=loss, batch_size=12, epochs=5, **options)
+    return model, history
+
+
+def assert_close(arrays, others):
+    for array, other in zip(arrays, others, strict=True):
+        np.testing.assert_allclose(array, other, rtol=1e-12)
+
+
+WEIGHTS = np.arange(12.0)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-3, 1e6])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_sample_weights_are_scaled_to_mean_1_and_multiply_each_loss(factor, reduction):
+    model, _ = weighted(nn.MSELoss(reduction=reduction), sample_weight=factor * WEIGHTS)
+    assert_close(parameters(model), descent(WEIGHTS / WEIGHTS.mean()))
+
+
+def test_whole_weights_are_repetitions():
+    counts = np.array([1, 2, 3] * 4)
+    model, _ = weighted(sample_weight=counts)
+    repeated = line()
+    rows = np.repeat(np.arange(12), counts)
+    fit(repeated, X[rows], Y[rows], batch_size=len(rows), epochs=5)
+    assert_close(parameters(model), parameters(repeated))
+
+
+def test_weights_are_taken_along_by_mini_batches():
+    model, same = line(), line()
+    seen = []
+    loss = nn.MSELoss(reduction="none")
+
+    def spy(predictions, targets):
+        losses = loss(predictions, targets)
+        seen.append(targets[:, 0])
+        return losses
+
+    fit(model, loss=spy, sample_weight=WEIGHTS, epochs=1)
+    w, b = same.weight.data.copy(), same.bias.data.copy()
+    scaled = WEIGHTS / WEIGHTS.mean()
+    for targets in seen[:3]:
+        rows = [Y[:, 0].tolist().index(value) for value in targets]
+        d = scaled[rows, None] * (X[rows] @ w + b - Y[rows])
+        w, b = w - 0.05 * X[rows].T @ d * 2 / len(d), b - 0.05 * d.sum(0) * 2 / len(d)
+    assert_close(parameters(model), [w, b])
+
+
+def classifier():
+    return nn.Dense(3, 2, rng=0)
+
+
+def test_balanced_classes_have_equal_sums_of_weights():
+    balanced, explicit = classifier(), classifier()
+    options = {"loss": nn.CrossEntropyLoss(), "y": LABELS}
+    fit(balanced, class_weight="balanced", **options)
+    fit(explicit, sample_weight=np.array([12 / (2 * 8)] * 8 + [12 / (2 * 4)] * 4), **options)
+    assert_same(parameters(balanced), parameters(explicit))
+
+
+@pytest.mark.parametrize(
+    ("targets", "loss", "outputs"),
+    [
+        (LABELS, nn.CrossEntropyLoss(), 2),
+        (np.eye(2)[LABELS], nn.CrossEntropyLoss(), 2),
+        (LABELS[:, None], nn.BCEWithLogitsLoss(), 1),
+        (LABELS[:, None].astype(float), nn.BCEWithLogitsLoss(), 1),
+        (LABELS[:, None].astype(bool), nn.BCEWithLogitsLoss(), 1),
+    ],
+    ids=["labels", "one-hot", "column", "floats", "booleans"],
+)
+def test_class_weights_are_the_weights_of_their_samples(targets, loss, outputs):
+    by_class, by_sample = nn.Dense(3, outputs, rng=0), nn.Dense(3, outputs, rng=0)
+    fit(by_class, y=targets, loss=loss, class_weight={0: 1.0, 1: 5.0})
+    fit(by_sample, y=targets, loss=loss, sample_weight=np.where(LABELS == 1, 5.0, 1.0))
+    assert_same(parameters(by_class), parameters(by_sample))
+    unweighted = nn.Dense(3, outputs, rng=0)
+    fit(unweighted, y=targets, loss=loss)
+    assert not np.array_equal(unweighted.weight.data, by_class.weight.data)
+
+
+def test_class_and_sample_weights_multiply():
+    both, one = classifier(), classifier()
+    options = {"loss": nn.CrossEntropyLoss(), "y": LABELS}
+    fit(both, class_weight={0: 2, 1: 3}, sample_weight=WEIGHTS, **options)
+    fit(one, sample_weight=WEIGHTS * np.where(LABELS == 1, 3, 2), **options)
+    assert_same(parameters(both), parameters(one))
+
+
+def test_loss_is_weighted_and_validation_loss_is_not():
+    model, history = weighted(sample_weight=WEIGHTS, validation=(X, Y))
+    squares = (nn.predict(model, X) - Y)[:, 0] ** 2
+    expected = np.mean(squares * WEIGHTS / WEIGHTS.mean())
+    assert history["loss"][-1] == pytest.approx(expected, rel=1e-12)
+    assert history["validation_loss"][-1] == pytest.approx(np.mean(squares), rel=1e-12)
+
+
+def test_the_weights_of_held_out_samples_are_left_out():
+    weights = np.ones(12)
+    first, second = line(), line()
+    spy = Spy()
+    fit(spy, validation=0.25, epochs=1)
+    out = [X[:, 0].tolist().index(value) for value in set(X[:, 0]) - set(spy.seen[True])]
+    fit(first, validation=0.25, sample_weight=weights)
+    weights[out] = 100.0
+    fit(second, validation=0.25, sample_weight=weights)
+    assert_same(parameters(first), parameters(second))
+
+
+def test_a_loss_of_several_entries_a_sample_counts_as_their_mean():
+    two = np.concatenate([Y, 2 * Y], axis=1)
+    model = nn.Dense(3, 2, rng=0)
+    history = fit(model, y=two, sample_weight=WEIGHTS)
+    losses = ((nn.predict(model, X) - two) ** 2).mean(axis=1)
+    expected = np.mean(losses * WEIGHTS / WEIGHTS.mean())
+    assert history["loss"][-1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_float32_stays_float32_with_weights():
+    predictions, targets = Tensor(X[:, :1].astype(np.float32)), Y.astype(np.float32)
+    assert WeightedLoss(nn.MSELoss())(predictions, targets, WEIGHTS).dtype == np.float32
+
+
+def test_a_loss_of_all_samples_together_cannot_be_weighted():
+    with pytest.raises(ArgumentError, match="RMSELoss"):
+        fit(line(), loss=nn.RMSELoss(), sample_weight=WEIGHTS)
+    with pytest.raises(ShapeError, match="loss of each sample"):
+        fit(line(), loss=lambda p, t: np.square(p - t).mean(), sample_weight=WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sample_weight": WEIGHTS[:5]},
+        {"sample_weight": WEIGHTS[:, None]},
+        {"sample_weight": -WEIGHTS},
+        {"sample_weight": 0 * WEIGHTS},
+        {"sample_weight": WEIGHTS + np.nan},
+        {"sample_weight": WEIGHTS + np.inf},
+        {"sample_weight": ["1"] * 12},
+        {"sample_weight": WEIGHTS + 1j},
+        {"class_weight": {0: 1.0}},
+        {"class_weight": {0: 1.0, 1: -1.0}},
+        {"class_weight": {0: 1.0, 1: np.nan}},
+        {"class_weight": {0: 1.0, 1: "2"}},
+        {"class_weight": {0: 0.0, 1: 0.0}},
+        {"class_weight": "even"},
+        {"class_weight": [1.0, 2.0]},
+        {"class_weight": np.ones(2)},
+        {"class_weight": "balanced", "y": np.full((12, 2), 0.5)},
+    ],
+)
+def test_weights_that_make_no_sense_are_refused_before_training(options):
+    model = classifier()
+    before = parameters(model)
+    with pytest.raises(AutogradError):
+        fit(model, **{"y": LABELS, "loss": nn.CrossEntropyLoss(), **options})
+    assert_same(parameters(model), before)

@@ -1,0 +1,32 @@
+"""What the tests of the tutorial read off a decision boundary."""
+
+import matplotlib
+import numpy as np
+from matplotlib.collections import PathCollection
+from matplotlib.path import Path
+
+import nn
+
+matplotlib.use("Agg")
+
+
+def assert_boundary_shows(ax, model, X, y):
+    """The points of each class, filled regions where the model decides, and its accuracy."""
+    points = [c for c in ax.collections if isinstance(c, PathCollection)]
+    for label, drawn in enumerate(points):
+        np.testing.assert_array_equal(drawn.get_offsets(), X[y[:, 0] == label])
+    regions = [c for c in ax.collections if getattr(c, "filled", False)]
+    probabilities = nn.predict(model, X).ravel()
+    for point, probability in zip(X, probabilities, strict=True):
+        # Between grid points the boundary is interpolated.
+        if abs(probability - 0.5) > 0.05:
+            inside = [covers(region, point) for region in regions]
+            assert inside == [probability < 0.5, probability > 0.5], point
+    right = np.mean((probabilities > 0.5) == y[:, 0])
+    assert ax.get_title() == f"{right:.1%} of {len(X)} points right"
+
+
+def covers(region, point):
+    """Whether a filled region covers a point: it is inside of an odd number of its outlines."""
+    outlines = [outline for path in region.get_paths() for outline in path.to_polygons()]
+    return sum(Path(outline).contains_point(point) for outline in outlines) % 2 == 1
