@@ -1,5 +1,8 @@
 """NumPy code, differentiated."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from autograd_lite.anomaly import detect_anomaly
 from autograd_lite.check import gradcheck
 from autograd_lite.checkpoint import checkpoint
@@ -28,6 +31,10 @@ from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
 
+if TYPE_CHECKING:
+    from autograd_lite.derivation import derive
+    from autograd_lite.source import to_source
+
 __all__ = [
     "AutogradError",
     "Tensor",
@@ -36,6 +43,7 @@ __all__ = [
     "checkpoint",
     "compare_gradients",
     "define",
+    "derive",
     "detect_anomaly",
     "differentiable",
     "dropout",
@@ -60,7 +68,17 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "swish",
+    "to_source",
     "value_and_grad",
     "vjp",
 ]
 __version__ = "0.1.0"
+
+# What is imported when it is first used, because it would take a quarter of the time.
+_LATER = {"derive": "autograd_lite.derivation", "to_source": "autograd_lite.source"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ the constant is carried along, and applied once where the first array with a nam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite.engine import Array, Node, backward_order
 from autograd_lite.formulas import Formulas
 from autograd_lite.spellings import Count, Share
-from autograd_lite.terms import Terms, is_broadcast, is_call, is_number, shape_of
+from autograd_lite.terms import Term, Terms, is_broadcast, is_call, is_number
 
 
 class Factor(NamedTuple):
@@ -40,8 +40,16 @@ class Factor(NamedTuple):
             above, below = int(above) // common, int(below) // common
         if float(below).is_integer():
             below = Count(below)
-        scaled = terms.call(np.divide, terms.call(np.multiply, above, term), below)
+        scaled = terms.call(np.divide, _times(terms, above, term), below)
         return scaled if self.numerator >= 0 else terms.call(np.negative, scaled)
+
+
+def _times(terms: Terms, number: float, term: Any) -> Any:
+    """A number times a term; of a product or quotient, times its first factor."""
+    if isinstance(term, Term) and term.function in (np.multiply, np.divide):
+        first, second = term.arguments
+        return terms.call(term.function, _times(terms, number, first), second)
+    return terms.call(np.multiply, number, term)
 
 
 ONE = Factor(1, 1)

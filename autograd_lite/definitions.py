@@ -72,14 +72,16 @@ class _Writer:
                 self.add(name, known[name], function)
 
     def _assignment(self, name: str, user: FunctionType | None) -> None:
-        """Write the assignment to a name in the module of a function."""
+        """Write the assignment to a name in the file of a function that uses it."""
         module = inspect.getmodule(user)
-        for statement in ast.parse(inspect.getsource(module)).body if module else ():
-            if isinstance(statement, ast.AnnAssign | ast.Assign) and statement.value and user:
-                targets = getattr(statement, "targets", None) or [statement.target]
-                if any(getattr(target, "id", None) == name for target in targets):
-                    self._names_in(statement.value, user)
-                    self.texts[name] = f"{name} = {ast.unparse(statement.value)}"
+        for statement in ast.parse(inspect.getsource(module)).body if module and user else ():
+            match statement:
+                case (
+                    ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
+                    | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
+                ) if target == name and user:
+                    self._names_in(value, user)
+                    self.texts[name] = f"{name} = {ast.unparse(value)}"
                     return
         raise _refusal(name, "it is neither a function written in Python nor assigned in its file")
 
@@ -87,7 +89,7 @@ class _Writer:
 class _Bare(ast.NodeTransformer):
     """Takes decorators, docstrings and annotations away."""
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.decorator_list, node.returns = [], None
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:]

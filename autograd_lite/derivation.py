@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.engine import Node
-from autograd_lite.notation import Latex, Mathematics
+from autograd_lite.mathematics import Latex, Mathematics
+from autograd_lite.naming import variables_of
 from autograd_lite.reading import Lines, lines_of
 from autograd_lite.source import source_of
 from autograd_lite.terms import Term, shape_of
@@ -24,13 +24,15 @@ class Step:
     Attributes:
         name: what is computed.
         formula: how.
-        shape: of the result.
+        latex: both, in LaTeX.
+        shape: of the result; None for the number of samples.
         value: the result, if values were asked for.
     """
 
     name: str
     formula: str
-    shape: tuple[int, ...]
+    latex: str
+    shape: tuple[int, ...] | None
     value: Any = None
 
 
@@ -45,16 +47,17 @@ class Derivation:
 
     forward: tuple[Step, ...]
     backward: tuple[Step, ...]
-    _latex: tuple[tuple[Step, ...], tuple[Step, ...]] = field(repr=False)
+
+    def _parts(self) -> list[tuple[str, tuple[Step, ...]]]:
+        both = [("Forward", self.forward), ("Backward", self.backward)]
+        return [(title, steps) for title, steps in both if steps]
 
     def __str__(self) -> str:
-        parts = [("Forward", self.forward), ("Backward", self.backward)]
-        return "\n\n".join("\n".join([title, *_text(steps)]) for title, steps in parts if steps)
+        return "\n\n".join("\n".join([title, *_text(steps)]) for title, steps in self._parts())
 
     def markdown(self) -> str:
         """The formulas in LaTeX, aligned, with headings in Markdown."""
-        parts = zip(("Forward", "Backward"), self._latex)
-        return "\n\n".join(f"**{title}**\n\n{_aligned(steps)}" for title, steps in parts if steps)
+        return "\n\n".join(f"**{title}**\n\n{_aligned(steps)}" for title, steps in self._parts())
 
     def _repr_markdown_(self) -> str:
         return self.markdown()
@@ -87,13 +90,10 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
       δ = 2 (a - y) ⊙ (1 - a ⊙ a)    (1, 1)
       dW = δ xᵀ                      (1, 2)
     """
-    lines = lines_of(loss, wrt, sys._getframe(1).f_locals)
+    lines = lines_of(loss, wrt, variables_of(sys._getframe(1)))
     found = _values(lines) if values else {}
-    text, latex = (
-        [tuple(_steps(lines, notation, found, part)) for part in (False, True)]
-        for notation in (Mathematics, Latex)
-    )
-    return Derivation(text[0], text[1], (latex[0], latex[1]))
+    forward, backward = (tuple(_steps(lines, found, part)) for part in (False, True))
+    return Derivation(forward, backward)
 
 
 def _values(lines: Lines) -> dict[str, Any]:
@@ -104,37 +104,36 @@ def _values(lines: Lines) -> dict[str, Any]:
     return found
 
 
-def _steps(
-    lines: Lines, notation: type[Mathematics], values: dict[str, Any], backward: bool
-) -> Iterator[Step]:
+def _steps(lines: Lines, values: dict[str, Any], backward: bool) -> Iterator[Step]:
     """The steps of the forward or of the backward pass."""
-    deltas = {name: re.sub("^d[zZ]", "delta", name) for name in lines.deltas}
-    names = {term: deltas.get(name, name) for term, name in lines.layout.names.items()}
-    writer = notation(names, lines.counts)
+    symbols = lines.symbols
+    names = {term: symbols.get(name, name) for term, name in lines.layout.names.items()}
+    text, latex = Mathematics(names, lines.counts), Latex(names, lines.counts)
     if lines.batch and not backward:
-        yield Step(lines.batch.name, str(lines.batch.number), ())
+        m, number, _ = lines.batch
+        yield Step(m, str(number), f"{latex.name(m)} = {number}", None)
     for line in lines.layout.lines:
         early = isinstance(line.term, Term) and line.term.number < lines.first
         if early != backward:
-            name = deltas.get(line.name, line.name)
-            yield Step(
-                writer.name(name),
-                writer.line(name, line.term),
-                shape_of(line.term),
-                values.get(line.name),
-            )
+            name = symbols.get(line.name, line.name)
+            both = f"{latex.name(name)} = {latex.line(name, line.term)}"
+            formula, value = text.line(name, line.term), values.get(line.name)
+            yield Step(text.name(name), formula, both, shape_of(line.term), value)
 
 
 def _text(steps: tuple[Step, ...]) -> Iterator[str]:
     texts = [f"  {step.name} = {step.formula}" for step in steps]
     width = max(map(len, texts))
     for step, text in zip(steps, texts):
-        yield f"{text:{width}}    {step.shape}"
+        yield text if step.shape is None else f"{text:{width}}    {step.shape}"
         if step.value is not None:
             shown = np.array2string(np.asarray(step.value), precision=6, threshold=60)
             yield from (f"      {row}" for row in shown.split("\n"))
 
 
 def _aligned(steps: tuple[Step, ...]) -> str:
-    rows = [f"{step.name} &= {step.formula} && {step.shape} \\\\" for step in steps]
+    rows = []
+    for step in steps:
+        shape = "" if step.shape is None else f" && {step.shape}"
+        rows.append(step.latex.replace(" = ", " &= ", 1) + shape + r" \\")
     return "\n".join(["$$", r"\begin{aligned}", *rows, r"\end{aligned}", "$$"])

@@ -15,7 +15,7 @@ from autograd_lite.notation import Source
 from autograd_lite.spellings import FUNCTIONS, RULES
 from autograd_lite.terms import Term, Terms
 
-ABSENT = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
+ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
 """Tests by which rules guard against ties, zeros and what is not finite; what most entries give."""
 
 
@@ -30,6 +30,7 @@ class Formulas:
     def __init__(self) -> None:
         self.terms = Terms()
         self.names: dict[Term, str] = {}
+        self._constants: dict[Any, Term] = {}
         self._known: dict[int, Any] = {}
         self._kept: list[Any] = []  # what the ids in `_known` belong to
 
@@ -54,17 +55,29 @@ class Formulas:
             return tuple(value)
         if type(value) in (list, tuple):
             return type(value)(map(self.term, value))
-        if isinstance(value, np.ndarray) and value.ndim == 0:
-            return value[()]
+        if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
+            return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
         if isinstance(value, np.ndarray):
-            return self.let(value, self.terms.leaf(value.shape, value))
+            return self.let(value, self._constant(value))
         if isinstance(value, np.integer):
             return int(value)
+        if isinstance(value, slice):
+            return slice(*map(self.term, (value.start, value.stop, value.step)))
         if not isinstance(value, Node):
             return value
         if value.operation is None:
             return self.let(value, self.terms.leaf(np.shape(value._data), value._data))
         return self.let(value, self._call(value))
+
+    def _constant(self, array: Any) -> Any:
+        """The term of an array that has no name; equal short ones are one term."""
+        if array.dtype == float and array.size and array.flat[0] in (0, 1):
+            if (array == array.flat[0]).all():
+                return self.terms.broadcast(float(array.flat[0]), array.shape)
+        key = (array.shape, array.dtype, array.tobytes() if array.size < 100 else id(array))
+        if key not in self._constants:
+            self._constants[key] = self.terms.leaf(array.shape, array)
+        return self._constants[key]
 
     def _call(self, node: Node) -> Any:
         """The term of a node that was computed."""
@@ -88,23 +101,26 @@ class Formulas:
         keywords = {name: self.term(value) for name, value in node.keywords.items()}
         shape = getattr(data, "shape", ())
         term = self.terms.build(operation.function, arguments, keywords, shape)
-        return (
-            self.terms.build(operator.getitem, (term, 0), {}, shape) if operation.residual else term
-        )
+        if operation.residual:
+            return self.terms.build(operator.getitem, (term, 0), {}, shape)
+        return term
 
     def _written_out(self, node: Node) -> Any:
-        """The term of what a function does, where that is short, or its result needs a choice."""
+        """The term of what a function does, where that is short, or it returns more than a result.
+
+        None where it is called, as all others are, or changes arrays in place.
+        """
         operation = node.operation
         assert operation is not None
-        function = FUNCTIONS.get(operation.function)
-        if function is None and operation.residual:
-            function = lambda *arguments, **keywords: operation.compute(*arguments, **keywords)[0]
+        residual = operation.residual and operation.function not in FUNCTIONS
+        function = operation.compute if residual else FUNCTIONS.get(operation.function)
         if function is None:
             return None
         try:
-            return self.term(traced(function, *self.leaves(node), **node.keywords))
-        except TypeError:  # it changes arrays in place
+            result = traced(function, *self.leaves(node), **node.keywords)
+        except TypeError:
             return None
+        return self.term(result[0] if residual else result)
 
     def leaves(self, node: Node) -> list[Any]:
         """The arguments of a node, as expressions that stand for them."""
@@ -153,8 +169,9 @@ class Formulas:
 
         def matched() -> Any:
             result = rule(*given, **node.keywords)
-            if careful and np.shape(result) == g.shape and np.any((g == 0) & np.isnan(result)):
-                result = np.where((g == 0) & np.isnan(result), 0, result)
+            if careful and np.shape(result) == g.shape:
+                nothing: Any = np.equal(g, 0) & np.isnan(result)
+                result = np.where(nothing, 0, result) if np.any(nothing) else result
             return match(result, arguments[index], node)
 
         result = traced(matched)
@@ -195,15 +212,14 @@ def contribution_formula(
     'da1 * (1 - z1 * z1)'
     """
     formulas = Formulas()
-    known = formulas.names
     for value in (node, *node.arguments):
-        if not isinstance(value, Node | np.ndarray):
-            continue
-        name = names.get(value if isinstance(value, Node) else id(value))
-        if name is not None:
-            leaf_term = formulas.terms.leaf(np.shape(getattr(value, "_data", value)))
-            known[formulas.let(value, leaf_term)] = name
-    cotangent = formulas.terms.leaf(np.shape(node._data))
-    known[cotangent] = f"d{names[node]}"
-    ones = np.ones_like(node._data)
-    return Source(known).text(formulas.contribution(node, index, (cotangent, ones), vjp)[0])
+        if isinstance(value, Node | np.ndarray):
+            name = names.get(value if isinstance(value, Node) else id(value))
+            if name is not None:
+                array: Any = value._data if isinstance(value, Node) else value
+                leaf_term = formulas.terms.leaf(np.shape(array))
+                formulas.names[formulas.let(value, leaf_term)] = name
+    g = formulas.terms.leaf(np.shape(node._data))
+    formulas.names[g] = f"d{names[node]}"
+    term, _ = formulas.contribution(node, index, (g, np.ones_like(node._data)), vjp)
+    return Source(formulas.names).text(term)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.naming import Identifiers
-from autograd_lite.notation import is_short
+from autograd_lite.notation import Source, is_short
 from autograd_lite.terms import MOVES, Term, is_elementwise, is_number
 
 SHORT, LONG = 2, 8
@@ -35,7 +35,7 @@ class Layout:
     """Formulas line by line, each using only names of inputs and of lines before it.
 
     Attributes:
-        inputs: the terms with names that are not computed, in order.
+        inputs: the terms with names that are not computed, in the order of their first use.
         lines: what is computed, in order.
         names: of inputs and lines.
         terms: all that are needed, in order.
@@ -76,9 +76,10 @@ def laid_out(
             continue
         name = values.get(term) or (aliases[term] and cotangents.get(term, aliases[term][0]))
         weight = sum(map(weights.__getitem__, _terms_in(term))) + _weight(term)
-        limit = SHORT if term in cotangents else LONG
-        if not name and (weight > limit or (uses[term] > 1 and not _is_trivial(term, weight))):
-            name = cotangents.get(term) or next(temporaries)
+        if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
+            name = cotangents[term]
+        if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
+            name = next(temporaries)
         weights[term] = 0 if name else weight
         if name:
             names[term] = name
@@ -90,14 +91,17 @@ def laid_out(
     lines += [Line(name, term) for name, term in results.items() if name not in done]
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
-    return Layout([*inputs], _sorted(lines, [*results], final), inputs | names, needed)
+    used = [leaf for line in lines for leaf in _inputs_of(line.term, inputs, names)]
+    ordered = _sorted(lines, [*results], final)
+    return Layout([*dict.fromkeys([*used, *inputs])], ordered, inputs | names, needed)
 
 
 def _sorted(lines: list[Line], results: list[str], final: set[str]) -> list[Line]:
     """Lines with each run of final ones, which no other line uses, in the order of the results."""
     ordered: list[Line] = []
     for is_final, run in itertools.groupby(lines, lambda line: line.name in final):
-        ordered += sorted(run, key=lambda line: results.index(line.name)) if is_final else run
+        group = list(run)
+        ordered += sorted(group, key=lambda line: results.index(line.name)) if is_final else group
     return ordered
 
 
@@ -110,12 +114,15 @@ def _weight(term: Term) -> int:
 
 def _is_trivial(term: Term, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
-    short = term.function in VIEWS or any(map(is_number, term.arguments))
-    return weight == 0 or (weight == 1 and short)
+    with_number = term.function in Source.infix and any(map(is_number, term.arguments))
+    short = term.function in VIEWS or with_number
+    return short and weight == _weight(term) <= 1
 
 
 def _terms_in(value: Any) -> Iterator[Term]:
     """The terms among the arguments of a term, each as often as it occurs."""
+    if is_number(value):
+        return
     if isinstance(value, Term):
         if value.function is None:
             return
@@ -125,6 +132,17 @@ def _terms_in(value: Any) -> Iterator[Term]:
             yield part
         elif isinstance(part, list | tuple):
             yield from _terms_in(part)
+
+
+def _inputs_of(term: Any, inputs: Mapping[Term, str], names: Mapping[Term, str]) -> Iterator[Term]:
+    """The inputs in a line, from left to right."""
+    stack = [*_terms_in(term)][::-1]
+    while stack:
+        part = stack.pop()
+        if part in inputs:
+            yield part
+        elif part not in names:
+            stack.extend([*_terms_in(part)][::-1])
 
 
 def _needed(results: Any) -> list[Term]:

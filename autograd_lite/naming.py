@@ -7,6 +7,7 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import Node, backward_order
+from autograd_lite.table import TABLE
 
 PRODUCTS = (np.matmul, np.dot)
 ACTIVATIONS = (
@@ -31,7 +33,7 @@ ACTIVATIONS = (
 
 
 class Identifiers:
-    """Valid Python names, none given twice.
+    """Valid Python names, none given twice, and none that generated source has for a function.
 
     >>> names = Identifiers()
     >>> names.unique("W1"), names.unique("W1"), names.unique("my weight"), names.unique("lambda")
@@ -39,7 +41,8 @@ class Identifiers:
     """
 
     def __init__(self) -> None:
-        self.taken = {"np", "math"}
+        functions = {function.__name__ for function in TABLE if isinstance(function, FunctionType)}
+        self.taken = {"np", "math", "positions", "gathered", *functions}
 
     def unique(self, wish: str) -> str:
         """The name, made valid, or one like it that is free."""
@@ -52,6 +55,17 @@ class Identifiers:
         return chosen
 
 
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The variables that code in a frame sees, its own before those of its module.
+
+    >>> import sys
+    >>> sorted(name for name in variables_of(sys._getframe()) if name in ("re", "variables_of"))
+    ['re', 'variables_of']
+    """
+    outer = {k: v for k, v in frame.f_globals.items() if k not in frame.f_locals}
+    return {**frame.f_locals, **outer}
+
+
 def names_of(loss: Node, variables: Mapping[str, Any]) -> dict[Any, str]:
     """Names of all that a tensor was computed from: unique, and valid in Python.
 
@@ -61,7 +75,7 @@ def names_of(loss: Node, variables: Mapping[str, Any]) -> dict[Any, str]:
 
     Args:
         loss: what was computed.
-        variables: of the caller, such as `sys._getframe(1).f_locals`.
+        variables: of the caller, such as `variables_of(sys._getframe(1))`.
 
     Returns:
         The names, by node; those of plain arrays by their `id`.
@@ -90,8 +104,9 @@ def given_names(
     _name_layers(nodes, wishes)
     _name_network(nodes, wishes)
     wishes.setdefault(loss, "loss")
-    for node in leaves_of(nodes):
-        wishes.setdefault(node, "x")
+    for leaf in leaves_of(nodes):
+        if leaf._requires_grad:
+            wishes.setdefault(leaf, "x")
     return {value: identifiers.unique(wish) for value, wish in wishes.items()}
 
 
@@ -104,6 +119,8 @@ def visible_arrays(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """
     for name, value in variables.items():
         inside: Iterable[tuple[Any, Any]] = [(name, value)]
+        if name.startswith("_") or not name.isidentifier():
+            continue
         if isinstance(value, dict):
             inside = value.items()
         elif isinstance(value, list | tuple):
@@ -130,12 +147,12 @@ def key_of(value: Any) -> Any:
 def _own_names(nodes: list[Node], variables: Mapping[str, Any]) -> dict[Any, str]:
     """The names of tensors and variables, in the order of computation."""
     visible: dict[int, str] = {}
-    for name, array in visible_arrays(variables):
-        visible.setdefault(id(array), name)
+    for label, array in visible_arrays(variables):
+        visible.setdefault(id(array), label)
     wishes: dict[Any, str] = {}
     for node in nodes:
         for value in (*arrays_in(node.arguments), node):
-            name = getattr(value, "name", None) or visible.get(id(value))
+            name: str | None = getattr(value, "name", None) or visible.get(id(value))
             if name:
                 wishes.setdefault(key_of(value), name)
     return wishes
@@ -150,7 +167,8 @@ def leaves_of(nodes: list[Node]) -> list[Node]:
     for node in nodes:
         if node.operation is not None:
             inputs = [x for x in arrays_in(node.arguments) if isinstance(x, Node)]
-            depths[node] = 1 + max((depths.get(x, 0) for x in inputs if x.operation), default=0)
+            computed = (depths.get(x, 0) for x in inputs if x.operation is not None)
+            depths[node] = 1 + max(computed, default=0)
             for leaf in inputs:
                 if leaf.operation is None:
                     depths[leaf] = max(depths.get(leaf, 0), depths[node])

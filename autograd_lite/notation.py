@@ -1,4 +1,4 @@
-"""How terms are written: as NumPy source, as mathematics in plain text, or in LaTeX."""
+"""Terms written as NumPy source."""
 
 from __future__ import annotations
 
@@ -246,12 +246,7 @@ class Source:
 
     def array(self, array: Any) -> str:
         """A plain array without a name: how it is made, if NumPy has a word, else its entries."""
-        entries = re.sub(r"\b(inf|nan)\b", r"np.\1", repr(array.tolist()))
-        usual = array.dtype in (float, int, bool)
-        return _made(array) or f"np.array({entries}{'' if usual else f', np.{array.dtype}'})"
-
-
-LITERAL_SIZE = 6
+        return _made(array) or _literal(array)
 
 
 def is_short(array: Any) -> bool:
@@ -260,7 +255,14 @@ def is_short(array: Any) -> bool:
     >>> is_short(np.eye(100)), is_short(np.array([3.0, 1.0])), is_short(np.array([3.0, 1.0] * 9))
     (True, True, False)
     """
-    return array.size <= LITERAL_SIZE or _made(array) is not None
+    return _made(array) is not None or (array.size <= 20 and len(_literal(array)) <= 40)
+
+
+def _literal(array: Any) -> str:
+    """An array entry by entry."""
+    entries = re.sub(r"\b(inf|nan)\b", r"np.\1", repr(array.tolist()))
+    usual = array.dtype in (float, int, bool)
+    return f"np.array({entries})" if usual else f"np.array({entries}, np.{array.dtype})"
 
 
 def _made(array: Any) -> str | None:
@@ -275,159 +277,12 @@ def _made(array: Any) -> str | None:
     return f"np.ones({array.shape}{dtype})" if (array == 1).all() else None
 
 
-class Mathematics(Source):
-    """Mathematics in plain text: ᵀ for the transpose, ⊙ for the product entry by entry, Σ."""
-
-    infix: ClassVar[dict[Any, tuple[int, str]]] = {
-        **Source.infix,
-        np.divide: (PRODUCT, "/"),
-        np.multiply: (PRODUCT, " ⊙ "),
-        np.matmul: (TIGHT, " "),
-    }
-    greek: ClassVar[dict[str, str]] = {"gamma": "γ", "beta": "β", "delta": "δ"}
-    transposed: ClassVar[str] = "ᵀ"
-
-    def name(self, name: str) -> str:
-        """δ1 for delta1, dγ1 for dgamma1."""
-        return re.sub("gamma|beta|delta", lambda found: self.greek[found[0]], name)
-
-    def between(self, term: Term) -> Written:
-        """An operator between two operands; nothing between a number and what it multiplies."""
-        if term.function is np.multiply:
-            left, right = self.ordered(term)
-            if () in (shape_of(left), shape_of(right)):
-                return f"{self.operand(left, TIGHT)} {self.operand(right, TIGHT + 1)}", TIGHT
-        if term.function is np.power:
-            return self.raised(*term.arguments), POWER
-        text, precedence = super().between(term)
-        return (f"[{text}]", ATOM) if precedence == COMPARISON else (text, precedence)
-
-    def ordered(self, term: Term) -> tuple[Any, ...]:
-        """The operands; numbers and scalars stand at the left of a product."""
-        left, right = super().ordered(term)
-        if term.function is np.multiply and shape_of(right) == () != shape_of(left):
-            return right, left
-        return left, right
-
-    def raised(self, base: Any, exponent: Any) -> str:
-        """x², or x^p."""
-        if isinstance(exponent, int | float) and exponent in range(2, 10):
-            return self.text(base, ATOM) + "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(exponent)]
-        return f"{self.text(base, ATOM)}^{self.operand(exponent, ATOM)}"
-
-    def call(self, term: Term) -> Written:
-        """A function of its arguments; how NumPy is to shape the result goes without saying."""
-        function: Any = term.function
-        if function is np.absolute:
-            return f"|{self.text(term.arguments[0])}|", ATOM
-        keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
-        inside = self.listed(term.arguments, keywords)
-        return self.function(
-            full_name(function).removeprefix("np.").removeprefix("linalg."), inside
-        )
-
-    def function(self, name: str, inside: str) -> Written:
-        """A function by its name."""
-        return f"{name}({inside})", ATOM
-
-    def method(self, term: Term) -> Written:
-        """A sum over all entries, or over numbered axes; others as functions."""
-        if term.function is not np.sum:
-            return self.call(term)
-        axis = term.keywords.get("axis", ())
-        ndim = len(shape_of(term.arguments[0]))
-        axes = [i % ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
-        return f"{self.sum(axes)} {self.text(term.arguments[0], TIGHT)}", PRODUCT
-
-    def sum(self, axes: list[int]) -> str:
-        """The sign of a sum over axes."""
-        return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)
-
-    def transpose(self, term: Term) -> Written:
-        """xᵀ."""
-        if len(term.arguments) > 1:
-            return self.call(term)
-        return f"{self.text(term.arguments[0], ATOM)}{self.transposed}", ATOM
-
-    def outer(self, term: Term) -> Written:
-        """x yᵀ."""
-        left, right = term.arguments
-        text = f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}"
-        return text, TIGHT
-
-    def expand_dims(self, term: Term) -> Written:
-        """x: axes of length 1 go without saying."""
-        return self.written(term.arguments[0])
-
-    def broadcast(self, term: Term) -> Written:
-        """x: broadcasting goes without saying."""
-        return self.written(term.arguments[0])
-
-
-class Latex(Mathematics):
-    """Mathematics in LaTeX."""
-
-    infix: ClassVar[dict[Any, tuple[int, str]]] = {
-        **Mathematics.infix,
-        np.multiply: (PRODUCT, r" \odot "),
-        np.matmul: (TIGHT, r" \, "),
-        np.not_equal: (COMPARISON, r" \ne "),
-        np.equal: (COMPARISON, " = "),
-        np.less_equal: (COMPARISON, r" \le "),
-        np.greater_equal: (COMPARISON, r" \ge "),
-        np.bitwise_and: (AND, r" \land "),
-        np.bitwise_or: (OR, r" \lor "),
-    }
-    transposed: ClassVar[str] = r"^{\top}"
-
-    def enclosed(self, text: str) -> str:
-        """Text in parentheses of its height."""
-        return rf"\left({text}\right)"
-
-    def name(self, name: str) -> str:
-        r"""W_{1} for W1, \mathrm{d}W_{1} for dW1."""
-        letters, number = name.rstrip("0123456789"), name[len(name.rstrip("0123456789")) :]
-        d = r"\mathrm{d}" if letters.startswith("d") and letters not in ("d", "delta") else ""
-        letters = letters[1:] if d else letters
-        if letters in self.greek:
-            letters = f"\\{letters}"
-        elif len(letters) > 1:
-            letters = rf"\mathrm{{{letters}}}".replace("_", r"\_")
-        return d + letters + (f"_{{{number}}}" if number else "")
-
-    def between(self, term: Term) -> Written:
-        """An operator between two operands; a fraction for a quotient."""
-        if term.function is np.divide:
-            above, below = (self.operand(part, NOTHING) for part in term.arguments)
-            return rf"\frac{{{above}}}{{{below}}}", TIGHT
-        return super().between(term)
-
-    def number(self, value: Any) -> Written:
-        """A number; 1e-8 is a power of ten."""
-        text, precedence = super().number(value)
-        digits, e, power = text.partition("e")
-        if not e:
-            return text, precedence
-        tens = f"10^{{{int(power)}}}"
-        return (tens, POWER) if digits == "1" else (rf"{digits} \cdot {tens}", TIGHT)
-
-    def raised(self, base: Any, exponent: Any) -> str:
-        """x^{p}."""
-        return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
-
-    def function(self, name: str, inside: str) -> Written:
-        """A function by its name."""
-        known = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det")
-        shown = f"\\{name}" if name in known else rf"\operatorname{{{name}}}".replace("_", r"\_")
-        return rf"{shown}\left({inside}\right)", ATOM
-
-    def sum(self, axes: list[int]) -> str:
-        """The sign of a sum over axes."""
-        return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")
-
-
 def full_name(function: Any) -> str:
     """np.tanh, np.linalg.inv; and a function of the project, or the user's, by its own name."""
-    module = getattr(function, "__module__", None) or "numpy"
-    name = "abs" if function is np.absolute else function.__name__
-    return f"{module.replace('numpy', 'np', 1)}.{name}" if module.startswith("numpy") else name
+    if function is np.absolute:
+        return "np.abs"
+    name: str = function.__name__
+    module = getattr(function, "__module__", None) or ""
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    return f"np{module.removeprefix('numpy')}.{name}" if module.startswith("numpy") else name

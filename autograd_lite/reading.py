@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from autograd_lite.notation import is_short
 from autograd_lite.recognition import recognized
 from autograd_lite.spellings import Count, Share
 from autograd_lite.table import TABLE
+from autograd_lite.tensor import Tensor
 from autograd_lite.terms import Term, is_broadcast, is_number
 
 
@@ -35,8 +36,8 @@ class Batch(NamedTuple):
     """The number of samples: m = X.shape[1], which is 100."""
 
     name: str
-    source: str
     number: int
+    source: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ class Lines:
         counts: what numbers are written as where something is divided by so many.
         batch: the number of samples, if something is divided by it.
         first: the number of the first term of the backward pass.
-        deltas: the names of cotangents of pre-activations that the user has no name for.
+        symbols: by name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a
+            pre-activation z1 that the user has no name for.
     """
 
     layout: Layout
@@ -59,7 +61,7 @@ class Lines:
     counts: dict[int, str]
     batch: Batch | None
     first: int
-    deltas: set[str]
+    symbols: dict[str, str]
 
 
 def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]) -> Lines:
@@ -67,12 +69,18 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
 
     Raises:
         GradientError: the loss has no gradient, or does not depend on one of the tensors.
-        UnsupportedError: it was computed by a function that is not in the table.
+        UnsupportedError: it is no tensor, or was computed by a function that is not in the table.
     """
-    loss._seed(None)
+    if not isinstance(loss, Tensor):
+        raise UnsupportedError(
+            f"derivation of {describe_one(loss)}",
+            "it is no tensor, so that nothing was recorded",
+            "Give the loss as it was computed from tensors",
+        )
+    loss._seed(None)  # refuses what has no gradient
     reader = _Reader(loss, variables)
     formulas, given, unique = reader.formulas, reader.given, reader.identifiers.unique
-    data = {t: x for t, x in reader.inputs.items() if not getattr(x, "requires_grad", False)}
+    data = {t for t, x in reader.inputs.items() if not getattr(x, "requires_grad", False)}
     lengths = {n for term in data for n in (*term.shape, math.prod(term.shape)) if n > 2}
     first = formulas.terms.count + 1
     found = cotangents(formulas, loss, given, lengths)
@@ -83,25 +91,12 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
         unique(f"d{given.get(tensor, 'x')}"): _finished(formulas, tensor, found[tensor])
         for tensor in wrt
     }
-    named: dict[Term, str] = {}
-    deltas = set()
-    users = {id(array) for _, array in visible_arrays(variables)}
-    for node, term in found.items():
-        if node in given and isinstance(term, Term) and term.number >= first and term not in named:
-            name = f"d{given[node]}"
-            named[term] = name if name in results else unique(name)
-            if re.fullmatch(r"[zZ]\d*", given[node]) and not (node.name or id(node) in users):
-                deltas.add(named[term])
+    named, symbols = reader.named_cotangents(found, results, first)
     layout = laid_out(results, formulas.names, named, reader.identifiers)
-    inputs = sorted(layout.inputs, key=lambda term: (term not in data, term.number))
-    shapes = {layout.names[term]: term.shape for term in inputs if term in data}
-    counts = {n: source for n in _counts(layout.terms) if (source := _length(n, shapes))}
-    samples = [n for n in counts if not counts[n].endswith("size")]
-    batch = Batch(unique("m"), counts[samples[0]], samples[0]) if samples else None
-    if batch:
-        counts[batch.number] = batch.name
+    inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
-    return Lines(layout, list(results), arrays, counts, batch, first, deltas)
+    counts, batch = _counts(layout, [term for term in inputs if term in data], found, unique)
+    return Lines(layout, [*results], arrays, counts, batch, first, symbols)
 
 
 def _require(wrt: Sequence[Node], found: Mapping[Node, Any]) -> None:
@@ -121,9 +116,9 @@ def _finished(formulas: Formulas, tensor: Node, term: Any) -> Any:
         return formulas.terms.build(np.broadcast_to, (term.arguments[0], target), {}, term.shape)
     dtype = tensor._data.dtype
     value = _value(term)
-    if value is None or (dtype == float and isinstance(term, Term)):
+    if value is None or (dtype == np.float64 and isinstance(term, Term)):
         return term
-    return float(value) if dtype == float else dtype.type(value)
+    return float(value) if dtype == np.float64 else dtype.type(value)
 
 
 def _value(term: Any) -> Any:
@@ -134,25 +129,47 @@ def _value(term: Any) -> Any:
     return term if is_number(term) else None
 
 
-def _counts(terms: Iterable[Term]) -> list[int]:
-    """The counts that something is divided by."""
-    numbers = [x for term in terms for x in term.arguments if isinstance(x, Share | Count)]
-    return [x.count if isinstance(x, Share) else int(x) for x in numbers]
+def _counts(
+    layout: Layout, data: list[Term], nodes: Iterable[Node], unique: Callable[[str], str]
+) -> tuple[dict[int, str], Batch | None]:
+    """What to write where something is divided by a number, and the number of samples."""
+    shapes = {layout.names[term]: term.shape for term in data}
+    numbers = [x for term in layout.terms for x in term.arguments if isinstance(x, Share | Count)]
+    counts: dict[int, str] = {}
+    batch = None
+    for number in dict.fromkeys(x.count if isinstance(x, Share) else int(x) for x in numbers):
+        axis, size = _batch_axis(number, shapes, nodes), _size(number, shapes, nodes)
+        if axis and not batch:
+            batch = Batch(unique("m"), number, axis)
+        if batch and batch.number == number:
+            counts[number] = batch.name
+        elif axis or size:
+            counts[number] = axis or size or ""
+    return counts, batch
 
 
-def _length(number: int, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The axis of an array of which a number is the length, or the array of which it is the size.
+def _batch_axis(
+    number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]
+) -> str | None:
+    """The axis of the data that has this length, which no axis of a parameter has: the samples'.
 
-    >>> _length(5, {"X": (5, 2), "Y": (5, 1)}), _length(10, {"X": (5, 2), "Y": (5, 1)})
-    ('X.shape[0]', 'X.size')
+    1 and 2 are in formulas for other reasons.
     """
-    if number > 2:  # 1 and 2 are in formulas for other reasons
+    parameters = [np.shape(node._data) for node in nodes if node.operation is None]
+    if number > 2 and not any(number in shape for shape in parameters):
         for name, shape in shapes.items():
             if number in shape:
                 return f"{name}.shape[{shape.index(number)}]"
-        for name, shape in shapes.items():
-            if number == math.prod(shape):
-                return f"{name}.size"
+    return None
+
+
+def _size(number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]) -> str | None:
+    """The data that have so many entries, and the shape of something that is averaged."""
+    means = [x for x in nodes if x.operation is not None and x.operation.function is np.mean]
+    averaged = {node.arguments[0].shape for node in means}
+    for name, shape in shapes.items():
+        if number == math.prod(shape) > 2 and shape in averaged:
+            return f"{name}.size"
     return None
 
 
@@ -162,6 +179,8 @@ class _Reader:
     Attributes:
         given: the names of nodes and arrays.
         inputs: the terms that are not computed, and what they stand for.
+        visible: data that variables hold.
+        users: the ids of all tensors and arrays that variables hold.
     """
 
     def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
@@ -170,10 +189,12 @@ class _Reader:
         self.given = given_names(loss, variables, self.identifiers)
         self.inputs: dict[Term, Any] = {}
         self.visible: list[Any] = []
+        self.users: set[int] = set()
         for name, array in visible_arrays(variables):
-            if isinstance(array, np.ndarray):
-                if id(array) not in self.given:
-                    self.given[id(array)] = self.identifiers.unique(name)
+            self.users.add(id(array))
+            if not getattr(array, "requires_grad", False):
+                if key_of(array) not in self.given:
+                    self.given[key_of(array)] = self.identifiers.unique(name)
                 self._enter(array)
                 self.visible.append(array)
         order = backward_order(loss)[::-1]
@@ -187,6 +208,22 @@ class _Reader:
                     if not self.formulas.knows(array):
                         self._meet(array, node, position)
             self._enter(node)
+
+    def named_cotangents(
+        self, found: Mapping[Node, Any], results: Mapping[str, Any], first: int
+    ) -> tuple[dict[Term, str], dict[str, str]]:
+        """Names for the cotangents of nodes with names, and what mathematics calls them."""
+        named: dict[Term, str] = {}
+        symbols = {name: f"∂{name[1:]}" for name in results}
+        for node, term in found.items():
+            new = isinstance(term, Term) and term.number >= first and term not in named
+            if new and node in self.given:
+                name = f"d{self.given[node]}"
+                named[term] = name = name if name in results else self.identifiers.unique(name)
+                structural = not (node.name or id(node) in self.users)
+                delta = re.fullmatch(r"[zZ](\d*)", self.given[node]) if structural else None
+                symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
+        return named, symbols
 
     def _enter(self, value: Any) -> None:
         """Find the term of a node or an array, and name it."""

@@ -10,6 +10,7 @@ from typing import Any
 from autograd_lite.definitions import definitions
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import Node
+from autograd_lite.naming import variables_of
 from autograd_lite.notation import Source, full_name
 from autograd_lite.reading import Lines, lines_of
 
@@ -24,8 +25,9 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
     Gradients equal those of `loss.backward()` to the last bit, but for these: a constant factor
     of the loss, such as 1/m, is applied once, at the end of a line, and not at the start; the
-    cross-entropies of logits and the gradient of a bias are computed in the textbook's way; where
-    a rule guards against ties or 0/0, the guard is there only if the data need it.
+    cross-entropies of logits, dropout, and the gradient of a bias are computed in the textbook's
+    way; float32 is not cast where it meets float64. Where a rule guards against ties or 0/0, the
+    guard is there only if the recorded data need it.
 
     Args:
         loss: a scalar that was recorded.
@@ -51,7 +53,7 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
         return dW
     <BLANKLINE>
     """
-    return source_of(lines_of(loss, wrt, sys._getframe(1).f_locals))
+    return source_of(lines_of(loss, wrt, variables_of(sys._getframe(1))))
 
 
 def source_of(lines: Lines, returned: str | None = None) -> str:

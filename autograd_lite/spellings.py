@@ -6,6 +6,7 @@ formulas for reading. The tests hold both against each other.
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from types import EllipsisType
@@ -23,6 +24,7 @@ from autograd_lite.derivatives.neural import (
     softmax_cross_entropy,
     swish,
 )
+from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.expressions import call
 from autograd_lite.table import TABLE
@@ -33,14 +35,17 @@ class Count(int):
 
 
 class Share(float):
-    """The share 1 / count of one entry in a mean, which is written so."""
+    """The share 1 / count of one entry in a mean, which is written so.
 
-    count: int
+    >>> Share(count=4)
+    1 / 4
+    """
 
-    def __new__(cls, count: int) -> Share:
-        share = super().__new__(cls, 1 / count)
-        share.count = count
-        return share
+    def __new__(cls, count: int) -> Share:  # noqa: D102
+        return super().__new__(cls, 1 / count)
+
+    def __init__(self, count: int) -> None:
+        self.count = count
 
     def __repr__(self) -> str:
         return f"1 / {self.count}"
@@ -144,5 +149,6 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     affine: lambda x, weight, bias: x @ weight + bias,
     dropout: lambda x, mask, p: x * mask / (1 - p),
     swish: lambda x: x * sigmoid(x),
+    p_norm: inspect.unwrap(p_norm),
 }
 """What is written out rather than called."""

@@ -86,7 +86,7 @@ class Terms:
             return self.build(function, arguments[:-1], keywords, shape)
         if function in MOVES:
             moved = arguments[0].arguments[0] if is_broadcast(arguments[0]) else arguments[0]
-            if is_number(moved):
+            if is_number(moved) or (moved is not arguments[0] and moved.shape == ()):
                 return self.broadcast(moved, shape)
         for position in LINEAR.get(function, ()):
             if is_call(arguments[position], np.negative):
@@ -168,7 +168,7 @@ LINEAR: dict[Any, tuple[int, ...]] = {
     np.divide: (0, 1),
     np.matmul: (0, 1),
     np.sum: (0,),
-    **{function: (0,) for function in MOVES},
+    **dict.fromkeys(MOVES, (0,)),
 }
 """Functions, and those of their arguments whose sign is that of the result."""
 
@@ -247,9 +247,8 @@ def _zeros_like(terms: Terms, shape: Shape, x: Any) -> Any:
 def _broadcast_to(terms: Terms, shape: Shape, x: Any, target: Any) -> Any:
     if shape_of(x) == shape:
         return x
-    if is_broadcast(x):
-        return terms.build(np.broadcast_to, (x.arguments[0], target), {}, shape)
-    return None
+    inner = x.arguments[0] if is_broadcast(x) else _without_leading_axes(x)
+    return None if inner is x else terms.build(np.broadcast_to, (inner, target), {}, shape)
 
 
 def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") -> Any:
@@ -328,6 +327,8 @@ def _reduction(function: Any) -> Any:
         kept = {k: v for k, v in named.items() if k not in defaults or v != defaults[k]}
         if kept.get("axis") == () and function not in (np.var, np.std):
             return x
+        if function is np.sum and is_broadcast(x) and x.arguments[0] == 0:
+            return terms.broadcast(x.arguments[0], shape)
         if "correction" in kept:
             kept["ddof"] = kept.pop("correction")
         if "axis" in kept:

@@ -2,7 +2,8 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `replay`, `mistakes`, `group_mistakes`, `harmless`, `given`, `search`, `wording`.
+reading: `replay`, `mistake`, `function_mistakes`, `product_mistakes`, `group_mistakes`, `given`,
+`harmless`, `case`, `search`, `ranking`, `explain`, `wording`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.replay import Graph, replay
 from autograd_lite.forensics.rounding import rounding_of
-from autograd_lite.forensics.search import Case, explain
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.tensor import Tensor
 

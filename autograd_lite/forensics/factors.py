@@ -35,7 +35,7 @@ def is_round(number: float) -> bool:
 def rounded(number: float) -> float:
     """The round number close by, if there is one, else the number itself."""
     short = float(f"{number:.6g}")
-    return short if math.isclose(short, number, rel_tol=1e-7) else number
+    return short if math.isclose(short, number, rel_tol=1e-6) else number
 
 
 def _known_factors(graph: Graph) -> Iterator[tuple[float, str]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd_lite.engine import Node, backpropagate
-from autograd_lite.forensics.replay import Array, Graph
+from autograd_lite.forensics.factors import rounded
+from autograd_lite.forensics.replay import Array, Graph, given_to, vjp_of
 from autograd_lite.tensor import Tensor
 
 Fits = Callable[[Array, Array], bool]
@@ -98,8 +99,10 @@ def _of_one_shape(given: Array, right: Array, one_step: bool, fits: Fits) -> Ite
     if one_step:
         return  # A factor there is a mistake in that step.
     with np.errstate(all="ignore"):
-        factor = float(np.vdot(right, given) / np.vdot(right, right))
-    if np.isfinite(factor) and fits(given, factor * right):
+        factor = rounded(float(np.vdot(right, given) / np.vdot(right, right)))
+    if factor == -1 and fits(given, -right):
+        yield Slip("sign", "the sign is wrong", factor)
+    elif np.isfinite(factor) and fits(given, factor * right):
         yield Slip("factor", "a constant factor is wrong", factor)
 
 
@@ -125,15 +128,21 @@ def _of_another_shape(
                 return
     for place in graph.consumers.get(tensor, ()):
         cotangent = predicted[place.node]
-        for axis in (*range(np.ndim(cotangent)), None):
-            for reduce in (np.sum, np.mean):
-                wrong: Any = reduce(cotangent, axis=axis)
-                # Sums of p - y over the classes are 0 but for rounding.
-                nothing = 1e-12 * np.max(np.abs(cotangent), initial=0.0)
-                if wrong.size == given.size and np.allclose(
-                    given.reshape(wrong.shape), wrong, rtol=1e-6, atol=nothing
-                ):
-                    over = "all axes" if axis is None else f"axis {axis}, the wrong one"
-                    words = f"the {reduce.__name__} is taken over {over}"
-                    yield Slip("wrong axis", words)
-                    return
+        with np.errstate(all="ignore"):
+            product = vjp_of(place)(*given_to(place, cotangent), **place.node.keywords)
+        for unsummed in (cotangent, product):
+            for axis in (*range(np.ndim(unsummed)), None):
+                for reduce in (np.sum, np.mean):
+                    if _is_sum(given, unsummed, reduce(unsummed, axis=axis)):
+                        over = "all axes" if axis is None else f"axis {axis}, the wrong one"
+                        words = f"the {reduce.__name__} is taken over {over}"
+                        yield Slip("wrong axis", words)
+                        return
+
+
+def _is_sum(given: Array, unsummed: Array, summed: Array) -> bool:
+    if given.size != summed.size:
+        return False
+    # Sums of p - y over the classes are 0 but for rounding.
+    nothing = 1e-12 * np.max(np.abs(unsummed), initial=0.0)
+    return np.allclose(given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing)

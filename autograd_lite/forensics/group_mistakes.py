@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.factors import factor_in_words, lengths_of
+from autograd_lite.forensics.mistake import ACTIVATIONS
 from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, Wrong, vjp_of
 from autograd_lite.forensics.written import Always, Instead
 from autograd_lite.operators import plain
@@ -21,7 +22,7 @@ from autograd_lite.tensor import Tensor
 
 
 class Family(NamedTuple):
-    """Wrong steps as a function of a strength; `kind` and `what` as in `mistakes.Mistake`.
+    """Wrong steps as a function of a strength; `kind` and `what` as in `mistake.Mistake`.
 
     `strengths` lists those to try where they are known; by default one is solved for. What is
     far-fetched is the explanation only where there is no other.
@@ -72,14 +73,19 @@ def factors(graph: Graph) -> Iterator[Family]:
 
 
 def _factors_in_every_layer(graph: Graph, what: str) -> Iterator[Family]:
-    """The same factor in all products with weights: it has another power in each layer."""
+    """The same factor in all products or activations: it has another power in each layer."""
     lengths = [float(length) for length in lengths_of(graph)]
     strengths = (-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths))
-    back: dict[Any, list[Place]] = {}
+    alike: dict[Any, list[Place]] = {}
     for place in graph.places:
-        if place.operation.name in PRODUCTS_OF_LAYERS and place.argument.operation is not None:
-            back.setdefault((place.operation, place.slot), []).append(place)
-    for places in back.values():
+        if place.argument.operation is None:
+            continue
+        if place.operation.name in PRODUCTS_OF_LAYERS:
+            alike.setdefault((place.operation, place.slot), []).append(place)
+        elif place.operation.function in ACTIVATIONS:
+            alike.setdefault(place.operation, []).append(place)
+            alike.setdefault("activations", []).append(place)
+    for places in alike.values():
         if len(places) > 1:
             yield Family("factor", what + " in every layer", partial(_scaled, places), strengths)
 
@@ -117,12 +123,14 @@ def _coefficient(graph: Graph, place: Place) -> float:
 def _is_penalty(graph: Graph, place: Place) -> bool:
     """Whether a step leads from a function of one leaf alone to a leaf that is used elsewhere."""
     leaf, node = place.argument, place.node
-    recorded = [a for a in node.arguments if isinstance(a, Tensor) and a.requires_grad]
-    alone = leaf.operation is None and all(a is leaf for a in recorded)
+    arrays = [a for a in node.arguments if np.ndim(plain(a))]
+    alone = leaf.operation is None and all(a is leaf for a in arrays)
     elsewhere = any(consumer.node is not node for consumer in graph.consumers[leaf])
-    return (
-        alone and elsewhere and place.operation.name in {"square", "power", "multiply", "absolute"}
-    )
+    return alone and elsewhere and place.operation.name in PENALTIES
+
+
+PENALTIES = {"square", "power", "multiply", "absolute"}
+"""Functions of weights whose sums are penalties."""
 
 
 def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
@@ -229,6 +237,18 @@ def _update(graph: Graph, manual: Mapping[Tensor, Array], weight: Tensor) -> Arr
     return gradient if gradient.shape == weight.shape else graph.cotangents[weight]
 
 
+def plain_arrays(graph: Graph) -> list[Array]:
+    """The arrays of numbers that are not differentiated, each once."""
+    found = {}
+    for place in graph.places:
+        for argument in place.node.arguments:
+            value = plain(argument)
+            recorded = isinstance(argument, Tensor) and argument.requires_grad
+            if not recorded and getattr(value, "dtype", np.dtype(bool)).kind in "fiu":
+                found[id(value)] = value
+    return list(found.values())
+
+
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
     ("squared errors", "({0} - y)", lambda p, y: p - y),
     ("absolute errors", "np.sign({0} - y)", lambda p, y: np.sign(p - y)),
@@ -249,12 +269,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 
 def other_losses(graph: Graph) -> Iterator[Family]:
     """The derivative of another loss at the predictions."""
-    targets = [
-        plain(argument)
-        for place in graph.places
-        for argument in place.node.arguments
-        if not (isinstance(argument, Tensor) and argument.requires_grad)
-    ]
+    targets = plain_arrays(graph)
     for prediction in graph.bottlenecks():
         p = prediction._data
         for target in targets:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.group_mistakes import Family
-from autograd_lite.forensics.replay import Graph, Place, Vjp, vjp_of
+from autograd_lite.forensics.group_mistakes import Family, always, plain_arrays
+from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, Wrong, replay, vjp_of
+from autograd_lite.forensics.written import Always
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor
 
@@ -33,6 +36,7 @@ def _epsilons(graph: Graph) -> Iterator[Family]:
     without |= {place: lambda g, *given, **keywords: g for place in clips}
     if without:
         yield Family("epsilon", "the loss's epsilon is left out", lambda c: without, (0.0,))
+        yield from _shortcuts(graph, without)
     logarithms = [p for p in places if p.operation.name in {"log", "binary_cross_entropy"}]
     if logarithms:
         yield Family(
@@ -43,19 +47,42 @@ def _epsilons(graph: Graph) -> Iterator[Family]:
         )
 
 
+def _shortcuts(graph: Graph, without: Wrong) -> Iterator[Family]:
+    """p - y for the logits, which is right where p saturates and y / p is not a number any more."""
+    cotangents = replay(graph.loss, without) or {}
+    for place in graph.places:
+        if place.operation.name not in {"sigmoid", "softmax"} or place.argument not in cotangents:
+            continue
+        p, right = place.node._data, cotangents[place.argument]
+        for y in plain_arrays(graph):
+            if np.shape(y) != np.shape(p):
+                continue
+            usual = (np.abs(p - y) > 1e-3) & np.isfinite(right)
+            ratios = (right / np.where(usual, p - y, 1.0))[usual]
+            if ratios.size and np.ptp(ratios) <= 1e-6 * np.max(np.abs(ratios)):
+                slope: Vjp = Always(np.median(ratios) * (p - y), "({0} - y)")
+                wrong = {**without, place: slope}
+                what = "the loss's epsilon is left out"
+                yield Family("epsilon", what, partial(always, wrong), (0.0,))
+
+
 def _without_epsilon(place: Place) -> Vjp | None:
     """The vjp without the small number that was added to an argument, if there is one."""
-    for index, argument in enumerate(place.node.arguments):
+    vjp, compute = vjp_of(place), place.operation.compute
+    for slot, argument in enumerate(place.node.arguments):
         made_by = argument.operation if isinstance(argument, Tensor) else None
         if made_by is None or made_by.name not in {"add", "clip"}:
             continue
         small = [float(np.sum(plain(a))) for a in argument.arguments if np.size(plain(a)) == 1]
         inner = [a for a in argument.arguments if isinstance(a, Tensor) and a.requires_grad]
         if len(inner) == 1 and any(0 < abs(value) <= 1e-3 for value in small):
-            vjp, value = vjp_of(place), inner[0]._data
-            return lambda g, y, *given, **k: vjp(
-                g, y, *given[:index], value, *given[index + 1 :], **k
-            )
+            value = inner[0]._data
+
+            def without(g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
+                changed = (*given[:slot], value, *given[slot + 1 :])  # noqa: B023
+                return vjp(g, compute(*changed, **keywords), *changed, **keywords)
+
+            return without
     return None
 
 

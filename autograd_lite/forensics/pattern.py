@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Array
-from autograd_lite.forensics.search import Case
 from autograd_lite.forensics.wording import Names
 from autograd_lite.tensor import Tensor
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_in_words
 from autograd_lite.forensics.given import Slip
+from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
-from autograd_lite.forensics.search import Case, Finding, Hypothesis
+from autograd_lite.forensics.search import Finding
 from autograd_lite.forensics.written import formula_of
 from autograd_lite.formulas import contribution_formula
 from autograd_lite.naming import Identifiers, given_names, names_of
@@ -185,7 +187,7 @@ def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mist
 
 def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
     words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
-    if slip.factor is not None:
+    if slip.kind == "factor" and slip.factor is not None:
         words += f": {factor_in_words(slip.factor, case.graph) or f'{slip.factor:.6g}'}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", words)

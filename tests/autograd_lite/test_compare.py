@@ -64,9 +64,15 @@ def test_one_wrong_tensor_makes_the_report_false_and_leaves_the_others_agreeing(
     assert report[1].reason == "differs: -1 by hand, 1 automatic"
 
 
-def test_tensors_without_a_name_are_numbered():
+def test_tensors_without_a_name_are_called_as_their_variables_are():
     a, b = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
     report = compare_gradients(a * b, {a: 2.0, b: 1.0})
+    assert [row.name for row in report] == ["a", "b"]
+
+
+def test_tensors_without_a_name_and_a_variable_are_numbered():
+    tensors = [Tensor(float(n), requires_grad=True) for n in (1, 2)]
+    report = compare_gradients(tensors[0] * tensors[1], {tensors[0]: 2.0, tensors[1]: 1.0})
     assert [row.name for row in report] == ["tensor 0", "tensor 1"]
 
 

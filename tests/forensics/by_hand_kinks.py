@@ -150,7 +150,12 @@ def averaged_features(seed=0):
         step("Z2", lambda v, g: squares_slope(v, "Z2")),
         step("W2", lambda v, g: v["M1"].T @ g["Z2"]),
         step("M1", lambda v, g: g["Z2"] @ v["W2"].T),
-        step("A1", lambda v, g: np.repeat(g["M1"], 4, axis=1) / 4, [], (4, 1 / 4, 4 / 5)),
+        step(
+            "A1",
+            lambda v, g: np.repeat(g["M1"], 4, axis=1) / 4,
+            [("derivative forgotten", lambda v, g: np.repeat(g["M1"], 4, axis=1))],
+            (4, 1 / 4, 4 / 5),
+        ),
         step("Z1", lambda v, g: g["A1"] * tanh_slope(v["Z1"])),
         *affine("W1", "b1", "Z1", "X")[:2],
     ]

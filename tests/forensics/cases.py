@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from by_hand import Mistake, Slip, derive, scaled
 
-SAME = 1e-5
+SAME = {"float64": 1e-5, "float32": 3e-3}
 """Relative difference up to which gradients count as the same. An epsilon of 1e-8 in a logarithm
 is below it, every planted mistake that can be told is above."""
 
@@ -119,11 +119,11 @@ def told_apart(cases, right):
     for shapes, alike in by_shapes.items():
         vectors = np.array([flat(case.gradients, scales) for case in alike])
         if shapes == shapes_of_right:
-            wrong = ~same(vectors, flat(right, scales))
+            wrong = ~same(vectors, flat(right, scales), right)
             alike = [case for case, keep in zip(alike, wrong, strict=True) if keep]
             vectors = vectors[wrong]
         for case, vector in zip(alike, vectors, strict=True):
-            twins = np.flatnonzero(same(vectors, vector))
+            twins = np.flatnonzero(same(vectors, vector, right))
             found.append(case._replace(answers=(tuple(alike[i].mistakes[0] for i in twins),)))
     return found
 
@@ -139,15 +139,15 @@ def flat(gradients, scales):
     return np.concatenate([(array / scales[name]).ravel() for name, array in gradients.items()])
 
 
-def same(vectors, vector):
+def same(vectors, vector, right):
     """Which rows equal a vector, relative to its entries or to the right gradients' scales."""
-    allowed = SAME * np.maximum(1.0, np.abs(vector))
+    (dtype,) = {array.dtype.name for array in right.values()}
+    allowed = SAME[dtype] * np.maximum(1.0, np.abs(vector))
     return (np.abs(vectors - vector) <= allowed).all(axis=1)
 
 
 def pairs(group, rng, number):
     """Cases of two mistakes at two steps, that do not look like one mistake or none."""
-    scales = scales_of(group.right)
     found = []
     for _ in range(number):
         first, second = (group.cases[i] for i in rng.choice(len(group.cases), 2, replace=False))
@@ -158,7 +158,7 @@ def pairs(group, rng, number):
         if handed is None:
             continue
         simpler = [case.gradients for case in group.cases] + [group.right]
-        if any(looks_like(handed, other, scales) for other in simpler):
+        if any(looks_like(handed, other, group.right) for other in simpler):
             continue
         answers = first.answers + second.answers
         found.append(Case(group, mistakes, handed, answers))
@@ -189,10 +189,11 @@ def steps_of(mistake):
     return {mistake.step} if isinstance(mistake, Mistake) else mistake.places
 
 
-def looks_like(gradients, others, scales):
+def looks_like(gradients, others, right):
+    scales = scales_of(right)
     if any(gradients[name].shape != others[name].shape for name in gradients):
         return False
-    return same(flat(others, scales)[None], flat(gradients, scales))[0]
+    return same(flat(others, scales)[None], flat(gradients, scales), right)[0]
 
 
 def is_answer(case, explanation):
@@ -202,7 +203,7 @@ def is_answer(case, explanation):
     found = [mistake for mistake in explanation.mistakes if mistake.kind != "epsilon"]
     if not 0 < len(found) <= len(case.mistakes):
         return False
-    if len(case.mistakes) == 1:
+    if len(case.mistakes) == 1 and found[0].kind != case.kind:
         return names_them(case, found)
     return (
         names_them(case, found)
@@ -234,11 +235,10 @@ def gives_the_same(case, found):
 
     Several mistakes can be such as others: a factor before and one after a branch, say.
     """
-    scales = scales_of(case.group.right)
     candidates = [made_by_hand(case.group, mistake) for mistake in found]
     for mistakes in product(*candidates):
         handed = hand_in(case.group, mistakes)
-        if handed is not None and looks_like(case.gradients, handed, scales):
+        if handed is not None and looks_like(case.gradients, handed, case.group.right):
             return True
     return False
 

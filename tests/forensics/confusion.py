@@ -36,8 +36,12 @@ class Outcome(NamedTuple):
         return in_words(self.explanation.mistakes)
 
 
+def dense_groups(dtype=np.float64):
+    return [dense_group(network, m, dtype) for network, m in dense_networks()]
+
+
 def all_groups():
-    found = [dense_group(network, m) for network, m in dense_networks()]
+    found = dense_groups()
     for subject in (by_hand_paths, by_hand_normalization, by_hand_kinks):
         found += [group for seed in range(SEEDS) for group in subject.groups(seed)]
     return found

@@ -46,9 +46,9 @@ def loss_of(network, A, Y, m):
     return total if network.mean == "nowhere" else total / m
 
 
-def dense_group(network, m, seed=0) -> Group:
+def dense_group(network, m, dtype=np.float64) -> Group:
     """A dense network with all that can be mistaken in it."""
-    values, previous = trained_once(network, random_values(network, m, seed))
+    values, previous = trained_once(network, random_values(network, m, 0, dtype))
     tensors, loss = dense(network, values)
     title = f"{network.title} {list(network.sizes)} {network.hidden}, {m} samples"
     return make_group(

@@ -3,9 +3,11 @@
 `confusion.py` prints the same table for all cases, of which these tests take some of each kind.
 """
 
+import numpy as np
 import pytest
 from confusion import (
     all_groups,
+    dense_groups,
     double_mistakes,
     mistakes_in_loops,
     outcome,
@@ -17,8 +19,9 @@ from confusion import (
 
 from autograd_lite import compare_gradients
 
-OF_EACH_KIND = 6
-PAIRS = LOOPS = 20
+OF_EACH_KIND = 5
+OF_EACH_KIND_IN_FLOAT32 = 2
+PAIRS = LOOPS = 15
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,14 @@ def test_planted_mistakes_are_named_first_in_95_of_100_cases(groups):
     print(f"\n{table(outcomes)}")
     assert all(each.called_wrong for each in outcomes)
     assert share_right(outcomes) >= 0.95
+
+
+def test_planted_mistakes_are_named_first_in_90_of_100_cases_in_float32():
+    cases = single_mistakes(dense_groups(np.float32), OF_EACH_KIND_IN_FLOAT32)
+    assert {case.group.loss.dtype.name for case in cases} == {"float32"}
+    outcomes = [outcome(case) for case in cases]
+    print(f"\n{table(outcomes)}")
+    assert share_right(outcomes) >= 0.90
 
 
 def test_two_mistakes_at_once_are_both_named_in_80_of_100_cases(groups):

@@ -1,4 +1,4 @@
-"""The table of mistakes: what people do wrong in one step of a backward pass.
+"""The table of mistakes with the derivatives of functions: activations, losses, normalization.
 
 Each function here yields the mistakes of one kind that a step invites, as the vjps that make them.
 What they say is completed with `{operation}`, the name of the function whose derivative it is.
@@ -7,65 +7,25 @@ What they say is completed with `{operation}`, the name of the function whose de
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, vjp_of
-from autograd_lite.forensics.written import Instead
+from autograd_lite.forensics.mistake import ACTIVATIONS, Mistake, is_elementwise
+from autograd_lite.forensics.replay import Array, Graph, Place, vjp_of
 from autograd_lite.operators import plain
 from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
 
 
-class Mistake(NamedTuple):
-    """A wrong vjp, the kind of mistake that it is, and what it does in words."""
-
-    kind: str
-    what: str
-    vjp: Vjp
-
-
-ACTIVATIONS: tuple[Callable[..., Any], ...] = (
-    neural.relu,
-    neural.sigmoid,
-    np.tanh,
-    neural.softmax,
-    neural.leaky_relu,
-    neural.elu,
-    neural.swish,
-    neural.softplus,
-    neural.gelu,
-)
-"""Functions whose derivatives are taken for each other's, the usual ones first."""
-
-PRODUCTS = {"multiply", "divide", "matmul", "dot", "affine", "einsum", "tensordot", "outer"}
-"""Operations whose vjps multiply with another argument."""
-
-
-LINEAR = {"positive", "negative", "add", "subtract", "multiply", "reshape", "transpose", "astype"}
-"""Operations whose derivative is the same everywhere."""
-
-
-def step_mistakes(graph: Graph, place: Place) -> Iterator[Mistake]:
-    """All mistakes that a step invites."""
-    for mistakes in STEP_MISTAKES:
-        yield from mistakes(graph, place)
-
-
-def _is_elementwise(place: Place) -> bool:
-    """Whether the function has one argument, bends it, and treats each entry on its own."""
-    node = place.node
-    if place.operation.name in LINEAR or (place.operation.name == "divide" and place.slot == 0):
-        return False
-    arrays = [a for a in node.arguments if isinstance(a, Tensor | np.ndarray)]
-    return len(arrays) == 1 and node.shape == place.argument.shape
-
-
-def _same(left: Array, right: Array) -> bool:
-    return np.shape(left) == np.shape(right) and np.array_equal(left, right)
+def _is_multiple(one: Array, other: Array) -> bool:
+    """Whether two arrays of one shape differ by a factor only."""
+    with np.errstate(all="ignore"):
+        ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
+    return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
 
 
 def dropout(graph: Graph, place: Place) -> Iterator[Mistake]:
@@ -77,9 +37,9 @@ def dropout(graph: Graph, place: Place) -> Iterator[Mistake]:
     without_scale = "the scale of inverted dropout is missing in the backward pass"
     without_both = "dropout is missing in the backward pass"
     if name == "dropout":
-        yield Mistake("dropout", without_mask, lambda g, y, x, mask, p: g / (1 - p))
-        yield Mistake("dropout", without_scale, lambda g, y, x, mask, p: g * mask)
-        yield Mistake("dropout", without_both, lambda g, y, x, mask, p: g)
+        yield Mistake("dropout", without_mask, lambda g, y, x, mask, p, *rest: g / (1 - p))
+        yield Mistake("dropout", without_scale, lambda g, y, x, mask, p, *rest: g * mask)
+        yield Mistake("dropout", without_both, lambda g, *given: g)
     elif name == "multiply" and mask is not None:
         scale = np.max(mask)
         yield Mistake("dropout", without_mask, lambda g, *given: g * scale)
@@ -118,11 +78,7 @@ def forgotten(graph: Graph, place: Place) -> Iterator[Mistake]:
     contribution = graph.contribution(place)
     if np.shape(contribution) != np.shape(cotangent):
         return
-    if _same(contribution, cotangent) or _same(contribution, -cotangent):
-        return
-    others = [a for i, a in enumerate(place.node.arguments) if i != place.slot]
-    numbers = others and all(np.size(plain(a)) <= 1 for a in others)
-    if numbers and not _is_elementwise(place):
+    if _is_multiple(contribution, cotangent) and not is_elementwise(place):
         return  # A number is missing: that is a factor.
     yield Mistake(
         "derivative forgotten",
@@ -133,7 +89,7 @@ def forgotten(graph: Graph, place: Place) -> Iterator[Mistake]:
 
 def twice(graph: Graph, place: Place) -> Iterator[Mistake]:
     """The derivative is applied to what already has it."""
-    if not _is_elementwise(place):
+    if not is_elementwise(place):
         return
     vjp = vjp_of(place)
     words = "the derivative of {operation} is multiplied in twice"
@@ -148,50 +104,45 @@ def twice(graph: Graph, place: Place) -> Iterator[Mistake]:
 
 def shortcut(graph: Graph, place: Place) -> Iterator[Mistake]:
     """What a loss gives for the logits is multiplied by the derivative of an activation."""
-    name = place.operation.name
-    probabilities = {
-        "sigmoid_cross_entropy": neural.sigmoid,
-        "softmax_cross_entropy": neural.softmax,
-        "softmax": neural.softmax,
-        "log_softmax": neural.softmax,
-    }.get(name)
-    if probabilities is None or place.slot != 0:
+    if place.operation.name not in PROBABILITIES or place.slot != 0:
         return
     vjp = vjp_of(place)
+    probabilities = PROBABILITIES[place.operation.name]
     words = (
-        "what arrives at the logits, such as p - y, is multiplied by the derivative of the "
-        "activation, which it contains already"
+        "what {operation} passes on to the logits, such as p - y, is multiplied by the "
+        "derivative of the activation, which it contains already"
     )
-
-    def slope_of(probability: Callable[..., Any]) -> Vjp:
-        def multiplied(g: Array, y: Array, x: Array, *given: Any, **keywords: Any) -> Array:
-            p = probability(x)
-            return vjp(g, y, x, *given, **keywords) * (p * (1 - p))
-
-        return multiplied
-
-    for probability in dict.fromkeys((probabilities, neural.sigmoid)):
-        yield Mistake("derivative twice", words, slope_of(probability))
-    for other in (np.tanh, neural.relu):
-        slope = TABLE[other].vjps[0]
+    slopes: list[Callable[[Array, Array], Array]] = [
+        lambda y, x: probabilities(y, x) * (1 - probabilities(y, x)),
+        *(partial(_slope, other) for other in (neural.sigmoid, np.tanh, neural.relu)),
+    ]
+    for slope in slopes:
 
         def multiplied(
-            g: Array,
-            y: Array,
-            x: Array,
-            *given: Any,
-            slope: Vjp = slope,
-            other: Any = other,
-            **k: Any,
+            g: Array, y: Array, x: Array, *given: Any, slope: Any = slope, **keywords: Any
         ) -> Array:
-            return slope(vjp(g, y, x, *given, **k), other(x), x)
+            return vjp(g, y, x, *given, **keywords) * slope(y, x)
 
         yield Mistake("derivative twice", words, multiplied)
 
 
+PROBABILITIES: dict[str, Callable[[Array, Array], Array]] = {
+    "softmax": lambda y, x: y,
+    "log_softmax": lambda y, x: np.exp(y),
+    "softmax_cross_entropy": lambda y, x: neural.softmax(x),
+    "sigmoid_cross_entropy": lambda y, x: neural.sigmoid(x),
+}
+"""Functions of logits, and the probabilities by their output and input."""
+
+
+def _slope(function: Callable[..., Any], y: Array, x: Array) -> Array:
+    """The derivative of an activation at its input."""
+    return TABLE[function].vjps[0](1.0, function(x), x)
+
+
 def misplaced(graph: Graph, place: Place) -> Iterator[Mistake]:
     """A formula in the output is given the input, or the other way around."""
-    if not _is_elementwise(place):
+    if not is_elementwise(place):
         return
     node = place.node
     vjp, compute = vjp_of(place), place.operation.compute
@@ -242,99 +193,6 @@ def another_derivative(graph: Graph, place: Place) -> Iterator[Mistake]:
             "another derivative",
             words,
             lambda g, y, x, *rest, vjp=vjp, **keywords: vjp(g, y, x),
-        )
-
-
-def other_values(graph: Graph, place: Place) -> Iterator[Mistake]:
-    """A product is taken with z where a belongs, or with the values of another layer."""
-    if place.operation.name not in PRODUCTS:
-        return
-    for slot, argument in enumerate(place.node.arguments):
-        if slot != place.slot and np.ndim(plain(argument)):
-            for other, words in _beside(graph, argument):
-                yield Mistake("wrong place", words, Instead(place, slot, plain(other), other))
-
-
-def _beside(graph: Graph, argument: Any) -> Iterator[tuple[Any, str]]:
-    """What is multiplied in other layers, and has an argument's shape."""
-    candidates = []
-    for place in graph.places:
-        if place.operation.name in PRODUCTS:
-            for other in place.node.arguments:
-                candidates += [other]
-                candidates += other.arguments if isinstance(other, Tensor) else []
-        elif _is_elementwise(place):
-            candidates += [place.node, place.argument]
-    seen = {id(plain(argument))}
-    own = argument if isinstance(argument, Tensor) else None
-    for other in candidates:
-        value = plain(other)
-        if np.shape(value) != np.shape(plain(argument)) or id(value) in seen:
-            continue
-        seen.add(id(value))
-        if own is not None and isinstance(other, Tensor) and _made_from(own, other):
-            yield other, "the product is taken with the input of a function, not with its output"
-        elif own is not None and isinstance(other, Tensor) and _made_from(other, own):
-            yield other, "the product is taken with the output of a function, not with its input"
-        else:
-            yield other, "the product is taken with the values of another layer"
-
-
-def _made_from(output: Tensor, given: Tensor) -> bool:
-    return any(argument is given for argument in output.arguments)
-
-
-def transposed(graph: Graph, place: Place) -> Iterator[Mistake]:
-    """A square matrix, or the product, is transposed, or not where it should be."""
-    node = place.node
-    vjp = vjp_of(place)
-    if place.operation.name in PRODUCTS - {"multiply", "divide"}:
-        for index, argument in enumerate(node.arguments):
-            value = argument._data if isinstance(argument, Tensor) else argument
-            if index != place.slot and np.ndim(value) == 2 and value.shape[0] == value.shape[1] > 1:
-                words = "the other factor of {operation} is to be transposed, and is not"
-                yield Mistake("transposed", words, Instead(place, index, value.T, "{0}.T"))
-    shape = place.argument.shape
-    if len(shape) == 2 and shape[0] == shape[1] > 1 and node.ndim == 2:
-        yield Mistake(
-            "transposed",
-            "the result is transposed",
-            lambda *given, **keywords: vjp(*given, **keywords).T,
-        )
-
-
-def wrong_axis(graph: Graph, place: Place) -> Iterator[Mistake]:
-    """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
-    g = graph.cotangents[place.node]
-    shape = place.argument.shape
-    if np.ndim(g) != 2 or np.size(g) == np.prod(shape):
-        return
-    for axis in (0, 1):
-        for keepdims in (False, True):
-            summed = np.sum(g, axis=axis, keepdims=keepdims)
-            if summed.shape == shape:
-                yield Mistake(
-                    "wrong axis",
-                    f"the cotangent is summed over axis {axis}, the wrong one",
-                    lambda g, *given, axis=axis, keep=keepdims, **k: g.sum(axis, keepdims=keep),
-                )
-
-
-def reshaped(graph: Graph, place: Place) -> Iterator[Mistake]:
-    """A reshape is undone in another order, or a transpose by a reshape."""
-    name = place.operation.name
-    shape = place.argument.shape
-    if name == "reshape":
-        yield Mistake(
-            "reshaped",
-            "the reshape is undone in the wrong order of entries",
-            lambda g, *given, **keywords: g.reshape(shape, order="F"),
-        )
-    if name in ("transpose", "swapaxes", "moveaxis", "matrix_transpose", "permute_dims"):
-        yield Mistake(
-            "reshaped",
-            "the transpose is undone by a reshape, which mixes up the entries",
-            lambda g, *given, **keywords: g.reshape(shape),
         )
 
 
@@ -430,17 +288,13 @@ def constant_statistics(graph: Graph, place: Place) -> Iterator[Mistake]:
         yield Mistake("constant statistics", words, vjp)
 
 
-STEP_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Mistake]], ...] = (
+FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Mistake]], ...] = (
     dropout,
     forgotten,
     twice,
     shortcut,
     misplaced,
     another_derivative,
-    other_values,
-    transposed,
-    wrong_axis,
-    reshaped,
     branches,
     cross_terms,
     ties,

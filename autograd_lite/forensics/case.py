@@ -1,0 +1,52 @@
+"""What was handed in, and when a prediction fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.forensics.replay import Array, Graph
+from autograd_lite.tensor import Tensor
+
+
+@dataclass
+class Case:
+    """What was handed in: a graph, gradients, how far rounding may take each off, known nodes."""
+
+    graph: Graph
+    manual: dict[Tensor, Array]
+    tolerance: float
+    rounding: dict[Tensor, float]
+    named: frozenset[Any]
+
+    def error(self, tensor: Tensor, predicted: Array) -> float:
+        """The largest difference over the largest entry of both; infinite if shapes differ."""
+        given = self.manual[tensor]
+        if given.shape != np.shape(predicted):
+            return np.inf
+        return largest_error(given, predicted, self.rounding[tensor])
+
+    def alike(self, given: Array, predicted: Array) -> bool:
+        """Whether two arrays have one shape and differ by no more than the tolerance."""
+        same = np.shape(given) == np.shape(predicted)
+        return same and largest_error(given, predicted, 0.0) <= self.tolerance
+
+    def fitted(self, predicted: Mapping[Any, Array]) -> frozenset[Tensor]:
+        """The tensors whose gradients are as predicted."""
+        return frozenset(t for t in self.manual if self.error(t, predicted[t]) <= self.tolerance)
+
+
+def largest_error(given: Array, predicted: Array, rounding: float) -> float:
+    """The largest difference of two entries over the largest entry; 0 within rounding."""
+    if given.size == 0:
+        return 0.0
+    with np.errstate(all="ignore"):
+        differences = np.where(given == predicted, 0.0, np.abs(given - predicted))
+        difference = float(np.max(differences))
+        scale = float(max(np.max(np.abs(given)), np.max(np.abs(predicted))))
+    if difference <= rounding or difference == 0:
+        return 0.0
+    return difference / scale if np.isfinite(difference) else np.inf

@@ -1,0 +1,123 @@
+"""Which of several explanations is the more plausible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import factor_in_words, is_round
+from autograd_lite.forensics.given import Slip
+from autograd_lite.forensics.replay import Place
+from autograd_lite.forensics.search import FACTORS, Finding
+from autograd_lite.tensor import Tensor
+
+KINDS = (
+    "ties",
+    "branches",
+    "dropout",
+    "constant statistics",
+    "softmax cross terms",
+    "penalty",
+    "wrong place",
+    "derivative twice",
+    "derivative forgotten",
+    "sign",
+    "factor",
+    "dropped path",
+    "transposed",
+    "reshaped",
+    "wrong axis",
+    "not summed",
+    "swapped",
+    "another derivative",
+    "another loss",
+    "previous step",
+    "stale weights",
+)
+"""Kinds of mistakes, the more plausible ones first where several explain the same."""
+
+
+MOST = 5
+"""Explanations that are kept where many explain the same."""
+
+
+@dataclass(eq=False)
+class Hypothesis:
+    """Mistakes in steps, and slips in gradients as handed in, that explain what was handed in."""
+
+    findings: list[Finding]
+    slips: dict[Tensor, Slip]
+    fitted: frozenset[Tensor]
+
+    def size(self) -> int:
+        """The number of different mistakes: the same slip in several gradients is one."""
+        return len(self.findings) + len({(s.kind, s.factor) for s in self.slips.values()})
+
+
+def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """The hypotheses of the fewest mistakes, each once, the most plausible first."""
+    smallest = min((e.size() for e in hypotheses), default=0)
+    best = [h for h in hypotheses if h.size() == smallest]
+    known = [h for h in best if not any(rank(case, f)[0] for f in h.findings)]
+    best = known or best
+    best.sort(
+        key=lambda h: (
+            [rank(case, f) for f in h.findings] + [_rank_of_slip(case, s) for s in h.slips.values()]
+        )
+    )
+    return list({_signature(h): h for h in reversed(best)}.values())[::-1][:MOST]
+
+
+def _ranks(case: Case, hypothesis: Hypothesis) -> tuple[Any, ...]:
+    ranks = [rank(case, finding) for finding in hypothesis.findings]
+    ranks += [_rank_of_slip(case, slip) for slip in hypothesis.slips.values()]
+    return any(rank[0] for rank in ranks), any(rank[1] for rank in ranks), ranks
+
+
+def _signature(hypothesis: Hypothesis) -> frozenset[Any]:
+    """What is alike for hypotheses that say the same: a factor may stand anywhere on its path."""
+    of_findings = {
+        (f.kind, None if f.kind in FACTORS else f.what, f"{f.strength:.6g}", *_places(f))
+        for f in hypothesis.findings
+    }
+    of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in hypothesis.slips.items()}
+    return frozenset(of_findings | of_slips)
+
+
+def _places(finding: Finding) -> list[Place]:
+    return [] if finding.kind in FACTORS else finding.places
+
+
+def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
+    """Whether there is no need to look further."""
+    for finding in hypothesis.findings:
+        unknown, far_fetched, *_ = rank(case, finding)
+        if unknown or far_fetched or finding.kind == "another loss":
+            return False
+    return True
+
+
+def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
+    known = slip.factor is None or bool(factor_in_words(slip.factor, case.graph))
+    return not known, False, KINDS.index(slip.kind) + 0.5
+
+
+def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
+    """What is more plausible sorts first."""
+    graph = case.graph
+    known = True
+    if not finding.recipe.strengths:
+        words = factor_in_words(finding.strength, graph) if finding.kind in FACTORS else ""
+        known = bool(words) or is_round(finding.strength)
+    place = min(finding.places, key=lambda p: graph.position[p.node])
+    named = place.argument in case.named
+    return (
+        not known,
+        finding.recipe.far_fetched,
+        KINDS.index(finding.kind),
+        len(finding.places),
+        place.argument not in finding.changed,
+        not named,
+        graph.position[place.node],
+    )

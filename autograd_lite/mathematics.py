@@ -1,0 +1,181 @@
+"""Terms written as mathematics: in plain text, or in LaTeX."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograd_lite.notation import (
+    AND,
+    ATOM,
+    COMPARISON,
+    NOTHING,
+    OR,
+    POWER,
+    PRODUCT,
+    TIGHT,
+    Source,
+    Written,
+    full_name,
+)
+from autograd_lite.terms import Term, shape_of
+
+
+class Mathematics(Source):
+    """Mathematics in plain text: ᵀ for the transpose, ⊙ for the product entry by entry, Σ.
+
+    Names of cotangents begin with ∂, which is written as d, or are δ and a number.
+    """
+
+    infix: ClassVar[dict[Any, tuple[int, str]]] = {
+        **Source.infix,
+        np.divide: (PRODUCT, "/"),
+        np.multiply: (PRODUCT, " ⊙ "),
+        np.matmul: (TIGHT, " "),
+    }
+    transposed: ClassVar[str] = "ᵀ"
+
+    def name(self, name: str) -> str:
+        """dβ1 for ∂beta1."""
+        return name.replace("∂", "d").replace("beta", "β").replace("gamma", "γ")  # noqa: RUF001
+
+    def plain(self, value: Any) -> Written:
+        """A value that is no term."""
+        text, precedence = super().plain(value)
+        return text.replace("np.", ""), precedence
+
+    def between(self, term: Term) -> Written:
+        """An operator between two operands; nothing between a number and what it multiplies."""
+        if term.function is np.multiply:
+            left, right = self.ordered(term)
+            if () in (shape_of(left), shape_of(right)):
+                return f"{self.operand(left, TIGHT)} {self.operand(right, TIGHT + 1)}", TIGHT
+        if term.function is np.power:
+            return self.raised(*term.arguments), POWER
+        text, precedence = super().between(term)
+        return (f"[{text}]", ATOM) if precedence == COMPARISON else (text, precedence)
+
+    def ordered(self, term: Term) -> tuple[Any, ...]:
+        """The operands; numbers and scalars stand at the left of a product."""
+        left, right = super().ordered(term)
+        if term.function is np.multiply and shape_of(right) == () != shape_of(left):
+            return right, left
+        return left, right
+
+    def array(self, array: Any) -> str:
+        """A plain array without a name."""
+        return super().array(array).replace("np.", "")
+
+    def raised(self, base: Any, exponent: Any) -> str:
+        """x², or x^p."""
+        if isinstance(exponent, int | float) and exponent in range(2, 10):
+            return self.text(base, ATOM) + "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(exponent)]
+        return f"{self.text(base, ATOM)}^{self.operand(exponent, ATOM)}"
+
+    def call(self, term: Term) -> Written:
+        """A function of its arguments; how NumPy is to shape the result goes without saying."""
+        function: Any = term.function
+        if function is np.absolute:
+            return f"|{self.text(term.arguments[0])}|", ATOM
+        keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
+        inside = self.listed(term.arguments, keywords)
+        return self.function(full_name(function).rpartition(".")[2], inside)
+
+    def function(self, name: str, inside: str) -> Written:
+        """A function by its name."""
+        return f"{name}({inside})", ATOM
+
+    def method(self, term: Term) -> Written:
+        """A sum over all entries, or over numbered axes; others as functions."""
+        if term.function is not np.sum:
+            return self.call(term)
+        axis = term.keywords.get("axis", ())
+        sign = self.sum(axis if isinstance(axis, tuple) else (axis,))
+        return f"{sign} {self.text(term.arguments[0], TIGHT)}", PRODUCT
+
+    def sum(self, axes: tuple[int, ...]) -> str:
+        """The sign of a sum over axes."""
+        return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)
+
+    def transpose(self, term: Term) -> Written:
+        """xᵀ."""
+        if len(term.arguments) > 1:
+            return self.call(term)
+        return f"{self.text(term.arguments[0], ATOM)}{self.transposed}", POWER
+
+    def outer(self, term: Term) -> Written:
+        """x yᵀ."""
+        left, right = term.arguments
+        text = f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}"
+        return text, TIGHT
+
+    def expand_dims(self, term: Term) -> Written:
+        """x: axes of length 1 go without saying."""
+        return self.written(term.arguments[0])
+
+    def broadcast(self, term: Term) -> Written:
+        """x: broadcasting goes without saying."""
+        return self.written(term.arguments[0])
+
+
+class Latex(Mathematics):
+    """Mathematics in LaTeX."""
+
+    infix: ClassVar[dict[Any, tuple[int, str]]] = {
+        **Mathematics.infix,
+        np.multiply: (PRODUCT, r" \odot "),
+        np.matmul: (TIGHT, r" \, "),
+        np.not_equal: (COMPARISON, r" \ne "),
+        np.equal: (COMPARISON, " = "),
+        np.less_equal: (COMPARISON, r" \le "),
+        np.greater_equal: (COMPARISON, r" \ge "),
+        np.bitwise_and: (AND, r" \land "),
+        np.bitwise_or: (OR, r" \lor "),
+    }
+    transposed: ClassVar[str] = r"^{\top}"
+
+    def enclosed(self, text: str) -> str:
+        """Text in parentheses of its height."""
+        return rf"\left({text}\right)"
+
+    def name(self, name: str) -> str:
+        r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1."""
+        letters = name.removeprefix("∂").rstrip("0123456789")
+        number = name[len(name.rstrip("0123456789")) :]
+        known = {"δ": r"\delta", "beta": r"\beta", "gamma": r"\gamma"}
+        if letters not in known and len(letters) > 1:
+            known[letters] = rf"\mathrm{{{letters}}}".replace("_", r"\_")
+        d = r"\mathrm{d}" if name.startswith("∂") else ""
+        return d + known.get(letters, letters) + (f"_{{{number}}}" if number else "")
+
+    def between(self, term: Term) -> Written:
+        """An operator between two operands; a fraction for a quotient."""
+        if term.function is np.divide:
+            above, below = (self.operand(part, NOTHING) for part in term.arguments)
+            return rf"\frac{{{above}}}{{{below}}}", TIGHT
+        return super().between(term)
+
+    def number(self, value: Any) -> Written:
+        """A number; 1e-8 is a power of ten."""
+        text, precedence = super().number(value)
+        parts = re.fullmatch(r"(.*[\d.])e(-?\d+)", text)
+        if not parts:
+            return text, precedence
+        tens = f"10^{{{parts[2]}}}"
+        return (tens, POWER) if parts[1] == "1" else (rf"{parts[1]} \cdot {tens}", TIGHT)
+
+    def raised(self, base: Any, exponent: Any) -> str:
+        """x^{p}."""
+        return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
+
+    def function(self, name: str, inside: str) -> Written:
+        """A function by its name."""
+        known = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det")
+        shown = f"\\{name}" if name in known else rf"\operatorname{{{name}}}".replace("_", r"\_")
+        return rf"{shown}\left({inside}\right)", ATOM
+
+    def sum(self, axes: tuple[int, ...]) -> str:
+        """The sign of a sum over axes."""
+        return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")

@@ -1,0 +1,186 @@
+"""Generated source against backward(): every row of the table, random programs, other data."""
+
+import numpy as np
+import pytest
+from generated import assert_same, function_of, generated
+from samples import SAMPLES
+from test_random_programs import drawn, given_program, output
+
+import autograd_lite as al
+from autograd_lite import Tensor, to_source
+from autograd_lite.errors import GradientError, UnsupportedError
+
+# The engine computes with what the forward pass left, with a product with ones, or with a
+# reciprocal, where the source has the textbook's formula.
+ROUNDED = {al.affine, al.dropout, al.sigmoid_cross_entropy, al.softmax_cross_entropy}
+
+CASES = [
+    pytest.param(function, sample, id=f"{function.__name__}-{number}")
+    for function, samples in SAMPLES.items()
+    for number, sample in enumerate(samples)
+]
+
+
+def recorded(sample, dtype):
+    tensors = [Tensor(array.astype(dtype), requires_grad=True) for array in sample.arrays]
+    result = sample.function(*tensors)
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, result.shape).astype(dtype)
+    return tensors, (result * weights).sum(), {"weights": weights}
+
+
+@pytest.mark.parametrize(("function", "sample"), CASES)
+def test_the_source_for_each_row_computes_its_gradient_to_the_last_bit(function, sample):
+    tensors, loss, variables = recorded(sample, float)
+    _, gradients = generated(loss, tensors, variables)
+    loss.backward()
+    assert_same(gradients, tensors, relative=1e-15 if function in ROUNDED else 0)
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_source_for_each_row_stays_in_float32(function):
+    for sample in SAMPLES[function]:
+        tensors, loss, variables = recorded(sample, np.float32)
+        _, gradients = generated(loss, tensors, variables)
+        loss.backward()
+        assert_same(gradients, tensors, relative=1e-6)
+
+
+def gradients_of_program(program, inputs):
+    tensors = [Tensor(x, requires_grad=True, name=f"x{i}") for i, x in enumerate(inputs)]
+    loss = output(program, tensors)
+    loss.backward()
+    reached = [tensor for tensor in tensors if tensor.grad is not None]
+    return reached, generated(loss, reached, {})[1]
+
+
+@given_program(200)
+def test_the_source_of_random_programs_computes_their_gradients(program, seed):
+    inputs, _ = drawn(program, seed)
+    reached, gradients = gradients_of_program(program, inputs)
+    assert_same(gradients, reached, relative=1e-14)
+
+
+@given_program(60)
+def test_the_source_of_random_programs_stays_in_float32(program, seed):
+    inputs, _ = drawn(program, seed)
+    reached, gradients = gradients_of_program(program, [x.astype(np.float32) for x in inputs])
+    assert_same(gradients, reached, relative=1e-5)
+
+
+# Other data than the recorded
+
+
+def column_network(X, Y, parameters):
+    """Cost of [2, 4, 1] with samples in columns, ReLU and sigmoid, and its parameters."""
+    W1, b1, W2, b2 = (Tensor(p, requires_grad=True, name=n) for n, p in parameters.items())
+    A1 = al.relu(W1 @ X + b1)
+    A2 = al.sigmoid(W2 @ A1 + b2)
+    terms = Y * np.log(A2 + 1e-8) + (1 - Y) * np.log(1 - A2 + 1e-8)
+    return -terms.sum() / Y.shape[1], [W1, b1, W2, b2]
+
+
+def column_data(batch, seed):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(2, batch)), rng.integers(0, 2, (1, batch)).astype(float)
+    shapes = {"W1": (4, 2), "b1": (4, 1), "W2": (1, 4), "b2": (1, 1)}
+    return X, Y, {name: rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def test_the_function_computes_the_gradients_for_another_batch_size_too():
+    X, Y, parameters = column_data(50, seed=0)
+    cost, tensors = column_network(X, Y, parameters)
+    backward = function_of(to_source(cost, tensors))
+    X, Y, parameters = column_data(7, seed=1)
+    cost, tensors = column_network(X, Y, parameters)
+    cost.backward()
+    assert_same(backward(X, Y, **parameters), tensors, relative=1e-14)
+
+
+def test_the_gradients_come_in_the_order_asked_for():
+    X, Y, parameters = column_data(5, seed=0)
+    cost, (W1, b1, W2, b2) = column_network(X, Y, parameters)
+    cost.backward()
+    order = [b2, W1, W2, b1]
+    gradients = function_of(to_source(cost, order))(X, Y, **parameters)
+    assert_same(gradients, order, relative=1e-14)
+
+
+def test_gradients_of_computed_tensors_can_be_asked_for():
+    x = Tensor([0.5, -1.0], requires_grad=True, name="x")
+    a = np.tanh(x)
+    loss = (a * a).sum()
+    loss.backward()
+    assert_same(function_of(to_source(loss, [a, x]))(x.data), [a, x])
+
+
+def test_a_function_of_the_users_own_is_written_above_with_what_it_needs():
+    x = Tensor([0.5, -1.0], requires_grad=True, name="x")
+    source = to_source(steep(x).sum())
+    assert "SLOPE = 3" in source
+    assert "def steepened(x):" in source
+    assert_same_as_backward = function_of(source)(x.data)
+    steep(x).sum().backward()
+    np.testing.assert_array_equal(assert_same_as_backward, x.grad)
+
+
+SLOPE = 3
+
+
+def steepened(x):
+    return SLOPE * x
+
+
+@al.differentiable(lambda g, y, x: g * SLOPE * (1 - y * y) + 0 * steep(x))
+def steep(x: np.ndarray) -> np.ndarray:
+    """tanh of SLOPE x."""
+    return np.tanh(steepened(x))
+
+
+def test_variables_that_are_called_like_a_function_do_not_hide_it():
+    x = Tensor([0.5, -1.0], requires_grad=True, name="x")
+    sigmoid = al.sigmoid(x)
+    positions = np.repeat(sigmoid, 2)
+    loss = (positions * np.arange(4.0)).sum()
+    loss.backward()
+    np.testing.assert_array_equal(function_of(to_source(loss))(x.data), x.grad)
+
+
+# Refusals
+
+
+def test_a_loss_that_is_no_scalar_is_refused():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(GradientError, match="only a scalar has a gradient"):
+        to_source(x * x)
+
+
+def test_a_tensor_that_the_loss_does_not_depend_on_is_refused_by_name():
+    x, other = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True, name="other")
+    with pytest.raises(GradientError, match=r"gradient in 'other' \(1,\): the loss does not"):
+        to_source((x * x).sum(), [other])
+
+
+def test_a_checkpoint_is_refused():
+    x = Tensor([1.0], requires_grad=True)
+    with pytest.raises(UnsupportedError, match="without checkpoint"):
+        to_source(al.checkpoint(lambda x: x * x)(x).sum())
+
+
+def test_a_function_whose_source_cannot_be_read_is_refused_and_still_derived():
+    namespace = {}
+    exec("def cube(x): return x ** 3", namespace)
+    cube = al.differentiable(lambda g, y, x: g * 3 * y / x)(namespace["cube"])
+    x = Tensor([2.0], requires_grad=True, name="x")
+    with pytest.raises(UnsupportedError, match="source of cube: its source cannot be read"):
+        to_source(cube(x).sum())
+    assert "dx = 3 cube(x)/x" in str(al.derive(cube(x).sum()))
+
+
+def test_two_functions_of_one_name_are_refused():
+    @al.differentiable(lambda g, y, x: g * y)
+    def sigmoid(x):
+        return np.exp(x)
+
+    x = Tensor([2.0], requires_grad=True)
+    with pytest.raises(UnsupportedError, match="two different things have this name"):
+        to_source((sigmoid(x) * al.sigmoid(x)).sum())
