@@ -32,8 +32,8 @@ from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
-    from autograd_lite.derivation import derive
-    from autograd_lite.source import to_source
+    from autograd_lite.derivation.derive import derive
+    from autograd_lite.derivation.source import to_source
 
 __all__ = [
     "AutogradError",
@@ -75,7 +75,10 @@ __all__ = [
 __version__ = "0.1.0"
 
 # What is imported when it is first used, because it would take a quarter of the time.
-_LATER = {"derive": "autograd_lite.derivation", "to_source": "autograd_lite.source"}
+_LATER = {
+    "derive": "autograd_lite.derivation.derive",
+    "to_source": "autograd_lite.derivation.source",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,6 +89,8 @@ class GradientComparison(Sequence[GradientRow]):
         return [first, *(f"\nThe same numbers come out of this:\n{other}" for other in others)]
 
     def _repr_html_(self) -> str:
+        import html
+
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in HEADER)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>"
@@ -113,6 +113,8 @@ class GradientComparison(Sequence[GradientRow]):
 
     def to_json(self) -> str:
         """The report without the arrays: an object with "agrees", "gradients", "explanations"."""
+        import json
+
         gradients = [
             {
                 "name": row.name,

@@ -146,8 +146,12 @@ def differentiable(
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            if keywords:
-                result: Result = apply(operation, *positional(function, arguments, keywords))
+            if keywords and residual:
+                # The rules get the residual after all arguments.
+                bound = inspect.signature(function).bind(*arguments, **keywords)
+                result: Result = apply(operation, bound.args, bound.kwargs)
+            elif keywords:
+                result = apply(operation, *positional(function, arguments, keywords))
             else:
                 result = apply(operation, arguments, keywords)
             return result

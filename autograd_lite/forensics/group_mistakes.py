@@ -24,14 +24,15 @@ from autograd_lite.tensor import Tensor
 class Family(NamedTuple):
     """Wrong steps as a function of a strength; `kind` and `what` as in `mistake.Mistake`.
 
-    `strengths` lists those to try where they are known; by default one is solved for. What is
-    far-fetched is the explanation only where there is no other.
+    `strengths` lists those to try where they are known; by default one is solved for. At the
+    `neutral` one nothing is wrong. What is far-fetched explains only where nothing else does.
     """
 
     kind: str
     what: str
     wrong: Callable[[float], Wrong]
     strengths: tuple[float, ...] = ()
+    neutral: float = 0.0
     far_fetched: bool = False
 
 
@@ -61,14 +62,14 @@ def factors(graph: Graph) -> Iterator[Family]:
     """A constant factor in one step, or in all steps of one sort."""
     what = "a constant factor is wrong"
     for place in graph.places:
-        yield Family("factor", what, partial(_scaled, [place]))
+        yield Family("factor", what, partial(_scaled, [place]), neutral=1.0)
     to_leaves = [place for place in graph.places if place.argument.operation is None]
     groups: dict[Any, list[Place]] = {"leaves": to_leaves}
     for place in to_leaves:
         groups.setdefault((place.operation, place.slot), []).append(place)
     for places in groups.values():
         if len(places) > 1:
-            yield Family("factor", what, partial(_scaled, places))
+            yield Family("factor", what, partial(_scaled, places), neutral=1.0)
     yield from _factors_in_every_layer(graph, what)
 
 
@@ -101,6 +102,7 @@ def penalties(graph: Graph) -> Iterator[Family]:
             "penalty",
             "the strength of the penalty on large weights is another one",
             partial(_scaled, places),
+            neutral=1.0,
         )
     others = [leaf for leaf in graph.leaves() if leaf not in by_leaf]
     unit = _coefficient(graph, terms[0]) if terms else 1.0

@@ -132,27 +132,37 @@ class Search:
         if at_zero is None or at_one is None:
             return []
         found: list[float] = []
-        neutral = 1.0 if recipe.kind == "factor" or "another one" in recipe.what else 0.0
-        for tensor, given in self.case.manual.items():
-            zero = at_zero[tensor]
-            if given.shape != np.shape(zero):
-                continue
-            with np.errstate(all="ignore"):
-                slope = at_one[tensor] - zero
-                square = float(np.vdot(slope, slope))
-                strength = float(np.vdot(slope, given - zero)) / square if square else np.nan
-            if not np.isfinite(strength):
-                continue
-            if self.case.error(tensor, zero) <= self.case.tolerance:
-                strength = 0.0
-            strength = rounded(strength)
-            fits = self.case.error(tensor, zero + strength * slope) <= max(
-                1e-6, self.case.tolerance
-            )
-            new = all(abs(strength - other) > 1e-6 * abs(strength) for other in [neutral, *found])
-            if fits and new:
-                found.append(strength if abs(strength) > 1e-9 else 0.0)
+        for tensor in self.case.manual:
+            strength = self._strength(tensor, at_zero[tensor], at_one[tensor])
+            known = [recipe.neutral, *found]
+            if strength is not None and not any(_close(strength, other) for other in known):
+                found.append(strength)
         return found[:2]
+
+    def _strength(self, tensor: Tensor, at_zero: Array, at_one: Array) -> float | None:
+        """The strength that reproduces a tensor's gradient by hand, if there is one."""
+        given = self.case.manual[tensor]
+        if given.shape != np.shape(at_zero):
+            return None
+        with np.errstate(all="ignore"):
+            slope = at_one - at_zero
+            square = float(np.vdot(slope, slope))
+            strength = float(np.vdot(slope, given - at_zero)) / square if square else np.nan
+        if not np.isfinite(strength):
+            return None
+        if self.case.error(tensor, at_zero) <= self.case.tolerance:
+            return 0.0
+        strength = rounded(strength)
+        error = self.case.error(tensor, at_zero + strength * slope)
+        return strength if error <= max(LINEAR_ENOUGH, self.case.tolerance) else None
+
+
+LINEAR_ENOUGH = 1e-6
+"""Relative error up to which a gradient is taken to be linear in a strength."""
+
+
+def _close(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-6 * abs(one)
 
 
 def _named(recipe: Family, strength: float) -> tuple[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from autograd_lite.derivation.formulas import contribution_formula
+from autograd_lite.derivation.naming import Identifiers, given_names, names_of
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_in_words
 from autograd_lite.forensics.given import Slip
@@ -13,8 +15,6 @@ from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.search import Finding
 from autograd_lite.forensics.written import formula_of
-from autograd_lite.formulas import contribution_formula
-from autograd_lite.naming import Identifiers, given_names, names_of
 from autograd_lite.tensor import Tensor
 
 

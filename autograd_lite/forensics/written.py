@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.forensics.replay import Array, Place, Vjp, vjp_of
-from autograd_lite.formulas import contribution_formula
 from autograd_lite.operators import plain
 
 

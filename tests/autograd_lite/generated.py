@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from autograd_lite.reading import lines_of
-from autograd_lite.source import source_of
+from autograd_lite.derivation.reading import lines_of
+from autograd_lite.derivation.source import source_of
 
 
 def function_of(source):

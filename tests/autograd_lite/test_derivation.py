@@ -7,9 +7,9 @@ from samples import SAMPLES
 import autograd_lite as al
 import nn
 from autograd_lite import Tensor, derive, to_source
+from autograd_lite.derivation.formulas import contribution_formula
+from autograd_lite.derivation.naming import names_of
 from autograd_lite.errors import GradientError
-from autograd_lite.formulas import contribution_formula
-from autograd_lite.naming import names_of
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))

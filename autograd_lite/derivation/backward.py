@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivation.formulas import Formulas
+from autograd_lite.derivation.spellings import Count, Share
+from autograd_lite.derivation.terms import Term, Terms, is_broadcast, is_call, is_number
 from autograd_lite.engine import Array, Node, backward_order
-from autograd_lite.formulas import Formulas
-from autograd_lite.spellings import Count, Share
-from autograd_lite.terms import Term, Terms, is_broadcast, is_call, is_number
 
 
 class Factor(NamedTuple):

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.mathematics import Latex, Mathematics
+from autograd_lite.derivation.naming import variables_of
+from autograd_lite.derivation.reading import Lines, lines_of
+from autograd_lite.derivation.source import source_of
+from autograd_lite.derivation.terms import Term, shape_of
 from autograd_lite.engine import Node
-from autograd_lite.mathematics import Latex, Mathematics
-from autograd_lite.naming import variables_of
-from autograd_lite.reading import Lines, lines_of
-from autograd_lite.source import source_of
-from autograd_lite.terms import Term, shape_of
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.terms import Term, Terms
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.terms import Term, Terms
 
 
 def recognized(terms: Terms, array: Any, known: Iterable[tuple[Term, Any]]) -> Any:

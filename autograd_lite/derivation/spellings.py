@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.expressions import call
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.neural import (
@@ -26,7 +27,6 @@ from autograd_lite.derivatives.neural import (
 )
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.expressions import call
 from autograd_lite.table import TABLE
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.naming import Identifiers
-from autograd_lite.notation import Source, is_short
-from autograd_lite.terms import MOVES, Term, is_elementwise, is_number
+from autograd_lite.derivation.naming import Identifiers
+from autograd_lite.derivation.notation import Source, is_short
+from autograd_lite.derivation.terms import MOVES, Term, is_elementwise, is_number
 
 SHORT, LONG = 2, 8
 """A cotangent of at most so many operations is written where it is used, if that is one place;

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_lite.notation import (
+from autograd_lite.derivation.notation import (
     AND,
     ATOM,
     COMPARISON,
@@ -20,7 +20,7 @@ from autograd_lite.notation import (
     Written,
     full_name,
 )
-from autograd_lite.terms import Term, shape_of
+from autograd_lite.derivation.terms import Term, shape_of
 
 
 class Mathematics(Source):

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.expressions import Expression, Shape, leaf, plain, traced
+from autograd_lite.derivation.notation import Source
+from autograd_lite.derivation.spellings import FUNCTIONS, RULES
+from autograd_lite.derivation.terms import Term, Terms
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import Array, Node, match
-from autograd_lite.expressions import Expression, Shape, leaf, plain, traced
-from autograd_lite.notation import Source
-from autograd_lite.spellings import FUNCTIONS, RULES
-from autograd_lite.terms import Term, Terms
 
 ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
 """Tests by which rules guard against ties, zeros and what is not finite; what most entries give."""

@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.backward import cotangents
-from autograd_lite.engine import Node, backward_order
-from autograd_lite.errors import GradientError, UnsupportedError, describe, describe_one
-from autograd_lite.formulas import Formulas
-from autograd_lite.layout import Layout, laid_out
-from autograd_lite.naming import (
+from autograd_lite.derivation.backward import cotangents
+from autograd_lite.derivation.formulas import Formulas
+from autograd_lite.derivation.layout import Layout, laid_out
+from autograd_lite.derivation.naming import (
     Identifiers,
     arrays_in,
     given_names,
@@ -24,12 +22,14 @@ from autograd_lite.naming import (
     leaves_of,
     visible_arrays,
 )
-from autograd_lite.notation import is_short
-from autograd_lite.recognition import recognized
-from autograd_lite.spellings import Count, Share
+from autograd_lite.derivation.notation import is_short
+from autograd_lite.derivation.recognition import recognized
+from autograd_lite.derivation.spellings import Count, Share
+from autograd_lite.derivation.terms import Term, is_broadcast, is_number
+from autograd_lite.engine import Node, backward_order
+from autograd_lite.errors import GradientError, UnsupportedError, describe, describe_one
 from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
-from autograd_lite.terms import Term, is_broadcast, is_number
 
 
 class Batch(NamedTuple):
