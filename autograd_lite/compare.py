@@ -178,17 +178,18 @@ def compare_gradients(
     automatic = backpropagate(loss, loss._seed(None))
     _refuse_unused(loss, manual, automatic)
     arrays = {tensor: _as_plain(gradient) for tensor, gradient in manual.items()}
-    variables = sys._getframe(1).f_locals
-    names = _names(arrays, variables)
+    frame = sys._getframe(1)
+    names = _names(arrays, frame.f_locals)
     allowed = _tolerance(arrays, automatic) if tolerance is None else tolerance
     largest = max(float(np.abs(c).max(initial=0.0)) for c in automatic.values())
     rows = [_row(names[t], arrays[t], automatic[t], allowed, largest) for t in arrays]
     if all(row.agrees for row in rows):
         return GradientComparison(rows, [], "")
     from autograd_lite import forensics
+    from autograd_lite.derivation.naming import variables_of
 
     excused, explanations, pattern = forensics.examine(
-        loss, arrays, allowed, tolerance is not None, variables
+        loss, arrays, allowed, tolerance is not None, variables_of(frame)
     )
     rows = [
         row._replace(reason="", verdict=excused[tensor])

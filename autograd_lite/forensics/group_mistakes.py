@@ -252,17 +252,17 @@ def plain_arrays(graph: Graph) -> list[Array]:
 
 
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
-    ("squared errors", "({0} - y)", lambda p, y: p - y),
-    ("absolute errors", "np.sign({0} - y)", lambda p, y: np.sign(p - y)),
+    ("squared errors", "({0} - {1})", lambda p, y: p - y),
+    ("absolute errors", "np.sign({0} - {1})", lambda p, y: np.sign(p - y)),
     (
         "binary cross-entropy",
-        "({0} - y) / ({0} * (1 - {0}))",
+        "({0} - {1}) / ({0} * (1 - {0}))",
         lambda p, y: (p - y) / (p * (1 - p)),
     ),
-    ("cross-entropy", "-y / {0}", lambda p, y: -y / p),
+    ("cross-entropy", "(-{1} / {0})", lambda p, y: -y / p),
     (
         "binary cross-entropy of logits",
-        "(sigmoid({0}) - y)",
+        "(sigmoid({0}) - {1})",
         lambda p, y: neural.sigmoid(p) - y,
     ),
 )
@@ -283,7 +283,7 @@ def other_losses(graph: Graph) -> Iterator[Family]:
                     own = _own_slope(slope, graph.cotangents[prediction], graph)
                     if np.isfinite(slope).all() and not own:
                         what = f"the loss's derivative is that of {name}"
-                        wrong = partial(_at, graph, prediction, slope, written)
+                        wrong = partial(_at, graph, prediction, slope, written, target)
                         yield Family("another loss", what, wrong)
 
 
@@ -306,12 +306,14 @@ def _own_slope(slope: Array, cotangent: Array, graph: Graph) -> bool:
     return product**2 >= (1 - 1e-9) * square * float(np.vdot(cotangent, cotangent))
 
 
-def _at(graph: Graph, node: Tensor, cotangent: Array, written: str, strength: float) -> Wrong:
+def _at(
+    graph: Graph, node: Tensor, cotangent: Array, written: str, targets: Array, strength: float
+) -> Wrong:
     """A multiple of a given cotangent at a node, whatever arrives there."""
     first, *others = graph.consumers[node]
     factor = "" if strength == 1 else f"{strength:.6g} * "
-    wrong = {place: Always(0.0 * cotangent, "0") for place in others}
-    return {first: Always(strength * cotangent, factor + written), **wrong}
+    wrong = {place: Always(0.0 * cotangent, "0", targets) for place in others}
+    return {first: Always(strength * cotangent, factor + written, targets), **wrong}
 
 
 GROUP_MISTAKES: tuple[Callable[[Graph], Iterator[Family]], ...] = (

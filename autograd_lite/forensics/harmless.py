@@ -60,7 +60,7 @@ def _shortcuts(graph: Graph, without: Wrong) -> Iterator[Family]:
             usual = (np.abs(p - y) > 1e-3) & np.isfinite(right)
             ratios = (right / np.where(usual, p - y, 1.0))[usual]
             if ratios.size and np.ptp(ratios) <= 1e-6 * np.max(np.abs(ratios)):
-                slope: Vjp = Always(np.median(ratios) * (p - y), "({0} - y)")
+                slope: Vjp = Always(np.median(ratios) * (p - y), "({0} - {1})", y)
                 wrong = {**without, place: slope}
                 what = "the loss's epsilon is left out"
                 yield Family("epsilon", what, partial(always, wrong), (0.0,))

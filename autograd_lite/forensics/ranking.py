@@ -106,18 +106,17 @@ def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
 def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
     """What is more plausible sorts first."""
     graph = case.graph
-    known = True
-    if not finding.recipe.strengths:
-        words = factor_in_words(finding.strength, graph) if finding.kind in FACTORS else ""
-        known = bool(words) or is_round(finding.strength)
+    solved = not finding.recipe.strengths
+    words = factor_in_words(finding.strength, graph) if finding.kind in FACTORS else ""
     place = min(finding.places, key=lambda p: graph.position[p.node])
-    named = place.argument in case.named
+    # A learning rate is left in what the weights are updated with, other factors early on.
+    is_late = "learning rate" in words and place.argument.operation is not None
     return (
-        not known,
+        solved and not words and not is_round(finding.strength),
         finding.recipe.far_fetched,
         KINDS.index(finding.kind),
         len(finding.places),
-        place.argument not in finding.changed,
-        not named,
+        is_late,
+        place.argument not in case.named,
         graph.position[place.node],
     )

@@ -8,13 +8,15 @@ from typing import Any
 
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
+from autograd_lite.derivation.notation import Source
+from autograd_lite.derivation.reading import lines_of
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_in_words
 from autograd_lite.forensics.given import Slip
 from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.search import Finding
-from autograd_lite.forensics.written import formula_of
+from autograd_lite.forensics.written import Always, formula_of
 from autograd_lite.tensor import Tensor
 
 
@@ -84,12 +86,16 @@ class Names:
     """
 
     def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
+        self.loss = graph.loss
+        self.variables = variables
         self.given = frozenset(given_names(graph.loss, variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
+        self.known = set(self.given)
         for node in graph.order:
             consumer = _passed_on(graph, node) if node not in self.given else None
             if consumer is not None:
                 self.of[node] = self.of[consumer]
+                self.known.add(node)
 
     def own(self, tensor: Tensor) -> str:
         """The name that the user knows: a parameter's is the one in its module."""
@@ -99,6 +105,20 @@ class Names:
         """dW1 for W1, with the parameter's own name where it is another."""
         other = tensor.name not in (None, self.of[tensor])
         return f"d{self.of[tensor]}" + (f" (of {tensor.name})" if other else "")
+
+    def step(self, place: Place) -> str:
+        """Where a step starts and ends."""
+        target = self.cotangent(place.argument)
+        if place.node in self.known:
+            return f"Step from {self.cotangent(place.node)} to {target}"
+        return f"Step to {target} through {place.operation.name}"
+
+    def whole_cotangent(self, tensor: Tensor) -> str:
+        """The formula of a cotangent from named ones, as `to_source` writes it."""
+        lines = lines_of(self.loss, [tensor], self.variables)
+        source = Source(lines.layout.names, lines.counts)
+        last = lines.layout.lines[-1]
+        return source.line(last.name, last.term)
 
 
 def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
@@ -137,10 +157,10 @@ def _listed(names: list[str]) -> str:
 
 def _in_step(graph: Graph, finding: Finding, names: Names) -> Mistake:
     place = min(finding.places, key=lambda p: graph.position[p.node])
-    others = [names.cotangent(p.argument) for p in finding.places if p is not place]
-    likewise = f", and likewise to {', '.join(dict.fromkeys(others))}" if others else ""
-    start, target = names.cotangent(place.node), names.cotangent(place.argument)
-    words = f"Step from {start} to {target}{likewise}: {finding.what}"
+    others = {names.cotangent(p.argument): None for p in finding.places}
+    others.pop(names.cotangent(place.argument))
+    likewise = f", and likewise to {', '.join(others)}" if others else ""
+    words = f"{names.step(place)}{likewise}: {finding.what}"
     number = _number_in_words(finding, graph)
     words += f", {number}." if number else "."
     right, used = _formulas(place, finding, names)
@@ -160,7 +180,12 @@ def _number_in_words(finding: Finding, graph: Graph) -> str:
 
 def _formulas(place: Place, finding: Finding, names: Names) -> tuple[str, str]:
     """The right formula of a step, and the one that was used."""
-    right = contribution_formula(place.node, place.slot, names.of)
+    vjp = finding.wrong[place]
+    whole = isinstance(vjp, Always) or len(finding.places) == 1
+    if whole and place.node not in names.known:
+        right = names.whole_cotangent(place.argument)
+    else:
+        right = contribution_formula(place.node, place.slot, names.of)
     if finding.kind == "dropped path":
         return right, "0"
     if finding.factor is not None and finding.recipe.far_fetched:
@@ -168,7 +193,7 @@ def _formulas(place: Place, finding: Finding, names: Names) -> tuple[str, str]:
     if finding.factor is not None:
         factor = "-" if finding.factor == -1 else f"{finding.factor:.6g} * "
         return right, factor + _in_brackets(right)
-    return right, formula_of(place, finding.wrong[place], names.of)
+    return right, formula_of(place, vjp, names.of)
 
 
 def _in_brackets(formula: str) -> str:

@@ -34,10 +34,14 @@ class Instead:
 
 @dataclass(frozen=True)
 class Always:
-    """A fixed cotangent, whatever arrives; `written` has {0} for the name of the argument."""
+    """A fixed cotangent, whatever arrives, computed from the argument and from targets.
+
+    `written` has {0} for the name of the argument and {1} for that of the targets.
+    """
 
     value: Array
     written: str
+    targets: Array
 
     def __call__(self, *given: Any, **keywords: Any) -> Array:
         """The fixed cotangent."""
@@ -47,7 +51,7 @@ class Always:
 def formula_of(place: Place, vjp: Vjp, names: Mapping[Any, str]) -> str:
     """What a wrong vjp computes, as NumPy source."""
     if isinstance(vjp, Always):
-        return vjp.written.format(names[place.argument])
+        return vjp.written.format(names[place.argument], names.get(id(vjp.targets), "y"))
     if not isinstance(vjp, Instead):
         return contribution_formula(place.node, place.slot, names, vjp)
     argument = place.node.arguments[vjp.slot]
