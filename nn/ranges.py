@@ -1,4 +1,4 @@
-"""What numbers that people give may be."""
+"""What numbers and names that people give may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, describe_one
 
 
 class Range(NamedTuple):
@@ -24,6 +24,23 @@ def is_number(value: Any) -> bool:
     return real and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number by its type, and no boolean."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_floating(dtype: Any) -> bool:
+    try:
+        return np.dtype(dtype).kind == "f"
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(map(COUNT.holds, value))
+
+
+NUMBER = Range(is_number, "a finite number")
 NOT_NEGATIVE = Range(lambda x: is_number(x) and x >= 0, "a number, 0 or more")
 POSITIVE = Range(lambda x: is_number(x) and x > 0, "a number above 0")
 FRACTION = Range(lambda x: is_number(x) and 0 <= x < 1, "a number from 0 to below 1")
@@ -32,14 +49,29 @@ FRACTIONS = Range(
     lambda x: isinstance(x, tuple | list) and len(x) == 2 and all(map(FRACTION.holds, x)),
     "a pair of numbers from 0 to below 1",
 )
+INTEGER = Range(is_whole, "a whole number")
+WHOLE = Range(lambda x: is_whole(x) and bool(x >= 0), "a whole number, 0 or more")
+COUNT = Range(lambda x: is_whole(x) and bool(x >= 1), "a whole number, 1 or more")
+COUNTS = Range(_are_counts, "whole numbers, 1 or more")
 FLAG = Range(lambda x: isinstance(x, bool), "True or False")
+TEXT = Range(lambda x: isinstance(x, str), "text")
+FLOATING = Range(_is_floating, "a dtype of floats, such as numpy.float32")
+
+
+def one_of(*names: str) -> Range:
+    """The range that consists of some names."""
+    return Range(lambda x: isinstance(x, str) and x in names, " or ".join(map(repr, names)))
 
 
 def require(owner: object, name: str, value: Any, allowed: Range) -> None:
-    """Raise an ArgumentError that names the owner's class unless the value is in its range."""
+    """Raise an ArgumentError unless the value is in its range.
+
+    The error names the owner: what the text says, or else the class of the object.
+    """
     if not allowed.holds(value):
+        named = owner if isinstance(owner, str) else type(owner).__name__
         raise ArgumentError(
-            f"{type(owner).__name__} with {name}={value!r}",
+            f"{named} with {name}={describe_one(value)}",
             "out of range",
             f"Give {allowed.wanted}",
         )
