@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
@@ -19,6 +21,9 @@ from autograd_lite.forensics.replay import Graph, replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.tensor import Tensor
+
+MOST_STEPS = 1000
+"""Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
 
 
 class Examination(NamedTuple):
@@ -49,18 +54,29 @@ def examine(
         strict: whether the tolerance holds even where rounding explains more.
         variables: of the caller, in which tensors may have names.
     """
-    graph = Graph(loss)
-    names = Names(graph, variables)
-    case = Case(graph, dict(manual), tolerance, dict.fromkeys(manual, 0.0), names.given)
-    if not strict:
-        case.rounding = rounding_of(graph, list(manual))
-    wrong = frozenset(manual) - case.fitted(graph.cotangents)
-    excused = dict.fromkeys(frozenset(manual) - wrong, "agrees up to rounding")
-    excused |= _harmless(case, wrong)
+    # Wrong formulas meet logarithms of 0 and quotients of infinities.
+    with np.errstate(all="ignore"):
+        graph = Graph(loss)
+        names = Names(graph, variables)
+        case = Case(graph, dict(manual), tolerance, dict.fromkeys(manual, 0.0), names.given)
+        if not strict:
+            case.rounding = rounding_of(graph, list(manual))
+        return _examined(case, names)
+
+
+def _examined(case: Case, names: Names) -> Examination:
+    graph = case.graph
+    right = case.fitted(graph.cotangents)
+    wrong = frozenset(case.manual) - right
+    excused = dict.fromkeys(right, "agrees up to rounding") | _harmless(case, wrong)
     wrong -= excused.keys()
-    found = explain(case) if wrong else []
-    explanations = [explained(case, hypothesis, wrong, names) for hypothesis in found]
-    return Examination(excused, explanations, pattern_of(case, wrong, names) if not found else "")
+    if not wrong:
+        return Examination(excused, [], "")
+    if len(graph.places) > MOST_STEPS:
+        reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
+        return Examination(excused, [], f"{reason} {pattern_of(case, wrong, names)}")
+    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case)]
+    return Examination(excused, found, "" if found else pattern_of(case, wrong, names))
 
 
 def _harmless(case: Case, wrong: frozenset[Tensor]) -> dict[Tensor, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,10 +44,9 @@ def largest_error(given: Array, predicted: Array, rounding: float) -> float:
     """The largest difference of two entries over the largest entry; 0 within rounding."""
     if given.size == 0:
         return 0.0
-    with np.errstate(all="ignore"):
-        differences = np.where(given == predicted, 0.0, np.abs(given - predicted))
-        difference = float(np.max(differences))
-        scale = float(max(np.max(np.abs(given)), np.max(np.abs(predicted))))
+    difference = float(abs(given - predicted).max())
     if difference <= rounding or difference == 0:
         return 0.0
-    return difference / scale if np.isfinite(difference) else np.inf
+    if not math.isfinite(difference):
+        return 0.0 if np.array_equal(given, predicted) else math.inf
+    return difference / max(float(abs(given).max()), float(abs(predicted).max()))

@@ -6,6 +6,7 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,13 @@ from autograd_lite.forensics.ranking import Hypothesis, is_plausible, rank, rank
 from autograd_lite.forensics.replay import Array, Wrong
 from autograd_lite.forensics.search import Finding, Search
 from autograd_lite.tensor import Tensor
+
+STEPS_FOR_PAIRS = 300_000
+"""Steps that are replayed in search of two mistakes, about a second's worth."""
+PARTIAL = 8
+"""Partial explanations that a second mistake is looked for on top of."""
+WHOLLY = 200
+"""Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
 
 def explain(case: Case) -> list[Hypothesis]:
@@ -66,7 +74,10 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
         complete.append(Hypothesis([], alone, everything))
     if any(e.size() == 1 for e in complete):
         return complete
-    return complete + _pairs(case, search, base, singles, already)
+    search.budget = STEPS_FOR_PAIRS
+    pairs = _pairs(case, search, base, singles, already)
+    search.budget = math.inf
+    return [*complete, *pairs]
 
 
 def _slips(
@@ -143,14 +154,6 @@ def _factors_left(case: Case, search: Search, base: Wrong) -> set[int]:
         if not case.error(tensor, factor * right) <= case.tolerance:
             return set()
     return {n for n, recipe in enumerate(search.recipes) if recipe.kind == "factor"}
-
-
-PARTIAL = 8
-"""Partial explanations that a second mistake is looked for on top of."""
-
-
-WHOLLY = 200
-"""Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
 
 def _distinct(findings: list[Finding]) -> list[Finding]:

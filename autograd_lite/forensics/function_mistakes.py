@@ -23,8 +23,7 @@ from autograd_lite.tensor import Tensor
 
 def _is_multiple(one: Array, other: Array) -> bool:
     """Whether two arrays of one shape differ by a factor only."""
-    with np.errstate(all="ignore"):
-        ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
+    ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
     return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
 
 

@@ -73,9 +73,8 @@ def previous_step(graph: Graph, manual: Mapping[Tensor, Array]) -> Slip | None:
         return None
     for rate in RATES:
         before: dict[Node, Array] = {leaf: leaf._data + rate * manual[leaf] for leaf in leaves}
-        with np.errstate(all="ignore"):
-            loss, again = graph.recomputed(before)
-            gradients = backpropagate(loss, loss._seed(None))
+        loss, again = graph.recomputed(before)
+        gradients = backpropagate(loss, loss._seed(None))
         if all(_near(manual[t], gradients[again[t]]) for t in manual):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
             return Slip("previous step", words)
@@ -98,8 +97,7 @@ def _of_one_shape(given: Array, right: Array, one_step: bool, fits: Fits) -> Ite
             yield Slip("reshaped", "the gradient is reshaped in the wrong order of entries")
     if one_step:
         return  # A factor there is a mistake in that step.
-    with np.errstate(all="ignore"):
-        factor = rounded(float(np.vdot(right, given) / np.vdot(right, right)))
+    factor = rounded(float(np.vdot(right, given) / np.vdot(right, right)))
     if factor == -1 and fits(given, -right):
         yield Slip("sign", "the sign is wrong", factor)
     elif np.isfinite(factor) and fits(given, factor * right):
@@ -128,8 +126,7 @@ def _of_another_shape(
                 return
     for place in graph.consumers.get(tensor, ()):
         cotangent = predicted[place.node]
-        with np.errstate(all="ignore"):
-            product = vjp_of(place)(*given_to(place, cotangent), **place.node.keywords)
+        product = vjp_of(place)(*given_to(place, cotangent), **place.node.keywords)
         for unsummed in (cotangent, product):
             for axis in (*range(np.ndim(unsummed)), None):
                 for reduce in (np.sum, np.mean):

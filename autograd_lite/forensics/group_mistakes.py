@@ -278,8 +278,7 @@ def other_losses(graph: Graph) -> Iterator[Family]:
             y = _like_predictions(target, p)
             if np.shape(y) == np.shape(p) and np.ndim(p):
                 for name, written, slope_of in SLOPES:
-                    with np.errstate(all="ignore"):
-                        slope = slope_of(p, y)
+                    slope = slope_of(p, y)
                     own = _own_slope(slope, graph.cotangents[prediction], graph)
                     if np.isfinite(slope).all() and not own:
                         what = f"the loss's derivative is that of {name}"

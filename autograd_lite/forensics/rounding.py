@@ -27,8 +27,7 @@ def rounding_of(graph: Graph, tensors: list[Tensor]) -> dict[Tensor, float]:
         assert noisy is not None
         for tensor in tensors:
             right = graph.cotangents[tensor]
-            with np.errstate(all="ignore"):
-                error = float(np.max(np.abs(noisy[tensor] - right), initial=0.0))
+            error = float(np.max(np.abs(noisy[tensor] - right), initial=0.0))
             largest[tensor] = max(largest[tensor], SAFETY * error if np.isfinite(error) else 0.0)
     return largest
 

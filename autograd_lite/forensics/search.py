@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +49,9 @@ class Finding:
         return self.strength if self.kind in FACTORS else None
 
 
+STEPS_PER_REPLAY = 50
+"""Steps of a replay that take as long as what is done with its result."""
+
 FACTORS = {"factor", "sign", "dropped path", "penalty"}
 
 
@@ -77,17 +81,23 @@ def recipes(graph: Graph, manual: Mapping[Tensor, Array]) -> Iterator[Family]:
 
 
 class Search:
-    """Replays of one case's recipes."""
+    """Replays of one case's recipes.
+
+    Attributes:
+        budget: steps that may still be replayed, where that is limited.
+    """
 
     def __init__(self, case: Case) -> None:
         self.case = case
+        self.budget = math.inf
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
         self.recipes = list(recipes(case.graph, case.manual))
 
     def predict(self, wrong: Wrong) -> dict[Any, Array] | None:
-        """The gradients of the tensors in question, and the cotangents of all nodes."""
-        return replay(self.case.graph.loss, wrong)
+        """The cotangents of all nodes; None if there are none, or the budget is used up."""
+        self.budget -= len(self.case.graph.places) + STEPS_PER_REPLAY
+        return replay(self.case.graph.loss, wrong) if self.budget > 0 else None
 
     def singles(self, base: Wrong, only: set[int] | None = None) -> Iterator[tuple[int, Finding]]:
         """Each mistake that changes something, with its number, on top of others assumed."""
@@ -144,10 +154,9 @@ class Search:
         given = self.case.manual[tensor]
         if given.shape != np.shape(at_zero):
             return None
-        with np.errstate(all="ignore"):
-            slope = at_one - at_zero
-            square = float(np.vdot(slope, slope))
-            strength = float(np.vdot(slope, given - at_zero)) / square if square else np.nan
+        slope = at_one - at_zero
+        square = float(np.vdot(slope, slope))
+        strength = float(np.vdot(slope, given - at_zero)) / square if square else np.nan
         if not np.isfinite(strength):
             return None
         if self.case.error(tensor, at_zero) <= self.case.tolerance:
