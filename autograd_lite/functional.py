@@ -203,13 +203,14 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     (array([6., 2.]), array([3., 1.]))
     """
     linearization = _Linearization(f, xs, range(len(xs)))
-    zeros = map_tree(np.zeros_like, linearization.value)
+    # Not at 0, where rules let an infinite derivative count as nothing.
+    ones = map_tree(np.ones_like, linearization.value)
 
     def transposed(cotangent: Any) -> Any:
         pulled = leaves_of(linearization.pull(cotangent, create_graph=True))
         return sum((part * v).sum() for part, v in zip(pulled, leaves_of(list(vs)), strict=True))
 
-    tangent = grad(transposed)(zeros)
+    tangent = grad(transposed)(ones)
     return linearization.result(), tangent
 
 

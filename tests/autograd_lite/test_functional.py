@@ -167,3 +167,10 @@ def test_what_does_not_depend_on_the_arguments_has_zero_derivatives():
 def test_what_has_no_derivative_is_refused_with_the_reason(call, words):
     with pytest.raises(AutogradError, match=words):
         call()
+
+
+def test_the_tangent_is_infinite_where_the_derivative_is():
+    with np.errstate(divide="ignore"):
+        value, tangent = jvp(np.sqrt, [np.array([0.0, 4.0])], [np.ones(2)])
+    assert value.tolist() == [0.0, 2.0]
+    assert tangent.tolist() == [np.inf, 0.25]
