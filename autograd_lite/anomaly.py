@@ -153,7 +153,15 @@ def _forget(key: int, reference: weakref.ref[Node]) -> None:
     _records.pop(key).release()
 
 
-def _source_of(node: Node) -> Source | None:
+def source_of(node: Node) -> Source | None:
+    """The line that a node comes from, if it was recorded within `detect_anomaly`.
+
+    >>> from autograd_lite import Tensor
+    >>> with detect_anomaly():
+    ...     y = np.exp(Tensor([1.0], requires_grad=True))
+    >>> source_of(y).line
+    2
+    """
     record = _records.get(id(node))
     return record.source if record else None
 
@@ -171,9 +179,9 @@ class _Anomalies:
         made = made_by(node)
         if given and not all(_is_ignored(severity(value)) for value in given):
             culprit = origin_of(given[0]) if is_computed(given[0]) else node
-            raise forward_error(culprit, _source_of(culprit))
+            raise forward_error(culprit, source_of(culprit))
         if made.any() and not _is_ignored(severity(node)[made]):
-            raise forward_error(node, _source_of(node))
+            raise forward_error(node, source_of(node))
 
     def around(self, rule: Rule) -> Rule:
         """The rule, and looking at the cotangents that it gives."""
@@ -212,7 +220,7 @@ class _Pass:
     def found(self, node: Node, argument: Node, cotangents: dict[Node, Array]) -> None:
         """Raise for the first cotangent that is not finite, unless all are to be let through."""
         if self.first is None:
-            self.first = backward_error(node, argument, cotangents, _source_of(node))
+            self.first = backward_error(node, argument, cotangents, source_of(node))
         if argument.operation is None or not _is_ignored(severity(cotangents[argument])):
             raise self.first
 
@@ -222,9 +230,9 @@ def _check_start(root: Node, seed: Array) -> None:
     if root._data.size == 1 and not is_finite(root):
         culprit = origin_of(root)
         reached = "" if culprit is root else ", which has reached what backward() starts from"
-        raise forward_error(culprit, _source_of(culprit), reached)
+        raise forward_error(culprit, source_of(culprit), reached)
     if not is_finite(seed):
-        raise seed_error(root, seed, _source_of(root))
+        raise seed_error(root, seed, source_of(root))
 
 
 def _is_ignored(severities: Array) -> bool:
@@ -248,7 +256,7 @@ def _find_source() -> Source | None:
         if code is _Pass.__call__.__code__:
             # What a rule records comes from the line of what the rule belongs to.
             node = frame.f_locals["node"]
-            source = _source_of(node)
+            source = source_of(node)
             return source and source._replace(through=f"backward of {node.operation.name}")
         if code is _dispatch.__code__ and frame.f_locals["function"] in COMPOSED:
             through = _full_name(frame.f_locals["function"])

@@ -64,7 +64,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 def _leaf(argument: Any) -> Any:
     """A tensor on the same data without its history, if it requires grad."""
     wanted = isinstance(argument, Tensor) and argument.requires_grad
-    return Tensor(argument.data, requires_grad=True) if wanted else argument
+    return Tensor(argument.data, requires_grad=True, name=argument.name) if wanted else argument
 
 
 def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:

@@ -82,7 +82,14 @@ class AnomalyError(AutogradError, FloatingPointError):
 
 
 class TrainingError(AutogradError, ArithmeticError):
-    """Training cannot go on: a loss or a gradient is NaN or infinite."""
+    """Training cannot go on: a loss or a gradient is NaN or infinite.
+
+    Attributes:
+        history: the figures of the epochs before, an `nn.History`; None where `nn.fit` did not
+            raise it.
+    """
+
+    history: Any = None
 
 
 class GradientCheckError(AutogradError, AssertionError):

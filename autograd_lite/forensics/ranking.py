@@ -8,7 +8,6 @@ from typing import Any
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_in_words, is_round
 from autograd_lite.forensics.given import Slip
-from autograd_lite.forensics.replay import Place
 from autograd_lite.forensics.search import FACTORS, Finding
 from autograd_lite.tensor import Tensor
 
@@ -76,17 +75,16 @@ def _ranks(case: Case, hypothesis: Hypothesis) -> tuple[Any, ...]:
 
 
 def _signature(hypothesis: Hypothesis) -> frozenset[Any]:
-    """What is alike for hypotheses that say the same: a factor may stand anywhere on its path."""
+    """What hypotheses share that say the same.
+
+    A factor may stand anywhere on its path; of other mistakes in one step, one is enough.
+    """
     of_findings = {
-        (f.kind, None if f.kind in FACTORS else f.what, f"{f.strength:.6g}", *_places(f))
+        (f.kind, f"{f.strength:.6g}") if f.kind in FACTORS else tuple(f.places)
         for f in hypothesis.findings
     }
     of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in hypothesis.slips.items()}
     return frozenset(of_findings | of_slips)
-
-
-def _places(finding: Finding) -> list[Place]:
-    return [] if finding.kind in FACTORS else finding.places
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:

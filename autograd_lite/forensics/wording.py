@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from autograd_lite.anomaly import source_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
 from autograd_lite.derivation.notation import Source
@@ -32,6 +33,7 @@ class Mistake:
         factor: the number that the right result is multiplied by, for mistakes that are one.
         used: the formula that was used, such as "dW = 2 * dz"; empty where it is the right one.
         right: the formula that is right.
+        source: file and line of the forward operation, if it ran within `detect_anomaly`.
         sentence: what is wrong, in words.
     """
 
@@ -41,6 +43,7 @@ class Mistake:
     factor: float | None
     used: str
     right: str
+    source: str
     sentence: str
 
 
@@ -67,6 +70,8 @@ class Explanation:
             lines.append(f"{count}{mistake.sentence}")
             if mistake.used:
                 lines += [f"    by hand:  {mistake.used}", f"    right:    {mistake.right}"]
+            if mistake.source:
+                lines.append(f"    forward:  {mistake.source}")
         return "\n".join([*lines, self.consequences])
 
     @property
@@ -167,8 +172,11 @@ def _in_step(graph: Graph, finding: Finding, names: Names) -> Mistake:
     target = f"d{names.of[place.argument]} = "
     right, used = (target + right, target + used) if right != used else ("", "")
     name = names.own(place.argument)
-    operation = place.operation.name
-    return Mistake(finding.kind, name, operation, finding.factor, used, right, words)
+    ran_at = source_of(place.node)
+    source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
+    return Mistake(
+        *(finding.kind, name, place.operation.name, finding.factor, used, right, source, words)
+    )
 
 
 def _number_in_words(finding: Finding, graph: Graph) -> str:
@@ -215,4 +223,4 @@ def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistak
     if slip.kind == "factor" and slip.factor is not None:
         words += f": {factor_in_words(slip.factor, case.graph) or f'{slip.factor:.6g}'}"
     words += ". The steps before are right."
-    return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", words)
+    return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)

@@ -1,12 +1,13 @@
 """What `compare_gradients` returns: verdict, rows, text, HTML, JSON; and what it says of chaos."""
 
+import inspect
 import json
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, compare_gradients
+from autograd_lite import Tensor, compare_gradients, detect_anomaly
 from autograd_lite.errors import GradientCheckError
 
 
@@ -228,3 +229,27 @@ def test_pattern_says_that_the_error_has_rank_one():
     report = with_weights(change)
     assert report.explanations == []
     assert "rank" in report.pattern
+
+
+def test_the_line_of_the_forward_operation_is_named_where_anomalies_are_looked_for():
+    x = np.array([[0.5, -1.0], [2.0, 0.1]])
+    W = Tensor([[0.3], [-0.2]], requires_grad=True, name="W")
+    with detect_anomaly():
+        z = x @ W
+        a = np.tanh(z)
+    line = inspect.currentframe().f_lineno - 1
+    forgotten = x.T @ (a.data / 2)
+    mistake = compare_gradients((a**2).sum() / 4, {W: forgotten}).explanations[0].mistakes[0]
+    assert mistake.kind == "derivative forgotten"
+    assert mistake.source == f"{__file__}, line {line}"
+    outside = compare_gradients((np.tanh(x @ W) ** 2).sum() / 4, {W: forgotten}).explanations[0]
+    assert outside.mistakes[0].source == ""
+
+
+def test_of_several_mistakes_in_one_step_that_do_the_same_one_is_told():
+    x = np.array([[0.5, 1.0], [2.0, 0.1]])
+    W = Tensor([[0.3], [0.2]], requires_grad=True, name="W")
+    a = np.tanh(x @ W)
+    # The slopes of relu, leaky_relu and elu are 1 at all of these values.
+    report = compare_gradients((a**2).sum(), {W: x.T @ (2 * a.data)})
+    assert [e.mistakes[0].kind for e in report.explanations] == ["derivative forgotten"]
