@@ -2,8 +2,8 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `replay`, `mistake`, `function_mistakes`, `product_mistakes`, `group_mistakes`, `given`,
-`harmless`, `case`, `search`, `ranking`, `explain`, `wording`.
+reading: `replay`, `recognition`, `mistake`, `function_mistakes`, `product_mistakes`,
+`group_mistakes`, `given`, `harmless`, `case`, `search`, `ranking`, `explain`, `wording`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.replay import Graph, replay
+from autograd_lite.forensics.recognition import activations, recorded_again
+from autograd_lite.forensics.replay import Graph, is_array, replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.wording import Explanation, Names, explained
+from autograd_lite.modes import enable_grad, watching
 from autograd_lite.tensor import Tensor
 
 MOST_STEPS = 1000
@@ -39,11 +41,7 @@ class Examination(NamedTuple):
 
 
 def examine(
-    loss: Tensor,
-    manual: Mapping[Tensor, Any],
-    tolerance: float,
-    strict: bool,
-    variables: Mapping[str, Any],
+    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float, variables: Mapping[str, Any]
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones.
 
@@ -51,17 +49,37 @@ def examine(
         loss: what the gradients are of.
         manual: the gradients that were derived by hand, as arrays.
         tolerance: relative error allowed.
-        strict: whether the tolerance holds even where rounding explains more.
         variables: of the caller, in which tensors may have names.
     """
-    # Wrong formulas meet logarithms of 0 and quotients of infinities.
-    with np.errstate(all="ignore"):
-        graph = Graph(loss)
-        names = Names(graph, variables)
-        case = Case(graph, dict(manual), tolerance, dict.fromkeys(manual, 0.0), names.given)
-        if not strict:
-            case.rounding = rounding_of(graph, list(manual))
-        return _examined(case, names)
+    graph = Graph(loss)
+    if not all(is_array(node._data) for node in graph.order):
+        return Examination({}, [], "Mistakes are looked for in NumPy arrays only.")
+    names = Names(graph, variables)
+    # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
+    with enable_grad(), np.errstate(all="ignore"):
+        token = watching.set(None)
+        try:
+            return _with_activations(graph, manual, tolerance, names)
+        finally:
+            watching.reset(token)
+
+
+def _with_activations(
+    graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names
+) -> Examination:
+    """Examine the graph in which activations that were written out are single nodes."""
+    found = activations(graph, manual)
+    if found:
+        again = recorded_again(graph, found)
+        names.move(again)
+        manual = {again[tensor]: array for tensor, array in manual.items()}
+        graph = Graph(again[graph.loss])
+    case = Case(graph, dict(manual), tolerance, dict.fromkeys(manual, 0.0), names.given)
+    case.rounding = rounding_of(graph, list(manual))
+    examination = _examined(case, names)
+    originals = {counterpart: node for node, counterpart in again.items()} if found else {}
+    excused = {originals.get(t, t): text for t, text in examination.excused.items()}
+    return examination._replace(excused=excused)
 
 
 def _examined(case: Case, names: Names) -> Examination:
@@ -76,7 +94,9 @@ def _examined(case: Case, names: Names) -> Examination:
         reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
         return Examination(excused, [], f"{reason} {pattern_of(case, wrong, names)}")
     found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case)]
-    return Examination(excused, found, "" if found else pattern_of(case, wrong, names))
+    distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
+    pattern = "" if found else pattern_of(case, wrong, names)
+    return Examination(excused, list(distinct.values())[::-1], pattern)
 
 
 def _harmless(case: Case, wrong: frozenset[Tensor]) -> dict[Tensor, str]:

@@ -20,6 +20,8 @@ from autograd_lite.forensics.replay import Array, Wrong
 from autograd_lite.forensics.search import Finding, Search
 from autograd_lite.tensor import Tensor
 
+STEPS_FOR_SINGLES = 1_000_000
+"""Steps that are replayed in search of one mistake, a few seconds' worth."""
 STEPS_FOR_PAIRS = 300_000
 """Steps that are replayed in search of two mistakes, about a second's worth."""
 PARTIAL = 8
@@ -64,8 +66,13 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
         return []
     everything = frozenset(case.manual)
     already = case.fitted(right)
+    search.budget = STEPS_FOR_SINGLES
     singles = list(search.singles(base))
-    complete = [Hypothesis([f], {}, everything) for _, f in singles if f.fitted == everything]
+    complete = [
+        Hypothesis([f], {}, everything)
+        for _, f in singles
+        if f.fitted == everything and not _says_nothing(case, f, everything - already)
+    ]
     alone = _slips(case, right, everything - already)
     earlier = None if already else previous_step(case.graph, case.manual)
     if earlier is not None:
@@ -78,6 +85,12 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
     pairs = _pairs(case, search, base, singles, already)
     search.budget = math.inf
     return [*complete, *pairs]
+
+
+def _says_nothing(case: Case, finding: Finding, wrong: frozenset[Tensor]) -> bool:
+    """Whether a number was solved for that one wrong entry fixes, and that means nothing."""
+    solved = not finding.recipe.strengths
+    return solved and sum(tensor.size for tensor in wrong) == 1 and rank(case, finding)[0]
 
 
 def _slips(

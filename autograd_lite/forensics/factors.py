@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from autograd_lite.forensics.replay import Graph
 
 
-def factor_in_words(factor: float, graph: Graph) -> str:
+def factor_in_words(factor: float, graph: Graph, tolerance: float = 1e-6) -> str:
     """What a gradient that is `factor` times the right one lacks or has too much of.
 
     Empty if the number says nothing.
     """
     for value, words in _known_factors(graph):
-        if math.isclose(factor, value, rel_tol=1e-6):
+        if math.isclose(factor, value, rel_tol=max(1e-6, tolerance)):
             return words
     return ""
 
@@ -42,15 +42,20 @@ def _known_factors(graph: Graph) -> Iterator[tuple[float, str]]:
     yield -1.0, "the sign is wrong"
     yield 0.0, "it is missing"
     lengths = lengths_of(graph)
-    for length, name in lengths.items():
-        yield float(length), f"1/{length} is missing, one over {name}"
-        yield 1 / length, f"it is divided by {length}, {name}, once too often"
-        yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
-        yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
+    samples = {length: name for length, name in lengths.items() if name == SAMPLES}
+    yield from _of_lengths(samples)
+    names = {node.operation.name for node in graph.order if node.operation}
+    if names & {"power", "square"}:
+        yield 0.5, "a factor of 2 is missing, the 2 of the square"
+        yield -0.5, "the 2 of the square is missing, and the sign is wrong"
     yield 2.0, "a factor of 2 too many"
-    yield 0.5, "a factor of 2 is missing, such as the 2 of the square"
     yield -2.0, "a factor of 2 too many, and the sign is wrong"
-    yield -0.5, "a factor of 2 is missing, and the sign is wrong"
+    yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})
+    for exponent in range(1, 6):
+        for digit in (1, 2, 3, 5):
+            rate = digit * 10.0**-exponent
+            yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
+            yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
     for length, name in lengths.items():
         yield 2.0 * length, f"a factor of 2 too many, and 1/{length} is missing, one over {name}"
         yield length / 2, f"1/{length} is missing, one over {name}, and so is a factor of 2"
@@ -62,11 +67,17 @@ def _known_factors(graph: Graph) -> Iterator[tuple[float, str]]:
         product = one * other
         yield float(product), f"1/{product} is missing, one over {one} times {other}"
         yield 1 / product, f"it is divided by {product}, {one} times {other}, once too often"
-    for exponent in range(1, 6):
-        for digit in (1, 2, 3, 5):
-            rate = digit * 10.0**-exponent
-            yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
-            yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
+
+
+def _of_lengths(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
+    for length, name in lengths.items():
+        yield float(length), f"1/{length} is missing, one over {name}"
+        yield 1 / length, f"it is divided by {length}, {name}, once too often"
+        yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
+        yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
+
+
+SAMPLES = "the number of samples"
 
 
 def lengths_of(graph: Graph) -> dict[int, str]:
@@ -76,9 +87,10 @@ def lengths_of(graph: Graph) -> dict[int, str]:
     found: dict[int, str] = {}
     for length in (length for node in computed for length in node.shape):
         is_batch = length not in of_parameters
-        found.setdefault(length, "the number of samples" if is_batch else "the length of an axis")
+        found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
     for node in graph.bottlenecks():
         found.setdefault(node.size, "the number of entries")
-    found.pop(1, None)
-    samples_first = sorted(found.items(), key=lambda item: item[1] != "the number of samples")
+    for length in (0, 1):
+        found.pop(length, None)
+    samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
     return dict(samples_first[:8])

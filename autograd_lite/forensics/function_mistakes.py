@@ -197,7 +197,10 @@ def another_derivative(graph: Graph, place: Place) -> Iterator[Mistake]:
 
 def branches(graph: Graph, place: Place) -> Iterator[Mistake]:
     """< where > belongs."""
-    if place.operation.name in ("relu", "leaky_relu", "elu"):
+    words = "the branches of {operation} are swapped: < where > belongs"
+    if place.operation.name == "relu":
+        yield Mistake("branches", words, lambda g, y, x: g * (x < 0))
+    if place.operation.name in ("leaky_relu", "elu"):
         vjp = vjp_of(place)
 
         def swapped(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
@@ -248,6 +251,8 @@ def ties(graph: Graph, place: Place) -> Iterator[Mistake]:
                 x == 0, g, vjp_of(place)(g, y, x, *given, **keywords)
             ),
         )
+    if name == "absolute":
+        yield Mistake("ties", words, lambda g, y, x: np.where(x >= 0, g, -g))
     if name in ("maximum", "minimum", "fmax", "fmin"):
         yield Mistake("ties", words, lambda g, y, *pair: g * (pair[place.slot] == y))
     if name in ("max", "min", "amax", "amin"):

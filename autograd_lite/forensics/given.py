@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import Node, backpropagate
+from autograd_lite.engine import Node
 from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.replay import Array, Graph, given_to, vjp_of
 from autograd_lite.tensor import Tensor
@@ -69,13 +69,11 @@ RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 
 def previous_step(graph: Graph, manual: Mapping[Tensor, Array]) -> Slip | None:
     """Whether all gradients are those at the weights before an update with them."""
     leaves = [tensor for tensor in manual if tensor.operation is None]
-    if not leaves or any(tensor.shape != manual[tensor].shape for tensor in manual):
-        return None
-    for rate in RATES:
+    fit = all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items())
+    for rate in RATES if leaves and fit else ():
         before: dict[Node, Array] = {leaf: leaf._data + rate * manual[leaf] for leaf in leaves}
-        loss, again = graph.recomputed(before)
-        gradients = backpropagate(loss, loss._seed(None))
-        if all(_near(manual[t], gradients[again[t]]) for t in manual):
+        gradients = graph.gradients_at(before)
+        if gradients and all(_near(manual[t], gradients[t]) for t in manual):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
             return Slip("previous step", words)
     return None
@@ -97,8 +95,10 @@ def _of_one_shape(given: Array, right: Array, one_step: bool, fits: Fits) -> Ite
             yield Slip("reshaped", "the gradient is reshaped in the wrong order of entries")
     if one_step:
         return  # A factor there is a mistake in that step.
-    factor = rounded(float(np.vdot(right, given) / np.vdot(right, right)))
-    if factor == -1 and fits(given, -right):
+    factor = float(np.vdot(right, given) / np.vdot(right, right))
+    if not np.any(given) and np.any(right):
+        yield Slip("factor", "all entries are 0", 0.0)
+    elif rounded(factor) == -1 and fits(given, -right):
         yield Slip("sign", "the sign is wrong", factor)
     elif np.isfinite(factor) and fits(given, factor * right):
         yield Slip("factor", "a constant factor is wrong", factor)

@@ -6,6 +6,7 @@ step, and the strength that reproduces a given gradient is solved for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,9 +16,10 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.factors import factor_in_words, lengths_of
 from autograd_lite.forensics.mistake import ACTIVATIONS
-from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, Wrong, vjp_of
+from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, Wrong, is_array, vjp_of
 from autograd_lite.forensics.written import Always, Instead
 from autograd_lite.operators import plain
+from autograd_lite.table import Operation
 from autograd_lite.tensor import Tensor
 
 
@@ -25,7 +27,8 @@ class Family(NamedTuple):
     """Wrong steps as a function of a strength; `kind` and `what` as in `mistake.Mistake`.
 
     `strengths` lists those to try where they are known; by default one is solved for. At the
-    `neutral` one nothing is wrong. What is far-fetched explains only where nothing else does.
+    `neutral` one nothing is wrong; `unit` is what a strength of 1 stands for. What is far-fetched
+    explains only where nothing else does.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Family(NamedTuple):
     wrong: Callable[[float], Wrong]
     strengths: tuple[float, ...] = ()
     neutral: float = 0.0
+    unit: float = 1.0
     far_fetched: bool = False
 
 
@@ -106,11 +110,13 @@ def penalties(graph: Graph) -> Iterator[Family]:
         )
     others = [leaf for leaf in graph.leaves() if leaf not in by_leaf]
     unit = _coefficient(graph, terms[0]) if terms else 1.0
-    for leaves in [others, *([leaf] for leaf in others)]:
+    weights = [leaf for leaf in others if leaf.ndim > 1]
+    for leaves in [others, weights, *([leaf] for leaf in others)]:
         yield Family(
             "penalty",
             "a penalty on large weights is in the gradient that is not in the loss",
             partial(_with_decay, graph, leaves, unit),
+            unit=unit,
             far_fetched=True,
         )
 
@@ -125,7 +131,7 @@ def _coefficient(graph: Graph, place: Place) -> float:
 def _is_penalty(graph: Graph, place: Place) -> bool:
     """Whether a step leads from a function of one leaf alone to a leaf that is used elsewhere."""
     leaf, node = place.argument, place.node
-    arrays = [a for a in node.arguments if np.ndim(plain(a))]
+    arrays = [a for a in node.arguments if is_array(plain(a)) and plain(a).ndim]
     alone = leaf.operation is None and all(a is leaf for a in arrays)
     elsewhere = any(consumer.node is not node for consumer in graph.consumers[leaf])
     return alone and elsewhere and place.operation.name in PENALTIES
@@ -147,7 +153,8 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
 
         return added
 
-    first = {leaf: graph.consumers[leaf][0] for leaf in leaves if leaf.size}
+    used = [leaf for leaf in leaves if leaf.size and leaf in graph.consumers]
+    first = {leaf: graph.consumers[leaf][0] for leaf in used}
     return {place: decayed(leaf, vjp_of(place)) for leaf, place in first.items()}
 
 
@@ -246,7 +253,7 @@ def plain_arrays(graph: Graph) -> list[Array]:
         for argument in place.node.arguments:
             value = plain(argument)
             recorded = isinstance(argument, Tensor) and argument.requires_grad
-            if not recorded and getattr(value, "dtype", np.dtype(bool)).kind in "fiu":
+            if not recorded and is_array(value) and value.dtype.kind in "fiu":
                 found[id(value)] = value
     return list(found.values())
 
@@ -273,6 +280,8 @@ def other_losses(graph: Graph) -> Iterator[Family]:
     """The derivative of another loss at the predictions."""
     targets = plain_arrays(graph)
     for prediction in graph.bottlenecks():
+        if prediction.operation is None or not _is_layer(prediction.operation):
+            continue
         p = prediction._data
         for target in targets:
             y = _like_predictions(target, p)
@@ -284,6 +293,12 @@ def other_losses(graph: Graph) -> Iterator[Family]:
                         what = f"the loss's derivative is that of {name}"
                         wrong = partial(_at, graph, prediction, slope, written, target)
                         yield Family("another loss", what, wrong)
+
+
+def _is_layer(operation: Operation) -> bool:
+    """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
+    ends_layers = operation.name in PRODUCTS_OF_LAYERS | {"add", "divide"}
+    return ends_layers or operation.function in ACTIVATIONS
 
 
 def _like_predictions(target: Any, predictions: Array) -> Any:
@@ -302,7 +317,8 @@ def _own_slope(slope: Array, cotangent: Array, graph: Graph) -> bool:
     if slope.size == 1:
         factor = product / square
         return abs(factor - 1) < 1e-6 or bool(factor_in_words(factor, graph))
-    return product**2 >= (1 - 1e-9) * square * float(np.vdot(cotangent, cotangent))
+    length = math.sqrt(square) * math.sqrt(float(np.vdot(cotangent, cotangent)))
+    return abs(product) >= (1 - 1e-9) * length
 
 
 def _at(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from autograd_lite.tensor import Tensor
 
 EPSILONS = tuple(10.0**-power for power in range(5, 17))
 """What people add inside of a logarithm or to a denominator."""
+LEFT_OUT = "the loss's epsilon is left out"
 
 
 def harmless(graph: Graph) -> Iterator[Family]:
@@ -25,19 +26,13 @@ def harmless(graph: Graph) -> Iterator[Family]:
 
 
 def _epsilons(graph: Graph) -> Iterator[Family]:
-    """Logarithms and quotients with an epsilon that the loss has not, or without the loss's."""
-    places = [
-        place
-        for place in graph.places
-        if place.operation.name in {"log", "divide", "sqrt", "reciprocal", "binary_cross_entropy"}
-    ]
-    clips = [place for place in graph.places if place.operation.name == "clip"]
-    without = {place: vjp for place in places if (vjp := _without_epsilon(place)) is not None}
-    without |= {place: lambda g, *given, **keywords: g for place in clips}
+    """The loss's epsilons and clips left out, or one added that the loss has not."""
+    bare = _bare_values(graph)
+    without = {place: _bare_vjp(place, bare) for place in graph.places if _involves(place, bare)}
     if without:
-        yield Family("epsilon", "the loss's epsilon is left out", lambda c: without, (0.0,))
+        yield Family("epsilon", LEFT_OUT, partial(always, without), (0.0,))
         yield from _shortcuts(graph, without)
-    logarithms = [p for p in places if p.operation.name in {"log", "binary_cross_entropy"}]
+    logarithms = [p for p in graph.places if p.operation.name in {"log", "binary_cross_entropy"}]
     if logarithms:
         yield Family(
             "epsilon",
@@ -45,6 +40,54 @@ def _epsilons(graph: Graph) -> Iterator[Family]:
             lambda c: {place: _with_epsilon(place, c) for place in logarithms},
             EPSILONS,
         )
+
+
+def _bare_values(graph: Graph) -> dict[Any, Array]:
+    """The values of nodes as they were without epsilons that are added, and without clips."""
+    bare: dict[Any, Array] = {}
+    for node in reversed(graph.order):
+        inner = _guarded(node)
+        if inner is not None:
+            bare[node] = bare.get(inner, inner._data)
+        elif any(isinstance(argument, Tensor) and argument in bare for argument in node.arguments):
+            assert node.operation is not None
+            values = [_bare(argument, bare) for argument in node.arguments]
+            result = node.operation.compute(*values, **node.keywords)
+            bare[node] = result[0] if node.operation.residual else result
+    return bare
+
+
+def _bare(argument: Any, bare: Mapping[Any, Array]) -> Any:
+    known = isinstance(argument, Tensor) and argument in bare
+    return bare[argument] if known else plain(argument)
+
+
+def _guarded(node: Tensor) -> Tensor | None:
+    """What an epsilon is added to, or what is clipped just above 0 or just below 1."""
+    if node.operation is None or node.operation.name not in {"add", "maximum", "minimum"}:
+        return None
+    inner = [a for a in node.arguments if isinstance(a, Tensor) and a.requires_grad]
+    plain_ones = [plain(a) for a in node.arguments if not any(a is tensor for tensor in inner)]
+    if len(inner) != 1 or len(plain_ones) != 1 or np.size(plain_ones[0]) != 1:
+        return None
+    number = float(np.sum(plain_ones[0]))
+    distance = abs(1 - number) if node.operation.name == "minimum" else abs(number)
+    return inner[0] if 0 < distance <= 1.1 * EPSILONS[0] else None
+
+
+def _involves(place: Place, bare: Mapping[Any, Array]) -> bool:
+    nodes = (place.node, *place.node.arguments)
+    return any(isinstance(value, Tensor) and value in bare for value in nodes)
+
+
+def _bare_vjp(place: Place, bare: Mapping[Any, Array]) -> Vjp:
+    if _guarded(place.node) is not None:
+        return lambda g, *given, **keywords: g
+    vjp, y = vjp_of(place), bare.get(place.node, place.node._data)
+    values = [_bare(argument, bare) for argument in place.node.arguments]
+    if place.operation.residual:
+        values.append(None)
+    return lambda g, *given, **keywords: vjp(g, y, *values, **keywords)
 
 
 def _shortcuts(graph: Graph, without: Wrong) -> Iterator[Family]:
@@ -57,33 +100,12 @@ def _shortcuts(graph: Graph, without: Wrong) -> Iterator[Family]:
         for y in plain_arrays(graph):
             if np.shape(y) != np.shape(p):
                 continue
-            usual = (np.abs(p - y) > 1e-3) & np.isfinite(right)
+            usual = (np.abs(p - y) > 1e-3) & np.isfinite(right) & (right != 0)
             ratios = (right / np.where(usual, p - y, 1.0))[usual]
             if ratios.size and np.ptp(ratios) <= 1e-6 * np.max(np.abs(ratios)):
                 slope: Vjp = Always(np.median(ratios) * (p - y), "({0} - {1})", y)
                 wrong = {**without, place: slope}
-                what = "the loss's epsilon is left out"
-                yield Family("epsilon", what, partial(always, wrong), (0.0,))
-
-
-def _without_epsilon(place: Place) -> Vjp | None:
-    """The vjp without the small number that was added to an argument, if there is one."""
-    vjp, compute = vjp_of(place), place.operation.compute
-    for slot, argument in enumerate(place.node.arguments):
-        made_by = argument.operation if isinstance(argument, Tensor) else None
-        if made_by is None or made_by.name not in {"add", "clip"}:
-            continue
-        small = [float(np.sum(plain(a))) for a in argument.arguments if np.size(plain(a)) == 1]
-        inner = [a for a in argument.arguments if isinstance(a, Tensor) and a.requires_grad]
-        if len(inner) == 1 and any(0 < abs(value) <= 1e-3 for value in small):
-            value = inner[0]._data
-
-            def without(g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
-                changed = (*given[:slot], value, *given[slot + 1 :])  # noqa: B023
-                return vjp(g, compute(*changed, **keywords), *changed, **keywords)
-
-            return without
-    return None
+                yield Family("epsilon", LEFT_OUT, partial(always, wrong), (0.0,))
 
 
 def _with_epsilon(place: Place, epsilon: float) -> Vjp:
@@ -102,7 +124,7 @@ def _kinks(graph: Graph) -> Iterator[Family]:
                 g * (pair[i] != other) * (pair[i] == y)
             )
     if chosen:
-        yield Family("kink", "at ties the slope is 0", lambda c: chosen, (0.0,))
+        yield Family("kink", "at ties the slope is 0", partial(always, chosen), (0.0,))
 
 
 def _other(place: Place) -> object:

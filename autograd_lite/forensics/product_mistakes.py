@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.mistake import PRODUCTS, Mistake, is_elementwise
-from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, given_to, vjp_of
+from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, given_to, is_array, vjp_of
 from autograd_lite.forensics.written import Instead
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor
@@ -23,26 +23,27 @@ def other_values(graph: Graph, place: Place) -> Iterator[Mistake]:
     if place.operation.name not in PRODUCTS:
         return
     for slot, argument in enumerate(place.node.arguments):
-        if slot != place.slot and np.ndim(plain(argument)):
-            for other, words in _beside(graph, argument):
+        if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
+            for other, words in _beside(graph, place, argument):
                 yield Mistake("wrong place", words, Instead(place, slot, plain(other), other))
 
 
-def _beside(graph: Graph, argument: Any) -> Iterator[tuple[Any, str]]:
-    """What is multiplied in other layers, and has an argument's shape."""
+def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[tuple[Any, str]]:
+    """What is multiplied nearby, and has an argument's shape."""
+    here = graph.places.index(place)
     candidates = []
-    for place in graph.places:
-        if place.operation.name in PRODUCTS:
-            for other in place.node.arguments:
+    for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
+        if near.operation.name in PRODUCTS:
+            for other in near.node.arguments:
                 candidates += [other]
                 candidates += other.arguments if isinstance(other, Tensor) else []
-        elif is_elementwise(place):
-            candidates += [place.node, place.argument]
+        elif is_elementwise(near):
+            candidates += [near.node, near.argument]
     seen = {id(plain(argument))}
     own = argument if isinstance(argument, Tensor) else None
     for other in candidates:
         value = plain(other)
-        if np.shape(value) != np.shape(plain(argument)) or id(value) in seen:
+        if not is_array(value) or value.shape != plain(argument).shape or id(value) in seen:
             continue
         seen.add(id(value))
         if own is not None and isinstance(other, Tensor) and _made_from(own, other):
@@ -51,6 +52,10 @@ def _beside(graph: Graph, argument: Any) -> Iterator[tuple[Any, str]]:
             yield other, "the product is taken with the output of a function, not with its input"
         else:
             yield other, "the product is taken with the values of another layer"
+
+
+NEARBY = 12
+"""Steps before and after a product in which what it is mistaken for is looked for."""
 
 
 def _made_from(output: Tensor, given: Tensor) -> bool:
@@ -64,7 +69,12 @@ def transposed(graph: Graph, place: Place) -> Iterator[Mistake]:
     if place.operation.name in PRODUCTS - {"multiply", "divide"}:
         for index, argument in enumerate(node.arguments):
             value = argument._data if isinstance(argument, Tensor) else argument
-            if index != place.slot and np.ndim(value) == 2 and value.shape[0] == value.shape[1] > 1:
+            if (
+                index != place.slot
+                and is_array(value)
+                and value.ndim == 2
+                and value.shape[0] == value.shape[1] > 1
+            ):
                 words = "the other factor of {operation} is to be transposed, and is not"
                 yield Mistake("transposed", words, Instead(place, index, value.T, "{0}.T"))
     shape = place.argument.shape
@@ -74,6 +84,10 @@ def transposed(graph: Graph, place: Place) -> Iterator[Mistake]:
             "the result is transposed",
             lambda *given, **keywords: vjp(*given, **keywords).T,
         )
+
+
+def _is_square(value: Any) -> bool:
+    return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
 def wrong_axis(graph: Graph, place: Place) -> Iterator[Mistake]:

@@ -97,7 +97,7 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 
 
 def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
-    known = slip.factor is None or bool(factor_in_words(slip.factor, case.graph))
+    known = slip.factor is None or bool(factor_in_words(slip.factor, case.graph, case.tolerance))
     return not known, False, KINDS.index(slip.kind) + 0.5
 
 
@@ -105,12 +105,14 @@ def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
     """What is more plausible sorts first."""
     graph = case.graph
     solved = not finding.recipe.strengths
-    words = factor_in_words(finding.strength, graph) if finding.kind in FACTORS else ""
+    words = (
+        factor_in_words(finding.strength, graph, case.tolerance) if finding.kind in FACTORS else ""
+    )
     place = min(finding.places, key=lambda p: graph.position[p.node])
     # A learning rate is left in what the weights are updated with, other factors early on.
     is_late = "learning rate" in words and place.argument.operation is not None
     return (
-        solved and not words and not is_round(finding.strength),
+        solved and not words and not is_round(finding.strength * finding.recipe.unit),
         finding.recipe.far_fetched,
         KINDS.index(finding.kind),
         len(finding.places),

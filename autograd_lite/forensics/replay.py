@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
+import numpy as np
+
 from autograd_lite.engine import Node, apply, apply_rule, backpropagate, backward_order
-from autograd_lite.errors import AutogradError
 from autograd_lite.operators import plain
 from autograd_lite.table import Operation
 from autograd_lite.tensor import Tensor
@@ -89,7 +90,7 @@ def replay(loss: Tensor, wrong: Wrong) -> dict[Node, Array] | None:
 
     try:
         return backpropagate(loss, loss._seed(None), rule=rule)
-    except (AutogradError, ValueError, TypeError, IndexError):
+    except Exception:  # An operation of the user's may not stand such values.
         return None
 
 
@@ -111,6 +112,16 @@ def _twin(node: Tensor, wrong: dict[int, Vjp]) -> Tensor:
     vjps = [wrong.get(slot) or vjp_of(Place(node, slot)) for slot in range(count)]
     twin.operation = dataclasses.replace(node.operation, vjps=vjps, variadic=False, sequence=False)
     return twin
+
+
+def moved(node: Node, again: Mapping[Any, Any]) -> tuple[Any, ...]:
+    """The arguments of a node in a graph that is recorded again: counterparts for nodes."""
+    return tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array, or one of NumPy's numbers, and no tensor, index or name."""
+    return isinstance(value, np.ndarray | np.generic)
 
 
 class Graph:
@@ -152,13 +163,20 @@ class Graph:
             open_edges += steps_from[node]
         return found
 
-    def recomputed(self, leaf_values: Mapping[Node, Array]) -> tuple[Tensor, dict[Node, Tensor]]:
-        """The loss computed again from other leaves, and each node's counterpart."""
+    def gradients_at(self, leaf_values: Mapping[Node, Array]) -> dict[Node, Array] | None:
+        """The cotangents that the nodes have where the leaves have other values."""
         again: dict[Node, Any] = {}
-        for node in reversed(self.order):
-            if node.operation is None:
-                again[node] = Tensor(leaf_values.get(node, node._data), requires_grad=True)
-                continue
-            arguments = [again.get(a, a) if isinstance(a, Node) else a for a in node.arguments]
-            again[node] = apply(node.operation, tuple(arguments), node.keywords)
-        return again[self.loss], again
+        try:
+            for node in reversed(self.order):
+                if node.operation is None:
+                    again[node] = Tensor(leaf_values.get(node, node._data), requires_grad=True)
+                else:
+                    arguments = [
+                        again.get(a, a) if isinstance(a, Node) else a for a in node.arguments
+                    ]
+                    again[node] = apply(node.operation, tuple(arguments), node.keywords)
+            loss = again[self.loss]
+            found = backpropagate(loss, loss._seed(None))
+        except Exception:  # An operation of the user's may not stand such values.
+            return None
+        return {node: found[counterpart] for node, counterpart in again.items()}

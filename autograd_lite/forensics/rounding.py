@@ -43,8 +43,10 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
 
     def noisy(g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         contribution = vjp(shaken(g), shaken(y), *map(shaken, given), **keywords)
-        # A derivative such as 1 - y, which is of the size of 1 before it cancels.
-        noise = precision * np.max(np.abs(g), initial=0.0)
-        return contribution + noise * rng.uniform(-1, 1, np.shape(contribution))
+        if np.shape(g) not in ((), np.shape(contribution)):
+            return contribution
+        # Derivatives such as p - y and 1 - y are of the size of 1 before they cancel.
+        size = np.minimum(np.abs(g), max(1.0, np.max(np.abs(contribution), initial=0.0)))
+        return contribution + precision * size * rng.uniform(-1, 1, np.shape(contribution))
 
     return noisy

@@ -161,7 +161,8 @@ class Search:
             return None
         if self.case.error(tensor, at_zero) <= self.case.tolerance:
             return 0.0
-        strength = rounded(strength)
+        if self.case.error(tensor, at_zero + rounded(strength) * slope) <= self.case.tolerance:
+            return rounded(strength)
         error = self.case.error(tensor, at_zero + strength * slope)
         return strength if error <= max(LINEAR_ENOUGH, self.case.tolerance) else None
 

@@ -17,7 +17,7 @@ from autograd_lite.forensics.given import Slip
 from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.search import Finding
-from autograd_lite.forensics.written import Always, formula_of
+from autograd_lite.forensics.written import formula_of
 from autograd_lite.tensor import Tensor
 
 
@@ -96,11 +96,19 @@ class Names:
         self.given = frozenset(given_names(graph.loss, variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
         self.known = set(self.given)
+        self.originals: dict[Any, Tensor] = {}
         for node in graph.order:
             consumer = _passed_on(graph, node) if node not in self.given else None
             if consumer is not None:
                 self.of[node] = self.of[consumer]
                 self.known.add(node)
+
+    def move(self, again: Mapping[Any, Tensor]) -> None:
+        """Take over the names for the counterparts of nodes in a graph recorded again."""
+        self.originals = {counterpart: node for node, counterpart in again.items()}
+        self.of |= {again[node]: name for node, name in self.of.items() if node in again}
+        self.given = frozenset(again.get(node, node) for node in self.given)
+        self.known = {again.get(node, node) for node in self.known}
 
     def own(self, tensor: Tensor) -> str:
         """The name that the user knows: a parameter's is the one in its module."""
@@ -120,7 +128,7 @@ class Names:
 
     def whole_cotangent(self, tensor: Tensor) -> str:
         """The formula of a cotangent from named ones, as `to_source` writes it."""
-        lines = lines_of(self.loss, [tensor], self.variables)
+        lines = lines_of(self.loss, [self.originals.get(tensor, tensor)], self.variables)
         source = Source(lines.layout.names, lines.counts)
         last = lines.layout.lines[-1]
         return source.line(last.name, last.term)
@@ -139,7 +147,7 @@ def explained(
     case: Case, hypothesis: Hypothesis, wrong: frozenset[Tensor], names: Names
 ) -> Explanation:
     """The explanation, of gradients that are wrong, that a hypothesis is."""
-    mistakes = [_in_step(case.graph, finding, names) for finding in hypothesis.findings]
+    mistakes = [_in_step(case, finding, names) for finding in hypothesis.findings]
     mistakes += _as_handed_in(case, hypothesis, names)
     complete = hypothesis.findings and not hypothesis.slips
     error = hypothesis.findings[-1].error if complete else 0.0
@@ -160,16 +168,20 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _in_step(graph: Graph, finding: Finding, names: Names) -> Mistake:
+def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
+    graph = case.graph
     place = min(finding.places, key=lambda p: graph.position[p.node])
-    others = {names.cotangent(p.argument): None for p in finding.places}
-    others.pop(names.cotangent(place.argument))
-    likewise = f", and likewise to {', '.join(others)}" if others else ""
+    targets = {names.cotangent(p.argument): None for p in finding.places}
+    targets.pop(names.cotangent(place.argument))
+    likewise = f", and likewise to {', '.join(targets)}" if targets else ""
     words = f"{names.step(place)}{likewise}: {finding.what}"
-    number = _number_in_words(finding, graph)
+    number = _number_in_words(case, finding)
     words += f", {number}." if number else "."
-    right, used = _formulas(place, finding, names)
-    target = f"d{names.of[place.argument]} = "
+    right, used = _formulas(graph, place, finding, names)
+    # Where a value is used more than once, a step is one of several contributions.
+    others = [p for p in graph.consumers[place.argument] if p not in finding.wrong]
+    sign = "+=" if others else "="
+    target = f"d{names.of[place.argument]} {sign} "
     right, used = (target + right, target + used) if right != used else ("", "")
     name = names.own(place.argument)
     ran_at = source_of(place.node)
@@ -179,25 +191,34 @@ def _in_step(graph: Graph, finding: Finding, names: Names) -> Mistake:
     )
 
 
-def _number_in_words(finding: Finding, graph: Graph) -> str:
+def _number_in_words(case: Case, finding: Finding) -> str:
     if finding.recipe.strengths or finding.kind in ("sign", "dropped path"):
         return ""
-    words = factor_in_words(finding.strength, graph) if finding.factor is not None else ""
+    if finding.kind == "penalty":
+        strength = finding.strength * finding.recipe.unit
+        added = finding.recipe.far_fetched
+        return f"with strength {strength:.6g}" if added else f"{strength:.6g} times the loss's"
+    if finding.kind == "another loss":
+        return f"times {finding.strength:.6g}"
+    if finding.kind == "stale weights":
+        return f"with learning_rate {finding.strength:.6g}"
+    words = factor_in_words(finding.strength, case.graph, case.tolerance)
     return words or f"{finding.strength:.6g}"
 
 
-def _formulas(place: Place, finding: Finding, names: Names) -> tuple[str, str]:
+def _formulas(graph: Graph, place: Place, finding: Finding, names: Names) -> tuple[str, str]:
     """The right formula of a step, and the one that was used."""
     vjp = finding.wrong[place]
-    whole = isinstance(vjp, Always) or len(finding.places) == 1
-    if whole and place.node not in names.known:
+    paths = {p for p in graph.consumers[place.argument] if p not in finding.wrong}
+    if not paths and place.node not in names.known:
         right = names.whole_cotangent(place.argument)
     else:
         right = contribution_formula(place.node, place.slot, names.of)
     if finding.kind == "dropped path":
         return right, "0"
-    if finding.factor is not None and finding.recipe.far_fetched:
-        return right, f"{right} + {finding.factor:.6g} * {names.of[place.argument]}"
+    if finding.kind == "penalty" and finding.recipe.far_fetched:
+        strength = finding.strength * finding.recipe.unit
+        return right, f"{right} + {strength:.6g} * {names.of[place.argument]}"
     if finding.factor is not None:
         factor = "-" if finding.factor == -1 else f"{finding.factor:.6g} * "
         return right, factor + _in_brackets(right)
@@ -220,7 +241,9 @@ def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mist
 
 def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
     words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
-    if slip.kind == "factor" and slip.factor is not None:
-        words += f": {factor_in_words(slip.factor, case.graph) or f'{slip.factor:.6g}'}"
+    if slip.kind == "factor" and slip.factor:
+        words += (
+            f": {factor_in_words(slip.factor, case.graph, case.tolerance) or f'{slip.factor:.6g}'}"
+        )
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)
