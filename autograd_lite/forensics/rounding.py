@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, replay, vjp_of
 from autograd_lite.tensor import Tensor
 
-REPEATS = 2
+REPEATS = 3
 SAFETY = 32.0
 """How much more than the noise's effect is still taken for rounding."""
 
@@ -36,10 +36,13 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
     vjp = vjp_of(place)
     precision = float(np.finfo(place.node.dtype).eps)
 
+    def signs(shape: tuple[int, ...]) -> Array:
+        return rng.choice((-1.0, 1.0), shape)
+
     def shaken(value: Any) -> Any:
         if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
             return value
-        return value * (1 + precision * rng.uniform(-1, 1, value.shape)).astype(value.dtype)
+        return value * (1 + precision * signs(value.shape)).astype(value.dtype)
 
     def noisy(g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         contribution = vjp(shaken(g), shaken(y), *map(shaken, given), **keywords)
@@ -47,6 +50,6 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
             return contribution
         # Derivatives such as p - y and 1 - y are of the size of 1 before they cancel.
         size = np.minimum(np.abs(g), max(1.0, np.max(np.abs(contribution), initial=0.0)))
-        return contribution + precision * size * rng.uniform(-1, 1, np.shape(contribution))
+        return contribution + precision * size * signs(np.shape(contribution))
 
     return noisy
