@@ -71,7 +71,7 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
     complete = [
         Hypothesis([f], {}, everything)
         for _, f in singles
-        if f.fitted == everything and not _says_nothing(case, f, everything - already)
+        if f.fitted == everything and not _says_nothing(case, f)
     ]
     alone = _slips(case, right, everything - already)
     earlier = None if already else previous_step(case.graph, case.manual)
@@ -87,10 +87,11 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
     return [*complete, *pairs]
 
 
-def _says_nothing(case: Case, finding: Finding, wrong: frozenset[Tensor]) -> bool:
+def _says_nothing(case: Case, finding: Finding) -> bool:
     """Whether a number was solved for that one wrong entry fixes, and that means nothing."""
-    solved = not finding.recipe.strengths
-    return solved and sum(tensor.size for tensor in wrong) == 1 and rank(case, finding)[0]
+    wrong = frozenset(case.manual) - case.fitted(case.graph.cotangents)
+    one_entry = sum(tensor.size for tensor in wrong) == 1
+    return one_entry and not finding.recipe.strengths and bool(rank(case, finding)[0])
 
 
 def _slips(
@@ -117,12 +118,13 @@ def _pairs(
 
     Or the first makes none right, and what is left is a factor or a slip.
     """
-    some = [f for _, f in singles if f.fitted > already]
+    everything = frozenset(case.manual)
+    some = [f for _, f in singles if already < f.fitted < everything]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
     found: list[Hypothesis] = []
     for first in _distinct(some)[:PARTIAL]:
         found += _with_slips(case, search, base, first)
-        rest = frozenset(case.manual) - first.fitted
+        rest = everything - first.fitted
         numbers = {number for number, finding in singles if finding.changed & rest}
         numbers |= {n for n, recipe in enumerate(search.recipes) if not recipe.strengths}
         found += _with_second(case, search, {**base, **first.wrong}, first, numbers)
@@ -151,7 +153,7 @@ def _with_second(
     return [
         Hypothesis([first, second], {}, everything)
         for _, second in search.singles(base, numbers)
-        if second.fitted == everything
+        if second.fitted == everything and not _says_nothing(case, second)
     ]
 
 

@@ -1,0 +1,138 @@
+"""Networks as users write them: activations written out, clips, batch sizes, other arrays."""
+
+import dask.array
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, compare_gradients, detect_anomaly
+from autograd_lite.errors import ArgumentError
+
+
+def leaves(rng, **shapes):
+    return [
+        Tensor(rng.normal(size=shape), requires_grad=True, name=n) for n, shape in shapes.items()
+    ]
+
+
+def written_out(clip=0.0, m=6):
+    """A network of maximum(z, 0) and 1 / (1 + exp(-z)), and its gradients as a function."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(m, 3)), (rng.random((m, 1)) > 0.5).astype(float)
+    W1, b1, W2 = leaves(rng, W1=(3, 4), b1=4, W2=(4, 1))
+    Z1 = X @ W1 + b1
+    A1 = np.maximum(Z1, 0)
+    Z2 = A1 @ W2
+    A2 = 1 / (1 + np.exp(-Z2))
+    p = np.clip(A2, clip, 1 - clip) if clip else A2
+    loss = -(Y * np.log(p) + (1 - Y) * np.log(1 - p)).mean()
+    for name, tensor in {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2}.items():
+        tensor.name = name
+    z1, a1, z2, a2 = (tensor.data for tensor in (Z1, A1, Z2, A2))
+
+    def by_hand(dz2=(a2 - Y) / m, slope1=z1 > 0):
+        dz1 = dz2 @ W2.data.T * slope1
+        return {W1: X.T @ dz1, b1: dz1.sum(axis=0), W2: a1.T @ dz2}
+
+    return loss, by_hand, {"z1": z1, "a1": a1, "z2": z2, "a2": a2, "Y": Y, "m": m}
+
+
+def first(report):
+    mistakes = report.explanations[0].mistakes
+    assert len(mistakes) == 1
+    return mistakes[0]
+
+
+@pytest.mark.parametrize("clip", [0.0, 1e-7])
+def test_activations_written_out_are_right_when_they_are(clip):
+    loss, by_hand, _ = written_out(clip)
+    assert compare_gradients(loss, by_hand())
+
+
+@pytest.mark.parametrize("clip", [0.0, 1e-7])
+def test_the_shortcut_times_the_derivative_of_a_sigmoid_written_out_is_named(clip):
+    loss, by_hand, v = written_out(clip)
+    mistake = first(
+        compare_gradients(loss, by_hand(dz2=(v["a2"] - v["Y"]) / 6 * v["a2"] * (1 - v["a2"])))
+    )
+    assert (mistake.kind, mistake.operation) == ("derivative twice", "sigmoid")
+
+
+def test_the_derivative_of_a_sigmoid_written_out_at_its_input_is_named():
+    loss, by_hand, v = written_out()
+    slope = (v["a2"] - v["Y"]) / (v["a2"] * (1 - v["a2"])) / 6
+    mistake = first(compare_gradients(loss, by_hand(dz2=slope * v["z2"] * (1 - v["z2"]))))
+    assert (mistake.kind, mistake.operation) == ("wrong place", "sigmoid")
+    assert mistake.used == "dZ2 = dA2 * Z2 * (1 - Z2)"
+    assert mistake.right == "dZ2 = dA2 * A2 * (1 - A2)"
+
+
+def test_a_maximum_with_0_is_a_relu():
+    loss, by_hand, v = written_out()
+    forgotten = first(compare_gradients(loss, by_hand(slope1=1.0)))
+    assert (forgotten.kind, forgotten.operation) == ("derivative forgotten", "relu")
+    another = first(compare_gradients(loss, by_hand(slope1=v["a1"] * (1 - v["a1"]))))
+    assert (another.kind, another.operation) == ("another derivative", "relu")
+
+
+def test_softmax_written_out_and_multiplied_by_its_derivative_again_is_named():
+    rng = np.random.default_rng(1)
+    X, Y = rng.normal(size=(6, 3)), np.eye(3)[[0, 1, 2, 1, 0, 2]]
+    (W,) = leaves(rng, W=(3, 3))
+    Z = X @ W
+    e = np.exp(Z - Z.data.max(axis=1, keepdims=True))
+    P = e / e.sum(axis=1, keepdims=True)
+    loss = -(Y * np.log(P)).sum() / 6
+    error = (P.data - Y) / 6
+    assert compare_gradients(loss, {W: X.T @ error})
+    mistake = first(compare_gradients(loss, {W: X.T @ (error * P.data * (1 - P.data))}))
+    assert (mistake.kind, mistake.operation) == ("derivative twice", "softmax")
+
+
+@pytest.mark.parametrize("m", [7, 12, 30, 150, 569])
+def test_a_second_division_by_the_batch_size_is_named_whatever_that_is(m):
+    loss, by_hand, _ = written_out(m=m)
+    mistake = first(compare_gradients(loss, {t: g / m for t, g in by_hand().items()}))
+    assert mistake.kind == "factor"
+    assert mistake.factor == pytest.approx(1 / m, rel=1e-9)
+    assert f"divided by {m}, the number of samples, once too often" in mistake.sentence
+
+
+def test_an_infinite_cotangent_elsewhere_excuses_nothing():
+    x, w = Tensor([0.0, 1.0], requires_grad=True), Tensor([1.0, 2.0], requires_grad=True)
+    with np.errstate(divide="ignore"):
+        loss = np.sqrt(x * 1.0).sum() + (w**2).sum()
+        assert not compare_gradients(loss, {w: np.array([100.0, -2.0])})
+        assert compare_gradients(loss, {w: np.array([2.0, 4.0])})
+
+
+def test_a_number_that_fits_a_single_entry_by_chance_explains_nothing():
+    w = Tensor([3.0], requires_grad=True)
+    report = compare_gradients((w**2).sum() * 4, {w: np.array([1234.5])})
+    assert report.explanations == []
+    assert first(compare_gradients((w**2).sum() * 4, {w: np.array([-24.0])})).kind == "sign"
+
+
+@pytest.mark.parametrize("gradient", [None, [None, 2.0], [[1, 2], [3]], np.array([1j, 2j])])
+def test_what_is_no_array_of_real_numbers_is_refused_by_name(gradient):
+    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    with pytest.raises(ArgumentError, match=r"'w'.*no array of real numbers.*None before"):
+        compare_gradients((w**2).sum(), {w: gradient})
+
+
+def test_dask_arrays_are_compared_and_not_searched():
+    rng = np.random.default_rng(0)
+    X = dask.array.from_array(rng.normal(size=(6, 3)), chunks=3)
+    w = Tensor(rng.normal(size=3), requires_grad=True, name="w")
+    loss = ((X @ w) ** 2).sum()
+    right = 2 * (X.T @ (X @ w.data)).compute()
+    assert compare_gradients(loss, {w: right})
+    report = compare_gradients(loss, {w: 2 * right})
+    assert not report
+    assert "NumPy arrays only" in report.pattern
+
+
+def test_a_search_inside_of_detect_anomaly_raises_nothing():
+    loss, by_hand, _ = written_out()
+    with detect_anomaly():
+        report = compare_gradients(loss, by_hand(slope1=1.0))
+    assert first(report).kind == "derivative forgotten"
