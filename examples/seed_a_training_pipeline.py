@@ -89,8 +89,8 @@ def pipeline(X, y, rng):
     """Dropout, L2 on the weights alone, Adam, and the weights of the best epoch."""
     model = network([2, 32, 16, 8, 1], rng, dropout=0.2)
     print(nn.summary(model, (2,)))
-    weights = [parameter for parameter in model.parameters() if parameter.name == "weight"]
-    biases = [parameter for parameter in model.parameters() if parameter.name == "bias"]
+    weights = [parameter for parameter in model.parameters() if parameter.name.endswith("weight")]
+    biases = [parameter for parameter in model.parameters() if parameter.name.endswith("bias")]
     groups = [{"parameters": weights, "l2": 0.01 / 32}, {"parameters": biases}]
     optimizer = nn.Adam(groups, learning_rate=1e-3)
     stopping = nn.EarlyStopping(patience=30)
@@ -104,26 +104,6 @@ def pipeline(X, y, rng):
     return model, viz.plot_history(history)
 
 
-def relative_difference(model, X, y, step=1e-6):
-    """‖g - n‖ / (‖g‖ + ‖n‖) of the automatic gradient g and central differences n."""
-    model.eval()
-    model.zero_grad()
-    LOSS(model(X), y).backward()
-    automatic = np.concatenate([parameter.grad.ravel() for parameter in model.parameters()])
-    numeric = []
-    for parameter in model.parameters():
-        for index in np.ndindex(parameter.shape):
-            value = parameter.data[index]
-            parameter.data[index] = value + step
-            above = LOSS(nn.predict(model, X), y).item()
-            parameter.data[index] = value - step
-            below = LOSS(nn.predict(model, X), y).item()
-            parameter.data[index] = value
-            numeric.append((above - below) / (2 * step))
-    lengths = np.linalg.norm(automatic) + np.linalg.norm(numeric)
-    return np.linalg.norm(automatic - numeric) / lengths
-
-
 def main(folder="output/seed_a_training_pipeline"):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -134,7 +114,8 @@ def main(folder="output/seed_a_training_pipeline"):
     X, y = nn.datasets.disc_in_ring(2000, rng=rng)
     model, figures["pipeline_history"] = pipeline(X, y, rng)
     figures["pipeline_boundary"] = viz.plot_decision_boundary(model, X, y)
-    print(f"gradient check of the pipeline: {relative_difference(model, X[:10], y[:10]):.0e}")
+    difference = nn.gradient_difference(model.eval(), X[:10], y[:10], loss=LOSS)
+    print(f"gradient check of the pipeline: {difference:.0e}")
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=150)
     print(f"{len(figures)} pictures in {folder}")

@@ -32,8 +32,11 @@ from nn.classification_losses import (
 )
 from nn.clipping import clip_gradient_norm, clip_gradient_value
 from nn.data import batches
-from nn.diagnose import DiagnosisMonitor, diagnose
+from nn.diagnose import diagnose
 from nn.diagnosis import Diagnosis, Finding
+from nn.diagnosis_monitor import DiagnosisMonitor
+from nn.evaluation import predict
+from nn.gradient_check import gradient_difference
 from nn.graph_watch import GraphWatch
 from nn.history import History
 from nn.io import load, save
@@ -62,7 +65,7 @@ from nn.schedules import (
     Warmup,
 )
 from nn.summary import summary
-from nn.train import fit, predict
+from nn.train import fit
 
 __all__ = [
     "ELU",
@@ -129,6 +132,7 @@ __all__ = [
     "datasets",
     "diagnose",
     "fit",
+    "gradient_difference",
     "init",
     "load",
     "loss_function",

@@ -9,8 +9,10 @@ import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, describe_one
+from nn.arguments import require_input
 from nn.module import Module
+from nn.ranges import INTEGER, NUMBER, require
 
 Activation = Callable[[Any], Any]
 
@@ -32,16 +34,22 @@ def activation_function(activation: str | Activation) -> Activation:
     """The function of that name, or the function itself.
 
     Raises:
-        ArgumentError: there is none of that name.
+        ArgumentError: there is none of that name, or it is a class.
 
     >>> activation_function("tanh") is np.tanh
     True
     """
+    if isinstance(activation, type):
+        raise ArgumentError(
+            f"activation={activation.__name__}",
+            "it is a class, which is no function of an array",
+            f"Write activation={activation.__name__}()",
+        )
     if callable(activation):
         return activation
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ArgumentError(
-            f"activation={activation!r}",
+            f"activation={describe_one(activation)}",
             "there is no activation of that name",
             f"Give one of {', '.join(ACTIVATIONS)}, a function, or None",
         )
@@ -55,7 +63,11 @@ class _Function(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        result: Tensor = self.function(x)
+        try:
+            result: Tensor = self.function(x)
+        except TypeError:
+            require_input(self, x)
+            raise
         return result
 
 
@@ -120,13 +132,14 @@ class Softplus(_Function):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope * x.
+    """x where x > 0, else negative_slope * x; the slope is any finite number.
 
     >>> LeakyReLU(0.1)(Tensor([-1.0, 2.0])).data
     array([-0.1,  2. ])
     """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
+        require(self, "negative_slope", negative_slope, NUMBER)
         self.negative_slope = negative_slope
 
     def forward(self, x: Any) -> Tensor:
@@ -140,13 +153,14 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha * (exp(x) - 1).
+    """x where x > 0, else alpha * (exp(x) - 1); alpha is any finite number.
 
     >>> ELU()(Tensor([-1.0, 2.0])).data.round(4)
     array([-0.6321,  2.    ])
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
+        require(self, "alpha", alpha, NUMBER)
         self.alpha = alpha
 
     def forward(self, x: Any) -> Tensor:
@@ -167,6 +181,7 @@ class Softmax(Module):
     """
 
     def __init__(self, axis: int = -1) -> None:
+        require(self, "axis", axis, INTEGER)
         self.axis = axis
 
     def forward(self, x: Any) -> Tensor:
@@ -187,6 +202,7 @@ class LogSoftmax(Module):
     """
 
     def __init__(self, axis: int = -1) -> None:
+        require(self, "axis", axis, INTEGER)
         self.axis = axis
 
     def forward(self, x: Any) -> Tensor:

@@ -210,10 +210,8 @@ class NAdam(Optimizer):
 @functools.lru_cache(maxsize=16)
 def _nesterov_shares(step: int, beta1: float, decay: float) -> tuple[float, float]:
     """(1 - μₜ) / (1 - Πₜ) and μₜ₊₁ / (1 - Πₜ₊₁)."""
-    steps = np.arange(1, step + 2)
-    if beta1**step < 1e-17:
-        # The product is below β1ᵗ, too small to change 1 - Π: only the last two are needed.
-        steps = steps[-2:]
+    # Where the product is below β1ᵗ, too small to change 1 - Π, only the last two are needed.
+    steps = np.arange(step if beta1**step < 1e-17 else 1, step + 2)
     mus = beta1 * (1 - 0.5 * 0.96 ** (steps * decay))
     mu, mu_next = mus[-2:].tolist()
     product = float(np.prod(mus[:-1])) if len(steps) == step + 1 else 0.0

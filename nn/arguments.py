@@ -9,9 +9,6 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError, describe_one
-from nn.module import Module
-
-FileName = str | os.PathLike[str]
 
 
 def as_array(values: Any, attempted: str) -> Any:
@@ -45,7 +42,7 @@ def require_real(array: Any, attempted: str) -> None:
         )
 
 
-def require_input(layer: Module, x: Any) -> None:
+def require_input(layer: object, x: Any) -> None:
     """Raise an UnsupportedError unless a layer is given an array or a tensor of real numbers."""
     attempted = f"{type(layer).__name__} of"
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
@@ -55,18 +52,6 @@ def require_input(layer: Module, x: Any) -> None:
             "Give a NumPy array: numpy.array(x)",
         )
     require_real(x, attempted)
-
-
-def require_model(model: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it is a module, and no class of them."""
-    if not isinstance(model, Module):
-        raise UnsupportedError(
-            f"{attempted} {describe_one(model)}",
-            "it is no module",
-            f"Write {model.__name__}(...)"
-            if isinstance(model, type)
-            else "Give an nn.Module, such as nn.Sequential(nn.Dense(2, 1))",
-        )
 
 
 def require_loss(loss: Any, attempted: str) -> None:
@@ -98,12 +83,13 @@ def checked_gradient(tensor: Tensor, attempted: str) -> Any:
     """
     gradient = tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
     attempted = f"{attempted} {describe_one(tensor)}"
-    if not hasattr(gradient, "shape") or gradient.dtype.kind not in "fiub":
+    if not hasattr(gradient, "shape") or not hasattr(gradient, "dtype"):
         raise UnsupportedError(
             attempted,
-            f"its .grad is {describe_one(gradient)}, and no array of real numbers",
+            f"its .grad is {describe_one(gradient)}, and no array",
             f"Assign an array of the shape {tensor.shape}",
         )
+    require_real(gradient, f"{attempted} with .grad")
     if gradient.shape != tensor.shape:
         raise ShapeError(
             attempted,

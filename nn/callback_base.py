@@ -36,9 +36,10 @@ class Training:
     batch: int = 0
     """Within its epoch, counted from 0."""
     batch_loss: float = math.nan
-    """Of the last batch."""
+    """Of the last batch, as the loss function reduces it."""
     stop_reason: str | None = None
-    """A callback that sets it stops the training after the batch, or the epoch."""
+    """A callback that sets it stops the training after the batch, or the epoch. In `fit_end` it
+    says why training ended."""
     interrupted: bool = False
     """By Ctrl-C, or a KeyboardInterrupt."""
 
@@ -60,7 +61,7 @@ class Callback:
     """
 
     def fit_start(self, training: Training) -> None:
-        """Before the first batch.
+        """Before the first batch; an error refuses the training, and `fit_end` is not called.
 
         When a run goes on from a checkpoint, the state is loaded and `training.epoch` is not 0.
         """
@@ -75,7 +76,7 @@ class Callback:
         """After an epoch, whose figures are in the history."""
 
     def fit_end(self, training: Training) -> None:
-        """At the end, be it by an interruption or an error."""
+        """At the end, be it by an interruption or an error, also one of another `fit_end`."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""
@@ -83,6 +84,11 @@ class Callback:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave."""
+
+
+def overrides(callback: Callback, name: str) -> bool:
+    """Whether a method of `Callback` is defined anew, by the class or on the instance."""
+    return name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
 
 
 def require_state(

@@ -18,8 +18,7 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.callback_base import Callback, Training, require_figure, require_state
 from nn.checkpoint import Checkpoint
 from nn.clipping import clip_gradient_norm, clip_gradient_value
-from nn.layers import COUNT
-from nn.ranges import NOT_NEGATIVE, POSITIVE, Range, require
+from nn.ranges import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, require
 from nn.schedules import ReduceOnPlateau, Schedule, Warmup
 
 __all__ = [
@@ -32,8 +31,10 @@ __all__ = [
     "Training",
 ]
 
-MODE = Range(lambda x: x in ("min", "max"), "'min' or 'max'")
-STEPPING = Range(lambda x: x in ("epoch", "batch"), "'epoch' or 'batch'")
+MODE = one_of("min", "max")
+STEPPING = one_of("epoch", "batch")
+LOSSES = ("loss", "running_loss", "validation_loss")
+"""The figures of each training, which it makes lower."""
 
 
 class EarlyStopping(Callback):
@@ -49,11 +50,12 @@ class EarlyStopping(Callback):
         patience: epochs to wait, 1 or more.
         monitor: the figure's name in the history.
         min_delta: what progress has to exceed, 0 or more.
-        mode: "min" if lower is better, "max" if higher is.
+        mode: "min" if lower is better, "max" if higher is; by default "min" for a figure whose
+            name ends in "loss", and to be given for others.
 
     Raises:
-        ArgumentError: an option is out of its range; at the start of training, the history has
-            no figure of that name.
+        ArgumentError: an option is out of its range, or the mode is missing, or contradicts the
+            figure's name; at the start of training, the history has no figure of that name.
 
     >>> import nn
     >>> model = nn.Dense(1, 1, rng=0)
@@ -77,16 +79,29 @@ class EarlyStopping(Callback):
         patience: int = 10,
         monitor: str = "validation_loss",
         min_delta: float = 0.0,
-        mode: str = "min",
+        mode: str | None = None,
     ) -> None:
         require(self, "patience", patience, COUNT)
+        require(self, "monitor", monitor, TEXT)
         require(self, "min_delta", min_delta, NOT_NEGATIVE)
-        require(self, "mode", mode, MODE)
         self.patience = patience
         self.monitor = monitor
         self.min_delta = min_delta
-        self.mode = mode
+        self.mode = self._checked_mode(mode)
         self._reset()
+
+    def _checked_mode(self, mode: str | None) -> str:
+        if mode is None and self.monitor.endswith("loss"):
+            return "min"
+        if mode is None:
+            raise ArgumentError(
+                f"EarlyStopping with monitor={self.monitor!r}",
+                "that name does not tell whether lower or higher is better",
+                'Write mode="max" if higher is better, else mode="min"',
+            )
+        require(self, "mode", mode, MODE)
+        _require_agreement(self, self.monitor, mode)
+        return mode
 
     def _reset(self) -> None:
         self.best_epoch = None
@@ -98,11 +113,10 @@ class EarlyStopping(Callback):
 
     def fit_start(self, training: Training) -> None:
         """Forget an earlier training; one that goes on may have to stop at once."""
-        require_figure(self, self.monitor, training.history)
         if training.epoch == 0:
             self._reset()
-        else:
-            self._stop_if_waited_enough(training)
+        require_figure(self, self.monitor, training.history)
+        self._stop_if_waited_enough(training)
 
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
@@ -122,14 +136,16 @@ class EarlyStopping(Callback):
         return before - value if self.mode == "min" else value - before
 
     def _stop_if_waited_enough(self, training: Training) -> None:
-        if self.waited >= self.patience:
-            better = "lower" if self.mode == "min" else "higher"
-            margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
-            self.reason = (
-                f"for {self.waited} epochs {self.monitor} was not {better} "
-                f"than {self.progress_value:.6g}{margin}"
-            )
-            training.stop_reason = self.reason
+        if self.waited < self.patience or training.stop_reason is not None:
+            return
+        better = "lower" if self.mode == "min" else "higher"
+        margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
+        failing = f"not {better} than {self.progress_value:.6g}{margin}"
+        if self.best_epoch is None:
+            failing = "NaN or infinite"
+        epochs = "1 epoch" if self.waited == 1 else f"{self.waited} epochs"
+        self.reason = f"for {epochs} {self.monitor} was {failing}"
+        training.stop_reason = self.reason
 
     def fit_end(self, training: Training) -> None:
         """Restore the best weights."""
@@ -175,9 +191,9 @@ class LRSchedule(Callback):
 
     Raises:
         UnsupportedError: that is no schedule.
-        ArgumentError: `every` is neither, or the schedule needs a figure, which belongs to an
-            epoch, after each batch; at the start of training, the schedule is of another
-            optimizer, or the history lacks the figure.
+        ArgumentError: `every` is neither; the schedule needs a figure, which belongs to an
+            epoch, after each batch; or its mode contradicts the figure's name. At the start of
+            training, the schedule is of another optimizer, or the history lacks the figure.
 
     >>> import nn
     >>> model = nn.Dense(1, 1, rng=0)
@@ -200,12 +216,16 @@ class LRSchedule(Callback):
                 "Give one, such as nn.CosineAnnealing(optimizer, steps=100)",
             )
         require(self, "every", every, STEPPING)
-        if every == "batch" and _needs_figure(schedule):
+        require(self, "monitor", monitor, TEXT)
+        plateau = _plateau(schedule)
+        if plateau is not None and every == "batch":
             raise ArgumentError(
                 "LRSchedule of ReduceOnPlateau with every='batch'",
                 "it looks at a figure of the epoch",
                 "Leave out every='batch'",
             )
+        if plateau is not None:
+            _require_agreement(self, monitor, plateau.mode)
         self.schedule = schedule
         self.every = every
         self.monitor = monitor
@@ -218,7 +238,7 @@ class LRSchedule(Callback):
                 "the schedule is of another optimizer",
                 "Make it from the one that fit is given",
             )
-        if _needs_figure(self.schedule):
+        if _plateau(self.schedule) is not None:
             require_figure(self, self.monitor, training.history)
 
     def batch_end(self, training: Training) -> None:
@@ -241,10 +261,26 @@ class LRSchedule(Callback):
         self.schedule.load_state_dict(state)
 
 
-def _needs_figure(schedule: Schedule | None) -> bool:
+def _plateau(schedule: Schedule | None) -> ReduceOnPlateau | None:
+    """The schedule, or the one after a warm-up, if it looks at a figure."""
     if isinstance(schedule, Warmup):
-        return _needs_figure(schedule.then)
-    return isinstance(schedule, ReduceOnPlateau)
+        return _plateau(schedule.then)
+    return schedule if isinstance(schedule, ReduceOnPlateau) else None
+
+
+def _require_agreement(callback: Callback, monitor: str, mode: str) -> None:
+    """Raise if the figure's name tells that the other mode is meant."""
+    if monitor in LOSSES and mode == "max":
+        better = "lower"
+    elif monitor.split("_")[-1] == "accuracy" and mode == "min":
+        better = "higher"
+    else:
+        return
+    raise ArgumentError(
+        f"{type(callback).__name__} with monitor={monitor!r} and mode={mode!r}",
+        f"of that figure {better} is better",
+        f"Write mode={'min' if mode == 'max' else 'max'!r}, or monitor another figure",
+    )
 
 
 class GradientMonitor(Callback):
@@ -304,6 +340,7 @@ class GradientMonitor(Callback):
             ArgumentError: it is of another callback; nothing is loaded.
         """
         require_state(self, state, {"norms": Mapping})
+        require_state(self, state["norms"], dict.fromkeys(state["norms"], (list, tuple)))
         self.norms = {name: list(norms) for name, norms in state["norms"].items()}
 
 

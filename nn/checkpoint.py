@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from nn.callback_base import Callback, Training
+from nn.arguments import require_path
+from nn.callback_base import Callback, Training, overrides
 from nn.history import History
-from nn.io import DTYPES, FileName, _replace_file, _require_safetensors
-from nn.layers import COUNT
-from nn.ranges import Range, require
+from nn.io import DTYPES, FileName, read_tensors, replace_file, require_safetensors
+from nn.random_state import Generator, generators, set_state, state_of
+from nn.ranges import COUNT, require
 
-VERSION = 1
+VERSION = 2
 """Of what is in a file; one of another version is refused."""
 KEY = "autograd_lite training"
 """Where in the file's metadata the JSON is."""
-SEED = Range(lambda x: isinstance(x, int) and x >= 0, "a whole number, 0 or more")
 ARRAY = "<array>"
 """The key, in the JSON, of the name of an array."""
 
@@ -28,16 +32,25 @@ ARRAY = "<array>"
 class Checkpoint(Callback):
     """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
 
-    That is parameters, buffers, the optimizer's state and hyper-parameters, the generators that
-    shuffle and drop, the state of other callbacks, and the history. The file takes the place of an
-    older one in one step, so that a crash leaves the older one, and it holds no code.
+    That is parameters, also those that only the optimizer holds, and which of them are frozen;
+    buffers; the optimizer's state and hyper-parameters; NumPy's generators, namely the one that
+    shuffles, those in attributes of modules, and the global one; the state of other callbacks; and
+    the history. It is not what callbacks keep that have no `state_dict`, what modules keep in other
+    attributes, and generators that losses, metrics or callbacks hold, or of Python's `random`: a
+    run that depends on those does not go on bit for bit.
+
+    The file takes the place of an older one in one step, so that a crash leaves the older one, and
+    it holds no code.
 
     Args:
         path: the file's name, usually ending in .safetensors.
         every: epochs from one to the next.
 
     Raises:
-        ArgumentError: `every` is not a whole number of at least 1.
+        ArgumentError: `every` is not a whole number of at least 1; at the start of training, the
+            folder does not exist.
+        UnsupportedError: the path is no name of a file; at the start of training, a callback's
+            state holds what a file cannot.
         MissingPackageError: safetensors is not installed.
 
     >>> import nn, os, tempfile
@@ -55,9 +68,17 @@ class Checkpoint(Callback):
 
     def __init__(self, path: FileName, every: int = 1) -> None:
         require(self, "every", every, COUNT)
-        _require_safetensors(f"Checkpoint in {path}")
+        require_path(path, "Checkpoint in")
+        require_safetensors(f"Checkpoint in {path}")
         self.path = path
         self.every = every
+
+    def fit_start(self, training: Training) -> None:
+        """Refuse what cannot be written."""
+        attempted, folder = f"Checkpoint in {self.path}", Path(self.path).resolve().parent
+        if not folder.is_dir():
+            raise ArgumentError(attempted, f"there is no folder {folder}", "Make it first")
+        _packed(_state(training), "", {}, attempted)
 
     def epoch_end(self, training: Training) -> None:
         """Write, if it is time."""
@@ -77,18 +98,22 @@ def write(training: Training, path: FileName) -> None:
     arrays: dict[str, Any] = {}
     state = _packed(_state(training), "", arrays, attempted)
     metadata = {KEY: json.dumps({"version": VERSION, **state})}
-    _replace_file(path, safetensors.numpy.save(arrays, metadata))
+    replace_file(path, safetensors.numpy.save(arrays, metadata))
 
 
 def _state(training: Training) -> dict[str, Any]:
-    generators, places = _generators(training)
+    found, places = _generators(training)
+    others = _others(training)
     return {
         "arguments": training.arguments,
         "history": dict(training.history),
         "model": training.model.state_dict(),
+        "others": [np.array(tensor.data) for tensor in others],
+        "learned": [tensor.requires_grad for tensor in [*training.model.parameters(), *others]],
         "optimizer": training.optimizer.state_dict(),
-        "generators": [generator.bit_generator.state for generator in generators],
+        "generators": [state_of(generator) for generator in found],
         "places": places,
+        "global": dict(np.random.get_state(legacy=False)),
         "callbacks": [
             {"class": type(callback).__name__, "state": state}
             for callback, state in _with_state(training)
@@ -101,19 +126,21 @@ def _with_state(training: Training) -> list[tuple[Callback, dict[str, Any]]]:
     return [
         (callback, callback.state_dict())
         for callback in training.callbacks
-        if type(callback).state_dict is not Callback.state_dict
+        if overrides(callback, "state_dict")
     ]
 
 
-def _generators(training: Training) -> tuple[list[np.random.Generator], dict[str, int]]:
+def _others(training: Training) -> list[Tensor]:
+    """The parameters that the optimizer holds and the model lacks."""
+    own = set(training.model.parameters())
+    return [tensor for tensor in training.optimizer.parameters if tensor not in own]
+
+
+def _generators(training: Training) -> tuple[list[Generator], dict[str, int]]:
     """The generators that draw during training, each once, and which of them is in which place."""
-    found = {"fit": training.rng}
-    for path, module in training.model.named_modules():
-        for name, value in module._members():
-            if isinstance(value, np.random.Generator):
-                found[f"{path}.{name}"] = value
-    generators = list(dict.fromkeys(found.values()))
-    return generators, {name: generators.index(each) for name, each in found.items()}
+    places = {"": training.rng, **generators(training.model)}
+    found = list(dict.fromkeys(places.values()))
+    return found, {name: found.index(each) for name, each in places.items()}
 
 
 # Nested data as JSON and named arrays
@@ -168,8 +195,9 @@ class SavedRun:
         """What shuffled before validation samples were held out."""
         return self.state["arguments"]["split_seed"]  # type: ignore[no-any-return]
 
-    def restore(self, training: Training) -> None:
-        """Bring everything that is trained to where it was.
+    @contextmanager
+    def restored(self, training: Training) -> Iterator[None]:
+        """Bring everything that is trained to where it was, and back if an error comes up inside.
 
         Raises:
             ArgumentError: the file does not fit; nothing is changed.
@@ -182,7 +210,7 @@ class SavedRun:
                 "Build everything as for the run that wrote it, and call fit with the same "
                 "arguments, but for epochs; nothing was changed",
             )
-        before = _state(training)
+        before = copy.deepcopy(_state(training))
         try:
             _load(training, self.state)
         except Exception as error:  # a file can say anything
@@ -193,19 +221,32 @@ class SavedRun:
                 reason,
                 "Build everything as for the run that wrote it; nothing was changed",
             ) from error
+        try:
+            yield
+        except BaseException:
+            _load(training, before)
+            raise
 
     def _misfits(self, training: Training) -> Iterator[str]:
         own, saved = training.arguments, self.state["arguments"]
         for name in own:
             if name != "split_seed" and saved.get(name) != own[name]:
                 yield f"{name} is {own[name]!r}, and was {saved.get(name)!r}"
-        generators, places = _generators(training)
-        if self.state["places"] != places or len(self.state["generators"]) != len(generators):
+        done = max(map(len, self.state["history"].values()), default=0)
+        if done > training.epochs:
+            yield f"epochs is {training.epochs}, and {done} were done"
+        found, places = _generators(training)
+        if self.state["places"] != places or len(self.state["generators"]) != len(found):
             yield "the model's layers draw from other generators, or share them otherwise"
         arrays = self.state["model"]
         for name, array in training.model.state_dict().items():
             if name in arrays and np.asarray(arrays[name]).dtype != array.dtype:
                 yield f"{name} is {array.dtype}, and was {np.asarray(arrays[name]).dtype}"
+        others, learned = _others(training), self.state["learned"]
+        if _outlines(self.state["others"]) != _outlines(tensor.data for tensor in others):
+            yield "the optimizer holds other parameters that the model lacks"
+        if len(learned) != len(training.model.parameters()) + len(others):
+            yield "it says of another number of parameters which are learned"
         classes = [type(callback).__name__ for callback, _ in _with_state(training)]
         saved_classes = [entry["class"] for entry in self.state["callbacks"]]
         if classes != saved_classes:
@@ -213,13 +254,23 @@ class SavedRun:
             yield f"the callbacks with a state are {given}, and were {wanted}"
 
 
+def _outlines(arrays: Iterable[Any]) -> list[Any]:
+    return [(np.shape(array), np.asarray(array).dtype) for array in arrays]
+
+
 def _load(training: Training, state: Mapping[str, Any]) -> None:
+    others = _others(training)
     training.model.load_state_dict(state["model"])
+    for tensor, array in zip(others, state["others"]):
+        tensor.data = np.array(array)
+    for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
+        tensor.requires_grad = learned
     training.optimizer.load_state_dict(state["optimizer"])
     for (callback, _), entry in zip(_with_state(training), state["callbacks"]):
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):
-        generator.bit_generator.state = saved
+        set_state(generator, saved)
+    np.random.set_state(state["global"])
     training.history = History({name: list(values) for name, values in state["history"].items()})
     training.epoch = len(training.history["loss"])
 
@@ -229,31 +280,22 @@ def read(path: FileName) -> SavedRun:
 
     Raises:
         ArgumentError: it is truncated, or something else wrote it.
+        UnsupportedError: the path is no name of a file.
         MissingPackageError: safetensors is not installed.
         OSError: it cannot be read.
     """
+    require_path(path, "fit with resume_from")
     attempted = f"fit with resume_from={path}"
-    _require_safetensors(attempted)
-    import safetensors
-
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise ArgumentError(
-            attempted,
-            f"it is truncated, or no safetensors file ({error})",
-            "Give a file that nn.Checkpoint wrote",
-        ) from error
-    if text is None:
+    require_safetensors(attempted)
+    arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")
+    if KEY not in metadata:
         raise ArgumentError(
             attempted,
             f"its metadata lacks the entry {KEY!r}",
             "Give a file that nn.Checkpoint wrote; a model alone is read by nn.load",
         )
     try:
-        state = _unpacked(json.loads(text), arrays)
+        state = _unpacked(json.loads(metadata[KEY]), arrays)
         _require_outline(state)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ArgumentError(
@@ -268,8 +310,8 @@ def _require_outline(state: Any) -> None:
     """Raise unless everything is there, and of the right kind."""
     if state["version"] != VERSION:
         raise ValueError(f"version {state['version']!r} instead of {VERSION}")
-    kinds: dict[str, type] = {"generators": list, "callbacks": list}
-    kinds |= dict.fromkeys(("arguments", "history", "model", "optimizer", "places"), dict)
+    kinds: dict[str, type] = dict.fromkeys(("generators", "callbacks", "others", "learned"), list)
+    kinds |= dict.fromkeys(("arguments", "history", "model", "optimizer", "places", "global"), dict)
     for name, kind in kinds.items():
         if not isinstance(state[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
@@ -278,6 +320,8 @@ def _require_outline(state: Any) -> None:
         raise ValueError("the lists of the history differ in length")
     if not all(isinstance(figure, float) for values in figures for figure in values):
         raise TypeError("the history is not of numbers")
+    if not all(isinstance(each, bool) for each in state["learned"]):
+        raise TypeError("what is learned is not told by True and False")
     if not all(entry.keys() == {"class", "state"} for entry in state["callbacks"]):
         raise ValueError("a callback has no class or no state")
     if (

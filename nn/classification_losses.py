@@ -21,7 +21,9 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn.loss_base import REDUCTIONS, Loss, with_shape
+from autograd_lite.operators import plain
+from nn.arguments import as_array
+from nn.loss_base import REDUCTIONS, Loss
 from nn.ranges import FRACTION, SHARE, require
 
 SMALLEST_LOGARITHM = -100
@@ -53,7 +55,7 @@ def binary_cross_entropies(p: Any, t: Any) -> Any:
 
 
 def _require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: str) -> None:
-    values = predictions.data if isinstance(predictions, Tensor) else predictions
+    values = plain(predictions)
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= 1):
         raise ArgumentError(
@@ -63,8 +65,20 @@ def _require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: 
         )
 
 
+def _require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
+    """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
+    values = plain(targets)
+    low, high = values.min(), values.max()
+    if low < 0 or high > 1:
+        raise ArgumentError(
+            loss.describe(predictions, targets),
+            f"the targets range from {low} to {high}, and probabilities from 0 to 1",
+            "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1",
+        )
+
+
 def _positive_weights(loss: Loss, name: str, weights: Any) -> Any:
-    weights = np.asarray(weights.data if isinstance(weights, Tensor) else weights)
+    weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
     if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
         raise ArgumentError(
             f"{type(loss).__name__} with {name} {describe_one(weights)}",
@@ -99,8 +113,16 @@ class _BinaryLoss(Loss):
         raise NotImplementedError
 
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions, and of targets from 0 to 1 of the same shape."""
+        """The loss of predictions, and of targets from 0 to 1 of the same shape.
+
+        Raises:
+            ShapeError: the shapes differ.
+            ArgumentError: a target is below 0 or above 1; that is found in the plain mean of
+                logits where the loss is negative.
+        """
         predictions, targets = self.prepared(predictions, targets)
+        if self.reduction != "mean" or self.label_smoothing or self.pos_weight is not None:
+            _require_shares(self, predictions, targets)  # otherwise `mean` does it
         if self.label_smoothing:
             targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.pos_weight is not None:
@@ -108,10 +130,10 @@ class _BinaryLoss(Loss):
             # of the two factors, and u = w t / s.
             positive = self._spread(predictions, targets) * targets
             factors = positive + (1 - targets)
-            return self.reduced(factors * self.entries(predictions, positive / factors))
+            return self.reduced(factors * self.entries(predictions, positive / factors), targets)
         if self.reduction == "mean":
             return self.mean(predictions, targets)
-        return self.reduced(self.entries(predictions, targets))
+        return self.reduced(self.entries(predictions, targets), targets)
 
     def _spread(self, predictions: Any, targets: Any) -> Any:
         """`pos_weight` in the shape and dtype of the predictions."""
@@ -159,6 +181,7 @@ class BCELoss(_BinaryLoss):
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean over all entries."""
+        _require_shares(self, predictions, targets)
         if self.epsilon:
             return super().mean(predictions, targets)
         return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
@@ -187,7 +210,11 @@ class BCEWithLogitsLoss(_BinaryLoss):
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean over all entries."""
-        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+        loss: Tensor = sigmoid_cross_entropy(predictions, targets)
+        # Only such targets make it negative; to look at them each time takes as long as the loss.
+        if loss < 0:
+            _require_shares(self, predictions, targets)
+        return loss
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
@@ -221,26 +248,35 @@ class _ClassLoss(Loss):
 
         Raises:
             ShapeError: the shapes are others.
-            ArgumentError: a label is none of the classes.
-            UnsupportedError: labels are not integers.
+            ArgumentError: a label is none of the classes, or a probability below 0 or above 1.
+            UnsupportedError: labels are not integers, or predictions not floats.
         """
-        predictions, targets = with_shape(predictions), with_shape(targets)
+        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
         if 0 in predictions.shape:
             raise self.empty(predictions, targets)
+        if predictions.dtype.kind != "f":
+            raise self.not_real(predictions, targets)
         rows = predictions.ndim == 2 and targets.shape == predictions.shape
-        if not rows:
+        if rows:
+            targets = self.cast(targets, predictions)
+            _require_shares(self, predictions, targets)
+        else:
             targets = self._checked_labels(predictions, targets)
         log_p = self.log_probabilities(predictions, targets)
         weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, targets)
         s = self.label_smoothing
         if rows:
-            losses = -(self.cast(targets, predictions) * weighted).sum(axis=1)
+            losses = -(targets * weighted).sum(axis=1)
         else:
             losses = -weighted[np.arange(len(targets)), targets]
         if s:
             losses = (1 - s) * losses - s * weighted.mean(axis=1)
-        if rows or self.weight is None or self.reduction != "mean":
-            return self.reduced(losses)
+        return self.reduced(losses, targets)
+
+    def reduced(self, losses: Any, targets: Any) -> Tensor:
+        """The mean of losses by label is over the weights of the labels' classes."""
+        if self.weight is None or targets.ndim > 1 or self.reduction != "mean":
+            return super().reduced(losses, targets)
         return losses.sum() / self.weight[targets].sum().item()  # type: ignore[no-any-return]
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:
@@ -267,7 +303,7 @@ class _ClassLoss(Loss):
                 f"labels are whole numbers, and these have dtype {labels.dtype}",
                 "Write labels.astype(int)",
             )
-        values = labels.data if isinstance(labels, Tensor) else labels
+        values = plain(labels)
         low, high, classes = values.min(), values.max(), predictions.shape[1]
         if low < 0 or high >= classes:
             raise ArgumentError(
@@ -297,10 +333,9 @@ class CrossEntropyLoss(_ClassLoss):
 
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of logits (n, classes), and of labels (n,) or rows (n, classes)."""
-        if not hasattr(targets, "shape"):
-            targets = np.asarray(targets)
-        plain = self.reduction == "mean" and self.weight is None and not self.label_smoothing
-        if plain and targets.ndim == 1 and len(targets):
+        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
+        fused = self.reduction == "mean" and self.weight is None and not self.label_smoothing
+        if fused and targets.ndim == 1 and len(targets) and predictions.dtype.kind == "f":
             return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
         return super().__call__(predictions, targets)
 
@@ -378,15 +413,14 @@ class KLDivLoss(Loss):
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of log-probabilities, and of targets from 0 to 1 of the same shape."""
         predictions, targets = self.prepared(predictions, targets)
-        values = targets.data if isinstance(targets, Tensor) else targets
-        if not np.all(values >= 0):
-            raise ArgumentError(
-                self.describe(predictions, targets),
-                f"targets range from {np.min(values)}, and probabilities from 0",
-                "Give targets that are probabilities, and predictions that are their logarithms",
-            )
+        _require_shares(self, predictions, targets)
+        values = plain(targets)
         # A target of 0 costs 0, whatever its logarithm.
         losses = targets * (np.log(np.where(values > 0, targets, 1)) - predictions)
+        return self.reduced(losses, targets)
+
+    def reduced(self, losses: Any, targets: Any) -> Tensor:
+        """As of every loss, or the sum over the number of samples."""
         if self.reduction == "batchmean":
             return losses.sum() / losses.shape[0]  # type: ignore[no-any-return]
-        return self.reduced(losses)
+        return super().reduced(losses, targets)

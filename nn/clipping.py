@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, GradientError, UnsupportedError, describe_one
-from nn.ranges import POSITIVE
+from autograd_lite.errors import GradientError, UnsupportedError, describe_one
+from nn.arguments import checked_gradient
+from nn.ranges import POSITIVE, require
 
 
 def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
@@ -29,7 +30,8 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     Raises:
         ArgumentError: max_norm is not above 0.
         GradientError: a gradient is NaN or infinite; nothing is changed.
-        UnsupportedError: something is no tensor.
+        UnsupportedError: something is no tensor, or its gradient no array of real numbers.
+        ShapeError: a gradient has another shape than its tensor; nothing is changed.
 
     >>> x = Tensor([1.0, 1.0], requires_grad=True)
     >>> (x * np.array([3.0, 4.0])).sum().backward()
@@ -38,21 +40,21 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     >>> x.grad
     array([0.6, 0.8])
     """
-    tensors = _with_gradients("clip_gradient_norm", parameters, "max_norm", max_norm)
-    largest = max((_largest(tensor) for tensor in tensors), default=0.0)
+    gradients = _gradients("clip_gradient_norm", parameters, "max_norm", max_norm)
+    largest = max((_largest(*entry) for entry in gradients.items()), default=0.0)
     if largest == 0:
         return 0.0
     # Dividing by the largest entry keeps the squares from overflowing.
-    squares = (np.square(_array(tensor) / largest).sum(dtype=float) for tensor in tensors)
+    squares = (np.square(array / largest).sum(dtype=float) for array in gradients.values())
     norm = largest * math.sqrt(sum(squares))
     if norm > max_norm:
-        for tensor in tensors:
-            tensor.grad = _array(tensor) * (max_norm / norm)
+        for tensor, array in gradients.items():
+            tensor.grad = array * (max_norm / norm)
     return norm
 
 
 def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
-    """Bring each entry of the gradients into [-max_value, max_value].
+    """Bring each entry of the gradients into [-max_value, max_value]; NaN stays NaN.
 
     Args:
         parameters: tensors, such as `model.parameters()`; those without a gradient are left out.
@@ -60,7 +62,8 @@ def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
 
     Raises:
         ArgumentError: max_value is not above 0.
-        UnsupportedError: something is no tensor.
+        UnsupportedError: something is no tensor, or its gradient no array of real numbers.
+        ShapeError: a gradient has another shape than its tensor; nothing is changed.
 
     >>> x = Tensor([1.0, 1.0], requires_grad=True)
     >>> (x * np.array([-3.0, 0.5])).sum().backward()
@@ -68,12 +71,13 @@ def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
     >>> x.grad
     array([-1. ,  0.5])
     """
-    for tensor in _with_gradients("clip_gradient_value", parameters, "max_value", max_value):
-        tensor.grad = np.clip(_array(tensor), -max_value, max_value)
+    gradients = _gradients("clip_gradient_value", parameters, "max_value", max_value)
+    for tensor, array in gradients.items():
+        tensor.grad = np.clip(array, -max_value, max_value)
 
 
-def _with_gradients(function: str, parameters: Any, name: str, limit: float) -> list[Tensor]:
-    """The tensors that have a gradient, each once."""
+def _gradients(function: str, parameters: Any, name: str, limit: float) -> dict[Tensor, Any]:
+    """The tensors that have a gradient, each once, and its array."""
     if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
         raise UnsupportedError(
             f"{function} of {describe_one(parameters)}",
@@ -88,19 +92,16 @@ def _with_gradients(function: str, parameters: Any, name: str, limit: float) -> 
                 "it is no tensor",
                 "Give model.parameters()",
             )
-    if not POSITIVE.holds(limit):
-        raise ArgumentError(
-            f"{function} with {name}={limit!r}", "out of range", f"Give {POSITIVE.wanted}"
-        )
-    return [tensor for tensor in dict.fromkeys(tensors) if tensor.grad is not None]
+    require(function, name, limit, POSITIVE)
+    return {
+        tensor: checked_gradient(tensor, f"{function} of")
+        for tensor in tensors
+        if tensor.grad is not None
+    }
 
 
-def _array(tensor: Tensor) -> Any:
-    return tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
-
-
-def _largest(tensor: Tensor) -> float:
-    largest = float(np.max(np.abs(_array(tensor)), initial=0.0))
+def _largest(tensor: Tensor, gradient: Any) -> float:
+    largest = float(np.max(np.abs(gradient), initial=0.0))
     if not math.isfinite(largest):
         raise GradientError(
             f"clip_gradient_norm of {describe_one(tensor)}",

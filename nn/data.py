@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, ShapeError, describe
-from nn.layers import COUNT
+from autograd_lite.errors import ShapeError, describe
+from nn.arguments import as_array, generator
+from nn.ranges import COUNT, require
 
 
 def batches(
@@ -29,6 +30,7 @@ def batches(
     Raises:
         ShapeError: there are no arrays, or their lengths differ.
         ArgumentError: the batch size is no whole number of at least 1.
+        UnsupportedError: rng is no generator and no seed.
 
     >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)
     >>> for samples, targets in batches(X, y, batch_size=2, shuffle=False):
@@ -39,16 +41,15 @@ def batches(
     >>> [targets.tolist() for _, targets in batches(X, y, batch_size=2, rng=0)]
     [[2, 4], [3, 0], [1]]
     """
-    arrays = tuple(array if hasattr(array, "shape") else np.asarray(array) for array in arrays)
+    arrays = tuple(
+        array if hasattr(array, "shape") else as_array(array, "batches of") for array in arrays
+    )
     n = _common_length(arrays)
-    if not COUNT.holds(batch_size):
-        raise ArgumentError(
-            f"batches with batch_size={batch_size!r}", "out of range", f"Give {COUNT.wanted}"
-        )
+    require("batches", "batch_size", batch_size, COUNT)
     if not shuffle:
         starts = range(0, n, batch_size)
         return (tuple(array[start : start + batch_size] for array in arrays) for start in starts)
-    return _taken(arrays, np.random.default_rng(rng).permutation(n), batch_size)
+    return _taken(arrays, generator(rng, "batches").permutation(n), batch_size)
 
 
 def _taken(arrays: tuple[Any, ...], order: Any, batch_size: int) -> Iterator[tuple[Any, ...]]:

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.layers import COUNT
-from nn.ranges import NOT_NEGATIVE
+from nn.arguments import generator
+from nn.ranges import COUNT, NOT_NEGATIVE, require
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
@@ -131,16 +130,6 @@ def _column(classes: Any) -> Any:
 
 def _checked(function: str, n: Any, noise: Any, rng: Any) -> np.random.Generator:
     """The generator to draw from, once all arguments are what they may be."""
-    for name, value, allowed in (("n", n, COUNT), ("noise", noise, NOT_NEGATIVE)):
-        if not allowed.holds(value):
-            raise ArgumentError(
-                f"{function} with {name}={value!r}", "out of range", f"Give {allowed.wanted}"
-            )
-    try:
-        return np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise UnsupportedError(
-            f"{function} with rng={describe_one(rng)}",
-            "it is no generator, and no seed for one",
-            "Give numpy.random.default_rng(0), or 0",
-        ) from error
+    require(function, "n", n, COUNT)
+    require(function, "noise", noise, NOT_NEGATIVE)
+    return generator(rng, function)

@@ -1,4 +1,4 @@
-"""Diagnose a model: what keeps it from learning, found by one forward and backward pass."""
+"""Diagnose a model: what keeps it from learning, found by running it and leaving it as it was."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from autograd_lite import Tensor
-from nn import data_findings, network_findings
-from nn.callback_base import Callback, Training
+from autograd_lite.errors import UnsupportedError, describe_one
+from nn import data_findings, network_findings, output_findings
+from nn.arguments import as_array, require_loss, require_real
 from nn.diagnosis import Diagnosis, Finding
 from nn.evidence import Evidence, gather
-from nn.graph_watch import GROWTH_STEPS, GraphWatch
-from nn.layers import COUNT
-from nn.module import Module
+from nn.module import Module, require_model
 from nn.optim import Optimizer
-from nn.ranges import require
 
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     network_findings.not_finite_results,
     data_findings.wrong_labels,
-    data_findings.probabilities_as_logits,
-    data_findings.single_class,
+    output_findings.probabilities_as_logits,
+    output_findings.log_probabilities_wanted,
+    output_findings.relu_on_logits,
+    output_findings.single_class,
     data_findings.unstandardized_inputs,
-    data_findings.loss_above_chance,
-    data_findings.constant_outputs,
+    output_findings.loss_above_chance,
+    output_findings.constant_outputs,
     network_findings.no_gradient,
     network_findings.dead_relus,
     network_findings.saturated_units,
@@ -48,14 +47,18 @@ def diagnose(
 ) -> Diagnosis:
     """Say what keeps a model from learning: by name, with figure, threshold and remedy.
 
-    It runs one forward and backward pass in training mode, and changes nothing: neither parameters,
-    gradients and buffers, nor modes, nor the generators that modules hold, nor the optimizer.
+    It runs one forward and backward pass in training mode; and some more, with the weights after
+    steps on trial, where a model may have what is found in the beginning alone, as constant outputs
+    before weights of 0. It changes nothing: neither parameters, gradients and buffers, nor modes
+    and other attributes of modules, with the lists, dicts, arrays and generators in them, nor the
+    optimizer.
 
     It finds values that are not finite; labels that are indices where rows are wanted, or the other
-    way round; a softmax or sigmoid before a loss that applies it; inputs that are not standardized;
-    a loss above chance; constant outputs; parameters without gradient; dead ReLUs; saturated
-    sigmoids and tanhs; vanishing and exploding gradients; and, given an optimizer, steps that are
-    too large or too small. Records that grow from step to step are found by `nn.GraphWatch`.
+    way round; a softmax or sigmoid before a loss that applies it; logits or probabilities given to
+    a loss of log-probabilities; a ReLU on the logits; inputs that are not standardized; a loss
+    above chance; constant outputs; parameters without gradient; dead ReLUs; saturated sigmoids and
+    tanhs; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
+    too small. Records that grow from step to step are found by `nn.GraphWatch`.
 
     Args:
         model: what is trained, with samples along axis 0.
@@ -69,6 +72,8 @@ def diagnose(
         gives a paragraph for each.
 
     Raises:
+        UnsupportedError: the model is no module, the loss no function, the optimizer none, or X
+            and y are not of real numbers.
         ArgumentError: no parameter is learned, there are no samples, or the loss is not one number.
 
     >>> from nn import BCEWithLogitsLoss, Dense, Sequential
@@ -84,7 +89,18 @@ def diagnose(
     >>> report.findings[2].where, report.findings[2].figure, report.findings[2].threshold
     (('0',), 1.0, 0.75)
     """
-    X, y = np.asarray(X), np.asarray(y)  # noqa: N806
+    require_model(model, "diagnose of")
+    attempted = f"diagnose of {type(model).__name__}"
+    require_loss(loss, attempted)
+    X, y = as_array(X, f"{attempted} with X"), as_array(y, f"{attempted} with y")  # noqa: N806
+    require_real(X, f"{attempted} with X")
+    require_real(y, f"{attempted} with y")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise UnsupportedError(
+            f"{attempted} with optimizer={describe_one(optimizer)}",
+            "it is no optimizer",
+            "Give one, such as nn.Adam(model.parameters()), or leave it out",
+        )
     given = {"X": X, "y": y, **{name: p.data for name, p in model.named_parameters()}}
     broken = network_findings.not_finite(given)
     if broken is not None:
@@ -93,82 +109,3 @@ def diagnose(
     with np.errstate(all="ignore"):
         found = [find(seen) for find in FINDINGS]
     return Diagnosis([finding for finding in found if finding is not None])
-
-
-class DiagnosisMonitor(Callback):
-    """Diagnose a model before training and after every few epochs, and print what is found.
-
-    A finding is printed once, when one of its name first comes up. In the first steps of training a
-    `GraphWatch` looks for records that grow.
-
-    Args:
-        X: samples to diagnose with, such as some of those trained on.
-        y: their targets.
-        loss: the one that is trained with.
-        every: epochs from one diagnosis to the next.
-
-    Raises:
-        ArgumentError: `every` is no whole number of at least 1.
-
-    >>> import nn
-    >>> model = nn.Dense(1, 1, rng=0)
-    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
-    >>> monitor = DiagnosisMonitor(X, 2 * X, loss=nn.MSELoss(), every=2)
-    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=4, progress=False, rng=0,
-    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[monitor])
-    >>> monitor.reports
-    {0: nothing found, 2: nothing found, 4: nothing found}
-    """
-
-    def __init__(
-        self,
-        X: Any,  # noqa: N803
-        y: Any,
-        *,
-        loss: Callable[[Any, Any], Tensor],
-        every: int = 10,
-    ) -> None:
-        require(self, "every", every, COUNT)
-        self.X = X
-        self.y = y
-        self.loss = loss
-        self.every = every
-        self._reset()
-
-    def _reset(self) -> None:
-        self.reports: dict[int, Diagnosis] = {}
-        """By the number of epochs that were done."""
-        self.findings: list[Finding] = []
-        """The first one of each name, as printed."""
-        self._watch = GraphWatch()
-
-    def fit_start(self, training: Training) -> None:
-        """Forget an earlier training, and diagnose."""
-        self._reset()
-        self._diagnose(training, training.epoch)
-
-    def batch_end(self, training: Training) -> None:
-        """Count the records, in the first steps."""
-        if len(self._watch.counts) <= GROWTH_STEPS:
-            self._watch.step()
-            self._note(self._watch.diagnosis())
-
-    def epoch_end(self, training: Training) -> None:
-        """Diagnose, if it is time to."""
-        if (training.epoch + 1) % self.every == 0:
-            self._diagnose(training, training.epoch + 1)
-
-    def _diagnose(self, training: Training, epochs: int) -> None:
-        report = diagnose(
-            training.model, self.X, self.y, loss=self.loss, optimizer=training.optimizer
-        )
-        self.reports[epochs] = report
-        self._note(report)
-
-    def _note(self, report: Diagnosis) -> None:
-        known = {finding.name for finding in self.findings}
-        for finding in report.findings:
-            if finding.name not in known:
-                self.findings.append(finding)
-                # Past the progress bar, which stays the last line.
-                tqdm.write(str(finding))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from autograd_lite import Tensor, affine, enable_grad, no_grad
+from autograd_lite import Tensor, affine, enable_grad, no_grad, relu
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import Node, backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.operators import plain
+from nn.left_alone import left_alone
 from nn.module import Module, Parameter
 from nn.optim import Optimizer
 
@@ -46,8 +46,12 @@ RESHAPING = {
 class Evidence:
     """A forward and a backward pass: what went in, came out, and was recorded on the way."""
 
+    model: Module
+    optimizer: Optimizer | None
     X: Any
     y: Any
+    targets: Any
+    """y; and where the loss refuses indices in place of probabilities, y clipped to 0 and 1."""
     loss_function: Callable[[Any, Any], Any]
     predictions: Tensor
     loss: float
@@ -59,9 +63,6 @@ class Evidence:
     """Of the parameters."""
     layer_names: dict[Node, str]
     """Of the layers that the parameters belong to."""
-    changes: dict[str, Any] | None
-    """What a step of the optimizer would add to each parameter; None without an optimizer, or
-    when a gradient is not finite."""
 
     @property
     def learned_parameters(self) -> dict[str, Any]:
@@ -118,13 +119,8 @@ class Evidence:
 
     def loss_of(self, predictions: Any) -> float:
         """The loss that other predictions would have."""
-        with no_grad(), np.errstate(all="ignore"):
-            return float(plain(self.loss_function(Tensor(predictions), self.y)))
-
-
-def plain(value: Any) -> Any:
-    """The array of a tensor, and anything else as it is."""
-    return value.data if isinstance(value, Tensor) else value
+        with left_alone(self.loss_function), no_grad(), np.errstate(all="ignore"):
+            return float(plain(self.loss_function(Tensor(predictions), self.targets)))
 
 
 def source(value: Any) -> Any:
@@ -148,6 +144,16 @@ def has_zero(node: Any) -> bool:
     """Whether a node was computed with the number 0, as np.maximum(x, 0) is."""
     numbers = (plain(argument) for argument in node.arguments)
     return any(np.shape(number) == () and number == 0 for number in numbers)
+
+
+def is_relu(node: Any) -> bool:
+    """Whether a node is a ReLU, by name or written np.maximum(x, 0).
+
+    >>> is_relu(np.maximum(Tensor([0.5], requires_grad=True), 0))
+    True
+    """
+    function = getattr(node.operation, "function", None)
+    return function is relu or (function is np.maximum and has_zero(node))
 
 
 def layer_names(model: Module) -> dict[Node, str]:
@@ -178,21 +184,21 @@ def gather(
     loss: Callable[[Any, Any], Any],
     optimizer: Optimizer | None,
 ) -> Evidence:
-    """Run one forward and backward pass in training mode, and leave everything as it was.
+    """Run one pass of a model that can be diagnosed, and leave everything as it was.
 
     Raises:
         ArgumentError: there is nothing to learn, the optimizer is another model's, there is no
             sample, no array of predictions, or the loss is not one number.
     """
-    names: dict[Node, str] = {parameter: name for name, parameter in model.named_parameters()}
-    attempted = f"diagnose of {type(model).__name__} with X {describe_one(X)}"
-    if not any(parameter._requires_grad for parameter in names):
+    attempted = _attempted(model, X)
+    parameters = model.parameters()
+    if not any(parameter._requires_grad for parameter in parameters):
         raise ArgumentError(
             attempted,
             "it has no parameter that is learned",
             "Give a model whose parameters, or some of them, require grad",
         )
-    if optimizer is not None and names.keys().isdisjoint(optimizer.parameters):
+    if optimizer is not None and set(parameters).isdisjoint(optimizer.parameters):
         raise ArgumentError(
             attempted,
             f"{type(optimizer).__name__} holds none of its parameters",
@@ -200,72 +206,94 @@ def gather(
         )
     if X.size == 0:
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
-    with _left_alone(model), enable_grad(), np.errstate(all="ignore"):
+    return observe(model, X, y, loss, optimizer, {})
+
+
+def observe(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer | None,
+    values: Mapping[Node, Any],
+) -> Evidence:
+    """Run one pass in training mode, with other values for some parameters; undo all it does."""
+    with left_alone(model, loss, X, y), enable_grad(), np.errstate(all="ignore"):
+        for parameter, array in values.items():
+            parameter._data = array.copy()
         model.train()
-        predictions = model(X)
-        if np.ndim(plain(predictions)) == 0:
-            raise ArgumentError(
-                attempted,
-                f"it returns {describe_one(predictions)}, and no array with a row for each sample",
-                "Return predictions (n, ...) from forward",
-            )
-        if not isinstance(predictions, Tensor):
-            predictions = Tensor(predictions)
-        value = loss(predictions, y)
-        if np.size(plain(value)) != 1:
-            raise ArgumentError(
-                attempted,
-                f"the loss {describe_one(value)} is not one number",
-                "Give a loss that is reduced to the samples' mean, or their sum",
-            )
+        predictions = predicted(model, X, _attempted(model, X))
+        targets = _accepted_targets(loss, predictions, y)
+        value = loss(predictions, targets)
+        number = as_number(value, _attempted(model, X))
         gradients: dict[Node, Any] = {}
         nodes: list[Any] = []
         if isinstance(value, Tensor) and value.requires_grad:
             gradients = backpropagate(value, value._seed(None))
             nodes = [n for n in reversed(backward_order(value)) if n.operation is not None]
-        changes = None if optimizer is None else _changes(optimizer, names, gradients)
-    number = float(np.reshape(plain(value), ()))
-    layers = layer_names(model)
-    return Evidence(X, y, loss, predictions, number, nodes, gradients, names, layers, changes)
+    names: dict[Node, str] = {parameter: name for name, parameter in model.named_parameters()}
+    return Evidence(
+        model=model,
+        optimizer=optimizer,
+        X=X,
+        y=y,
+        targets=targets,
+        loss_function=loss,
+        predictions=predictions,
+        loss=number,
+        nodes=nodes,
+        gradients=gradients,
+        names=names,
+        layer_names=layer_names(model),
+    )
 
 
-@contextmanager
-def _left_alone(model: Module) -> Iterator[None]:
-    """Undo what a forward pass does to modules: attributes, modes, buffers and generators.
+def _attempted(model: Module, X: Any) -> str:  # noqa: N803
+    return f"diagnose of {type(model).__name__} with X {describe_one(X)}"
 
-    NumPy's global generator is among them.
+
+def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
+    """What a model returns, as a tensor.
+
+    Raises:
+        ArgumentError: it is no array with a row for each sample.
     """
-    modules = [module for _, module in model.named_modules()]
-    attributes = [dict(vars(module)) for module in modules]
-    buffers = [(buffer, buffer._data, buffer.mutated) for _, buffer in model.named_buffers()]
-    held = (value for module in modules for _, value in module._members())
-    generators = [value.bit_generator for value in held if isinstance(value, np.random.Generator)]
-    states = [generator.state for generator in generators]
-    of_numpy = np.random.get_state()
-    for buffer, array, _ in buffers:
-        buffer._data = array.copy()
+    predictions = model(X)
+    if np.ndim(plain(predictions)) == 0:
+        raise ArgumentError(
+            attempted,
+            f"it returns {describe_one(predictions)}, and no array with a row for each sample",
+            "Return predictions (n, ...) from forward",
+        )
+    return predictions if isinstance(predictions, Tensor) else Tensor(predictions)
+
+
+def as_number(loss: Any, attempted: str) -> float:
+    """The value of a loss.
+
+    Raises:
+        ArgumentError: it is not one number.
+    """
+    if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
+        raise ArgumentError(
+            attempted,
+            f"the loss {describe_one(loss)} is not one number",
+            "Give a loss that is reduced to the samples' mean, or their sum",
+        )
+    return float(np.reshape(plain(loss), ()))
+
+
+def are_indices(y: Any) -> bool:
+    """Whether targets are whole numbers, and not all of them 0 or 1."""
+    return bool((y == np.round(y)).all() and (y.min() < 0 or y.max() > 1))
+
+
+def _accepted_targets(loss: Callable[[Any, Any], Any], predictions: Tensor, y: Any) -> Any:
+    """The targets; clipped if the loss refuses indices as no probabilities, but not those."""
+    if y.shape != predictions.shape or not are_indices(y):
+        return y
     try:
-        yield
-    finally:
-        for module, saved in zip(modules, attributes):
-            vars(module).clear()
-            vars(module).update(saved)
-        for buffer, array, mutated in buffers:
-            buffer._data, buffer.mutated = array, mutated
-        for generator, state in zip(generators, states):
-            generator.state = state
-        np.random.set_state(of_numpy)
-
-
-def _changes(
-    optimizer: Optimizer, names: dict[Node, str], gradients: dict[Node, Any]
-) -> dict[str, Any] | None:
-    """What a step would add to each parameter, found by a step of a copy."""
-    if not all(np.isfinite(gradients[p]).all() for p in optimizer.parameters if p in gradients):
-        return None
-    twin = copy.deepcopy(optimizer)
-    pairs = list(zip(optimizer.parameters, twin.parameters))
-    for parameter, its_copy in pairs:
-        its_copy.grad = gradients.get(parameter)
-    twin.step()
-    return {names[p]: its_copy.data - p.data for p, its_copy in pairs if p in names}
+        loss(predictions, y)
+    except ArgumentError:
+        return np.clip(y, 0, 1)
+    return y

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.arguments import require_loss
 from nn.callback_base import Callback
 from nn.checkpoint import Checkpoint
-from nn.layers import COUNT
 from nn.module import Module
+from nn.normalization import BatchNorm1d
 from nn.optim import Optimizer
+from nn.ranges import COUNT, require
 
 Metric = Callable[[Any, Any], float]
 
@@ -26,11 +29,13 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
             "it trains a module with an optimizer, and one of them is something else",
             "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
         )
-    if isinstance(loss, type) or not callable(loss):
-        raise UnsupportedError(
+    require_loss(loss, "fit")
+    if _takes_targets_first(loss):
+        name = getattr(loss, "__name__", "loss")
+        raise ArgumentError(
             f"fit with loss={describe_one(loss)}",
-            "it is no function of predictions and targets",
-            f"Write loss={loss.__name__}()" if isinstance(loss, type) else "Write nn.MSELoss()",
+            "its first parameter is y_true, and fit calls a loss with the predictions first",
+            f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
         )
     if not set(model.parameters()) & set(optimizer.parameters):
         raise ArgumentError(
@@ -39,14 +44,24 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
             f"Write {type(optimizer).__name__}(model.parameters(), ...)",
         )
     for name, count in counts.items():
-        if not COUNT.holds(count):
-            raise ArgumentError(
-                f"fit with {name}={count!r}", "there is nothing to train", f"Give {COUNT.wanted}"
-            )
+        require("fit", name, count, COUNT)
 
 
-def checked_metrics(metrics: Any) -> Mapping[str, Metric]:
-    """Functions by name, none by default."""
+def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
+    """Raise if a batch will have one sample where its variance is needed."""
+    layers = [name for name, module in model.named_modules() if isinstance(module, BatchNorm1d)]
+    if layers and (n % batch_size or batch_size) == 1:
+        named = ", ".join(filter(None, layers))
+        raise ArgumentError(
+            f"fit with {n} training samples and batch_size={batch_size}",
+            "the last batch of an epoch would have a single sample, which has no variance for "
+            f"BatchNorm1d {named}".rstrip(),
+            "Choose a batch size of 2 or more that leaves no single sample over",
+        )
+
+
+def checked_metrics(metrics: Any) -> dict[str, Metric]:
+    """Functions of predictions and targets by name, none by default."""
     metrics = {} if metrics is None else metrics
     if not isinstance(metrics, Mapping) or not all(map(callable, metrics.values())):
         raise UnsupportedError(
@@ -59,7 +74,23 @@ def checked_metrics(metrics: Any) -> Mapping[str, Metric]:
             raise ArgumentError(
                 f"fit with a metric {name!r}", "that is the name of another figure", "Rename it"
             )
-    return metrics
+    return {
+        name: _swapped(metric) if _takes_targets_first(metric) else metric
+        for name, metric in metrics.items()
+    }
+
+
+def _swapped(metric: Metric) -> Metric:
+    return lambda predictions, targets: metric(targets, predictions)
+
+
+def _takes_targets_first(function: Callable[..., Any]) -> bool:
+    """Whether its parameters are in scikit-learn's order."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # written in C, and without a signature
+        return False
+    return names[:1] == ["y_true"]
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:
@@ -70,5 +101,11 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
             f"fit with callbacks={callbacks!r}",
             "that is no list of instances of nn.Callback",
             "Write callbacks=[nn.EarlyStopping()]",
+        )
+    if len({id(callback) for callback in callbacks}) < len(callbacks):
+        raise ArgumentError(
+            f"fit with callbacks={callbacks!r}",
+            "one of them is in the list twice, and each of its hooks would be called twice",
+            "Give each callback once",
         )
     return sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))

@@ -9,8 +9,9 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.engine import mark_mutated
-from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
+from autograd_lite.errors import GradientError, MutationError, describe_one
 from autograd_lite.read_only import writable
+from nn.arguments import checked_gradient
 from nn.module import Parameter
 
 BLOCK = 65536
@@ -66,13 +67,16 @@ class Run:
     def gather(self) -> bool:
         """Copy the gradients into the flat array, if each tensor has one and all lies in place."""
         together = zip(self.tensors, self.value_views, self.gradient_views, self.shapes)
-        for tensor, values, gradients, shape in together:
-            gradient = tensor.grad
-            if tensor._data is not values or gradient is None or isinstance(gradient, Tensor):
-                return False
-            if gradient.shape != shape:
-                return False
-            gradients[...] = gradient
+        try:
+            for tensor, values, gradients, shape in together:
+                gradient = tensor.grad
+                if tensor._data is not values or gradient is None or isinstance(gradient, Tensor):
+                    return False
+                if gradient.shape != shape or gradient.dtype is not values.dtype:
+                    return False
+                gradients[...] = gradient
+        except AttributeError:  # no array, which `collect_gradients` refuses
+            return False
         return True
 
     def parts(self) -> list[Run]:
@@ -112,17 +116,8 @@ class Run:
 
     def collect_gradients(self) -> None:
         """Copy the tensors' gradients into the flat one."""
-        for tensor, view, shape in zip(self.tensors, self.gradient_views, self.shapes):
-            gradient = tensor.grad
-            if isinstance(gradient, Tensor):
-                gradient = gradient.data
-            if gradient.shape != shape:
-                raise ShapeError(
-                    f"optimizer step of {describe_one(tensor)}",
-                    f"its .grad has shape {gradient.shape}",
-                    f"Assign gradients of the shape {shape}",
-                )
-            view[...] = gradient
+        for tensor, view in zip(self.tensors, self.gradient_views):
+            view[...] = checked_gradient(tensor, "optimizer step of")
 
     def refuse_unless_finite(self) -> None:
         """Raise a GradientError if a gradient has entries that are NaN or infinite."""

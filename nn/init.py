@@ -1,7 +1,9 @@
 """Initial weights. Each function takes a generator, fan_in and fan_out: weights (fan_in, fan_out).
 
 The numbers come from the generator alone: the same seed gives the same weights, bit for bit.
-A function with further arguments takes others by `functools.partial`:
+Sizes below 1, other numbers out of their ranges, and a generator that is none, are refused with an
+ArgumentError or an UnsupportedError. A function with further arguments takes others by
+`functools.partial`:
 
 >>> from functools import partial
 >>> import nn
@@ -22,7 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.ranges import COUNT, NOT_NEGATIVE, NUMBER, Range, require
 
 Initializer = Callable[[np.random.Generator, int, int], Any]
 
@@ -33,6 +36,7 @@ def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> zeros(np.random.default_rng(0), 1, 2)
     array([[0., 0.]])
     """
+    _require_sizes("zeros", fan_in, fan_out)
     return np.zeros((fan_in, fan_out))
 
 
@@ -42,6 +46,8 @@ def constant(rng: np.random.Generator, fan_in: int, fan_out: int, value: float =
     >>> constant(np.random.default_rng(0), 1, 2, value=0.5)
     array([[0.5, 0.5]])
     """
+    _require_sizes("constant", fan_in, fan_out)
+    require("constant", "value", value, NUMBER)
     return np.full((fan_in, fan_out), float(value))
 
 
@@ -57,6 +63,9 @@ def normal(
     >>> normal(np.random.default_rng(0), 1, 2).round(4)
     array([[ 0.0013, -0.0013]])
     """
+    _require_generator("normal", rng, fan_in, fan_out)
+    require("normal", "mean", mean, NUMBER)
+    require("normal", "standard_deviation", standard_deviation, NOT_NEGATIVE)
     return rng.normal(mean, standard_deviation, (fan_in, fan_out))
 
 
@@ -68,6 +77,10 @@ def uniform(
     >>> uniform(np.random.default_rng(0), 1, 2, low=0, high=1).round(4)
     array([[0.637 , 0.2698]])
     """
+    _require_generator("uniform", rng, fan_in, fan_out)
+    require("uniform", "low", low, NUMBER)
+    above = Range(lambda x: NUMBER.holds(x) and bool(x >= low), f"a number, {low} or more")
+    require("uniform", "high", high, above)
     return rng.uniform(low, high, (fan_in, fan_out))
 
 
@@ -77,6 +90,7 @@ def xavier_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> xavier_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
     """
+    _require_generator("xavier_normal", rng, fan_in, fan_out)
     return rng.normal(0.0, np.sqrt(2 / (fan_in + fan_out)), (fan_in, fan_out))
 
 
@@ -86,6 +100,7 @@ def xavier_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> bool((abs(xavier_uniform(np.random.default_rng(0), 3, 3)) < 1).all())
     True
     """
+    _require_generator("xavier_uniform", rng, fan_in, fan_out)
     limit = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
@@ -96,6 +111,7 @@ def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> he_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
     """
+    _require_generator("he_normal", rng, fan_in, fan_out)
     return rng.normal(0.0, np.sqrt(2 / fan_in), (fan_in, fan_out))
 
 
@@ -105,6 +121,7 @@ def he_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> bool((abs(he_uniform(np.random.default_rng(0), 6, 3)) < 1).all())
     True
     """
+    _require_generator("he_uniform", rng, fan_in, fan_out)
     limit = np.sqrt(6 / fan_in)
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
@@ -115,6 +132,7 @@ def lecun_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> lecun_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
     """
+    _require_generator("lecun_normal", rng, fan_in, fan_out)
     return rng.normal(0.0, np.sqrt(1 / fan_in), (fan_in, fan_out))
 
 
@@ -124,6 +142,7 @@ def lecun_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     >>> bool((abs(lecun_uniform(np.random.default_rng(0), 3, 3)) < 1).all())
     True
     """
+    _require_generator("lecun_uniform", rng, fan_in, fan_out)
     limit = np.sqrt(3 / fan_in)
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
@@ -139,10 +158,27 @@ def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float 
     >>> bool(np.allclose(weight.T @ weight, np.eye(2)))
     True
     """
+    _require_generator("orthogonal", rng, fan_in, fan_out)
+    require("orthogonal", "gain", gain, NUMBER)
     tall = rng.normal(size=(max(fan_in, fan_out), min(fan_in, fan_out)))
     q, r = np.linalg.qr(tall)
     q *= np.where(np.diagonal(r) < 0, -1, 1)
     return gain * (q if fan_in >= fan_out else q.T)
+
+
+def _require_sizes(function: str, fan_in: Any, fan_out: Any) -> None:
+    require(function, "fan_in", fan_in, COUNT)
+    require(function, "fan_out", fan_out, COUNT)
+
+
+def _require_generator(function: str, rng: Any, fan_in: Any, fan_out: Any) -> None:
+    _require_sizes(function, fan_in, fan_out)
+    if not isinstance(rng, np.random.Generator):
+        raise UnsupportedError(
+            f"{function} with rng={describe_one(rng)}",
+            "it is no generator",
+            "Give numpy.random.default_rng(0)",
+        )
 
 
 INITIALIZERS: dict[str, Initializer] = {
@@ -174,9 +210,9 @@ def initializer(weight_init: str | Initializer) -> Initializer:
     """
     if callable(weight_init):
         return weight_init
-    if weight_init not in INITIALIZERS:
+    if not isinstance(weight_init, str) or weight_init not in INITIALIZERS:
         raise ArgumentError(
-            f"weight_init={weight_init!r}",
+            f"weight_init={describe_one(weight_init)}",
             "there is no initialization of that name",
             f"Give one of {', '.join(INITIALIZERS)}, or a function of (rng, fan_in, fan_out)",
         )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from nn.activations import (
     ACTIVATIONS,
     ELU,
@@ -32,8 +32,9 @@ from nn.activations import (
     Swish,
     Tanh,
 )
+from nn.arguments import as_array, require_path
 from nn.layers import Dense, Dropout, Flatten, Residual
-from nn.module import Module, Sequential
+from nn.module import Module, Sequential, require_model
 from nn.normalization import BatchNorm1d, LayerNorm
 
 ModelT = TypeVar("ModelT", bound=Module)
@@ -118,9 +119,10 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         path: the file's name, usually ending in .safetensors.
 
     Raises:
-        UnsupportedError: a layer or an activation in the model is not one that `nn` has, or a
-            dtype is none that a file can hold.
+        UnsupportedError: a layer or an activation in the model is not one that `nn` has, a dtype
+            is none that a file can hold, or the path is no name of a file.
         MissingPackageError: safetensors is not installed.
+        OSError: the file cannot be written.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "model.safetensors"
@@ -129,7 +131,8 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     >>> [name for name, _ in load(path).named_parameters()]
     ['0.weight', '0.bias', '1.weight', '1.bias']
     """
-    _require_safetensors(f"nn.save to {path}")
+    require_path(path, "nn.save to")
+    require_safetensors(f"nn.save to {path}")
     import safetensors.numpy
 
     architecture = None
@@ -139,12 +142,12 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         _require_same_tensors(_built(architecture, []), model)
     if not isinstance(model, Mapping):
         raise UnsupportedError(
-            f"nn.save of {type(model).__name__} to {path}",
+            f"nn.save of {describe_one(model)} to {path}",
             "it is neither a module nor a mapping from names to arrays",
             "Write nn.save(model, path)",
         )
     metadata = {KEY: json.dumps({"version": VERSION, "architecture": architecture})}
-    _replace_file(path, safetensors.numpy.save(_arrays(model), metadata))
+    replace_file(path, safetensors.numpy.save(_arrays(model), metadata))
 
 
 @overload
@@ -164,6 +167,7 @@ def load(path: FileName, model: Module | None = None) -> Module:
     Raises:
         ArgumentError: the file is truncated or was written by something else, or does not fit
             the model.
+        UnsupportedError: the path is no name of a file, or the model no module.
         MissingPackageError: safetensors is not installed.
         OSError: the file cannot be read.
 
@@ -174,9 +178,13 @@ def load(path: FileName, model: Module | None = None) -> Module:
     >>> bool((model.weight.data == Dense(2, 1, rng=0).weight.data).all())
     True
     """
+    require_path(path, "nn.load from")
     attempted = f"nn.load from {path}"
-    _require_safetensors(attempted)
-    tensors, architecture = _read(path, attempted)
+    if model is not None:
+        require_model(model, f"{attempted} into")
+    require_safetensors(attempted)
+    tensors, metadata = read_tensors(path, attempted, "nn.save")
+    architecture = _architecture(metadata, attempted)
     if model is None:
         model = _rebuilt(architecture, tensors, attempted)
     expected = model.state_dict()
@@ -200,7 +208,8 @@ def load(path: FileName, model: Module | None = None) -> Module:
     return model
 
 
-def _require_safetensors(attempted: str) -> None:
+def require_safetensors(attempted: str) -> None:
+    """Raise a MissingPackageError unless safetensors is installed."""
     try:
         import safetensors  # noqa: F401
     except ImportError as error:
@@ -308,7 +317,8 @@ def _arrays(state: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays in C order, which is all that the format knows."""
     arrays = {}
     for name, value in state.items():
-        array = np.array(value.data if isinstance(value, Tensor) else value, order="C")
+        array = value.data if isinstance(value, Tensor) else value
+        array = np.array(as_array(array, f"nn.save of {name!r},"), order="C")
         if not isinstance(name, str) or array.dtype.name not in DTYPES.values():
             raise UnsupportedError(
                 f"nn.save of {name!r} {array.shape} {array.dtype}",
@@ -319,7 +329,7 @@ def _arrays(state: Mapping[str, Any]) -> dict[str, Any]:
     return arrays
 
 
-def _replace_file(path: FileName, content: bytes) -> None:
+def replace_file(path: FileName, content: bytes) -> None:
     """Write a file beside the one that it replaces, and only when it is on disk replace that."""
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
@@ -334,13 +344,17 @@ def _replace_file(path: FileName, content: bytes) -> None:
         raise
 
 
-def _read(path: FileName, attempted: str) -> tuple[dict[str, Any], Any]:
-    """The tensors and the architecture in a file."""
+def read_tensors(path: FileName, attempted: str, writer: str) -> tuple[dict[str, Any], Any]:
+    """The arrays and the metadata in a file that a function of the name `writer` wrote.
+
+    Raises:
+        ArgumentError: it is truncated or no safetensors file, or NumPy lacks a dtype in it.
+        OSError: it cannot be read.
+    """
     import safetensors
 
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            architecture = _architecture(file.metadata() or {}, attempted)
             names = list(file.keys())
             dtypes = {name: file.get_slice(name).get_dtype() for name in names}
             unknown = [f"{name} ({dtype})" for name, dtype in dtypes.items() if dtype not in DTYPES]
@@ -348,12 +362,12 @@ def _read(path: FileName, attempted: str) -> tuple[dict[str, Any], Any]:
                 raise ArgumentError(
                     attempted, f"NumPy lacks the dtype of {', '.join(unknown)}", "Save float32"
                 )
-            return {name: file.get_tensor(name) for name in names}, architecture
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except safetensors.SafetensorError as error:
         raise ArgumentError(
             attempted,
             f"it is truncated, or no safetensors file ({error})",
-            "Give a file that nn.save wrote",
+            f"Give a file that {writer} wrote",
         ) from error
 
 

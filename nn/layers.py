@@ -11,14 +11,11 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor, affine, dropout
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from nn.activations import ACTIVATIONS, Activation, activation_function
+from nn.arguments import generator, require_input
 from nn.init import Initializer, initializer
 from nn.module import Module, Parameter
-from nn.ranges import FRACTION, Range, is_number, require
+from nn.ranges import COUNT, FLOATING, FRACTION, require
 
-COUNT = Range(
-    lambda x: is_number(x) and isinstance(x, int | np.integer) and bool(x >= 1),
-    "a whole number, 1 or more",
-)
 RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "swish", "softplus")
 
 
@@ -36,7 +33,9 @@ class Dense(Module):
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a name is unknown, or a number of features is not positive.
+        ArgumentError: a name is unknown, a number of features is not positive, or the dtype is
+            none of floats.
+        UnsupportedError: rng is no generator and no seed.
 
     >>> layer = Dense(2, 3, activation="relu", rng=0)
     >>> layer.weight.shape, layer.bias.data
@@ -57,27 +56,36 @@ class Dense(Module):
     ) -> None:
         require(self, "in_features", in_features, COUNT)
         require(self, "out_features", out_features, COUNT)
+        require(self, "dtype", dtype, FLOATING)
+        function = None if activation is None else activation_function(activation)
         if weight_init is None:
-            rectifiers = {*RECTIFIERS, *(ACTIVATIONS[name] for name in RECTIFIERS)}
-            weight_init = "he_normal" if activation in rectifiers else "xavier_uniform"
-        weight = initializer(weight_init)(np.random.default_rng(rng), in_features, out_features)
+            rectifiers = {ACTIVATIONS[name] for name in RECTIFIERS}
+            weight_init = "he_normal" if function in rectifiers else "xavier_uniform"
+        initial = initializer(weight_init)
+        weight = initial(generator(rng, "Dense"), in_features, out_features)
         if np.shape(weight) != (in_features, out_features):
             raise ShapeError(
                 f"Dense({in_features}, {out_features}) with weight_init={weight_init}",
                 f"it returned shape {np.shape(weight)}",
                 f"Return ({in_features}, {out_features}), fan_in first",
             )
-        self.activation = None if activation is None else activation_function(activation)
+        self.activation = function
         self.weight = Parameter(weight, name="weight", dtype=dtype)
         self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        """Apply to x of shape (..., in_features)."""
+        """Apply to x of shape (..., in_features).
+
+        Raises:
+            ShapeError: the last axis of x has another length.
+            UnsupportedError: x is no array of real numbers.
+        """
         try:
             z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
-        except ShapeError as error:
+        except (ShapeError, UnsupportedError) as error:
+            require_input(self, x)
             in_features, out_features = self.weight.shape
-            if x.shape[-1:] == (in_features,):
+            if isinstance(error, UnsupportedError) or x.shape[-1:] == (in_features,):
                 raise
             raise ShapeError(
                 f"Dense({in_features}, {out_features}) with weight {describe_one(self.weight)} "
@@ -111,6 +119,7 @@ class Dropout(Module):
 
     Raises:
         ArgumentError: p is out of its range.
+        UnsupportedError: rng is no generator and no seed.
 
     >>> layer = Dropout(0.5, rng=0)
     >>> layer(Tensor(np.ones(6))).data
@@ -122,10 +131,11 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
         require(self, "p", p, FRACTION)
         self.p = p
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator(rng, "Dropout")
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
+        require_input(self, x)
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
         return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]
@@ -148,6 +158,7 @@ class Flatten(Module):
         Raises:
             ShapeError: x is a single number.
         """
+        require_input(self, x)
         if x.ndim == 0:
             raise ShapeError(
                 f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"
@@ -188,6 +199,7 @@ class Residual(Module):
         Raises:
             ShapeError: what is to be added has two shapes.
         """
+        require_input(self, x)
         skipped = x if self.projection is None else self.projection(x)
         result = self.block(x)
         if result.shape != skipped.shape:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.arguments import as_array
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -28,9 +27,9 @@ class Loss:
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
-        if self.reduction not in self.reductions:
+        if not isinstance(self.reduction, str) or self.reduction not in self.reductions:
             raise ArgumentError(
-                f"{type(self).__name__} with reduction={self.reduction!r}",
+                f"{type(self).__name__} with reduction={describe_one(self.reduction)}",
                 "it has no reduction of that name",
                 f"Give one of {', '.join(self.reductions)}",
             )
@@ -39,8 +38,8 @@ class Loss:
         """The loss of predictions and targets."""
         raise NotImplementedError(f"{type(self).__name__} has no method __call__")
 
-    def reduced(self, losses: Any) -> Tensor:
-        """The mean or the sum of the losses, or they themselves."""
+    def reduced(self, losses: Any, targets: Any) -> Tensor:
+        """The mean or the sum of the losses for those targets, or they themselves."""
         if self.reduction == "mean":
             return losses.mean()  # type: ignore[no-any-return]
         return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
@@ -55,7 +54,7 @@ class Loss:
         try:
             shape, targets_shape = predictions.shape, targets.shape
         except AttributeError:
-            return self.prepared(with_shape(predictions), with_shape(targets))
+            return self.prepared(self.with_shape(predictions), self.with_shape(targets))
         if shape != targets_shape:
             raise ShapeError(
                 self.describe(predictions, targets),
@@ -66,17 +65,29 @@ class Loss:
             raise self.empty(predictions, targets)
         if targets.dtype != predictions.dtype:
             targets = self.cast(targets, predictions)
+        elif targets.dtype.kind not in "fiub":
+            raise self.not_real(predictions, targets)
         return predictions, targets
+
+    def with_shape(self, values: Any) -> Any:
+        """The array or tensor itself, or an array of numbers or lists."""
+        if hasattr(values, "shape"):
+            return values
+        return as_array(values, f"{type(self).__name__} of")
 
     def cast(self, targets: Any, predictions: Any) -> Any:
         """Targets of the predictions' dtype: integers or float64 make no float32 loss wider."""
         if predictions.dtype.kind != "f" or targets.dtype.kind not in "fiub":
-            raise UnsupportedError(
-                self.describe(predictions, targets),
-                f"their dtypes are {predictions.dtype} and {targets.dtype}",
-                "Give predictions that are floats, and targets that are real numbers",
-            )
+            raise self.not_real(predictions, targets)
         return targets.astype(predictions.dtype)
+
+    def not_real(self, predictions: Any, targets: Any) -> UnsupportedError:
+        """The error for dtypes that have no loss."""
+        return UnsupportedError(
+            self.describe(predictions, targets),
+            f"their dtypes are {predictions.dtype} and {targets.dtype}",
+            "Give predictions that are floats, and targets that are real numbers",
+        )
 
     def empty(self, predictions: Any, targets: Any) -> ShapeError:
         """The error for arrays without entries."""
@@ -92,12 +103,3 @@ class Loss:
             f"{type(self).__name__} of predictions {describe_one(predictions)} "
             f"and targets {describe_one(targets)}"
         )
-
-
-def with_shape(values: Any) -> Any:
-    """The array or tensor itself, or an array of numbers or lists.
-
-    >>> with_shape([1.0, 2.0]).shape
-    (2,)
-    """
-    return values if hasattr(values, "shape") else np.asarray(values)

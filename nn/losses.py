@@ -29,7 +29,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, describe_one
 from nn.classification_losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -68,17 +68,23 @@ def loss_function(loss: str | Callable[[Any, Any], Tensor]) -> Callable[[Any, An
     """The loss of that name with its defaults, or the function itself.
 
     Raises:
-        ArgumentError: there is none of that name.
+        ArgumentError: there is none of that name, or it is a class.
 
     >>> import numpy as np
     >>> round(loss_function("rmse")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
     1.4142
     """
+    if isinstance(loss, type):
+        raise ArgumentError(
+            f"loss={loss.__name__}",
+            "it is a class, which is no function of predictions and targets",
+            f"Write {loss.__name__}()",
+        )
     if callable(loss):
         return loss
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ArgumentError(
-            f"loss={loss!r}",
+            f"loss={describe_one(loss)}",
             "there is no loss of that name",
             f"Give one of {', '.join(LOSSES)}, or a function of predictions and targets",
         )

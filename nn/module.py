@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.errors import (
+    ArgumentError,
+    AutogradError,
+    IndexingError,
+    UnsupportedError,
+    describe_one,
+)
+from nn.arguments import as_array
+from nn.ranges import FLAG, FLOATING, require
 
 
 class Parameter(Tensor):
@@ -24,7 +32,7 @@ class Parameter(Tensor):
     def __init__(
         self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
-        super().__init__(np.array(data, dtype=dtype), requires_grad=True, name=name)
+        super().__init__(_copied(data, "Parameter", dtype), requires_grad=True, name=name)
 
 
 class Buffer(Tensor):
@@ -39,7 +47,20 @@ class Buffer(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, *, dtype: DTypeLike | None = None) -> None:
-        super().__init__(np.array(data, dtype=dtype))
+        super().__init__(_copied(data, "Buffer", dtype))
+
+
+def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
+    try:
+        return np.array(data, dtype)
+    except AutogradError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"{kind}({describe_one(data)}) with dtype={dtype!r}",
+            str(error).rstrip("."),
+            "Give numbers, or nested lists of one shape, and a dtype of floats",
+        ) from error
 
 
 class Module:
@@ -143,7 +164,12 @@ class Module:
             parameter.zero_grad()
 
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and all inside of it to training, or away from it."""
+        """Switch this module and all inside of it to training, or away from it.
+
+        Raises:
+            ArgumentError: the mode is neither True nor False.
+        """
+        require(self, "mode", mode, FLAG)
         for _, module in self.named_modules():
             module.training = mode
         return self
@@ -153,7 +179,12 @@ class Module:
         return self.train(False)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """Convert all parameters and buffers to another floating dtype, and forget gradients."""
+        """Convert all parameters and buffers to another floating dtype, and forget gradients.
+
+        Raises:
+            ArgumentError: it is no dtype of floats.
+        """
+        require(self, "dtype", dtype, FLOATING)
         for tensor in self._state().values():
             tensor.data = tensor.data.astype(dtype)
             tensor.zero_grad()
@@ -185,26 +216,29 @@ class Module:
                 f"{type(state).__name__} is no mapping from names to arrays",
                 "Give model.state_dict()",
             )
+        attempted = f"load_state_dict into {type(self).__name__}"
         state = {
-            name: value.data if isinstance(value, Tensor) else value
+            name: as_array(
+                value.data if isinstance(value, Tensor) else value, f"{attempted} of {name!r},"
+            )
             for name, value in state.items()
         }
         own = self._state()
         problems = [f"{name} is missing" for name in own.keys() - state.keys()]
         problems += [f"{name} is unknown" for name in state.keys() - own.keys()]
         problems += [
-            f"{name} has shape {np.shape(state[name])} instead of {tensor.shape}"
+            f"{name} has shape {state[name].shape} instead of {tensor.shape}"
             for name, tensor in own.items()
-            if name in state and np.shape(state[name]) != tensor.shape
+            if name in state and state[name].shape != tensor.shape
         ]
         problems += [
-            f"{name} has dtype {np.asarray(state[name]).dtype}"
+            f"{name} has dtype {state[name].dtype}"
             for name in own.keys() & state.keys()
-            if np.asarray(state[name]).dtype.kind not in "fiub"
+            if state[name].dtype.kind not in "fiub"
         ]
         if problems:
             raise ArgumentError(
-                f"load_state_dict into {type(self).__name__}",
+                attempted,
                 "; ".join(sorted(problems)),
                 "Give a state_dict() of a model built the same way; nothing was loaded",
             )
@@ -255,4 +289,20 @@ class Sequential(Module):
         return len(self.layers)
 
     def __getitem__(self, index: int) -> Module:
-        return self.layers[index]
+        try:
+            return self.layers[index]
+        except (IndexError, TypeError) as error:
+            raise IndexingError(
+                f"Sequential[{describe_one(index)}]",
+                f"it has {len(self)} layers",
+                "Give the number of one of them, counted from 0",
+            ) from error
+
+
+def require_model(model: Any, attempted: str) -> None:
+    """Raise an UnsupportedError unless it is a module, and no class of them."""
+    if not isinstance(model, Module):
+        remedy = "Give an nn.Module, such as nn.Sequential(nn.Dense(2, 1))"
+        if isinstance(model, type):
+            remedy = f"Give an instance: {model.__name__}(...)"
+        raise UnsupportedError(f"{attempted} {describe_one(model)}", "it is no module", remedy)

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import relu, sigmoid
+from autograd_lite import sigmoid
 from autograd_lite.engine import Node
 from nn.diagnosis import Finding, listed
-from nn.evidence import Evidence, has_zero
+from nn.evidence import Evidence, is_relu
+from nn.trials import STEPS, changes, descended, optimized
 
 VANISHED = 1e-3
 """Of the norm of the gradient at the last layer: what is left of it at another one. He's and
@@ -38,11 +39,12 @@ LEARNED = 0.75
 """Of the loss of the best constant: below it a model has learned, and what would keep it from
 learning is no fault. Trained tanhs are saturated where they are sure."""
 LARGEST_STEP = 1.0
-"""Relative to the weights: a step as long as they are. Of 500 networks that were trained for 30
-epochs most of those with a longer first step failed, and most with a step of 0.003 to 1 learned."""
+"""Relative to the weights: a step as long as they are. Of 600 networks that were trained for 30
+epochs 289 had a longer first step. Of the 224 of them whose loss rose within ten steps 28 learned,
+and 181 were no better in the end than a constant; of the 65 whose loss fell 55 learned."""
 SMALLEST_STEP = 1e-5
-"""Relative to the weights, which 100,000 such steps could change by their own size. Of those 500
-networks one in fifty learned with shorter steps."""
+"""Relative to the weights, which 100,000 such steps could change by their own size. Of 500
+such networks one in fifty learned with shorter steps."""
 
 
 def _learned(seen: Evidence) -> bool:
@@ -88,23 +90,26 @@ def not_finite_results(seen: Evidence) -> Finding | None:
 
 
 def no_gradient(seen: Evidence) -> Finding | None:
-    """Parameters that the loss does not depend on, or where its gradient is 0."""
-    uses: dict[Any, list[Any]] = {}
-    for node in seen.in_model:
-        for argument in node.arguments:
-            if isinstance(argument, Node) and argument in seen.names:
-                uses.setdefault(argument, []).append(seen.gradients[node])
-    learned = seen.learned_parameters.items()
-    missing = [name for name, parameter in learned if parameter not in seen.gradients]
-    zero = [name for name, p in learned if p in uses and not any(map(np.any, uses[p]))]
-    if not np.any(seen.gradients.get(seen.predictions)):
-        zero = []  # The predictions are exact, and no gradient is right.
+    """Parameters that the loss does not depend on, or where its gradient is and stays 0.
+
+    Some steps of gradient descent do not end that, as they do behind a layer that begins with
+    weights of 0.
+    """
+    missing = [name for name, p in seen.learned_parameters.items() if p not in seen.gradients]
+    zero = _without_gradient(seen)
+    for after in descended(seen) if zero else ():
+        zero = [name for name in zero if name in _without_gradient(after)]
+        if not zero:
+            break
     if not missing and not zero:
         return None
     meaning, remedy = "These parameters are not learned.", ""
     if zero:
-        meaning = f"The gradient is 0 in all entries where {listed(zero)} are used. {meaning}"
-        remedy = "Look for dead or saturated units, and for weights of 0 in a later layer. "
+        meaning = (
+            f"The gradient is 0 in all entries where {listed(zero)} are used, and {STEPS} steps of "
+            f"gradient descent leave it so. {meaning}"
+        )
+        remedy = "Look for dead or saturated units, and for weights of 0 in several layers. "
     if missing:
         meaning = f"The loss was not computed from {listed(missing)}. {meaning}"
         remedy += (
@@ -113,6 +118,19 @@ def no_gradient(seen: Evidence) -> Finding | None:
         )
     names = (*missing, *zero)
     return Finding("no gradient", names, len(names), 0, meaning, remedy.strip())
+
+
+def _without_gradient(seen: Evidence) -> list[str]:
+    """The parameters that are used, and where the gradient is 0 wherever they are."""
+    if not np.any(seen.gradients.get(seen.predictions)):
+        return []  # The predictions are exact, and no gradient is right.
+    uses: dict[Any, list[Any]] = {}
+    for node in seen.in_model:
+        for argument in node.arguments:
+            if isinstance(argument, Node) and argument in seen.names:
+                uses.setdefault(argument, []).append(seen.gradients[node])
+    learned = seen.learned_parameters.items()
+    return [name for name, p in learned if p in uses and not any(map(np.any, uses[p]))]
 
 
 def _norms(seen: Evidence) -> list[tuple[str, float]]:
@@ -138,11 +156,20 @@ def _ratios(seen: Evidence) -> dict[str, float]:
 
 
 def vanishing_gradients(seen: Evidence) -> Finding | None:
-    """Layers where hardly any gradient arrives, while the model has not learned."""
+    """Layers where hardly any gradient arrives, while the model has not learned.
+
+    Some steps of gradient descent do not end that, as they do behind a layer whose weights begin
+    near 0.
+    """
     ratios = _ratios(seen)
     small = {layer: ratio for layer, ratio in ratios.items() if 0 < ratio < VANISHED}
     if not small or _learned(seen):
         return None
+    for after in descended(seen):
+        later = _ratios(after)
+        small = {layer: ratio for layer, ratio in small.items() if later.get(layer, 0) < VANISHED}
+        if not small:
+            return None
     worst = min(small, key=lambda layer: small[layer])
     return Finding(
         "vanishing gradients",
@@ -187,7 +214,7 @@ def dead_relus(seen: Evidence) -> Finding | None:
     n = len(seen.X)
     dead: dict[str, tuple[int, int]] = {}
     for node in seen.in_model:
-        if _is_relu(node) and node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH:
+        if is_relu(node) and node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH:
             units = node.data.reshape(-1, node.shape[-1])
             dead[seen.layers[node]] = int((units == 0).all(axis=0).sum()), units.shape[1]
     shares = {layer: count / of for layer, (count, of) in dead.items() if count > DEAD_SHARE * of}
@@ -204,12 +231,6 @@ def dead_relus(seen: Evidence) -> Finding | None:
         f"{listed(counted)} are 0 for each of the {n} samples, and no gradient flows through them.",
         "Lower the learning rate, use nn.LeakyReLU, initialize weights after He and biases with 0.",
     )
-
-
-def _is_relu(node: Any) -> bool:
-    """Whether a node is a ReLU, by name or written np.maximum(x, 0)."""
-    function = node.operation.function
-    return function is relu or (function is np.maximum and has_zero(node))
 
 
 def saturated_units(seen: Evidence) -> Finding | None:
@@ -253,19 +274,19 @@ def _step_sizes(seen: Evidence) -> dict[str, float]:
     weights that begin near 0 are to grow.
     """
     sizes = {}
-    changes = seen.changes or {}
+    added = changes(seen)
     for name, weight in seen.learned_parameters.items():
-        if weight.ndim > 1 and name in changes:
+        if weight.ndim > 1 and name in added:
             initial = np.sqrt(weight.size / max(weight.shape))
             size = max(np.linalg.norm(np.ravel(weight.data)), initial)
-            sizes[name] = float(np.linalg.norm(np.ravel(changes[name])) / size)
+            sizes[name] = float(np.linalg.norm(np.ravel(added[name])) / size)
     return sizes
 
 
 def large_steps(seen: Evidence) -> Finding | None:
-    """Weights that a step of the optimizer would overwrite."""
+    """Weights that a step of the optimizer would overwrite, so that the loss does not fall."""
     large = {name: size for name, size in _step_sizes(seen).items() if size > LARGEST_STEP}
-    if not large:
+    if not large or _descends(seen):
         return None
     worst = max(large, key=lambda name: large[name])
     return Finding(
@@ -278,6 +299,12 @@ def large_steps(seen: Evidence) -> Finding | None:
         "Lower the learning rate, clip the gradients with nn.GradientClipping, or warm up with "
         "nn.Warmup.",
     )
+
+
+def _descends(seen: Evidence) -> bool:
+    """Whether the optimizer's next steps would keep the loss below what it is."""
+    losses = [after.loss for after in optimized(seen)]
+    return len(losses) == STEPS and all(loss < seen.loss for loss in losses)
 
 
 def small_steps(seen: Evidence) -> Finding | None:

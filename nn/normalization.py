@@ -9,14 +9,12 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, differentiable
 from autograd_lite.errors import ShapeError, describe_one
-from nn.layers import COUNT
+from nn.arguments import require_input
 from nn.module import Buffer, Module, Parameter
-from nn.ranges import POSITIVE, SHARE, Range, require
+from nn.ranges import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
 
 Axes = tuple[int, ...]
-SHAPE = Range(
-    lambda x: len(x) > 0 and all(map(COUNT.holds, x)), "a whole number, 1 or more, or several"
-)
+SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
 def _standardize_vjp(
@@ -76,7 +74,7 @@ class BatchNorm1d(Module):
         dtype: of parameters and running statistics.
 
     Raises:
-        ArgumentError: a number is out of its range.
+        ArgumentError: a number is out of its range, or the dtype is none of floats.
 
     >>> layer = BatchNorm1d(1, momentum=0.5)
     >>> layer(np.array([[1.0], [3.0]])).data.round(3)
@@ -96,6 +94,7 @@ class BatchNorm1d(Module):
         require(self, "num_features", num_features, COUNT)
         require(self, "epsilon", epsilon, POSITIVE)
         require(self, "momentum", momentum, SHARE)
+        require(self, "dtype", dtype, FLOATING)
         self.epsilon = epsilon
         self.momentum = momentum
         self.weight = Parameter(np.ones(num_features), dtype=dtype)
@@ -108,6 +107,7 @@ class BatchNorm1d(Module):
 
         Raises:
             ShapeError: x has another shape.
+            UnsupportedError: x is no array of real numbers.
         """
         self._check(x)
         if self.training:
@@ -121,6 +121,7 @@ class BatchNorm1d(Module):
         return y * self.weight + self.bias  # type: ignore[no-any-return]
 
     def _check(self, x: Any) -> None:
+        require_input(self, x)
         features = self.weight.shape[0]
         if x.ndim != 2 or x.shape[1] != features:
             raise ShapeError(
@@ -156,7 +157,7 @@ class LayerNorm(Module):
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range.
+        ArgumentError: a number is out of its range, or the dtype is none of floats.
 
     >>> LayerNorm(2)(np.array([[1.0, 3.0]])).data.round(3)
     array([[-1.,  1.]])
@@ -171,6 +172,7 @@ class LayerNorm(Module):
         shape = normalized_shape if isinstance(normalized_shape, tuple) else (normalized_shape,)
         require(self, "normalized_shape", shape, SHAPE)
         require(self, "epsilon", epsilon, POSITIVE)
+        require(self, "dtype", dtype, FLOATING)
         self.epsilon = epsilon
         self.axes = tuple(range(-len(shape), 0))
         self.weight = Parameter(np.ones(shape), dtype=dtype)
@@ -181,7 +183,9 @@ class LayerNorm(Module):
 
         Raises:
             ShapeError: the last axes are others.
+            UnsupportedError: x is no array of real numbers.
         """
+        require_input(self, x)
         shape = self.weight.shape
         if x.shape[-len(shape) :] != shape:
             raise ShapeError(

@@ -14,17 +14,21 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.read_only import writable
+from nn.arguments import as_array
 from nn.flat import Run
 from nn.module import Parameter
-from nn.ranges import NOT_NEGATIVE, Range, require
+from nn.ranges import NOT_NEGATIVE, WHOLE, Range, require
+
+MOST_STEPS = 2**53
+"""Up to here a float counts every one."""
 
 
 class Optimizer:
     """Base of optimizers: a subclass says how it updates a flat array.
 
     `groups` lists dicts with the "parameters" and hyper-parameters of each group. Learning rates
-    and the three strengths below may be changed there between steps; what shapes the state, such
-    as momentum and betas, stays as it was made.
+    and the three strengths below may be changed there between steps, of which the next one checks
+    them; what shapes the state, such as momentum and betas, stays as it was made.
 
     Three ways to keep weights small, all off by default, and each the caller's to scale:
 
@@ -89,6 +93,7 @@ class Optimizer:
         defaults = {"learning_rate": learning_rate, "l1": l1, "l2": l2}
         defaults |= {"weight_decay": weight_decay, **own}
         self.groups = self._make_groups(parameters, self._checked(defaults))
+        self._accepted = [dict(group) for group in self.groups]
         self.parameters: list[Tensor] = [p for group in self.groups for p in group["parameters"]]
         self._refuse_wrong_parameters()
         self._runs = self._make_runs({})
@@ -118,9 +123,9 @@ class Optimizer:
                     "it is no dict with a list of parameters",
                     'Write {"parameters": [...], "learning_rate": 0.1} for each group',
                 )
-            own = {name: value for name, value in entry.items() if name != "parameters"}
             tensors = self._leaves(self._as_list(entry["parameters"]))
-            groups.append({"parameters": tensors, **self._checked({**defaults, **own})})
+            options = self._checked({**defaults, **_hyper_parameters(entry)})
+            groups.append({"parameters": tensors, **options})
         return groups
 
     def _as_list(self, parameters: Any) -> list[Any]:
@@ -207,12 +212,16 @@ class Optimizer:
             require_finite: refuse gradients with entries that are NaN or infinite.
 
         Raises:
+            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be.
             MutationError: the shape or dtype of a parameter was changed.
             ShapeError: a gradient has another shape than its parameter.
+            UnsupportedError: a gradient is no array of real numbers.
             GradientError: a gradient is not finite, and that is required.
 
         After an error nothing is updated.
         """
+        if self.groups != self._accepted:
+            self._accept_groups()
         runs = self._runs
         if not all(run.gather() for run in runs):
             self._runs = [part for run in runs for part in run.parts()]
@@ -232,6 +241,13 @@ class Optimizer:
                     _keep_small(options, *block[:3])
                 self.update(options, run.steps, *block)
             run.copy_out()
+
+    def _accept_groups(self) -> None:
+        """Raise if a hyper-parameter was changed to what it cannot be."""
+        checked = [self._checked(_hyper_parameters(group)) for group in self.groups]
+        for group, options in zip(self.groups, checked):
+            group.update(options)
+        self._accepted = [dict(group) for group in self.groups]
 
     def update(
         self,
@@ -283,10 +299,7 @@ class Optimizer:
                 "; ".join(problems),
                 "Give a state_dict() of an optimizer made the same way; nothing was loaded",
             )
-        loaded = [
-            self._checked({name: value for name, value in group.items() if name != "parameters"})
-            for group in state["groups"]
-        ]
+        loaded = [self._checked(_hyper_parameters(group)) for group in state["groups"]]
         for group, options in zip(self.groups, loaded):
             group.update(options)
         entries = dict(zip(self.parameters, state["state"]))
@@ -312,20 +325,26 @@ class Optimizer:
             return
         for index, (own, given) in enumerate(zip(self.groups, groups)):
             if own.keys() != given.keys():
-                yield f"group {index} differs in {', '.join(sorted(own.keys() ^ given.keys()))}"
+                differing = sorted(map(str, own.keys() ^ given.keys()))
+                yield f"group {index} differs in {', '.join(differing)}"
         if len(entries) != len(self.parameters):
             yield f"it has the state of {len(entries)} parameters"
             return
         for index, (parameter, entry) in enumerate(zip(self.parameters, entries)):
             if entry.keys() != {"steps", *self.state_names}:
-                yield f"state {index} has {', '.join(sorted(entry))}"
+                yield f"state {index} has {', '.join(sorted(map(str, entry)))}"
                 continue
-            if not isinstance(entry["steps"], int | np.integer) or entry["steps"] < 0:
+            if not WHOLE.holds(entry["steps"]) or entry["steps"] > MOST_STEPS:
                 yield f"state {index} has steps={entry['steps']!r}"
             for name in self.state_names:
-                array = np.asarray(entry[name])
+                array = as_array(entry[name], f"load_state_dict into {type(self).__name__} of")
                 if array.shape != parameter.shape or array.dtype.kind != "f":
                     yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"
+
+
+def _hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a group, without its parameters."""
+    return {name: value for name, value in group.items() if name != "parameters"}
 
 
 def _are_dicts(entries: Any) -> bool:

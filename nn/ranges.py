@@ -31,9 +31,10 @@ def is_whole(value: Any) -> bool:
 
 def _is_floating(dtype: Any) -> bool:
     try:
-        return np.dtype(dtype).kind == "f"
+        kind: str = np.dtype(dtype).kind
     except (TypeError, ValueError):
         return False
+    return kind == "f"
 
 
 def _are_counts(value: Any) -> bool:

@@ -29,7 +29,7 @@ class MSELoss(Loss):
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of predictions and targets of one shape."""
         predictions, targets = self.prepared(predictions, targets)
-        return self.reduced(np.square(predictions - targets))
+        return self.reduced(np.square(predictions - targets), targets)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -52,7 +52,7 @@ class HalfSquaredErrorLoss(Loss):
         """The loss of predictions and targets of one shape."""
         predictions, targets = self.prepared(predictions, targets)
         squares = np.square(predictions - targets)
-        return self.reduced(squares.sum(axis=tuple(range(1, squares.ndim))) / 2)
+        return self.reduced(squares.sum(axis=tuple(range(1, squares.ndim))) / 2, targets)
 
 
 class MAELoss(Loss):
@@ -65,7 +65,7 @@ class MAELoss(Loss):
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of predictions and targets of one shape."""
         predictions, targets = self.prepared(predictions, targets)
-        return self.reduced(np.abs(predictions - targets))
+        return self.reduced(np.abs(predictions - targets), targets)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -114,7 +114,7 @@ class HuberLoss(Loss):
         predictions, targets = self.prepared(predictions, targets)
         errors = predictions - targets
         near = np.clip(errors, -self.delta, self.delta)
-        return self.reduced(near * (errors - near / 2))
+        return self.reduced(near * (errors - near / 2), targets)
 
 
 class HingeLoss(Loss):
@@ -138,4 +138,4 @@ class HingeLoss(Loss):
                 f"targets are -1 or 1, and these range from {np.min(values)} to {np.max(values)}",
                 "Write 2 * targets - 1 for targets 0 and 1",
             )
-        return self.reduced(relu(1 - predictions * targets))
+        return self.reduced(relu(1 - predictions * targets), targets)

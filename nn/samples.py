@@ -11,7 +11,9 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.arguments import as_array, require_real
 from nn.loss_base import Loss
+from nn.module import Module
 from nn.ranges import is_number
 
 
@@ -26,14 +28,21 @@ class Samples:
     validation: tuple[Any, Any] | None
     loss: Callable[..., Tensor]
     """Of predictions, targets and, where there are any, weights."""
+    summed: bool
+    """Whether the loss is a sum over samples."""
 
     @property
     def training(self) -> tuple[Any, ...]:
         """Samples, targets and, where there are any, weights."""
         return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
 
+    def per_sample(self, loss: float, n: int) -> float:
+        """The figure for a loss of n samples, which does not grow with their number."""
+        return loss / n if self.summed else loss
+
 
 def prepared(
+    model: Module,
     X: Any,  # noqa: N803
     y: Any,
     loss: Callable[[Any, Any], Tensor],
@@ -43,12 +52,12 @@ def prepared(
     split_seed: int,
 ) -> Samples:
     """Check everything, before anything is trained; `split_seed` shuffles before a split."""
-    X, y = checked(X, y, "X", "y")  # noqa: N806
+    X, y = checked(model, X, y, "X", "y")  # noqa: N806
     weights = None if sample_weight is None else _sample_weights(sample_weight, len(X))
     if isinstance(validation, tuple | list):
         if len(validation) != 2:
             raise _bad_validation(validation)
-        validation = _checked_validation(X, y, *validation)
+        validation = _checked_validation(model, X, y, *validation)
     elif validation is not None:
         held_out, kept = _split(len(X), validation, split_seed)
         validation = X[held_out], y[held_out]
@@ -57,40 +66,47 @@ def prepared(
     if class_weight is not None:
         factors = _class_weights(class_weight, y)
         weights = factors if weights is None else weights * factors
+    summed = isinstance(loss, Loss) and loss.reduction == "sum"
     if weights is None:
-        return Samples(X, y, None, validation, loss)
+        return Samples(X, y, None, validation, loss, summed)
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
             f"the weights of all {len(X)} training samples are 0",
             "Give positive weights to what is to be learned",
         )
-    return Samples(X, y, weights / weights.mean(), validation, WeightedLoss(loss))
+    return Samples(X, y, weights / weights.mean(), validation, WeightedLoss(loss), summed)
 
 
-def checked(X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
-    """Arrays of finite numbers, with a target for each sample."""
-    X, y = np.asarray(X), np.asarray(y)  # noqa: N806
+def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
+    """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
+    X, y = as_array(X, f"fit with {X_name}"), as_array(y, f"fit with {y_name}")  # noqa: N806
     for name, array in ((X_name, X), (y_name, y)):
-        _require_real(name, array)
+        require_real(array, f"fit with {name}")
     if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
         raise ShapeError(
             f"fit with {X_name} {describe_one(X)} and {y_name} {describe_one(y)}",
             "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
             "Give one target for each sample",
         )
+    X = in_dtype_of(model, X)  # noqa: N806
     for name, array in ((X_name, X), (y_name, y)):
         _require_finite(name, array)
     return X, y
 
 
-def _require_real(name: str, array: Any) -> None:
-    if array.dtype.kind not in "fiub":
-        raise UnsupportedError(
-            f"fit with {name} {describe_one(array)}",
-            f"its dtype {array.dtype} is none of real numbers",
-            "Encode it as numbers",
-        )
+def in_dtype_of(model: Module, X: Any) -> Any:  # noqa: N803
+    """Samples that are floats in the dtype of the model's parameters, where those share one.
+
+    >>> from nn import Dense
+    >>> in_dtype_of(Dense(1, 1, dtype=np.float32), np.ones((2, 1))).dtype
+    dtype('float32')
+    """
+    dtypes = {parameter.dtype for parameter in model.parameters()}
+    if X.dtype.kind != "f" or len(dtypes) != 1:
+        return X
+    with np.errstate(over="ignore"):
+        return X.astype(dtypes.pop(), copy=False)
 
 
 def _require_finite(name: str, array: Any) -> None:
@@ -98,7 +114,7 @@ def _require_finite(name: str, array: Any) -> None:
     if len(bad):
         raise ArgumentError(
             f"fit with {name} {describe_one(array)}",
-            f"{len(bad)} of its entries are NaN or infinite, "
+            f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
             f"the first at index {tuple(bad[0].tolist())}",
             "Remove those samples, or fill in numbers",
         )
@@ -107,8 +123,14 @@ def _require_finite(name: str, array: Any) -> None:
 # Validation
 
 
-def _checked_validation(X: Any, y: Any, X_validation: Any, y_validation: Any) -> tuple[Any, Any]:  # noqa: N803
-    pair = checked(X_validation, y_validation, "validation X", "validation y")
+def _checked_validation(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    X_validation: Any,  # noqa: N803
+    y_validation: Any,
+) -> tuple[Any, Any]:
+    pair = checked(model, X_validation, y_validation, "validation X", "validation y")
     for name, array, other in zip(("X", "y"), (X, y), pair):
         if array.shape[1:] != other.shape[1:]:
             raise ShapeError(
@@ -146,8 +168,8 @@ def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
 
 
 def _sample_weights(sample_weight: Any, n: int) -> Any:
-    weights = np.asarray(sample_weight)
-    _require_real("sample_weight", weights)
+    weights = as_array(sample_weight, "fit with sample_weight")
+    require_real(weights, "fit with sample_weight")
     if weights.shape != (n,):
         raise ShapeError(
             f"fit with sample_weight {describe_one(weights)}",
@@ -199,6 +221,12 @@ def _class_weights(class_weight: Any, y: Any) -> Any:
 def _labels(y: Any) -> Any:
     """Labels (n,) of targets (n,), (n, 1), or one-hot rows (n, classes)."""
     if y.size == len(y):
+        if (y % 1 != 0).any():
+            raise ArgumentError(
+                f"fit with class_weight and y {describe_one(y)}",
+                f"y is no label where it is {y[y % 1 != 0][0]}: labels are whole numbers",
+                "Give labels, or write sample_weight",
+            )
         return y.reshape(-1)
     if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
         return y.argmax(axis=1)
@@ -210,7 +238,11 @@ def _labels(y: Any) -> Any:
 
 
 class WeightedLoss:
-    """The mean over samples of weight times loss, where a sample's loss is that of its entries.
+    """A loss in which each sample counts by its weight; weights of 1 leave it as it is.
+
+    The loss of each entry is multiplied by the weight of its sample, and then reduced as the loss
+    does it: to a mean, which for class weights is over their sum, or a sum. Reduction "none", and
+    a function that returns the loss of each sample, are taken for a mean.
 
     Args:
         loss: one of `nn`, of any reduction that has "none" beside it, or a function that returns
@@ -226,7 +258,7 @@ class WeightedLoss:
     """
 
     def __init__(self, loss: Callable[[Any, Any], Tensor]) -> None:
-        self.losses = loss
+        self.loss = self.entries = loss
         if isinstance(loss, Loss):
             if "none" not in loss.reductions:
                 raise ArgumentError(
@@ -234,12 +266,12 @@ class WeightedLoss:
                     "it is a loss of all samples together, in which none has a share of its own",
                     "Use another loss, or no weights",
                 )
-            self.losses = copy.copy(loss)
-            self.losses.reduction = "none"
+            self.entries = copy.copy(loss)
+            self.entries.reduction = "none"
 
     def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
         """The loss of predictions and targets; all samples count the same without weights."""
-        losses: Any = self.losses(predictions, targets)
+        losses: Any = self.entries(predictions, targets)
         if losses.shape[:1] != (len(targets),):
             raise ShapeError(
                 f"fit with weights and the loss {describe_one(losses)} of "
@@ -247,8 +279,9 @@ class WeightedLoss:
                 f"{len(targets)} samples have as many losses",
                 "Return the loss of each sample, an array (n,), instead of their mean",
             )
-        if losses.ndim > 1:
-            losses = losses.reshape(len(targets), -1).mean(axis=1)
         if weights is not None:
-            losses = losses * weights.astype(losses.dtype, copy=False)
+            of_entries = weights.reshape(-1, *[1] * (losses.ndim - 1))
+            losses = losses * of_entries.astype(losses.dtype, copy=False)
+        if isinstance(self.loss, Loss) and self.loss.reduction != "none":
+            return self.loss.reduced(losses, targets)
         return losses.mean()  # type: ignore[no-any-return]

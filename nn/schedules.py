@@ -15,13 +15,18 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.optim import Optimizer
-from nn.ranges import FRACTION, NOT_NEGATIVE, POSITIVE, Range, is_number, require
-
-COUNT = Range(
-    lambda x: isinstance(x, int) and not isinstance(x, bool) and x >= 1,
-    "a whole number, 1 or more",
+from nn.ranges import (
+    COUNT,
+    FRACTION,
+    NOT_NEGATIVE,
+    POSITIVE,
+    WHOLE,
+    Range,
+    is_number,
+    one_of,
+    require,
 )
-WHOLE = Range(lambda x: isinstance(x, int) and x >= 0, "a whole number, 0 or more")
+
 NOT_NAN = Range(lambda x: isinstance(x, int | float) and not math.isnan(x), "a number or infinity")
 DECAY = Range(lambda x: is_number(x) and 0 < x <= 1, "a number above 0, at most 1")
 
@@ -276,15 +281,15 @@ class ReduceOnPlateau(Schedule):
         mode: str = "min",
     ) -> None:
         require(self, "factor", factor, DECAY)
-        require(self, "patience", patience, NOT_NEGATIVE)
+        require(self, "patience", patience, WHOLE)
         require(self, "threshold", threshold, NOT_NEGATIVE)
         require(self, "minimum", minimum, NOT_NEGATIVE)
-        require(self, "mode", mode, Range(lambda x: x in ("min", "max"), "'min' or 'max'"))
+        require(self, "mode", mode, one_of("min", "max"))
         self.factor = factor
         self.patience = patience
         self.threshold = threshold
         self.minimum = minimum
-        self.sign = 1 if mode == "min" else -1
+        self.mode = mode
         self.best = math.inf
         self.waited = 0
         self.reductions = 0
@@ -300,13 +305,14 @@ class ReduceOnPlateau(Schedule):
         Raises:
             ArgumentError: there is no value.
         """
-        if not isinstance(value, int | float | np.integer | np.floating):
+        real = int | float | np.integer | np.floating
+        if isinstance(value, bool) or not isinstance(value, real):
             raise ArgumentError(
                 f"step of ReduceOnPlateau with {describe_one(value)}",
                 "it watches a number",
                 "Give schedule.step(validation_loss)",
             )
-        signed = self.sign * float(value)
+        signed = float(value) if self.mode == "min" else -float(value)
         margin = self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0
         if signed < self.best - margin:
             self.best = signed

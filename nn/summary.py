@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nn.module import Module, Parameter
-from nn.train import predict
+from nn.evaluation import predict
+from nn.module import Module, Parameter, require_model
+from nn.ranges import COUNTS, require
 
 HEADINGS = ("name", "layer", "output shape", "parameters")
 
@@ -73,6 +74,8 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
 
     Raises:
         ShapeError: the model does not take inputs of that shape.
+        UnsupportedError: that is no module.
+        ArgumentError: the shape is not of whole numbers of at least 1.
 
     >>> from nn import Dense, ReLU, Sequential
     >>> print(summary(Sequential(Dense(2, 16), ReLU(), Dense(16, 1)), 2))
@@ -84,7 +87,9 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
     -------------------------------------
     total: 65 parameters
     """
-    shape = (input_shape,) if isinstance(input_shape, int | np.integer) else tuple(input_shape)
+    require_model(model, "summary of")
+    shape = input_shape if isinstance(input_shape, tuple | list) else (input_shape,)
+    require("summary", "input_shape", shape, COUNTS)
     parameters = model.parameters()
     dtype = parameters[0].dtype if parameters else np.dtype(float)
     rows: list[Row] = []

@@ -1,29 +1,33 @@
-"""Training in mini-batches, and using what was trained."""
+"""Training in mini-batches."""
 
 from __future__ import annotations
 
+import copy
 import math
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from autograd_lite import Tensor, no_grad
-from autograd_lite.errors import (
-    ArgumentError,
-    GradientError,
-    TrainingError,
-    UnsupportedError,
-    describe_one,
-)
+from autograd_lite import Tensor
+from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.operators import plain
 from nn import checkpoint
-from nn.callback_base import Callback, Training
+from nn.arguments import generator
+from nn.callback_base import Callback, Training, overrides
 from nn.data import batches
-from nn.fit_arguments import Metric, checked_callbacks, checked_metrics, require_trainable
+from nn.evaluation import figures, mode, rehearse, require_scalar
+from nn.fit_arguments import (
+    Metric,
+    checked_callbacks,
+    checked_metrics,
+    require_no_single_sample,
+    require_trainable,
+)
 from nn.history import History
 from nn.io import FileName
 from nn.module import Buffer, Module
@@ -32,10 +36,6 @@ from nn.ranges import is_number
 from nn.samples import Samples, prepared
 
 Hook = Callable[[Training], None]
-
-EVALUATED_AT_ONCE = 1024
-"""Samples that go through the model together at the end of an epoch: few, as their intermediate
-results are to stay in the processor's cache."""
 
 
 def fit(
@@ -61,28 +61,39 @@ def fit(
     Ctrl-C ends the training after the batch that it comes in, and what was learned so far is
     returned; a second one raises KeyboardInterrupt. `history.stop_reason` says which it was.
 
+    Before the first batch loss and metrics are called once, to see whether all fits together.
+
     Args:
-        model: what to train; it is in training mode while it learns, and afterwards in the mode
-            that it was in before.
-        X: samples (n, ...), finite.
+        model: what to train: in each epoch all modules inside are put in training mode, also
+            those that were in evaluation mode, and afterwards each in the mode that it was in
+            before. To leave out parameters set their `requires_grad` to False.
+        X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
+            if all have the same.
         y: targets (n, ...).
-        loss: function of predictions and targets, such as `nn.MSELoss()`.
+        loss: function of predictions and targets, such as `nn.MSELoss()`. If it is a sum over
+            samples, as with reduction "sum", steps grow with the batch, and the figures in the
+            history are divided by the number of samples.
         optimizer: holds the model's parameters.
         epochs: how many times to go through the samples; in all, if training was resumed.
         batch_size: samples a step.
         validation: samples and targets that are not trained on; or the share of X and y, between
             0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
+            Predictions are what the model returns: for one logit a sample the threshold is 0,
+            `lambda logits, y: nn.accuracy(logits, y, threshold=0)`. A function whose first
+            parameter is called y_true, as in scikit-learn, is given the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
         class_weight: how much each label counts, as a dict, or "balanced" for
             n / (classes * samples of the class). It multiplies the samples' weights, which are
-            scaled to a mean of 1 over the training samples. With weights the loss is the mean of
-            weight times loss over the samples of a batch: those of `nn` give it whatever their
-            reduction, and a function of your own has to return the loss of each sample.
-            Validation samples all count the same.
-        callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.callbacks`.
+            scaled to a mean of 1 over the training samples. With weights a loss of `nn` reduces
+            weight times loss as it does losses without weights, "none" as "mean"; a function of
+            your own has to return the loss of each sample, of which the mean is taken. Validation
+            samples all count the same.
+        callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.callbacks`. Each
+            `fit_end` is called, also after an error.
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
-            on from there: bit for bit as if it had not been interrupted.
+            on from there: bit for bit as if it had not been interrupted, as far as `nn.Checkpoint`
+            says.
         progress: show one line that is updated.
         rng: a `numpy.random.Generator`, or a seed for one, that shuffles.
 
@@ -92,10 +103,12 @@ def fit(
     Raises:
         ShapeError: arrays differ in length.
         ArgumentError: X or y contain NaN or infinity, a number is out of its range, the optimizer
-            holds none of the model's parameters, or the checkpoint does not fit.
-        UnsupportedError: an argument is of the wrong kind.
+            holds none of the model's parameters, a batch would have one sample where the model
+            needs several, or the checkpoint does not fit.
+        UnsupportedError: an argument is of the wrong kind, or a metric does not give a number.
         TrainingError: the loss of a batch, or a gradient, became NaN or infinite. Parameters and
-            buffers are those before that batch, or with `EarlyStopping` the best ones.
+            buffers are those before that batch, or with `EarlyStopping` the best ones. Its
+            attribute `history` has the figures of the epochs before.
 
     >>> from nn import Adam, Dense, MSELoss
     >>> model = Dense(1, 1, rng=0)
@@ -108,42 +121,71 @@ def fit(
     require_trainable(model, loss, optimizer, {"epochs": epochs, "batch_size": batch_size})
     metrics = checked_metrics(metrics)
     callbacks = checked_callbacks(callbacks)
+    rng = generator(rng, "fit")
     saved = None if resume_from is None else checkpoint.read(resume_from)
-    rng = np.random.default_rng(rng)
-    split_seed = saved.split_seed if saved else _split_seed(validation, rng)
-    samples = prepared(X, y, loss, validation, sample_weight, class_weight, split_seed)
+    split_seed = saved.split_seed if saved else _split_seed(validation, copy.deepcopy(rng))
+    samples = prepared(model, X, y, loss, validation, sample_weight, class_weight, split_seed)
+    require_no_single_sample(model, len(samples.X), batch_size)
+    rehearse(model, samples, metrics)
     history = History({name: [] for name in _figure_names(samples, metrics)})
     arguments = {"samples": len(samples.X), "batch_size": int(batch_size), "figures": list(history)}
     arguments["split_seed"] = split_seed
-    training = Training(model, optimizer, rng, history, epochs, callbacks, arguments)
-    if saved:
-        saved.restore(training)
+    training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
     hooks = _hooks(callbacks)
-    buffers = [buffer for _, buffer in model.named_buffers()]
-    with (
-        _mode(model, training=True),
-        _ctrl_c(training),
-        tqdm(total=epochs, disable=not progress) as bar,
-    ):
-        bar.update(training.epoch)
-        try:
-            _call(hooks["fit_start"], training)
-            while training.epoch < epochs and training.stop_reason is None:
-                running_loss = _train_epoch(training, samples, hooks, buffers)
-                if running_loss is None:
-                    break
-                _record(training, running_loss, _evaluate(model, samples, metrics))
-                _call(hooks["epoch_end"], training)
-                training.epoch += 1
-                if progress:
-                    bar.set_postfix_str(str(training.history), refresh=False)
-                    bar.update()
-        except KeyboardInterrupt:
-            _interrupt(training)
-        finally:
-            _call(hooks["fit_end"], training)
-    training.history.stop_reason = training.stop_reason or "every epoch done"
+    with mode(model, training=True):
+        with saved.restored(training) if saved else nullcontext():
+            for hook in hooks["fit_start"]:
+                hook(training)
+        if not saved:
+            _split_seed(validation, rng)  # only now, as the generator is left alone by refusals
+        with _ctrl_c(training), tqdm(total=epochs, disable=not progress) as bar:
+            bar.update(training.epoch)
+            _train(training, samples, metrics, hooks, bar)
     return training.history
+
+
+def _train(
+    training: Training,
+    samples: Samples,
+    metrics: Mapping[str, Metric],
+    hooks: Mapping[str, Sequence[Hook]],
+    bar: Any,
+) -> None:
+    """Train for all epochs, or until something ends it, and then end it."""
+    error: BaseException | None = None
+    try:
+        _train_epochs(training, samples, metrics, hooks, bar)
+    except KeyboardInterrupt as interruption:
+        if training.interrupted:
+            error = interruption
+        else:
+            _interrupt(training)
+    except BaseException as other:  # raised again when all is ended
+        error = other
+    if isinstance(error, TrainingError):
+        error.history = training.history
+    _end(training, hooks["fit_end"], error)
+
+
+def _train_epochs(
+    training: Training,
+    samples: Samples,
+    metrics: Mapping[str, Metric],
+    hooks: Mapping[str, Sequence[Hook]],
+    bar: Any,
+) -> None:
+    buffers = [buffer for _, buffer in training.model.named_buffers()]
+    while training.epoch < training.epochs and training.stop_reason is None:
+        running_loss = _train_epoch(training, samples, hooks, buffers)
+        if running_loss is None:
+            return
+        _record(training, running_loss, figures(training.model, samples, metrics))
+        for hook in hooks["epoch_end"]:
+            hook(training)
+        training.epoch += 1
+        if not bar.disable:
+            bar.set_postfix_str(str(training.history), refresh=False)
+            bar.update()
 
 
 def _train_epoch(
@@ -153,6 +195,8 @@ def _train_epoch(
     buffers: Sequence[Buffer],
 ) -> float | None:
     """Train on every sample once. Returns the mean loss, or None if something cut it short."""
+    training.model.train()
+    training.batch = 0
     size = training.arguments["batch_size"]
     shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
     total = 0.0
@@ -166,7 +210,8 @@ def _train_epoch(
             for buffer, value in zip(buffers, values):
                 buffer.data = value
             raise
-        total += training.batch_loss * len(inputs)
+        n = len(inputs)
+        total += samples.per_sample(training.batch_loss, n) * n
         for hook in hooks["batch_end"]:
             hook(training)
     return total / len(samples.X)
@@ -181,8 +226,7 @@ def _step(
 ) -> None:
     """Learn from one batch."""
     batch_loss = loss(training.model(inputs), *targets)
-    if not isinstance(batch_loss, Tensor) or batch_loss.size != 1:
-        raise _no_scalar(batch_loss)
+    require_scalar(batch_loss)
     training.batch_loss = batch_loss.item()
     if not math.isfinite(training.batch_loss):
         raise _not_finite(training, f"the loss is {training.batch_loss}")
@@ -199,15 +243,6 @@ def _step(
         raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
 
 
-def _no_scalar(batch_loss: Any) -> UnsupportedError:
-    return UnsupportedError(
-        f"fit with a loss that returned {describe_one(batch_loss)}",
-        "what is differentiated is a tensor with a single entry",
-        "Return the mean over the batch, computed from the predictions as they are; a loss of nn "
-        'with reduction="none" is for weights',
-    )
-
-
 def _not_finite_gradients(training: Training) -> str:
     """The dotted names of the parameters whose gradients are not finite."""
     names: dict[Tensor, str] = {
@@ -216,7 +251,7 @@ def _not_finite_gradients(training: Training) -> str:
     return ", ".join(
         names.get(parameter, describe_one(parameter))
         for parameter in training.optimizer.parameters
-        if parameter.grad is not None and not np.isfinite(_array(parameter.grad)).all()
+        if parameter.grad is not None and not np.isfinite(plain(parameter.grad)).all()
     )
 
 
@@ -227,21 +262,6 @@ def _not_finite(training: Training, reason: str) -> TrainingError:
         "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
         "detect_anomaly(); nothing was learned from that batch",
     )
-
-
-def _evaluate(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> dict[str, float]:
-    """The figures of the training samples, and those of the validation samples."""
-    parts: dict[str, Any] = {"": samples.training}
-    if samples.validation is not None:
-        parts["validation_"] = samples.validation
-    figures = {}
-    with no_grad(), _mode(model, training=False):
-        for prefix, (X, y, *weights) in parts.items():  # noqa: N806
-            predictions = _outputs(model, X, EVALUATED_AT_ONCE)
-            figures[prefix + "loss"] = samples.loss(Tensor(predictions), y, *weights).item()
-            for name, metric in metrics.items():
-                figures[prefix + name] = float(metric(predictions, y))
-    return figures
 
 
 def _record(training: Training, running_loss: float, figures: Mapping[str, float]) -> None:
@@ -255,55 +275,12 @@ def _figure_names(samples: Samples, metrics: Iterable[str]) -> list[str]:
     return ["running_loss", *names, *validated]
 
 
-def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noqa: N803
-    """The model's outputs as an array, computed in evaluation mode without recording.
-
-    Args:
-        model: what to apply; its mode is as before afterwards.
-        X: samples (n, ...).
-        batch_size: samples at a time, to save memory; all by default.
-
-    >>> from nn import Dense
-    >>> predict(Dense(2, 3, weight_init="zeros"), np.ones((4, 2))).shape
-    (4, 3)
-    """
-    X = np.asarray(X)  # noqa: N806
-    if batch_size is not None and batch_size < 1:
-        raise ArgumentError(
-            f"predict with batch_size={batch_size}", "it counts samples", "Give at least 1"
-        )
-    with no_grad(), _mode(model, training=False):
-        return _outputs(model, X, len(X) if batch_size is None else batch_size)
-
-
-def _outputs(model: Module, X: Any, batch_size: int) -> Any:  # noqa: N803
-    starts = range(0, max(len(X), 1), max(batch_size, 1))
-    return np.concatenate([_array(model(X[start : start + batch_size])) for start in starts])
-
-
-def _array(result: Any) -> Any:
-    return result.data if isinstance(result, Tensor) else result
-
-
 def _split_seed(validation: Any, rng: np.random.Generator) -> int:
     """What shuffles before a share is held out: drawn only then."""
     return int(rng.integers(2**63)) if is_number(validation) else 0
 
 
 # Modes, hooks and interruptions
-
-
-@contextmanager
-def _mode(model: Module, training: bool) -> Iterator[None]:
-    """Switch the mode, and restore that of every module inside afterwards."""
-    before = [(module, module.training) for _, module in model.named_modules()]
-    model.train(training)
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            # Past Module.__setattr__, which looks for parameters.
-            vars(module)["training"] = mode
 
 
 @contextmanager
@@ -325,21 +302,32 @@ def _interrupt(training: Training) -> None:
     if training.interrupted:
         raise KeyboardInterrupt
     training.interrupted = True
-    training.stop_reason = f"interrupted in epoch {training.epoch + 1}, batch {training.batch + 1}"
+    if training.stop_reason is None and training.epoch < training.epochs:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"interrupted in {place}"
 
 
 def _hooks(callbacks: Sequence[Callback]) -> dict[str, list[Hook]]:
     """The hooks of each kind that the callbacks define."""
     return {
-        name: [
-            getattr(callback, name)
-            for callback in callbacks
-            if getattr(type(callback), name) is not getattr(Callback, name)
-        ]
+        name: [getattr(callback, name) for callback in callbacks if overrides(callback, name)]
         for name in ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end")
     }
 
 
-def _call(hooks: Iterable[Hook], training: Training) -> None:
+def _end(training: Training, hooks: Iterable[Hook], error: BaseException | None) -> None:
+    """Say why training ended, call every hook, and raise the first of all errors."""
+    if training.stop_reason is None:
+        ended = "every epoch done" if error is None else f"ended by {type(error).__name__}"
+        training.stop_reason = ended
+    training.history.stop_reason = training.stop_reason
+    errors = [] if error is None else [error]
     for hook in hooks:
-        hook(training)
+        try:
+            hook(training)
+        except BaseException as of_hook:  # raised again when the others are called
+            errors.append(of_hook)
+    for other in errors[1:]:
+        errors[0].add_note(f"fit_end raised as well: {other!r}")
+    if errors:
+        raise errors[0]

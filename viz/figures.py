@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.arguments import as_array, require_real
 from viz.render import RenderingError
 
 if TYPE_CHECKING:
@@ -48,7 +49,17 @@ def new_figure(
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that axes are in."""
+    """The figure that axes are in.
+
+    Raises:
+        UnsupportedError: they are no axes, or several in an array.
+    """
+    if not hasattr(ax, "get_figure"):
+        raise UnsupportedError(
+            f"plot with ax={describe_one(ax)}",
+            "it is no axes of matplotlib",
+            "Write figure, ax = matplotlib.pyplot.subplots(); of several axes give one",
+        )
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
@@ -62,23 +73,56 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Fi
     return figure, axes[0, 0]
 
 
-def array_of(values: Any) -> Any:
-    """A NumPy array of what may be a tensor."""
-    return np.asarray(values.data if isinstance(values, Tensor) else values)
+def numbers_of(values: Any, what: str) -> Any:
+    """A NumPy array of what may be a tensor.
+
+    Raises:
+        UnsupportedError: it is not of real numbers.
+    """
+    array = _array_of(values, what)
+    require_real(array, f"plot of {what}")
+    return array
+
+
+def _array_of(values: Any, what: str) -> Any:
+    return as_array(values.data if isinstance(values, Tensor) else values, f"plot of {what}")
+
+
+def require_mapping(given: Any, attempted: str) -> None:
+    """Raise an UnsupportedError unless it is a dict."""
+    if not isinstance(given, Mapping):
+        raise UnsupportedError(
+            f"{attempted} {describe_one(given)}",
+            "it is no dict",
+            'Give each its name: {"name": ...}',
+        )
+
+
+def require_without_nan(array: Any, what: str) -> None:
+    """Raise an ArgumentError if an array of real numbers has NaN in it."""
+    missing = int(np.isnan(array).sum())
+    if missing:
+        raise ArgumentError(
+            f"plot of {what} {describe_one(array)}",
+            f"{missing} of its {array.size} entries are NaN",
+            "Leave these out, or look for what made them",
+        )
 
 
 def classes_of(labels: Any, what: str) -> Any:
     """Classes (n,) from 0 up, of labels (n,) or (n, 1), or of one column a class.
 
     Raises:
-        ArgumentError: the labels are no whole numbers from 0 up.
+        ArgumentError: the labels are no whole numbers from 0 up, or a column has NaN in it.
         ShapeError: there are more than two axes.
 
     >>> classes_of([[0.1, 0.9], [0.8, 0.2]], "predictions")
     array([1, 0])
     """
-    labels = array_of(labels)
+    labels = _array_of(labels, what)
     if labels.ndim == 2 and labels.shape[1] > 1:
+        require_real(labels, f"plot of {what}")
+        require_without_nan(labels, what)
         return labels.argmax(axis=1)
     if labels.ndim not in (1, 2):
         raise ShapeError(
@@ -87,8 +131,8 @@ def classes_of(labels: Any, what: str) -> Any:
             "Give an array (n_samples,) or (n_samples, n_classes)",
         )
     labels = labels.reshape(-1)
-    whole = labels.dtype.kind in "fiub" and bool(np.all((labels >= 0) & (labels % 1 == 0)))
-    if not whole:
+    finite = labels.dtype.kind in "fiub" and bool(np.isfinite(labels).all())
+    if not finite or not np.all((labels >= 0) & (labels % 1 == 0)):
         raise ArgumentError(
             f"plot of {what} {describe_one(labels)}",
             "classes are whole numbers from 0 up",
@@ -101,12 +145,17 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Arrays (n,) by name.
 
     Raises:
-        ArgumentError: there are none, or one is empty.
-        ShapeError: one has not one axis.
+        ArgumentError: there are none.
+        ShapeError: one is empty, or has not one axis.
+        UnsupportedError: it is no dict, or one is not of numbers.
     """
+    require_mapping(series, f"plot of {what}")
     if not series:
         raise ArgumentError(f"plot of {what}", "it is empty", "Give at least one list of numbers")
-    curves = {name: array_of(values).astype(float) for name, values in series.items()}
+    curves = {
+        str(name): numbers_of(values, f"{what} with {name!r}").astype(float)
+        for name, values in series.items()
+    }
     for name, values in curves.items():
         if values.ndim != 1 or not values.size:
             raise ShapeError(

@@ -10,9 +10,19 @@ import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn import Module, predict
-from viz.figures import COLORS, MARKERS, array_of, classes_of, drawing, new_figure
+from nn.ranges import COUNTS, NUMBER, is_number, require
+from viz.figures import (
+    COLORS,
+    MARKERS,
+    classes_of,
+    drawing,
+    new_figure,
+    numbers_of,
+    require_mapping,
+    require_without_nan,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,21 +60,33 @@ def plot_decision_boundary(
         ax: where to draw.
 
     Raises:
-        ShapeError: X is not (n, 2), or y has another length.
-        ArgumentError: y holds something else than classes.
+        ShapeError: X is not (n, 2), y has another length, or the model does not give a score
+            for each sample.
+        ArgumentError: y holds something else than classes, X or the scores have NaN in them, or
+            the threshold is no number.
+        UnsupportedError: the model is no function, X or the scores are no numbers, or `ax` is no
+            axes.
 
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
     >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1])
     >>> figure.axes[0].get_title()
     '100.0% of 2 points right'
     """
-    X, y = array_of(X), classes_of(y, "y")  # noqa: N806
+    require("plot_decision_boundary", "threshold", threshold, NUMBER)
+    if not callable(model):
+        raise UnsupportedError(
+            f"plot_decision_boundary of {describe_one(model)}",
+            "it is no module, and no function of points",
+            "Give a model, or a function from (n, 2) to (n,)",
+        )
+    X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
     if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
         raise ShapeError(
             f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}",
             "a plane has two axes, and each point has one class",
             "Give X (n, 2) and y (n,)",
         )
+    require_without_nan(X, "X")
     low, high = X.min(axis=0), X.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1.0)
     sides = [np.linspace(*ends, RESOLUTION) for ends in zip(low - margin, high + margin)]
@@ -103,7 +125,9 @@ def _scores(
     model: Module | Callable[[Any], Any], points: Any, threshold: float, n_classes: int
 ) -> Any:
     """One column a class, the highest of which is the class that the model decides for."""
-    output = array_of(predict(model, points) if isinstance(model, Module) else model(points))
+    output = predict(model, points) if isinstance(model, Module) else model(points)
+    output = numbers_of(output, "the model's scores")
+    require_without_nan(output, "the model's scores")
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
         return output
     if output.shape not in ((len(points),), (len(points), 1)):
@@ -115,7 +139,8 @@ def _scores(
         )
     output = output.reshape(-1)
     if output.dtype.kind in "iub":
-        return np.eye(max(n_classes, int(output.max()) + 1))[output.astype(int)]
+        classes = classes_of(output, "the model's classes")
+        return np.eye(max(n_classes, int(classes.max()) + 1))[classes]
     return np.stack([threshold - output, output - threshold], axis=1)
 
 
@@ -130,27 +155,28 @@ def plot_activations(
         x_range: from where to where.
 
     Raises:
-        ArgumentError: there are no functions, or the range is empty.
+        ArgumentError: there are no functions, or the range is empty or not finite.
+        ShapeError: a function does not return an entry for each of its argument's.
+        UnsupportedError: there is no dict of functions, or one returns no tensor.
 
     >>> figure = plot_activations({"square": lambda x: x**2}, (0.0, 4.0))
     >>> [float(ax.lines[0].get_ydata()[-1]) for ax in figure.axes]
     [16.0, 8.0]
     """
     functions = ACTIVATIONS if functions is None else functions
-    start, stop = x_range
-    if not functions or not start < stop:
+    require_mapping(functions, "plot_activations of")
+    pair = isinstance(x_range, tuple | list) and len(x_range) == 2 and all(map(is_number, x_range))
+    if not functions or not pair or not x_range[0] < x_range[1]:
         raise ArgumentError(
-            f"plot_activations of {len(functions)} functions from {start} to {stop}",
+            f"plot_activations of {len(functions)} functions over x_range={x_range!r}",
             "there is nothing to draw",
             "Give functions by name, and a range from low to high",
         )
+    curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
     figure, axes = new_figure(2, len(functions), (2.6, 2.4), sharex=True)
-    for (name, function), (upper, lower) in zip(functions.items(), axes.T):
-        x = Tensor(np.linspace(start, stop, 501), requires_grad=True)
-        y = function(x)
-        y.sum().backward()
-        upper.plot(x.data, y.data, color=COLORS[0])
-        lower.plot(x.data, x.grad, color=COLORS[1])
+    for (name, (x, y, slopes)), (upper, lower) in zip(curves.items(), axes.T):
+        upper.plot(x, y, color=COLORS[0])
+        lower.plot(x, slopes, color=COLORS[1])
         upper.set_title(name)
         lower.set_xlabel("x")
         for ax in (upper, lower):
@@ -160,6 +186,29 @@ def plot_activations(
     axes[0, 0].set_ylabel("f(x)")
     axes[1, 0].set_ylabel("f'(x)")
     return figure
+
+
+def _with_slopes(
+    name: str, function: Callable[[Any], Any], x_range: tuple[float, float]
+) -> tuple[Any, Any, Any]:
+    """Arguments, values and derivatives."""
+    attempted = f"plot_activations of {name!r}"
+    x = Tensor(np.linspace(*x_range, 501), requires_grad=True)
+    y = function(x) if callable(function) else function
+    if not isinstance(y, Tensor):
+        raise UnsupportedError(
+            attempted,
+            f"{describe_one(function)} gives {describe_one(y)}, and no tensor",
+            "Give a function of NumPy or autograd_lite, such as numpy.tanh",
+        )
+    if y.shape != x.shape:
+        raise ShapeError(
+            attempted,
+            f"for {x.shape} it returned {y.shape}",
+            "Give an elementwise function",
+        )
+    y.sum().backward()
+    return x.data, y.data, x.grad
 
 
 def plot_confusion_matrix(
@@ -176,6 +225,7 @@ def plot_confusion_matrix(
     Raises:
         ShapeError: there are not as many predictions as targets, or not as many names as classes.
         ArgumentError: there are no samples, or they hold something else than classes.
+        UnsupportedError: the names are no list, or `ax` is no axes.
 
     >>> figure = plot_confusion_matrix([0, 0, 1], [0, 1, 1])
     >>> [text.get_text() for text in figure.axes[0].texts]
@@ -193,6 +243,13 @@ def plot_confusion_matrix(
     n_classes = int(max(targets.max(), predictions.max())) + 1
     if names is None:
         names = [str(label) for label in range(n_classes)]
+    if not isinstance(names, Sequence):
+        raise UnsupportedError(
+            f"plot_confusion_matrix with names={describe_one(names)}",
+            "they are no list",
+            "Give a name for each class",
+        )
+    names = list(map(str, names))
     if len(names) < n_classes:
         raise ShapeError(
             f"plot_confusion_matrix with {len(names)} names",
@@ -235,18 +292,27 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
 
     Raises:
         ShapeError: the weights are no matrix, or its rows do not fill an image.
+        ArgumentError: the weights are not finite.
+        UnsupportedError: they are no numbers, or the shape is no pair of whole numbers.
 
     >>> figure = plot_weight_images(np.ones((6, 4)), (2, 3))
     >>> [ax.get_title() for ax in figure.axes if ax.images]
     ['unit 0', 'unit 1', 'unit 2', 'unit 3']
     """
-    weights = array_of(weights)
+    weights = numbers_of(weights, "weights")
+    if not COUNTS.holds(image_shape) or len(image_shape) != 2:
+        raise UnsupportedError(
+            f"plot_weight_images of {describe_one(weights)} as images {describe_one(image_shape)}",
+            "an image has a height and a width, whole numbers of 1 or more",
+            "Give (height, width)",
+        )
     if weights.ndim != 2 or not weights.size or weights.shape[0] != math.prod(image_shape):
         raise ShapeError(
             f"plot_weight_images of {describe_one(weights)} as images {tuple(image_shape)}",
             "each column has to fill one image",
             "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T",
         )
+    _require_finite(weights, "plot_weight_images of")
     n_units = weights.shape[1]
     columns = math.ceil(math.sqrt(n_units))
     rows = math.ceil(n_units / columns)
@@ -277,17 +343,19 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     Raises:
         ArgumentError: there are no layers, or an output is not finite.
         ShapeError: an array is not of samples and units.
+        UnsupportedError: there is no dict of arrays of numbers.
 
     >>> figure = plot_activation_histograms({"hidden": np.array([[0.0, 1.0], [0.0, 0.0]])})
     >>> print(figure.axes[0].get_title())
     hidden
     1 of 2 units dead
     """
+    require_mapping(activations, "plot_activation_histograms of")
     if not activations:
         raise ArgumentError(
             "plot_activation_histograms", "there are no layers", "Give outputs by layer"
         )
-    layers = {name: array_of(values) for name, values in activations.items()}
+    layers = {name: numbers_of(values, repr(name)) for name, values in activations.items()}
     for name, values in layers.items():
         if values.ndim < 2 or not values.size:
             raise ShapeError(
@@ -295,12 +363,7 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
                 "samples and units take two axes",
                 "Give an array (n_samples, n_units)",
             )
-        if not np.isfinite(values).all():
-            raise ArgumentError(
-                f"plot_activation_histograms of {name!r} {values.shape}",
-                f"{int((~np.isfinite(values)).sum())} outputs are NaN or infinite",
-                "Look for the first layer where that is so",
-            )
+        _require_finite(values, f"plot_activation_histograms of {name!r}")
     figure, axes = new_figure(1, len(layers), (3.2, 3.2))
     for (name, values), ax in zip(layers.items(), axes[0]):
         units = values.reshape(-1, values.shape[-1])
@@ -311,3 +374,13 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
         ax.set_xlabel("output")
     axes[0, 0].set_ylabel("count")
     return figure
+
+
+def _require_finite(values: Any, attempted: str) -> None:
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise ArgumentError(
+            f"{attempted} {describe_one(values)}",
+            f"{bad} of its entries are NaN or infinite",
+            "Look for the first layer where that is so",
+        )

@@ -10,6 +10,7 @@ from typing import Any
 
 from autograd_lite.errors import ArgumentError
 from autograd_lite.tensor import Tensor
+from nn.arguments import require_path
 from viz.dot import dot_text
 from viz.record import Edge, Vertex, read
 from viz.render import FORMATS, render
@@ -46,8 +47,10 @@ class Graph:
 
         Raises:
             ArgumentError: another suffix.
+            UnsupportedError: that is no name of a file.
             RenderingError: as in `svg`. No file is written then.
         """
+        require_path(path, "graph.save to")
         path = Path(path)
         file_format = path.suffix.lower().removeprefix(".")
         if file_format not in ("dot", *FORMATS):
@@ -76,7 +79,7 @@ def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
             `dict(model.named_parameters())`.
 
     Raises:
-        UnsupportedError: `tensor` is not a tensor, or a key of `names` is not a string.
+        UnsupportedError: `tensor` is not a tensor, or `names` is no dict of tensors by name.
 
     >>> weight = Tensor([3.0, 4.0], requires_grad=True)
     >>> loss = (weight**2).sum()
@@ -87,4 +90,4 @@ def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
     operation power(·, 2) ('[9, 16]',) ('[1, 1]',)
     output sum ('25',) ('1',)
     """
-    return Graph(*read(tensor, names or {}))
+    return Graph(*read(tensor, {} if names is None else names))

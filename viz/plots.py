@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, ShapeError
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.ranges import COUNT
 from viz.figures import (
     COLORS,
     MARKERS,
-    array_of,
     count_along_x,
     curves_of,
     figure_of,
     new_figure,
+    numbers_of,
+    require_mapping,
     shades,
 )
 
@@ -47,6 +49,8 @@ def plot_history(
     Raises:
         ArgumentError: there is nothing to draw, an epoch is out of range, or there are more
             quantities than one for `ax`.
+        ShapeError: a list is empty, or of lists.
+        UnsupportedError: there is no dict of lists of numbers, or `ax` is no axes.
 
     >>> figure = plot_history({"loss": [3.0, 1.0, 2.0], "accuracy": [0.5, 0.6, 0.8]})
     >>> [ax.get_title() for ax in figure.axes]
@@ -59,9 +63,9 @@ def plot_history(
         best_epoch = restored + 1
     elif best_epoch is None:
         best_epoch = _lowest(curves.get("validation_loss", curves.get("loss")))
-    elif not 1 <= best_epoch <= n_epochs:
+    elif not COUNT.holds(best_epoch) or best_epoch > n_epochs:
         raise ArgumentError(
-            f"plot_history with best_epoch={best_epoch}",
+            f"plot_history with best_epoch={describe_one(best_epoch)}",
             f"the history has {n_epochs} epochs, counted from 1",
             f"Give 1 to {n_epochs}",
         )
@@ -123,13 +127,22 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
         norms: for each layer, in the order of layers, a list of norms, one an epoch.
 
     Raises:
-        ArgumentError: there are no layers, or no epochs.
+        ArgumentError: there are no layers, or a norm is below 0.
+        ShapeError: there are no epochs.
+        UnsupportedError: there is no dict of lists of numbers.
 
     >>> figure = plot_gradient_flow({"layer 1": [0.1, 0.2], "layer 2": [1.0, 2.0]})
     >>> [float(bar.get_width()) for bar in figure.axes[1].patches]
     [0.2, 2.0]
     """
     curves = curves_of(norms, "gradient norms")
+    for name, values in curves.items():
+        if (values < 0).any():
+            raise ArgumentError(
+                f"plot of gradient norms with {name!r} {values.shape}",
+                f"one of them is {values.min()}, and no norm is below 0",
+                "Give numpy.linalg.norm(parameter.grad)",
+            )
     figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
     colors = shades(len(curves))
     by_epoch, last = axes[0]
@@ -172,41 +185,67 @@ def plot_optimizer_paths(
 
     Raises:
         ArgumentError: there are no paths, or a coordinate is not finite.
-        ShapeError: a path is not of one or of two coordinates, or the paths differ in that.
+        ShapeError: a path is not of one or of two coordinates, the paths differ in that, or the
+            function does not return a value for each point.
+        UnsupportedError: the function takes other coordinates, or returns no numbers; paths are
+            no dict of arrays of numbers.
 
     >>> figure = plot_optimizer_paths(lambda x: x**2, {"halving": [4.0, 2.0, 1.0]})
     >>> figure.axes[0].lines[1].get_ydata()
     array([16.,  4.,  1.])
     """
     points = _points(paths)
-    if ax is None:
-        figure, axes = new_figure(1, 2)
-        ax, by_step = axes[0]
-        _plot_values(by_step, function, points)
-    else:
-        figure = figure_of(ax)
     together = np.concatenate(list(points.values()))
     low, high = together.min(axis=0), together.max(axis=0)
     margin = np.where(high > low, 0.15 * (high - low), 1.0)
-    grid = [np.linspace(*ends, 200) for ends in zip(low - margin, high + margin)]
+    grid = np.meshgrid(
+        *(np.linspace(*ends, 200) for ends in zip(low - margin, high + margin)), indexing="xy"
+    )
+    surface = _evaluated(function, grid)
+    values = {name: _evaluated(function, list(path.T)) for name, path in points.items()}
+    if ax is None:
+        figure, axes = new_figure(1, 2)
+        ax, by_step = axes[0]
+        _plot_values(by_step, values)
+    else:
+        figure = figure_of(ax)
     if len(grid) == 1:
-        ax.plot(grid[0], array_of(function(grid[0])), color="0.6", label="f")
+        ax.plot(grid[0], surface, color="0.6", label="f")
         ax.set(xlabel="x", ylabel="f(x)", title="paths")
     else:
-        x, y = np.meshgrid(*grid)
-        filled = ax.contourf(x, y, array_of(function(x, y)), 20, cmap="Greys", alpha=0.6)
+        filled = ax.contourf(*grid, surface, 20, cmap="Greys", alpha=0.6)
         figure.colorbar(filled, ax=ax, label="f(x, y)")
         ax.set(xlabel="x", ylabel="y", title="paths")
     for (name, path), style in zip(points.items(), _styles()):
-        drawn = path if path.shape[1] == 2 else np.column_stack([path, function(*path.T)])
+        drawn = path if path.shape[1] == 2 else np.column_stack([path, values[name]])
         ax.plot(*drawn.T, label=name, **style)
     ax.legend()
     return figure
 
 
-def _plot_values(ax: Axes, function: Callable[..., Any], points: Mapping[str, Any]) -> None:
+def _evaluated(function: Callable[..., Any], coordinates: Sequence[Any]) -> Any:
+    """The function's value at each point."""
+    attempted = f"plot_optimizer_paths of a function of {len(coordinates)} coordinates"
+    try:
+        values = function(*coordinates)
+    except TypeError as error:
+        raise UnsupportedError(
+            attempted,
+            str(error),
+            "Give a function of as many arrays as the points have coordinates",
+        ) from error
+    values = numbers_of(values, "a function's value")
+    if values.shape != coordinates[0].shape:
+        raise ShapeError(
+            attempted,
+            f"for arrays {coordinates[0].shape} it returned {describe_one(values)}",
+            "Give an elementwise function, such as lambda x, y: x**2 + y**2",
+        )
+    return values
+
+
+def _plot_values(ax: Axes, values: Mapping[str, Any]) -> None:
     """The function's value after each step."""
-    values = {name: array_of(function(*path.T)) for name, path in points.items()}
     for (name, curve), style in zip(values.items(), _styles()):
         ax.plot(curve, label=name, **style)
     if all((curve > 0).all() for curve in values.values()):
@@ -224,9 +263,12 @@ def _styles() -> Iterator[dict[str, Any]]:
 
 def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
     """Paths as arrays (n_steps + 1, n_coordinates)."""
+    require_mapping(paths, "plot_optimizer_paths of")
     if not paths:
         raise ArgumentError("plot_optimizer_paths", "there are no paths", "Give at least one")
-    points = {name: array_of(path).astype(float) for name, path in paths.items()}
+    points = {
+        name: numbers_of(path, f"the path {name!r}").astype(float) for name, path in paths.items()
+    }
     points = {name: path[:, None] if path.ndim == 1 else path for name, path in points.items()}
     shapes = {name: path.shape for name, path in points.items()}
     n_coordinates = {shape[1] if len(shape) == 2 and shape[0] else 0 for shape in shapes.values()}

@@ -88,8 +88,14 @@ def _order_matters(node: Any) -> bool:
 
 def _labels(names: Mapping[str, Any]) -> dict[int, str]:
     """The name of each array, by its identity."""
+    if not isinstance(names, Mapping):
+        raise UnsupportedError(
+            f"viz.graph with names={describe_one(names)}",
+            "it is no dict of tensors by name",
+            "Write names={'W1': W1} or names=dict(model.named_parameters())",
+        )
     for name, array in names.items():
-        if not isinstance(name, str):
+        if not isinstance(name, str) or not hasattr(array, "shape"):
             raise UnsupportedError(
                 f"viz.graph with names={{{describe_one(name)}: {describe_one(array)}}}",
                 "the keys of names are to be strings, and its values tensors",

@@ -2,6 +2,6 @@
 
 Files in the order of reading: `expressions` traces a rule, `terms` are what it computes,
 `spellings` how a textbook writes some rules, `formulas` and `backward` put the backward pass
-together; `recognition`, `naming`, `reading` and `layout` find names and lines; `notation`,
-`mathematics` and `definitions` print them; `source` and `derive` are what people call.
+together; `recognition`, `naming`, `record`, `reading` and `layout` find names and lines;
+`notation`, `mathematics` and `definitions` print them; `source` and `derive` are what people call.
 """

@@ -19,29 +19,47 @@ from autograd_lite.engine import Array, Node, backward_order
 
 
 class Factor(NamedTuple):
-    """A constant, as what to multiply with and what to divide by."""
+    """A constant, as what to multiply with and what to divide by.
+
+    `counted` is the part of the denominator that may be a number of samples: a mean is over so
+    many, or a sum was divided by it.
+    """
 
     numerator: float
     denominator: float
+    counted: float = 1
 
     def times(self, other: Factor) -> Factor:
         """The product."""
-        return Factor(self.numerator * other.numerator, self.denominator * other.denominator)
+        return Factor(*(mine * its for mine, its in zip(self, other)))
 
     def value(self) -> float:
         """The number."""
         return self.numerator / self.denominator
 
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
-        """A term times the constant, reduced unless something has the length of its denominator."""
-        above, below = abs(self.numerator), self.denominator
-        if below not in lengths and float(above).is_integer() and float(below).is_integer():
-            common = math.gcd(int(above), int(below))
-            above, below = int(above) // common, int(below) // common
-        if float(below).is_integer():
-            below = Count(below)
+        """A term times the constant, reduced unless it is over the length of something."""
+        above, below = self._fraction(lengths)
         scaled = terms.call(np.divide, _times(terms, above, term), below)
         return scaled if self.numerator >= 0 else terms.call(np.negative, scaled)
+
+    def _fraction(self, lengths: Collection[int]) -> tuple[float, float]:
+        """The constant without its sign, over a `Count` of samples if one is in it."""
+        above, below = abs(self.numerator), self.denominator
+        reduced = _reduced(above, below)
+        by_count = above / (below / self.counted), self.counted
+        for numerator, denominator in ((above, below), reduced, by_count):
+            if denominator in lengths and self.counted % denominator == 0:
+                return numerator, Count(denominator)
+        return reduced
+
+
+def _reduced(above: float, below: float) -> tuple[float, float]:
+    """A fraction, of the smallest numbers if it is one of whole numbers."""
+    if not (float(above).is_integer() and float(below).is_integer()):
+        return above, below
+    common = math.gcd(int(above), int(below))
+    return int(above) // common, int(below) // common
 
 
 def _times(terms: Terms, number: float, term: Any) -> Any:
@@ -72,7 +90,7 @@ def cotangents(
         formulas: with the terms of the nodes.
         loss: a scalar.
         named: nodes at which a constant factor is applied, as at all leaves.
-        lengths: counts that a constant such as 0.01 may be one over.
+        lengths: of the data, by which a constant is divided rather than reduced.
     """
     terms = formulas.terms
     parts: dict[Node, list[Cotangent]] = {loss: [Cotangent(ONE, 1.0, np.ones_like(loss._data))]}
@@ -96,7 +114,7 @@ def cotangents(
                 part, part_value = formulas.contribution(node, index, (g, value), careful=careful)
                 own = ONE
                 if factor != ONE or _is_constant(term):
-                    own, part = _split(terms, part, since, lengths)
+                    own, part = _split(terms, part, since, node)
                 elif is_call(part, np.negative):
                     own, part = Factor(-1, 1), part.arguments[0]
                 part_value = part_value / own.value()
@@ -115,7 +133,7 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
     first, *others = parts
     if not others:
         return first
-    sizes = {(abs(part.factor.numerator), part.factor.denominator) for part in parts}
+    sizes = {(abs(part.factor.numerator), *part.factor[1:]) for part in parts}
     common = Factor(*sizes.pop()) if len(sizes) == 1 else ONE
     total: Any = None
     value: Any = 0
@@ -129,33 +147,41 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
     return Cotangent(common, total, value)
 
 
-def _split(terms: Terms, term: Any, since: int, lengths: Collection[int]) -> tuple[Factor, Any]:
-    """The constant factor of a product, and what it multiplies.
+def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
+    """The constant factor of a product that the rule of a node gave, and what it multiplies.
 
-    Terms of numbers up to `since` were looked at before, and have none.
+    Terms of numbers up to `since` were looked at before, and have none unless they are one.
     """
     if isinstance(term, Share):
-        return Factor(1, term.count), 1.0
+        return Factor(1, term.count, term.count), 1.0
     if is_number(term):
-        if not (term and math.isfinite(term)):
-            return ONE, term
-        count = round(1 / term)
-        named = count in lengths and 1 / count == term
-        return Factor(1, count) if named else Factor(float(term), 1), 1.0
-    if term.number <= since or term.function not in _PRODUCTS:
+        return (Factor(float(term), 1), 1.0) if term and math.isfinite(term) else (ONE, term)
+    seen = term.number <= since and not all(map(is_number, term.arguments))
+    if seen or term.function not in _PRODUCTS:
         return ONE, term
-    factor, inner = _split(terms, term.arguments[0], since, lengths)
+    factor, inner = _split(terms, term.arguments[0], since, node)
     if term.function is np.negative:
         return factor.times(Factor(-1, 1)), inner
     other = term.arguments[1]
     if term.function is np.broadcast_to:
         return factor, terms.broadcast(inner, term.shape, term)
-    if term.function is np.divide and is_number(other):
-        return factor.times(Factor(1, other)), inner
+    if term.function is np.divide and is_number(other) and other and math.isfinite(other):
+        return factor.times(Factor(1, other, _count(other, node))), inner
     if term.function is np.multiply:
-        right, other = _split(terms, other, since, lengths)
+        right, other = _split(terms, other, since, node)
         factor = factor.times(right)
     return factor, terms.broadcast(terms.call(term.function, inner, other), term.shape)
+
+
+def _count(divisor: Any, node: Node) -> float:
+    """The divisor if it may be the number of samples, else 1.
+
+    Where samples are not yet summed, as in z / 10, a divisor that is as many is so by chance.
+    1 and 2 are in formulas for other reasons.
+    """
+    assert node.operation is not None
+    by_chance = node.operation.function is np.divide and divisor in np.shape(node._data)
+    return float(divisor) if divisor > 2 and divisor % 1 == 0 and not by_chance else 1
 
 
 _PRODUCTS = {np.negative, np.broadcast_to, np.divide, np.multiply}

@@ -25,8 +25,8 @@ class Step:
         name: what is computed.
         formula: how.
         latex: both, in LaTeX.
-        shape: of the result; None for the number of samples.
-        value: the result, if values were asked for.
+        shape: of the result; None for the number of samples, and for several results in a tuple.
+        value: the result, or the tuple of results, if values were asked for.
     """
 
     name: str
@@ -127,8 +127,9 @@ def _text(steps: tuple[Step, ...]) -> Iterator[str]:
     for step, text in zip(steps, texts):
         yield text if step.shape is None else f"{text:{width}}    {step.shape}"
         if step.value is not None:
-            shown = np.array2string(np.asarray(step.value), precision=6, threshold=60)
-            yield from (f"      {row}" for row in shown.split("\n"))
+            for value in step.value if isinstance(step.value, tuple) else (step.value,):
+                shown = np.array2string(np.asarray(value), precision=6, threshold=60)
+                yield from (f"      {row}" for row in shown.split("\n"))
 
 
 def _aligned(steps: tuple[Step, ...]) -> str:

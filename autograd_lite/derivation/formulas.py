@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivation.expressions import Expression, Shape, leaf, plain, traced
-from autograd_lite.derivation.notation import Source
+from autograd_lite.derivation.layout import terms_in
+from autograd_lite.derivation.naming import Identifiers, arrays_in, key_of
+from autograd_lite.derivation.notation import Source, is_made
+from autograd_lite.derivation.recognition import recognized
 from autograd_lite.derivation.spellings import FUNCTIONS, RULES
 from autograd_lite.derivation.terms import Term, Terms
 from autograd_lite.derivatives.shaping import astype
@@ -99,11 +102,11 @@ class Formulas:
         if operation.sequence:
             arguments = ([*arguments],)
         keywords = {name: self.term(value) for name, value in node.keywords.items()}
-        shape = getattr(data, "shape", ())
-        term = self.terms.build(operation.function, arguments, keywords, shape)
+        shape = getattr(data, "shape", None)
         if operation.residual:
-            return self.terms.build(operator.getitem, (term, 0), {}, shape)
-        return term
+            several = self.terms.build(operation.function, arguments, keywords, None)
+            return self.terms.build(operator.getitem, (several, 0), {}, shape)
+        return self.terms.build(operation.function, arguments, keywords, shape)
 
     def _written_out(self, node: Node) -> Any:
         """The term of what a function does, where that is short, or it returns more than a result.
@@ -200,7 +203,8 @@ def contribution_formula(
     Args:
         node: a computed one.
         index: of the argument.
-        names: of the node and of its arguments, as `naming.names_of` gives them.
+        names: of the node and of its arguments, as `naming.names_of` gives them. An array that
+            has none is written as `in_words` says, or as x > 0 if it says where x is positive.
         vjp: what takes the place of the rule for this argument, called like it.
 
     >>> from autograd_lite import Tensor
@@ -212,14 +216,53 @@ def contribution_formula(
     'da1 * (1 - z1 * z1)'
     """
     formulas = Formulas()
-    for value in (node, *node.arguments):
-        if isinstance(value, Node | np.ndarray):
-            name = names.get(value if isinstance(value, Node) else id(value))
-            if name is not None:
-                array: Any = value._data if isinstance(value, Node) else value
-                leaf_term = formulas.terms.leaf(np.shape(array))
-                formulas.names[formulas.let(value, leaf_term)] = name
+    known: list[tuple[Term, Any]] = []
+    unnamed = []
+    for value in (*arrays_in(node.arguments), node):
+        array = value._data if isinstance(value, Node) else value
+        name = names.get(key_of(value))
+        if name is None:
+            unnamed.append((value, array))
+        else:
+            term = formulas.let(value, formulas.terms.leaf(array.shape, array))
+            formulas.names[term] = name
+            known.append((term, array))
+    for value, array in unnamed:
+        term = recognized(formulas.terms, array, known, (), ())
+        if term is not None:
+            formulas.let(value, term)
     g = formulas.terms.leaf(np.shape(node._data))
     formulas.names[g] = f"d{names[node]}"
     term, _ = formulas.contribution(node, index, (g, np.ones_like(node._data)), vjp)
-    return Source(formulas.names).text(term)
+    return in_words(term, formulas.names)
+
+
+def in_words(term: Any, names: Mapping[Term, str]) -> str:
+    """A term as NumPy source, with a word for each plain array without a name.
+
+    It is labels for integers, mask for booleans and for zeros and ones, constant for all others; a
+    second array of a kind is constant_2. What NumPy has a call for, such as ones, is written so,
+    and scalars as numbers.
+
+    >>> terms = Terms()
+    >>> z = terms.leaf((3,))
+    >>> in_words(terms.call(np.multiply, z, terms.leaf((3,), np.array([0.0, 1.0, 1.0]))), {z: "z"})
+    'z * mask'
+    """
+    names = dict(names)
+    identifiers = Identifiers()
+    identifiers.taken.update(names.values())
+    stack = [term] if isinstance(term, Term) else []
+    while stack:
+        part = stack.pop()
+        if part not in names and part.function is not None:
+            stack += [*terms_in(part)][::-1]
+        elif part not in names and not is_made(part.arguments[0]):
+            names[part] = identifiers.unique(_word(part.arguments[0]))
+    return Source(names).text(term)
+
+
+def _word(array: Array) -> str:
+    if array.dtype.kind in "iu":
+        return "labels"
+    return "mask" if np.isin(array, (0, 1)).all() else "constant"

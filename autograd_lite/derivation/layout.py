@@ -61,8 +61,8 @@ def laid_out(
         cotangents: names of terms of the backward pass, which get lines if they are long.
         identifiers: the names taken.
     """
-    needed = _needed(results.values())
-    uses = Counter(itertools.chain(results.values(), *map(_terms_in, needed)))
+    needed = needed_for(results.values())
+    uses = Counter(itertools.chain(results.values(), *map(terms_in, needed)))
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -74,8 +74,8 @@ def laid_out(
     for term in needed:
         if term in inputs:
             continue
-        name = values.get(term) or (aliases[term] and cotangents.get(term, aliases[term][0]))
-        weight = sum(map(weights.__getitem__, _terms_in(term))) + _weight(term)
+        name = values.get(term) or _among(aliases[term], cotangents.get(term))
+        weight = sum(map(weights.__getitem__, terms_in(term))) + _weight(term)
         if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
             name = cotangents[term]
         if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
@@ -94,6 +94,13 @@ def laid_out(
     used = [leaf for line in lines for leaf in _inputs_of(line.term, inputs, names)]
     ordered = _sorted(lines, [*results], final)
     return Layout([*dict.fromkeys([*used, *inputs])], ordered, inputs | names, needed)
+
+
+def _among(aliases: list[str], cotangent: str | None) -> str | None:
+    """The name of a result: that of the cotangent of another tensor, or the first of its own."""
+    if not aliases:
+        return None
+    return cotangent if cotangent and cotangent not in aliases else aliases[0]
 
 
 def _sorted(lines: list[Line], results: list[str], final: set[str]) -> list[Line]:
@@ -119,7 +126,7 @@ def _is_trivial(term: Term, weight: int) -> bool:
     return short and weight == _weight(term) <= 1
 
 
-def _terms_in(value: Any) -> Iterator[Term]:
+def terms_in(value: Any) -> Iterator[Term]:
     """The terms among the arguments of a term, each as often as it occurs."""
     if is_number(value):
         return
@@ -131,21 +138,21 @@ def _terms_in(value: Any) -> Iterator[Term]:
         if isinstance(part, Term):
             yield part
         elif isinstance(part, list | tuple):
-            yield from _terms_in(part)
+            yield from terms_in(part)
 
 
 def _inputs_of(term: Any, inputs: Mapping[Term, str], names: Mapping[Term, str]) -> Iterator[Term]:
     """The inputs in a line, from left to right."""
-    stack = [*_terms_in(term)][::-1]
+    stack = [*terms_in(term)][::-1]
     while stack:
         part = stack.pop()
         if part in inputs:
             yield part
         elif part not in names:
-            stack.extend([*_terms_in(part)][::-1])
+            stack.extend([*terms_in(part)][::-1])
 
 
-def _needed(results: Any) -> list[Term]:
+def needed_for(results: Any) -> list[Term]:
     """The terms that results are computed from, themselves included, in order."""
     found: dict[Term, None] = {}
     stack = [term for term in results if isinstance(term, Term)]
@@ -153,5 +160,5 @@ def _needed(results: Any) -> list[Term]:
         term = stack.pop()
         if term not in found:
             found[term] = None
-            stack.extend(_terms_in(term))
+            stack.extend(terms_in(term))
     return sorted(found, key=lambda term: term.number)

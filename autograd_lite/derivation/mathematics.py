@@ -39,7 +39,10 @@ class Mathematics(Source):
 
     def name(self, name: str) -> str:
         """dβ1 for ∂beta1."""
-        return name.replace("∂", "d").replace("beta", "β").replace("gamma", "γ")  # noqa: RUF001
+        whole = name.removeprefix("∂")
+        letters = whole.rstrip("0123456789")
+        shown = {"beta": "β", "gamma": "γ"}.get(letters, letters) + whole[len(letters) :]  # noqa: RUF001
+        return shown if whole == name else f"d{shown}"
 
     def plain(self, value: Any) -> Written:
         """A value that is no term."""
@@ -127,6 +130,7 @@ class Latex(Mathematics):
         **Mathematics.infix,
         np.multiply: (PRODUCT, r" \odot "),
         np.matmul: (TIGHT, r" \, "),
+        np.remainder: (PRODUCT, r" \bmod "),
         np.not_equal: (COMPARISON, r" \ne "),
         np.equal: (COMPARISON, " = "),
         np.less_equal: (COMPARISON, r" \le "),

@@ -255,7 +255,12 @@ def is_short(array: Any) -> bool:
     >>> is_short(np.eye(100)), is_short(np.array([3.0, 1.0])), is_short(np.array([3.0, 1.0] * 9))
     (True, True, False)
     """
-    return _made(array) is not None or (array.size <= 20 and len(_literal(array)) <= 40)
+    return is_made(array) or (array.size <= 20 and len(_literal(array)) <= 40)
+
+
+def is_made(array: Any) -> bool:
+    """Whether NumPy has a word for an array: ones, zeros, eye or arange."""
+    return _made(array) is not None
 
 
 def _literal(array: Any) -> str:

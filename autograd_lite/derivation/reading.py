@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,23 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivation.backward import cotangents
-from autograd_lite.derivation.formulas import Formulas
-from autograd_lite.derivation.layout import Layout, laid_out
-from autograd_lite.derivation.naming import (
-    Identifiers,
-    arrays_in,
-    given_names,
-    key_of,
-    leaves_of,
-    visible_arrays,
-)
-from autograd_lite.derivation.notation import is_short
-from autograd_lite.derivation.recognition import recognized
+from autograd_lite.derivation.formulas import Formulas, in_words
+from autograd_lite.derivation.layout import Layout, laid_out, needed_for, terms_in
+from autograd_lite.derivation.naming import Identifiers, given_names, key_of
+from autograd_lite.derivation.record import Reader, averaged
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import Term, is_broadcast, is_number
-from autograd_lite.engine import Node, backward_order
-from autograd_lite.errors import GradientError, UnsupportedError, describe, describe_one
-from autograd_lite.table import TABLE
+from autograd_lite.engine import Node
+from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.tensor import Tensor
 
 
@@ -78,12 +67,11 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
             "Give the loss as it was computed from tensors",
         )
     loss._seed(None)  # refuses what has no gradient
-    reader = _Reader(loss, variables)
+    reader = Reader(loss, variables)
     formulas, given, unique = reader.formulas, reader.given, reader.identifiers.unique
-    data = {t for t, x in reader.inputs.items() if not getattr(x, "requires_grad", False)}
-    lengths = {n for term in data for n in (*term.shape, math.prod(term.shape)) if n > 2}
+    data = reader.data()
     first = formulas.terms.count + 1
-    found = cotangents(formulas, loss, given, lengths)
+    found = cotangents(formulas, loss, given, reader.lengths())
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
     _require(wrt, found)
@@ -165,109 +153,87 @@ def _batch_axis(
 
 def _size(number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]) -> str | None:
     """The data that have so many entries, and the shape of something that is averaged."""
-    means = [x for x in nodes if x.operation is not None and x.operation.function is np.mean]
-    averaged = {node.arguments[0].shape for node in means}
+    shapes_averaged = averaged(nodes)
     for name, shape in shapes.items():
-        if number == math.prod(shape) > 2 and shape in averaged:
+        if number == math.prod(shape) > 2 and shape in shapes_averaged:
             return f"{name}.size"
     return None
 
 
-class _Reader:
-    """Reads the record of a loss into terms and names.
+LONGEST = 20
+"""A formula of more operations uses temporaries."""
 
-    Attributes:
-        given: the names of nodes and arrays.
-        inputs: the terms that are not computed, and what they stand for.
-        visible: data that variables hold.
-        users: the ids of all tensors and arrays that variables hold.
+
+def cotangent_formula(
+    loss: Node, tensor: Node, names: Mapping[Any, str], variables: Mapping[str, Any]
+) -> str:
+    """The cotangent of a tensor as NumPy source, from cotangents and values that have names.
+
+    Only what the user or a network has a name for is called by it, with a d in front for its
+    cotangent; the rest is written out. Where that has more than 20 operations, all names are used,
+    those of temporaries too. Numbers such as that of the samples are written as numbers, arrays
+    without a name as `formulas.in_words` does.
+
+    Args:
+        loss: a scalar that was recorded.
+        tensor: one that it depends on.
+        names: as `naming.names_of(loss, variables)` gives them; two temporaries may share one.
+        variables: of the caller.
+
+    Raises:
+        UnsupportedError: as `lines_of`.
+
+    >>> import numpy as np
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.derivation.naming import names_of
+    >>> x, W = np.ones((2, 5)), Tensor([[0.5, -0.5]], requires_grad=True, name="W")
+    >>> z = W @ x
+    >>> loss = np.exp(3 * z).mean()
+    >>> variables = {"x": x, "z": z}
+    >>> names = names_of(loss, variables)
+    >>> cotangent_formula(loss, z, names, variables)
+    '3 * np.exp(3 * z) / 5'
+    >>> cotangent_formula(loss, W, names, variables)
+    'dz @ x.T'
     """
-
-    def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
-        self.formulas = Formulas()
-        self.identifiers = Identifiers()
-        self.given = given_names(loss, variables, self.identifiers)
-        self.inputs: dict[Term, Any] = {}
-        self.visible: list[Any] = []
-        self.users: set[int] = set()
-        for name, array in visible_arrays(variables):
-            self.users.add(id(array))
-            if not getattr(array, "requires_grad", False):
-                if key_of(array) not in self.given:
-                    self.given[key_of(array)] = self.identifiers.unique(name)
-                self._enter(array)
-                self.visible.append(array)
-        order = backward_order(loss)[::-1]
-        for leaf in leaves_of(order):
-            if leaf in self.given:
-                self._enter(leaf)
-        for node in [node for node in order if node.operation is not None] or order:
-            _require_row(node)
-            for position, value in enumerate(node.arguments):
-                for array in arrays_in(value):
-                    if not self.formulas.knows(array):
-                        self._meet(array, node, position)
-            self._enter(node)
-
-    def named_cotangents(
-        self, found: Mapping[Node, Any], results: Mapping[str, Any], first: int
-    ) -> tuple[dict[Term, str], dict[str, str]]:
-        """Names for the cotangents of nodes with names, and what mathematics calls them."""
-        named: dict[Term, str] = {}
-        symbols = {name: f"∂{name[1:]}" for name in results}
-        for node, term in found.items():
-            new = isinstance(term, Term) and term.number >= first and term not in named
-            if new and node in self.given:
-                name = f"d{self.given[node]}"
-                named[term] = name = name if name in results else self.identifiers.unique(name)
-                structural = not (node.name or id(node) in self.users)
-                delta = re.fullmatch(r"[zZ](\d*)", self.given[node]) if structural else None
-                symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
-        return named, symbols
-
-    def _enter(self, value: Any) -> None:
-        """Find the term of a node or an array, and name it."""
-        name = self.given.get(key_of(value))
-        if name is not None and isinstance(value, np.ndarray) and not self.formulas.knows(value):
-            self.formulas.let(value, self.formulas.terms.leaf(value.shape, value))
-        term = self.formulas.term(value)
-        if name is not None and isinstance(term, Term):
-            self.formulas.names.setdefault(term, name)
-            if term.function is None:
-                self.inputs.setdefault(term, value)
-
-    def _meet(self, value: Any, node: Node, position: int) -> None:
-        """Enter an input of a node, with a name unless it is recognized, or short enough."""
-        if key_of(value) not in self.given:
-            array = value._data if isinstance(value, Node) else value
-            siblings = [x for x in arrays_in(node.arguments) if self.formulas.knows(x)]
-            candidates = [*siblings, *self.visible]
-            known = [(self.formulas.term(x), getattr(x, "_data", x)) for x in candidates]
-            term = recognized(self.formulas.terms, array, known)
-            if term is not None:
-                self.formulas.let(value, term)
-                return
-            role = _role(node, position)
-            if role or not is_short(array):
-                self.given[key_of(value)] = self.identifiers.unique(role or "data")
-        self._enter(value)
+    for chosen in (given_names(loss, variables, Identifiers()), names):
+        reader = Reader(loss, variables)
+        chosen_names = {x: name for x, name in names.items() if x in chosen}
+        term, known = _cotangent(reader, loss, tensor, chosen_names)
+        if _operations(term, known) <= LONGEST:
+            break
+    return in_words(term, known)
 
 
-def _require_row(node: Node) -> None:
-    if node.operation is not None and TABLE.get(node.operation.function) is not node.operation:
-        raise UnsupportedError(
-            f"derivation of {node.operation.name}{describe(node.arguments)}",
-            "it has no row in the table of derivatives",
-            "Compute the loss without checkpoint",
-        )
+def _cotangent(
+    reader: Reader, loss: Node, tensor: Node, names: Mapping[Any, str]
+) -> tuple[Any, dict[Term, str]]:
+    """The term of the cotangent of a tensor, and the terms that have names in its formula."""
+    formulas, given = reader.formulas, reader.given
+    known = {t: given[key_of(x)] for t, x in reader.inputs.items() if key_of(x) in reader.own}
+    taken = set(known.values())
+    for node, name in names.items():
+        term = formulas.term(node) if isinstance(node, Node) else None
+        if isinstance(term, Term) and term not in known and name not in taken:
+            known[term] = name
+            taken.add(name)
+    first = formulas.terms.count + 1
+    found = cotangents(formulas, loss, names, reader.lengths())
+    for node, term in found.items():
+        if node is tensor:
+            break
+        new = isinstance(term, Term) and term.function is not None and term.number >= first
+        if new and node in names:
+            known.setdefault(term, f"d{names[node]}")
+    if formulas.term(tensor) in known:
+        return _finished(formulas, tensor, found[tensor]), known
+    return found[tensor], known
 
 
-def _role(node: Node, position: int) -> str | None:
-    """What the function of a node calls an argument, if that says anything."""
-    assert node.operation is not None
-    try:
-        names = list(inspect.signature(node.operation.compute).parameters)
-    except ValueError:
-        return None
-    name = names[position] if position < len(names) and not node.operation.variadic else ""
-    return {"condition": "mask"}.get(name, name) if len(name) > 1 else None
+def _operations(term: Any, names: Mapping[Term, str]) -> int:
+    """How many calls a formula has in which terms with names are not written out."""
+    counts: dict[Term, int] = {}
+    for part in needed_for([term]):
+        known = part in names or part.function is None
+        counts[part] = 0 if known else 1 + sum(map(counts.__getitem__, terms_in(part)))
+    return counts.get(term, 0)

@@ -20,14 +20,18 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
     Its arguments are the arrays that the loss was computed from: data first, under the names of
     the caller's variables, then parameters. It returns the gradients as a tuple, or the only one.
-    It takes data of any batch size where the batch is recognized, and follows the branches that
-    the record took.
+    It follows the branches that the record took. Where the loss is a mean over samples, or a sum
+    divided by their number, that number is read off the data as m, so that the function takes
+    other data of any batch size; unless a parameter has an axis of the same length, or the number
+    is in the record in another way: in a factor such as 0.01, a shape, an array without a name.
+    What is in the record as a number stays that number.
 
-    Gradients equal those of `loss.backward()` to the last bit, but for these: a constant factor
-    of the loss, such as 1/m, is applied once, at the end of a line, and not at the start; the
-    cross-entropies of logits, dropout, and the gradient of a bias are computed in the textbook's
-    way; float32 is not cast where it meets float64. Where a rule guards against ties or 0/0, the
-    guard is there only if the recorded data need it.
+    Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
+    operations are the same ones in the same order. They are not where a textbook has others: a
+    constant factor of the loss, such as 1/m, is applied once and at the end; a mean is divided by
+    its count; the cross-entropies of logits and dropout have the usual formulas. Where float32
+    meets float64, NumPy decides on the dtypes in between. Where a rule guards against ties or 0/0,
+    the guard is there only if the recorded data need it.
 
     Args:
         loss: a scalar that was recorded.

@@ -24,12 +24,13 @@ class Term:
 
     Arguments are terms, or plain values, or lists and tuples of both; that of a plain array is the
     array. Terms are numbered as they are made, so that those in arguments have lower numbers.
+    The shape of several results in a tuple is None.
     """
 
     function: Callable[..., Any] | None
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
-    shape: Shape
+    shape: Any
     number: int
 
 
@@ -59,7 +60,7 @@ class Terms:
         return self.build(function, arguments, keywords, shape)
 
     def build(
-        self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Shape
+        self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Any
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         simpler = self._simpler(function, arguments, keywords, shape)

@@ -1,14 +1,22 @@
 """derive(): its text, shapes, values and LaTeX; names; the formula of one contribution."""
 
+import importlib
+import pkgutil
+import re
+
 import numpy as np
 import pytest
+from generated import assert_same, function_of, generated
 from samples import SAMPLES
 
 import autograd_lite as al
 import nn
-from autograd_lite import Tensor, derive, to_source
+from autograd_lite import Tensor, derivatives, derive, to_source
+from autograd_lite.derivation import spellings
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.naming import names_of
+from autograd_lite.derivation.reading import cotangent_formula
+from autograd_lite.engine import backpropagate
 from autograd_lite.errors import GradientError
 
 RNG = np.random.default_rng(0)
@@ -91,6 +99,39 @@ def test_latex_aligns_one_row_for_each_step():
     assert r"\mathrm{d}W &= X^{\top} \, \delta + 0.2 W && (3, 2) \\" in rows
 
 
+def test_several_results_of_one_function_are_shown_one_below_the_other_without_a_shape():
+    A = parameter(3, 2, name="A")
+    derivation = derive(np.linalg.norm(A, 2), values=True)
+    (step,) = [step for step in derivation.backward if step.formula.startswith("svd(A")]
+    u, s, vh = np.linalg.svd(A.data, full_matrices=False)
+    assert step.shape is None
+    for value, expected in zip(step.value, (u, s, vh), strict=True):
+        np.testing.assert_array_equal(value, expected)
+        assert np.array2string(expected[-1:], precision=6)[1:-1] in str(derivation)
+
+
+def test_only_names_that_are_a_greek_letter_and_a_number_are_written_as_one():
+    names = ["alphabet", "beta", "beta12", "gamma1", "gammas"]
+    tensors = [parameter(2, name=name) for name in names]
+    loss = sum((tensor**2).sum() for tensor in tensors)
+    derivation = derive(loss)
+    assert {step.name: step.formula for step in derivation.backward} == {
+        "dalphabet": "2 alphabet",
+        "dβ": "2 β",
+        "dβ12": "2 β12",
+        "dγ1": "2 γ1",  # noqa: RUF001
+        "dgammas": "2 gammas",
+    }
+    assert r"\mathrm{d}\mathrm{alphabet} &= 2 \mathrm{alphabet}" in derivation.markdown()
+
+
+def test_the_remainder_is_no_comment_in_latex():
+    x = parameter(3, name="x")
+    markdown = derive((np.remainder(x, 0.7) ** 2).sum()).markdown()
+    assert r"x \bmod 0.7" in markdown
+    assert "%" not in markdown
+
+
 def test_a_loss_without_a_record_is_refused():
     with pytest.raises(GradientError, match="nothing that requires grad"):
         derive(Tensor(1.0))
@@ -112,6 +153,50 @@ def test_a_half_is_not_taken_for_one_over_two_samples():
     source = to_source(((two @ W) ** 2).sum() / 2)
     assert "shape" not in source
     assert "dW = two.T @ z" in source
+
+
+def squares(batch, loss):
+    """The source for a loss of a linear model's errors, and a check of it on another batch."""
+    x, y = RNG.normal(size=(batch, 3)), RNG.normal(size=(batch, 2))
+    W = parameter(3, 2, name="W")
+    source = to_source(loss(x @ W, y, W, batch))
+    return source, x, y, W
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y, W, m: ((z - y) ** 2).sum() + 1 / m * (W**2).sum(),
+        lambda z, y, W, m: ((z - y) ** 2).sum() + 1 / m * np.abs(W).sum(),
+        lambda z, y, W, m: ((1 / m * z - y) ** 2).sum(),
+        lambda z, y, W, m: ((z / m - y) ** 2).sum(),
+        lambda z, y, W, m: 1 / m * ((z - y) ** 2).sum(),
+    ],
+)
+@pytest.mark.parametrize("batch", [4, 7, 10, 100])
+def test_a_constant_that_is_one_over_the_batch_size_by_chance_stays_a_constant(batch, loss):
+    source, x, y, W = squares(batch, loss)
+    assert "shape" not in source
+    assert ".size" not in source
+    x, y = x[: batch - 1], y[: batch - 1]
+    loss(x @ W, y, W, batch).backward()
+    assert_same([function_of(source)(x, y, W.data)], [W], relative=1e-14)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y, W: ((z - y) ** 2).sum() / len(y),
+        lambda z, y, W: ((z - y) ** 2).sum() / (2 * len(y)),
+        lambda z, y, W: ((z - y) ** 2).sum(axis=1).mean() / 2,
+        lambda z, y, W: ((z - y) ** 2).sum(axis=1).mean() + 0.1 * (W**2).sum() / len(y),
+        lambda z, y, W: ((z / 10 - y) ** 2).mean(),
+    ],
+)
+def test_a_mean_or_a_sum_divided_by_the_number_of_samples_takes_any_batch_size(loss):
+    source, x, y, W = squares(10, lambda z, y, W, m: loss(z, y, W))
+    loss(x[:7] @ W, y[:7], W).backward()
+    assert_same([function_of(source)(x[:7], y[:7], W.data)], [W], relative=1e-14)
 
 
 # Names
@@ -166,6 +251,48 @@ def test_a_mask_computed_from_a_tensor_is_recognized():
     assert "dz = np.where(z > 0, column, 0) + 0.1 * np.where(z > 0, 0, column)" in source
 
 
+def test_weights_of_samples_are_not_taken_for_one_minus_the_labels_that_they_happen_to_equal():
+    w = parameter(3, name="w")
+    x, y = X[:4], np.array([0.0, 1.0, 0.0, 1.0])
+    source = to_source(((x @ w - y) ** 2 * np.array([1.0, 0.0, 1.0, 0.0])).sum())
+    assert "1 - y" not in source
+    assert "np.array([1.0, 0.0, 1.0, 0.0])" in source
+
+
+@pytest.mark.parametrize("count", [4, 20])
+def test_a_mask_is_not_taken_for_the_labels_that_it_happens_to_equal(count):
+    w = parameter(3, 1, name="w")
+    x, y = X[:count], (np.arange(count)[:, None] % 2).astype(float)
+    variables = {"x": x, "y": y}
+    source, _ = generated((((x @ w) * y.copy() - y) ** 2).sum(), [w], variables)
+    assert "* y" not in source
+    assert "astype" not in source
+
+
+def test_a_constant_is_not_taken_for_a_parameter_that_it_happens_to_equal():
+    w = Tensor(np.linspace(1.0, 2.0, 20), requires_grad=True, name="w")
+    constant = w.data.copy()
+    source, _ = generated((w * constant).sum(), [w], {})
+    assert "dw = data" in source
+
+
+def test_a_copy_and_another_dtype_of_long_data_are_recognized():
+    w = parameter(3, name="w")
+    labels = RNG.integers(0, 5, 20)
+    x, columns = X, labels.astype(float)
+    source, _ = generated(((x.copy() @ w - columns) ** 2).sum(), [w], {"x": x, "labels": labels})
+    assert "def backward(x, labels, w):" in source
+    assert "x @ w - labels.astype(np.float64)" in source
+
+
+def test_one_minus_the_labels_is_recognized_beside_the_labels_however_few():
+    w = parameter(3, 1, name="w")
+    x, y = X[:1], np.array([[1.0]])
+    p = al.sigmoid(x @ w)
+    source = to_source(-(y * np.log(p) + (1 - y) * np.log(1 - p)).sum())
+    assert "(1 - y) / (1 - p) - y / p" in source
+
+
 # One contribution
 
 
@@ -209,7 +336,128 @@ def test_the_formula_of_another_rule_is_written_with_the_same_names():
     assert mistaken == "dy * x * (1 - x)"
 
 
+def test_an_array_without_a_name_is_a_word_in_the_formula_of_a_contribution():
+    labels, weights = RNG.integers(0, 3, 5000), RNG.normal(size=(4, 3))
+    mask = RNG.random((4, 3)) > 0.5
+    logits = parameter(5000, 3)
+    losses = al.softmax_cross_entropy(logits, labels)
+    assert contribution(A * weights) == "dy * constant"
+    assert contribution(A * mask.astype(float)) == "dy * mask"
+    assert contribution(A * 0.25) == "0.25 * dy"
+    assert contribution(A[np.array([2, 0, 2])]) == "scatter(dy, labels, a.shape)"
+    assert contribution(np.where(mask, A, 0.0), 1) == "np.where(mask, dy, 0)"
+    assert contribution(np.where(A.data > 0, A, 0.0), 1) == "np.where(b > 0, dy, 0)"
+    assert "np.eye(3)[labels]" in contribution(losses)
+    assert len(contribution(losses)) < 100
+
+
+# The whole formula of one cotangent
+
+
+def whole(loss, tensor, **variables):
+    return cotangent_formula(loss, tensor, names_of(loss, variables), variables)
+
+
+def test_the_formula_of_a_cotangent_has_the_given_names_and_writes_temporaries_out():
+    W1, b1 = parameter(3, 4, name="W1"), parameter(4, name="b1")
+    W2 = parameter(4, 2, name="W2")
+    hidden = np.tanh(X @ W1 + b1)
+    before = hidden @ W2 * 3
+    loss = ((before - Y) ** 2).sum() / 20 + 0.1 * (W2**2).sum()
+    shown = {"X": X, "Y": Y, "hidden": hidden}
+    assert whole(loss, before, **shown) == "2 * (3 * Z2 - Y) / 20"
+    assert whole(loss, W2, **shown) == "hidden.T @ dZ2 + 0.2 * W2"
+    assert whole(loss, hidden, **shown) == "dZ2 @ W2.T"
+    assert whole(loss, hidden.arguments[0], **shown) == "dhidden * (1 - hidden * hidden)"
+    assert whole(loss, b1, **shown) == "dZ1.sum(axis=0)"
+
+
+def test_arrays_without_a_name_are_words_in_the_formula_of_a_cotangent():
+    w = parameter(3, 1, name="w")
+    z = X @ w
+    y = (Y[:, :1] > 0).astype(float)
+    loss = -(y * np.log(al.sigmoid(z)) + (1 - y) * np.log(1 - al.sigmoid(z))).sum()
+    assert whole(loss, w, z=z) == "constant.T @ dz"
+    leaky = (np.where(z.data > 0, z, 0.1 * z) * RNG.normal(size=(20, 1))).sum()
+    assert (
+        whole(leaky, z, z=z) == "np.where(z > 0, constant, 0) + 0.1 * np.where(z > 0, 0, constant)"
+    )
+
+
+def test_a_formula_that_would_be_long_uses_the_temporaries_of_names_of():
+    W = parameter(3, 3, name="W")
+    h = X
+    for _ in range(40):
+        h = np.tanh(h @ W)
+    loss = (h**2).sum()
+    names = names_of(loss, {"X": X})
+    formula = whole(loss, W, X=X)
+    first, last = h.arguments[0], h.arguments[0].arguments[0]
+    assert formula.startswith(f"{names[last]}.T @ d{names[first]} + ")
+    assert formula.endswith("+ X.T @ dt1")
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_formula_of_each_cotangent_computes_it(function):
+    for sample in SAMPLES[function]:
+        tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
+        result = sample.function(*tensors)
+        weights = np.random.default_rng(0).normal(size=result.shape)
+        loss = (result * weights).sum()
+        expected = backpropagate(loss, loss._seed(None))
+        variables = {"weights": weights}
+        names = names_of(loss, variables)
+        for tensor in tensors:
+            if tensor in expected:
+                formula = cotangent_formula(loss, tensor, names, variables)
+                if re.search("mask|labels|constant", formula):
+                    assert len(formula) < 1000
+                    continue
+                values = evaluated(formula, names, expected, variables)
+                np.testing.assert_allclose(values, expected[tensor], rtol=1e-9, atol=1e-12)
+
+
+MODULES = [module.name for module in pkgutil.iter_modules(derivatives.__path__)]
+FUNCTIONS = {
+    name: value
+    for module in (
+        spellings,
+        *(importlib.import_module(f"autograd_lite.derivatives.{name}") for name in MODULES),
+    )
+    for name, value in vars(module).items()
+}
+
+
+def evaluated(formula, names, cotangents, variables):
+    """The value of a formula in which tensors have names."""
+    values = {**FUNCTIONS, **variables}
+    for node, cotangent in cotangents.items():
+        values |= {names[node]: node.data, f"d{names[node]}": cotangent}
+    with np.errstate(all="ignore"):
+        return eval(formula, values)
+
+
 # Every row
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_values_of_each_row_end_with_its_gradients(function):
+    for sample in SAMPLES[function]:
+        tensors = [
+            Tensor(array, requires_grad=True, name=f"x{i}") for i, array in enumerate(sample.arrays)
+        ]
+        result = sample.function(*tensors)
+        weights = np.random.default_rng(0).normal(size=result.shape)
+        loss = (result * weights).sum()
+        with np.errstate(all="ignore"):
+            derivation = derive(loss, values=True)
+        steps = {step.name: step for step in (*derivation.forward, *derivation.backward)}
+        loss.backward()
+        assert str(derivation).count("\n") > len(steps)
+        for tensor in tensors:
+            if tensor.grad is not None:
+                value = steps[f"d{tensor.name}"].value
+                np.testing.assert_allclose(value, tensor.grad, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)

@@ -145,6 +145,16 @@ def test_variables_that_are_called_like_a_function_do_not_hide_it():
     np.testing.assert_array_equal(function_of(to_source(loss))(x.data), x.grad)
 
 
+def test_gradients_that_are_equal_come_in_any_order():
+    x, y = (Tensor([1.0, 2.0], requires_grad=True, name=name) for name in "xy")
+    weights = np.array([3.0, 5.0])
+    loss = ((x + y) * weights).sum()
+    loss.backward()
+    for order in ([x, y], [y, x]):
+        source, gradients = generated(loss, order, {"weights": weights})
+        assert_same(gradients, order)
+
+
 # Refusals
 
 

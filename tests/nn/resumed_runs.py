@@ -106,10 +106,10 @@ def ctrl_c(epoch, batch):
     return hook("batch_end", lambda training: os.kill(os.getpid(), signal.SIGINT), epoch, batch)
 
 
-def interrupted(tmp_path, epoch, batch=1, **options):
+def interrupted(tmp_path, epoch, batch=1, run=Run, **options):
     """The path of the checkpoint that a run leaves which is interrupted in an epoch from 0."""
     path = tmp_path / "run.safetensors"
-    run = Run(**options).fit(nn.Checkpoint(path), ctrl_c(epoch, batch))
+    run = run(**options).fit(nn.Checkpoint(path), ctrl_c(epoch, batch))
     assert "interrupted" in run.history.stop_reason
     return path
 

@@ -68,6 +68,21 @@ def test_a_figure_that_a_schedule_lacks_is_refused_before_training(wrapped):
         nn.LRSchedule(schedule, every="batch")
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize(
+    ("monitor", "mode"), [("validation_loss", "max"), ("validation_accuracy", "min")]
+)
+def test_a_plateau_whose_mode_contradicts_the_figures_name_is_refused(monitor, mode, wrapped):
+    optimizer = nn.SGD(line().parameters(), learning_rate=0.5)
+    schedule = nn.ReduceOnPlateau(optimizer, mode=mode)
+    if wrapped:
+        schedule = nn.Warmup(optimizer, steps=2, then=schedule)
+    with pytest.raises(ArgumentError, match=f"LRSchedule.*{monitor}.*{mode}"):
+        nn.LRSchedule(schedule, monitor=monitor)
+    nn.LRSchedule(schedule, monitor="score")
+    nn.LRSchedule(nn.StepDecay(optimizer, every=2), monitor=monitor)
+
+
 def test_other_schedules_need_no_figure():
     seen = rates(lambda optimizer: nn.StepDecay(optimizer, every=2), monitor="nothing")
     assert seen == pytest.approx([0.5] * 4 + [0.05] * 3)

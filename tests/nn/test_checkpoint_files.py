@@ -126,7 +126,7 @@ def entry(*keys, value):
 
 
 TAMPERED = {
-    "version": entry("version", value=2),
+    "version": entry("version", value=1),
     "no history": lambda state: state.pop("history"),
     "history": entry("history", value=[1]),
     "a shorter list": lambda state: state["history"]["loss"].pop(),
@@ -139,6 +139,13 @@ TAMPERED = {
     ),
     "optimizer": entry("optimizer", value={}),
     "steps": entry("optimizer", "state", 0, "steps", value=-1),
+    "absurd steps": entry("optimizer", "state", 0, "steps", value=10**400),
+    "steps that no float counts": entry("optimizer", "state", 0, "steps", value=2**53 + 1),
+    "absurd steps of a schedule": entry("callbacks", 2, "state", "steps", value=10**400),
+    "learned": entry("learned", value=[True]),
+    "learned otherwise": entry("learned", 0, value=1),
+    "others": entry("others", value=[1.0]),
+    "global generator": entry("global", value={}),
     "learning rate": entry("optimizer", "groups", 0, "learning_rate", value="fast"),
     "generator": entry("generators", 0, "state", "state", value=-1),
     "kind of generator": entry("generators", 0, "bit_generator", value="MT19937"),
@@ -179,6 +186,45 @@ OTHERS = {
 @pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS)
 def test_a_run_that_was_made_otherwise_is_refused_and_nothing_is_changed(tmp_path, options):
     assert_refused(interrupted(tmp_path, 2), Run(**options))
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "F8_E5M2"])
+def test_a_dtype_that_numpy_lacks_is_refused(tmp_path, dtype):
+    path = interrupted(tmp_path, 2)
+    arrays = {"w": {"dtype": dtype, "shape": [2], "data_offsets": [0, 4 if dtype == "BF16" else 2]}}
+    header = json.dumps({"__metadata__": {"autograd_lite training": "{}"}, **arrays}).encode()
+    path.write_bytes(
+        len(header).to_bytes(8, "little") + header + bytes(4 if dtype == "BF16" else 2)
+    )
+    assert_refused(path, match=rf"w \({dtype}\)")
+
+
+def test_a_run_that_is_refused_at_its_start_is_as_before(tmp_path):
+    options = {"callbacks": watching, "validation": (X[:5], Y[:5])}
+    path = interrupted(tmp_path, 2, **options)
+
+    class Scribbling(nn.Callback):
+        def fit_start(self, training):
+            assert training.epoch == 2
+            training.model.layers[0].weight.requires_grad = False
+            np.random.normal()
+            raise ZeroDivisionError
+
+    def callbacks(optimizer):
+        return [*watching(optimizer), Scribbling()]
+
+    np.random.seed(5)
+    expected = np.random.RandomState(5).normal()
+    run = Run(callbacks=callbacks, validation=(X[:5], Y[:5]))
+    assert_refused(path, run, error=ZeroDivisionError)
+    assert run.model.layers[0].weight.requires_grad
+    assert np.random.normal() == expected
+
+
+def test_a_run_without_its_validation_samples_is_refused_and_as_before(tmp_path):
+    figure = {"callbacks": lambda o: [nn.EarlyStopping(monitor="validation_loss")]}
+    path = interrupted(tmp_path, 2, callbacks=lambda o: [nn.EarlyStopping(monitor="loss")])
+    assert_refused(path, Run(**figure), match="validation_loss")
 
 
 def test_what_a_file_cannot_hold_is_refused_by_name(tmp_path):

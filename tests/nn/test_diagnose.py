@@ -1,43 +1,16 @@
-"""Each finding of `diagnose`, on a network built to have it and on one built not to."""
+"""What `diagnose` finds inside of networks: in one built to have it, and not in another."""
 
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from diagnosed import CLASSES, LABELS, LARGE, SMALL, YES, YES_OR_NO, X, found, names, network
 
 import autograd_lite as al
 import nn
 
-LARGE = partial(nn.init.normal, standard_deviation=1.0)
-SMALL = nn.init.normal
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 8))
-LABELS = RNG.integers(0, 10, 64)
-YES = (X[:, :1] > 0).astype(float)
-ONE_HOT = np.eye(10)[LABELS]
-YES_OR_NO, CLASSES = nn.BCEWithLogitsLoss(), nn.CrossEntropyLoss()
-
-
-def network(sizes, activation="relu", output=None, weight_init=None):
-    """Dense layers by the names 0, 1, ...; the activation belongs to its layer."""
-    rng = np.random.default_rng(1)
-    activations = [*[activation] * (len(sizes) - 2), output]
-    return nn.Sequential(
-        *(
-            nn.Dense(*pair, activation=function, weight_init=weight_init, rng=rng)
-            for pair, function in zip(pairwise(sizes), activations)
-        )
-    )
-
-
-def found(model, X, y, loss, **options):
-    return {f.name: f for f in nn.diagnose(model, X, y, loss=loss, **options).findings}
-
-
-def names(model, X, y, loss, **options):
-    return list(found(model, X, y, loss, **options))
-
 
 # Gradients
 
@@ -126,14 +99,6 @@ def test_a_model_that_returns_arrays_has_no_gradient_anywhere():
     assert found(model, X, YES, YES_OR_NO)["no gradient"].where == ("weight", "bias")
 
 
-def test_gradients_of_zero_are_found_behind_weights_of_zero():
-    model = network([8, 16, 1], "tanh")
-    model[1].weight.data[...] = 0
-    finding = found(model, X, YES, YES_OR_NO)["no gradient"]
-    assert finding.where == ("0.weight", "0.bias")
-    assert "saturated" in finding.remedy
-
-
 def test_a_gradient_that_sums_to_zero_or_is_zero_at_the_minimum_is_no_finding():
     balanced = np.tile([[0.0], [1.0]], (32, 1))
     model = nn.Dense(8, 1, weight_init="zeros")
@@ -213,116 +178,6 @@ def test_sure_outputs_and_units_of_a_network_that_has_learned_are_not_saturated(
     model[1].weight.data = np.ones((4, 1))
     assert names(model, X, YES, YES_OR_NO) == []
     assert "saturated units" in names(model, X, 1 - YES, YES_OR_NO)
-
-
-# Outputs and loss
-
-
-def test_constant_outputs_are_found_unless_samples_or_targets_are_constant():
-    model = network([8, 16, 1], weight_init="zeros")
-    finding = found(model, X, YES, YES_OR_NO)["constant outputs"]
-    assert (finding.figure, finding.threshold) == (0.0, 1e-6)
-    assert "constant outputs" not in names(model, X, np.ones((64, 1)), YES_OR_NO)
-    assert "constant outputs" not in names(model, np.ones((64, 8)), YES, YES_OR_NO)
-    assert "constant outputs" in names(network([8, 4, 1], output="softmax"), X, YES, nn.BCELoss())
-
-
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("weight", [None, np.linspace(1, 50, 10)])
-@pytest.mark.parametrize("targets", [LABELS, ONE_HOT], ids=["labels", "rows"])
-def test_a_loss_above_chance_is_found_whatever_the_loss_s_options(reduction, weight, targets):
-    loss = nn.CrossEntropyLoss(reduction=reduction, weight=weight)
-    sizes = [8, 16, 10]
-    finding = found(network(sizes, weight_init=LARGE), X, targets, loss)["loss above chance"]
-    if weight is None:
-        of_sample = nn.CrossEntropyLoss()(network(sizes, weight_init=LARGE)(X), LABELS).item()
-        np.testing.assert_allclose(finding.figure, of_sample - np.log(10))
-    assert finding.figure > finding.threshold == 6
-    assert names(network(sizes), X, targets, loss) == []
-
-
-def by_hand(p, t):
-    return -(t * np.log(p + 1e-8)).sum(axis=1).mean()
-
-
-def yes_or_no_by_hand(p, t):
-    return -(t * np.log(p + 1e-30) + (1 - t) * np.log(1 - p + 1e-30)).mean()
-
-
-@pytest.mark.parametrize(
-    ("output", "loss", "targets", "chance"),
-    [
-        (None, nn.BCEWithLogitsLoss(pos_weight=2.0), YES, None),
-        (None, nn.BCEWithLogitsLoss(), YES, np.log(2)),
-        ("sigmoid", nn.BCELoss(), YES, np.log(2)),
-        ("softmax", nn.CategoricalCrossEntropyLoss(), ONE_HOT, np.log(10)),
-        ("softmax", by_hand, ONE_HOT, np.log(10)),
-        ("sigmoid", yes_or_no_by_hand, YES, np.log(2)),
-        ("log_softmax", nn.NLLLoss(), LABELS, None),
-    ],
-)
-def test_chance_is_that_of_each_cross_entropy(output, loss, targets, chance):
-    sizes = [8, 32, 32, targets.shape[1] if targets.ndim > 1 else 10]
-    model = network(sizes, output=output, weight_init=LARGE)
-    model[2].weight.data *= 3
-    if output == "log_softmax":
-        assert "loss above chance" not in names(model, X, targets, loss)  # it is unknown
-    else:
-        finding = found(model, X, targets, loss)["loss above chance"]
-        if chance is not None:
-            excess = loss(model(X), targets).item() - chance
-            np.testing.assert_allclose(finding.figure, excess, rtol=1e-6)
-    assert names(network(sizes, output=output), X, targets, loss) == []
-
-
-def test_a_regression_has_no_chance():
-    assert names(network([8, 16, 1]), X, 1000 * YES, nn.MSELoss()) == []
-
-
-@pytest.mark.parametrize(
-    ("output", "loss", "targets"),
-    [
-        ("softmax", CLASSES, LABELS),
-        ("softmax", nn.CrossEntropyLoss(label_smoothing=0.1), ONE_HOT),
-        ("sigmoid", YES_OR_NO, YES),
-        ("sigmoid", nn.BCEWithLogitsLoss(reduction="sum"), YES),
-        ("sigmoid", CLASSES, LABELS),
-        ("softmax", nn.BCEWithLogitsLoss(), ONE_HOT),
-    ],
-)
-def test_softmax_and_sigmoid_before_a_loss_that_applies_them_are_found(output, loss, targets):
-    sizes = [8, 16, targets.shape[1] if targets.ndim > 1 else 10]
-    finding = found(network(sizes, output=output), X, targets, loss)[
-        "probabilities given as logits"
-    ]
-    assert output in finding.meaning
-    assert names(network(sizes), X, targets, loss) == []
-
-
-def test_the_price_of_a_softmax_too_many_is_the_loss_of_a_right_answer():
-    model = network([8, 16, 10], output="softmax")
-    finding = found(model, X, LABELS, CLASSES)["probabilities given as logits"]
-    np.testing.assert_allclose(finding.figure, CLASSES(ONE_HOT, LABELS).item())
-
-
-def test_a_softmax_by_hand_is_found_and_log_softmax_twice_does_no_harm():
-    class Last(nn.Module):
-        def forward(self, z):
-            scores = np.exp(z)
-            return scores / scores.sum(axis=1, keepdims=True)
-
-    hidden = nn.Dense(8, 10, rng=0)
-    assert names(nn.Sequential(hidden, Last()), X, LABELS, CLASSES) == [
-        "probabilities given as logits"
-    ]
-    assert names(nn.Sequential(hidden, nn.LogSoftmax()), X, LABELS, CLASSES) == []
-    yes = nn.Sequential(nn.Dense(8, 1, rng=0), nn.Sigmoid())
-    assert names(yes, X, YES, nn.MSELoss()) == []
-    assert names(yes, X, YES, lambda p, t: np.logaddexp(p, -p).mean()) == []
-
-
-def test_a_softmax_of_one_output_in_the_loss_is_found():
-    assert names(network([8, 4, 1]), X, YES, CLASSES) == ["softmax of one output"]
 
 
 # Inputs

@@ -5,6 +5,7 @@ import pytest
 
 import autograd_lite as al
 import nn
+from autograd_lite.errors import ArgumentError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 5))
@@ -85,6 +86,13 @@ def test_the_range_of_the_labels_is_the_figure():
     (finding,) = nn.diagnose(model(1), X, LABELS[:, None], loss=nn.BCEWithLogitsLoss()).findings
     assert (finding.where, finding.figure, finding.threshold) == (("y",), 3.0, 1)
     assert "from 0 to 3" in finding.meaning
+
+
+def test_targets_that_a_loss_refuses_and_that_are_no_indices_stay_refused():
+    with pytest.raises(ArgumentError, match="range from"):
+        findings(1, 1.5 * YES, nn.BCELoss(), "sigmoid")
+    with pytest.raises(ArgumentError, match="labels range from"):
+        findings(3, LABELS, nn.CrossEntropyLoss())
 
 
 def test_numbers_to_be_predicted_may_be_whole_and_large():

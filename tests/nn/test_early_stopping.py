@@ -12,11 +12,14 @@ from autograd_lite.errors import ArgumentError, TrainingError
 
 
 def scripted(figures, *others, model=None, epochs=None, **options):
-    """A training whose figure "score" goes as given; the model, its states, what was returned."""
+    """A training whose figure "score" goes as given; the model, its states, what was returned.
+
+    Lower is better, unless a mode is given.
+    """
     model = model or normalized()
     states = []
     keep = hook("epoch_end", lambda training: states.append(model.state_dict()))
-    stopping = nn.EarlyStopping(monitor="score", **options)
+    stopping = nn.EarlyStopping(monitor="score", **{"mode": "min", **options})
     history = fit(
         model,
         metrics={"score": Script(*figures)},
@@ -73,6 +76,8 @@ def test_the_reason_says_what_was_not_better_and_for_how_long():
     assert history.stop_reason == "for 2 epochs score was not lower than 2"
     *_, history = scripted([3, 2, 2, 2], patience=3, mode="max", min_delta=0.5)
     assert history.stop_reason == "for 3 epochs score was not higher than 3 by more than 0.5"
+    *_, history = scripted([3, 2, 4], patience=1)
+    assert history.stop_reason == "for 1 epoch score was not lower than 2"
 
 
 def test_it_monitors_the_validation_loss_by_default():
@@ -94,6 +99,7 @@ def test_where_every_figure_is_nan_nothing_is_restored():
     model, states, stopping, history = scripted([np.nan] * 5, patience=3)
     assert len(states) == 3
     assert stopping.best_epoch is history.best_epoch is None
+    assert history.stop_reason == "for 3 epochs score was NaN or infinite"
     assert_state(model, states[-1])
 
 
@@ -142,7 +148,7 @@ def test_the_best_weights_are_restored_after_an_error(where):
         if where == "callback":
             raise TrainingError("a", "b", "c")
 
-    stopping = nn.EarlyStopping(monitor="score")
+    stopping = nn.EarlyStopping(monitor="score", mode="min")
     with pytest.raises(TrainingError):
         fit(
             model,
@@ -167,7 +173,7 @@ def test_an_error_before_the_first_epoch_has_ended_restores_nothing():
 
 
 def test_a_second_training_begins_anew():
-    stopping = nn.EarlyStopping(patience=2, monitor="score")
+    stopping = nn.EarlyStopping(patience=2, monitor="score", mode="min")
     model = line()
     states = []
     keep = hook("epoch_end", lambda training: states.append(model.state_dict()))
@@ -187,6 +193,73 @@ def test_training_goes_on_from_the_restored_weights():
     assert_same(parameters(model), [states[1][name] for name, _ in model.named_parameters()])
 
 
+@pytest.mark.parametrize("ending", [press_ctrl_c, stop])
+def test_patience_that_ends_with_an_interruption_leaves_its_reason(ending):
+    # In the last batch of the epoch after which patience has ended, too.
+    _, _, stopping, history = scripted(
+        [3, 4, 5], hook("batch_end", ending, epoch=2, batch=2), patience=2
+    )
+    assert len(history["score"]) == 3
+    assert stopping.waited == 2
+    assert stopping.reason is None
+    expected = "enough" if ending is stop else "interrupted in epoch 3, batch 3"
+    assert history.stop_reason == expected
+
+
+@pytest.mark.parametrize("refusing", [[], [hook("fit_start", lambda training: 1 / 0)]])
+def test_a_training_that_is_refused_leaves_the_model_as_it_is(refusing):
+    model, stopping = normalized(), nn.EarlyStopping(patience=5)
+    fit(model, validation=(X, Y), callbacks=[stopping])
+    fit(model, epochs=2)
+    before = model.state_dict()
+    error = ZeroDivisionError if refusing else ArgumentError
+    validation = (X, Y) if refusing else None
+    with pytest.raises(error):
+        fit(model, validation=validation, callbacks=[stopping, *refusing])
+    assert_state(model, before)
+    assert stopping.best_epoch is None
+
+
+# Options
+
+
+@pytest.mark.parametrize("monitor", ["accuracy", "validation_accuracy", "score", "lossless"])
+def test_a_mode_that_the_figures_name_does_not_tell_has_to_be_given(monitor):
+    with pytest.raises(ArgumentError, match=f'{monitor}.*mode="max" if higher is better'):
+        nn.EarlyStopping(monitor=monitor)
+    assert nn.EarlyStopping(monitor=monitor, mode="max").mode == "max"
+
+
+@pytest.mark.parametrize("monitor", ["loss", "running_loss", "validation_loss", "hinge_loss"])
+def test_of_losses_lower_is_better(monitor):
+    assert nn.EarlyStopping(monitor=monitor).mode == "min"
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode"), [("validation_loss", "max"), ("validation_accuracy", "min")]
+)
+def test_a_mode_that_contradicts_the_figures_name_is_refused(monitor, mode):
+    with pytest.raises(ArgumentError, match=f"{monitor}.*{mode}"):
+        nn.EarlyStopping(monitor=monitor, mode=mode)
+    assert nn.EarlyStopping(monitor="neg_log_loss", mode="max").mode == "max"
+    assert nn.EarlyStopping(monitor="inaccuracy", mode="min").mode == "min"
+
+
+def test_with_mode_max_the_epoch_of_the_highest_accuracy_is_restored():
+    model, labels = nn.Dense(3, 2, rng=0), (Y[:, 0] > 0).astype(int)
+    history = fit(
+        model,
+        y=labels,
+        loss=nn.CrossEntropyLoss(),
+        learning_rate=2.0,
+        epochs=10,
+        metrics={"accuracy": nn.accuracy},
+        callbacks=[nn.EarlyStopping(monitor="accuracy", mode="max")],
+    )
+    assert min(history["accuracy"]) < max(history["accuracy"])
+    assert nn.accuracy(nn.predict(model, X), labels) == max(history["accuracy"])
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -202,10 +275,10 @@ def test_options_of_early_stopping_are_checked(options):
         nn.EarlyStopping(**options)
 
 
-@pytest.mark.parametrize("monitor", ["validation_loss", "accuracy"])
-def test_a_figure_that_is_not_recorded_is_refused_before_training(monitor):
+@pytest.mark.parametrize(("monitor", "mode"), [("validation_loss", None), ("accuracy", "max")])
+def test_a_figure_that_is_not_recorded_is_refused_before_training(monitor, mode):
     model = line()
     before = parameters(model)
     with pytest.raises(ArgumentError, match=f"{monitor}.*running_loss, loss"):
-        fit(model, callbacks=[nn.EarlyStopping(monitor=monitor)])
+        fit(model, callbacks=[nn.EarlyStopping(monitor=monitor, mode=mode)])
     assert_same(parameters(model), before)

@@ -13,16 +13,18 @@ from resumed_runs import (
     interrupted,
     watching,
 )
-from training_runs import LABELS, X, Y
+from training_runs import LABELS, X, Y, assert_same, hook, parameters
 
 import nn
+from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError
 
 
-def assert_resumes_bit_for_bit(tmp_path, epoch, batch=1, **options):
-    path = interrupted(tmp_path, epoch, batch, **options)
-    resumed = Run(**options).fit(resume_from=path)
-    assert_same_run(resumed, Run(**options).fit())
+def assert_resumes_bit_for_bit(tmp_path, epoch, batch=1, run=Run, **options):
+    path = interrupted(tmp_path, epoch, batch, run, **options)
+    resumed, whole = run(**options).fit(resume_from=path), run(**options).fit()
+    assert_same_run(resumed, whole)
+    return resumed, whole
 
 
 @pytest.mark.parametrize("epoch", range(1, EPOCHS))
@@ -120,6 +122,16 @@ def test_a_run_that_is_done_can_be_made_longer(tmp_path):
     assert_same_run(Run().fit(epochs=3, resume_from=path), Run().fit(epochs=3))
 
 
+def test_epochs_that_are_fewer_than_those_done_are_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    Run().fit(nn.Checkpoint(path), epochs=3)
+    run = Run()
+    before = parameters(run.model)
+    with pytest.raises(ArgumentError, match="epochs is 2, and 3 were done"):
+        run.fit(epochs=2, resume_from=path)
+    assert_same(parameters(run.model), before)
+
+
 def test_a_generator_that_layers_and_fit_share_is_one_afterwards(tmp_path):
     class Shared(Run):
         def __init__(self):
@@ -148,6 +160,95 @@ def test_every_generator_of_numpy_goes_on(tmp_path, bit_generator):
     path = tmp_path / "run.safetensors"
     Other().fit(nn.Checkpoint(path), ctrl_c(3, 0))
     assert_same_run(Other().fit(resume_from=path), Other().fit())
+
+
+class Noisy(nn.Module):
+    """Adds noise of a generator that is found in some way."""
+
+    def __init__(self, draw, **held):
+        self.inner = dropped()
+        self.draw = draw
+        vars(self).update(held)
+
+    def forward(self, x):
+        return self.inner(x) + self.draw(self) if self.training else self.inner(x)
+
+
+NOISY = {
+    "in a dict of lists": lambda: Noisy(
+        lambda self: self.draws["noise"][1].normal(),
+        draws={"noise": [0.0, np.random.default_rng(6)]},
+    ),
+    "a RandomState": lambda: Noisy(lambda self: self.old.normal(), old=np.random.RandomState(6)),
+    "the global one": lambda: Noisy(lambda self: np.random.normal()),
+}
+
+
+@pytest.mark.parametrize("model", NOISY.values(), ids=NOISY)
+def test_generators_go_on_wherever_modules_find_them(tmp_path, model):
+    class Seeded(Run):
+        def fit(self, *others, **options):
+            np.random.seed(7)
+            return super().fit(*others, **options)
+
+    # Nine draws until the checkpoint: of a pair that RandomState drew one number is left.
+    assert_resumes_bit_for_bit(tmp_path, 3, run=Seeded, model=model)
+
+
+class Scaled(Run):
+    """The optimizer learns a number that only the loss knows."""
+
+    def __init__(self, kind=nn.Parameter):
+        self.scale = kind(np.array(1.5))
+        self.scale.requires_grad = True
+        super().__init__(loss=lambda p, t: np.square(p * self.scale - t).mean())
+        self.optimizer = nn.Adam([*self.model.parameters(), self.scale], learning_rate=0.01)
+
+
+class ScaledTensor(Scaled):
+    def __init__(self):
+        super().__init__(Tensor)
+
+
+@pytest.mark.parametrize("run", [Scaled, ScaledTensor])
+def test_parameters_that_only_the_optimizer_holds_go_on(tmp_path, run):
+    resumed, whole = assert_resumes_bit_for_bit(tmp_path, 3, run=run)
+    assert resumed.scale.data.tobytes() == whole.scale.data.tobytes()
+    assert resumed.scale.data != 1.5
+    with pytest.raises(ArgumentError, match="other parameters that the model lacks"):
+        Run().fit(resume_from=tmp_path / "run.safetensors")
+
+
+def test_parameters_that_were_frozen_or_learned_stay_so(tmp_path):
+    class Thawing(Run):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = self.model.layers[0], self.model.layers[-1]
+            self.first.weight.requires_grad = False
+
+        def fit(self, *others, **options):
+            return super().fit(hook("epoch_end", self.thaw, epoch=1), *others, **options)
+
+        def thaw(self, training):
+            self.first.weight.requires_grad = True
+            self.last.bias.requires_grad = False
+
+    resumed, _ = assert_resumes_bit_for_bit(tmp_path, 4, run=Thawing)
+    assert resumed.first.weight.requires_grad
+    assert not resumed.last.bias.requires_grad
+
+
+def test_a_callback_whose_state_is_told_by_the_instance_goes_on(tmp_path):
+    def counting(optimizer):
+        callback = nn.Callback()
+        callback.n = 0
+        callback.epoch_end = lambda training: vars(callback).update(n=callback.n + 1)
+        callback.state_dict = lambda: {"n": callback.n}
+        callback.load_state_dict = vars(callback).update
+        return [callback]
+
+    resumed, whole = assert_resumes_bit_for_bit(tmp_path, 3, callbacks=counting)
+    assert resumed.callbacks[0].n == whole.callbacks[0].n == EPOCHS
 
 
 class Counter(nn.Callback):

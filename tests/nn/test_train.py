@@ -54,6 +54,28 @@ def test_many_samples_are_evaluated_in_parts_that_add_up():
     assert history["loss"][-1] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("loss", [nn.MSELoss, nn.MAELoss, nn.HuberLoss])
+def test_a_loss_that_is_a_sum_is_recorded_per_sample(loss):
+    two = np.concatenate([Y, 2 * Y], axis=1)
+    model, same = nn.Dense(3, 2, rng=0), nn.Dense(3, 2, rng=0)
+    # Steps of no length, so that the figures of both reductions are those of the same weights.
+    options = {"y": two, "learning_rate": 0.0, "validation": (X[:4], two[:4])}
+    of_sum = fit(model, loss=loss(reduction="sum"), **options)
+    of_mean = fit(same, loss=loss(), **options)
+    for name in ("running_loss", "loss", "validation_loss"):
+        np.testing.assert_allclose(of_sum[name], 2 * np.array(of_mean[name]), rtol=1e-12)
+
+
+def test_the_loss_of_a_batch_stays_as_the_loss_function_gives_it():
+    model, losses = line(), []
+    note = hook("batch_end", lambda training: losses.append(training.batch_loss))
+    loss = nn.HalfSquaredErrorLoss()
+    expected = loss(model(X), Y).item()
+    history = fit(model, loss=loss, epochs=1, batch_size=12, callbacks=[note])
+    assert losses == pytest.approx([expected], rel=1e-12)
+    assert history["running_loss"] == pytest.approx([expected / 12], rel=1e-12)
+
+
 def test_history_as_arrays():
     history = fit(line(), validation=(X, Y))
     arrays = history.as_arrays()
@@ -73,7 +95,8 @@ def test_a_training_that_was_not_stopped_says_so():
 def test_a_history_shows_the_last_figures():
     history = fit(line(), epochs=2)
     running, loss = history["running_loss"][-1], history["loss"][-1]
-    assert str(history) == f"running_loss {running:.4f}, loss {loss:.4f}"
+    assert str(history) == f"running_loss {running:.4g}, loss {loss:.4g}"
+    assert str(nn.History(loss=[0.000012345678])) == "loss 1.235e-05"
     assert str(nn.History(loss=[])) == ""
 
 
@@ -225,6 +248,68 @@ def test_an_error_in_a_hook_comes_out_and_the_mode_is_as_before(name):
         fit(model, callbacks=[hook(name, lambda training: 1 / 0)])
     assert [module.training for _, module in model.named_modules()] == before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_each_fit_end_comes_also_after_an_error_in_another_one():
+    ended = []
+
+    def fail(training):
+        ended.append("fail")
+        raise ZeroDivisionError("first")
+
+    def fail_too(training):
+        ended.append("fail too")
+        raise KeyError("second")
+
+    callbacks = [hook("fit_end", fail), hook("fit_end", fail_too)]
+    callbacks.append(hook("fit_end", lambda training: ended.append("end")))
+    with pytest.raises(ZeroDivisionError, match="first") as caught:
+        fit(line(), callbacks=callbacks)
+    assert ended == ["fail", "fail too", "end"]
+    assert caught.value.__notes__ == ["fit_end raised as well: KeyError('second')"]
+
+
+def test_an_error_of_the_training_comes_before_one_of_its_end():
+    callbacks = [hook("batch_end", lambda t: 1 / 0), hook("fit_end", lambda t: {}["key"])]
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit(line(), callbacks=callbacks)
+    assert caught.value.__notes__ == ["fit_end raised as well: KeyError('key')"]
+
+
+def test_an_error_that_is_being_handled_outside_is_none_of_the_training():
+    try:
+        raise KeyError("outside")
+    except KeyError:
+        assert fit(line()).stop_reason == "every epoch done"
+
+
+def test_an_error_in_fit_start_refuses_the_training_and_nothing_is_ended():
+    ended = []
+    model = line()
+    before = parameters(model)
+    callbacks = [hook("fit_end", ended.append), hook("fit_start", lambda training: 1 / 0)]
+    with pytest.raises(ZeroDivisionError):
+        fit(model, callbacks=callbacks)
+    assert ended == []
+    assert_same(parameters(model), before)
+
+
+def test_hooks_that_are_set_on_an_instance_are_called():
+    callback, called = nn.Callback(), []
+    for name in ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end"):
+        setattr(callback, name, lambda training, name=name: called.append(name))
+    fit(line(), callbacks=[callback], epochs=1, batch_size=12)
+    assert called == ["fit_start", "gradients", "batch_end", "epoch_end", "fit_end"]
+
+
+@pytest.mark.parametrize("name", ["fit_start", "epoch_end"])
+def test_every_epoch_begins_in_training_mode(name):
+    model, modes = nn.Sequential(nn.Dropout(0.5, rng=0), line()), []
+    evaluate = hook(name, lambda training: training.model.eval())
+    note = hook("gradients", lambda t: modes.append([m.training for _, m in model.named_modules()]))
+    fit(model.eval(), callbacks=[evaluate, note])
+    assert modes == [[True] * 3] * 9
+    assert not model.training
 
 
 def test_fit_end_comes_also_after_an_error():

@@ -14,6 +14,7 @@ from training_runs import (
     hook,
     line,
     normalized,
+    parameters,
     stop,
 )
 
@@ -68,6 +69,19 @@ def test_a_gradient_that_is_not_finite_is_named_and_nothing_is_learned_from_it(b
     assert_same(model.state_dict().values(), states[-1].values())
     assert {entry["steps"] for entry in optimizer.state_dict()["state"]} == {6}
     assert all(module.training for _, module in model.named_modules())
+
+
+def test_the_error_has_the_figures_of_the_epochs_before():
+    model, same = line(), line()
+    spoil = hook("gradients", lambda t: model.weight.grad.fill(np.nan), epoch=2, batch=1)
+    stopping = nn.EarlyStopping(monitor="loss")
+    with pytest.raises(TrainingError) as caught:
+        fit(model, callbacks=[spoil, stopping], epochs=5)
+    history = caught.value.history
+    assert history == fit(same, epochs=2)
+    assert history.best_epoch == stopping.best_epoch == 1
+    assert history.stop_reason == "ended by TrainingError"
+    assert TrainingError("a", "b", "c").history is None
 
 
 def test_large_gradients_that_are_finite_are_no_error():
@@ -141,13 +155,50 @@ def interrupt(*arguments):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("name", ["fit_start", "gradients", "batch_end", "epoch_end"])
+def test_ctrl_c_when_every_epoch_is_done_does_not_change_the_reason():
+    ended = []
+    after = hook("fit_end", lambda training: ended.append(training.stop_reason))
+    history = fit(line(), callbacks=[hook("fit_end", press_ctrl_c), after])
+    assert history.stop_reason == "every epoch done"
+    assert ended == ["every epoch done"]
+
+
+def test_a_second_ctrl_c_at_the_end_raises_when_all_callbacks_have_ended():
+    ended = []
+    press = [hook("fit_end", press_ctrl_c), hook("fit_end", press_ctrl_c)]
+    with pytest.raises(KeyboardInterrupt):
+        fit(line(), callbacks=[*press, hook("fit_end", ended.append)])
+    assert len(ended) == 1
+
+
+def test_ctrl_c_between_two_epochs_names_the_first_batch_of_the_second():
+    class Rng(np.random.Generator):
+        def permutation(self, n):
+            if len(history_so_far[0].history["loss"]) == 2:
+                press_ctrl_c(None)
+            return super().permutation(n)
+
+    history_so_far = []
+    note = hook("fit_start", history_so_far.append)
+    history = fit(line(), callbacks=[note], rng=Rng(np.random.PCG64(0)))
+    assert history.stop_reason == "interrupted in epoch 3, batch 1"
+
+
+@pytest.mark.parametrize("name", ["gradients", "batch_end", "epoch_end"])
 def test_a_keyboard_interrupt_from_inside_ends_the_training_too(name):
-    epoch = None if name == "fit_start" else 1
-    history = fit(line(), callbacks=[hook(name, interrupt, epoch=epoch)])
-    expected = 0 if name == "fit_start" else 2 if name == "epoch_end" else 1
+    history = fit(line(), callbacks=[hook(name, interrupt, epoch=1)])
+    expected = 2 if name == "epoch_end" else 1
     assert [len(values) for values in history.values()] == [expected] * 2
-    assert history.stop_reason.startswith("interrupted in epoch ")
+    assert history.stop_reason.startswith("interrupted in epoch 2")
+
+
+@pytest.mark.parametrize("ending", [interrupt, press_ctrl_c])
+def test_an_interruption_before_the_first_batch_raises_as_nothing_was_learned(ending):
+    model = line()
+    before = parameters(model)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, callbacks=[hook("fit_start", ending)])
+    assert_same(parameters(model), before)
 
 
 def test_a_keyboard_interrupt_in_a_metric_leaves_all_lists_of_one_length():
@@ -155,7 +206,8 @@ def test_a_keyboard_interrupt_in_a_metric_leaves_all_lists_of_one_length():
 
     def metric(predictions, targets):
         calls.append(1)
-        return 0.0 if len(calls) < 4 else interrupt()
+        # Twice each before training and in the first epoch, once in the second.
+        return 0.0 if len(calls) < 6 else interrupt()
 
     history = fit(line(), metrics={"metric": metric}, validation=(X, Y))
     assert {len(values) for values in history.values()} == {1}

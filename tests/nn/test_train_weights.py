@@ -37,8 +37,65 @@ WEIGHTS = np.arange(12.0)
 @pytest.mark.parametrize("factor", [1.0, 1e-3, 1e6])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_sample_weights_are_scaled_to_mean_1_and_multiply_each_loss(factor, reduction):
-    model, _ = weighted(nn.MSELoss(reduction=reduction), sample_weight=factor * WEIGHTS)
+    learning_rate = 0.05 / 12 if reduction == "sum" else 0.05
+    loss = nn.MSELoss(reduction=reduction)
+    model, _ = weighted(loss, sample_weight=factor * WEIGHTS, learning_rate=learning_rate)
     assert_close(parameters(model), descent(WEIGHTS / WEIGHTS.mean()))
+
+
+REAL = np.random.default_rng(1).normal(size=(12, 3))
+SHARES = np.exp(REAL) / np.exp(REAL).sum(axis=1, keepdims=True)
+CLASSES = np.arange(12) % 3
+ALL_LOSSES = {
+    "mse": (nn.MSELoss, REAL, {}),
+    "half": (nn.HalfSquaredErrorLoss, REAL, {}),
+    "mae": (nn.MAELoss, REAL, {}),
+    "huber": (nn.HuberLoss, REAL, {}),
+    "hinge": (nn.HingeLoss, np.sign(REAL), {}),
+    "bce": (nn.BCEWithLogitsLoss, SHARES, {}),
+    "bce pos_weight": (nn.BCEWithLogitsLoss, SHARES, {"pos_weight": 3.0}),
+    "labels": (nn.CrossEntropyLoss, CLASSES, {}),
+    "labels, weighted": (nn.CrossEntropyLoss, CLASSES, {"weight": [1.0, 2.0, 5.0]}),
+    "labels, smoothed": (
+        nn.CrossEntropyLoss,
+        CLASSES,
+        {"weight": [1.0, 2.0, 5.0], "label_smoothing": 0.1},
+    ),
+    "rows": (nn.CrossEntropyLoss, SHARES, {"weight": [1.0, 2.0, 5.0]}),
+    "divergence": (nn.KLDivLoss, SHARES, {}),
+}
+
+
+REDUCED = [
+    (name, reduction)
+    for name, (kind, *_) in ALL_LOSSES.items()
+    for reduction in kind.reductions
+    if reduction != "none"
+]
+
+
+@pytest.mark.parametrize(("name", "reduction"), REDUCED)
+def test_weights_of_1_change_nothing(name, reduction):
+    kind, targets, options = ALL_LOSSES[name]
+    loss = kind(reduction=reduction, **options)
+    plain, ones = nn.Dense(3, 3, rng=0), nn.Dense(3, 3, rng=0)
+    options = {"y": targets, "loss": loss, "validation": (X[:5], targets[:5])}
+    history = fit(plain, **options)
+    of_ones = fit(ones, sample_weight=np.ones(12), **options)
+    for array, other in zip(parameters(plain), parameters(ones), strict=True):
+        np.testing.assert_allclose(other, array, rtol=1e-13, atol=1e-15)
+    assert of_ones.keys() == history.keys()
+    for figure, values in history.items():
+        np.testing.assert_allclose(of_ones[figure], values, rtol=1e-13)
+
+
+def test_weights_multiply_the_losses_of_a_loss_with_class_weights():
+    weight, weights = np.array([1.0, 2.0, 5.0]), np.arange(1.0, 13.0)
+    loss = nn.CrossEntropyLoss(weight=weight)
+    losses = nn.CrossEntropyLoss(reduction="none")(Tensor(REAL), CLASSES).data
+    of_class = weight[CLASSES]
+    expected = np.sum(weights * of_class * losses) / np.sum(of_class)
+    assert WeightedLoss(loss)(Tensor(REAL), CLASSES, weights).item() == pytest.approx(expected)
 
 
 def test_whole_weights_are_repetitions():
@@ -63,7 +120,7 @@ def test_weights_are_taken_along_by_mini_batches():
     fit(model, loss=spy, sample_weight=WEIGHTS, epochs=1)
     w, b = same.weight.data.copy(), same.bias.data.copy()
     scaled = WEIGHTS / WEIGHTS.mean()
-    for targets in seen[:3]:
+    for targets in seen[1:4]:  # the first call is before training
         rows = [Y[:, 0].tolist().index(value) for value in targets]
         d = scaled[rows, None] * (X[rows] @ w + b - Y[rows])
         w, b = w - 0.05 * X[rows].T @ d * 2 / len(d), b - 0.05 * d.sum(0) * 2 / len(d)
@@ -150,6 +207,13 @@ def test_a_loss_of_all_samples_together_cannot_be_weighted():
         fit(line(), loss=nn.RMSELoss(), sample_weight=WEIGHTS)
     with pytest.raises(ShapeError, match="loss of each sample"):
         fit(line(), loss=lambda p, t: np.square(p - t).mean(), sample_weight=WEIGHTS)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 2.0, 0.5: 1.0}])
+def test_classes_of_targets_that_are_not_whole_are_refused(class_weight):
+    targets = np.where(LABELS == 1, 0.5, 0.0)[:, None]
+    with pytest.raises(ArgumentError, match=r"y is no label where it is 0\.5"):
+        fit(line(), y=targets, class_weight=class_weight)
 
 
 @pytest.mark.parametrize(

@@ -24,26 +24,6 @@ def _assert_close(computed, by_hand, name, tolerance):
     assert error <= tolerance * np.max(np.abs(by_hand)), f"{name} is off by {error}"
 
 
-def gradient_check(loss, parameters, step=1e-6):
-    """How far gradients are from central differences: ‖g - n‖ / (‖g‖ + ‖n‖) over all entries.
-
-    Args:
-        loss: a function without arguments that computes the loss anew.
-        parameters: tensors whose `.grad` is checked.
-        step: of the differences n = (loss(θ + step) - loss(θ - step)) / (2 step).
-
-    >>> from autograd_lite import Tensor
-    >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> (x**3).sum().backward()
-    >>> bool(gradient_check(lambda: (x**3).sum(), [x]) < 1e-9)
-    True
-    """
-    gradient = np.concatenate([parameter.grad.ravel() for parameter in parameters])
-    slopes = np.concatenate([differences(loss, p, step).ravel() for p in parameters])
-    norms = np.linalg.norm(gradient) + np.linalg.norm(slopes)
-    return np.linalg.norm(gradient - slopes) / norms
-
-
 def differences(loss, parameter, step=1e-6):
     """The central differences of a loss in each entry of a parameter, in its shape."""
     slopes = np.empty(parameter.shape)

@@ -4,15 +4,16 @@ The measure is the seed's: the norm of the difference of the two gradients over 
 norms, below 1e-7.
 """
 
+import copy
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from agreement import differences, gradient_check
+from agreement import differences
 
 import nn
-from autograd_lite import affine, compare_gradients, gradcheck, relu, sigmoid
+from autograd_lite import affine, compare_gradients, differentiable, gradcheck, relu, sigmoid
 
 THRESHOLD = 1e-7
 
@@ -99,24 +100,19 @@ NETWORKS = {
 }
 
 
-def loss_of(model, loss):
-    """The loss on samples of the model's shapes, as a function without arguments."""
+def samples_of(model, loss):
+    """Samples of the model's shapes, and targets of the loss's kind."""
     rng = np.random.default_rng(0)
     n_inputs, n_outputs = model[0].weight.shape[0], model[-1].weight.shape[1]
     X = rng.normal(size=(7, n_inputs))
     if isinstance(loss, nn.CrossEntropyLoss | nn.CategoricalCrossEntropyLoss):
-        targets = rng.integers(0, n_outputs, 7)
-    else:
-        targets = rng.integers(0, 2, (7, n_outputs)).astype(float)
-    return lambda: loss(model(X), targets)
+        return X, rng.integers(0, n_outputs, 7)
+    return X, rng.integers(0, 2, (7, n_outputs)).astype(float)
 
 
-def checked(name, step=1e-6):
+def checked(name, **options):
     model, loss = NETWORKS[name]
-    value = loss_of(model, loss)
-    model.zero_grad()
-    value().backward()
-    return gradient_check(value, model.parameters(), step)
+    return nn.gradient_difference(model, *samples_of(model, loss), loss=loss, **options)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -126,36 +122,49 @@ def test_a15_gradients_of_every_network_pass_the_check_over_all_parameters(name)
 
 def test_a15_the_network_of_784_inputs_passes_the_check():
     model = dense([784, 30, 10], "sigmoid", weight_init="lecun_normal")
-    value = loss_of(model, half_squares)
-    value().backward()
-    assert gradient_check(value, model.parameters()) < THRESHOLD
+    X, y = samples_of(model, half_squares)
+    assert nn.gradient_difference(model, X, y, loss=half_squares) < THRESHOLD
 
 
 def test_a15_the_seeds_own_step_of_1e_7_passes_as_well():
     assert checked("A5", step=1e-7) < THRESHOLD
 
 
+MISTAKES = {
+    "doubled": lambda g, y, x: 2 * g,
+    "one unit": lambda g, y, x: g * np.where(np.arange(g.shape[1]) == 0, 1.001, 1.0),
+    "sign": lambda g, y, x: -g,
+}
+
+
+class Mistaken(nn.Module):
+    """Gives what it is given, with a mistake in the derivative."""
+
+    def __init__(self, mistake):
+        self.copy = differentiable(MISTAKES[mistake])(np.copy)
+
+    def forward(self, x):
+        return self.copy(x)
+
+
 @pytest.mark.parametrize("name", ["A3", "A13, dropout off", "B5", "C4", "E6"])
-@pytest.mark.parametrize("mistake", ["doubled", "one entry", "sign"])
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_a15_a_planted_mistake_fails_the_check(name, mistake):
     model, loss = NETWORKS[name]
-    value = loss_of(model, loss)
-    model.zero_grad()
-    value().backward()
-    first = model.parameters()[0]
-    if mistake == "doubled":
-        first.grad = 2 * first.grad
-    elif mistake == "one entry":
-        first.grad[0, 0] *= 1.001
-    else:
-        first.grad = -first.grad
-    assert gradient_check(value, model.parameters()) > THRESHOLD
+    samples = samples_of(model, loss)
+    first, *others = copy.deepcopy(model).layers
+    mistaken = nn.Sequential(first, Mistaken(mistake), *others).eval()
+    assert nn.gradient_difference(mistaken, *samples, loss=loss) > THRESHOLD
 
 
 @pytest.mark.parametrize("name", ["A5", "B1 tanh, 3 classes", "C4", "E6"])
 def test_a15_the_comparison_of_gradients_agrees_with_the_differences_by_name(name):
     model, loss = NETWORKS[name]
-    value = loss_of(model, loss)
+    X, y = samples_of(model, loss)
+
+    def value():
+        return loss(model(X), y)
+
     slopes = {parameter: differences(value, parameter) for parameter in model.parameters()}
     report = compare_gradients(value(), slopes, tolerance=1e-6)
     assert report

@@ -1,0 +1,177 @@
+"""The record of a loss, read into terms and names."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivation.formulas import Formulas
+from autograd_lite.derivation.layout import needed_for
+from autograd_lite.derivation.naming import (
+    Identifiers,
+    arrays_in,
+    given_names,
+    key_of,
+    leaves_of,
+    visible_arrays,
+)
+from autograd_lite.derivation.notation import is_short
+from autograd_lite.derivation.recognition import recognized
+from autograd_lite.derivation.terms import Term
+from autograd_lite.engine import Node, backward_order
+from autograd_lite.errors import UnsupportedError, describe
+from autograd_lite.table import TABLE
+
+
+def averaged(nodes: Iterable[Node]) -> set[tuple[int, ...]]:
+    """The shapes of what is averaged."""
+    means = [x for x in nodes if x.operation is not None and x.operation.function is np.mean]
+    return {node.arguments[0].shape for node in means}
+
+
+class Reader:
+    """Reads the record of a loss into terms and names.
+
+    Attributes:
+        order: the nodes, in the order of computation.
+        given: the names of nodes and arrays.
+        own: those of them that the user or a network has names for, as keys of `given`.
+        inputs: the terms that are not computed, and what they stand for.
+        visible: data that variables hold.
+        users: the ids of all tensors and arrays that variables hold.
+        averaged: the shapes of what is averaged.
+        factors: plain arrays by the functions of what they multiply.
+    """
+
+    def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
+        self.formulas = Formulas()
+        self.identifiers = Identifiers()
+        self.given = given_names(loss, variables, self.identifiers)
+        self.inputs: dict[Term, Any] = {}
+        self.visible: list[Any] = []
+        self.users: set[int] = set()
+        for name, array in visible_arrays(variables):
+            self.users.add(id(array))
+            if not getattr(array, "requires_grad", False):
+                if key_of(array) not in self.given:
+                    self.given[key_of(array)] = self.identifiers.unique(name)
+                self._enter(array)
+                self.visible.append(array)
+        self.own = frozenset(self.given)
+        self.order = order = backward_order(loss)[::-1]
+        self.averaged = averaged(order)
+        self.factors = _factors(order)
+        for leaf in leaves_of(order):
+            if leaf in self.given:
+                self._enter(leaf)
+        for node in [node for node in order if node.operation is not None] or order:
+            _require_row(node)
+            for position, value in enumerate(node.arguments):
+                for array in arrays_in(value):
+                    if not self.formulas.knows(array):
+                        self._meet(array, node, position)
+            self._enter(node)
+
+    def data(self) -> set[Term]:
+        """The inputs of the loss that are no parameters."""
+        used = {*needed_for([self.formulas.term(node) for node in self.order])}
+        fixed = {t for t, x in self.inputs.items() if not getattr(x, "requires_grad", False)}
+        return used & fixed
+
+    def lengths(self) -> set[int]:
+        """The lengths of the axes of the data, and the sizes of what is averaged like them."""
+        shapes = {term.shape for term in self.data()}
+        sizes = {math.prod(shape) for shape in shapes & self.averaged}
+        return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
+
+    def named_cotangents(
+        self, found: Mapping[Node, Any], results: Mapping[str, Any], first: int
+    ) -> tuple[dict[Term, str], dict[str, str]]:
+        """Names for the cotangents of nodes with names, and what mathematics calls them."""
+        named: dict[Term, str] = {}
+        symbols = {name: f"∂{name[1:]}" for name in results}
+        for node, term in found.items():
+            new = isinstance(term, Term) and term.number >= first and term not in named
+            if new and node in self.given:
+                name = f"d{self.given[node]}"
+                named[term] = name = name if name in results else self.identifiers.unique(name)
+                structural = not (node.name or id(node) in self.users)
+                delta = re.fullmatch(r"[zZ](\d*)", self.given[node]) if structural else None
+                symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
+        return named, symbols
+
+    def _enter(self, value: Any) -> None:
+        """Find the term of a node or an array, and name it."""
+        name = self.given.get(key_of(value))
+        if name is not None and isinstance(value, np.ndarray) and not self.formulas.knows(value):
+            self.formulas.let(value, self.formulas.terms.leaf(value.shape, value))
+        term = self.formulas.term(value)
+        if name is not None and isinstance(term, Term):
+            self.formulas.names.setdefault(term, name)
+            if term.function is None:
+                self.inputs.setdefault(term, value)
+
+    def _meet(self, value: Any, node: Node, position: int) -> None:
+        """Enter an input of a node, with a name unless it is recognized, or short enough."""
+        if key_of(value) not in self.given:
+            array = value._data if isinstance(value, Node) else value
+            twins = self.factors.get(_others(node), ())
+            known = map(self._known, (arrays_in(node.arguments), twins, self.visible))
+            term = recognized(self.formulas.terms, array, *known)
+            if term is not None:
+                self.formulas.let(value, term)
+                return
+            role = _role(node, position)
+            if role or not is_short(array):
+                self.given[key_of(value)] = self.identifiers.unique(role or "data")
+        self._enter(value)
+
+    def _known(self, values: Iterable[Any]) -> list[tuple[Term, Any]]:
+        """The terms of those that have one, and their values."""
+        known = [x for x in values if self.formulas.knows(x)]
+        return [(self.formulas.term(x), getattr(x, "_data", x)) for x in known]
+
+
+def _others(node: Node) -> tuple[Any, ...]:
+    """The functions of what a product multiplies, such as a logarithm; empty for what is none."""
+    if node.operation is None or node.operation.function is not np.multiply:
+        return ()
+    inner = [x.operation for x in node.arguments if isinstance(x, Node) and x.operation]
+    return tuple(operation.function for operation in inner)
+
+
+def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
+    """Plain arrays by the functions of what they multiply."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for node in nodes:
+        others = _others(node)
+        if others:
+            plain = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
+            found.setdefault(others, []).extend(plain)
+    return found
+
+
+def _require_row(node: Node) -> None:
+    if node.operation is not None and TABLE.get(node.operation.function) is not node.operation:
+        raise UnsupportedError(
+            f"derivation of {node.operation.name}{describe(node.arguments)}",
+            "it has no row in the table of derivatives",
+            "Compute the loss without checkpoint",
+        )
+
+
+def _role(node: Node, position: int) -> str | None:
+    """What the function of a node calls an argument, if that says anything."""
+    assert node.operation is not None
+    try:
+        names = list(inspect.signature(node.operation.compute).parameters)
+    except ValueError:
+        return None
+    name = names[position] if position < len(names) and not node.operation.variadic else ""
+    return {"condition": "mask"}.get(name, name) if len(name) > 1 else None

@@ -1,0 +1,51 @@
+"""Generators of random numbers: those that a model holds, and how far they have drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nn.module import Module
+
+Generator = np.random.Generator | np.random.RandomState
+
+
+def generators(model: Module) -> dict[str, Generator]:
+    """The generators in the attributes of modules, also inside of lists, tuples and dicts, by name.
+
+    >>> model = Module()
+    >>> model.draws = {"noise": [np.random.default_rng(0)]}
+    >>> list(generators(model))
+    ['draws.noise.0']
+    """
+    return {
+        name: generator
+        for prefix, module in model.named_modules()
+        for name, generator in _inside(vars(module), prefix)
+    }
+
+
+def _inside(value: Any, path: str) -> Iterator[tuple[str, Generator]]:
+    if isinstance(value, Generator):
+        yield path, value
+    elif isinstance(value, dict | list | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _inside(item, f"{path}.{key}" if path else str(key))
+
+
+def state_of(generator: Generator) -> dict[str, Any]:
+    """A copy of the state, as numbers, text and arrays."""
+    if isinstance(generator, np.random.RandomState):
+        return dict(generator.get_state(legacy=False))
+    return dict(generator.bit_generator.state)
+
+
+def set_state(generator: Generator, state: Any) -> None:
+    """Take over what `state_of` gave."""
+    if isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        generator.bit_generator.state = state

@@ -1,0 +1,83 @@
+"""Bad input of saving and loading: files stay as they are, and so do models."""
+
+import numpy as np
+from declaring import Spreads, bad, declare
+from world import NAN, RAGGED, network
+
+import nn
+from autograd_lite.errors import ArgumentError, UnsupportedError
+
+
+def over(w, content):
+    """Save over an older file."""
+    nn.save(content, w.saved())
+
+
+def cut(w):
+    path = w.saved()
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def load_into_world(w):
+    nn.load(w.saved("weights"), w.model)
+
+
+def with_weights(change):
+    """A file of weights that were changed."""
+
+    def given(w):
+        state = network().state_dict()
+        change(state)
+        nn.save(state, w.saved("weights"))
+
+    return given
+
+
+def refused_weights(kind, change, *words):
+    return bad(kind, load_into_world, ArgumentError, "weights.safetensors", *words,
+               given=with_weights(change), named="nn.load")  # fmt: skip
+
+
+def narrow(state):
+    state.update({"0.bias": np.ones(3, np.float32)})
+
+
+def load_nan(w):
+    with_weights(lambda state: state.update({"3.bias": np.array([NAN])}))(w)
+    load_into_world(w)
+    return w.model[3].bias
+
+
+DECLARED = {
+    "nn.save": declare(
+        bad("type", lambda w: over(w, 3), UnsupportedError, "of 3"),
+        bad("type", lambda w: over(w, nn.Dense), UnsupportedError, "Dense"),
+        bad("type", lambda w: over(w, nn.Dense(2, 2, activation=np.cos)), UnsupportedError, "cos"),
+        bad("type", lambda w: over(w, {"a": None}), UnsupportedError, "'a'", "object"),
+        bad("type", lambda w: over(w, {"a": "b"}), UnsupportedError, "'a'", "<U1"),
+        bad("type", lambda w: over(w, {3: np.ones(2)}), UnsupportedError, "3"),
+        bad("type", lambda w: nn.save(w.model, 3), UnsupportedError, "3"),
+        bad("type", lambda w: nn.save(w.model, None), UnsupportedError, "None"),
+        bad("length", lambda w: over(w, {"a": RAGGED}), UnsupportedError, "'a'"),
+        bad("range", lambda w: nn.save(w.model, w.folder / "nowhere" / "model"),
+            FileNotFoundError, named="nowhere"),
+        bad("range", lambda w: nn.save(w.model, w.folder), IsADirectoryError, named="files"),
+        shape="arrays of any shape are saved",
+        nan="NaN is saved as any number is",
+    ),
+    "nn.load": declare(
+        bad("type", lambda w: nn.load(3), UnsupportedError, "3"),
+        bad("type", lambda w: nn.load(None), UnsupportedError, "None"),
+        bad("type", lambda w: nn.load(w.saved(), 3), UnsupportedError, "into 3"),
+        bad("type", lambda w: nn.load(w.saved(), nn.Dense), UnsupportedError, "Dense(...)"),
+        bad("range", lambda w: nn.load(w.saved("nowhere")), FileNotFoundError, named="nowhere"),
+        bad("range", lambda w: nn.load(w.saved("run")), ArgumentError, "run.safetensors"),
+        bad("range", lambda w: nn.load(w.saved("weights")), ArgumentError, "weights.safetensors"),
+        bad("length", lambda w: nn.load(w.saved(), w.model), ArgumentError, "truncated", given=cut),
+        refused_weights("length", lambda s: s.pop("3.bias"), "3.bias is missing"),
+        refused_weights("length", lambda s: s.update(odd=np.ones(1)), "odd is unknown"),
+        refused_weights("shape", lambda s: s.update({"0.bias": np.ones(4)}), "(4,)", "(3,)"),
+        refused_weights("type", narrow, "float32"),
+        Spreads(load_nan),
+    ),
+}  # fmt: skip

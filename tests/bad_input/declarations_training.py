@@ -1,0 +1,246 @@
+"""Bad input of training, of what looks at models, and of figures."""
+
+import numpy as np
+from declaring import Spreads, bad, declare, nothing, number
+from world import COMPLEX, LABELS, NAN, RAGGED, X, Y, nans
+
+import autograd_lite as ag
+import nn
+from autograd_lite.errors import ArgumentError, ShapeError, TrainingError, UnsupportedError
+
+
+def fit(w, model=None, samples=X, targets=Y, **options):
+    """Train the world's model, with its generator, and with a split that draws from it."""
+    given = {"loss": nn.MSELoss(), "optimizer": w.optimizer, "epochs": 1, "batch_size": 4}
+    given |= {"progress": False, "rng": w.rng, "validation": 1 / 3}
+    nn.fit(w.model if model is None else model, samples, targets, **{**given, **options})
+
+
+def data(spoil, kind, error, *words):
+    """A refusal of samples or targets, with and without a split."""
+    return [
+        bad(kind, lambda w, share=share: fit(w, **spoil, validation=share), error, *words)
+        for share in (None, 1 / 3)
+    ]
+
+
+def option(kind, error, *words, named=None, **options):
+    return bad(kind, lambda w: fit(w, **options), error, *words, named=named)
+
+
+def column(value):
+    """A function of predictions and targets that is wrong about what it returns."""
+    return lambda predictions, targets: value
+
+
+def log_of_negative(predictions, targets):
+    with np.errstate(invalid="ignore"):
+        return np.log(predictions * 0 - 1).mean()
+
+
+@ag.differentiable(lambda g, y, x: g * NAN)
+def without_slope(x):
+    return x * 1.0
+
+
+def nan_slope(predictions, targets):
+    return without_slope(predictions).mean()
+
+
+HELD_OUT = (X[:4], Y[:4])
+
+FIT = declare(
+    bad("type", lambda w: fit(w, model=3), UnsupportedError, "3"),
+    bad("type", lambda w: fit(w, model=nn.Dense), UnsupportedError, "Dense"),
+    option("type", UnsupportedError, "optimizer=3", optimizer=3),
+    option("type", UnsupportedError, "loss='mse'", loss="mse"),
+    option("type", UnsupportedError, "MSELoss()", loss=nn.MSELoss),
+    option("type", UnsupportedError, "3.0", loss=column(3.0)),
+    option("type", UnsupportedError, "None", loss=column(None)),
+    option("shape", UnsupportedError, "(12, 1)", loss=lambda p, t: p - t, validation=None),
+    number("epochs", lambda w, v: fit(w, epochs=v), 0, -1, 1.5, True),
+    number("batch_size", lambda w, v: fit(w, batch_size=v), 0, -1, 2.5),
+    # samples and targets
+    data({"samples": "abc"}, "type", UnsupportedError, "X", "<U3"),
+    data({"samples": None}, "type", UnsupportedError, "X", "object"),
+    data({"samples": X.astype(str)}, "type", UnsupportedError, "X array (12, 2)", "<U"),
+    data({"samples": X * 1j}, "type", UnsupportedError, "X array (12, 2)", "complex128"),
+    data({"targets": Y.astype(str)}, "type", UnsupportedError, "y array (12, 1)", "<U"),
+    data({"samples": RAGGED}, "length", UnsupportedError, "X"),
+    data({"targets": Y[:4]}, "length", ShapeError, "(12, 2)", "(4, 1)"),
+    data({"samples": X[:0], "targets": Y[:0]}, "length", ShapeError, "(0, 2)"),
+    data({"targets": 3.0}, "shape", ShapeError, "(12, 2)", "()"),
+    data({"samples": X * NAN}, "nan", ArgumentError, "X array (12, 2)", "24"),
+    data({"targets": Y * NAN}, "nan", ArgumentError, "y array (12, 1)", "12"),
+    bad("shape", lambda w: fit(w, samples=np.ones((12, 5))), ShapeError, "5)", "(2, 3)",
+        named="Dense"),
+    bad("shape", lambda w: fit(w, targets=Y[:, 0]), ShapeError, "(8, 1)", "(8,)",
+        named="MSELoss"),
+    # validation
+    option("type", UnsupportedError, "validation 'a'", validation="a"),
+    option("type", UnsupportedError, "validation True", validation=True),
+    option("type", UnsupportedError, "validation array (2,)", validation=np.ones(2)),
+    option("nan", UnsupportedError, "nan", validation=NAN),
+    option("range", ArgumentError, "validation=2.0", validation=2.0),
+    option("range", ArgumentError, "validation=0.01", "12 samples", validation=0.01),
+    option("length", UnsupportedError, "tuple", validation=(X,)),
+    option("length", ShapeError, "(12, 2)", "(3, 1)", validation=(X, Y[:3])),
+    option("shape", ShapeError, "(12, 2)", "(4, 1)", validation=(X[:4, :1], Y[:4])),
+    option("nan", ArgumentError, "validation X array (4, 2)", validation=(nans(4, 2), Y[:4])),
+    # metrics, weights, callbacks
+    option("type", UnsupportedError, "metrics", "3", metrics=3),
+    option("type", UnsupportedError, "metrics", "'a'", metrics={"a": 3}),
+    option("type", ArgumentError, "metric", "3", metrics={3: nn.accuracy}),
+    option("range", ArgumentError, "metric", "'loss'", metrics={"loss": nn.accuracy}),
+    option("type", ArgumentError, "metric 'a'", "abc", metrics={"a": column("abc")}),
+    option("type", UnsupportedError, "metric 'a'", "None", metrics={"a": column(None)}),
+    option("shape", UnsupportedError, "metric 'a'", metrics={"a": column(np.ones(3))}),
+    option("type", UnsupportedError, "sample_weight", "<U1", sample_weight="a"),
+    option("shape", ShapeError, "sample_weight", "()", sample_weight=1.0),
+    option("length", ShapeError, "sample_weight", "(3,)", "12", sample_weight=np.ones(3)),
+    option("range", ArgumentError, "sample_weight", "-1.0", sample_weight=-np.ones(12)),
+    option("range", ArgumentError, "sample_weight", "0", sample_weight=np.zeros(12)),
+    option("nan", ArgumentError, "sample_weight", "12", sample_weight=nans(12)),
+    option("type", UnsupportedError, "class_weight='a'", class_weight="a"),
+    option("type", UnsupportedError, "class_weight=[1.0]", class_weight=[1.0]),
+    option("type", ArgumentError, "class_weight", "'a'", class_weight={0: 1.0, 1: "a"}),
+    option("range", ArgumentError, "class_weight", "-1", class_weight={0: 1.0, 1: -1}),
+    option("nan", ArgumentError, "class_weight", "nan", class_weight={0: 1.0, 1: NAN}),
+    option("length", ArgumentError, "class_weight", "1.0", class_weight={0: 1.0}),
+    option("type", UnsupportedError, "callbacks=3", callbacks=3),
+    option("type", UnsupportedError, "EarlyStopping", callbacks=[nn.EarlyStopping]),
+    option("type", UnsupportedError, "EarlyStopping", callbacks=nn.EarlyStopping()),
+    option("length", ArgumentError, "running_loss", callbacks=[nn.EarlyStopping()],
+           validation=None, named="validation_loss"),
+    option("type", UnsupportedError, "resume_from 3", resume_from=3),
+    option("type", UnsupportedError, "resume_from", "b'a'", resume_from=b"a"),
+    bad("range", lambda w: fit(w, resume_from=w.saved("nowhere")), FileNotFoundError,
+        named="nowhere"),
+    bad("range", lambda w: fit(w, resume_from=w.saved("model")), ArgumentError, "resume_from"),
+    bad("shape", lambda w: fit(w, resume_from=w.saved("run")), ArgumentError, "resume_from"),
+    option("type", UnsupportedError, "rng='a'", rng="a"),
+    option("type", UnsupportedError, "rng=1.5", rng=1.5),
+    option("range", UnsupportedError, "rng=-1", rng=-1),
+    option("nan", UnsupportedError, "rng=nan", rng=NAN),
+    bad("length", lambda w: fit(w, optimizer=nn.SGD([w.w], 0.1)), ArgumentError, "Sequential"),
+    # in the first batch: nothing is learned from it, and the samples were shuffled
+    bad("nan", lambda w: fit(w, loss=log_of_negative), TrainingError, "epoch 1, batch 1", "nan",
+        changes=("generators",)),
+    bad("nan", lambda w: fit(w, loss=nan_slope), TrainingError, "epoch 1, batch 1",
+        changes=("generators", "gradients")),
+)  # fmt: skip
+
+
+def look(function, named="Dense"):
+    """Refusals of what is no model, and of its samples."""
+    return [
+        bad("type", lambda w: function(w, 3, X), UnsupportedError, "3"),
+        bad("type", lambda w: function(w, nn.Dense, X), UnsupportedError, "Dense(...)"),
+        bad("type", lambda w: function(w, None, X), UnsupportedError, "None"),
+        bad("length", lambda w: function(w, w.model, RAGGED), UnsupportedError, "lists"),
+        bad("type", lambda w: function(w, w.model, X.astype(str)), UnsupportedError, "(12, 2)",
+            named=named),
+        bad("type", lambda w: function(w, w.model, X * 1j), UnsupportedError, "complex128",
+            named=named),
+        bad("shape", lambda w: function(w, w.model, np.ones((4, 5))), ShapeError, "5)", "(2, 3)",
+            named="Dense"),
+    ]  # fmt: skip
+
+
+def diagnose(w, *model, samples=X, targets=Y, **options):
+    given = {"loss": nn.MSELoss(), "optimizer": w.optimizer} | options
+    return nn.diagnose(*(model or [w.model]), samples, targets, **given)
+
+
+def difference(w, *model, samples=X, targets=Y, **options):
+    given = {"loss": nn.MSELoss()} | options
+    return nn.gradient_difference(*(model or [w.model]), samples, targets, **given)
+
+
+def losses(function, named="MSELoss"):
+    """Refusals of what is no loss, and of what it does not take."""
+    return [
+        bad("type", lambda w: function(w, loss="mse"), UnsupportedError, "loss='mse'"),
+        bad("type", lambda w: function(w, loss=nn.MSELoss), UnsupportedError, "MSELoss()"),
+        bad("type", lambda w: function(w, loss=column(None)), ArgumentError, "None"),
+        bad("type", lambda w: function(w, loss=column("abc")), ArgumentError, "'abc'"),
+        bad("shape", lambda w: function(w, loss=lambda p, t: p - t), ArgumentError, "(12, 1)"),
+        bad("length", lambda w: function(w, targets=Y[:3]), ShapeError, "(12, 1)", "(3, 1)",
+            named="MSELoss"),
+        bad("shape", lambda w: function(w, targets=Y[:, 0]), ShapeError, "(12, 1)", "(12,)",
+            named="MSELoss"),
+        bad("type", lambda w: function(w, targets=Y.astype(str)), UnsupportedError, "<U",
+            named=named),
+    ]  # fmt: skip
+
+
+DECLARED = {
+    "nn.fit": FIT,
+    "nn.predict": declare(
+        look(lambda w, model, samples: nn.predict(model, samples)),
+        bad("shape", lambda w: nn.predict(w.model, 3.0), ShapeError, "()"),
+        bad("shape", lambda w: nn.predict(w.model, "abc"), ShapeError, "()"),
+        number("batch_size", lambda w, v: nn.predict(w.model, X, batch_size=v), 0, -1, 1.5, True),
+        Spreads(lambda w: nn.predict(w.model, nans(3, 2))),
+    ),
+    "nn.summary": declare(
+        bad("type", lambda w: nn.summary(3, 2), UnsupportedError, "3"),
+        bad("type", lambda w: nn.summary(nn.Dense, 2), UnsupportedError, "Dense(...)"),
+        *(
+            bad(kind, lambda w, v=v: nn.summary(w.model, v), ArgumentError, f"input_shape=({v!r},)")
+            for kind, v in (("type", "a"), ("type", 2.5), ("nan", NAN), ("range", 0), ("range", -1))
+        ),
+        bad("type", lambda w: nn.summary(w.model, None), ArgumentError, "input_shape=(None,)"),
+        bad("type", lambda w: nn.summary(w.model, (2, "a")), ArgumentError, "input_shape=(2, 'a')"),
+        bad("shape", lambda w: nn.summary(w.model, 3), ShapeError, "(1, 3)", "(2, 3)",
+            named="Dense"),
+        bad("length", lambda w: nn.summary(w.model, (2, 3)), ShapeError, "(1, 2, 3)",
+            named="Dense"),
+    ),
+    "nn.diagnose": declare(
+        look(lambda w, model, samples: diagnose(w, model, samples=samples), named="diagnose"),
+        losses(diagnose, named="diagnose"),
+        bad("type", lambda w: diagnose(w, optimizer=3), UnsupportedError, "3"),
+        bad("length", lambda w: diagnose(w, optimizer=nn.SGD([w.w], 0.1)), ArgumentError, "SGD"),
+        bad("length", lambda w: diagnose(w, samples=X[:0], targets=Y[:0]), ArgumentError, "(0, 2)"),
+        bad("shape", lambda w: diagnose(w, samples=3.0), ShapeError, "array ()", named="Dense"),
+        range="values out of range are what it finds",
+        nan="NaN is what it finds",
+    ),
+    "nn.gradient_difference": declare(
+        look(lambda w, model, samples: difference(w, model, samples=samples)),
+        losses(difference),
+        number("step", lambda w, v: difference(w, step=v), 0, -1e-6),
+        bad("nan", lambda w: difference(w, samples=nans(12, 2)), ArgumentError, "Sequential"),
+    ),
+    "nn.Diagnosis": nothing("what diagnose returns: a list of findings, and its text"),
+    "nn.Finding": nothing("what a diagnosis consists of: made by the project, a plain record"),
+    "nn.History": nothing("what fit returns: a dict, which takes what dicts take"),
+    "nn.GraphWatch": nothing("it takes no argument, and neither do its methods"),
+    "nn.accuracy": declare(
+        number("threshold", lambda w, v: nn.accuracy(w.Y, w.labels, threshold=v), float("inf")),
+        *(
+            bad("type", lambda w, x=x: nn.accuracy(x, LABELS[:2]), UnsupportedError, word)
+            for x, word in (("abc", "<U3"), (None, "object"), (COMPLEX, "complex128"))
+        ),
+        bad("type", lambda w: nn.accuracy(Y, LABELS.astype(str)), UnsupportedError, "(12,)", "<U"),
+        bad("shape", lambda w: nn.accuracy(3.0, 1), ShapeError, "()"),
+        bad("shape", lambda w: nn.accuracy(np.ones((2, 2, 2)), LABELS), ShapeError, "(2, 2, 2)"),
+        bad("shape", lambda w: nn.accuracy(np.ones((12, 0)), LABELS), ShapeError, "(12, 0)"),
+        bad("length", lambda w: nn.accuracy(Y, LABELS[:3]), ShapeError, "(12, 1)", "(3, 1)"),
+        bad("length", lambda w: nn.accuracy(Y[:0], LABELS[:0]), ShapeError, "0 predictions"),
+        bad("length", lambda w: nn.accuracy(RAGGED, LABELS[:2]), UnsupportedError, "lists"),
+    ),
+    "nn.batches": declare(
+        number("batch_size", lambda w, v: nn.batches(w.X, batch_size=v, rng=w.rng), 0, -1, 2.5),
+        bad("type", lambda w: nn.batches(w.X, batch_size=2, rng="a"), UnsupportedError, "rng='a'"),
+        bad("type", lambda w: nn.batches(w.X, batch_size=2, rng=1.5), UnsupportedError, "rng=1.5"),
+        bad("range", lambda w: nn.batches(w.X, batch_size=2, rng=-1), UnsupportedError, "rng=-1"),
+        bad("type", lambda w: nn.batches("abc", batch_size=2, rng=w.rng), ShapeError, "()"),
+        bad("shape", lambda w: nn.batches(3.0, batch_size=2, rng=w.rng), ShapeError, "()"),
+        bad("length", lambda w: nn.batches(w.X, w.Y[:3], batch_size=2, rng=w.rng), ShapeError,
+            "(12, 2)", "(3, 1)"),
+        bad("length", lambda w: nn.batches(batch_size=2, rng=w.rng), ShapeError, "no arrays"),
+        bad("length", lambda w: nn.batches(RAGGED, batch_size=2), UnsupportedError, "lists"),
+    ),
+}  # fmt: skip

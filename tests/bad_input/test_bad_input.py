@@ -1,0 +1,117 @@
+"""Bad input of each public name: refused by an error that helps, with everything as before."""
+
+import importlib
+import inspect
+from types import ModuleType
+
+import declarations_activations
+import declarations_callbacks
+import declarations_engine
+import declarations_files
+import declarations_functional
+import declarations_functions
+import declarations_init
+import declarations_layers
+import declarations_losses
+import declarations_optimizers
+import declarations_schedules
+import declarations_training
+import declarations_viz
+import numpy as np
+import pytest
+from declaring import KINDS, Bad, Spreads
+from matplotlib import pyplot
+from world import World
+
+from autograd_lite import AutogradError, Tensor
+
+DECLARED = {
+    name: declaration
+    for module in (
+        declarations_activations,
+        declarations_callbacks,
+        declarations_engine,
+        declarations_files,
+        declarations_functional,
+        declarations_functions,
+        declarations_init,
+        declarations_layers,
+        declarations_losses,
+        declarations_optimizers,
+        declarations_schedules,
+        declarations_training,
+        declarations_viz,
+    )
+    for name, declaration in module.DECLARED.items()
+}
+
+
+def public_names():
+    """The names that the packages and their public modules offer, with the module's name."""
+    for package in ("autograd_lite", "nn", "nn.callbacks", "viz"):
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            if not isinstance(getattr(module, name), ModuleType):
+                yield f"{package.removesuffix('.callbacks')}.{name}"
+    for package in ("nn.init", "nn.datasets"):
+        module = importlib.import_module(package)
+        for name, _ in inspect.getmembers(module, inspect.isfunction):
+            if getattr(module, name).__module__ == package and not name.startswith("_"):
+                yield f"{package}.{name}"
+
+
+def calls(kind):
+    return [
+        pytest.param(name, call, id=f"{name}-{call.kind}-{index}")
+        for name, declaration in DECLARED.items()
+        for index, call in enumerate(declaration.calls)
+        if isinstance(call, kind)
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture
+def world(folder):
+    pyplot.close("all")
+    return World(folder)
+
+
+def test_bad_input_of_each_public_name_is_declared():
+    assert set(public_names()) == set(DECLARED)
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_each_kind_of_bad_input_is_declared_or_said_to_be_impossible(name):
+    declaration = DECLARED[name]
+    declared = {call.kind for call in declaration.calls}
+    assert declared | declaration.impossible.keys() == set(KINDS)
+    assert declared.isdisjoint(declaration.impossible)
+
+
+@pytest.mark.parametrize(("name", "bad"), calls(Bad))
+def test_bad_input_is_refused_by_name_and_changes_nothing(name, bad, world):
+    bad.given(world)
+    before = world.state()
+    with pytest.raises(bad.error) as caught:
+        bad.call(world)
+    after = world.state()
+    error, message = caught.value, str(caught.value)
+    if not isinstance(error, OSError):
+        assert isinstance(error, AutogradError)
+        assert len(error.args) == 3
+        assert all(isinstance(part, str) and len(part) > 2 for part in error.args), error.args
+    for word in (bad.named or name.rpartition(".")[2], *bad.words):
+        assert word in message
+    assert {part for part in before if after[part] != before[part]} == set(bad.changes)
+
+
+@pytest.mark.parametrize(("name", "spreads"), calls(Spreads))
+def test_nan_in_data_goes_through(name, spreads, world):
+    with np.errstate(invalid="ignore"):
+        result = spreads.call(world)
+    values = result.data if isinstance(result, Tensor) else result
+    assert np.isnan(values).any()
