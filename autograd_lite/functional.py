@@ -66,6 +66,12 @@ class _Linearization:
             for position, tree in zip(positions, fresh):
                 changed[position] = tree
             self.value = f(*changed, **keywords)
+        if self.value is None:
+            raise GradientError(
+                f"derivative of {_name(f)}",
+                "it returned None",
+                "Write return before what it computes",
+            )
 
     def pull(self, cotangent: Any, create_graph: bool | None = None) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""

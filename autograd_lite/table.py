@@ -24,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from autograd_lite.engine import Node, apply
-from autograd_lite.errors import UnsupportedError, describe
+from autograd_lite.errors import UnsupportedError, describe, describe_one
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -144,6 +144,13 @@ def differentiable(
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        if not callable(function):
+            raise UnsupportedError(
+                f"differentiable of {describe_one(function)}",
+                "it decorates a function",
+                "Write @differentiable(vjp, ...) above it, with a vjp for each argument",
+            )
+
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
             if keywords and residual:

@@ -93,13 +93,13 @@ def _of_one_shape(given: Array, right: Array, one_step: bool, fits: Fits) -> Ite
             yield Slip("reshaped", "the gradient is reshaped where it is to be transposed")
         elif fits(given, right.reshape(right.shape, order="F")):
             yield Slip("reshaped", "the gradient is reshaped in the wrong order of entries")
+    if np.any(right) and not np.any(given):
+        yield Slip("factor", "all entries are 0", 0.0)
     if one_step:
         return  # A factor there is a mistake in that step.
     factor = float(np.vdot(right, given) / np.vdot(right, right))
-    if not np.any(given) and np.any(right):
-        yield Slip("factor", "all entries are 0", 0.0)
-    elif rounded(factor) == -1 and fits(given, -right):
-        yield Slip("sign", "the sign is wrong", factor)
+    if rounded(factor) == -1 and fits(given, -right):
+        yield Slip("sign", "the sign is wrong", -1.0)
     elif np.isfinite(factor) and fits(given, factor * right):
         yield Slip("factor", "a constant factor is wrong", factor)
 

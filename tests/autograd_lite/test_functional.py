@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import autograd_lite as al
-from autograd_lite import Tensor, grad, hessian, hvp, jacobian, jvp, vjp
-from autograd_lite.errors import AutogradError
+from autograd_lite import Tensor, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.errors import AutogradError, GradientError
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 2))
@@ -174,3 +174,12 @@ def test_the_tangent_is_infinite_where_the_derivative_is():
         value, tangent = jvp(np.sqrt, [np.array([0.0, 4.0])], [np.ones(2)])
     assert value.tolist() == [0.0, 2.0]
     assert tangent.tolist() == [np.inf, 0.25]
+
+
+@pytest.mark.parametrize("transform", [grad, value_and_grad, jacobian, hessian])
+def test_a_function_that_lacks_a_return_is_refused(transform):
+    def forgetful(x):
+        (x**2).sum()
+
+    with pytest.raises(GradientError, match=r"forgetful: it returned None\. Write return"):
+        transform(forgetful)(np.ones(3))

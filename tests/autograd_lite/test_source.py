@@ -147,11 +147,10 @@ def test_variables_that_are_called_like_a_function_do_not_hide_it():
 
 def test_gradients_that_are_equal_come_in_any_order():
     x, y = (Tensor([1.0, 2.0], requires_grad=True, name=name) for name in "xy")
-    weights = np.array([3.0, 5.0])
-    loss = ((x + y) * weights).sum()
+    loss = np.sin(x + y).sum()
     loss.backward()
     for order in ([x, y], [y, x]):
-        source, gradients = generated(loss, order, {"weights": weights})
+        _, gradients = generated(loss, order, {})
         assert_same(gradients, order)
 
 

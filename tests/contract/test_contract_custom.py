@@ -136,3 +136,12 @@ print("defined")
     )
     assert done.stderr == ""
     assert done.stdout == "defined\n"
+
+
+def test_the_decorator_without_a_vjp_is_refused_at_the_first_call():
+    @differentiable
+    def square(x):
+        return x * x
+
+    with pytest.raises(AutogradError, match=r"Write @differentiable\(vjp, \.\.\.\)"):
+        square(np.float64(3.0))
