@@ -46,7 +46,7 @@ def activations(graph: Graph, keep: Collection[Tensor]) -> dict[Tensor, Activati
 def _candidates(node: Tensor, keep: frozenset[Tensor]) -> Iterator[Activation]:
     for argument in _behind(node, keep):
         if np.array_equal(argument._data, node._data):
-            continue  # Any function might be one that did nothing.
+            return  # The outermost operation does nothing here, so that it may be any.
         for function in ACTIVATIONS:
             axes = range(argument.ndim) if function.__name__ == "softmax" else [None]
             for axis in axes:

@@ -9,8 +9,8 @@ from typing import Any
 from autograd_lite.anomaly import source_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
-from autograd_lite.derivation.notation import Source
-from autograd_lite.derivation.reading import lines_of
+from autograd_lite.derivation.reading import cotangent_formula
+from autograd_lite.errors import UnsupportedError
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_in_words
 from autograd_lite.forensics.given import Slip
@@ -127,11 +127,12 @@ class Names:
         return f"Step to {target} through {place.operation.name}"
 
     def whole_cotangent(self, tensor: Tensor) -> str:
-        """The formula of a cotangent from named ones, as `to_source` writes it."""
-        lines = lines_of(self.loss, [self.originals.get(tensor, tensor)], self.variables)
-        source = Source(lines.layout.names, lines.counts)
-        last = lines.layout.lines[-1]
-        return source.line(last.name, last.term)
+        """The formula of a cotangent from named ones; empty if the loss has parts without one."""
+        original = self.originals.get(tensor, tensor)
+        try:
+            return cotangent_formula(self.loss, original, self.of, self.variables)
+        except UnsupportedError:
+            return ""
 
 
 def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
@@ -210,10 +211,10 @@ def _formulas(graph: Graph, place: Place, finding: Finding, names: Names) -> tup
     """The right formula of a step, and the one that was used."""
     vjp = finding.wrong[place]
     paths = {p for p in graph.consumers[place.argument] if p not in finding.wrong}
+    right = ""
     if not paths and place.node not in names.known:
         right = names.whole_cotangent(place.argument)
-    else:
-        right = contribution_formula(place.node, place.slot, names.of)
+    right = right or contribution_formula(place.node, place.slot, names.of)
     if finding.kind == "dropped path":
         return right, "0"
     if finding.kind == "penalty" and finding.recipe.far_fetched:
