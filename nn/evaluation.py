@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,14 +82,17 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
     The predictions of a few training samples stand for those of all, so that loss and metrics see
     all targets. Nothing is changed.
     """
-    n, few = len(samples.X), samples.X[:REHEARSED]
+    n, few, loss = len(samples.X), samples.X[:REHEARSED], samples.loss
+    if isinstance(loss, Loss) and loss.reduction != "none" and "none" in loss.reductions:
+        # Some means look at targets only when they become negative.
+        samples = replace(samples, loss=WeightedLoss(loss))
     held = (model, samples.loss, metrics)
     with no_grad(), left_alone(*held), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.eval()
         predictions = _outputs(model, few, len(few))
         if len(predictions) == len(few):
-            predictions = np.resize(predictions, (n, *predictions.shape[1:]))
+            predictions = predictions[np.arange(n) % len(few)]
         parts = [(predictions, *samples.training[1:])]
         if samples.validation is not None:
             X, y = samples.validation  # noqa: N806
@@ -96,9 +100,6 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
         for predictions, *targets in parts:
             if np.isfinite(predictions).all():  # otherwise the first batch is named
                 _measured(samples, metrics, predictions, *targets)
-                if isinstance(samples.loss, Loss) and "none" in samples.loss.reductions:
-                    # Some means look at targets only when they become negative.
-                    WeightedLoss(samples.loss)(Tensor(predictions), targets[0])
 
 
 def _measured(

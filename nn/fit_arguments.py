@@ -10,6 +10,7 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.arguments import require_loss
 from nn.callback_base import Callback
 from nn.checkpoint import Checkpoint
+from nn.loss_base import Loss
 from nn.module import Module
 from nn.normalization import BatchNorm1d
 from nn.optim import Optimizer
@@ -30,7 +31,7 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
             "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
         )
     require_loss(loss, "fit")
-    if _takes_targets_first(loss):
+    if not isinstance(loss, Loss) and _takes_targets_first(loss):
         name = getattr(loss, "__name__", "loss")
         raise ArgumentError(
             f"fit with loss={describe_one(loss)}",

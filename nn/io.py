@@ -131,6 +131,12 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     >>> [name for name, _ in load(path).named_parameters()]
     ['0.weight', '0.bias', '1.weight', '1.bias']
     """
+    if not isinstance(model, Module | Mapping):
+        raise UnsupportedError(
+            f"nn.save of {describe_one(model)} to {describe_one(path)}",
+            "it is neither a module nor a mapping from names to arrays",
+            "Write nn.save(model, path)",
+        )
     require_path(path, "nn.save to")
     require_safetensors(f"nn.save to {path}")
     import safetensors.numpy
@@ -140,12 +146,6 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         architecture = _described(model, {})
         model = model.state_dict()
         _require_same_tensors(_built(architecture, []), model)
-    if not isinstance(model, Mapping):
-        raise UnsupportedError(
-            f"nn.save of {describe_one(model)} to {path}",
-            "it is neither a module nor a mapping from names to arrays",
-            "Write nn.save(model, path)",
-        )
     metadata = {KEY: json.dumps({"version": VERSION, "architecture": architecture})}
     replace_file(path, safetensors.numpy.save(_arrays(model), metadata))
 

@@ -123,7 +123,7 @@ def fit(
     callbacks = checked_callbacks(callbacks)
     rng = generator(rng, "fit")
     saved = None if resume_from is None else checkpoint.read(resume_from)
-    split_seed = saved.split_seed if saved else _split_seed(validation, copy.deepcopy(rng))
+    split_seed = saved.split_seed if saved else _split_seed(validation, rng)
     samples = prepared(model, X, y, loss, validation, sample_weight, class_weight, split_seed)
     require_no_single_sample(model, len(samples.X), batch_size)
     rehearse(model, samples, metrics)
@@ -136,8 +136,8 @@ def fit(
         with saved.restored(training) if saved else nullcontext():
             for hook in hooks["fit_start"]:
                 hook(training)
-        if not saved:
-            _split_seed(validation, rng)  # only now, as the generator is left alone by refusals
+        if is_number(validation) and not saved:
+            rng.integers(2**63)  # the split's seed: only now that nothing is refused any more
         with _ctrl_c(training), tqdm(total=epochs, disable=not progress) as bar:
             bar.update(training.epoch)
             _train(training, samples, metrics, hooks, bar)
@@ -175,7 +175,10 @@ def _train_epochs(
     bar: Any,
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
+    modules = [module for _, module in training.model.named_modules()]
     while training.epoch < training.epochs and training.stop_reason is None:
+        if not all(module.training for module in modules):  # a callback has switched one
+            training.model.train()
         running_loss = _train_epoch(training, samples, hooks, buffers)
         if running_loss is None:
             return
@@ -195,7 +198,6 @@ def _train_epoch(
     buffers: Sequence[Buffer],
 ) -> float | None:
     """Train on every sample once. Returns the mean loss, or None if something cut it short."""
-    training.model.train()
     training.batch = 0
     size = training.arguments["batch_size"]
     shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
@@ -276,8 +278,8 @@ def _figure_names(samples: Samples, metrics: Iterable[str]) -> list[str]:
 
 
 def _split_seed(validation: Any, rng: np.random.Generator) -> int:
-    """What shuffles before a share is held out: drawn only then."""
-    return int(rng.integers(2**63)) if is_number(validation) else 0
+    """What shuffles before a share is held out: the generator's next number, drawn by a copy."""
+    return int(copy.deepcopy(rng).integers(2**63)) if is_number(validation) else 0
 
 
 # Modes, hooks and interruptions

@@ -121,7 +121,7 @@ DECLARED = {
         **NO_RANGE,
     ),
     "autograd_lite.jvp": declare(
-        arguments(lambda f: lambda x: ag.jvp(f, [x], [ONES])),
+        arguments(lambda f: lambda x: ag.jvp(f, [x], [x])),
         bad("type", lambda w: ag.jvp(np.tanh, [1.0], ["a"]), UnsupportedError, "'a'",
             named="multiply"),
         bad("shape", lambda w: ag.jvp(np.tanh, [ONES], [np.ones(3)]), ShapeError, "(2,)", "(3,)",
@@ -131,7 +131,7 @@ DECLARED = {
         **NO_RANGE,
     ),
     "autograd_lite.hvp": declare(
-        arguments(lambda f: lambda x: ag.hvp(f, [x], [ONES])),
+        arguments(lambda f: lambda x: ag.hvp(f, [x], [x])),
         scalar(lambda f: lambda x: ag.hvp(f, [x], [x])),
         bad("type", lambda w: ag.hvp(squares, [1.0], ["a"]), UnsupportedError, "'a'",
             named="multiply"),
