@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
+from autograd_lite.errors import (
+    ArgumentError,
+    GradientCheckError,
+    UnsupportedError,
+    describe_one,
+)
 from autograd_lite.functional import grad
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor
@@ -34,17 +39,38 @@ def gradcheck(
         True.
 
     Raises:
+        UnsupportedError: f is no function, or it is given or returns something else than numbers.
+        ArgumentError: the order or the tolerance is out of its range.
         GradientCheckError: a derivative is wrong; says the worst entry, both values, the error.
 
     >>> gradcheck(np.tanh, np.array([0.5, -1.0]), order=2)
     True
     """
     arrays = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    arrays = [np.array(plain(array), dtype=np.float64) for array in arrays]
-    if order < 1:
-        raise ArgumentError(f"gradcheck of order {order}", "it counts derivatives", "Give 1 or 2")
+    arrays = [_in_float64(array) for array in arrays]
+    if not isinstance(order, int) or order < 1:
+        raise ArgumentError(
+            f"gradcheck of order {describe_one(order)}", "it counts derivatives", "Give 1 or 2"
+        )
+    if not isinstance(tolerance, int | float) or not tolerance > 0:
+        raise ArgumentError(
+            f"gradcheck with tolerance={describe_one(tolerance)}",
+            "it is what errors are compared with",
+            "Give a number above 0",
+        )
+    if not callable(f):
+        raise UnsupportedError(
+            f"gradcheck of {describe_one(f)}", "it is no function", "Give a function of tensors"
+        )
+    result = plain(f(*map(Tensor, arrays)))
+    if np.asarray(result).dtype.kind not in "fiub":
+        raise UnsupportedError(
+            f"gradcheck of {getattr(f, '__name__', f)}",
+            f"it returned {describe_one(result)}",
+            "Return a tensor",
+        )
     rng = np.random.default_rng(0)
-    weights = rng.uniform(0.5, 1.5, np.shape(f(*map(Tensor, arrays))))
+    weights = rng.uniform(0.5, 1.5, np.shape(result))
 
     def scalar(*tensors: Any) -> Any:
         return (f(*tensors) * weights).sum()
@@ -54,6 +80,15 @@ def gradcheck(
         scalar = _projected_gradient(scalar, [rng.uniform(0.5, 1.5, a.shape) for a in arrays])
         _check_against_differences(scalar, arrays, "second derivative", tolerance)
     return True
+
+
+def _in_float64(array: Any) -> Any:
+    array = plain(array)
+    if np.asarray(array).dtype.kind not in "fiub":
+        raise UnsupportedError(
+            f"gradcheck with {describe_one(array)}", "it is no array of real numbers", "Give one"
+        )
+    return np.array(array, dtype=np.float64)
 
 
 def _projected_gradient(f: Callable[..., Any], directions: list[Any]) -> Callable[..., Any]:

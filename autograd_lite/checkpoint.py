@@ -26,8 +26,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         f: takes tensors and returns one.
 
     Raises:
-        UnsupportedError: f returns something else; or a recorded backward pass meets tensors
-            that f uses besides its arguments.
+        UnsupportedError: f is no function, or returns something else; or a recorded backward pass
+            meets tensors that f uses besides its arguments.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = checkpoint(lambda x: (x * x).exp())(x)
@@ -37,6 +37,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> x.grad.round(2)
     array([  5.44, 218.39])
     """
+
+    if not callable(f):
+        raise UnsupportedError(
+            f"checkpoint of {describe_one(f)}", "it is no function", "Give a function of tensors"
+        )
 
     @functools.wraps(f)
     def call(*arguments: Any) -> Any:

@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import Node, backpropagate, unshared
-from autograd_lite.errors import ArgumentError, GradientError, describe_one
+from autograd_lite.errors import (
+    ArgumentError,
+    GradientError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
 from autograd_lite.modes import enable_grad
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
@@ -40,13 +46,29 @@ class _Linearization:
         positions: Sequence[int],
         **keywords: Any,
     ) -> None:
+        if not callable(f):
+            raise UnsupportedError(
+                f"derivative of {describe_one(f)}", "it is no function", "Give a function of arrays"
+            )
         for position in positions:
+            if not isinstance(position, int) or isinstance(position, bool):
+                raise UnsupportedError(
+                    f"derivative of {_name(f)} in argument {describe_one(position)}",
+                    "positions are whole numbers",
+                    "Give argnums such as 0 or (0, 1)",
+                )
             if not -len(arguments) <= position < len(arguments):
                 raise ArgumentError(
                     f"derivative of {_name(f)} in argument {position}",
                     f"it was given {len(arguments)} arguments",
                     "Give argnums that count positional arguments, from 0",
                 )
+        if len({position % len(arguments) for position in positions}) < len(positions):
+            raise ArgumentError(
+                f"derivative of {_name(f)} in arguments {tuple(positions)}",
+                "one of them is given twice",
+                "Give each position once",
+            )
         self.f = f
         self.trees = [arguments[position] for position in positions]
         given = leaves_of(self.trees)
@@ -72,12 +94,26 @@ class _Linearization:
                 "it returned None",
                 "Write return before what it computes",
             )
+        for output in map(_plain, leaves_of(self.value)):
+            if not _is_real(output):
+                raise UnsupportedError(
+                    f"derivative of {_name(f)}",
+                    f"it returned {describe_one(output)}",
+                    "Return arrays or numbers, or lists, tuples and dicts of them",
+                )
 
     def pull(self, cotangent: Any, create_graph: bool | None = None) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""
+        outputs, weights = leaves_of(self.value), leaves_of(cotangent)
+        if len(outputs) != len(weights):
+            raise ArgumentError(
+                f"cotangent of {_name(self.f)}",
+                f"it has {len(weights)} arrays, the output {len(outputs)}",
+                "Give one of the structure and shapes of the output",
+            )
         with _transforming():
             total = 0.0
-            for output, weight in zip(leaves_of(self.value), leaves_of(cotangent), strict=True):
+            for output, weight in zip(outputs, weights):
                 if isinstance(output, Tensor) and output.requires_grad:
                     if np.shape(weight) != output.shape:
                         raise ArgumentError(
@@ -123,6 +159,33 @@ def _name(f: Any) -> str:
     return getattr(f, "__name__", repr(f))
 
 
+def _is_real(value: Any) -> bool:
+    dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    return dtype.kind in "fiub"
+
+
+def _positions(argnums: Any) -> tuple[Any, ...]:
+    return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
+
+
+def _require_tangents(attempted: str, xs: Any, vs: Any) -> None:
+    """Raise unless there is a tangent for each argument, of its structure."""
+    for given in (xs, vs):
+        if not isinstance(given, list | tuple):
+            raise UnsupportedError(
+                f"{attempted} with {describe_one(given)}",
+                "arguments and tangents come in lists",
+                "Write [x] and [v]",
+            )
+    shapes = [[np.shape(_plain(leaf)) for leaf in leaves_of(list(given))] for given in (xs, vs)]
+    if shapes[0] != shapes[1]:
+        raise ShapeError(
+            attempted,
+            f"the arguments have the shapes {shapes[0]}, and the tangents {shapes[1]}",
+            "Give a tangent for each argument, of its structure",
+        )
+
+
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
     """The function that computes f and its gradient in some of its arguments.
 
@@ -141,7 +204,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    positions = _positions(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         linearization = _Linearization(f, arguments, positions, **keywords)
@@ -170,7 +233,12 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     {'w': array([2.]), 'b': array([1.])}
     """
     evaluate = value_and_grad(f, argnums)
-    return lambda *arguments, **keywords: evaluate(*arguments, **keywords)[1]
+
+    def gradient(*arguments: Any, **keywords: Any) -> Any:
+        return evaluate(*arguments, **keywords)[1]
+
+    gradient.__name__ = f"gradient of {_name(f)}"
+    return gradient
 
 
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
@@ -208,6 +276,7 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     >>> jvp(lambda x: np.stack([x[0] * x[1], x[0]]), [np.array([2.0, 3.0])], [np.array([1.0, 0.0])])
     (array([6., 2.]), array([3., 1.]))
     """
+    _require_tangents(f"jvp of {_name(f)}", xs, vs)
     linearization = _Linearization(f, xs, range(len(xs)))
     # Not at 0, where rules let an infinite derivative count as nothing.
     ones = map_tree(np.ones_like, linearization.value)
@@ -236,7 +305,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 6.]])
     """
-    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    positions = _positions(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> Any:
         linearization = _Linearization(f, arguments, positions, **keywords)
@@ -293,6 +362,7 @@ def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     >>> hvp(lambda x: x[0] ** 2 * x[1], [np.array([1.0, 3.0])], [np.array([1.0, 0.0])])
     (array([6., 2.]),)
     """
+    _require_tangents(f"hvp of {_name(f)}", xs, vs)
     positions = tuple(range(len(xs)))
 
     def slope(*arguments: Any) -> Any:

@@ -12,6 +12,7 @@ from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import NO_KEYWORDS, apply
 from autograd_lite.operators import Operators
+from autograd_lite.refusals import explained
 from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ class Methods(Operators):
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow."""
-        return _apply(TABLE[astype], (self, np.dtype(dtype)), NO_KEYWORDS)
+        try:
+            wanted = np.dtype(dtype)
+        except TypeError as error:
+            raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
+        return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 
     prod = _method(np.prod)
     var = _method(np.var)

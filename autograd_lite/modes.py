@@ -8,7 +8,7 @@ from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import UnsupportedError, describe_one
 
 if TYPE_CHECKING:
     from autograd_lite.engine import Node
@@ -50,6 +50,12 @@ class SetRecording(ContextDecorator):
 
     def __call__(self, function: Any) -> Any:
         """The function, in this context whenever it is called."""
+        if not callable(function):
+            raise UnsupportedError(
+                f"@{type(self).__name__}() of {describe_one(function)}",
+                "it is no function",
+                f"Write `with {type(self).__name__}():` around what is computed",
+            )
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
             raise UnsupportedError(
                 f"@{type(self).__name__}() of {function.__name__}",

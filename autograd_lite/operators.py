@@ -46,6 +46,18 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     return left, right
 
 
+def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
+    """The method of a comparison, which gives a plain array."""
+
+    def method(self: Node, other: Any) -> Any:
+        try:
+            return compare(self._data, plain(other))
+        except (ValueError, TypeError) as error:
+            raise explained(error, name, (self, other), NO_KEYWORDS) from error
+
+    return method
+
+
 def _operand(value: Any) -> Any:
     """Nested lists and tuples as the array they mean."""
     return np.asarray(value) if isinstance(value, list | tuple) else value
@@ -73,23 +85,12 @@ class Operators(Node):
     def __abs__(self) -> Tensor:
         return _apply(TABLE[np.absolute], (self,), NO_KEYWORDS)
 
-    def __lt__(self, other: Any) -> Any:
-        return self._data < plain(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._data <= plain(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._data > plain(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._data >= plain(other)
-
-    def __eq__(self, other: object) -> Any:
-        return self._data == plain(other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._data != plain(other)
+    __lt__ = _comparison(operator.lt, "less")
+    __le__ = _comparison(operator.le, "less_equal")
+    __gt__ = _comparison(operator.gt, "greater")
+    __ge__ = _comparison(operator.ge, "greater_equal")
+    __eq__ = _comparison(operator.eq, "equal")
+    __ne__ = _comparison(operator.ne, "not_equal")
 
     def __getitem__(self, index: Any) -> Tensor:
         return _apply(TABLE[operator.getitem], (self, plain_index(index)), NO_KEYWORDS)
@@ -144,7 +145,10 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     """Apply a NumPy function that was given a tensor somewhere."""
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
-        return function(*map(plain, arguments), **plain_keywords)
+        try:
+            return function(*map(plain, arguments), **plain_keywords)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, function.__name__, arguments, keywords) from error
     implementation = COMPOSED.get(function)
     if implementation is not None:
         try:

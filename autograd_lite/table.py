@@ -44,6 +44,13 @@ class Operation:
 
     def __post_init__(self) -> None:
         self.name = self.function.__name__
+        for vjp in self.vjps:
+            if vjp is not None and not callable(vjp):
+                raise UnsupportedError(
+                    f"a row of {self.name} with the vjp {describe_one(vjp)}",
+                    "it is no function",
+                    "Give a function of (g, y, *arguments), or None",
+                )
         # Impossible where an argument between others has no vjp, so that each call is looked at.
         incomplete = None in self.vjps or self.variadic
         self.differentiable_arguments = -1 if incomplete else len(self.vjps)
@@ -100,7 +107,7 @@ def define(
             they are, infinities and NaN included.
 
     Raises:
-        UnsupportedError: the function is a plain Python function.
+        UnsupportedError: the function is a plain Python function, or none; or a vjp is none.
 
     >>> import numpy as np
     >>> from autograd_lite import Tensor
@@ -111,6 +118,10 @@ def define(
     0.0
     >>> del TABLE[np.spacing]
     """
+    if not callable(function) or not hasattr(function, "__name__"):
+        raise UnsupportedError(
+            f"define({describe_one(function)}, ...)", "it is no function", "Give one of NumPy's"
+        )
     if isinstance(function, FunctionType):
         raise UnsupportedError(
             f"define({function.__name__}, ...)",

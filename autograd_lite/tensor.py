@@ -19,6 +19,7 @@ from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording
 from autograd_lite.operators import plain, plain_index
 from autograd_lite.read_only import writable
+from autograd_lite.refusals import explained
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -243,8 +244,11 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
-        with writable(self._data):
-            data = in_place(self._data, plain(other))
+        try:
+            with writable(self._data):
+                data = in_place(self._data, plain(other))
+        except (ValueError, TypeError) as error:
+            raise explained(error, f"{symbol}=", (self, other), {}) from error
         if data.shape != self.shape:
             raise ShapeError(
                 f"{self.name or 'x'} {symbol}= ... of {describe_one(self)}",
@@ -266,8 +270,11 @@ class Tensor(Methods):
             )
         # A number has no memory to write to: it is replaced.
         array = np.array(self._data) if isinstance(self._data, np.generic) else self._data
-        with writable(array):
-            array[plain_index(index)] = plain(value)
+        try:
+            with writable(array):
+                array[plain_index(index)] = plain(value)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, "setitem", (self, index, value), {}) from error
         self._data = array[()] if isinstance(self._data, np.generic) else array
         mark_mutated([self], [self._data])
 
@@ -333,8 +340,11 @@ def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike
             reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
             raise _unsuitable(data, name, reason, remedy) from error
         data = array if array.ndim else array.dtype.type(array)
-    elif dtype is not None:
-        data = data.astype(dtype, copy=False)
+    elif dtype is not None and getattr(data, "dtype", np.dtype(object)).kind in "fiub":
+        try:
+            data = data.astype(dtype, copy=False)
+        except TypeError as error:
+            raise _unsuitable(data, name, str(error), "Give a dtype of floats") from error
     dtype_given = getattr(data, "dtype", np.dtype(object))
     if dtype_given.kind not in "fiub":
         remedy = "Give real numbers, or nested lists of them"

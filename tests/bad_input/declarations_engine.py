@@ -35,6 +35,12 @@ def numpy(kind, name, compute, error, *words):
     return bad(kind, lambda w: compute(w.w), error, "'w' (2, 3)", *words, named=name)
 
 
+def in_place(kind, change, error, *words, named):
+    """A change of a buffer."""
+    call = lambda w: change(w.model[2].running_mean)  # noqa: E731
+    return bad(kind, call, error, "(3,)", *words, named=named)
+
+
 def assign(attribute, value):
     return lambda w: setattr(w.w, attribute, value)
 
@@ -46,6 +52,8 @@ MAKING = [
     bad("type", lambda w: Tensor(w.w), UnsupportedError, "'w' (2, 3)"),
     bad("type", lambda w: Tensor([1], requires_grad=True), UnsupportedError, "int64"),
     bad("type", lambda w: Tensor([1.0], dtype="text"), UnsupportedError, "'text'"),
+    bad("type", lambda w: Tensor(w.X, dtype="text"), UnsupportedError, "array (12, 2)"),
+    bad("type", lambda w: Tensor(COMPLEX, dtype=float), UnsupportedError, "complex128"),
     bad("length", lambda w: Tensor(RAGGED), UnsupportedError, "[[1.0], [1.0, 2.0]]"),
     bad("type", assign("data", "abc"), UnsupportedError, "'w'", "<U3"),
     bad("type", assign("data", np.ones((2, 3), int)), UnsupportedError, "'w'", "int64"),
@@ -65,6 +73,15 @@ BACKWARD = [
     bad("type", lambda w: w.w.__setitem__(0, 1.0), MutationError, "'w' (2, 3)",
         named="assignment"),
     bad("type", lambda w: w.w.__iadd__(1.0), MutationError, "'w' (2, 3)", named="w +="),
+    method("type", "backward", UnsupportedError, np.ones((2, 3), complex), shown="complex128",
+           named="Tensor"),
+    in_place("type", lambda b: b.__iadd__("a"), UnsupportedError, "'a'", named="+="),
+    in_place("shape", lambda b: b.__isub__(np.ones(4)), ShapeError, "(4,)", named="-="),
+    in_place("range", lambda b: b.__setitem__(9, 1.0), IndexingError, "9", named="setitem"),
+    in_place("type", lambda b: b.__setitem__("a", 1.0), IndexingError, "'a'", named="setitem"),
+    in_place("type", lambda b: b.__setitem__(0, "a"), ArgumentError, "'a'", named="setitem"),
+    in_place("shape", lambda b: b.__setitem__(0, np.ones(4)), ShapeError, "(4,)",
+             named="setitem"),
 ]  # fmt: skip
 
 INDEXING = [
@@ -79,7 +96,10 @@ INDEXING = [
 AXES = [
     *(
         method("range", name, IndexingError, axis=3)
-        for name in ("sum", "mean", "max", "min", "prod", "var", "std", "cumsum", "cumprod")
+        for name in (
+            *("sum", "mean", "max", "min", "prod", "var", "std", "cumsum", "cumprod"),
+            *("argmax", "argmin", "argsort", "all", "any"),
+        )
     ),
     *(method("type", name, UnsupportedError, axis="a") for name in ("sum", "mean", "max", "prod")),
     method("range", "swapaxes", IndexingError, 0, 5),
@@ -89,6 +109,7 @@ AXES = [
     method("type", "reshape", UnsupportedError, "a"),
     method("range", "repeat", ShapeError, -1),
     method("type", "astype", UnsupportedError, int),
+    method("type", "astype", UnsupportedError, "text"),
     method("type", "astype", UnsupportedError, complex),
     method("range", "softmax", IndexingError, 2),
     method("range", "log_softmax", IndexingError, 2),
@@ -106,6 +127,9 @@ ARITHMETIC = [
     operator("type", lambda w: w + None, UnsupportedError, "None", named="add"),
     operator("type", lambda w: w**TEXT, UnsupportedError, "(2, 2)", named="power"),
     operator("type", lambda w: w / COMPLEX[:, :1], UnsupportedError, "complex128", named="divide"),
+    operator("shape", lambda w: w < np.ones(4), ShapeError, "(4,)", named="less"),
+    operator("shape", lambda w: w == np.ones(4), ShapeError, "(4,)", named="equal"),
+    operator("type", lambda w: w >= "a", UnsupportedError, "'a'", named="greater_equal"),
     Spreads(lambda w: w.w * NAN),
 ]
 
@@ -170,7 +194,10 @@ def generator():
 
 def context(make):
     """A context is a decorator too, of functions whose body runs when they are called."""
-    return [bad("type", lambda w: make()(generator), UnsupportedError, "generator")]
+    return [
+        bad("type", lambda w: make()(generator), UnsupportedError, "generator"),
+        bad("type", lambda w: make()(3), UnsupportedError, "3"),
+    ]
 
 
 CONTEXT = {
@@ -200,6 +227,9 @@ DECLARED = {
     ),
     "autograd_lite.define": declare(
         bad("type", lambda w: ag.define(doubled, no_array), UnsupportedError, "doubled"),
+        bad("type", lambda w: ag.define(3, no_array), UnsupportedError, "3"),
+        bad("type", lambda w: ag.define("tanh", no_array), UnsupportedError, "'tanh'"),
+        bad("type", lambda w: ag.define(np.spacing, 3), UnsupportedError, "3", named="spacing"),
         shape="a function of arrays is applied later",
         range="it takes no number",
         length="a function without vjps refuses tensors that require grad",
@@ -208,6 +238,9 @@ DECLARED = {
     "autograd_lite.differentiable": declare(
         bad("type", lambda w: WITHOUT_ARRAY(w.w).sum().backward(), ShapeError, "'w' (2, 3)",
             "no array", named="doubled"),
+        bad("type", lambda w: ag.differentiable(3)(doubled), UnsupportedError, "3",
+            named="row of"),
+        bad("type", lambda w: ag.differentiable(no_array)(3), UnsupportedError, "3"),
         bad("type", lambda w: WITHOUT_NUMBERS(w.w), UnsupportedError, "'w' (2, 3)", named="text"),
         bad("shape", lambda w: OF_OTHER_SHAPE(w.w).sum().backward(), ShapeError, "'w' (2, 3)",
             "(5,)", named="doubled"),

@@ -1,7 +1,7 @@
 """Bad input of what turns functions into derivatives, checks them, or prints them."""
 
 import numpy as np
-from declaring import Spreads, bad, declare
+from declaring import Spreads, bad, declare, number
 from world import NAN, nans
 
 import autograd_lite as ag
@@ -38,6 +38,14 @@ def positions(transform, named="derivative"):
             named=named),
         bad("range", lambda w: transform(squares, (0, -2))(ONES), ArgumentError, "argument -2",
             named=named),
+        *(
+            bad("type", lambda w, p=p: transform(squares, p)(ONES), UnsupportedError, repr(p),
+                named=named)
+            for p in ("a", 1.5, None, True)
+        ),
+        bad("type", lambda w: transform(3)(1.0), UnsupportedError, "3", named=named),
+        bad("range", lambda w: transform(squares, (0, 0))(ONES), ArgumentError, "(0, 0)",
+            named=named),
         bad("length", lambda w: transform(squares, 0)(), ArgumentError, "0 arguments",
             named=named),
     ]  # fmt: skip
@@ -49,7 +57,22 @@ def scalar(transform):
         bad("shape", lambda w: transform(np.tanh)(ONES), GradientError, "tanh", "(2,)",
             named="gradient of"),
         bad("shape", lambda w: transform(lambda x: [x])(1.0), GradientError, named="gradient of"),
+        bad("type", lambda w: transform(lambda x: "abc")(1.0), UnsupportedError, "'abc'",
+            named="derivative of"),
     ]  # fmt: skip
+
+
+def tangents(product):
+    """Refusals of what is no list of tangents, one for each argument and of its shape."""
+    return [
+        bad("type", lambda w: product(1.0, 1.0), UnsupportedError, "1.0"),
+        bad("type", lambda w: product([ONES], ONES), UnsupportedError, "array (2,)"),
+        bad("shape", lambda w: product([ONES], [np.ones(3)]), ShapeError, "(2,)", "(3,)"),
+        bad("shape", lambda w: product([ONES], [np.ones((2, 2))]), ShapeError, "(2,)", "(2, 2)"),
+        bad("shape", lambda w: product([ONES], [1.0]), ShapeError, "(2,)", "()"),
+        bad("length", lambda w: product([ONES], []), ShapeError, "(2,)"),
+        bad("length", lambda w: product([ONES], [ONES, ONES]), ShapeError, "(2,)"),
+    ]
 
 
 def loss(w):
@@ -114,20 +137,20 @@ DECLARED = {
         arguments(lambda f: lambda x: ag.vjp(f, x)),
         bad("shape", lambda w: ag.vjp(np.tanh, ONES)[1](np.ones(3)), ArgumentError, "(3,)", "(2,)",
             named="cotangent of tanh"),
+        bad("length", lambda w: ag.vjp(np.tanh, ONES)[1]([ONES, ONES]), ArgumentError, "2", "1",
+            named="cotangent of tanh"),
+        bad("type", lambda w: ag.vjp(3, ONES), UnsupportedError, "3", named="derivative of"),
         bad("type", lambda w: ag.vjp(np.tanh, ONES)[1](None), ArgumentError, "()", "(2,)",
             named="cotangent of tanh"),
         Spreads(lambda w: ag.vjp(np.tanh, ONES)[1](nans(2))[0]),
-        length="a function may take any number of arguments",
         **NO_RANGE,
     ),
     "autograd_lite.jvp": declare(
         arguments(lambda f: lambda x: ag.jvp(f, [x], [x])),
         bad("type", lambda w: ag.jvp(np.tanh, [1.0], ["a"]), UnsupportedError, "'a'",
             named="multiply"),
-        bad("shape", lambda w: ag.jvp(np.tanh, [ONES], [np.ones(3)]), ShapeError, "(2,)", "(3,)",
-            named="multiply"),
+        tangents(lambda *given: ag.jvp(np.tanh, *given)),
         Spreads(lambda w: ag.jvp(np.tanh, [ONES], [nans(2)])[1]),
-        length="a function may take any number of arguments",
         **NO_RANGE,
     ),
     "autograd_lite.hvp": declare(
@@ -135,14 +158,21 @@ DECLARED = {
         scalar(lambda f: lambda x: ag.hvp(f, [x], [x])),
         bad("type", lambda w: ag.hvp(squares, [1.0], ["a"]), UnsupportedError, "'a'",
             named="multiply"),
-        bad("shape", lambda w: ag.hvp(squares, [ONES], [np.ones(3)]), ShapeError, "(2,)", "(3,)",
-            named="multiply"),
+        tangents(lambda *given: ag.hvp(squares, *given)),
         Spreads(lambda w: ag.hvp(squares, [ONES], [nans(2)])[0]),
-        length="a function may take any number of arguments",
         **NO_RANGE,
     ),
     "autograd_lite.gradcheck": declare(
+        number("tolerance", lambda w, v: ag.gradcheck(np.tanh, ONES, tolerance=v), 0, -1),
         bad("range", lambda w: ag.gradcheck(np.tanh, ONES, order=0), ArgumentError, "0"),
+        bad("type", lambda w: ag.gradcheck(np.tanh, ONES, order="a"), ArgumentError, "'a'"),
+        bad("type", lambda w: ag.gradcheck(np.tanh, ONES, order=1.5), ArgumentError, "1.5"),
+        bad("type", lambda w: ag.gradcheck(3, ONES), UnsupportedError, "3"),
+        bad("type", lambda w: ag.gradcheck(np.tanh, "abc"), UnsupportedError, "'abc'"),
+        bad("type", lambda w: ag.gradcheck(np.tanh, None), UnsupportedError, "None"),
+        bad("type", lambda w: ag.gradcheck(np.tanh, [1j]), UnsupportedError, "1j"),
+        bad("type", lambda w: ag.gradcheck(lambda x: None, ONES), UnsupportedError, "None"),
+        bad("type", lambda w: ag.gradcheck(lambda x: "abc", ONES), UnsupportedError, "'abc'"),
         bad("type", lambda w: ag.gradcheck(twice, ONES), GradientCheckError, "(2,)", "2"),
         bad("nan", lambda w: ag.gradcheck(np.tanh, nans(2)), GradientCheckError, "(2,)", "nan"),
         shape="a function may take and return any shape",
@@ -160,6 +190,7 @@ DECLARED = {
         nan="a gradient with NaN is wrong, as the report says",
     ),
     "autograd_lite.checkpoint": declare(
+        bad("type", lambda w: ag.checkpoint(3), UnsupportedError, "3"),
         bad("type", lambda w: ag.checkpoint(lambda x: None)(w.w), UnsupportedError, "None"),
         bad("type", lambda w: ag.checkpoint(lambda x: [x])(w.w), UnsupportedError, "<lambda>"),
         bad("shape", lambda w: ag.checkpoint(lambda x: x @ np.ones(4))(w.w), ShapeError,
