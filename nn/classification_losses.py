@@ -15,80 +15,21 @@ import numpy as np
 from autograd_lite import (
     Tensor,
     binary_cross_entropy,
-    differentiable,
     log_softmax,
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.operators import plain
-from nn.arguments import as_array
 from nn.loss_base import REDUCTIONS, Loss
+from nn.probabilities import (
+    binary_cross_entropies,
+    bounded_log,
+    positive_weights,
+    require_probabilities,
+    require_shares,
+)
 from nn.ranges import FRACTION, SHARE, require
-
-SMALLEST_LOGARITHM = -100
-SMALLEST_DIVISOR = 1e-12
-
-
-@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR))
-def bounded_log(p: Any) -> Any:
-    """log p, -100 at least, entry by entry.
-
-    >>> bounded_log(np.array([0.0, 1.0]))
-    array([-100.,    0.])
-    """
-    with np.errstate(divide="ignore"):
-        return np.maximum(np.log(p), SMALLEST_LOGARITHM)
-
-
-@differentiable(lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR))
-def binary_cross_entropies(p: Any, t: Any) -> Any:
-    """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least.
-
-    >>> binary_cross_entropies(np.array([0.0, 0.5]), np.array([1.0, 1.0])).round(4)
-    array([100.    ,   0.6931])
-    """
-    with np.errstate(divide="ignore"):
-        right = t * np.maximum(np.log(p), SMALLEST_LOGARITHM)
-        wrong = (1 - t) * np.maximum(np.log1p(-p), SMALLEST_LOGARITHM)
-    return -(right + wrong)
-
-
-def _require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: str) -> None:
-    values = plain(predictions)
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):
-        raise ArgumentError(
-            loss.describe(predictions, targets),
-            f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
-            instead,
-        )
-
-
-def _require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
-    """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
-    values = plain(targets)
-    low, high = values.min(), values.max()
-    if low < 0 or high > 1:
-        raise ArgumentError(
-            loss.describe(predictions, targets),
-            f"the targets range from {low} to {high}, and probabilities from 0 to 1",
-            "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1",
-        )
-
-
-def _positive_weights(loss: Loss, name: str, weights: Any) -> Any:
-    weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
-    if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
-        raise ArgumentError(
-            f"{type(loss).__name__} with {name} {describe_one(weights)}",
-            "a weight says how much a class counts, as a positive finite number",
-            "Give positive numbers; to leave out a class leave out its samples",
-        )
-    return weights
-
-
-# Yes or no
 
 
 @dataclass(kw_only=True, eq=False)
@@ -102,7 +43,7 @@ class _BinaryLoss(Loss):
         super().__post_init__()
         require(self, "label_smoothing", self.label_smoothing, SHARE)
         if self.pos_weight is not None:
-            self.pos_weight = _positive_weights(self, "pos_weight", self.pos_weight)
+            self.pos_weight = positive_weights(self, "pos_weight", self.pos_weight)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean over all entries."""
@@ -122,7 +63,7 @@ class _BinaryLoss(Loss):
         """
         predictions, targets = self.prepared(predictions, targets)
         if self.reduction != "mean" or self.label_smoothing or self.pos_weight is not None:
-            _require_shares(self, predictions, targets)  # otherwise `mean` does it
+            require_shares(self, predictions, targets)  # otherwise `mean` does it
         if self.label_smoothing:
             targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         if self.pos_weight is not None:
@@ -174,14 +115,14 @@ class BCELoss(_BinaryLoss):
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """The same as of every loss; and raises an ArgumentError unless 0 <= predictions <= 1."""
         predictions, targets = super().prepared(predictions, targets)
-        _require_probabilities(
+        require_probabilities(
             self, predictions, targets, "Apply a sigmoid, or give logits to BCEWithLogitsLoss"
         )
         return predictions, targets
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean over all entries."""
-        _require_shares(self, predictions, targets)
+        require_shares(self, predictions, targets)
         if self.epsilon:
             return super().mean(predictions, targets)
         return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
@@ -213,7 +154,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
         loss: Tensor = sigmoid_cross_entropy(predictions, targets)
         # Only such targets make it negative; to look at them each time takes as long as the loss.
         if loss < 0:
-            _require_shares(self, predictions, targets)
+            require_shares(self, predictions, targets)
         return loss
 
     def entries(self, predictions: Any, targets: Any) -> Any:
@@ -235,7 +176,7 @@ class _ClassLoss(Loss):
         super().__post_init__()
         require(self, "label_smoothing", self.label_smoothing, SHARE)
         if self.weight is not None:
-            self.weight = _positive_weights(self, "weight", self.weight)
+            self.weight = positive_weights(self, "weight", self.weight)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithms of the classes' probabilities, (n, classes)."""
@@ -259,7 +200,7 @@ class _ClassLoss(Loss):
         rows = predictions.ndim == 2 and targets.shape == predictions.shape
         if rows:
             targets = self.cast(targets, predictions)
-            _require_shares(self, predictions, targets)
+            require_shares(self, predictions, targets)
         else:
             targets = self._checked_labels(predictions, targets)
         log_p = self.log_probabilities(predictions, targets)
@@ -369,7 +310,7 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
-        _require_probabilities(
+        require_probabilities(
             self, predictions, targets, "Apply softmax, or give logits to CrossEntropyLoss"
         )
         return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
@@ -413,7 +354,7 @@ class KLDivLoss(Loss):
     def __call__(self, predictions: Any, targets: Any) -> Tensor:
         """The loss of log-probabilities, and of targets from 0 to 1 of the same shape."""
         predictions, targets = self.prepared(predictions, targets)
-        _require_shares(self, predictions, targets)
+        require_shares(self, predictions, targets)
         values = plain(targets)
         # A target of 0 costs 0, whatever its logarithm.
         losses = targets * (np.log(np.where(values > 0, targets, 1)) - predictions)

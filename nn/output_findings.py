@@ -22,9 +22,9 @@ from autograd_lite import (
     softplus,
 )
 from autograd_lite.engine import Node
-from nn.classification_losses import binary_cross_entropies, bounded_log
 from nn.diagnosis import Finding
 from nn.evidence import RESHAPING, Evidence, has_zero, is_relu, source
+from nn.probabilities import binary_cross_entropies, bounded_log
 from nn.trials import descended
 
 CONSTANT_SPREAD = 1e-6
