@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.expressions import Expression, Shape, leaf, plain, traced
+from autograd_lite.program.expressions import Expression, Shape, leaf, plain, traced
 from autograd_lite.derivation.layout import terms_in
 from autograd_lite.derivation.naming import Identifiers, arrays_in, key_of
 from autograd_lite.derivation.notation import Source, is_made

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.expressions import call
+from autograd_lite.program.expressions import call
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.neural import (

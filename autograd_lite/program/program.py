@@ -1,0 +1,259 @@
+"""What was recorded, and its backward pass, as a list of steps that can be run again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.engine import Array, Node, unshared
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.table import Operation
+
+Shape = tuple[int, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """A call of a function; or, without one, an array that is not computed, its only argument.
+
+    Attributes:
+        operation: the function, a row of the table or one that a rule calls.
+        arguments: steps, or plain values, or lists and tuples of both.
+        keywords: likewise.
+        shape: of the result; None where it is a tuple of several.
+        dtype: of the result.
+        number: its place among all steps; those in arguments come before it.
+    """
+
+    operation: Operation | None
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    shape: Any
+    dtype: Any
+    number: int
+
+    @property
+    def function(self) -> Callable[..., Any] | None:
+        """What is called."""
+        return None if self.operation is None else self.operation.function
+
+
+def same(x: Any) -> Any:
+    """What it is given: a step of its own for a value that another step has too."""
+    return x
+
+
+class Place(NamedTuple):
+    """The way from a node back to one of its arguments."""
+
+    node: Node
+    slot: int
+
+
+class Guard(NamedTuple):
+    """A step whose entries decided on what was computed, and what they were."""
+
+    step: Step
+    outcome: Array
+    where: str
+
+
+Replacement = Callable[[Callable[[Step], Array]], Array]
+"""Gives another value for a step, from a function that gives those of steps before it."""
+
+
+@dataclass(eq=False)
+class Program:
+    """The forward and the backward pass of a loss.
+
+    Attributes:
+        steps: all of them, in order.
+        inputs: the steps of the arrays that the loss was computed from, by node; those of plain
+            arrays by their `id`.
+        values: the step of each recorded node.
+        cotangents: the step of the cotangent of each node that requires grad.
+        contributions: what each node contributes to the cotangents of its arguments: steps that
+            are used for nothing else.
+        guards: what must be as it was, for the steps to be right for other data.
+    """
+
+    loss: Node
+    steps: list[Step] = field(default_factory=list)
+    inputs: dict[Any, Step] = field(default_factory=dict)
+    values: dict[Node, Step] = field(default_factory=dict)
+    cotangents: dict[Node, Step] = field(default_factory=dict)
+    contributions: dict[Place, Step] = field(default_factory=dict)
+    guards: list[Guard] = field(default_factory=list)
+
+    def run(self, arrays: Mapping[Any, Array] | None = None) -> tuple[Array, dict[Node, Array]]:
+        """The loss and the gradients of its parameters, for other data.
+
+        Args:
+            arrays: what takes the place of inputs, by tensor, or by `id` of a plain array; of the
+                same shape and dtype. The others are what they are now.
+
+        Raises:
+            ArgumentError: an array is given for what is no input.
+            ShapeError: an array has another shape or dtype than the input.
+            UnsupportedError: the loss was computed in a way that depends on entries, and these
+                have others.
+
+        >>> from autograd_lite import Tensor
+        >>> from autograd_lite.program.trace import trace
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> program = trace((x * x).sum())
+        >>> loss, gradients = program.run({x: np.array([3.0, 4.0])})
+        >>> float(loss), gradients[x]
+        (25.0, array([6., 8.]))
+        """
+        found = self._leaves(arrays or {})
+        run_steps(self.steps, found)
+        for step, outcome, where in self.guards:
+            if not np.array_equal(found[step.number], outcome, equal_nan=True):
+                raise UnsupportedError(
+                    f"run of a program on other data: {where}",
+                    f"it depends on entries that were {_shown(outcome)} when the program was "
+                    f"traced, and are {_shown(found[step.number])} now",
+                    "Compute the loss anew for these data, and trace that",
+                )
+        leaves = {node: step for node, step in self.cotangents.items() if node.operation is None}
+        gradients = unshared({node: found[step.number] for node, step in leaves.items()})
+        return found[self.values[self.loss].number], dict(gradients)
+
+    @functools.cached_property
+    def recorded(self) -> list[Array]:
+        """The values of all steps, by number, for the arrays as they are."""
+        found = self._leaves({})
+        run_steps(self.steps, found)
+        return found
+
+    def again(self, replaced: Mapping[Step, Replacement]) -> dict[Step, Array]:
+        """What changes where some steps have other values: these, and the steps below them."""
+        changed: dict[Step, Array] = {}
+
+        def value(step: Step) -> Array:
+            return changed[step] if step in changed else self.recorded[step.number]
+
+        below = set().union(*map(self._below, replaced))
+        for number in sorted(below):
+            step = self.steps[number]
+            if step in replaced:
+                changed[step] = replaced[step](value)
+            else:
+                changed[step] = _called(step, value)
+        return changed
+
+    def _below(self, step: Step) -> frozenset[int]:
+        """The numbers of a step and of all that depend on it."""
+        if step.number not in self._known_below:
+            found, stack = {step.number}, [step.number]
+            while stack:
+                new = [n for n in self._users[stack.pop()] if n not in found]
+                found.update(new)
+                stack.extend(new)
+            self._known_below[step.number] = frozenset(found)
+        return self._known_below[step.number]
+
+    @functools.cached_property
+    def _known_below(self) -> dict[int, frozenset[int]]:
+        return {}
+
+    @functools.cached_property
+    def _users(self) -> list[list[int]]:
+        """By number of a step, the numbers of those that use it."""
+        users: list[list[int]] = [[] for _ in self.steps]
+        for step in self.steps:
+            for argument in steps_in(step):
+                users[argument.number].append(step.number)
+        return users
+
+    def _leaves(self, arrays: Mapping[Any, Array]) -> list[Array]:
+        """The values of all steps, with those that are not computed filled in."""
+        found: list[Array] = [None] * len(self.steps)
+        for step in self.steps:
+            if step.operation is None:
+                found[step.number] = step.arguments[0]
+        for key, step in self.inputs.items():
+            if isinstance(key, Node):
+                found[step.number] = key._data
+        for key, array in arrays.items():
+            found[self._input(key, array).number] = array
+        return found
+
+    def _input(self, key: Any, array: Array) -> Step:
+        """The step that an array is given for."""
+        step = self.inputs.get(key)
+        if step is None:
+            raise ArgumentError(
+                f"run of a program on {describe_one(array)}",
+                "it takes the place of what the loss was not computed from",
+                "Name inputs by their tensors, or by id(array)",
+            )
+        if np.shape(array) != step.shape or getattr(array, "dtype", None) != step.dtype:
+            raise ShapeError(
+                f"run of a program on {describe_one(array)}",
+                f"the program was traced for shape {step.shape} and dtype {step.dtype}",
+                "Give an array of that shape and dtype, or trace a loss of such data",
+            )
+        return step
+
+
+def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
+    """Compute the values of steps, by their numbers.
+
+    Raises:
+        UnsupportedError: a result has another shape than when the steps were traced.
+    """
+
+    def value(step: Step) -> Array:
+        return found[step.number]
+
+    with np.errstate(all="ignore"):
+        for step in steps:
+            if step.operation is None:
+                continue
+            result = found[step.number] = _called(step, value)
+            if step.shape is not None and result.shape != step.shape:
+                raise UnsupportedError(
+                    f"run of a program on other data: {step.operation.name}",
+                    f"its result has shape {result.shape}, and had {step.shape} when traced",
+                    "Compute the loss anew for these data, and trace that",
+                )
+
+
+def _called(step: Step, value: Callable[[Step], Array]) -> Array:
+    """What the function of a step returns."""
+    operation = step.operation
+    assert operation is not None
+    arguments = [_filled(argument, value) for argument in step.arguments]
+    keywords = {name: _filled(argument, value) for name, argument in step.keywords.items()}
+    result = operation.compute(*arguments, **keywords)
+    return result[0] if operation.residual else result
+
+
+def _filled(argument: Any, value: Callable[[Step], Array]) -> Any:
+    """An argument with values in place of steps."""
+    if type(argument) is Step:
+        return value(argument)
+    if type(argument) in (list, tuple):
+        return type(argument)([_filled(part, value) for part in argument])
+    return argument
+
+
+def steps_in(value: Any) -> Iterator[Step]:
+    """The steps among the arguments of a step, each as often as it occurs."""
+    if isinstance(value, Step):
+        value = (value.arguments, tuple(value.keywords.values()))
+    for part in value:
+        if isinstance(part, Step):
+            yield part
+        elif isinstance(part, list | tuple):
+            yield from steps_in(part)
+
+
+def _shown(array: Array) -> str:
+    return np.array2string(np.asarray(array), threshold=6, precision=4)

@@ -1,0 +1,261 @@
+"""Make a program from the record of a loss: the engine's own backward pass writes its steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite import engine
+from autograd_lite.engine import Array, Node, apply_rule, backpropagate, backward_order
+from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.program.expressions import Expression, called, computed, leaf, traced
+from autograd_lite.program.program import Guard, Place, Program, Step, run_steps, same, steps_in
+from autograd_lite.program.rules import Template, filled, template_of
+from autograd_lite.table import TABLE, Operation
+
+
+class Textbook(NamedTuple):
+    """How a textbook writes some rules, and some functions.
+
+    Attributes:
+        rules: vjps that take the place of the table's, by function.
+        written_out: what a row's function does, where it is written out rather than called.
+    """
+
+    rules: Mapping[Callable[..., Any], list[Callable[..., Any]]]
+    written_out: Callable[[Operation], Callable[..., Any] | None]
+
+
+def trace(loss: Node, textbook: Textbook | None = None) -> Program:
+    """The program of a loss: what was recorded, and the backward pass.
+
+    It follows the branches that the record took. Rules are traced once for all nodes with the
+    same function, shapes and plain arguments. Where a rule looks at entries, the program has a
+    guard.
+
+    Args:
+        loss: a tensor that was recorded; the cotangent that its backward pass starts from is 1.
+        textbook: what takes the place of the table.
+
+    Raises:
+        UnsupportedError: it was computed with a function that is not in the table, or with arrays
+            that are not NumPy's.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> [step.function.__name__ for step in trace(np.tanh(x).sum()).steps if step.function]
+    ['tanh', 'sum', 'broadcast_to', 'multiply', 'subtract', 'multiply']
+    """
+    return _Tracer(loss, textbook or Textbook({}, lambda operation: None)).program
+
+
+class _Tracer:
+    """A program in the making."""
+
+    def __init__(self, loss: Node, textbook: Textbook) -> None:
+        self.program = Program(loss)
+        self.textbook = textbook
+        self.templates: dict[Any, Template] = {}
+        self.given: dict[Node, list[Step]] = {}
+        self.keys: dict[Node, Any] = {}
+        self.found: list[Array] = []
+        for node in reversed(backward_order(loss)):
+            computed_here = node.operation is not None
+            self.program.values[node] = self.forward(node) if computed_here else self.own(node)
+        seed = self.leaf(np.ones_like(loss._data)[()])
+        self.program.cotangents = backpropagate(loss, seed, rule=self.backward)
+
+    def step(
+        self,
+        operation: Operation | None,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        shape: Any,
+        dtype: Any,
+    ) -> Step:
+        """The next step."""
+        steps = self.program.steps
+        step = Step(operation, arguments, keywords, shape, dtype, len(steps))
+        steps.append(step)
+        return step
+
+    def leaf(self, array: Array) -> Step:
+        """A step for an array that is not computed."""
+        if not isinstance(array, np.ndarray | np.generic):
+            raise UnsupportedError(
+                f"trace of what was computed from {describe_one(array)}",
+                "it is no array of NumPy's",
+                "Compute the loss from NumPy arrays",
+            )
+        return self.step(None, (array,), {}, array.shape, array.dtype)
+
+    def own(self, value: Any) -> Any:
+        """An argument of a node, with steps in place of nodes and arrays."""
+        if isinstance(value, Node):
+            known = self.program.values.get(value)
+            return self.input(value, value._data) if known is None else known
+        if isinstance(value, np.ndarray):
+            return self.input(id(value), value)
+        if type(value) in (list, tuple):
+            return type(value)([self.own(part) for part in value])
+        return value
+
+    def input(self, key: Any, array: Array) -> Step:
+        """The step of an array that the loss was computed from."""
+        inputs = self.program.inputs
+        if key not in inputs:
+            inputs[key] = self.leaf(array)
+        return inputs[key]
+
+    def forward(self, node: Node) -> Step:
+        """The step of a computed node."""
+        operation = node.operation
+        assert operation is not None
+        if TABLE.get(operation.function) is not operation:
+            raise UnsupportedError(
+                f"derivation of {operation.name}{describe(node.arguments)}",
+                "it has no row in the table of derivatives",
+                "Compute the loss without checkpoint",
+            )
+        arguments = self.own(node.arguments)
+        keywords = {name: self.own(value) for name, value in node.keywords.items()}
+        self.given[node] = given = [*steps_in((arguments, [*keywords.values()]))]
+        self.keys[node] = operation, _key(node), _key(node.arguments), _key(node.keywords)
+        function = self.textbook.written_out(operation)
+        template = function and self.forward_template(node, function, given)
+        if template:
+            result: Step = self.fill(template, given, operation)[0]
+            return result
+        return self.step(operation, arguments, keywords, node._data.shape, node._data.dtype)
+
+    def forward_template(
+        self, node: Node, function: Callable[..., Any], given: list[Step]
+    ) -> Template | None:
+        """What a function does that is written out; None where it changes arrays in place."""
+        key = self.keys[node], function
+        if key not in self.templates:
+            leaves = [leaf(self.value(step)) for step in given]
+            arguments, keywords = _expressions(node, iter(leaves))
+            try:
+                result, looks = traced(function, *arguments, **keywords)
+            except TypeError:
+                return None
+            result = result[0] if isinstance(result, tuple) else result
+            template = template_of(leaves, {0: result}, looks, function.__name__)
+            if looks:
+                return template
+            self.templates[key] = template
+        return self.templates[key]
+
+    def backward(
+        self, node: Node, cotangents: dict[Any, Any], create_graph: bool, careful: bool
+    ) -> None:
+        """Write the steps by which a node adds to the cotangents of its arguments."""
+        given = [cotangents[node], self.program.values[node], *self.given[node]]
+        template = self.backward_template(node, given, careful)
+        assert node.operation is not None
+        for slot, result in self.fill(template, given, node.operation).items():
+            argument = node.arguments[slot]
+            shape, dtype = argument._data.shape, argument._data.dtype
+            if type(result) is not Step or result.number < self.first:
+                result = self.step(called(same), (result,), {}, shape, dtype)
+            self.program.contributions[Place(node, slot)] = result
+            if argument in cotangents:
+                both = cotangents[argument], result
+                result = self.step(TABLE[np.add], both, {}, shape, dtype)
+            cotangents[argument] = result
+
+    def backward_template(self, node: Node, given: list[Step], careful: bool) -> Template:
+        """What the rules of a node compute: for all nodes like it, unless they look at entries."""
+        operation = node.operation
+        assert operation is not None
+        rules = self.textbook.rules.get(operation.function, operation.vjps)
+        key = self.keys[node], careful
+        if key in self.templates:
+            return self.templates[key]
+        own = all(getattr(rule, "__module__", "").startswith(_PACKAGE) for rule in rules if rule)
+        arrays = [np.ones_like(node._data)[()], *map(self.value, given[1:])]
+        template = _rules_of(node, rules, arrays, careful)
+        if own and not template.looks:
+            self.templates[key] = template
+        if template.looks or not own:
+            arrays[0] = self.value(given[0])
+            template = _rules_of(node, rules, arrays, careful)
+        return template
+
+    def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
+        """Write the steps of a template; returns its results."""
+        self.first = len(self.program.steps)
+        steps = [*given]
+        for call in template.calls:
+            arguments = filled(call.arguments, steps)
+            keywords = {name: filled(value, steps) for name, value in call.keywords.items()}
+            steps.append(self.step(call.operation, arguments, keywords, call.shape, call.dtype))
+        for slot in template.looks:
+            looked_at = steps[slot]
+            self.program.guards.append(Guard(looked_at, self.value(looked_at), operation.name))
+        return {index: filled(result, steps) for index, result in template.results.items()}
+
+    def value(self, step: Step) -> Array:
+        """The value of a step, for the arrays as they are."""
+        new = self.program.steps[len(self.found) : step.number + 1]
+        self.found += [step.arguments[0] if step.operation is None else None for step in new]
+        run_steps(new, self.found)
+        return self.found[step.number]
+
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def _rules_of(node: Node, rules: Sequence[Any], arrays: list[Array], careful: bool) -> Template:
+    """What the rules of a node compute from its cotangent, its value and its arguments."""
+    assert node.operation is not None
+    g, y, *leaves = map(leaf, arrays)
+    arguments, keywords = _expressions(node, iter(leaves))
+    wanted = [
+        slot
+        for slot, argument in enumerate(node.arguments)
+        if isinstance(argument, Node) and argument._requires_grad
+    ]
+    if not node.operation.variadic:
+        rules = [rule if i in wanted else lambda *_, **__: 0.0 for i, rule in enumerate(rules)]
+    operation = dataclasses.replace(node.operation, vjps=rules)
+    twin = computed(y._data, operation, arguments, keywords)
+    twin.created = engine._mutations
+    cotangents: dict[Node, Any] = {twin: g}
+    _, looks = traced(apply_rule, twin, cotangents, True, careful)
+    results = {slot: cotangents[arguments[slot]] for slot in wanted}
+    return template_of([g, twin, *leaves], results, looks, f"backward of {node.operation.name}")
+
+
+def _expressions(
+    node: Node, leaves: Iterator[Expression]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a node, with expressions in place of nodes and arrays."""
+
+    def own(value: Any) -> Any:
+        if isinstance(value, Node | np.ndarray):
+            return next(leaves)
+        return type(value)([own(x) for x in value]) if type(value) in (list, tuple) else value
+
+    return own(node.arguments), {name: own(value) for name, value in node.keywords.items()}
+
+
+def _key(value: Any) -> Any:
+    """What tells arguments apart for which a rule may compute otherwise."""
+    if isinstance(value, Node):
+        return value._data.shape, value._data.dtype, value._requires_grad
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype
+    if isinstance(value, list | tuple):
+        return type(value), *map(_key, value)
+    if isinstance(value, slice):
+        return slice, *map(_key, (value.start, value.stop, value.step))
+    if isinstance(value, dict):
+        return tuple((name, _key(part)) for name, part in value.items())
+    if isinstance(value, int | float | str | np.generic):
+        return type(value), value or repr(value)
+    return type(value), id(value)

@@ -1,0 +1,63 @@
+"""Programs against backward(): every row of the table, random programs, other data."""
+
+import numpy as np
+import pytest
+from samples import SAMPLES
+
+from autograd_lite import Tensor
+from autograd_lite.program.trace import trace
+
+
+def recorded(sample, scale=1.0):
+    """The loss of a sample, the tensors and arrays it was computed from."""
+    tensors = [Tensor(array * scale, requires_grad=True) for array in sample.arrays]
+    result = sample.function(*tensors)
+    weights = np.random.default_rng(0).normal(size=result.shape)
+    return (result * weights).sum(), tensors, weights
+
+
+def assert_gradients(gradients, tensors):
+    for tensor in tensors:
+        if tensor.grad is not None:
+            largest = np.abs(tensor.grad).max(initial=0)
+            np.testing.assert_allclose(gradients[tensor], tensor.grad, 0, 1e-14 * largest)
+            assert gradients[tensor].dtype == tensor.dtype
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_program_of_each_row_computes_what_backward_does(function):
+    for sample in SAMPLES[function]:
+        loss, tensors, _ = recorded(sample)
+        with np.errstate(all="ignore"):
+            loss.backward()
+        value, gradients = trace(loss).run()
+        np.testing.assert_array_equal(value, loss.data)
+        assert_gradients(gradients, tensors)
+
+
+@pytest.mark.parametrize("function", {*SAMPLES} - {np.interp}, ids=lambda f: f.__name__)
+def test_the_program_of_each_row_computes_what_backward_does_for_other_data(function):
+    for sample in SAMPLES[function]:
+        loss, tensors, weights = recorded(sample)
+        program = trace(loss)
+        other, others, other_weights = recorded(sample, 0.97)
+        with np.errstate(all="ignore"):
+            other.backward()
+        arrays = {t: o.data for t, o in zip(tensors, others, strict=True)}
+        used = {key: array for key, array in arrays.items() if key in program.inputs}
+        if id(weights) in program.inputs:
+            used[id(weights)] = 1 * other_weights
+        value, gradients = program.run(used)
+        np.testing.assert_array_equal(value, other.data)
+        assert_gradients({o: gradients.get(t) for t, o in zip(tensors, others)}, others)
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_steps_of_each_row_that_are_run_again_give_the_same(function):
+    for sample in SAMPLES[function]:
+        loss, _, _ = recorded(sample)
+        program = trace(loss)
+        for step in program.contributions.values():
+            changed = program.again({step: lambda value, step=step: value(step)})
+            for other, value in changed.items():
+                np.testing.assert_array_equal(value, program.recorded[other.number])
