@@ -226,7 +226,7 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 def _is_mask(index: Any) -> bool:
     """Whether the shape of what an index gives depends on its entries."""
     parts = index if isinstance(index, tuple) else (index,)
-    return any(getattr(part, "dtype", None) == bool for part in parts)
+    return any(getattr(part, "dtype", None) == np.bool for part in parts)
 
 
 def nodes_in(value: Any) -> Iterator[Expression]:
