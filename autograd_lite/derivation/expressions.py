@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import NO_KEYWORDS, Array, Node
 from autograd_lite.modes import Rule, recording
-from autograd_lite.table import Operation
+from autograd_lite.node import NO_KEYWORDS, Array, Node
+from autograd_lite.operation import Operation
 
 
 class Shape(tuple[int, ...]):
