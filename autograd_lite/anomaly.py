@@ -25,9 +25,10 @@ from autograd_lite.anomaly_report import (
     seed_error,
     severity,
 )
-from autograd_lite.engine import Array, Node, apply_rule
+from autograd_lite.engine import apply_rule
 from autograd_lite.errors import AnomalyError, AutogradError
 from autograd_lite.modes import Rule, SetRecording, Watch, recording, watching
+from autograd_lite.node import Array, Node
 from autograd_lite.operators import _dispatch, _full_name, plain
 from autograd_lite.read_only import hold, release
 from autograd_lite.table import COMPOSED
@@ -43,9 +44,6 @@ _LIBRARY = tuple(
     )
 )
 """Whose lines are not the user's."""
-
-_READ_ONLY_RESULTS = {np.broadcast_to, np.diagonal, np.diag}
-"""Functions whose results NumPy makes read-only itself."""
 
 
 class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
@@ -144,7 +142,7 @@ def _remember(node: Node, watch: _Anomalies) -> None:
     operation = node.operation
     assert operation is not None
     given = map(plain, leaves_of([node.arguments, node.keywords]))
-    held = hold(given, node._data, inherits=operation.function not in _READ_ONLY_RESULTS)
+    held = hold(given, node._data, inherits=not operation.traits.read_only)
     reference = weakref.ref(node, functools.partial(_forget, id(node)))
     _records[id(node)] = _Record(reference, _find_source(), watch, held)
 

@@ -10,32 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import Array, Node
 from autograd_lite.errors import AnomalyError, describe, describe_one
+from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
 from autograd_lite.operators import plain
-from autograd_lite.table import Operation
 from autograd_lite.trees import leaves_of
 
 SHOWN = 3
 """Entries that an error shows."""
 LONGEST_CHAIN = 12
-
-# Where a constant that is not finite is a mask, a bound or a border, and no mistake: infinity in
-# all of these, and in the last two also a single NaN, which marks what is missing.
-_MASKING = {np.add, np.maximum, np.minimum, np.fmax, np.fmin, np.where, np.pad}
-_FILLING = {np.where, np.pad}
-
-_POSITIVE = "Keep its argument above 0: add a small constant, or clip it"
-_SMALL = (
-    "Keep its argument from growing: subtract the maximum before, or use logsumexp, log_softmax, "
-    "sigmoid or softplus, which cannot overflow"
-)
-_REMEDIES = {
-    **dict.fromkeys(("log", "log2", "log10", "sqrt"), _POSITIVE),
-    **dict.fromkeys(("exp", "exp2", "expm1", "sinh", "cosh"), _SMALL),
-    **dict.fromkeys(("divide", "reciprocal"), "Keep the divisor away from 0"),
-    "power": "Keep the base above 0, or the exponent small",
-}
 
 
 class Source(NamedTuple):
@@ -69,9 +52,10 @@ def _is_of_floats(value: Any) -> bool:
 
 def is_meant(operation: Operation, value: Any) -> bool:
     """Whether an input that is not finite is a mask, a bound or a border of the user's."""
-    if operation.function not in _MASKING or getattr(value, "requires_grad", False):
+    traits = operation.traits
+    if not traits.masks or getattr(value, "requires_grad", False):
         return False
-    number = operation.function in _FILLING and np.ndim(plain(value)) == 0
+    number = traits.fills and np.ndim(plain(value)) == 0
     return number or bool(severity(value).max() < 2)
 
 
@@ -95,23 +79,18 @@ def made_by(node: Node) -> Array:
     That is entry by entry where each depends on those alone that it is broadcast with.
     """
     given = [severity(value) for value in inputs_of(node)]
-    if _is_elementwise(node):
+    assert node.operation is not None
+    if node.operation.traits.elementwise:
         worst = functools.reduce(np.maximum, given, 0)
     else:
         worst = max((entries.max(initial=0) for entries in given), default=0)
     return severity(node) > worst
 
 
-def _is_elementwise(node: Node) -> bool:
-    assert node.operation is not None
-    function = node.operation.function
-    return function is np.where or (isinstance(function, np.ufunc) and function.signature is None)
-
-
 def bad_inputs(node: Node) -> list[Any]:
     """The inputs that a result is not finite for: they are not, and are not meant so."""
     assert node.operation is not None
-    if _is_elementwise(node) and not np.any((severity(node) > 0) & ~made_by(node)):
+    if node.operation.traits.elementwise and not np.any((severity(node) > 0) & ~made_by(node)):
         return []
     bad = [value for value in inputs_of(node) if not is_finite(value)]
     return [value for value in bad if not is_meant(node.operation, value)]
@@ -144,7 +123,7 @@ def forward_error(node: Node, source: Source | None, reached: str = "") -> Anoma
         bad = made
         lines = [f"it made {_count(bad)}{reached}"]
         lines += _entries(node, bad) or [_summary(value) for value in inputs_of(node)]
-        remedy = _REMEDIES.get(operation.name, "Keep its inputs where it is finite")
+        remedy = operation.traits.remedy
         remedy += ". If that is meant, compute it inside of np.errstate(all='ignore')"
     else:
         given = given or [value for value in inputs_of(node) if not is_finite(value)]

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Array, Node, apply, backpropagate, backward_order
+from autograd_lite.engine import apply, backpropagate, backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad
-from autograd_lite.table import Operation
+from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
 from autograd_lite.tensor import Tensor
 
 

@@ -7,21 +7,22 @@ The flow of data:
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
     backpropagate(root, seed)   composes the last two: the cotangent of every node
 
-An operation is a row of the table of derivatives, see `table`.
+An operation is a row of the table of derivatives, see `table`; a node is one array, see `node`.
 """
 
 from __future__ import annotations
 
-import functools
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy import float64
 
+import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.modes import Rule, recording, watching
+from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     explained,
     refuse_stale,
@@ -29,45 +30,6 @@ from autograd_lite.refusals import (
     refuse_without_rule,
     refused_contribution,
 )
-
-if TYPE_CHECKING:
-    from autograd_lite.table import Operation
-
-Array = Any
-
-
-class Node:
-    """One array, and how it was computed. `Tensor` is the node that people use.
-
-    A leaf has no operation, keywords or residual. The arguments hold a node's inputs; nothing
-    holds its consumers, so that dropping a result frees its graph at once.
-    """
-
-    __slots__ = (
-        "__weakref__",
-        "_data",
-        "_requires_grad",
-        "arguments",
-        "created",
-        "grad",
-        "keywords",
-        "mutated",
-        "name",
-        "operation",
-        "residual",
-    )
-    tensor_class: ClassVar[type[Node]]
-
-    _data: Array
-    grad: Array
-    _requires_grad: bool
-    name: str | None
-    operation: Operation | None
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    residual: Any  # what the operation computed for its rule, see `table`
-    created: int  # the number of mutations, of any node, before this one was made
-    mutated: int  # the number of the last mutation of this node
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -113,7 +75,7 @@ def record(
     node._data = data
     node.grad = None
     node.name = None
-    node.created = _mutations
+    node.created = mutation.mutations
     node.mutated = 0
     if wanted and (mode := recording.get()):
         node._requires_grad = True
@@ -133,27 +95,6 @@ def record(
 
 
 _new = object.__new__
-_mutations = 0
-NO_KEYWORDS: dict[str, Any] = {}
-
-
-_changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
-
-
-def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
-    """Remember that these arrays, which hold the values of these nodes, were changed just now."""
-    global _mutations
-    _mutations += 1
-    for node in nodes:
-        node.mutated = _mutations
-    for array in arrays:
-        key = id(array)
-        if key in _changed:
-            _changed[key][0] = _mutations
-        elif isinstance(array, np.ndarray):
-            # Others may share the memory: views, detached tensors.
-            forget = functools.partial(_changed.pop, key)
-            _changed[key] = [_mutations, weakref.ref(array, forget)]
 
 
 def backward_order(root: Node) -> list[Node]:
@@ -191,30 +132,24 @@ def apply_rule(
     """
     operation = node.operation
     assert operation is not None
+    cotangent = cotangents[node]
     if create_graph:
-        given = [cotangents[node], node, *node.arguments]
+        given = [cotangent, node, *node.arguments]
     else:
-        given = [cotangents[node], node._data]
+        given = [cotangent, node._data]
         for argument in node.arguments:
             given.append(argument._data if isinstance(argument, Node) else argument)
     if operation.residual:
         given.append(None if create_graph else node.residual)
-    if node.created != _mutations:
-        since = [
-            reference() for count, reference in list(_changed.values()) if count > node.created
-        ]
-        refuse_stale(node, given, since)
-    vjps, keywords = operation.vjps, node.keywords
-    if operation.variadic:
-        contribution_to = vjps[0](*given, **keywords)
-        vjps = [functools.partial(contribution_to, i) for i in range(len(node.arguments))]
-        given, keywords = [], NO_KEYWORDS
-    for vjp, argument in zip(vjps, node.arguments):
+    if node.created != mutation.mutations:
+        refuse_stale(node, given, mutation.changed_since(node.created))
+    contribution_to = operation.pullback(given, node.keywords)
+    for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if careful:
-                contribution = _without_nan(vjp, given, keywords, cotangents[node])
+                contribution = without_nan(contribution_to, index, cotangent)
             else:
-                contribution = vjp(*given, **keywords)
+                contribution = contribution_to(index)
             value = argument._data
             if type(contribution) is not float64 or type(value) is not float64:
                 contribution = match(contribution, value, node)
@@ -223,15 +158,13 @@ def apply_rule(
             cotangents[argument] = contribution
 
 
-def _without_nan(
-    vjp: Callable[..., Any], given: list[Any], keywords: dict[str, Any], cotangent: Array
-) -> Array:
+def without_nan(contribution_to: Callable[[int], Array], index: int, cotangent: Array) -> Array:
     """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
 
     Such cotangents come from `np.where`, for the entries that it did not take.
     """
     with np.errstate(all="ignore"):
-        contribution = vjp(*given, **keywords)
+        contribution = contribution_to(index)
     if np.shape(contribution) != cotangent.shape:
         return contribution
     return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
@@ -249,7 +182,7 @@ def backpropagate(
     `rule` is what is done at each node: `apply_rule`, or something around it.
     """
     cotangents = {root: seed}
-    careful = False
+    selected: set[Any] = set()  # what is reached through an operation that selects entries
     watch = watching.get()
     if watch:
         rule = watch.around(rule)
@@ -258,8 +191,10 @@ def backpropagate(
         for node in backward_order(root):
             if node.operation is None:
                 continue
-            careful = careful or node.operation.selects
+            careful = node in selected
             rule(node, cotangents, create_graph, careful)
+            if careful or node.operation.traits.selects:
+                selected.update(a for a in node.arguments if isinstance(a, Node))
             if leaves_only:
                 del cotangents[node]
     finally:

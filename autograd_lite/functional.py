@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Node, backpropagate, unshared
+from autograd_lite.engine import backpropagate, unshared
 from autograd_lite.errors import (
     ArgumentError,
     GradientError,
@@ -22,6 +22,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.modes import enable_grad
+from autograd_lite.node import Node
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 

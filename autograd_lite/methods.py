@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import autograd_lite.derivatives.neural as neural
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import NO_KEYWORDS, apply
+from autograd_lite.engine import apply
+from autograd_lite.node import NO_KEYWORDS
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
-from autograd_lite.table import TABLE
+from autograd_lite.table import TABLE, activations
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -31,6 +31,18 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 
     method.__name__ = function.__name__
     method.__doc__ = f"`np.{function.__name__}` of this tensor."
+    return method
+
+
+def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The method that applies a row of the table, without NumPy's detour."""
+    operation = TABLE[function]
+
+    def method(self: Any, *arguments: Any, **keywords: Any) -> Tensor:
+        return _apply(operation, (self, *arguments), keywords)
+
+    method.__name__ = function.__name__
+    method.__doc__ = f"`{function.__name__}` of this tensor."
     return method
 
 
@@ -117,55 +129,14 @@ class Methods(Operators):
         """The entries as nested lists of Python numbers."""
         return self._data.tolist()
 
-    # Activations
+    if TYPE_CHECKING:  # the activations of the table, which are added below
 
-    def exp(self) -> Tensor:
-        """`np.exp` of this tensor."""
-        return _apply(TABLE[np.exp], (self,), NO_KEYWORDS)
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
 
-    def log(self) -> Tensor:
-        """`np.log` of this tensor."""
-        return _apply(TABLE[np.log], (self,), NO_KEYWORDS)
 
-    def tanh(self) -> Tensor:
-        """`np.tanh` of this tensor."""
-        return _apply(TABLE[np.tanh], (self,), NO_KEYWORDS)
-
-    def relu(self) -> Tensor:
-        """`autograd_lite.relu` of this tensor."""
-        return _apply(TABLE[neural.relu], (self,), NO_KEYWORDS)
-
-    def leaky_relu(self, negative_slope: float = 0.01) -> Tensor:
-        """`autograd_lite.leaky_relu` of this tensor."""
-        return _apply(TABLE[neural.leaky_relu], (self, negative_slope), NO_KEYWORDS)
-
-    def elu(self, alpha: float = 1.0) -> Tensor:
-        """`autograd_lite.elu` of this tensor."""
-        return _apply(TABLE[neural.elu], (self, alpha), NO_KEYWORDS)
-
-    def sigmoid(self) -> Tensor:
-        """`autograd_lite.sigmoid` of this tensor."""
-        return _apply(TABLE[neural.sigmoid], (self,), NO_KEYWORDS)
-
-    def swish(self) -> Tensor:
-        """`autograd_lite.swish` of this tensor."""
-        return _apply(TABLE[neural.swish], (self,), NO_KEYWORDS)
-
-    def gelu(self) -> Tensor:
-        """`autograd_lite.gelu` of this tensor."""
-        return _apply(TABLE[neural.gelu], (self,), NO_KEYWORDS)
-
-    def softplus(self) -> Tensor:
-        """`autograd_lite.softplus` of this tensor."""
-        return _apply(TABLE[neural.softplus], (self,), NO_KEYWORDS)
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        """`autograd_lite.softmax` of this tensor."""
-        return _apply(TABLE[neural.softmax], (self, axis), NO_KEYWORDS)
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        """`autograd_lite.log_softmax` of this tensor."""
-        return _apply(TABLE[neural.log_softmax], (self, axis), NO_KEYWORDS)
+_FUNCTIONS: list[Any] = [np.exp, np.log, *activations().values()]
+for _function in _FUNCTIONS:
+    setattr(Methods, _function.__name__, _row(_function))
 
 
 def _unpacked(sequence: tuple[Any, ...]) -> Any:

@@ -6,14 +6,12 @@ import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.node import Node
 
-if TYPE_CHECKING:
-    from autograd_lite.engine import Node
-
-Rule = Callable[["Node", dict["Node", Any], bool, bool], None]
+Rule = Callable[[Node, dict[Node, Any], bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 

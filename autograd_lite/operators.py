@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import autograd_lite.derivatives  # noqa: F401 - fills the table
-from autograd_lite.engine import NO_KEYWORDS, Node, apply, record
+from autograd_lite.engine import apply, record
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.node import NO_KEYWORDS, Node
 from autograd_lite.refusals import explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +18,9 @@ from autograd_lite.errors import (
     describe,
     describe_one,
 )
-
-if TYPE_CHECKING:
-    from autograd_lite.engine import Node
-    from autograd_lite.table import Operation
+from autograd_lite.mutation import was_changed
+from autograd_lite.node import Node
+from autograd_lite.operation import Operation
 
 
 class _Shape:
@@ -50,19 +49,16 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     """
     assert node.operation is not None
     nodes = (None, node, *node.arguments)
-    changed = [_was_changed(value, node.created, arrays) for value in nodes]
+    changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
         return
     shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
     shapes += given[len(changed) :]
     for index, argument in enumerate(node.arguments):
-        if not getattr(argument, "requires_grad", False):
+        if not (isinstance(argument, Node) and argument._requires_grad):
             continue
         try:
-            if node.operation.variadic:
-                node.operation.vjps[0](*shapes, **node.keywords)(index)
-            else:
-                node.operation.vjps[index](*shapes, **node.keywords)
+            node.operation.pullback(shapes, node.keywords)(index)
         except Exception as error:
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
             raise MutationError(
@@ -70,17 +66,6 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
                 f"{', '.join(names)} was changed after it was used there",
                 "Call backward() before changing it, or compute with tensor.copy()",
             ) from error
-
-
-def _was_changed(value: Any, created: int, arrays: list[Any]) -> bool:
-    """Whether a tensor was changed after a node was made, or shares memory with what was."""
-    if not hasattr(value, "mutated"):
-        return False
-    if value.mutated > created:
-        return True
-    return isinstance(value.data, np.ndarray) and any(
-        np.may_share_memory(value.data, array) for array in arrays if array is not None
-    )
 
 
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:

@@ -16,47 +16,19 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite.engine import Node, apply
+from autograd_lite.engine import apply
 from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.node import Node
+from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-
-@dataclass(eq=False)
-class Operation:
-    """A row of the table: a function and its vjps. `define` says what the fields mean."""
-
-    function: Callable[..., Any]
-    vjps: Sequence[Any]
-    compute: Callable[..., Any]
-    sequence: bool = False
-    variadic: bool = False
-    residual: bool = False
-    selects: bool = False
-
-    def __post_init__(self) -> None:
-        self.name = self.function.__name__
-        for vjp in self.vjps:
-            if vjp is not None and not callable(vjp):
-                raise UnsupportedError(
-                    f"a row of {self.name} with the vjp {describe_one(vjp)}",
-                    "it is no function",
-                    "Give a function of (g, y, *arguments), or None",
-                )
-        # Impossible where an argument between others has no vjp, so that each call is looked at.
-        incomplete = None in self.vjps or self.variadic
-        self.differentiable_arguments = -1 if incomplete else len(self.vjps)
-
-    def __repr__(self) -> str:
-        return f"<operation {self.name}>"
 
 
 TABLE: dict[Callable[..., Any], Operation] = {}
@@ -88,7 +60,7 @@ def define(
     sequence: bool = False,
     variadic: bool = False,
     residual: bool = False,
-    selects: bool = False,
+    traits: Traits = NO_TRAITS,
 ) -> Operation:
     """Add a row to the table: a function that exists already, and the vjps of its arguments.
 
@@ -103,8 +75,7 @@ def define(
             a function from an argument's index to its contribution.
         residual: the function returns, besides its result, what its vjps would compute again;
             they get it as their last argument, None when the backward pass is recorded.
-        selects: it takes entries and leaves others, so that their cotangents are 0 whatever
-            they are, infinities and NaN included.
+        traits: what the function is.
 
     Raises:
         UnsupportedError: the function is a plain Python function, or none; or a vjp is none.
@@ -129,7 +100,7 @@ def define(
             "Decorate it with @differentiable(vjp, ...)",
         )
     chosen = compute or _OPERATORS.get(function, function)
-    row = Operation(function, vjps, chosen, sequence, variadic or sequence, residual, selects)
+    row = Operation(function, vjps, chosen, sequence, variadic or sequence, residual, traits)
     TABLE[function] = row
     return row
 
@@ -137,6 +108,7 @@ def define(
 def differentiable(
     *vjps: Callable[..., Any] | None,
     residual: bool = False,
+    traits: Traits = NO_TRAITS,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Make a function of arrays differentiable: the decorator form of `define`.
 
@@ -174,7 +146,7 @@ def differentiable(
                 result = apply(operation, arguments, keywords)
             return result
 
-        operation = Operation(call, vjps, compute=function, residual=residual)
+        operation = Operation(call, vjps, compute=function, residual=residual, traits=traits)
         TABLE[call] = operation
         return call
 
@@ -204,6 +176,27 @@ def composed(
         return implementation
 
     return decorate
+
+
+def traits_of(function: Callable[..., Any]) -> Traits:
+    """What a function is, in the table or not.
+
+    >>> traits_of(np.multiply).linear, traits_of(np.greater).elementwise
+    ((0, 1), True)
+    """
+    if function in TABLE:
+        return TABLE[function].traits
+    is_elementwise = isinstance(function, np.ufunc) and function.signature is None
+    return ELEMENTWISE if is_elementwise else NO_TRAITS
+
+
+def activations() -> dict[str, Callable[..., Any]]:
+    """The activations of the table, by name.
+
+    >>> activations()["tanh"] is np.tanh
+    True
+    """
+    return {row.name: function for function, row in TABLE.items() if row.traits.activation}
 
 
 def positional(

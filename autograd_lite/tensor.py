@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.engine import Node, backpropagate, mark_mutated, unshared
+from autograd_lite.engine import backpropagate, unshared
 from autograd_lite.errors import (
     GradientError,
     MutationError,
@@ -17,6 +17,8 @@ from autograd_lite.errors import (
 )
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording
+from autograd_lite.mutation import mark_mutated
+from autograd_lite.node import Node
 from autograd_lite.operators import plain, plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained

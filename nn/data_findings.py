@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Node
+from autograd_lite.node import Node
 from nn.diagnosis import Finding
 from nn.evidence import Evidence, are_indices
 from nn.output_findings import CROSS_ENTROPIES, LOGARITHMS, applied_by_loss, on_predictions

@@ -12,8 +12,9 @@ import numpy as np
 
 from autograd_lite import Tensor, affine, enable_grad, no_grad, relu
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import Node, backpropagate, backward_order
+from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.node import Node
 from autograd_lite.operators import plain
 from nn.left_alone import left_alone
 from nn.module import Module, Parameter

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.engine import mark_mutated
 from autograd_lite.errors import GradientError, MutationError, describe_one
+from autograd_lite.mutation import mark_mutated
 from autograd_lite.read_only import writable
 from nn.arguments import checked_gradient
 from nn.module import Parameter

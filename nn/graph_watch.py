@@ -6,8 +6,9 @@ import gc
 from itertools import pairwise
 from typing import Any
 
-from autograd_lite.engine import Node, backward_order
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import describe_one
+from autograd_lite.node import Node
 from nn.diagnosis import Diagnosis, Finding
 
 GROWTH_STEPS = 20

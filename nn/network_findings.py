@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import sigmoid
-from autograd_lite.engine import Node
+from autograd_lite.node import Node
 from nn.diagnosis import Finding, listed
 from nn.evidence import Evidence, is_relu
 from nn.trials import STEPS, changes, descended, optimized

@@ -21,7 +21,7 @@ from autograd_lite import (
     softmax_cross_entropy,
     softplus,
 )
-from autograd_lite.engine import Node
+from autograd_lite.node import Node
 from nn.diagnosis import Finding
 from nn.evidence import RESHAPING, Evidence, has_zero, is_relu, source
 from nn.probabilities import binary_cross_entropies, bounded_log

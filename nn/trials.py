@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Node
+from autograd_lite.node import Node
 from nn.evidence import Evidence, observe
 from nn.optim import Optimizer
 

@@ -18,7 +18,6 @@ PRINTED_ENTRIES = 6
 """An array of more entries is summarized."""
 LINE_LENGTH = 44
 """An array that takes more characters gets one line for each row."""
-COMMUTATIVE = {np.add, np.multiply, np.maximum, np.minimum}
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _is_array(argument: Any) -> bool:
 
 
 def _order_matters(node: Any) -> bool:
-    return node.operation.function not in COMMUTATIVE
+    return not node.operation.traits.commutative
 
 
 def _labels(names: Mapping[str, Any]) -> dict[int, str]:

@@ -15,7 +15,8 @@ import numpy as np
 from autograd_lite.derivation.formulas import Formulas
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import Term, Terms, is_broadcast, is_call, is_number
-from autograd_lite.engine import Array, Node, backward_order
+from autograd_lite.engine import backward_order
+from autograd_lite.node import Array, Node
 
 
 class Factor(NamedTuple):
@@ -104,7 +105,7 @@ def cotangents(
         if node in named and not _is_constant(term):
             value = factor.value() * value
             factor, term = ONE, found[node]
-        careful = careful or node.operation.selects
+        careful = careful or node.operation.traits.selects
         if is_number(term) and loss._data.dtype != float:
             term = loss._data.dtype.type(term)
         g = terms.broadcast(term, np.shape(node._data))

@@ -14,7 +14,7 @@ from autograd_lite.derivation.naming import variables_of
 from autograd_lite.derivation.reading import Lines, lines_of
 from autograd_lite.derivation.source import source_of
 from autograd_lite.derivation.terms import Term, shape_of
-from autograd_lite.engine import Node
+from autograd_lite.node import Node
 
 
 @dataclass(frozen=True)

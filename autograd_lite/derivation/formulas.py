@@ -16,7 +16,8 @@ from autograd_lite.derivation.recognition import recognized
 from autograd_lite.derivation.spellings import FUNCTIONS, RULES
 from autograd_lite.derivation.terms import Term, Terms
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import Array, Node, match
+from autograd_lite.engine import match
+from autograd_lite.node import Array, Node
 
 ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
 """Tests by which rules guard against ties, zeros and what is not finite; what most entries give."""

@@ -14,7 +14,8 @@ import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.linear_algebra import affine
-from autograd_lite.engine import Node, backward_order
+from autograd_lite.engine import backward_order
+from autograd_lite.node import Node
 from autograd_lite.table import TABLE
 
 PRODUCTS = (np.matmul, np.dot)

@@ -16,8 +16,8 @@ from autograd_lite.derivation.naming import Identifiers, given_names, key_of
 from autograd_lite.derivation.record import Reader, averaged
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import Term, is_broadcast, is_number
-from autograd_lite.engine import Node
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
+from autograd_lite.node import Node
 from autograd_lite.tensor import Tensor
 
 

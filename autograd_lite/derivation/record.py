@@ -24,8 +24,9 @@ from autograd_lite.derivation.naming import (
 from autograd_lite.derivation.notation import is_short
 from autograd_lite.derivation.recognition import recognized
 from autograd_lite.derivation.terms import Term
-from autograd_lite.engine import Node, backward_order
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import UnsupportedError, describe
+from autograd_lite.node import Node
 from autograd_lite.table import TABLE
 
 

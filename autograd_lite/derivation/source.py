@@ -12,7 +12,7 @@ from autograd_lite.derivation.naming import variables_of
 from autograd_lite.derivation.notation import Source, full_name
 from autograd_lite.derivation.reading import Lines, lines_of
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import Node
+from autograd_lite.node import Node
 
 
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.derivatives.reductions import axes_of
 from autograd_lite.derivatives.shaping import along, as_operand, astype
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
 from autograd_lite.table import composed
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Array
 from autograd_lite.errors import UnsupportedError, describe
+from autograd_lite.node import Array
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
 # NumPy's named tuples have no public names.

@@ -11,8 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
+from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define
+
+POSITIVE = "Keep its argument above 0: add a small constant, or clip it"
+SMALL = (
+    "Keep its argument from growing: subtract the maximum before, or use logsumexp, log_softmax, "
+    "sigmoid or softplus, which cannot overflow"
+)
+DIVISOR = "Keep the divisor away from 0"
+LOGARITHM = Traits(logarithm=True, remedy=POSITIVE)
+EXPONENTIAL = Traits(remedy=SMALL)
+EXTREMUM = Traits(extremum=True, commutative=True, masks=True)
 
 
 def quotient(g: Array, divisor: Array) -> Array:
@@ -41,29 +52,54 @@ def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
 
 
 # Arithmetic
-define(np.add, lambda g, y, a, b: g, lambda g, y, a, b: g)
-define(np.subtract, lambda g, y, a, b: g, lambda g, y, a, b: -g)
-define(np.multiply, lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-define(np.divide, lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b)
+define(
+    np.add,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: g,
+    traits=Traits(additive=True, commutative=True, masks=True),
+)
+define(
+    np.subtract,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: -g,
+    traits=Traits(additive=True),
+)
+define(
+    np.multiply,
+    lambda g, y, a, b: g * b,
+    lambda g, y, a, b: g * a,
+    traits=Traits(product=True, linear=(0, 1), commutative=True),
+)
+define(
+    np.divide,
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -g * y / b,
+    traits=Traits(product=True, linear=(0,), remedy=DIVISOR),
+)
 define(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor_divide(a, b))
 define(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b))
-define(np.power, power_vjp_base, power_vjp_exponent)
-define(np.float_power, power_vjp_base, power_vjp_exponent)
-define(np.negative, lambda g, y, x: -g)
-define(np.positive, lambda g, y, x: g)
-define(np.reciprocal, lambda g, y, x: -g * y * y)
+for power in (np.power, np.float_power):
+    define(
+        power,
+        power_vjp_base,
+        power_vjp_exponent,
+        traits=Traits(remedy="Keep the base above 0, or the exponent small"),
+    )
+define(np.negative, lambda g, y, x: -g, traits=Traits(linear=(0,)))
+define(np.positive, lambda g, y, x: g, traits=Traits(linear=(0,)))
+define(np.reciprocal, lambda g, y, x: -g * y * y, traits=Traits(remedy=DIVISOR))
 define(np.square, lambda g, y, x: g * 2 * x)
-define(np.sqrt, lambda g, y, x: quotient(g, 2 * y))
+define(np.sqrt, lambda g, y, x: quotient(g, 2 * y), traits=Traits(remedy=POSITIVE))
 define(np.cbrt, lambda g, y, x: quotient(g, 3 * y * y))
 define(np.hypot, lambda g, y, a, b: quotient(g * a, y), lambda g, y, a, b: quotient(g * b, y))
 
 # Exponentials and logarithms
-define(np.exp, lambda g, y, x: g * y)
-define(np.exp2, lambda g, y, x: g * y * math.log(2))
-define(np.expm1, lambda g, y, x: g * np.exp(x))
-define(np.log, lambda g, y, x: quotient(g, x))
-define(np.log2, lambda g, y, x: quotient(g, x * math.log(2)))
-define(np.log10, lambda g, y, x: quotient(g, x * math.log(10)))
+define(np.exp, lambda g, y, x: g * y, traits=EXPONENTIAL)
+define(np.exp2, lambda g, y, x: g * y * math.log(2), traits=EXPONENTIAL)
+define(np.expm1, lambda g, y, x: g * np.exp(x), traits=EXPONENTIAL)
+define(np.log, lambda g, y, x: quotient(g, x), traits=LOGARITHM)
+define(np.log2, lambda g, y, x: quotient(g, x * math.log(2)), traits=LOGARITHM)
+define(np.log10, lambda g, y, x: quotient(g, x * math.log(10)), traits=LOGARITHM)
 define(np.log1p, lambda g, y, x: quotient(g, 1 + x))
 define(
     np.logaddexp,
@@ -88,9 +124,9 @@ define(
     lambda g, y, a, b: quotient(g * b, a * a + b * b),
     lambda g, y, a, b: -quotient(g * a, a * a + b * b),
 )
-define(np.sinh, lambda g, y, x: g * np.cosh(x))
-define(np.cosh, lambda g, y, x: g * np.sinh(x))
-define(np.tanh, lambda g, y, x: g * (1 - y * y))
+define(np.sinh, lambda g, y, x: g * np.cosh(x), traits=EXPONENTIAL)
+define(np.cosh, lambda g, y, x: g * np.sinh(x), traits=EXPONENTIAL)
+define(np.tanh, lambda g, y, x: g * (1 - y * y), traits=Traits(activation=True, limits=(-1.0, 1.0)))
 define(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1))
 define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x * x - 1)))
 define(np.arctanh, lambda g, y, x: quotient(g, 1 - x * x))
@@ -102,13 +138,13 @@ define(
     ),
 )
 for degrees_to_radians in (np.deg2rad, np.radians):
-    define(degrees_to_radians, lambda g, y, x: g * (math.pi / 180))
+    define(degrees_to_radians, lambda g, y, x: g * (math.pi / 180), traits=Traits(linear=(0,)))
 for radians_to_degrees in (np.rad2deg, np.degrees):
-    define(radians_to_degrees, lambda g, y, x: g * (180 / math.pi))
+    define(radians_to_degrees, lambda g, y, x: g * (180 / math.pi), traits=Traits(linear=(0,)))
 
 # Order
 for absolute in (np.absolute, np.fabs):
-    define(absolute, lambda g, y, x: g * np.sign(x))
+    define(absolute, lambda g, y, x: g * np.sign(x), traits=Traits(kink=True))
 define(
     np.copysign,
     lambda g, y, a, b: g * np.sign(a) * np.where(np.signbit(b), -1, 1),
@@ -118,23 +154,31 @@ define(
     np.maximum,
     lambda g, y, a, b: chosen(g, a > b, a == b),
     lambda g, y, a, b: chosen(g, b > a, a == b),
+    traits=EXTREMUM,
 )
 define(
     np.minimum,
     lambda g, y, a, b: chosen(g, a < b, a == b),
     lambda g, y, a, b: chosen(g, b < a, a == b),
+    traits=EXTREMUM,
 )
 define(
     np.fmax,
     lambda g, y, a, b: chosen(g, (a > b) | np.isnan(b), a == b),
     lambda g, y, a, b: chosen(g, (b > a) | np.isnan(a), a == b),
+    traits=EXTREMUM,
 )
 define(
     np.fmin,
     lambda g, y, a, b: chosen(g, (a < b) | np.isnan(b), a == b),
     lambda g, y, a, b: chosen(g, (b < a) | np.isnan(a), a == b),
+    traits=EXTREMUM,
 )
-define(np.nan_to_num, lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0))
+define(
+    np.nan_to_num,
+    lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0),
+    traits=ELEMENTWISE,
+)
 
 
 @composed(np.clip)
@@ -160,8 +204,8 @@ def full_like(a: Array, fill_value: Array, **keywords: Any) -> Array:
 # Steps, whose derivative is 0 wherever they have one
 for step in (np.sign, np.floor, np.ceil, np.rint, np.trunc):
     define(step, lambda g, y, x: np.zeros_like(g))
-define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g))
-define(np.fix, lambda g, y, x: np.zeros_like(g))
+define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g), traits=ELEMENTWISE)
+define(np.fix, lambda g, y, x: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
 define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.engine import Array
+from autograd_lite.derivatives.shaping import MOVES, as_operand
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
 # Indices
@@ -22,7 +24,7 @@ def _repeats(index: Any) -> bool:
     return any(not isinstance(part, basic) and np.asarray(part).dtype != bool for part in parts)
 
 
-@differentiable(lambda g, y, x, index, shape: g[index])
+@differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))
 def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added at an index: the transpose of indexing."""
     result = np.zeros_like(x, shape=shape)
@@ -33,7 +35,7 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return result
 
 
-define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape))
+define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=MOVES)
 
 
 def moved(function: Any) -> Callable[..., Array]:
@@ -49,12 +51,14 @@ def moved(function: Any) -> Callable[..., Array]:
     return vjp
 
 
-for function in (np.repeat, np.tile, np.diagonal, np.take_along_axis):
-    define(function, moved(function))
+for function in (np.repeat, np.tile, np.take_along_axis):
+    define(function, moved(function), traits=MOVES)
+define(np.diagonal, moved(np.diagonal), traits=replace(MOVES, read_only=True))
 define(
     np.take,
     moved(np.take),
     compute=lambda a, indices, axis=None, *, mode="raise": np.take(a, indices, axis, mode=mode),
+    traits=MOVES,
 )
 
 # Borders
@@ -81,17 +85,22 @@ def _pad_vjp(
     return g[np.pad(np.full(array.shape, True), pad_width)].reshape(array.shape)
 
 
-define(np.pad, _pad_vjp, compute=pad)
+define(np.pad, _pad_vjp, compute=pad, traits=Traits(masks=True, fills=True))
 
 # Diagonals and triangles
 
 define(
     np.diag,
     lambda g, y, v, k=0: np.diag(g, k) if v.ndim == 1 else moved(np.diag)(g, y, v, k),
+    traits=Traits(linear=(0,), read_only=True),
 )
 composed(np.diagflat)(lambda v, k=0: np.diag(np.ravel(v), k))
-define(np.tril, lambda g, y, m, k=0: np.tril(g, k), selects=True)
-define(np.triu, lambda g, y, m, k=0: np.triu(g, k), selects=True)
+for triangle in (np.tril, np.triu):
+    define(
+        triangle,
+        lambda g, y, m, k=0, triangle=triangle: triangle(g, k),
+        traits=Traits(selects=True, linear=(0,)),
+    )
 
 # Conditions
 
@@ -101,7 +110,7 @@ define(
     lambda g, y, condition, a, b: np.where(condition, g, 0),
     lambda g, y, condition, a, b: np.where(condition, 0, g),
     compute=lambda condition, a, b: np.where(condition, a, b),
-    selects=True,
+    traits=Traits(elementwise=True, selects=True, masks=True, fills=True),
 )
 
 

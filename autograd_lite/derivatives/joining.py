@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import along, as_operand
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define
 
 
@@ -33,12 +34,14 @@ define(
     _concatenate_vjp,
     compute=lambda *arrays, axis=0: np.concatenate(arrays, axis=axis),
     sequence=True,
+    traits=Traits(additive=True),
 )
 define(
     np.stack,
     lambda g, y, *arrays, axis=0: lambda index: along(g, axis, index),
     compute=lambda *arrays, axis=0: np.stack(arrays, axis=axis),
     sequence=True,
+    traits=Traits(additive=True),
 )
 
 

@@ -12,9 +12,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.engine import Array
 from autograd_lite.errors import ShapeError, describe, describe_one
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import COMPOSED, WITHOUT_DERIVATIVE, composed, define, differentiable
+
+PRODUCT = Traits(product=True, linear=(0, 1))
 
 
 def _matmul_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -54,7 +57,7 @@ def _mismatch(a: Array, b: Array) -> ValueError:
     )
 
 
-define(np.matmul, _matmul_vjp_a, _matmul_vjp_b, compute=matmul)
+define(np.matmul, _matmul_vjp_a, _matmul_vjp_b, compute=matmul, traits=PRODUCT)
 
 
 def dot(a: Array, b: Array) -> Array:
@@ -91,7 +94,7 @@ def _dot_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
     return summed
 
 
-define(np.dot, _dot_vjp_a, _dot_vjp_b, compute=dot)
+define(np.dot, _dot_vjp_a, _dot_vjp_b, compute=dot, traits=PRODUCT)
 
 
 def rows(x: Array) -> Array:
@@ -114,6 +117,7 @@ def _bias_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array
     lambda g, y, x, weight, bias: np.dot(g, weight.T),
     lambda g, y, x, weight, bias: np.dot(rows(x).T, rows(g)),
     _bias_vjp,
+    traits=Traits(product=True),
 )
 def affine(x: Array, weight: Array, bias: Array) -> Array:
     """`x @ weight + bias` as one operation.
@@ -379,6 +383,7 @@ define(
     ),
     compute=lambda *arguments, optimize=False: np.einsum(*arguments, optimize=optimize),
     variadic=True,
+    traits=Traits(product=True),
 )
 
 WITHOUT_DERIVATIVE |= {np.einsum_path}

@@ -11,11 +11,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, expand
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
+from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import differentiable
 
+ACTIVATION = Traits(elementwise=True, activation=True)
+RECTIFIER = Traits(elementwise=True, activation=True, kink=True)
 
-@differentiable(lambda g, y, x: g * np.sign(y))
+
+@differentiable(lambda g, y, x: g * np.sign(y), traits=RECTIFIER)
 def relu(x: Array) -> Array:
     """max(x, 0).
 
@@ -26,7 +30,10 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
-@differentiable(lambda g, y, x, negative_slope=0.01: np.where(x > 0, g, negative_slope * g))
+@differentiable(
+    lambda g, y, x, negative_slope=0.01: np.where(x > 0, g, negative_slope * g),
+    traits=RECTIFIER,
+)
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     """x where x > 0, else negative_slope * x.
 
@@ -37,7 +44,10 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     return np.where(x > 0, x, negative_slope * x)
 
 
-@differentiable(lambda g, y, x, alpha=1.0: np.where(x > 0, g, g * alpha * np.exp(np.minimum(x, 0))))
+@differentiable(
+    lambda g, y, x, alpha=1.0: np.where(x > 0, g, g * alpha * np.exp(np.minimum(x, 0))),
+    traits=RECTIFIER,
+)
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """x where x > 0, else alpha * (exp(x) - 1).
 
@@ -48,7 +58,16 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-@differentiable(lambda g, y, x: g * y * (1 - y))
+@differentiable(
+    lambda g, y, x: g * y * (1 - y),
+    traits=Traits(
+        elementwise=True,
+        activation=True,
+        limits=(0.0, 1.0),
+        link="sigmoid",
+        probabilities=lambda y, x: y,
+    ),
+)
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)).
 
@@ -60,7 +79,7 @@ def sigmoid(x: Array) -> Array:
         return 1 / (1 + np.exp(-x))
 
 
-@differentiable(lambda g, y, x: g * (sigmoid(x) + y * (1 - sigmoid(x))))
+@differentiable(lambda g, y, x: g * (sigmoid(x) + y * (1 - sigmoid(x))), traits=ACTIVATION)
 def swish(x: Array) -> Array:
     """x * sigmoid(x), also called SiLU.
 
@@ -74,7 +93,7 @@ def swish(x: Array) -> Array:
 _erf: Any = np.frompyfunc(math.erf, 1, 1)
 
 
-@differentiable(lambda g, y, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x))
+@differentiable(lambda g, y, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x), traits=ELEMENTWISE)
 def erf(x: Array) -> Array:
     """The error function, entry by entry through `math.erf`: exact, and slow on large arrays.
 
@@ -88,7 +107,8 @@ def erf(x: Array) -> Array:
 @differentiable(
     lambda g, y, x: (
         g * ((1 + erf(x / math.sqrt(2))) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
-    )
+    ),
+    traits=ACTIVATION,
 )
 def gelu(x: Array) -> Array:
     """x Φ(x), with the normal distribution function Φ (Hendrycks and Gimpel, 2016).
@@ -103,6 +123,7 @@ def gelu(x: Array) -> Array:
 @differentiable(
     lambda g, y, x, mask, p, scale=None: g * (mask / (1 - p) if scale is None else scale),
     residual=True,
+    traits=Traits(linear=(0,)),
 )
 def dropout(x: Array, mask: Array, p: float) -> Array:
     """Inverted dropout with a given mask: x / (1 - p) where the mask is true, 0 elsewhere.
@@ -115,7 +136,15 @@ def dropout(x: Array, mask: Array, p: float) -> Array:
     return x * scale, scale
 
 
-@differentiable(lambda g, y, x: g * sigmoid(x))
+@differentiable(
+    lambda g, y, x: g * sigmoid(x),
+    traits=Traits(
+        elementwise=True,
+        activation=True,
+        link="sigmoid",
+        probabilities=lambda y, x: sigmoid(x),
+    ),
+)
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)).
 
@@ -126,7 +155,10 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)
 
 
-@differentiable(lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)))
+@differentiable(
+    lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)),
+    traits=Traits(activation=True, link="softmax", probabilities=lambda y, x: y),
+)
 def softmax(x: Array, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis.
 
@@ -138,7 +170,10 @@ def softmax(x: Array, axis: int = -1) -> Array:
     return scores / scores.sum(axis=axis, keepdims=True)
 
 
-@differentiable(lambda g, y, x, axis=-1: g - np.exp(y) * g.sum(axis=axis, keepdims=True))
+@differentiable(
+    lambda g, y, x, axis=-1: g - np.exp(y) * g.sum(axis=axis, keepdims=True),
+    traits=Traits(activation=True, link="softmax", probabilities=lambda y, x: np.exp(y)),
+)
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """log(softmax(x)) along an axis.
 
@@ -165,7 +200,7 @@ def _logsumexp_vjp(
     return expand(g, x.shape, axis, keepdims) * (scores / (sums + (sums == 0)))
 
 
-@differentiable(_logsumexp_vjp)
+@differentiable(_logsumexp_vjp, traits=Traits(reduces=True, link="softmax"))
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over axes.
 
@@ -183,6 +218,7 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     lambda g, y, p, targets: (
         (p - targets) / np.maximum(p * (1 - p), SMALLEST_VARIANCE) * (g / p.size)
     ),
+    traits=Traits(logarithm=True),
 )
 def binary_cross_entropy(p: Array, targets: Array) -> Array:
     """Mean binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)).
@@ -228,6 +264,7 @@ def _sigmoid_cross_entropy_vjp(
     _sigmoid_cross_entropy_vjp,
     lambda g, y, logits, targets, _=None: logits * (-g / logits.size),
     residual=True,
+    traits=Traits(link="sigmoid", probabilities=lambda y, x: sigmoid(x)),
 )
 def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     """Mean binary cross-entropy of sigmoid(logits): -(t log p + (1 - t) log(1 - p)).
@@ -269,6 +306,7 @@ def _class_errors(probabilities: Array, labels: Array) -> Array:
         (_class_errors(softmax(logits), labels) if errors is None else errors) * (g / len(labels))
     ),
     residual=True,
+    traits=Traits(link="softmax", probabilities=lambda y, x: softmax(x)),
 )
 def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     """Mean cross-entropy of softmax(logits): -log p of the right class.

@@ -12,8 +12,8 @@ import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, expand
 from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.engine import Array
 from autograd_lite.errors import ShapeError, UnsupportedError, describe
+from autograd_lite.node import Array
 from autograd_lite.table import composed, differentiable
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define
 
 Axis = int | tuple[int, ...] | None
@@ -58,6 +59,7 @@ define(
     np.sum,
     lambda g, y, a, axis=None, *, keepdims=False: expand(g, a.shape, axis, keepdims),
     compute=lambda a, axis=None, *, keepdims=False: a.sum(axis=axis, keepdims=keepdims),
+    traits=Traits(reduces=True, linear=(0,)),
 )
 define(
     np.mean,
@@ -65,6 +67,7 @@ define(
         g * (y.size / max(a.size, 1)), a.shape, axis, keepdims
     ),
     compute=lambda a, axis=None, *, keepdims=False: a.mean(axis=axis, keepdims=keepdims),
+    traits=Traits(reduces=True, averages=True, linear=(0,)),
 )
 define(
     np.nansum,
@@ -72,7 +75,7 @@ define(
         np.isnan(a), 0, expand(g, a.shape, axis, keepdims)
     ),
     compute=reduction(np.nansum),
-    selects=True,
+    traits=Traits(reduces=True, selects=True),
 )
 
 
@@ -142,7 +145,7 @@ def _prod_vjp(g: Array, y: Array, a: Array, axis: Axis = None, *, keepdims: bool
     return g * (_others(a, axis) if np.any(a == 0) else y / a)
 
 
-define(np.prod, _prod_vjp, compute=reduction(np.prod))
+define(np.prod, _prod_vjp, compute=reduction(np.prod), traits=Traits(reduces=True))
 
 
 def _backwards(function: Any, x: Array, axis: int) -> Array:
@@ -154,6 +157,7 @@ define(
     np.cumsum,
     lambda g, y, a, axis=None: _backwards(np.cumsum, g, axis or 0).reshape(a.shape),
     compute=lambda a, axis=None: np.cumsum(a, axis),
+    traits=Traits(linear=(0,)),
 )
 
 
@@ -186,7 +190,12 @@ def extremum_vjp(
 
 
 for extremum in (np.max, np.amax, np.min, np.amin):
-    define(extremum, extremum_vjp, compute=reduction(extremum))
+    define(
+        extremum,
+        extremum_vjp,
+        compute=reduction(extremum),
+        traits=Traits(reduces=True, extremum=True),
+    )
 
 
 @composed(np.ptp)
@@ -230,11 +239,12 @@ def _var_vjp(
     return expand(g, a.shape, axis, keepdims) * 2 * deviation / max(degrees, 0)
 
 
-define(np.var, _var_vjp, compute=_moment(np.var))
+define(np.var, _var_vjp, compute=_moment(np.var), traits=Traits(reduces=True))
 define(
     np.std,
     lambda g, y, a, *axis, **how: _var_vjp(g / (2 * (y + (y == 0))), y, a, *axis, **how),
     compute=_moment(np.std),
+    traits=Traits(reduces=True),
 )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+
+MOVES = Traits(moves=True, linear=(0,))
 
 
 def as_operand(value: Any) -> Array:
@@ -47,9 +51,10 @@ define(
     np.reshape,
     lambda g, y, a, shape, order="C": reshape(g, a.shape, order),
     compute=reshape,
+    traits=MOVES,
 )
-define(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape))
-define(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape))
+define(np.expand_dims, lambda g, y, a, axis: g.reshape(a.shape), traits=MOVES)
+define(np.squeeze, lambda g, y, a, axis=None: g.reshape(a.shape), traits=MOVES)
 
 
 def _at_least(function: Any) -> Any:
@@ -77,6 +82,7 @@ define(
     np.broadcast_to,
     lambda g, y, array, shape: g,
     compute=lambda array, shape: np.broadcast_to(array, shape),
+    traits=replace(MOVES, read_only=True),
 )
 
 
@@ -94,8 +100,9 @@ define(
     lambda g, y, a, axes=None: g.transpose(
         None if axes is None else tuple(np.argsort(np.mod(axes, a.ndim)).tolist())
     ),
+    traits=MOVES,
 )
-define(np.swapaxes, lambda g, y, a, axis1, axis2: g.swapaxes(axis1, axis2))
+define(np.swapaxes, lambda g, y, a, axis1, axis2: g.swapaxes(axis1, axis2), traits=MOVES)
 composed(np.matrix_transpose)(lambda x: np.swapaxes(x, -1, -2))
 # NumPy's own code transposes, which is recorded.
 composed(np.moveaxis)(inspect.unwrap(np.moveaxis))
@@ -103,18 +110,22 @@ composed(np.rollaxis)(inspect.unwrap(np.rollaxis))
 
 # Order of the entries
 
-define(np.flip, lambda g, y, m, axis=None: np.flip(g, axis))
-define(np.fliplr, lambda g, y, m: np.fliplr(g))
-define(np.flipud, lambda g, y, m: np.flipud(g))
-define(np.roll, lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis))
-define(np.rot90, lambda g, y, m, k=1, axes=(0, 1): np.rot90(g, -k, axes))
+define(np.flip, lambda g, y, m, axis=None: np.flip(g, axis), traits=MOVES)
+define(np.fliplr, lambda g, y, m: np.fliplr(g), traits=MOVES)
+define(np.flipud, lambda g, y, m: np.flipud(g), traits=MOVES)
+define(
+    np.roll,
+    lambda g, y, a, shift, axis=None: np.roll(g, np.negative(shift), axis),
+    traits=MOVES,
+)
+define(np.rot90, lambda g, y, m, k=1, axes=(0, 1): np.rot90(g, -k, axes), traits=MOVES)
 
 # Copies
 
-define(np.copy, lambda g, y, a: g, compute=lambda a: a.copy())
+define(np.copy, lambda g, y, a: g, compute=lambda a: a.copy(), traits=MOVES)
 
 
-@differentiable(lambda g, y, x, dtype: g)
+@differentiable(lambda g, y, x, dtype: g, traits=Traits(elementwise=True, linear=(0,)))
 def astype(x: Array, dtype: Any) -> Array:
     """Copy of x with another dtype."""
     return x.astype(dtype)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
-from autograd_lite.engine import Array
+from autograd_lite.node import Array
 from autograd_lite.table import WITHOUT_DERIVATIVE, define
 
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import Node
 from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.replay import Array, Graph, given_to, vjp_of
+from autograd_lite.node import Node
 from autograd_lite.tensor import Tensor
 
 Fits = Callable[[Array, Array], bool]

@@ -18,8 +18,8 @@ from autograd_lite.forensics.factors import factor_in_words, lengths_of
 from autograd_lite.forensics.mistake import ACTIVATIONS
 from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, Wrong, is_array, vjp_of
 from autograd_lite.forensics.written import Always, Instead
+from autograd_lite.operation import Operation
 from autograd_lite.operators import plain
-from autograd_lite.table import Operation
 from autograd_lite.tensor import Tensor
 
 

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from autograd_lite.engine import Node, apply, apply_rule, backpropagate, backward_order
+from autograd_lite.engine import apply, apply_rule, backpropagate, backward_order
+from autograd_lite.node import Node
+from autograd_lite.operation import Operation
 from autograd_lite.operators import plain
-from autograd_lite.table import Operation
 from autograd_lite.tensor import Tensor
 
 Array = Any

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import operator
-import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.engine import NO_KEYWORDS, Array, Node
 from autograd_lite.modes import Rule, recording
-from autograd_lite.table import TABLE, Operation
+from autograd_lite.node import NO_KEYWORDS, Array, Node
+from autograd_lite.operation import Operation
+from autograd_lite.table import TABLE
 
 
 class Shape(tuple[int, ...]):
@@ -176,13 +176,6 @@ def leaf(data: Array) -> Expression:
     return _expression(data, None, (), NO_KEYWORDS)
 
 
-def computed(
-    data: Array, operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> Expression:
-    """An expression for what an operation gave."""
-    return _expression(data, operation, arguments, keywords)
-
-
 def _expression(
     data: Array,
     operation: Operation | None,
@@ -197,7 +190,7 @@ def _expression(
     node.arguments = arguments
     node.keywords = keywords
     node.name = node.grad = node.residual = None
-    node.created, node.mutated = sys.maxsize, 0
+    node.created = node.mutated = 0
     return node
 
 

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import Array, Node, unshared
+from autograd_lite.engine import unshared
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.table import Operation
+from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
 
 Shape = tuple[int, ...]
 

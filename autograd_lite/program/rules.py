@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from autograd_lite.engine import Node
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.node import Node
+from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, Shape, nodes_in
-from autograd_lite.table import Operation
 
 
 class Slot(int):

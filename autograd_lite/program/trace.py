@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite import engine
-from autograd_lite.engine import Array, Node, apply_rule, backpropagate, backward_order
+from autograd_lite.engine import backpropagate, backward_order, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
-from autograd_lite.program.expressions import Expression, called, computed, leaf, traced
+from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
+from autograd_lite.program.expressions import Expression, called, leaf, traced
 from autograd_lite.program.program import Guard, Place, Program, Step, run_steps, same, steps_in
 from autograd_lite.program.rules import Template, filled, template_of
-from autograd_lite.table import TABLE, Operation
+from autograd_lite.table import TABLE
 
 
 class Textbook(NamedTuple):
@@ -213,22 +214,22 @@ _PACKAGE = __name__.partition(".")[0]
 def _rules_of(node: Node, rules: Sequence[Any], arrays: list[Array], careful: bool) -> Template:
     """What the rules of a node compute from its cotangent, its value and its arguments."""
     assert node.operation is not None
+    operation = dataclasses.replace(node.operation, vjps=rules)
     g, y, *leaves = map(leaf, arrays)
     arguments, keywords = _expressions(node, iter(leaves))
-    wanted = [
-        slot
-        for slot, argument in enumerate(node.arguments)
-        if isinstance(argument, Node) and argument._requires_grad
-    ]
-    if not node.operation.variadic:
-        rules = [rule if i in wanted else lambda *_, **__: 0.0 for i, rule in enumerate(rules)]
-    operation = dataclasses.replace(node.operation, vjps=rules)
-    twin = computed(y._data, operation, arguments, keywords)
-    twin.created = engine._mutations
-    cotangents: dict[Node, Any] = {twin: g}
-    _, looks = traced(apply_rule, twin, cotangents, True, careful)
-    results = {slot: cotangents[arguments[slot]] for slot in wanted}
-    return template_of([g, twin, *leaves], results, looks, f"backward of {node.operation.name}")
+
+    def contributions() -> dict[int, Any]:
+        given = [g, y, *arguments, *([None] if operation.residual else [])]
+        contribution_to = operation.pullback(given, keywords)
+        found = {}
+        for slot, argument in enumerate(node.arguments):
+            if isinstance(argument, Node) and argument._requires_grad:
+                result = without_nan(contribution_to, slot, g) if careful else contribution_to(slot)
+                found[slot] = match(result, argument._data, node)
+        return found
+
+    results, looks = traced(contributions)
+    return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
 
 
 def _expressions(

@@ -230,6 +230,17 @@ def test_where_lets_no_nan_through_from_the_second_branch():
     np.testing.assert_allclose(x.grad, [0.0, (1 - t * t) / 4 - t / 16], rtol=1e-13)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("add", [lambda a, b: a + b, lambda a, b: b + a], ids=["first", "second"])
+def test_what_is_not_reached_through_where_keeps_its_nan_in_any_order_of_a_sum(add):
+    x, w = (Tensor([0.0, 1.0], requires_grad=True) for _ in range(2))
+    plain = (x**-1.0 * np.array([0.0, 1.0])).sum()
+    selected = np.where([True, False], w, 0.0).sum()
+    add(plain, selected).backward()
+    np.testing.assert_array_equal(x.grad, [np.nan, -1.0])
+    np.testing.assert_array_equal(w.grad, [1.0, 0.0])
+
+
 def test_where_gives_each_branch_its_part():
     a = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     b = Tensor([10.0], requires_grad=True)

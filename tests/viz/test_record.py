@@ -114,7 +114,7 @@ def test_order_of_arguments_is_numbered_only_where_it_matters():
         (lambda x: x * np.float64(0.1), "multiply(·, 0.1)"),
         (lambda x: x @ np.ones((3, 1)), "matmul"),
         (lambda x: relu(x), "relu"),
-        (lambda x: x.leaky_relu(), "leaky_relu(·, 0.01)"),
+        (lambda x: x.leaky_relu(0.02), "leaky_relu(·, 0.02)"),
         (lambda x: x.sum(), "sum"),
         (lambda x: x.sum(axis=0), "sum axis=0"),
         (lambda x: x.max(axis=(0, 1), keepdims=True), "max axis=(0, 1) keepdims=True"),

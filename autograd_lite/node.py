@@ -1,0 +1,44 @@
+"""One array, and how it was computed: what the record consists of."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from autograd_lite.operation import Operation
+
+Array = Any
+NO_KEYWORDS: dict[str, Any] = {}
+
+
+class Node:
+    """One array, and how it was computed. `Tensor` is the node that people use.
+
+    A leaf has no operation, keywords or residual. The arguments hold a node's inputs; nothing
+    holds its consumers, so that dropping a result frees its graph at once.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_requires_grad",
+        "arguments",
+        "created",
+        "grad",
+        "keywords",
+        "mutated",
+        "name",
+        "operation",
+        "residual",
+    )
+    tensor_class: ClassVar[type[Node]]
+
+    _data: Array
+    grad: Array
+    _requires_grad: bool
+    name: str | None
+    operation: Operation | None
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    residual: Any  # what the operation computed for its rule, see `table`
+    created: int  # the number of mutations, of any node, before this one was made
+    mutated: int  # the number of the last mutation of this node

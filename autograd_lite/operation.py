@@ -1,0 +1,111 @@
+"""A row of the table of derivatives: a function, the rules of its derivative, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from autograd_lite.errors import UnsupportedError, describe_one
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a function is: said in its row, and asked by names, pictures, reports and searches.
+
+    Attributes:
+        elementwise: each entry of the result comes from those that it is broadcast with; every
+            ufunc without a signature is, without being told.
+        linear: the arguments in each of which it is linear, the others held fixed.
+        additive: it is linear in all its arguments at once: a sum of them, or a difference.
+        commutative: its two arguments may be exchanged.
+        product: it multiplies, or divides, arguments by each other: entries, or whole matrices.
+        moves: its result has no other entries than its first argument, in other places.
+        reduces: it makes one entry of many, along axes.
+        averages: it reduces by a mean.
+        extremum: it picks the largest or the smallest, of two arguments or along axes.
+        logarithm: it takes the logarithm of what it is given first.
+        activation: it bends what a layer computes; called with that alone.
+        kink: the derivative of its one argument jumps at 0.
+        limits: the bounds of its result, near which its derivative vanishes.
+        link: what makes probabilities of the logits that it is given first.
+        probabilities: what these are, as a function of its result and of the logits.
+        selects: it takes entries and leaves others, whose cotangents are then 0 whatever they
+            are, infinities and NaN included.
+        masks: an infinity among its constants is a mask, a bound or a border, and no mistake.
+        fills: so is a single NaN, which marks what is missing.
+        read_only: NumPy makes its result read-only.
+        remedy: how to keep its result finite.
+    """
+
+    elementwise: bool = False
+    linear: tuple[int, ...] = ()
+    additive: bool = False
+    commutative: bool = False
+    product: bool = False
+    moves: bool = False
+    reduces: bool = False
+    averages: bool = False
+    extremum: bool = False
+    logarithm: bool = False
+    activation: bool = False
+    kink: bool = False
+    limits: tuple[float, float] | None = None
+    link: Literal["softmax", "sigmoid"] | None = None
+    probabilities: Callable[[Any, Any], Any] | None = None
+    selects: bool = False
+    masks: bool = False
+    fills: bool = False
+    read_only: bool = False
+    remedy: str = "Keep its inputs where it is finite"
+
+
+NO_TRAITS = Traits()
+ELEMENTWISE = Traits(elementwise=True)
+
+
+@dataclass(eq=False)
+class Operation:
+    """A row of the table: a function, its vjps and its traits. `define` says what they mean."""
+
+    function: Callable[..., Any]
+    vjps: Sequence[Any]
+    compute: Callable[..., Any]
+    sequence: bool = False
+    variadic: bool = False
+    residual: bool = False
+    traits: Traits = NO_TRAITS
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name = self.function.__name__
+        if isinstance(self.function, np.ufunc) and self.function.signature is None:
+            self.traits = replace(self.traits, elementwise=True)
+        for vjp in self.vjps:
+            if vjp is not None and not callable(vjp):
+                raise UnsupportedError(
+                    f"a row of {self.name} with the vjp {describe_one(vjp)}",
+                    "it is no function",
+                    "Give a function of (g, y, *arguments), or None",
+                )
+        # Impossible where an argument between others has no vjp, so that each call is looked at.
+        incomplete = None in self.vjps or self.variadic
+        self.differentiable_arguments = -1 if incomplete else len(self.vjps)
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}>"
+
+    def pullback(self, given: Sequence[Any], keywords: dict[str, Any]) -> Callable[[int], Any]:
+        """The function from the index of an argument to what reaches it: the one use of the rules.
+
+        Args:
+            given: the cotangent of the output, the output, the arguments; and the residual, or
+                None, where there is one.
+            keywords: those of the call.
+        """
+        vjps = self.vjps
+        if self.variadic:
+            return vjps[0](*given, **keywords)  # type: ignore[no-any-return]
+        return lambda index: vjps[index](*given, **keywords)
