@@ -12,35 +12,31 @@ import numpy as np
 from autograd_lite.engine import unshared
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.node import Array, Node
-from autograd_lite.operation import Operation
+from autograd_lite.table import TABLE
 
 Shape = tuple[int, ...]
 
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """A call of a function; or, without one, an array that is not computed, its only argument.
+    """A call of a function; or, without one, what is not computed, such as an array.
 
     Attributes:
-        operation: the function, a row of the table or one that a rule calls.
-        arguments: steps, or plain values, or lists and tuples of both.
+        function: of NumPy, of the table, or of a user.
+        arguments: steps, or plain values, or lists and tuples of both; without a function the
+            array, if it is known.
         keywords: likewise.
         shape: of the result; None where it is a tuple of several.
-        dtype: of the result.
         number: its place among all steps; those in arguments come before it.
+        dtype: of the result; None in formulas, which are printed and not run.
     """
 
-    operation: Operation | None
+    function: Callable[..., Any] | None
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     shape: Any
-    dtype: Any
     number: int
-
-    @property
-    def function(self) -> Callable[..., Any] | None:
-        """What is called."""
-        return None if self.operation is None else self.operation.function
+    dtype: Any = None
 
 
 def same(x: Any) -> Any:
@@ -176,7 +172,7 @@ class Program:
         """The values of all steps, with those that are not computed filled in."""
         found: list[Array] = [None] * len(self.steps)
         for step in self.steps:
-            if step.operation is None:
+            if step.function is None:
                 found[step.number] = step.arguments[0]
         for key, step in self.inputs.items():
             if isinstance(key, Node):
@@ -215,12 +211,12 @@ def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
 
     with np.errstate(all="ignore"):
         for step in steps:
-            if step.operation is None:
+            if step.function is None:
                 continue
             result = found[step.number] = _called(step, value)
             if step.shape is not None and result.shape != step.shape:
                 raise UnsupportedError(
-                    f"run of a program on other data: {step.operation.name}",
+                    f"run of a program on other data: {step.function.__name__}",
                     f"its result has shape {result.shape}, and had {step.shape} when traced",
                     "Compute the loss anew for these data, and trace that",
                 )
@@ -228,12 +224,11 @@ def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
 
 def _called(step: Step, value: Callable[[Step], Array]) -> Array:
     """What the function of a step returns."""
-    operation = step.operation
-    assert operation is not None
     arguments = [_filled(argument, value) for argument in step.arguments]
     keywords = {name: _filled(argument, value) for name, argument in step.keywords.items()}
-    result = operation.compute(*arguments, **keywords)
-    return result[0] if operation.residual else result
+    # The operators of ufuncs round as the engine does.
+    row = TABLE.get(step.function) if isinstance(step.function, np.ufunc) else None
+    return (row.compute if row else step.function)(*arguments, **keywords)  # type: ignore[misc]
 
 
 def _filled(argument: Any, value: Callable[[Step], Array]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from autograd_lite.errors import UnsupportedError
@@ -18,7 +18,7 @@ class Slot(int):
 class Call(NamedTuple):
     """A step with slots in place of the steps among its arguments."""
 
-    operation: Operation
+    function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     shape: Any
@@ -71,11 +71,11 @@ def template_of(
             # What the node below this marker is computed from has its calls: now it is its turn.
             node = stack.pop()
             if node not in slots:
+                operation, data = node.operation, node._data
                 keywords = {key: emptied(value) for key, value in node.keywords.items()}
-                arguments = emptied(node.arguments)
-                data = node._data
+                arguments = as_called(operation, emptied(node.arguments))
                 shape, dtype = (None, None) if data is None else (data.shape, data.dtype)
-                calls.append(Call(node.operation, arguments, keywords, shape, dtype))
+                calls.append(Call(operation.function, arguments, keywords, shape, dtype))
                 slots[node] = Slot(len(slots))
         elif node not in slots:
             if node.operation is None:
@@ -86,6 +86,11 @@ def template_of(
                 )
             stack += (node, None, *nodes_in([node.arguments, *node.keywords.values()]))
     return Template(calls, {key: emptied(x) for key, x in results.items()}, emptied([*looks]))
+
+
+def as_called(operation: Operation, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments as those of the function: a list where the operation takes one by one."""
+    return ([*arguments],) if operation.sequence else arguments
 
 
 def filled(value: Any, steps: list[Any]) -> Any:

@@ -12,9 +12,9 @@ from autograd_lite.engine import backpropagate, backward_order, match, without_n
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Expression, called, leaf, traced
+from autograd_lite.program.expressions import Expression, leaf, traced
 from autograd_lite.program.program import Guard, Place, Program, Step, run_steps, same, steps_in
-from autograd_lite.program.rules import Template, filled, template_of
+from autograd_lite.program.rules import Template, as_called, filled, template_of
 from autograd_lite.table import TABLE
 
 
@@ -71,7 +71,7 @@ class _Tracer:
 
     def step(
         self,
-        operation: Operation | None,
+        function: Callable[..., Any] | None,
         arguments: tuple[Any, ...],
         keywords: dict[str, Any],
         shape: Any,
@@ -79,7 +79,7 @@ class _Tracer:
     ) -> Step:
         """The next step."""
         steps = self.program.steps
-        step = Step(operation, arguments, keywords, shape, dtype, len(steps))
+        step = Step(function, arguments, keywords, shape, len(steps), dtype)
         steps.append(step)
         return step
 
@@ -130,7 +130,8 @@ class _Tracer:
         if template:
             result: Step = self.fill(template, given, operation)[0]
             return result
-        return self.step(operation, arguments, keywords, node._data.shape, node._data.dtype)
+        data, arguments = node._data, as_called(operation, arguments)
+        return self.step(operation.function, arguments, keywords, data.shape, data.dtype)
 
     def forward_template(
         self, node: Node, function: Callable[..., Any], given: list[Step]
@@ -162,11 +163,11 @@ class _Tracer:
             argument = node.arguments[slot]
             shape, dtype = argument._data.shape, argument._data.dtype
             if type(result) is not Step or result.number < self.first:
-                result = self.step(called(same), (result,), {}, shape, dtype)
+                result = self.step(same, (result,), {}, shape, dtype)
             self.program.contributions[Place(node, slot)] = result
             if argument in cotangents:
                 both = cotangents[argument], result
-                result = self.step(TABLE[np.add], both, {}, shape, dtype)
+                result = self.step(np.add, both, {}, shape, dtype)
             cotangents[argument] = result
 
     def backward_template(self, node: Node, given: list[Step], careful: bool) -> Template:
@@ -194,7 +195,7 @@ class _Tracer:
         for call in template.calls:
             arguments = filled(call.arguments, steps)
             keywords = {name: filled(value, steps) for name, value in call.keywords.items()}
-            steps.append(self.step(call.operation, arguments, keywords, call.shape, call.dtype))
+            steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
         for slot in template.looks:
             looked_at = steps[slot]
             self.program.guards.append(Guard(looked_at, self.value(looked_at), operation.name))
@@ -203,7 +204,7 @@ class _Tracer:
     def value(self, step: Step) -> Array:
         """The value of a step, for the arrays as they are."""
         new = self.program.steps[len(self.found) : step.number + 1]
-        self.found += [step.arguments[0] if step.operation is None else None for step in new]
+        self.found += [step.arguments[0] if step.function is None else None for step in new]
         run_steps(new, self.found)
         return self.found[step.number]
 
