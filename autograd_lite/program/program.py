@@ -44,13 +44,6 @@ def same(x: Any) -> Any:
     return x
 
 
-class Place(NamedTuple):
-    """The way from a node back to one of its arguments."""
-
-    node: Node
-    slot: int
-
-
 class Guard(NamedTuple):
     """A step whose entries decided on what was computed, and what they were."""
 
@@ -73,8 +66,8 @@ class Program:
             arrays by their `id`.
         values: the step of each recorded node.
         cotangents: the step of the cotangent of each node that requires grad.
-        contributions: what each node contributes to the cotangents of its arguments: steps that
-            are used for nothing else.
+        contributions: by node, and by index of an argument, what it contributes to the
+            cotangent of that: steps that are used for nothing else.
         guards: what must be as it was, for the steps to be right for other data.
     """
 
@@ -83,7 +76,7 @@ class Program:
     inputs: dict[Any, Step] = field(default_factory=dict)
     values: dict[Node, Step] = field(default_factory=dict)
     cotangents: dict[Node, Step] = field(default_factory=dict)
-    contributions: dict[Place, Step] = field(default_factory=dict)
+    contributions: dict[Node, dict[int, Step]] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
 
     def run(self, arrays: Mapping[Any, Array] | None = None) -> tuple[Array, dict[Node, Array]]:

@@ -13,7 +13,7 @@ from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, leaf, traced
-from autograd_lite.program.program import Guard, Place, Program, Step, run_steps, same, steps_in
+from autograd_lite.program.program import Guard, Program, Step, run_steps, same, steps_in
 from autograd_lite.program.rules import Template, as_called, filled, template_of
 from autograd_lite.table import TABLE
 
@@ -50,24 +50,43 @@ def trace(loss: Node, textbook: Textbook | None = None) -> Program:
     >>> [step.function.__name__ for step in trace(np.tanh(x).sum()).steps if step.function]
     ['tanh', 'sum', 'broadcast_to', 'multiply', 'subtract', 'multiply']
     """
-    return _Tracer(loss, textbook or Textbook({}, lambda operation: None)).program
+    tracer = _Tracer(loss, textbook)
+    program = tracer.program
+    for node in reversed(backward_order(loss)):
+        leaf = node.operation is None
+        program.values[node] = tracer.own(node) if leaf else tracer.forward(node)
+    seed = tracer.leaf(np.ones_like(loss._data)[()])
+    program.cotangents = backpropagate(loss, seed, rule=tracer.backward)
+    return program
+
+
+def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
+    """What a node contributes to the cotangents of some arguments, as a program of its own.
+
+    The value of the node and its cotangent are not computed in it, and its arguments are inputs.
+    """
+    tracer = _Tracer(node, textbook)
+    program = tracer.program
+    program.values[node] = tracer.leaf(node._data)
+    tracer.meet(node)
+    program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
+    tracer.slots[node] = slots
+    tracer.backward(node, program.cotangents)
+    return program
 
 
 class _Tracer:
     """A program in the making."""
 
-    def __init__(self, loss: Node, textbook: Textbook) -> None:
+    def __init__(self, loss: Node, textbook: Textbook | None) -> None:
         self.program = Program(loss)
-        self.textbook = textbook
+        self.textbook = textbook or Textbook({}, lambda operation: None)
         self.templates: dict[Any, Template] = {}
         self.given: dict[Node, list[Step]] = {}
         self.keys: dict[Node, Any] = {}
+        self.slots: dict[Node, Sequence[int]] = {}
         self.found: list[Array] = []
-        for node in reversed(backward_order(loss)):
-            computed_here = node.operation is not None
-            self.program.values[node] = self.forward(node) if computed_here else self.own(node)
-        seed = self.leaf(np.ones_like(loss._data)[()])
-        self.program.cotangents = backpropagate(loss, seed, rule=self.backward)
+        self.first = 0
 
     def step(
         self,
@@ -121,25 +140,33 @@ class _Tracer:
                 "it has no row in the table of derivatives",
                 "Compute the loss without checkpoint",
             )
-        arguments = self.own(node.arguments)
-        keywords = {name: self.own(value) for name, value in node.keywords.items()}
-        self.given[node] = given = [*steps_in((arguments, [*keywords.values()]))]
-        self.keys[node] = operation, _key(node), _key(node.arguments), _key(node.keywords)
+        arguments, keywords = self.meet(node)
         function = self.textbook.written_out(operation)
-        template = function and self.forward_template(node, function, given)
+        template = function and self.forward_template(node, function)
         if template:
-            result: Step = self.fill(template, given, operation)[0]
+            result: Step = self.fill(template, self.given[node], operation)[0]
             return result
         data, arguments = node._data, as_called(operation, arguments)
         return self.step(operation.function, arguments, keywords, data.shape, data.dtype)
 
-    def forward_template(
-        self, node: Node, function: Callable[..., Any], given: list[Step]
-    ) -> Template | None:
+    def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments and keywords of a node; what is asked for again is kept."""
+        arguments = self.own(node.arguments)
+        keywords = {name: self.own(value) for name, value in node.keywords.items()}
+        self.given[node] = [*steps_in((arguments, [*keywords.values()]))]
+        self.keys[node] = node.operation, _key(node), _key(node.arguments), _key(node.keywords)
+        self.slots[node] = [
+            slot
+            for slot, argument in enumerate(node.arguments)
+            if isinstance(argument, Node) and argument._requires_grad
+        ]
+        return arguments, keywords
+
+    def forward_template(self, node: Node, function: Callable[..., Any]) -> Template | None:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves = [leaf(self.value(step)) for step in given]
+            leaves = [leaf(self.value(step)) for step in self.given[node]]
             arguments, keywords = _expressions(node, iter(leaves))
             try:
                 result, looks = traced(function, *arguments, **keywords)
@@ -153,18 +180,24 @@ class _Tracer:
         return self.templates[key]
 
     def backward(
-        self, node: Node, cotangents: dict[Any, Any], create_graph: bool, careful: bool
+        self,
+        node: Node,
+        cotangents: dict[Any, Any],
+        create_graph: bool = False,
+        careful: bool = False,
     ) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
+        operation = node.operation
+        assert operation is not None
         given = [cotangents[node], self.program.values[node], *self.given[node]]
         template = self.backward_template(node, given, careful)
-        assert node.operation is not None
-        for slot, result in self.fill(template, given, node.operation).items():
+        contributions = self.program.contributions[node] = {}
+        for slot, result in self.fill(template, given, operation).items():
             argument = node.arguments[slot]
             shape, dtype = argument._data.shape, argument._data.dtype
             if type(result) is not Step or result.number < self.first:
                 result = self.step(same, (result,), {}, shape, dtype)
-            self.program.contributions[Place(node, slot)] = result
+            contributions[slot] = result
             if argument in cotangents:
                 both = cotangents[argument], result
                 result = self.step(np.add, both, {}, shape, dtype)
@@ -172,20 +205,20 @@ class _Tracer:
 
     def backward_template(self, node: Node, given: list[Step], careful: bool) -> Template:
         """What the rules of a node compute: for all nodes like it, unless they look at entries."""
-        operation = node.operation
-        assert operation is not None
-        rules = self.textbook.rules.get(operation.function, operation.vjps)
         key = self.keys[node], careful
         if key in self.templates:
             return self.templates[key]
-        own = all(getattr(rule, "__module__", "").startswith(_PACKAGE) for rule in rules if rule)
+        operation = node.operation
+        assert operation is not None
+        rules = self.textbook.rules.get(operation.function)
+        if rules:
+            operation = dataclasses.replace(operation, vjps=rules, variadic=False)
         arrays = [np.ones_like(node._data)[()], *map(self.value, given[1:])]
-        template = _rules_of(node, rules, arrays, careful)
-        if own and not template.looks:
-            self.templates[key] = template
-        if template.looks or not own:
+        template = _traced_rules(node, operation, self.slots[node], arrays, careful)
+        if template.looks or not _is_own(operation):
             arrays[0] = self.value(given[0])
-            template = _rules_of(node, rules, arrays, careful)
+            return _traced_rules(node, operation, self.slots[node], arrays, careful)
+        self.templates[key] = template
         return template
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
@@ -209,13 +242,17 @@ class _Tracer:
         return self.found[step.number]
 
 
-_PACKAGE = __name__.partition(".")[0]
+def _is_own(operation: Operation) -> bool:
+    """Whether the rules are the project's, which compute from nothing but what they are given."""
+    package = __name__.partition(".")[0]
+    modules = [getattr(vjp, "__module__", "") for vjp in operation.vjps if vjp]
+    return all(module.partition(".")[0] == package for module in modules)
 
 
-def _rules_of(node: Node, rules: Sequence[Any], arrays: list[Array], careful: bool) -> Template:
+def _traced_rules(
+    node: Node, operation: Operation, slots: Sequence[int], arrays: list[Array], careful: bool
+) -> Template:
     """What the rules of a node compute from its cotangent, its value and its arguments."""
-    assert node.operation is not None
-    operation = dataclasses.replace(node.operation, vjps=rules)
     g, y, *leaves = map(leaf, arrays)
     arguments, keywords = _expressions(node, iter(leaves))
 
@@ -223,10 +260,9 @@ def _rules_of(node: Node, rules: Sequence[Any], arrays: list[Array], careful: bo
         given = [g, y, *arguments, *([None] if operation.residual else [])]
         contribution_to = operation.pullback(given, keywords)
         found = {}
-        for slot, argument in enumerate(node.arguments):
-            if isinstance(argument, Node) and argument._requires_grad:
-                result = without_nan(contribution_to, slot, g) if careful else contribution_to(slot)
-                found[slot] = match(result, argument._data, node)
+        for slot in slots:
+            result = without_nan(contribution_to, slot, g) if careful else contribution_to(slot)
+            found[slot] = match(result, node.arguments[slot]._data, node)
         return found
 
     results, looks = traced(contributions)

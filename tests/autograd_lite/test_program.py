@@ -57,7 +57,8 @@ def test_the_steps_of_each_row_that_are_run_again_give_the_same(function):
     for sample in SAMPLES[function]:
         loss, _, _ = recorded(sample)
         program = trace(loss)
-        for step in program.contributions.values():
+        contributions = [s for by_slot in program.contributions.values() for s in by_slot.values()]
+        for step in contributions:
             changed = program.again({step: lambda value, step=step: value(step)})
             for other, value in changed.items():
                 np.testing.assert_array_equal(value, program.recorded[other.number])
