@@ -52,10 +52,6 @@ class Guard(NamedTuple):
     where: str
 
 
-Replacement = Callable[[Callable[[Step], Array]], Array]
-"""Gives another value for a step, from a function that gives those of steps before it."""
-
-
 @dataclass(eq=False)
 class Program:
     """The forward and the backward pass of a loss.
@@ -121,35 +117,41 @@ class Program:
         run_steps(self.steps, found)
         return found
 
-    def again(self, replaced: Mapping[Step, Replacement]) -> dict[Step, Array]:
-        """What changes where some steps have other values: these, and the steps below them."""
-        changed: dict[Step, Array] = {}
+    def again(
+        self,
+        replaced: Mapping[Step, Callable[..., Any]],
+        known: list[Array] | None = None,
+        new: Iterable[Step] | None = None,
+    ) -> list[Array]:
+        """The values of all steps, by number, where some call other functions.
 
-        def value(step: Step) -> Array:
-            return changed[step] if step in changed else self.recorded[step.number]
+        Only these, and the steps below them, are run.
 
-        below = set().union(*map(self._below, replaced))
-        for number in sorted(below):
+        Args:
+            replaced: the other functions. For what is not computed, one of the array itself.
+            known: values that the result differs from, `recorded` by default.
+            new: those of `replaced` that `known` is without, all by default.
+        """
+        values = [*(self.recorded if known is None else known)]
+        for number in self.below(replaced if new is None else new):
             step = self.steps[number]
-            if step in replaced:
-                changed[step] = replaced[step](value)
-            else:
-                changed[step] = _called(step, value)
-        return changed
+            values[number] = _called(step, replaced.get(step) or step.function, values)
+        return values
 
-    def _below(self, step: Step) -> frozenset[int]:
-        """The numbers of a step and of all that depend on it."""
-        if step.number not in self._known_below:
-            found, stack = {step.number}, [step.number]
+    def below(self, steps: Iterable[Step]) -> tuple[int, ...]:
+        """The numbers of steps, and of all that depend on them, in order."""
+        numbers = tuple(step.number for step in steps)
+        if numbers not in self._known_below:
+            found, stack = {*numbers}, [*numbers]
             while stack:
-                new = [n for n in self._users[stack.pop()] if n not in found]
-                found.update(new)
-                stack.extend(new)
-            self._known_below[step.number] = frozenset(found)
-        return self._known_below[step.number]
+                users = [user for user in self._users[stack.pop()] if user not in found]
+                found.update(users)
+                stack += users
+            self._known_below[numbers] = tuple(sorted(found))
+        return self._known_below[numbers]
 
     @functools.cached_property
-    def _known_below(self) -> dict[int, frozenset[int]]:
+    def _known_below(self) -> dict[tuple[int, ...], tuple[int, ...]]:
         return {}
 
     @functools.cached_property
@@ -199,14 +201,11 @@ def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
         UnsupportedError: a result has another shape than when the steps were traced.
     """
 
-    def value(step: Step) -> Array:
-        return found[step.number]
-
     with np.errstate(all="ignore"):
         for step in steps:
             if step.function is None:
                 continue
-            result = found[step.number] = _called(step, value)
+            result = found[step.number] = _called(step, step.function, found)
             if step.shape is not None and result.shape != step.shape:
                 raise UnsupportedError(
                     f"run of a program on other data: {step.function.__name__}",
@@ -215,21 +214,25 @@ def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
                 )
 
 
-def _called(step: Step, value: Callable[[Step], Array]) -> Array:
-    """What the function of a step returns."""
-    arguments = [_filled(argument, value) for argument in step.arguments]
-    keywords = {name: _filled(argument, value) for name, argument in step.keywords.items()}
+def _called(step: Step, function: Callable[..., Any] | None, found: list[Array]) -> Array:
+    """What a function returns for the arguments of a step."""
+    assert function is not None
+    arguments = [
+        found[argument.number] if type(argument) is Step else _filled(argument, found)
+        for argument in step.arguments
+    ]
+    keywords = step.keywords and {key: _filled(x, found) for key, x in step.keywords.items()}
     # The operators of ufuncs round as the engine does.
-    row = TABLE.get(step.function) if isinstance(step.function, np.ufunc) else None
-    return (row.compute if row else step.function)(*arguments, **keywords)  # type: ignore[misc]
+    row = TABLE.get(function) if isinstance(function, np.ufunc) else None
+    return (row.compute if row else function)(*arguments, **keywords)
 
 
-def _filled(argument: Any, value: Callable[[Step], Array]) -> Any:
+def _filled(argument: Any, found: list[Array]) -> Any:
     """An argument with values in place of steps."""
     if type(argument) is Step:
-        return value(argument)
+        return found[argument.number]
     if type(argument) in (list, tuple):
-        return type(argument)([_filled(part, value) for part in argument])
+        return type(argument)([_filled(part, found) for part in argument])
     return argument
 
 

@@ -5,6 +5,8 @@ import pytest
 from samples import SAMPLES
 
 from autograd_lite import Tensor
+from autograd_lite.program.outline import outline
+from autograd_lite.program.program import Program
 from autograd_lite.program.trace import trace
 
 
@@ -59,6 +61,45 @@ def test_the_steps_of_each_row_that_are_run_again_give_the_same(function):
         program = trace(loss)
         contributions = [s for by_slot in program.contributions.values() for s in by_slot.values()]
         for step in contributions:
-            changed = program.again({step: lambda value, step=step: value(step)})
-            for other, value in changed.items():
-                np.testing.assert_array_equal(value, program.recorded[other.number])
+            values = program.again({step: step.function})
+            for number in program.below([step]):
+                np.testing.assert_array_equal(values[number], program.recorded[number])
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_outline_of_each_row_computes_what_backward_does(function):
+    for sample in SAMPLES[function]:
+        loss, tensors, _ = recorded(sample)
+        with np.errstate(all="ignore"):
+            loss.backward()
+            program = outline(loss)
+        run = Program.recorded.func(program)
+        for tensor in tensors:
+            if tensor.grad is not None:
+                step = program.cotangents[tensor]
+                np.testing.assert_array_equal(program.recorded[step.number], tensor.grad)
+                np.testing.assert_allclose(run[step.number], tensor.grad, 1e-13)
+
+
+def test_only_the_steps_below_a_replaced_one_are_run_again():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = np.tanh(x)
+    program = outline((y * x).sum())
+    step = program.contributions[y][0]
+    values = program.again({step: lambda g, *given: 7 * g})
+    changed = [n for n, (a, b) in enumerate(zip(values, program.recorded)) if a is not b]
+    assert changed == [step.number, program.cotangents[x].number]
+    np.testing.assert_allclose(values[-1], 7 * x.data + y.data)
+
+
+def test_what_is_replaced_stays_so_where_more_is_replaced():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = np.tanh(x)
+    loss = (y * y).sum()
+    program = outline(loss)
+    late = {program.contributions[y][0]: lambda *given: np.array([5.0, 7.0])}
+    early = {program.contributions[loss][0]: lambda *given: np.zeros(2)}
+    known = program.again(late)
+    both = program.again(late | early, known, early)
+    np.testing.assert_array_equal(both[program.cotangents[x].number], [5.0, 7.0])
+    np.testing.assert_array_equal(both[program.cotangents[y].number], [0.0, 0.0])
