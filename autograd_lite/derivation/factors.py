@@ -1,7 +1,8 @@
-"""The backward pass of a graph as terms: the cotangent of every node.
+"""Constant factors in a program's backward pass: the term of the cotangent of every node.
 
 The loss often is a constant times a sum, such as 1/m. Rules are linear in the cotangent, so that
-the constant is carried along, and applied once where the first array with a name is complete.
+the constant jumps over all steps of a rule, and is applied once where the first array with a name
+is complete.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import numpy as np
 
 from autograd_lite.derivation.formulas import Formulas
 from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import Term, Terms, is_broadcast, is_call, is_number
-from autograd_lite.engine import backward_order
-from autograd_lite.node import Array, Node
+from autograd_lite.derivation.terms import Terms, is_broadcast, is_call, is_number
+from autograd_lite.node import Node
+from autograd_lite.program.program import Step
 
 
 class Factor(NamedTuple):
@@ -34,12 +35,10 @@ class Factor(NamedTuple):
         """The product."""
         return Factor(*(mine * its for mine, its in zip(self, other)))
 
-    def value(self) -> float:
-        """The number."""
-        return self.numerator / self.denominator
-
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
         """A term times the constant, reduced unless it is over the length of something."""
+        if self == ONE:
+            return term
         above, below = self._fraction(lengths)
         scaled = terms.call(np.divide, _times(terms, above, term), below)
         return scaled if self.numerator >= 0 else terms.call(np.negative, scaled)
@@ -65,7 +64,7 @@ def _reduced(above: float, below: float) -> tuple[float, float]:
 
 def _times(terms: Terms, number: float, term: Any) -> Any:
     """A number times a term; of a product or quotient, times its first factor."""
-    if isinstance(term, Term) and term.function in (np.multiply, np.divide):
+    if isinstance(term, Step) and term.function in (np.multiply, np.divide):
         first, second = term.arguments
         return terms.call(term.function, _times(terms, number, first), second)
     return terms.call(np.multiply, number, term)
@@ -75,52 +74,44 @@ ONE = Factor(1, 1)
 
 
 class Cotangent(NamedTuple):
-    """A factor times an array: the array's term and its value."""
+    """A factor times an array."""
 
     factor: Factor
     term: Any
-    value: Array
 
 
 def cotangents(
-    formulas: Formulas, loss: Node, named: Collection[Node], lengths: Collection[int]
+    formulas: Formulas, named: Collection[Node], lengths: Collection[int]
 ) -> dict[Node, Any]:
-    """The terms of the cotangents of all nodes that a tensor depends on.
+    """The terms of the cotangents of all nodes of a program.
 
     Args:
         formulas: with the terms of the nodes.
-        loss: a scalar.
         named: nodes at which a constant factor is applied, as at all leaves.
         lengths: of the data, by which a constant is divided rather than reduced.
     """
-    terms = formulas.terms
-    parts: dict[Node, list[Cotangent]] = {loss: [Cotangent(ONE, 1.0, np.ones_like(loss._data))]}
+    terms, program = formulas.terms, formulas.program
+    parts: dict[Node, list[Cotangent]] = {program.loss: [Cotangent(ONE, 1.0)]}
     found = {}
-    careful = False
-    for node in backward_order(loss):
-        factor, term, value = _sum(terms, parts.pop(node), lengths)
+    for node, step in reversed(program.values.items()):
+        factor, term = _sum(terms, parts.pop(node), lengths)
         found[node] = factor.to(terms, term, lengths)
         if node.operation is None:
             continue
         if node in named and not _is_constant(term):
-            value = factor.value() * value
             factor, term = ONE, found[node]
-        careful = careful or node.operation.traits.selects
-        if is_number(term) and loss._data.dtype != float:
-            term = loss._data.dtype.type(term)
-        g = terms.broadcast(term, np.shape(node._data))
+        if is_number(term) and step.dtype != float:
+            term = step.dtype.type(term)
+        formulas.let(program.cotangents[node], terms.broadcast(term, step.shape))
         since = terms.count
-        for index, argument in enumerate(node.arguments):
-            if isinstance(argument, Node) and argument._requires_grad:
-                part, part_value = formulas.contribution(node, index, (g, value), careful=careful)
-                own = ONE
-                if factor != ONE or _is_constant(term):
-                    own, part = _split(terms, part, since, node)
-                elif is_call(part, np.negative):
-                    own, part = Factor(-1, 1), part.arguments[0]
-                part_value = part_value / own.value()
-                arrived = Cotangent(factor.times(own), part, part_value)
-                parts.setdefault(argument, []).append(arrived)
+        for slot, contribution in program.contributions[node].items():
+            own, part = ONE, formulas.term(contribution)
+            if factor != ONE or _is_constant(term):
+                own, part = _split(terms, part, since, node)
+            elif is_call(part, np.negative):
+                own, part = Factor(-1, 1), part.arguments[0]
+            arrived = Cotangent(factor.times(own), part)
+            parts.setdefault(node.arguments[slot], []).append(arrived)
     return found
 
 
@@ -137,15 +128,13 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
     sizes = {(abs(part.factor.numerator), *part.factor[1:]) for part in parts}
     common = Factor(*sizes.pop()) if len(sizes) == 1 else ONE
     total: Any = None
-    value: Any = 0
     for part in parts:
         own = Factor(math.copysign(1, part.factor.numerator), 1) if common != ONE else part.factor
         term = own.to(terms, part.term, lengths)
-        value = value + own.value() * part.value
         total = term if total is None else terms.call(np.add, total, term)
     if is_call(total, np.negative):
-        common, total, value = common.times(Factor(-1, 1)), total.arguments[0], -value
-    return Cotangent(common, total, value)
+        common, total = common.times(Factor(-1, 1)), total.arguments[0]
+    return Cotangent(common, total)
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
