@@ -4,7 +4,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.check import gradcheck
-from autograd_lite.checkpoint import checkpoint
 from autograd_lite.compare import compare_gradients
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
@@ -24,9 +23,24 @@ from autograd_lite.derivatives.neural import (
     softplus,
     swish,
 )
-from autograd_lite.errors import AutogradError
+from autograd_lite.errors import (
+    AnomalyError,
+    ArgumentError,
+    AutogradError,
+    GradientCheckError,
+    GradientError,
+    IndexingError,
+    LinearAlgebraError,
+    MissingPackageError,
+    MutationError,
+    RenderingError,
+    ShapeError,
+    TrainingError,
+    UnsupportedError,
+)
 from autograd_lite.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.modes import enable_grad, no_grad
+from autograd_lite.recompute import checkpoint
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
 
@@ -36,8 +50,20 @@ if TYPE_CHECKING:
     from autograd_lite.derivation.source import to_source
 
 __all__ = [
+    "AnomalyError",
+    "ArgumentError",
     "AutogradError",
+    "GradientCheckError",
+    "GradientError",
+    "IndexingError",
+    "LinearAlgebraError",
+    "MissingPackageError",
+    "MutationError",
+    "RenderingError",
+    "ShapeError",
     "Tensor",
+    "TrainingError",
+    "UnsupportedError",
     "affine",
     "binary_cross_entropy",
     "checkpoint",

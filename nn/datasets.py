@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.arguments import generator
-from nn.ranges import COUNT, NOT_NEGATIVE, require
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, generator, require
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 

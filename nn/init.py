@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.ranges import COUNT, NOT_NEGATIVE, NUMBER, Range, require
 
 Initializer = Callable[[np.random.Generator, int, int], Any]
 
