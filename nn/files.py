@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -337,7 +336,7 @@ def _arrays(state: Mapping[str, Any]) -> dict[str, Any]:
 def replace_file(path: FileName, content: bytes) -> None:
     """Write a file beside the one that it replaces, and only when it is on disk replace that."""
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
         with open(temporary, "xb") as file:
             file.write(content)

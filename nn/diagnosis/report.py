@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -68,6 +67,8 @@ class Diagnosis:
 
 def _row(tag: str, cells: Iterable[str]) -> str:
     style = ' style="text-align: left"'
+    import html
+
     return f"<tr>{''.join(f'<{tag}{style}>{html.escape(c)}</{tag}>' for c in cells)}</tr>"
 
 
