@@ -110,6 +110,12 @@ def require_real(array: Any, attempted: str) -> None:
         )
 
 
+def require_function(f: Any, attempted: str, remedy: str) -> None:
+    """Raise an UnsupportedError unless it can be called."""
+    if not callable(f):
+        raise UnsupportedError(f"{attempted} {describe_one(f)}", "it is no function", remedy)
+
+
 def require_path(path: Any, attempted: str) -> None:
     """Raise an UnsupportedError unless it can be the name of a file."""
     if not isinstance(path, str | os.PathLike):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arguments import require_function
 from autograd_lite.engine import Array, Node, apply, backpropagate, backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad
@@ -37,11 +38,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> x.grad.round(2)
     array([  5.44, 218.39])
     """
-
-    if not callable(f):
-        raise UnsupportedError(
-            f"checkpoint of {describe_one(f)}", "it is no function", "Give a function of tensors"
-        )
+    require_function(f, "checkpoint of", "Give a function of tensors")
 
     @functools.wraps(f)
     def call(*arguments: Any) -> Any:

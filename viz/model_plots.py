@@ -11,7 +11,7 @@ import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNTS, NUMBER, is_number, require
+from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from viz.figures import (
     COLORS,
@@ -75,12 +75,8 @@ def plot_decision_boundary(
     '100.0% of 2 points right'
     """
     require("plot_decision_boundary", "threshold", threshold, NUMBER)
-    if not callable(model):
-        raise UnsupportedError(
-            f"plot_decision_boundary of {describe_one(model)}",
-            "it is no module, and no function of points",
-            "Give a model, or a function from (n, 2) to (n,)",
-        )
+    remedy = "Give a model, or a function from (n, 2) to (n,)"
+    require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
     if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
         raise ShapeError(

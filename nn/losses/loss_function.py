@@ -1,7 +1,7 @@
-"""All losses, and how they are found by name.
+"""How losses are found by name.
 
 A loss is a function of predictions and targets that returns a scalar tensor: an instance of a
-class from here, or any function of your own. Its derivative comes from what it computes, and
+class of `nn`, or any function of your own. Its derivative comes from what it computes, and
 `nn.fit` takes it like the others.
 
 >>> import nn
