@@ -257,10 +257,10 @@ def _traced_rules(
 
     def contributions() -> dict[int, Any]:
         given = [g, y, *arguments, *([None] if operation.residual else [])]
-        contribution_to = operation.pullback(given, keywords)
         found = {}
         for slot in slots:
-            result = without_nan(contribution_to, slot, g) if careful else contribution_to(slot)
+            result = operation.contribution(slot, given, keywords)
+            result = without_nan(result, g) if careful else result
             found[slot] = match(result, arguments[slot], node)
         return found
 
