@@ -7,12 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import (
-    ArgumentError,
-    GradientCheckError,
-    UnsupportedError,
-    describe_one,
-)
+from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
+from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.functional import grad
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor
@@ -48,20 +44,9 @@ def gradcheck(
     """
     arrays = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     arrays = [_in_float64(array) for array in arrays]
-    if not isinstance(order, int) or order < 1:
-        raise ArgumentError(
-            f"gradcheck of order {describe_one(order)}", "it counts derivatives", "Give 1 or 2"
-        )
-    if not isinstance(tolerance, int | float) or not tolerance > 0:
-        raise ArgumentError(
-            f"gradcheck with tolerance={describe_one(tolerance)}",
-            "it is what errors are compared with",
-            "Give a number above 0",
-        )
-    if not callable(f):
-        raise UnsupportedError(
-            f"gradcheck of {describe_one(f)}", "it is no function", "Give a function of tensors"
-        )
+    require("gradcheck", "order", order, COUNT)
+    require("gradcheck", "tolerance", tolerance, POSITIVE)
+    require_function(f, "gradcheck of", "Give a function of tensors")
     result = plain(f(*map(Tensor, arrays)))
     if np.asarray(result).dtype.kind not in "fiub":
         raise UnsupportedError(

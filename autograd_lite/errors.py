@@ -96,6 +96,14 @@ class GradientCheckError(AutogradError, AssertionError):
     """A derivative disagrees with what it was checked against."""
 
 
+class MissingPackageError(AutogradError, ImportError):
+    """A package is needed that is not installed."""
+
+
+class RenderingError(AutogradError, RuntimeError):
+    """A picture could not be drawn."""
+
+
 def describe(arguments: Iterable[Any], keywords: Mapping[str, Any] | None = None) -> str:
     """The arguments of a call as an error shows them: names and shapes, not contents.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arguments import require_function
 from autograd_lite.engine import backpropagate, unshared
 from autograd_lite.errors import (
     ArgumentError,
@@ -47,10 +48,7 @@ class _Linearization:
         positions: Sequence[int],
         **keywords: Any,
     ) -> None:
-        if not callable(f):
-            raise UnsupportedError(
-                f"derivative of {describe_one(f)}", "it is no function", "Give a function of arrays"
-            )
+        require_function(f, "derivative of", "Give a function of arrays")
         for position in positions:
             if not isinstance(position, int) or isinstance(position, bool):
                 raise UnsupportedError(

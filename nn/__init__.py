@@ -1,7 +1,14 @@
 """Dense networks: layers, losses, optimizers, training."""
 
+from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
-from nn.activations import (
+from nn.diagnosis.diagnose import diagnose
+from nn.diagnosis.gradient_check import gradient_difference
+from nn.diagnosis.graph_watch import GraphWatch
+from nn.diagnosis.monitor import DiagnosisMonitor
+from nn.diagnosis.report import Diagnosis, Finding
+from nn.files import load, save
+from nn.layers.activations import (
     ELU,
     GELU,
     LeakyReLU,
@@ -13,16 +20,12 @@ from nn.activations import (
     Swish,
     Tanh,
 )
-from nn.adam import Adam, AdamW, NAdam
-from nn.callbacks import (
-    Callback,
-    EarlyStopping,
-    GradientClipping,
-    GradientMonitor,
-    LRSchedule,
-)
-from nn.checkpoint import Checkpoint
-from nn.classification_losses import (
+from nn.layers.containers import Residual, Sequential
+from nn.layers.dense import Dense
+from nn.layers.dropout import Dropout
+from nn.layers.flatten import Flatten
+from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
     CategoricalCrossEntropyLoss,
@@ -30,24 +33,8 @@ from nn.classification_losses import (
     KLDivLoss,
     NLLLoss,
 )
-from nn.clipping import clip_gradient_norm, clip_gradient_value
-from nn.data import batches
-from nn.diagnose import diagnose
-from nn.diagnosis import Diagnosis, Finding
-from nn.diagnosis_monitor import DiagnosisMonitor
-from nn.evaluation import predict
-from nn.gradient_check import gradient_difference
-from nn.graph_watch import GraphWatch
-from nn.history import History
-from nn.io import load, save
-from nn.layers import Dense, Dropout, Flatten, Residual
-from nn.losses import loss_function
-from nn.metrics import accuracy
-from nn.module import Buffer, Module, Parameter, Sequential
-from nn.normalization import BatchNorm1d, LayerNorm
-from nn.optim import Optimizer
-from nn.optimizers import SGD, Adagrad, RMSprop
-from nn.regression_losses import (
+from nn.losses.loss_function import loss_function
+from nn.losses.regression import (
     HalfSquaredErrorLoss,
     HingeLoss,
     HuberLoss,
@@ -55,7 +42,13 @@ from nn.regression_losses import (
     MSELoss,
     RMSELoss,
 )
-from nn.schedules import (
+from nn.module import Buffer, Module, Parameter
+from nn.optimizers.adagrad import Adagrad
+from nn.optimizers.adam import Adam, AdamW, NAdam
+from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
+from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.rmsprop import RMSprop
+from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
     OneCycle,
@@ -64,8 +57,21 @@ from nn.schedules import (
     StepDecay,
     Warmup,
 )
+from nn.optimizers.sgd import SGD
 from nn.summary import summary
-from nn.train import fit
+from nn.training.batches import batches
+from nn.training.callback import Callback, Training
+from nn.training.callbacks import (
+    EarlyStopping,
+    GradientClipping,
+    GradientMonitor,
+    LRSchedule,
+)
+from nn.training.checkpoint import Checkpoint
+from nn.training.evaluation import predict
+from nn.training.fit import fit
+from nn.training.history import History
+from nn.training.metrics import accuracy
 
 __all__ = [
     "ELU",
@@ -105,6 +111,7 @@ __all__ = [
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
+    "MissingPackageError",
     "Module",
     "NAdam",
     "NLLLoss",
@@ -124,6 +131,8 @@ __all__ = [
     "StepDecay",
     "Swish",
     "Tanh",
+    "Training",
+    "TrainingError",
     "Warmup",
     "accuracy",
     "batches",

@@ -7,16 +7,15 @@ seed gives the same points, bit for bit. Moons, circles, and real data are sciki
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from nn.arguments import generator
-from nn.ranges import COUNT, NOT_NEGATIVE, require
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, generator, require
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
-Generator = np.random.Generator | int | None
+Generator: TypeAlias = "np.random.Generator | int | None"
 
 
 def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any, Any]:

@@ -20,14 +20,14 @@ neural networks", 2013.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.ranges import COUNT, NOT_NEGATIVE, NUMBER, Range, require
 
-Initializer = Callable[[np.random.Generator, int, int], Any]
+Initializer: TypeAlias = "Callable[[np.random.Generator, int, int], Any]"
 
 
 def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from nn.random_state import Generator, set_state, state_of
+from nn.random_state import is_generator, set_state, state_of
 
 PutBack = Callable[[], object]
 
@@ -88,7 +88,7 @@ def _held(value: Any) -> Iterable[Any]:
 
 
 def _of_generator(value: Any) -> Iterator[PutBack]:
-    if isinstance(value, Generator):
+    if is_generator(value):
         yield partial(set_state, value, state_of(value))
     elif isinstance(value, random.Random):
         yield partial(value.setstate, value.getstate())

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
+from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
 from autograd_lite.errors import (
     ArgumentError,
     AutogradError,
-    IndexingError,
     UnsupportedError,
     describe_one,
 )
-from nn.arguments import as_array
-from nn.ranges import FLAG, FLOATING, require
 
 
 class Parameter(Tensor):
@@ -246,59 +244,6 @@ class Module:
             tensor.data = np.array(state[name], tensor.dtype)
 
 
-class Sequential(Module):
-    """Modules applied one after the other.
-
-    >>> from nn import Dense
-    >>> model = Sequential(Dense(2, 3, activation="relu"), Dense(3, 1))
-    >>> [name for name, _ in model.named_parameters()]
-    ['0.weight', '0.bias', '1.weight', '1.bias']
-    """
-
-    def __init__(self, *layers: Module) -> None:
-        self.layers: list[Module] = []
-        for layer in layers:
-            self.append(layer)
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The layers, named by their positions."""
-        return ((str(index), layer) for index, layer in enumerate(self.layers))
-
-    def forward(self, x: Any) -> Tensor:
-        """Apply the layers in turn."""
-        for layer in self.layers:
-            x = layer(x)
-        return x  # type: ignore[no-any-return]
-
-    def append(self, layer: Module) -> Self:
-        """Add a layer at the end.
-
-        Raises:
-            UnsupportedError: it is no module.
-        """
-        if not isinstance(layer, Module):
-            raise UnsupportedError(
-                f"layer {len(self.layers)} of Sequential",
-                f"{layer!r} is no module",
-                "Give modules, such as nn.Dense(2, 3) or nn.ReLU()",
-            )
-        self.layers = [*self.layers, layer]
-        return self
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __getitem__(self, index: int) -> Module:
-        try:
-            return self.layers[index]
-        except (IndexError, TypeError) as error:
-            raise IndexingError(
-                f"Sequential[{describe_one(index)}]",
-                f"it has {len(self)} layers",
-                "Give the number of one of them, counted from 0",
-            ) from error
-
-
 def require_model(model: Any, attempted: str) -> None:
     """Raise an UnsupportedError unless it is a module, and no class of them."""
     if not isinstance(model, Module):
@@ -306,3 +251,15 @@ def require_model(model: Any, attempted: str) -> None:
         if isinstance(model, type):
             remedy = f"Give an instance: {model.__name__}(...)"
         raise UnsupportedError(f"{attempted} {describe_one(model)}", "it is no module", remedy)
+
+
+def require_input(layer: object, x: Any) -> None:
+    """Raise an UnsupportedError unless a layer is given an array or a tensor of real numbers."""
+    attempted = f"{type(layer).__name__} of"
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise UnsupportedError(
+            f"{attempted} {describe_one(x)}",
+            "it is no array and no tensor",
+            "Give a NumPy array: numpy.array(x)",
+        )
+    require_real(x, attempted)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from nn.module import Module
 
-Generator = np.random.Generator | np.random.RandomState
+Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
+
+
+def is_generator(value: Any) -> TypeGuard[Generator]:
+    """Whether it draws random numbers, by either of NumPy's interfaces."""
+    return isinstance(value, np.random.Generator | np.random.RandomState)
 
 
 def generators(model: Module) -> dict[str, Generator]:
@@ -28,7 +33,7 @@ def generators(model: Module) -> dict[str, Generator]:
 
 
 def _inside(value: Any, path: str) -> Iterator[tuple[str, Generator]]:
-    if isinstance(value, Generator):
+    if is_generator(value):
         yield path, value
     elif isinstance(value, dict | list | tuple):
         items = value.items() if isinstance(value, dict) else enumerate(value)

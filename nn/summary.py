@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from nn.evaluation import predict
+from autograd_lite.arguments import COUNTS, require
 from nn.module import Module, Parameter, require_model
-from nn.ranges import COUNTS, require
+from nn.training.evaluation import predict
 
 HEADINGS = ("name", "layer", "output shape", "parameters")
 

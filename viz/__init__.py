@@ -6,6 +6,7 @@ together. The plots take plain data and return figures of matplotlib, which they
 `plots` is about training, `model_plots` about models.
 """
 
+from autograd_lite.errors import RenderingError
 from viz.model_plots import (
     plot_activation_histograms,
     plot_activations,
@@ -18,6 +19,7 @@ from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 
 __all__ = [
     "Graph",
+    "RenderingError",
     "graph",
     "plot_activation_histograms",
     "plot_activations",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-import graphviz  # type: ignore[import-untyped]
-
 from viz.record import Edge, Kind, Vertex
 
 # Okabe and Ito's colours, which colour-blind people tell apart, made light under the dark text.
@@ -24,6 +22,8 @@ FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": TEXT_COLOR, "font
 
 def dot_text(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> str:
     """DOT text, the same for the same vertices and edges; the last vertex is the output."""
+    import graphviz  # type: ignore[import-untyped]
+
     digraph = graphviz.Digraph(
         "computation",
         graph_attr={"nodesep": "0.25", "ranksep": "0.4", **FONT},

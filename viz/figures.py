@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn.arguments import as_array, require_real
-from viz.render import RenderingError
+from autograd_lite.arguments import as_array, require_real
+from autograd_lite.errors import (
+    ArgumentError,
+    RenderingError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,8 @@ import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
+from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn import Module, predict
-from nn.ranges import COUNTS, NUMBER, is_number, require
 from viz.figures import (
     COLORS,
     MARKERS,
@@ -27,6 +27,8 @@ from viz.figures import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from nn.module import Module
 
 RESOLUTION = 300
 """Grid points along each side of a decision boundary's picture."""
@@ -73,12 +75,8 @@ def plot_decision_boundary(
     '100.0% of 2 points right'
     """
     require("plot_decision_boundary", "threshold", threshold, NUMBER)
-    if not callable(model):
-        raise UnsupportedError(
-            f"plot_decision_boundary of {describe_one(model)}",
-            "it is no module, and no function of points",
-            "Give a model, or a function from (n, 2) to (n,)",
-        )
+    remedy = "Give a model, or a function from (n, 2) to (n,)"
+    require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
     if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
         raise ShapeError(
@@ -125,8 +123,7 @@ def _scores(
     model: Module | Callable[[Any], Any], points: Any, threshold: float, n_classes: int
 ) -> Any:
     """One column a class, the highest of which is the class that the model decides for."""
-    output = predict(model, points) if isinstance(model, Module) else model(points)
-    output = numbers_of(output, "the model's scores")
+    output = numbers_of(_predicted(model, points), "the model's scores")
     require_without_nan(output, "the model's scores")
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
         return output
@@ -142,6 +139,15 @@ def _scores(
         classes = classes_of(output, "the model's classes")
         return np.eye(max(n_classes, int(classes.max()) + 1))[classes]
     return np.stack([threshold - output, output - threshold], axis=1)
+
+
+def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:
+    """What a model gives for points, in evaluation mode if it is a module."""
+    # Who has a module has imported `nn`; importing it here might find a user's own nn.py.
+    evaluation = sys.modules.get("nn.training.evaluation")
+    if evaluation is not None and isinstance(model, evaluation.Module):
+        return evaluation.predict(model, points)
+    return model(points)
 
 
 def plot_activations(

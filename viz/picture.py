@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.arguments import require_path
 from autograd_lite.errors import ArgumentError
 from autograd_lite.tensor import Tensor
-from nn.arguments import require_path
 from viz.dot import dot_text
 from viz.record import Edge, Vertex, read
 from viz.render import FORMATS, render

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd_lite.arguments import COUNT
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn.ranges import COUNT
 from viz.figures import (
     COLORS,
     MARKERS,

@@ -6,15 +6,9 @@ import importlib
 import shutil
 import subprocess
 
-import graphviz  # type: ignore[import-untyped]
-
-from autograd_lite.errors import AutogradError
+from autograd_lite.errors import RenderingError
 
 FORMATS = ("svg", "png", "pdf")
-
-
-class RenderingError(AutogradError, RuntimeError):
-    """A picture could not be drawn."""
 
 
 def render(dot: str, file_format: str) -> bytes:
@@ -29,6 +23,8 @@ def render(dot: str, file_format: str) -> bytes:
 
 
 def _render_by_program(dot: str, file_format: str) -> bytes:
+    import graphviz  # type: ignore[import-untyped]
+
     try:
         content: bytes = graphviz.pipe("dot", file_format, dot.encode(), quiet=True)
     except subprocess.CalledProcessError as error:

@@ -12,25 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Node
+from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import TABLE
-
-PRODUCTS = (np.matmul, np.dot)
-ACTIVATIONS = (
-    neural.relu,
-    neural.leaky_relu,
-    neural.elu,
-    neural.sigmoid,
-    neural.swish,
-    neural.gelu,
-    neural.softplus,
-    neural.softmax,
-    np.tanh,
-    np.maximum,
-)
 
 
 class Identifiers:
@@ -223,11 +209,17 @@ def _name_network(nodes: list[Node], wishes: dict[Any, str]) -> None:
     for node in nodes:
         if node in products:
             wishes.setdefault(node, f"{z}{products[node]}")
-        elif node.operation is not None and node.operation.function in ACTIVATIONS:
+        elif _is_activation(node):
             for argument in arrays_in(node.arguments):
                 before = re.fullmatch(r"[zZ](\d*)", wishes.get(key_of(argument), ""))
                 if before:
                     wishes.setdefault(node, f"{'A' if before[0][0] == 'Z' else 'a'}{before[1]}")
+
+
+def _is_activation(node: Node) -> bool:
+    """Whether a node is an activation, or a maximum, which is how ReLU is written out."""
+    traits = node.operation.traits if node.operation else NO_TRAITS
+    return traits.activation or (traits.extremum and traits.elementwise)
 
 
 def _parameters(node: Node) -> list[Node]:
@@ -238,6 +230,7 @@ def _parameters(node: Node) -> list[Node]:
 
 def _weights(node: Node) -> list[Node]:
     """The weight matrix that a node multiplies with, if that is what it does."""
-    if node.operation is None or node.operation.function not in (*PRODUCTS, affine):
+    traits = node.operation.traits if node.operation else NO_TRAITS
+    if not traits.product or traits.elementwise:
         return []
     return [x for x in _parameters(node) if np.ndim(x._data) == 2][:1]

@@ -8,8 +8,8 @@ from typing import Any
 
 from autograd_lite.anomaly import source_of
 from autograd_lite.derivation.formulas import contribution_formula
+from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
-from autograd_lite.derivation.reading import cotangent_formula
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import factor_in_words

@@ -60,7 +60,8 @@ class Program:
         steps: all of them, in order.
         inputs: the steps of the arrays that the loss was computed from, by node; those of plain
             arrays by their `id`.
-        values: the step of each recorded node.
+        values: the step of each recorded node, in the order of computation.
+        given: the steps of the nodes and arrays among the arguments of each computed node.
         cotangents: the step of the cotangent of each node that requires grad.
         contributions: by node, and by index of an argument, what it contributes to the
             cotangent of that: steps that are used for nothing else.
@@ -71,6 +72,7 @@ class Program:
     steps: list[Step] = field(default_factory=list)
     inputs: dict[Any, Step] = field(default_factory=dict)
     values: dict[Node, Step] = field(default_factory=dict)
+    given: dict[Node, list[Step]] = field(default_factory=dict)
     cotangents: dict[Node, Step] = field(default_factory=dict)
     contributions: dict[Node, dict[int, Step]] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
@@ -237,11 +239,13 @@ def _filled(argument: Any, found: list[Array]) -> Any:
 
 
 def steps_in(value: Any) -> Iterator[Step]:
-    """The steps among the arguments of a step, each as often as it occurs."""
-    if isinstance(value, Step):
-        value = (value.arguments, tuple(value.keywords.values()))
+    """The steps among the arguments of a step, or in lists and tuples, as often as they occur."""
+    if type(value) is Step:
+        value = (*value.arguments, *value.keywords.values())
+    elif not isinstance(value, list | tuple):
+        return
     for part in value:
-        if isinstance(part, Step):
+        if type(part) is Step:
             yield part
         elif isinstance(part, list | tuple):
             yield from steps_in(part)

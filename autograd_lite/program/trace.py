@@ -82,7 +82,6 @@ class _Tracer:
         self.program = Program(loss)
         self.textbook = textbook or Textbook({}, lambda operation: None)
         self.templates: dict[Any, Template] = {}
-        self.given: dict[Node, list[Step]] = {}
         self.keys: dict[Node, Any] = {}
         self.slots: dict[Node, Sequence[int]] = {}
         self.found: list[Array] = []
@@ -144,7 +143,7 @@ class _Tracer:
         function = self.textbook.written_out(operation)
         template = function and self.forward_template(node, function)
         if template:
-            result: Step = self.fill(template, self.given[node], operation)[0]
+            result: Step = self.fill(template, self.program.given[node], operation)[0]
             return result
         data, arguments = node._data, as_called(operation, arguments)
         return self.step(operation.function, arguments, keywords, data.shape, data.dtype)
@@ -153,7 +152,7 @@ class _Tracer:
         """The arguments and keywords of a node; what is asked for again is kept."""
         arguments = self.own(node.arguments)
         keywords = {name: self.own(value) for name, value in node.keywords.items()}
-        self.given[node] = [*steps_in((arguments, [*keywords.values()]))]
+        self.program.given[node] = [*steps_in((arguments, [*keywords.values()]))]
         self.keys[node] = node.operation, _key(node), _key(node.arguments), _key(node.keywords)
         self.slots[node] = [
             slot
@@ -166,7 +165,7 @@ class _Tracer:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves = [leaf(self.value(step)) for step in self.given[node]]
+            leaves = [leaf(self.value(step)) for step in self.program.given[node]]
             arguments, keywords = _expressions(node, iter(leaves))
             try:
                 result, looks = traced(function, *arguments, **keywords)
@@ -189,7 +188,7 @@ class _Tracer:
         """Write the steps by which a node adds to the cotangents of its arguments."""
         operation = node.operation
         assert operation is not None
-        given = [cotangents[node], self.program.values[node], *self.given[node]]
+        given = [cotangents[node], self.program.values[node], *self.program.given[node]]
         template = self.backward_template(node, given, careful)
         contributions = self.program.contributions[node] = {}
         for slot, result in self.fill(template, given, operation).items():
@@ -258,11 +257,11 @@ def _traced_rules(
 
     def contributions() -> dict[int, Any]:
         given = [g, y, *arguments, *([None] if operation.residual else [])]
-        contribution_to = operation.pullback(given, keywords)
         found = {}
         for slot in slots:
-            result = without_nan(contribution_to, slot, g) if careful else contribution_to(slot)
-            found[slot] = match(result, node.arguments[slot]._data, node)
+            result = operation.contribution(slot, given, keywords)
+            result = without_nan(result, g) if careful else result
+            found[slot] = match(result, arguments[slot], node)
         return found
 
     results, looks = traced(contributions)

@@ -1,7 +1,7 @@
 """Bad input of tensors, their methods, contexts, and of new rows of the table."""
 
 import numpy as np
-from declaring import Spreads, bad, declare, nothing
+from declaring import Spreads, bad, declare
 from world import COMPLEX, NAN, RAGGED, TEXT, named, nans
 
 import autograd_lite as ag
@@ -208,7 +208,6 @@ CONTEXT = {
 
 DECLARED = {
     "autograd_lite.Tensor": declare(MAKING, BACKWARD, INDEXING, AXES, ARITHMETIC, NUMPY),
-    "autograd_lite.AutogradError": nothing("the base of errors: three texts that the project has"),
     "autograd_lite.no_grad": declare(
         context(ag.no_grad), **CONTEXT, nan="what is not recorded is as in NumPy"
     ),

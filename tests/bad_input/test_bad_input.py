@@ -47,12 +47,14 @@ DECLARED = {
 
 
 def public_names():
-    """The names that the packages and their public modules offer, with the module's name."""
-    for package in ("autograd_lite", "nn", "nn.callbacks", "viz"):
+    """The names that the packages offer, but for errors, and those of two modules of theirs."""
+    for package in ("autograd_lite", "nn", "viz"):
         module = importlib.import_module(package)
         for name in module.__all__:
-            if not isinstance(getattr(module, name), ModuleType):
-                yield f"{package.removesuffix('.callbacks')}.{name}"
+            value = getattr(module, name)
+            is_error = isinstance(value, type) and issubclass(value, AutogradError)
+            if not isinstance(value, ModuleType) and not is_error:
+                yield f"{package}.{name}"
     for package in ("nn.init", "nn.datasets"):
         module = importlib.import_module(package)
         for name, _ in inspect.getmembers(module, inspect.isfunction):

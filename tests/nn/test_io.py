@@ -69,15 +69,15 @@ def test_a_layer_norm_over_several_axes_is_rebuilt(path):
     assert loaded.axes == (-2, -1)
 
 
-@pytest.mark.parametrize("name", nn.activations.ACTIVATIONS)
+@pytest.mark.parametrize("name", nn.layers.activations.ACTIVATIONS)
 def test_each_activation_by_name_is_rebuilt(path, name):
     nn.save(nn.Dense(2, 2, activation=name), path)
-    assert nn.load(path).activation is nn.activations.ACTIVATIONS[name]
+    assert nn.load(path).activation is nn.layers.activations.ACTIVATIONS[name]
 
 
 def test_every_module_of_the_table_is_rebuilt_as_its_own_class():
     rebuilt = {type(module) for _, module in every_layer().named_modules()}
-    assert rebuilt == set(nn.io.ARGUMENTS), "add the new layer to every_layer"
+    assert rebuilt == set(nn.files.ARGUMENTS), "add the new layer to every_layer"
 
 
 def test_numbers_of_every_kind_keep_their_bits(path):

@@ -9,8 +9,8 @@ from norm_network import build, train
 
 import nn
 from autograd_lite import AutogradError, Tensor, gradcheck, no_grad
-from nn.activations import ACTIVATIONS
-from nn.normalization import standardize
+from nn.layers.activations import ACTIVATIONS
+from nn.layers.normalization import standardize
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(1.0, 2.0, size=(6, 3))

@@ -5,8 +5,8 @@ import pytest
 
 import nn
 from autograd_lite import Tensor, gradcheck
-from nn.losses import LOSSES, loss_function
-from nn.probabilities import binary_cross_entropies, bounded_log
+from nn.losses.loss_function import LOSSES, loss_function
+from nn.losses.probabilities import binary_cross_entropies, bounded_log
 
 RNG = np.random.default_rng(0)
 N, CLASSES = 6, 4

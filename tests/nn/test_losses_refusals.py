@@ -5,7 +5,7 @@ import pytest
 
 import nn
 from autograd_lite import AutogradError, Tensor
-from nn.losses import LOSSES, loss_function
+from nn.losses.loss_function import LOSSES, loss_function
 
 RNG = np.random.default_rng(0)
 N, CLASSES = 6, 4

@@ -7,7 +7,7 @@ from training_runs import LABELS, Spy, X, Y, assert_same, fit, line, parameters
 import nn
 from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError, ShapeError
-from nn.samples import WeightedLoss
+from nn.training.samples import WeightedLoss
 
 
 def descent(weights, epochs=5):

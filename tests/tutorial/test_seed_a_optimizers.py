@@ -21,7 +21,7 @@ def samples(n):
 @pytest.mark.parametrize(("n", "sizes"), [(100, [32, 32, 32, 4]), (64, [32, 32]), (5, [5])])
 def test_a6_batches_have_every_sample_once_with_its_target_and_the_last_one_is_smaller(n, sizes):
     X, y = samples(n)
-    found = list(nn.data.batches(X, y, batch_size=32, rng=0))
+    found = list(nn.batches(X, y, batch_size=32, rng=0))
     assert [len(x) for x, _ in found] == sizes
     together = np.concatenate([np.hstack(batch) for batch in found])
     np.testing.assert_array_equal(together[:, 0] * 10, together[:, 2])
@@ -33,13 +33,13 @@ def test_a6_each_epoch_has_an_order_of_its_own_and_a_seed_repeats_them():
 
     def orders(seed):
         rng = np.random.default_rng(seed)
-        epochs = [nn.data.batches(X, y, batch_size=32, rng=rng) for _ in range(2)]
+        epochs = [nn.batches(X, y, batch_size=32, rng=rng) for _ in range(2)]
         return [[x[0, 0] for x, _ in epoch] for epoch in epochs]
 
     first, second = orders(3)
     assert first != second
     assert orders(3) == [first, second]
-    unshuffled = nn.data.batches(X, y, batch_size=32, shuffle=False)
+    unshuffled = nn.batches(X, y, batch_size=32, shuffle=False)
     assert [x[0, 0] for x, _ in unshuffled] == [0, 32, 64, 96]
 
 
@@ -92,7 +92,7 @@ def test_a7_and_a8_20_steps_on_mini_batches_take_the_seeds_network_where_the_rul
     model = by_hand.as_model(parameters)
     update, optimizer = rule(), optimizer(model.parameters())
     X, y = nn.datasets.disc_in_ring(640, rng=0)
-    batches = list(nn.data.batches(X, y, batch_size=32, rng=0))
+    batches = list(nn.batches(X, y, batch_size=32, rng=0))
     assert len(batches) == 20
     for x_batch, y_batch in batches:
         update(
@@ -113,7 +113,7 @@ def test_a7_and_a8_20_steps_of_fit_are_those_by_hand_on_the_same_batches(rule, o
     X, y = nn.datasets.disc_in_ring(310, rng=0)
     update, rng = rule(), np.random.default_rng(4)
     for _ in range(2):
-        for x_batch, y_batch in nn.data.batches(X, y, batch_size=32, rng=rng):
+        for x_batch, y_batch in nn.batches(X, y, batch_size=32, rng=rng):
             found = by_hand.gradients(x_batch.T, y_batch.T, parameters)
             update(parameters, by_hand.of_parameters(found))
     nn.fit(
@@ -137,7 +137,7 @@ def test_a7_its_momentum_is_the_classical_one_at_a_learning_rate_smaller_by_1_mi
         model = by_hand.as_model(by_hand.initial_parameters(SIZES))
         optimizer = nn.SGD(model.parameters(), momentum=0.9, **options)
         X, y = nn.datasets.disc_in_ring(640, rng=0)
-        for x_batch, y_batch in nn.data.batches(X, y, batch_size=32, rng=0):
+        for x_batch, y_batch in nn.batches(X, y, batch_size=32, rng=0):
             optimizer.zero_grad()
             nn.BCELoss(epsilon=by_hand.EPSILON)(model(x_batch), y_batch).backward()
             optimizer.step()

@@ -253,7 +253,7 @@ def test_a13_an_epoch_of_the_pipeline_is_the_one_by_hand_with_the_same_masks_and
 
     draws = np.random.default_rng(5)
     first, second = {}, {}
-    for t, (xs, ys) in enumerate(nn.data.batches(X, y, batch_size=m, rng=7), 1):
+    for t, (xs, ys) in enumerate(nn.batches(X, y, batch_size=m, rng=7), 1):
         masks = [(draws.random((m, n)) >= 1 - keep).T for n in SIZES[1:-1]]
         found = by_hand.gradients(xs.T, ys.T, parameters, strength=strength, masks=masks, keep=keep)
         for name, g in by_hand.of_parameters(found).items():

@@ -261,7 +261,7 @@ def test_b6_the_norms_of_an_epoch_in_mini_batches_are_the_means_of_the_batches()
     )
     found = [
         by_hand.gradients(*batch, weights, biases, "tanh")[0][0]
-        for batch in nn.data.batches(X, y, batch_size=20, rng=3)
+        for batch in nn.batches(X, y, batch_size=20, rng=3)
     ]
     mean = np.mean([np.linalg.norm(gradient) for gradient in found])
     assert monitor.norms["0.weight"] == pytest.approx([mean], rel=1e-12)

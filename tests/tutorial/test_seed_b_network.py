@@ -94,7 +94,7 @@ def test_b1_training_in_mini_batches_is_gradient_descent_by_hand_on_the_same_bat
     losses = []
     for _ in range(3):
         epoch = []
-        for x_batch, y_batch in nn.data.batches(X, y, batch_size=32, rng=rng):
+        for x_batch, y_batch in nn.batches(X, y, batch_size=32, rng=rng):
             p = by_hand.forward(x_batch, weights, biases, hidden)[1][-1]
             right = np.where(y_batch == 1, p, 1 - p) if sizes[-1] == 1 else p[y_batch == 1]
             epoch.append(-np.log(right).mean() * len(x_batch) / len(X))

@@ -174,7 +174,7 @@ def test_c6_an_epoch_of_mini_batches_at_learning_rate_3_takes_the_hand_computed_
     model = sigmoid_layers(weights, biases)
     loss = nn.HalfSquaredErrorLoss(reduction="mean")
     optimizer = nn.SGD(model.parameters(), learning_rate=3.0)
-    for x, y in nn.data.batches(X.T, Y.T, batch_size=10, rng=0):
+    for x, y in nn.batches(X.T, Y.T, batch_size=10, rng=0):
         optimizer.zero_grad()
         loss(model(x), y).backward(leaves_only=True)
         optimizer.step()

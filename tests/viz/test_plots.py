@@ -11,7 +11,7 @@ from plot_samples import FIGURES, HISTORY, NORMS, SINGLE, X, Y, data_lines, halv
 import nn
 import viz
 from autograd_lite.errors import ArgumentError, ShapeError
-from viz.render import RenderingError
+from viz import RenderingError
 
 # --- all of them
 

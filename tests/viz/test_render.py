@@ -13,7 +13,7 @@ from sample_graphs import HOSTILE_NAMES, hostile_names, small_network, trained_n
 import viz
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError
-from viz.render import RenderingError
+from viz import RenderingError
 
 SVG = "{http://www.w3.org/2000/svg}"
 SIGNATURES = {".svg": b"<?xml", ".png": b"\x89PNG\r\n\x1a\n", ".pdf": b"%PDF-", ".dot": b"digraph"}

@@ -1,0 +1,145 @@
+"""What callers may give: numbers in their ranges, names, arrays; and the errors for the rest."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+
+
+class Range(NamedTuple):
+    """What a hyper-parameter may be: a test, and its wording for errors."""
+
+    holds: Callable[[Any], bool]
+    wanted: str
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite real number, and no boolean."""
+    real = isinstance(value, int | float | np.integer | np.floating)
+    return real and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number by its type, and no boolean."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_floating(dtype: Any) -> bool:
+    try:
+        kind: str = np.dtype(dtype).kind
+    except (TypeError, ValueError):
+        return False
+    return kind == "f"
+
+
+def _are_counts(value: Any) -> bool:
+    return isinstance(value, tuple | list) and all(map(COUNT.holds, value))
+
+
+NUMBER = Range(is_number, "a finite number")
+NOT_NEGATIVE = Range(lambda x: is_number(x) and x >= 0, "a number, 0 or more")
+POSITIVE = Range(lambda x: is_number(x) and x > 0, "a number above 0")
+FRACTION = Range(lambda x: is_number(x) and 0 <= x < 1, "a number from 0 to below 1")
+SHARE = Range(lambda x: is_number(x) and 0 <= x <= 1, "a number from 0 to 1")
+FRACTIONS = Range(
+    lambda x: isinstance(x, tuple | list) and len(x) == 2 and all(map(FRACTION.holds, x)),
+    "a pair of numbers from 0 to below 1",
+)
+INTEGER = Range(is_whole, "a whole number")
+WHOLE = Range(lambda x: is_whole(x) and bool(x >= 0), "a whole number, 0 or more")
+COUNT = Range(lambda x: is_whole(x) and bool(x >= 1), "a whole number, 1 or more")
+COUNTS = Range(_are_counts, "whole numbers, 1 or more")
+FLAG = Range(lambda x: isinstance(x, bool), "True or False")
+TEXT = Range(lambda x: isinstance(x, str), "text")
+FLOATING = Range(_is_floating, "a dtype of floats, such as numpy.float32")
+
+
+def one_of(*names: str) -> Range:
+    """The range that consists of some names."""
+    return Range(lambda x: isinstance(x, str) and x in names, " or ".join(map(repr, names)))
+
+
+def require(owner: object, name: str, value: Any, allowed: Range) -> None:
+    """Raise an ArgumentError unless the value is in its range.
+
+    The error names the owner: what the text says, or else the class of the object.
+    """
+    if not allowed.holds(value):
+        named = owner if isinstance(owner, str) else type(owner).__name__
+        raise ArgumentError(
+            f"{named} with {name}={describe_one(value)}",
+            "out of range",
+            f"Give {allowed.wanted}",
+        )
+
+
+def as_array(values: Any, attempted: str) -> Any:
+    """An array of numbers, lists, or of a tensor that does not require grad.
+
+    Raises:
+        UnsupportedError: nested lists are of different lengths.
+
+    >>> as_array([1.0, 2.0], "predict")
+    array([1., 2.])
+    """
+    try:
+        return np.asarray(values)
+    except AutogradError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"{attempted} {describe_one(values)}",
+            "it is no array, and no lists of one length",
+            "Give a NumPy array, or nested lists of one shape",
+        ) from error
+
+
+def require_real(array: Any, attempted: str) -> None:
+    """Raise an UnsupportedError unless an array is of real numbers."""
+    if array.dtype.kind not in "fiub":
+        raise UnsupportedError(
+            f"{attempted} {describe_one(array)}",
+            f"its dtype {array.dtype} is none of real numbers",
+            "Encode it as numbers",
+        )
+
+
+def require_function(f: Any, attempted: str, remedy: str) -> None:
+    """Raise an UnsupportedError unless it can be called."""
+    if not callable(f):
+        raise UnsupportedError(f"{attempted} {describe_one(f)}", "it is no function", remedy)
+
+
+def require_path(path: Any, attempted: str) -> None:
+    """Raise an UnsupportedError unless it can be the name of a file."""
+    if not isinstance(path, str | os.PathLike):
+        raise UnsupportedError(
+            f"{attempted} {describe_one(path)}",
+            "it is no name of a file",
+            'Give text, or a pathlib.Path: "model.safetensors"',
+        )
+
+
+def generator(rng: Any, attempted: str) -> np.random.Generator:
+    """The generator itself, or one that is made from a seed, or from None.
+
+    Raises:
+        UnsupportedError: it is no generator, and no seed.
+
+    >>> generator(0, "Dropout").random() == generator(0, "Dense").random()
+    True
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"{attempted} with rng={describe_one(rng)}",
+            "it is no generator, and no seed for one",
+            "Give numpy.random.default_rng(0), or 0",
+        ) from error

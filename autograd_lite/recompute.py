@@ -1,0 +1,110 @@
+"""Compute again in backward instead of storing."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import require_function
+from autograd_lite.engine import apply, backpropagate, backward_order
+from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.modes import enable_grad
+from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
+from autograd_lite.tensor import Tensor
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which keeps its arguments and nothing that it computes on the way.
+
+    Backward computes f again, so f must be deterministic. Tensors that f uses besides its
+    arguments, such as a model's parameters, get their gradients too; second derivatives need
+    them as arguments.
+
+    Args:
+        f: takes tensors and returns one.
+
+    Raises:
+        UnsupportedError: f is no function, or returns something else; or a recorded backward pass
+            meets tensors that f uses besides its arguments.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = checkpoint(lambda x: (x * x).exp())(x)
+    >>> y.arguments == (x,)
+    True
+    >>> y.sum().backward()
+    >>> x.grad.round(2)
+    array([  5.44, 218.39])
+    """
+    require_function(f, "checkpoint of", "Give a function of tensors")
+
+    @functools.wraps(f)
+    def call(*arguments: Any) -> Any:
+        with enable_grad():
+            variables = [_leaf(argument) for argument in arguments]
+            result = f(*variables)
+        if not isinstance(result, Tensor):
+            raise _refusal(f, f"it returned {describe_one(result)}", "Return one tensor")
+        data, others = result.data, []
+        if result.requires_grad:
+            own = {variable for variable in variables if isinstance(variable, Node)}
+            used = [node for node in backward_order(result) if node.operation is None]
+            others = [node for node in used if node not in own]
+        operation = Operation(
+            function=call,
+            vjps=[_Recomputation(f, arguments, others).vjp],
+            compute=lambda *values: data,
+            variadic=True,
+        )
+        return apply(operation, (*arguments, *others), {})
+
+    return call
+
+
+def _leaf(argument: Any) -> Any:
+    """A tensor on the same data without its history, if it requires grad."""
+    wanted = isinstance(argument, Tensor) and argument.requires_grad
+    return Tensor(argument.data, requires_grad=True, name=argument.name) if wanted else argument
+
+
+def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:
+    return UnsupportedError(f"checkpoint of {getattr(f, '__name__', f)}", reason, remedy)
+
+
+class _Recomputation:
+    """The vjp of one call."""
+
+    def __init__(
+        self, f: Callable[..., Any], arguments: tuple[Any, ...], others: list[Node]
+    ) -> None:
+        self.f = f
+        self.arguments = arguments
+        self.others = others
+
+    def vjp(self, g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
+        """Compute again; returns the contribution to the argument, or other tensor, at an index."""
+        recorded = isinstance(y, Node)
+        if recorded and self.others:
+            names = ", ".join(map(describe_one, self.others))
+            raise _refusal(
+                self.f,
+                f"its recorded backward pass meets {names}, which are none of its arguments",
+                "Make them arguments of the function",
+            )
+        with enable_grad():
+            variables = [
+                +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
+                for argument in self.arguments
+            ]
+            total = (self.f(*variables) * g).sum()
+            found = backpropagate(total, total._seed(None), recorded)
+        nodes = [*variables, *self.others]
+
+        def contribution_to(index: int) -> Array:
+            zero = np.zeros_like(y, shape=np.shape(given[index]))
+            return found.get(nodes[index], zero)
+
+        return contribution_to

@@ -1,0 +1,112 @@
+"""Diagnose a model: what keeps it from learning, found by running it and leaving it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import as_array, require_real
+from autograd_lite.errors import UnsupportedError, describe_one
+from nn.diagnosis import data_findings, network_findings, output_findings
+from nn.diagnosis.evidence import Evidence, gather
+from nn.diagnosis.report import Diagnosis, Finding
+from nn.losses.loss_function import require_loss
+from nn.module import Module, require_model
+from nn.optimizers.optimizer import Optimizer
+
+FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
+    network_findings.not_finite_results,
+    data_findings.wrong_labels,
+    output_findings.probabilities_as_logits,
+    output_findings.log_probabilities_wanted,
+    output_findings.relu_on_logits,
+    output_findings.single_class,
+    data_findings.unstandardized_inputs,
+    output_findings.loss_above_chance,
+    output_findings.constant_outputs,
+    network_findings.no_gradient,
+    network_findings.dead_relus,
+    network_findings.saturated_units,
+    network_findings.vanishing_gradients,
+    network_findings.exploding_gradients,
+    network_findings.large_steps,
+    network_findings.small_steps,
+)
+"""What is looked for, in the order of the report: causes before what follows from them."""
+
+
+def diagnose(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    *,
+    loss: Callable[[Any, Any], Tensor],
+    optimizer: Optimizer | None = None,
+) -> Diagnosis:
+    """Say what keeps a model from learning: by name, with figure, threshold and remedy.
+
+    It runs one forward and backward pass in training mode; and some more, with the weights after
+    steps on trial, where a model may have what is found in the beginning alone, as constant outputs
+    before weights of 0. It changes nothing: neither parameters, gradients and buffers, nor modes
+    and other attributes of modules, with the lists, dicts, arrays and generators in them, nor the
+    optimizer.
+
+    It finds values that are not finite; labels that are indices where rows are wanted, or the other
+    way round; a softmax or sigmoid before a loss that applies it; logits or probabilities given to
+    a loss of log-probabilities; a ReLU on the logits; inputs that are not standardized; a loss
+    above chance; constant outputs; parameters without gradient; dead ReLUs; saturated sigmoids and
+    tanhs; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
+    too small. Records that grow from step to step are found by `nn.GraphWatch`.
+
+    Args:
+        model: what is trained, with samples along axis 0.
+        X: samples (n, ...), such as a batch; some dozens tell more than a few.
+        y: their targets (n, ...).
+        loss: function of predictions and targets, such as `nn.MSELoss()`.
+        optimizer: what would take the next step.
+
+    Returns:
+        A report that is true when nothing was found. `findings` lists what was, and printing it
+        gives a paragraph for each.
+
+    Raises:
+        UnsupportedError: the model is no module, the loss no function, the optimizer none, or X
+            and y are not of real numbers.
+        ArgumentError: no parameter is learned, there are no samples, or the loss is not one number.
+
+    >>> from nn import BCEWithLogitsLoss, Dense, Sequential
+    >>> X = np.random.default_rng(0).normal(size=(64, 2))
+    >>> y = (X[:, :1] > 0).astype(float)
+    >>> model = Sequential(Dense(2, 16, activation="relu", rng=0), Dense(16, 1, rng=1))
+    >>> diagnose(model, X, y, loss=BCEWithLogitsLoss())
+    nothing found
+    >>> model[0].bias.data -= 100
+    >>> report = diagnose(model, X, y, loss=BCEWithLogitsLoss())
+    >>> [finding.name for finding in report.findings]
+    ['constant outputs', 'no gradient', 'dead ReLUs']
+    >>> report.findings[2].where, report.findings[2].figure, report.findings[2].threshold
+    (('0',), 1.0, 0.75)
+    """
+    require_model(model, "diagnose of")
+    attempted = f"diagnose of {type(model).__name__}"
+    require_loss(loss, attempted)
+    X, y = as_array(X, f"{attempted} with X"), as_array(y, f"{attempted} with y")  # noqa: N806
+    require_real(X, f"{attempted} with X")
+    require_real(y, f"{attempted} with y")
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise UnsupportedError(
+            f"{attempted} with optimizer={describe_one(optimizer)}",
+            "it is no optimizer",
+            "Give one, such as nn.Adam(model.parameters()), or leave it out",
+        )
+    given = {"X": X, "y": y, **{name: p.data for name, p in model.named_parameters()}}
+    broken = network_findings.not_finite(given)
+    if broken is not None:
+        return Diagnosis([broken])
+    seen = gather(model, X, y, loss, optimizer)
+    with np.errstate(all="ignore"):
+        found = [find(seen) for find in FINDINGS]
+    return Diagnosis([finding for finding in found if finding is not None])

@@ -1,0 +1,300 @@
+"""What one forward and backward pass shows of a model, gathered without changing the model."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor, affine, enable_grad, no_grad, relu
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.engine import backpropagate, backward_order
+from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.node import Node
+from autograd_lite.operators import plain
+from nn.left_alone import left_alone
+from nn.module import Module, Parameter
+from nn.optimizers.optimizer import Optimizer
+
+PRODUCTS = {
+    affine,
+    np.matmul,
+    np.dot,
+    np.inner,
+    np.einsum,
+    np.tensordot,
+    operator.getitem,  # of an embedding: the product with one-hot rows
+}
+"""Operations by which a layer applies its weights."""
+RESHAPING = {
+    np.reshape,
+    np.squeeze,
+    np.expand_dims,
+    np.transpose,
+    np.swapaxes,
+    np.broadcast_to,
+    np.copy,
+    astype,
+}
+"""Operations that leave the values as they are."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A forward and a backward pass: what went in, came out, and was recorded on the way."""
+
+    model: Module
+    optimizer: Optimizer | None
+    X: Any
+    y: Any
+    targets: Any
+    """y; and where the loss refuses indices in place of probabilities, y clipped to 0 and 1."""
+    loss_function: Callable[[Any, Any], Any]
+    predictions: Tensor
+    loss: float
+    nodes: list[Any]
+    """What was computed and recorded, each after what it was computed from."""
+    gradients: dict[Node, Any]
+    """Of the loss, with respect to each node and parameter that it was computed from."""
+    names: dict[Node, str]
+    """Of the parameters."""
+    layer_names: dict[Node, str]
+    """Of the layers that the parameters belong to."""
+
+    @property
+    def learned_parameters(self) -> dict[str, Any]:
+        """Those that are not frozen."""
+        return {name: node for node, name in self.names.items() if node._requires_grad}
+
+    @cached_property
+    def output(self) -> Any:
+        """The node in which the predictions were computed, before they were reshaped."""
+        return source(self.predictions)
+
+    @cached_property
+    def in_loss(self) -> list[Any]:
+        """The nodes of the loss function, which follow the predictions."""
+        of_model = set(backward_order(self.predictions))
+        return [node for node in self.nodes if node not in of_model]
+
+    @cached_property
+    def in_model(self) -> list[Any]:
+        """The nodes that the loss function does not add."""
+        added = set(self.in_loss)
+        return [node for node in self.nodes if node not in added]
+
+    @cached_property
+    def layers(self) -> dict[Node, str]:
+        """The layer of each node: that of the parameter which it was computed with last."""
+        layers: dict[Node, str] = {}
+        for node in self.nodes:
+            inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
+            own = [self.layer_names[a] for a in inputs if a in self.layer_names]
+            before = [layers[a] for a in inputs if a in layers]
+            layers[node] = (own or before or ["the input"])[0]
+        return layers
+
+    @cached_property
+    def products(self) -> list[Any]:
+        """The nodes in which weights, parameters of two axes or more, are applied, in order."""
+        weights = {node for node in self.learned_parameters.values() if node.ndim > 1}
+        products = []
+        for node in self.in_model:
+            inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
+            if not weights.isdisjoint(inputs):
+                if node.operation.function in RESHAPING:
+                    weights.add(node)
+                elif node.operation.function in PRODUCTS:
+                    products.append(node)
+        return products
+
+    @cached_property
+    def loss_of_constant(self) -> float:
+        """The loss of predicting the mean prediction for all samples."""
+        values = self.predictions.data
+        return self.loss_of(np.broadcast_to(values.mean(axis=0), values.shape).copy())
+
+    def loss_of(self, predictions: Any) -> float:
+        """The loss that other predictions would have."""
+        with left_alone(self.loss_function), no_grad(), np.errstate(all="ignore"):
+            return float(plain(self.loss_function(Tensor(predictions), self.targets)))
+
+
+def source(value: Any) -> Any:
+    """The node that a value was computed in, before it was reshaped, shifted or clipped.
+
+    >>> x = Tensor([0.5], requires_grad=True)
+    >>> y = np.tanh(x)
+    >>> source(y.reshape(1, 1) + 1e-8) is y
+    True
+    """
+    while isinstance(value, Node) and value.operation is not None:
+        function, arguments = value.operation.function, value.arguments
+        shifted = function in (np.add, np.clip) and np.shape(plain(arguments[1])) == ()
+        if function not in RESHAPING and not shifted:
+            return value
+        value = arguments[0]
+    return value
+
+
+def has_zero(node: Any) -> bool:
+    """Whether a node was computed with the number 0, as np.maximum(x, 0) is."""
+    numbers = (plain(argument) for argument in node.arguments)
+    return any(np.shape(number) == () and number == 0 for number in numbers)
+
+
+def is_relu(node: Any) -> bool:
+    """Whether a node is a ReLU, by name or written np.maximum(x, 0).
+
+    >>> is_relu(np.maximum(Tensor([0.5], requires_grad=True), 0))
+    True
+    """
+    function = getattr(node.operation, "function", None)
+    return function is relu or (function is np.maximum and has_zero(node))
+
+
+def layer_names(model: Module) -> dict[Node, str]:
+    """The layer of each parameter: the module that holds it, or its own name.
+
+    Its own name is taken in the outermost module, and in one that holds several weights.
+
+    >>> from nn import Dense
+    >>> model = Module()
+    >>> model.hidden, model.W = Dense(2, 2), Parameter(np.ones((2, 2)))
+    >>> list(layer_names(model).values())
+    ['W', 'hidden', 'hidden']
+    """
+    names: dict[Node, str] = {}
+    for prefix, module in model.named_modules():
+        own = [(name, item) for name, item in module._members() if isinstance(item, Parameter)]
+        several = sum(parameter.ndim > 1 for _, parameter in own) > 1
+        for name, parameter in own:
+            full_name = f"{prefix}.{name}" if prefix else name
+            names.setdefault(parameter, full_name if several or not prefix else prefix)
+    return names
+
+
+def gather(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer | None,
+) -> Evidence:
+    """Run one pass of a model that can be diagnosed, and leave everything as it was.
+
+    Raises:
+        ArgumentError: there is nothing to learn, the optimizer is another model's, there is no
+            sample, no array of predictions, or the loss is not one number.
+    """
+    attempted = _attempted(model, X)
+    parameters = model.parameters()
+    if not any(parameter._requires_grad for parameter in parameters):
+        raise ArgumentError(
+            attempted,
+            "it has no parameter that is learned",
+            "Give a model whose parameters, or some of them, require grad",
+        )
+    if optimizer is not None and set(parameters).isdisjoint(optimizer.parameters):
+        raise ArgumentError(
+            attempted,
+            f"{type(optimizer).__name__} holds none of its parameters",
+            f"Make it by {type(optimizer).__name__}(model.parameters(), ...)",
+        )
+    if X.size == 0:
+        raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
+    return observe(model, X, y, loss, optimizer, {})
+
+
+def observe(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer | None,
+    values: Mapping[Node, Any],
+) -> Evidence:
+    """Run one pass in training mode, with other values for some parameters; undo all it does."""
+    with left_alone(model, loss, X, y), enable_grad(), np.errstate(all="ignore"):
+        for parameter, array in values.items():
+            parameter._data = array.copy()
+        model.train()
+        predictions = predicted(model, X, _attempted(model, X))
+        targets = _accepted_targets(loss, predictions, y)
+        value = loss(predictions, targets)
+        number = as_number(value, _attempted(model, X))
+        gradients: dict[Node, Any] = {}
+        nodes: list[Any] = []
+        if isinstance(value, Tensor) and value.requires_grad:
+            gradients = backpropagate(value, value._seed(None))
+            nodes = [n for n in reversed(backward_order(value)) if n.operation is not None]
+    names: dict[Node, str] = {parameter: name for name, parameter in model.named_parameters()}
+    return Evidence(
+        model=model,
+        optimizer=optimizer,
+        X=X,
+        y=y,
+        targets=targets,
+        loss_function=loss,
+        predictions=predictions,
+        loss=number,
+        nodes=nodes,
+        gradients=gradients,
+        names=names,
+        layer_names=layer_names(model),
+    )
+
+
+def _attempted(model: Module, X: Any) -> str:  # noqa: N803
+    return f"diagnose of {type(model).__name__} with X {describe_one(X)}"
+
+
+def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
+    """What a model returns, as a tensor.
+
+    Raises:
+        ArgumentError: it is no array with a row for each sample.
+    """
+    predictions = model(X)
+    if np.ndim(plain(predictions)) == 0:
+        raise ArgumentError(
+            attempted,
+            f"it returns {describe_one(predictions)}, and no array with a row for each sample",
+            "Return predictions (n, ...) from forward",
+        )
+    return predictions if isinstance(predictions, Tensor) else Tensor(predictions)
+
+
+def as_number(loss: Any, attempted: str) -> float:
+    """The value of a loss.
+
+    Raises:
+        ArgumentError: it is not one number.
+    """
+    if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
+        raise ArgumentError(
+            attempted,
+            f"the loss {describe_one(loss)} is not one number",
+            "Give a loss that is reduced to the samples' mean, or their sum",
+        )
+    return float(np.reshape(plain(loss), ()))
+
+
+def are_indices(y: Any) -> bool:
+    """Whether targets are whole numbers, and not all of them 0 or 1."""
+    return bool((y == np.round(y)).all() and (y.min() < 0 or y.max() > 1))
+
+
+def _accepted_targets(loss: Callable[[Any, Any], Any], predictions: Tensor, y: Any) -> Any:
+    """The targets; clipped if the loss refuses indices as no probabilities, but not those."""
+    if y.shape != predictions.shape or not are_indices(y):
+        return y
+    try:
+        loss(predictions, y)
+    except ArgumentError:
+        return np.clip(y, 0, 1)
+    return y

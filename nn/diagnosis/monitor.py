@@ -1,0 +1,140 @@
+"""Diagnosis in the course of training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, require
+from nn.diagnosis.diagnose import diagnose
+from nn.diagnosis.graph_watch import GROWTH_STEPS, GraphWatch
+from nn.diagnosis.report import Diagnosis, Finding
+from nn.training.callback import Callback, Training, require_state
+
+KINDS: dict[str, Any] = {
+    "name": str,
+    "where": list,
+    "figure": (int, float),
+    "threshold": (int, float),
+    "meaning": str,
+    "remedy": str,
+}
+"""Of what a finding consists in a state."""
+
+
+class DiagnosisMonitor(Callback):
+    """Diagnose a model before training and after every few epochs, and print what is found.
+
+    A finding is printed once, when one of its name first comes up, also where `fit` shows no
+    progress; where nothing is found, nothing is printed. In the first steps of training, and in
+    those after it was resumed, a `GraphWatch` looks for records that grow.
+
+    Args:
+        X: samples to diagnose with, such as some of those trained on.
+        y: their targets.
+        loss: the one that is trained with.
+        every: epochs from one diagnosis to the next.
+
+    Raises:
+        ArgumentError: `every` is no whole number of at least 1.
+
+    >>> import numpy as np
+    >>> import nn
+    >>> model = nn.Dense(1, 1, rng=0)
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> monitor = DiagnosisMonitor(X, 2 * X, loss=nn.MSELoss(), every=2)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=4, progress=False, rng=0,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[monitor])
+    >>> monitor.reports
+    {0: nothing found, 2: nothing found, 4: nothing found}
+    """
+
+    def __init__(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        *,
+        loss: Callable[[Any, Any], Tensor],
+        every: int = 10,
+    ) -> None:
+        require(self, "every", every, COUNT)
+        self.X = X
+        self.y = y
+        self.loss = loss
+        self.every = every
+        self.reports: dict[int, Diagnosis] = {}
+        """By the number of epochs that were done."""
+        self.findings: list[Finding] = []
+        """The first one of each name, as printed."""
+        self._watch = GraphWatch()
+
+    def fit_start(self, training: Training) -> None:
+        """Forget an earlier training, and diagnose; one that goes on has its reports."""
+        self._watch = GraphWatch()
+        if training.epoch == 0:
+            self.reports, self.findings = {}, []
+            self._diagnose(training, 0)
+
+    def batch_end(self, training: Training) -> None:
+        """Count the records, in the first steps."""
+        if len(self._watch.counts) <= GROWTH_STEPS:
+            self._watch.step()
+            self._note(self._watch.diagnosis())
+
+    def epoch_end(self, training: Training) -> None:
+        """Diagnose, if it is time to."""
+        if (training.epoch + 1) % self.every == 0:
+            self._diagnose(training, training.epoch + 1)
+
+    def _diagnose(self, training: Training, epochs: int) -> None:
+        report = diagnose(
+            training.model, self.X, self.y, loss=self.loss, optimizer=training.optimizer
+        )
+        self.reports[epochs] = report
+        self._note(report)
+
+    def _note(self, report: Diagnosis) -> None:
+        from tqdm.auto import tqdm
+
+        known = {finding.name for finding in self.findings}
+        for finding in report.findings:
+            if finding.name not in known:
+                self.findings.append(finding)
+                # Past the progress bar, which stays the last line.
+                tqdm.write(str(finding))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The reports, and the findings that were printed."""
+        reports = [
+            {"epochs": epochs, "findings": _as_dicts(report.findings)}
+            for epochs, report in self.reports.items()
+        ]
+        return {"reports": reports, "findings": _as_dicts(self.findings)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave.
+
+        Raises:
+            ArgumentError: it is of another callback; nothing is loaded.
+        """
+        require_state(self, state, {"reports": list, "findings": list})
+        for report in state["reports"]:
+            require_state(self, report, {"epochs": int, "findings": list})
+        for part in (*state["reports"], state):
+            for finding in part["findings"]:
+                require_state(self, finding, KINDS)
+        self.reports = {
+            report["epochs"]: Diagnosis(_from_dicts(report["findings"]))
+            for report in state["reports"]
+        }
+        self.findings = _from_dicts(state["findings"])
+
+
+def _as_dicts(findings: list[Finding]) -> list[dict[str, Any]]:
+    return [{**asdict(finding), "where": list(finding.where)} for finding in findings]
+
+
+def _from_dicts(findings: list[dict[str, Any]]) -> list[Finding]:
+    return [Finding(**{**finding, "where": tuple(finding["where"])}) for finding in findings]

@@ -1,0 +1,325 @@
+"""What can be wrong inside a network: a function for each finding, which looks at the evidence.
+
+A network that learns as it should has none of these. What the thresholds separate was measured on
+networks of 1 to 8 hidden layers with ReLU, sigmoid and tanh, before, during and after training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import sigmoid
+from autograd_lite.node import Node
+from nn.diagnosis.evidence import Evidence, is_relu
+from nn.diagnosis.report import Finding, listed
+from nn.diagnosis.trials import STEPS, changes, descended, optimized
+
+VANISHED = 1e-3
+"""Of the norm of the gradient at the last layer: what is left of it at another one. He's and
+Xavier's initialization keep it within 0.05 and 3. Each sigmoid takes at least three quarters of it,
+as its slope is 1/4 at most: 0.002 is left below four layers of sigmoids, which learn slowly, and
+0.0002 below six, which do not."""
+EXPLODED = 1e3
+"""The same in the other direction; in trained networks the ratio reaches 40."""
+DEAD_SHARE = 0.75
+"""Of the units of a layer. In narrow layers after He up to 0.6 are 0 for all samples by chance, and
+in trained ones up to 0.75, where the others suffice."""
+SAMPLES_FOR_DEATH = 4
+"""With fewer samples many units are 0 for each of them by chance."""
+SATURATED_SHARE = 0.6
+"""Of the outputs of a layer. After Xavier, with standardized inputs, it is below 0.1, and in
+training up to 0.53 before a network has learned."""
+SATURATED = 0.01
+"""Distance from a limit: the slope of a sigmoid is 1/25 of its largest there, that of a tanh
+1/50."""
+LEARNED = 0.75
+"""Of the loss of the best constant: below it a model has learned, and what would keep it from
+learning is no fault. Trained tanhs are saturated where they are sure."""
+LARGEST_STEP = 1.0
+"""Relative to the weights: a step as long as they are. Of 600 networks that were trained for 30
+epochs 289 had a longer first step. Of the 224 of them whose loss rose within ten steps 28 learned,
+and 181 were no better in the end than a constant; of the 65 whose loss fell 55 learned."""
+SMALLEST_STEP = 1e-5
+"""Relative to the weights, which 100,000 such steps could change by their own size. Of 500
+such networks one in fifty learned with shorter steps."""
+
+
+def _learned(seen: Evidence) -> bool:
+    return seen.loss < LEARNED * seen.loss_of_constant
+
+
+# Numbers
+
+
+def not_finite(arrays: Mapping[str, Any]) -> Finding | None:
+    """NaN or infinity in any of these arrays."""
+    counts = {
+        name: int((~np.isfinite(array)).sum())
+        for name, array in arrays.items()
+        if array.dtype.kind == "f"
+    }
+    bad = {name: count for name, count in counts.items() if count}
+    if not bad:
+        return None
+    first = next(iter(bad))
+    return Finding(
+        "values not finite",
+        tuple(bad),
+        bad[first],
+        0,
+        f"{bad[first]} of the {arrays[first].size} entries of {first} are NaN or infinite, and so "
+        "is what is computed from them.",
+        "Remove such samples; look for a logarithm or a division of 0 with detect_anomaly(); lower "
+        "the learning rate, or clip the gradients with nn.GradientClipping, and start again.",
+    )
+
+
+def not_finite_results(seen: Evidence) -> Finding | None:
+    """NaN or infinity in the loss or in gradients."""
+    results = {"the loss": np.float64(seen.loss)}
+    for name, parameter in seen.learned_parameters.items():
+        if parameter in seen.gradients:
+            results[f"the gradient of {name}"] = seen.gradients[parameter]
+    return not_finite(results)
+
+
+# Gradients
+
+
+def no_gradient(seen: Evidence) -> Finding | None:
+    """Parameters that the loss does not depend on, or where its gradient is and stays 0.
+
+    Some steps of gradient descent do not end that, as they do behind a layer that begins with
+    weights of 0.
+    """
+    missing = [name for name, p in seen.learned_parameters.items() if p not in seen.gradients]
+    zero = _without_gradient(seen)
+    for after in descended(seen) if zero else ():
+        zero = [name for name in zero if name in _without_gradient(after)]
+        if not zero:
+            break
+    if not missing and not zero:
+        return None
+    meaning, remedy = "These parameters are not learned.", ""
+    if zero:
+        meaning = (
+            f"The gradient is 0 in all entries where {listed(zero)} are used, and {STEPS} steps of "
+            f"gradient descent leave it so. {meaning}"
+        )
+        remedy = "Look for dead or saturated units, and for weights of 0 in several layers. "
+    if missing:
+        meaning = f"The loss was not computed from {listed(missing)}. {meaning}"
+        remedy += (
+            "Apply each layer in forward, to tensors rather than to their .data or inside of "
+            "no_grad(); what is not to be learned has requires_grad = False."
+        )
+    names = (*missing, *zero)
+    return Finding("no gradient", names, len(names), 0, meaning, remedy.strip())
+
+
+def _without_gradient(seen: Evidence) -> list[str]:
+    """The parameters that are used, and where the gradient is 0 wherever they are."""
+    if not np.any(seen.gradients.get(seen.predictions)):
+        return []  # The predictions are exact, and no gradient is right.
+    uses: dict[Any, list[Any]] = {}
+    for node in seen.in_model:
+        for argument in node.arguments:
+            if isinstance(argument, Node) and argument in seen.names:
+                uses.setdefault(argument, []).append(seen.gradients[node])
+    learned = seen.learned_parameters.items()
+    return [name for name, p in learned if p in uses and not any(map(np.any, uses[p]))]
+
+
+def _norms(seen: Evidence) -> list[tuple[str, float]]:
+    """The norm of the gradient at what each layer with weights returns, in order.
+
+    It is of the back-propagated errors, as in Glorot and Bengio, "Understanding the difficulty of
+    training deep feedforward neural networks", 2010. He's initialization keeps it the same whatever
+    the layers' widths.
+    """
+    return [
+        (seen.layers[node], float(np.linalg.norm(np.ravel(seen.gradients[node]))))
+        for node in seen.products
+    ]
+
+
+def _ratios(seen: Evidence) -> dict[str, float]:
+    """The norm at each layer over that at the last one; of a layer that is used often the least."""
+    *before, (_, last) = _norms(seen) or [("", 0.0)]
+    ratios: dict[str, float] = {}
+    for layer, norm in before if last else []:
+        ratios[layer] = min(norm / last, ratios.get(layer, np.inf))
+    return ratios
+
+
+def vanishing_gradients(seen: Evidence) -> Finding | None:
+    """Layers where hardly any gradient arrives, while the model has not learned.
+
+    Some steps of gradient descent do not end that, as they do behind a layer whose weights begin
+    near 0.
+    """
+    ratios = _ratios(seen)
+    small = {layer: ratio for layer, ratio in ratios.items() if 0 < ratio < VANISHED}
+    if not small or _learned(seen):
+        return None
+    for after in descended(seen):
+        later = _ratios(after)
+        small = {layer: ratio for layer, ratio in small.items() if later.get(layer, 0) < VANISHED}
+        if not small:
+            return None
+    worst = min(small, key=lambda layer: small[layer])
+    return Finding(
+        "vanishing gradients",
+        tuple(small),
+        small[worst],
+        VANISHED,
+        f"The gradient at layer {worst} has {small[worst]:.2g} of the length that it has at the "
+        f"last layer; by layer {_figures(ratios)}. The first layers hardly learn.",
+        "Use ReLU or LeakyReLU in place of sigmoid and tanh, and He's initialization for them; "
+        "put nn.BatchNorm1d between layers, or skip connections, nn.Residual, around them.",
+    )
+
+
+def exploding_gradients(seen: Evidence) -> Finding | None:
+    """Layers where the gradient is far larger than at the last one."""
+    ratios = _ratios(seen)
+    large = {layer: ratio for layer, ratio in ratios.items() if ratio > EXPLODED}
+    if not large:
+        return None
+    worst = max(large, key=lambda layer: large[layer])
+    return Finding(
+        "exploding gradients",
+        tuple(large),
+        large[worst],
+        EXPLODED,
+        f"The gradient at layer {worst} is {large[worst]:.2g} times as long as at the last layer; "
+        f"by layer {_figures(ratios)}. It grows from layer to layer, and steps will overshoot.",
+        "Initialize weights after He or Xavier, clip the gradients with nn.GradientClipping, lower "
+        "the learning rate, or put nn.BatchNorm1d between layers.",
+    )
+
+
+def _figures(by_layer: dict[str, float]) -> str:
+    return listed([f"{layer}: {figure:.2g}" for layer, figure in by_layer.items()], limit=12)
+
+
+# Units
+
+
+def dead_relus(seen: Evidence) -> Finding | None:
+    """Layers most of whose ReLUs are 0 for each sample."""
+    n = len(seen.X)
+    dead: dict[str, tuple[int, int]] = {}
+    for node in seen.in_model:
+        if is_relu(node) and node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH:
+            units = node.data.reshape(-1, node.shape[-1])
+            dead[seen.layers[node]] = int((units == 0).all(axis=0).sum()), units.shape[1]
+    shares = {layer: count / of for layer, (count, of) in dead.items() if count > DEAD_SHARE * of}
+    if not shares:
+        return None
+    counted = [
+        f"{dead[layer][0]} of {dead[layer][1]} units after layer {layer}" for layer in shares
+    ]
+    return Finding(
+        "dead ReLUs",
+        tuple(shares),
+        max(shares.values()),
+        DEAD_SHARE,
+        f"{listed(counted)} are 0 for each of the {n} samples, and no gradient flows through them.",
+        "Lower the learning rate, use nn.LeakyReLU, initialize weights after He and biases with 0.",
+    )
+
+
+def saturated_units(seen: Evidence) -> Finding | None:
+    """Layers whose sigmoids or tanhs are mostly at their limits, while the model has not learned.
+
+    The last layer's are left out: probabilities near 0 and 1 are what is wanted there.
+    """
+    shares: dict[str, float] = {}
+    for node in seen.in_model:
+        if node is seen.output:
+            continue
+        if node.operation.function is sigmoid:
+            distance = np.minimum(node.data, 1 - node.data)
+        elif node.operation.function is np.tanh:
+            distance = 1 - np.abs(node.data)
+        else:
+            continue
+        share = float((distance < SATURATED).mean())
+        shares[seen.layers[node]] = max(share, shares.get(seen.layers[node], 0.0))
+    high = {layer: share for layer, share in shares.items() if share > SATURATED_SHARE}
+    if not high or _learned(seen):
+        return None
+    return Finding(
+        "saturated units",
+        tuple(high),
+        max(high.values()),
+        SATURATED_SHARE,
+        f"Sigmoids or tanhs are at their limits, where they are flat, in these shares of their "
+        f"outputs, after layer {_figures(high)}. Hardly any gradient flows through them.",
+        "Initialize weights after Xavier, standardize the inputs, or use ReLU.",
+    )
+
+
+# Steps
+
+
+def _step_sizes(seen: Evidence) -> dict[str, float]:
+    """The norm of what a step adds to each weight, over that of the weight.
+
+    A weight that is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that:
+    weights that begin near 0 are to grow.
+    """
+    sizes = {}
+    added = changes(seen)
+    for name, weight in seen.learned_parameters.items():
+        if weight.ndim > 1 and name in added:
+            initial = np.sqrt(weight.size / max(weight.shape))
+            size = max(np.linalg.norm(np.ravel(weight.data)), initial)
+            sizes[name] = float(np.linalg.norm(np.ravel(added[name])) / size)
+    return sizes
+
+
+def large_steps(seen: Evidence) -> Finding | None:
+    """Weights that a step of the optimizer would overwrite, so that the loss does not fall."""
+    large = {name: size for name, size in _step_sizes(seen).items() if size > LARGEST_STEP}
+    if not large or _descends(seen):
+        return None
+    worst = max(large, key=lambda name: large[name])
+    return Finding(
+        "large steps",
+        tuple(large),
+        large[worst],
+        LARGEST_STEP,
+        f"A step would change {worst} by {large[worst]:.2g} times its own size; a thousandth to a "
+        "hundredth is usual.",
+        "Lower the learning rate, clip the gradients with nn.GradientClipping, or warm up with "
+        "nn.Warmup.",
+    )
+
+
+def _descends(seen: Evidence) -> bool:
+    """Whether the optimizer's next steps would keep the loss below what it is."""
+    losses = [after.loss for after in optimized(seen)]
+    return len(losses) == STEPS and all(loss < seen.loss for loss in losses)
+
+
+def small_steps(seen: Evidence) -> Finding | None:
+    """Weights none of which a step would change noticeably, while the model has not learned."""
+    sizes = _step_sizes(seen)
+    largest = max(sizes.values(), default=0.0)
+    if not 0 < largest < SMALLEST_STEP or _learned(seen):
+        return None
+    return Finding(
+        "small steps",
+        tuple(sizes),
+        largest,
+        SMALLEST_STEP,
+        f"A step would change no weight by more than {largest:.2g} times its size; a thousandth to "
+        "a hundredth is usual.",
+        "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
+        "size.",
+    )

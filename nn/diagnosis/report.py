@@ -1,0 +1,84 @@
+"""The report of what is wrong with a training, one paragraph for each finding."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+WIDTH = 88
+"""Characters in a line of the text."""
+NOTHING = "nothing found"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: its name, where it is, and the figure beyond its threshold."""
+
+    name: str
+    where: tuple[str, ...]
+    """Names of layers or parameters, or what else it is about."""
+    figure: float
+    threshold: float
+    meaning: str
+    remedy: str
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.name} ({listed(self.where)}): {self.meaning} {self._measured()} {self.remedy}"
+        )
+        return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+    def _measured(self) -> str:
+        return f"Figure {self.figure:.3g}, threshold {self.threshold:g}."
+
+    def cells(self) -> tuple[str, str, str, str]:
+        """The columns of the table in notebooks."""
+        return self.name, listed(self.where), f"{self.meaning} {self._measured()}", self.remedy
+
+
+@dataclass(frozen=True, repr=False)
+class Diagnosis:
+    """The findings of `diagnose`. It is true when there are none, and text when printed.
+
+    >>> print(Diagnosis([]))
+    nothing found
+    >>> bool(Diagnosis([]))
+    True
+    """
+
+    findings: list[Finding]
+
+    def __bool__(self) -> bool:
+        return not self.findings
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.findings)) or NOTHING
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        if not self.findings:
+            return f"<p>{NOTHING}</p>"
+        rows = [_row("th", ("finding", "where", "what it means", "what helps"))]
+        rows += [_row("td", finding.cells()) for finding in self.findings]
+        return f"<table>{''.join(rows)}</table>"
+
+
+def _row(tag: str, cells: Iterable[str]) -> str:
+    style = ' style="text-align: left"'
+    import html
+
+    return f"<tr>{''.join(f'<{tag}{style}>{html.escape(c)}</{tag}>' for c in cells)}</tr>"
+
+
+def listed(names: Iterable[str], limit: int = 6) -> str:
+    """Names with commas; of many the first ones and the last.
+
+    >>> listed("abcdefgh")
+    'a, b, c, d, ..., h'
+    """
+    names = list(names)
+    if len(names) > limit:
+        names = [*names[: limit - 2], "...", names[-1]]
+    return ", ".join(names)

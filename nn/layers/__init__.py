@@ -1,0 +1,1 @@
+"""Layers, activations, and modules made of modules."""

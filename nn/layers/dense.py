@@ -1,0 +1,106 @@
+"""Dense: the fully connected layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import Tensor, affine
+from autograd_lite.arguments import COUNT, FLOATING, generator, require
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from nn.init import Initializer, initializer
+from nn.layers.activations import ACTIVATIONS, Activation, activation_function
+from nn.module import Module, Parameter, require_input
+
+RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "swish", "softplus")
+
+
+class Dense(Module):
+    """activation(x @ weight + bias), a fully connected layer.
+
+    Args:
+        in_features: length of the last axis of x.
+        out_features: length of the last axis of the result.
+        activation: a name, such as "relu", a function, or None.
+        bias: whether to add one; it starts at zero.
+        weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out); by default
+            "he_normal" before ReLU and its kin and "xavier_uniform" otherwise.
+        rng: a `numpy.random.Generator`, or a seed for one.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a name is unknown, a number of features is not positive, or the dtype is
+            none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = Dense(2, 3, activation="relu", rng=0)
+    >>> layer.weight.shape, layer.bias.data
+    ((2, 3), array([0., 0., 0.]))
+    >>> layer(np.ones((4, 2))).shape
+    (4, 3)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        activation: str | Activation | None = None,
+        bias: bool = True,
+        weight_init: str | Initializer | None = None,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "in_features", in_features, COUNT)
+        require(self, "out_features", out_features, COUNT)
+        require(self, "dtype", dtype, FLOATING)
+        function = None if activation is None else activation_function(activation)
+        if weight_init is None:
+            rectifiers = {ACTIVATIONS[name] for name in RECTIFIERS}
+            weight_init = "he_normal" if function in rectifiers else "xavier_uniform"
+        initial = initializer(weight_init)
+        weight = initial(generator(rng, "Dense"), in_features, out_features)
+        if np.shape(weight) != (in_features, out_features):
+            raise ShapeError(
+                f"Dense({in_features}, {out_features}) with weight_init={weight_init}",
+                f"it returned shape {np.shape(weight)}",
+                f"Return ({in_features}, {out_features}), fan_in first",
+            )
+        self.activation = function
+        self.weight = Parameter(weight, name="weight", dtype=dtype)
+        self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (..., in_features).
+
+        Raises:
+            ShapeError: the last axis of x has another length.
+            UnsupportedError: x is no array of real numbers.
+        """
+        try:
+            z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
+        except (ShapeError, UnsupportedError) as error:
+            require_input(self, x)
+            in_features, out_features = self.weight.shape
+            if isinstance(error, UnsupportedError) or x.shape[-1:] == (in_features,):
+                raise
+            raise ShapeError(
+                f"Dense({in_features}, {out_features}) with weight {describe_one(self.weight)} "
+                f"of {describe_one(x)}",
+                f"the last axis of the input has {x.shape[-1] if x.shape else 'no'} entries, "
+                f"axis 0 of the weight has {in_features}",
+                f"Give inputs of shape (n_samples, {in_features}), or make the layer "
+                "Dense(n_features, ...)",
+            ) from error
+        return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        in_features, out_features = self.weight.shape
+        shown = [str(in_features), str(out_features)]
+        if self.activation is not None:
+            shown.append(getattr(self.activation, "__name__", str(self.activation)))
+        if self.bias is None:
+            shown.append("bias=False")
+        return ", ".join(shown)

@@ -1,0 +1,48 @@
+"""Dropout: a layer that leaves entries out at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor, dropout
+from autograd_lite.arguments import FRACTION, generator, require
+from nn.module import Module, require_input
+
+
+class Dropout(Module):
+    """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
+
+    Srivastava et al., "Dropout", 2014.
+
+    Args:
+        p: probability of dropping, 0 <= p < 1.
+        rng: a `numpy.random.Generator`, or a seed for one.
+
+    Raises:
+        ArgumentError: p is out of its range.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = Dropout(0.5, rng=0)
+    >>> layer(Tensor(np.ones(6))).data
+    array([2., 0., 0., 0., 2., 2.])
+    >>> layer.eval()(Tensor(np.ones(6))).data
+    array([1., 1., 1., 1., 1., 1.])
+    """
+
+    def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
+        require(self, "p", p, FRACTION)
+        self.p = p
+        self.rng = generator(rng, "Dropout")
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of any shape."""
+        require_input(self, x)
+        if not self.training or self.p == 0:
+            return x  # type: ignore[no-any-return]
+        return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        return str(self.p)

@@ -1,0 +1,32 @@
+"""Flatten: a layer that makes samples into rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from autograd_lite import Tensor
+from autograd_lite.errors import ShapeError, describe_one
+from nn.module import Module, require_input
+
+
+class Flatten(Module):
+    """All axes but the first as one: (n, ...) becomes (n, features).
+
+    >>> import numpy as np
+    >>> Flatten()(np.ones((2, 3, 4))).shape
+    (2, 12)
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, ...).
+
+        Raises:
+            ShapeError: x is a single number.
+        """
+        require_input(self, x)
+        if x.ndim == 0:
+            raise ShapeError(
+                f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"
+            )
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))  # type: ignore[no-any-return]

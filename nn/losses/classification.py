@@ -1,0 +1,367 @@
+"""Losses of probabilities, and of the logits that probabilities are computed from.
+
+Those of logits are the more precise. Where a loss takes probabilities, `epsilon` is added inside
+each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at least, and divides by
+1e-12 at least in the derivative, as in PyTorch's binary cross-entropy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograd_lite import (
+    Tensor,
+    binary_cross_entropy,
+    log_softmax,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from autograd_lite.arguments import FRACTION, SHARE, require
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.operators import plain
+from nn.losses.loss import REDUCTIONS, Loss
+from nn.losses.probabilities import (
+    binary_cross_entropies,
+    bounded_log,
+    positive_weights,
+    require_probabilities,
+    require_shares,
+)
+
+
+@dataclass(kw_only=True, eq=False)
+class _BinaryLoss(Loss):
+    """Cross-entropy of independent answers, yes or no; a subclass says of what."""
+
+    pos_weight: Any = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "label_smoothing", self.label_smoothing, SHARE)
+        if self.pos_weight is not None:
+            self.pos_weight = positive_weights(self, "pos_weight", self.pos_weight)
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean over all entries."""
+        return self.entries(predictions, targets).mean()  # type: ignore[no-any-return]
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry."""
+        raise NotImplementedError
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions, and of targets from 0 to 1 of the same shape.
+
+        Raises:
+            ShapeError: the shapes differ.
+            ArgumentError: a target is below 0 or above 1; that is found in the plain mean of
+                logits where the loss is negative.
+        """
+        predictions, targets = self.prepared(predictions, targets)
+        if self.reduction != "mean" or self.label_smoothing or self.pos_weight is not None:
+            require_shares(self, predictions, targets)  # otherwise `mean` does it
+        if self.label_smoothing:
+            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
+        if self.pos_weight is not None:
+            # w t log p + (1 - t) log(1 - p) = s (u log p + (1 - u) log(1 - p)), with the sum s
+            # of the two factors, and u = w t / s.
+            positive = self._spread(predictions, targets) * targets
+            factors = positive + (1 - targets)
+            return self.reduced(factors * self.entries(predictions, positive / factors), targets)
+        if self.reduction == "mean":
+            return self.mean(predictions, targets)
+        return self.reduced(self.entries(predictions, targets), targets)
+
+    def _spread(self, predictions: Any, targets: Any) -> Any:
+        """`pos_weight` in the shape and dtype of the predictions."""
+        try:
+            weights = np.broadcast_to(self.pos_weight, predictions.shape)
+        except ValueError as error:
+            raise ShapeError(
+                self.describe(predictions, targets),
+                f"pos_weight has shape {self.pos_weight.shape}, which does not broadcast to them",
+                "Give a number, or one for each entry of the last axis",
+            ) from error
+        return weights.astype(predictions.dtype)
+
+
+@dataclass(kw_only=True, eq=False)
+class BCELoss(_BinaryLoss):
+    """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
+
+    `BCEWithLogitsLoss` is the more precise of the two.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
+            that broadcasts to the targets.
+        label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
+        epsilon: added inside of both logarithms.
+
+    >>> round(BCELoss()(Tensor([0.9, 0.2]), np.array([1.0, 0.0])).item(), 4)
+    0.1643
+    """
+
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "epsilon", self.epsilon, FRACTION)
+
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """The same as of every loss; and raises an ArgumentError unless 0 <= predictions <= 1."""
+        predictions, targets = super().prepared(predictions, targets)
+        require_probabilities(
+            self, predictions, targets, "Apply a sigmoid, or give logits to BCEWithLogitsLoss"
+        )
+        return predictions, targets
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean over all entries."""
+        require_shares(self, predictions, targets)
+        if self.epsilon:
+            return super().mean(predictions, targets)
+        return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry."""
+        if not self.epsilon:
+            return binary_cross_entropies(predictions, targets)
+        right = targets * np.log(predictions + self.epsilon)
+        return -(right + (1 - targets) * np.log(1 - predictions + self.epsilon))
+
+
+@dataclass(kw_only=True, eq=False)
+class BCEWithLogitsLoss(_BinaryLoss):
+    """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
+
+    Args:
+        reduction: "mean", "sum" or "none".
+        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
+            that broadcasts to the targets.
+        label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
+
+    >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
+    0.6931
+    """
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean over all entries."""
+        loss: Tensor = sigmoid_cross_entropy(predictions, targets)
+        # Only such targets make it negative; to look at them each time takes as long as the loss.
+        if loss < 0:
+            require_shares(self, predictions, targets)
+        return loss
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry."""
+        return np.logaddexp(predictions, 0) - predictions * targets
+
+
+# One of several classes
+
+
+@dataclass(kw_only=True, eq=False)
+class _ClassLoss(Loss):
+    """Cross-entropy of classes; a subclass says how predictions become log-probabilities."""
+
+    weight: Any = None
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "label_smoothing", self.label_smoothing, SHARE)
+        if self.weight is not None:
+            self.weight = positive_weights(self, "weight", self.weight)
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The logarithms of the classes' probabilities, (n, classes)."""
+        raise NotImplementedError
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions (n, classes), and of labels (n,) or rows (n, classes).
+
+        Labels are integers from 0 to classes - 1, rows are probabilities, such as one-hot ones.
+
+        Raises:
+            ShapeError: the shapes are others.
+            ArgumentError: a label is none of the classes, or a probability below 0 or above 1.
+            UnsupportedError: labels are not integers, or predictions not floats.
+        """
+        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
+        if 0 in predictions.shape:
+            raise self.empty(predictions, targets)
+        if predictions.dtype.kind != "f":
+            raise self.not_real(predictions, targets)
+        rows = predictions.ndim == 2 and targets.shape == predictions.shape
+        if rows:
+            targets = self.cast(targets, predictions)
+            require_shares(self, predictions, targets)
+        else:
+            targets = self._checked_labels(predictions, targets)
+        log_p = self.log_probabilities(predictions, targets)
+        weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, targets)
+        s = self.label_smoothing
+        if rows:
+            losses = -(targets * weighted).sum(axis=1)
+        else:
+            losses = -weighted[np.arange(len(targets)), targets]
+        if s:
+            losses = (1 - s) * losses - s * weighted.mean(axis=1)
+        return self.reduced(losses, targets)
+
+    def reduced(self, losses: Any, targets: Any) -> Tensor:
+        """The mean of losses by label is over the weights of the labels' classes."""
+        if self.weight is None or targets.ndim > 1 or self.reduction != "mean":
+            return super().reduced(losses, targets)
+        return losses.sum() / self.weight[targets].sum().item()  # type: ignore[no-any-return]
+
+    def _class_weights(self, log_p: Any, targets: Any) -> Any:
+        classes = log_p.shape[1]
+        if self.weight.shape != (classes,):
+            raise ShapeError(
+                self.describe(log_p, targets),
+                f"weight has shape {self.weight.shape}, and there are {classes} classes",
+                f"Give {classes} weights, one for each class",
+            )
+        return self.weight.astype(log_p.dtype)
+
+    def _checked_labels(self, predictions: Any, labels: Any) -> Any:
+        """Labels as an array."""
+        if predictions.ndim != 2 or labels.shape != predictions.shape[:1]:
+            raise ShapeError(
+                self.describe(predictions, labels),
+                "predictions are (n, classes), and targets (n,) labels or (n, classes) rows",
+                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
+            )
+        if labels.dtype.kind not in "iu":
+            raise UnsupportedError(
+                self.describe(predictions, labels),
+                f"labels are whole numbers, and these have dtype {labels.dtype}",
+                "Write labels.astype(int)",
+            )
+        values = plain(labels)
+        low, high, classes = values.min(), values.max(), predictions.shape[1]
+        if low < 0 or high >= classes:
+            raise ArgumentError(
+                self.describe(predictions, labels),
+                f"labels range from {low} to {high}, classes from 0 to {classes - 1}",
+                "Number the classes from 0, or give the last layer one output for each",
+            )
+        return values
+
+
+@dataclass(kw_only=True, eq=False)
+class CrossEntropyLoss(_ClassLoss):
+    """Cross-entropy of softmax(logits): mean of -log p of the right class.
+
+    Args:
+        reduction: "mean", "sum" or "none", which gives (n,).
+        weight: (classes,), how much each class counts. As in PyTorch the mean of weighted
+            losses of labels is their sum over the sum of their weights; that of rows of
+            probabilities their sum over n.
+        label_smoothing: s, from 0 to 1: rows, and one-hot labels, become (1 - s) t + s / classes.
+
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
+    0.6931
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([[0.0, 1.0]])).item(), 4)
+    0.6931
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of logits (n, classes), and of labels (n,) or rows (n, classes)."""
+        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
+        fused = self.reduction == "mean" and self.weight is None and not self.label_smoothing
+        if fused and targets.ndim == 1 and len(targets) and predictions.dtype.kind == "f":
+            return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+        return super().__call__(predictions, targets)
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The logarithm of softmax."""
+        return log_softmax(predictions)
+
+
+@dataclass(kw_only=True, eq=False)
+class CategoricalCrossEntropyLoss(_ClassLoss):
+    """Cross-entropy of probabilities: mean of -log p of the right class.
+
+    `CrossEntropyLoss` takes logits and is the more precise of the two.
+
+    Args:
+        reduction: "mean", "sum" or "none", which gives (n,).
+        weight: (classes,), as of `CrossEntropyLoss`.
+        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
+        epsilon: added inside of the logarithm.
+
+    >>> p = Tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    >>> round(CategoricalCrossEntropyLoss(epsilon=1e-8)(p, np.array([0, 1, 2])).item(), 6)
+    0.267654
+    """
+
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "epsilon", self.epsilon, FRACTION)
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The logarithm of the probabilities; raises an ArgumentError if they are none."""
+        require_probabilities(
+            self, predictions, targets, "Apply softmax, or give logits to CrossEntropyLoss"
+        )
+        return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
+
+
+@dataclass(kw_only=True, eq=False)
+class NLLLoss(_ClassLoss):
+    """Negative log-likelihood: mean of minus the right class's log-probability.
+
+    Args:
+        reduction: "mean", "sum" or "none", which gives (n,).
+        weight: (classes,), as of `CrossEntropyLoss`.
+        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
+
+    >>> round(NLLLoss()(Tensor(np.log([[0.7, 0.3]])), np.array([0])).item(), 4)
+    0.3567
+    """
+
+    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
+        """The predictions themselves."""
+        return predictions
+
+
+@dataclass(kw_only=True, eq=False)
+class KLDivLoss(Loss):
+    """Kullback-Leibler divergence of predictions from targets: mean(t (log t - log p)).
+
+    It takes log-probabilities log p, and targets t that are probabilities, as in PyTorch.
+
+    Args:
+        reduction: "mean" over all entries, "sum", "none", or "batchmean": the sum over the
+            number of samples, which is the mean divergence.
+
+    >>> p, t = Tensor(np.log([[0.5, 0.5]])), np.array([[1.0, 0.0]])
+    >>> round(KLDivLoss(reduction="batchmean")(p, t).item(), 4)
+    0.6931
+    """
+
+    reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of log-probabilities, and of targets from 0 to 1 of the same shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        require_shares(self, predictions, targets)
+        values = plain(targets)
+        # A target of 0 costs 0, whatever its logarithm.
+        losses = targets * (np.log(np.where(values > 0, targets, 1)) - predictions)
+        return self.reduced(losses, targets)
+
+    def reduced(self, losses: Any, targets: Any) -> Tensor:
+        """As of every loss, or the sum over the number of samples."""
+        if self.reduction == "batchmean":
+            return losses.sum() / losses.shape[0]  # type: ignore[no-any-return]
+        return super().reduced(losses, targets)

@@ -1,0 +1,79 @@
+"""What losses of probabilities share: logarithms that stay finite, and what they refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import differentiable
+from autograd_lite.arguments import as_array
+from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.operators import plain
+from nn.losses.loss import Loss
+
+SMALLEST_LOGARITHM = -100
+SMALLEST_DIVISOR = 1e-12
+
+
+@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR))
+def bounded_log(p: Any) -> Any:
+    """log p, -100 at least, entry by entry.
+
+    >>> bounded_log(np.array([0.0, 1.0]))
+    array([-100.,    0.])
+    """
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), SMALLEST_LOGARITHM)
+
+
+@differentiable(lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR))
+def binary_cross_entropies(p: Any, t: Any) -> Any:
+    """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least.
+
+    >>> binary_cross_entropies(np.array([0.0, 0.5]), np.array([1.0, 1.0])).round(4)
+    array([100.    ,   0.6931])
+    """
+    with np.errstate(divide="ignore"):
+        right = t * np.maximum(np.log(p), SMALLEST_LOGARITHM)
+        wrong = (1 - t) * np.maximum(np.log1p(-p), SMALLEST_LOGARITHM)
+    return -(right + wrong)
+
+
+def require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: str) -> None:
+    """Raise an ArgumentError unless predictions lie between 0 and 1; `instead` says what to use."""
+    values = plain(predictions)
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 1):
+        raise ArgumentError(
+            loss.describe(predictions, targets),
+            f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
+            instead,
+        )
+
+
+def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
+    """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
+    values = plain(targets)
+    low, high = values.min(), values.max()
+    if low < 0 or high > 1:
+        raise ArgumentError(
+            loss.describe(predictions, targets),
+            f"the targets range from {low} to {high}, and probabilities from 0 to 1",
+            "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1",
+        )
+
+
+def positive_weights(loss: Loss, name: str, weights: Any) -> Any:
+    """Weights as an array, or an ArgumentError unless all are above 0 and finite."""
+    weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
+    if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
+        raise ArgumentError(
+            f"{type(loss).__name__} with {name} {describe_one(weights)}",
+            "a weight says how much a class counts, as a positive finite number",
+            "Give positive numbers; to leave out a class leave out its samples",
+        )
+    return weights
+
+
+# Yes or no

@@ -1,0 +1,141 @@
+"""Losses of numbers, and the hinge loss of scores: how far predictions are off.
+
+Predictions and targets have one shape. At a kink the slope is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from autograd_lite import Tensor, relu
+from autograd_lite.arguments import POSITIVE, require
+from autograd_lite.errors import ArgumentError
+from nn.losses.loss import Loss
+
+
+class MSELoss(Loss):
+    """Mean squared error: mean((predictions - targets)²).
+
+    >>> MSELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item()
+    2.0
+    >>> MSELoss(reduction="none")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).data
+    array([0., 4.])
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        return self.reduced(np.square(predictions - targets), targets)
+
+
+@dataclass(kw_only=True, eq=False)
+class HalfSquaredErrorLoss(Loss):
+    """Half the sum of squares of each sample: ½‖predictions - targets‖².
+
+    A sample is an entry of the first axis; its other axes are summed. Reduction "sum" (the
+    default) gives ½ Σ (p - t)² over everything, "mean" the mean over samples, "none" (n,).
+
+    >>> predictions, targets = Tensor([[1.0, 2.0], [0.0, 0.0]]), np.array([[1.0, 4.0], [2.0, 0.0]])
+    >>> HalfSquaredErrorLoss()(predictions, targets).item()
+    4.0
+    >>> HalfSquaredErrorLoss(reduction="mean")(predictions, targets).item()
+    2.0
+    """
+
+    reduction: str = "sum"
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        squares = np.square(predictions - targets)
+        return self.reduced(squares.sum(axis=tuple(range(1, squares.ndim))) / 2, targets)
+
+
+class MAELoss(Loss):
+    """Mean absolute error: mean(|predictions - targets|), PyTorch's L1Loss.
+
+    >>> MAELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item()
+    1.0
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        return self.reduced(np.abs(predictions - targets), targets)
+
+
+@dataclass(kw_only=True, eq=False)
+class RMSELoss(Loss):
+    """Root mean squared error: sqrt(mean((predictions - targets)²)).
+
+    It belongs to all entries together, so "mean" is the only reduction. Its slope is 0 where
+    all predictions are exact.
+
+    >>> round(RMSELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
+    1.4142
+    """
+
+    reductions: ClassVar[tuple[str, ...]] = ("mean",)
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        errors = predictions - targets
+        norm: Any = np.linalg.norm(errors.reshape(-1))
+        return norm / math.sqrt(errors.size)  # type: ignore[no-any-return]
+
+
+@dataclass(kw_only=True, eq=False)
+class HuberLoss(Loss):
+    """½e² for errors |e| <= delta, and delta (|e| - ½ delta) beyond: outliers pull less.
+
+    Huber, "Robust estimation of a location parameter", 1964.
+
+    Args:
+        delta: where the parabola becomes a line, > 0.
+        reduction: "mean", "sum" or "none".
+
+    >>> HuberLoss()(Tensor([0.5, 3.0]), np.array([0.0, 0.0])).item()
+    1.3125
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "delta", self.delta, POSITIVE)
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of predictions and targets of one shape."""
+        predictions, targets = self.prepared(predictions, targets)
+        errors = predictions - targets
+        near = np.clip(errors, -self.delta, self.delta)
+        return self.reduced(near * (errors - near / 2), targets)
+
+
+class HingeLoss(Loss):
+    """mean(max(0, 1 - targets * scores)), the loss of a support vector machine.
+
+    >>> HingeLoss()(Tensor([2.0, 0.5]), np.array([1, -1])).item()
+    0.75
+    """
+
+    def __call__(self, predictions: Any, targets: Any) -> Tensor:
+        """The loss of scores, and of targets -1 or 1 of the same shape.
+
+        Raises:
+            ArgumentError: a target is neither -1 nor 1.
+        """
+        predictions, targets = self.prepared(predictions, targets)
+        values = targets.data if isinstance(targets, Tensor) else targets
+        if not np.all(np.abs(values) == 1):
+            raise ArgumentError(
+                self.describe(predictions, targets),
+                f"targets are -1 or 1, and these range from {np.min(values)} to {np.max(values)}",
+                "Write 2 * targets - 1 for targets 0 and 1",
+            )
+        return self.reduced(relu(1 - predictions * targets), targets)

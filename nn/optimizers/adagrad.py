@@ -1,0 +1,74 @@
+"""Adagrad: its equations, on flat arrays.
+
+In the equations θ are the parameters and g their gradient; state begins as zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import POSITIVE
+from nn.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi, Hazan and Singer, "Adaptive subgradient methods", 2011).
+
+    s = s + g²
+    θ = θ - learning_rate g / (√s + epsilon)
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step.
+        epsilon: keeps the divisor above 0.
+        l1: see `Optimizer`, and so are the next two.
+        l2: strength of the penalty on squares.
+        weight_decay: strength of the decoupled decay.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Adagrad([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.9])
+    """
+
+    ranges = Optimizer.ranges | {"epsilon": POSITIVE}
+    state_names = ("sum_of_squares",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float = 1e-2,
+        epsilon: float = 1e-10,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters, learning_rate, l1=l1, l2=l2, weight_decay=weight_decay, epsilon=epsilon
+        )
+
+    def update(
+        self,
+        options: Mapping[str, Any],
+        step: int,
+        scratch: Any,
+        values: Any,
+        gradient: Any,
+        *state: Any,
+    ) -> None:
+        """The equations above."""
+        (sum_of_squares,) = state
+        np.multiply(gradient, gradient, out=scratch)
+        sum_of_squares += scratch
+        np.sqrt(sum_of_squares, out=scratch)
+        scratch += options["epsilon"]
+        gradient /= scratch
+        gradient *= options["learning_rate"]
+        values -= gradient

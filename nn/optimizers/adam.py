@@ -1,0 +1,218 @@
+"""Adam and its relatives: their equations, on flat arrays.
+
+In the equations θ are the parameters, g their gradient, t the number of the step, counted from 1;
+state begins as zeros.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import FRACTIONS, NOT_NEGATIVE, POSITIVE
+from nn.optimizers.optimizer import Optimizer
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015).
+
+    m = β1 m + (1 - β1) g;  v = β2 v + (1 - β2) g²
+    θ = θ - learning_rate (m / (1 - β1ᵗ)) / (√(v / (1 - β2ᵗ)) + epsilon)
+
+    The state holds m / (1 - β1) and v / (1 - β2).
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step, and about the most that a parameter moves.
+        betas: β1 and β2, in [0, 1).
+        epsilon: keeps the divisor above 0.
+        l1: see `Optimizer`, and so are the next two.
+        l2: strength of the penalty on squares.
+        weight_decay: strength of the decoupled decay.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Adam([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.9])
+    """
+
+    ranges = Optimizer.ranges | {"betas": FRACTIONS, "epsilon": POSITIVE}
+    state_names = ("first_moment", "second_moment")
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters,
+            learning_rate,
+            l1=l1,
+            l2=l2,
+            weight_decay=weight_decay,
+            betas=betas,
+            epsilon=epsilon,
+        )
+
+    def update(
+        self,
+        options: Mapping[str, Any],
+        step: int,
+        scratch: Any,
+        values: Any,
+        gradient: Any,
+        *state: Any,
+    ) -> None:
+        """The equations above."""
+        first, second = state
+        beta1, beta2 = options["betas"]
+        first *= beta1
+        first += gradient
+        second *= beta2
+        np.multiply(gradient, gradient, out=gradient)
+        second += gradient
+        # θ -= a m' / (√v' + b), with what is constant in a step gathered in a and b.
+        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        np.sqrt(second, out=scratch)
+        scratch += options["epsilon"] * root
+        np.divide(first, scratch, out=scratch)
+        scratch *= options["learning_rate"] * root * (1 - beta1) / (1 - beta1**step)
+        values -= scratch
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, 0.01 by default (Loshchilov and Hutter, 2019).
+
+    θ = (1 - learning_rate weight_decay) θ, then a step of `Adam`; its arguments are the same.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = AdamW([x], learning_rate=0.1, weight_decay=0.5)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.85])
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(
+            parameters, learning_rate, betas, epsilon, l1=l1, l2=l2, weight_decay=weight_decay
+        )
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat, "Incorporating Nesterov momentum into Adam", 2016).
+
+    m and v as in `Adam`;  μₜ = β1 (1 - 0.96^(t momentum_decay) / 2);  Πₜ = μ₁ μ₂ ... μₜ
+    n = μₜ₊₁ m / (1 - Πₜ₊₁) + (1 - μₜ) g / (1 - Πₜ)
+    θ = θ - learning_rate n / (√(v / (1 - β2ᵗ)) + epsilon)
+
+    The state holds m / (1 - β1) and v / (1 - β2).
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step.
+        betas: β1 and β2, in [0, 1).
+        epsilon: keeps the divisor above 0.
+        momentum_decay: how fast μ goes from β1 / 2 to β1.
+        l1: see `Optimizer`, and so are the next two.
+        l2: strength of the penalty on squares.
+        weight_decay: strength of the decoupled decay.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = NAdam([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.894355])
+    """
+
+    ranges = Adam.ranges | {"momentum_decay": NOT_NEGATIVE}
+    state_names = Adam.state_names
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        momentum_decay: float = 4e-3,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters,
+            learning_rate,
+            l1=l1,
+            l2=l2,
+            weight_decay=weight_decay,
+            betas=betas,
+            epsilon=epsilon,
+            momentum_decay=momentum_decay,
+        )
+
+    def update(
+        self,
+        options: Mapping[str, Any],
+        step: int,
+        scratch: Any,
+        values: Any,
+        gradient: Any,
+        *state: Any,
+    ) -> None:
+        """The equations above."""
+        first, second = state
+        beta1, beta2 = options["betas"]
+        of_gradient, of_moment = _nesterov_shares(step, beta1, options["momentum_decay"])
+        first *= beta1
+        first += gradient
+        second *= beta2
+        np.multiply(gradient, gradient, out=scratch)
+        second += scratch
+        # As in Adam; the numerator is built in the gradient's array.
+        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        factor = options["learning_rate"] * root
+        gradient *= factor * of_gradient
+        np.multiply(first, factor * (1 - beta1) * of_moment, out=scratch)
+        gradient += scratch
+        np.sqrt(second, out=scratch)
+        scratch += options["epsilon"] * root
+        gradient /= scratch
+        values -= gradient
+
+
+@functools.lru_cache(maxsize=16)
+def _nesterov_shares(step: int, beta1: float, decay: float) -> tuple[float, float]:
+    """(1 - μₜ) / (1 - Πₜ) and μₜ₊₁ / (1 - Πₜ₊₁)."""
+    # Where the product is below β1ᵗ, too small to change 1 - Π, only the last two are needed.
+    steps = np.arange(step if beta1**step < 1e-17 else 1, step + 2)
+    mus = beta1 * (1 - 0.5 * 0.96 ** (steps * decay))
+    mu, mu_next = mus[-2:].tolist()
+    product = float(np.prod(mus[:-1])) if len(steps) == step + 1 else 0.0
+    return (1 - mu) / (1 - product), mu_next / (1 - product * mu_next)

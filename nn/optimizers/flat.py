@@ -1,0 +1,180 @@
+"""Flat arrays: many tensors whose values, gradients and optimizer state are updated at once."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import require_real
+from autograd_lite.errors import (
+    GradientError,
+    MutationError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
+from autograd_lite.mutation import mark_mutated
+from autograd_lite.read_only import writable
+from nn.module import Parameter
+
+BLOCK = 65536
+"""Entries that are updated at a time, so that they stay in the processor's cache."""
+
+
+class Run:
+    """Tensors of one group, dtype and step number, which take their steps together.
+
+    Their values, gradients and optimizer state lie each in one flat array. The array of a
+    `Parameter` is moved there for good; a plain tensor may share its memory with an array of the
+    user's, so its values are copied in and out.
+    """
+
+    def __init__(
+        self,
+        tensors: list[Tensor],
+        shapes: list[tuple[int, ...]],
+        options: dict[str, Any],
+        arrays: list[Any],
+        steps: int,
+    ) -> None:
+        self.tensors = tensors
+        self.shapes = shapes
+        self.options = options
+        self.arrays = arrays
+        self.steps = steps
+        self.bounds = np.cumsum([0, *map(math.prod, shapes)]).tolist()
+        self.value_views = self.views(arrays[0])
+        self.gradient_views = self.views(arrays[1])
+        self.plain = [
+            (tensor, view)
+            for tensor, view in zip(tensors, self.value_views)
+            if not isinstance(tensor, Parameter)
+        ]
+        scratch = np.empty_like(arrays[0][:BLOCK])
+        self.blocks = []
+        for start in range(0, self.bounds[-1], BLOCK):
+            block = [array[start : start + BLOCK] for array in arrays]
+            self.blocks.append((scratch[: len(block[0])], *block))
+
+    def views(self, flat: Any) -> list[Any]:
+        """The parts of a flat array that belong to the tensors, in their shapes."""
+        return [
+            flat[start:stop].reshape(shape)
+            for shape, start, stop in zip(self.shapes, self.bounds, self.bounds[1:])
+        ]
+
+    def __reduce__(self) -> Any:
+        # A copy shares no memory with its views, so they are made anew.
+        return Run, (self.tensors, self.shapes, self.options, self.arrays, self.steps)
+
+    def gather(self) -> bool:
+        """Copy the gradients into the flat array, if each tensor has one and all lies in place."""
+        together = zip(self.tensors, self.value_views, self.gradient_views, self.shapes)
+        try:
+            for tensor, values, gradients, shape in together:
+                gradient = tensor.grad
+                if tensor._data is not values or gradient is None or isinstance(gradient, Tensor):
+                    return False
+                if gradient.shape != shape or gradient.dtype is not values.dtype:
+                    return False
+                gradients[...] = gradient
+        except AttributeError:  # no array, which `collect_gradients` refuses
+            return False
+        return True
+
+    def parts(self) -> list[Run]:
+        """This run, or if some tensors have a gradient and others none, one of each kind."""
+        missing = [tensor for tensor in self.tensors if tensor.grad is None]
+        if not missing or len(missing) == len(self.tensors):
+            return [self]
+        indices = range(len(self.tensors))
+        present = [i for i in indices if self.tensors[i].grad is not None]
+        absent = [i for i in indices if self.tensors[i].grad is None]
+        return [self._only(present), self._only(absent)]
+
+    def _only(self, indices: list[int]) -> Run:
+        """A run of some of the tensors, with the state that they have."""
+        tensors = [self.tensors[i] for i in indices]
+        # Not the tensors' own shapes: those may have been changed, which is found later.
+        shapes = [self.shapes[i] for i in indices]
+        pieces = [slice(self.bounds[i], self.bounds[i + 1]) for i in indices]
+        arrays = [np.concatenate([flat[piece] for piece in pieces]) for flat in self.arrays]
+        return Run(tensors, shapes, self.options, arrays, self.steps)
+
+    def elsewhere(self) -> list[tuple[Tensor, Any, Any]]:
+        """Tensors whose arrays are not in the buffer, their views in it, copies of their arrays."""
+        found = []
+        for tensor, view in zip(self.tensors, self.value_views):
+            array = tensor._data
+            if array is not view:
+                if array.shape != view.shape or array.dtype != view.dtype:
+                    raise MutationError(
+                        f"optimizer step of {describe_one(tensor)}",
+                        f"when the optimizer was made it had shape {view.shape} and dtype "
+                        f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
+                        "Make a new optimizer after changing the shape or dtype of a parameter",
+                    )
+                found.append((tensor, view, array.copy()))
+        return found
+
+    def collect_gradients(self) -> None:
+        """Copy the tensors' gradients into the flat one."""
+        for tensor, view in zip(self.tensors, self.gradient_views):
+            view[...] = checked_gradient(tensor, "optimizer step of")
+
+    def refuse_unless_finite(self) -> None:
+        """Raise a GradientError if a gradient has entries that are NaN or infinite."""
+        flat = self.arrays[1]
+        # A sum of squares takes a fraction of the time of a look at each entry. It is infinite
+        # for large entries, too.
+        if math.isfinite(np.vdot(flat, flat)) or np.isfinite(flat).all():
+            return
+        for tensor, view in zip(self.tensors, self.gradient_views):
+            bad = np.argwhere(~np.isfinite(view)).tolist()
+            if bad:
+                raise GradientError(
+                    f"optimizer step of {describe_one(tensor)}",
+                    f"{len(bad)} of the {view.size} entries of its gradient are NaN or infinite, "
+                    f"the first at index {tuple(bad[0])}",
+                    "Lower the learning rate, clip gradients, or look for a logarithm or a "
+                    "division of 0 with detect_anomaly()",
+                )
+
+    def copy_out(self) -> None:
+        """Give plain tensors their values back; all values count as changed."""
+        for tensor, view in self.plain:
+            if isinstance(tensor._data, np.generic):
+                tensor._data = view[()]
+            else:
+                with writable(tensor._data):
+                    tensor._data[...] = view
+            mark_mutated([tensor], [tensor._data])
+        mark_mutated([], [self.arrays[0]])
+
+
+def checked_gradient(tensor: Tensor, attempted: str) -> Any:
+    """The array of a tensor's `.grad`.
+
+    Raises:
+        UnsupportedError: it is none of real numbers.
+        ShapeError: it has another shape than the tensor.
+    """
+    gradient = tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
+    attempted = f"{attempted} {describe_one(tensor)}"
+    if not hasattr(gradient, "shape") or not hasattr(gradient, "dtype"):
+        raise UnsupportedError(
+            attempted,
+            f"its .grad is {describe_one(gradient)}, and no array",
+            f"Assign an array of the shape {tensor.shape}",
+        )
+    require_real(gradient, f"{attempted} with .grad")
+    if gradient.shape != tensor.shape:
+        raise ShapeError(
+            attempted,
+            f"its .grad has shape {gradient.shape}",
+            f"Assign gradients of the shape {tensor.shape}",
+        )
+    return gradient

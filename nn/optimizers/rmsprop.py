@@ -1,0 +1,84 @@
+"""RMSprop: its equations, on flat arrays.
+
+In the equations θ are the parameters and g their gradient; state begins as zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import FRACTION, POSITIVE
+from nn.optimizers.optimizer import Optimizer
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton, "Lecture 6.5: rmsprop", 2012).
+
+    s = alpha s + (1 - alpha) g²
+    θ = θ - learning_rate g / (√s + epsilon)
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step.
+        alpha: share of the average that stays, in [0, 1).
+        epsilon: keeps the divisor above 0.
+        l1: see `Optimizer`, and so are the next two.
+        l2: strength of the penalty on squares.
+        weight_decay: strength of the decoupled decay.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = RMSprop([x], learning_rate=0.1, alpha=0.75)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.8])
+    """
+
+    ranges = Optimizer.ranges | {"alpha": FRACTION, "epsilon": POSITIVE}
+    state_names = ("mean_square",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float = 1e-2,
+        alpha: float = 0.99,
+        epsilon: float = 1e-8,
+        *,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters,
+            learning_rate,
+            l1=l1,
+            l2=l2,
+            weight_decay=weight_decay,
+            alpha=alpha,
+            epsilon=epsilon,
+        )
+
+    def update(
+        self,
+        options: Mapping[str, Any],
+        step: int,
+        scratch: Any,
+        values: Any,
+        gradient: Any,
+        *state: Any,
+    ) -> None:
+        """The equations above."""
+        (mean_square,) = state
+        mean_square *= options["alpha"]
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 1 - options["alpha"]
+        mean_square += scratch
+        np.sqrt(mean_square, out=scratch)
+        scratch += options["epsilon"]
+        gradient /= scratch
+        gradient *= options["learning_rate"]
+        values -= gradient

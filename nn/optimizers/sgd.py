@@ -1,0 +1,109 @@
+"""Gradient descent: its equations, on flat arrays.
+
+In the equations θ are the parameters and g their gradient; state begins as zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import FLAG, FRACTION
+from autograd_lite.errors import ArgumentError
+from nn.optimizers.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum.
+
+    v = momentum v + g
+    θ = θ - learning_rate v, or with nesterov: θ - learning_rate (g + momentum v)
+
+    (Sutskever et al., "On the importance of initialization and momentum", 2013.) Classical
+    momentum is often written as v = momentum v - learning_rate g; θ = θ + v: the same path, as
+    long as the learning rate stays. With `average`, g is first multiplied by 1 - momentum, so
+    that v is an exponential average of the gradients: the same path as with a learning rate
+    smaller by that factor.
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step.
+        momentum: share of the velocity that stays, in [0, 1).
+        nesterov: whether to look ahead.
+        average: whether the velocity is an average of gradients instead of a sum.
+        l1: see `Optimizer`, and so are the next two.
+        l2: strength of the penalty on squares.
+        weight_decay: strength of the decoupled decay.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = SGD([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data
+    array([0.8])
+    """
+
+    ranges = Optimizer.ranges | {"momentum": FRACTION, "nesterov": FLAG, "average": FLAG}
+    state_names = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+        *,
+        average: bool = False,
+        l1: float = 0.0,
+        l2: float = 0.0,
+    ) -> None:
+        super().__init__(
+            parameters,
+            learning_rate,
+            l1=l1,
+            l2=l2,
+            weight_decay=weight_decay,
+            momentum=momentum,
+            nesterov=nesterov,
+            average=average,
+        )
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(options)
+        for name in ("nesterov", "average"):
+            if checked.get(name) and not checked["momentum"]:
+                raise ArgumentError(
+                    f"SGD with {name}=True and momentum=0",
+                    "it is a kind of momentum",
+                    "Give a momentum above 0, such as 0.9",
+                )
+        return checked
+
+    def update(
+        self,
+        options: Mapping[str, Any],
+        step: int,
+        scratch: Any,
+        values: Any,
+        gradient: Any,
+        *state: Any,
+    ) -> None:
+        """The equations above."""
+        momentum = options["momentum"]
+        if momentum:
+            (velocity,) = state
+            if options["average"]:
+                gradient *= 1 - momentum
+            velocity *= momentum
+            velocity += gradient
+            if options["nesterov"]:
+                np.multiply(velocity, momentum, out=scratch)
+                gradient += scratch
+            else:
+                gradient = velocity
+        np.multiply(gradient, options["learning_rate"], out=scratch)
+        values -= scratch

@@ -1,0 +1,68 @@
+"""Arrays of samples, cut into mini-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import COUNT, as_array, generator, require
+from autograd_lite.errors import ShapeError, describe
+
+
+def batches(
+    *arrays: Any,
+    batch_size: int,
+    rng: np.random.Generator | int | None = None,
+    shuffle: bool = True,
+) -> Iterator[tuple[Any, ...]]:
+    """Go through arrays together, in mini-batches, of which the last one may be smaller.
+
+    Args:
+        arrays: of one length n along axis 0.
+        batch_size: samples in each batch.
+        rng: a `numpy.random.Generator`, or a seed for one, of which one permutation is drawn.
+        shuffle: draw the samples in random order, each once. Otherwise they come in the order of
+            the arrays, and the batches are views of them.
+
+    Raises:
+        ShapeError: there are no arrays, or their lengths differ.
+        ArgumentError: the batch size is no whole number of at least 1.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)
+    >>> for samples, targets in batches(X, y, batch_size=2, shuffle=False):
+    ...     print(samples.tolist(), targets.tolist())
+    [[0, 1], [2, 3]] [0, 1]
+    [[4, 5], [6, 7]] [2, 3]
+    [[8, 9]] [4]
+    >>> [targets.tolist() for _, targets in batches(X, y, batch_size=2, rng=0)]
+    [[2, 4], [3, 0], [1]]
+    """
+    arrays = tuple(
+        array if hasattr(array, "shape") else as_array(array, "batches of") for array in arrays
+    )
+    n = _common_length(arrays)
+    require("batches", "batch_size", batch_size, COUNT)
+    if not shuffle:
+        starts = range(0, n, batch_size)
+        return (tuple(array[start : start + batch_size] for array in arrays) for start in starts)
+    return _taken(arrays, generator(rng, "batches").permutation(n), batch_size)
+
+
+def _taken(arrays: tuple[Any, ...], order: Any, batch_size: int) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(order), batch_size):
+        part = order[start : start + batch_size]
+        yield tuple([array.take(part, axis=0) for array in arrays])
+
+
+def _common_length(arrays: tuple[Any, ...]) -> int:
+    lengths = {array.shape[:1] for array in arrays}
+    if len(lengths) != 1 or () in lengths:
+        raise ShapeError(
+            f"batches of {describe(arrays)}",
+            "there are no arrays, or the numbers of samples, the lengths of axis 0, differ",
+            "Give arrays with an entry for each sample",
+        )
+    return int(arrays[0].shape[0])

@@ -1,0 +1,115 @@
+"""What all callbacks share: the hooks of a training, and how far it has come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import ArgumentError
+from nn.module import Module
+from nn.optimizers.optimizer import Optimizer
+from nn.training.history import History
+
+
+@dataclass
+class Training:
+    """How far a training has come, for its callbacks."""
+
+    model: Module
+    optimizer: Optimizer
+    rng: np.random.Generator
+    """What shuffles."""
+    history: History
+    """The epochs done; before the first one each figure has an empty list."""
+    epochs: int
+    """How many are to be done, in all."""
+    callbacks: Sequence[Callback] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """Those of `fit` that a run which goes on from a checkpoint has to share."""
+    epoch: int = 0
+    """Of the batch or epoch that a hook is called for, counted from 0; in `fit_start` and
+    `fit_end` how many epochs are done."""
+    batch: int = 0
+    """Within its epoch, counted from 0."""
+    batch_loss: float = math.nan
+    """Of the last batch, as the loss function reduces it."""
+    stop_reason: str | None = None
+    """A callback that sets it stops the training after the batch, or the epoch. In `fit_end` it
+    says why training ended."""
+    interrupted: bool = False
+    """By Ctrl-C, or a KeyboardInterrupt."""
+
+
+class Callback:
+    """Base of callbacks: hooks that do nothing, of which a subclass defines those it needs.
+
+    >>> import nn
+    >>> class TimeOfBest(Callback):
+    ...     def epoch_end(self, training):
+    ...         losses = training.history["loss"]
+    ...         self.epoch = losses.index(min(losses))
+    >>> model, callback = nn.Dense(1, 1, rng=0), TimeOfBest()
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=5, progress=False, rng=0,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[callback])
+    >>> callback.epoch
+    4
+    """
+
+    def fit_start(self, training: Training) -> None:
+        """Before the first batch; an error refuses the training, and `fit_end` is not called.
+
+        When a run goes on from a checkpoint, the state is loaded and `training.epoch` is not 0.
+        """
+
+    def gradients(self, training: Training) -> None:
+        """After backward, and before the optimizer's step."""
+
+    def batch_end(self, training: Training) -> None:
+        """After the optimizer's step."""
+
+    def epoch_end(self, training: Training) -> None:
+        """After an epoch, whose figures are in the history."""
+
+    def fit_end(self, training: Training) -> None:
+        """At the end, be it by an interruption or an error, also one of another `fit_end`."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+
+
+def overrides(callback: Callback, name: str) -> bool:
+    """Whether a method of `Callback` is defined anew, by the class or on the instance."""
+    return name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
+
+
+def require_state(
+    callback: Callback, state: Any, kinds: Mapping[str, type | tuple[Any, ...]]
+) -> None:
+    """Raise an ArgumentError unless a state has entries of these names and types."""
+    fits = isinstance(state, Mapping) and state.keys() == kinds.keys()
+    if not fits or not all(isinstance(state[name], kind) for name, kind in kinds.items()):
+        raise ArgumentError(
+            f"load_state_dict into {type(callback).__name__}",
+            "the state is of another callback",
+            "Give a state_dict() of the same class; nothing was loaded",
+        )
+
+
+def require_figure(callback: Callback, monitor: str, history: History) -> None:
+    """Raise an ArgumentError unless the history records what is monitored."""
+    if monitor not in history:
+        raise ArgumentError(
+            f"{type(callback).__name__} with monitor={monitor!r}",
+            f"the figures of this training are {', '.join(history)}",
+            "Monitor one of them"
+            + (", or give fit validation data" if monitor.startswith("validation_") else ""),
+        )

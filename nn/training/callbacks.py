@@ -1,0 +1,375 @@
+"""What can be done in the course of training: stop, save, watch, change the learning rate.
+
+A callback is a subclass of `Callback`, given to `nn.fit(..., callbacks=[...])`. Its hooks are
+called in the order of the list, except that a `Checkpoint` comes last, so that it saves what the
+others have done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, require
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
+from nn.optimizers.schedules import ReduceOnPlateau, Schedule, Warmup
+from nn.training.callback import Callback, Training, require_figure, require_state
+
+MODE = one_of("min", "max")
+STEPPING = one_of("epoch", "batch")
+LOSSES = ("loss", "running_loss", "validation_loss")
+"""The figures of each training, which it makes lower."""
+
+
+class EarlyStopping(Callback):
+    """Stop when a figure has stopped getting better, and in any case restore the best weights.
+
+    After `patience` epochs in a row without progress training stops; progress is a figure that is
+    better by more than `min_delta` than the one that was progress before. At the end, whether or
+    not it came to that, the model gets back the parameters and buffers of the epoch with the best
+    figure: also after Ctrl-C or an error. NaN is no progress and not the best; where all figures
+    are NaN, nothing is restored.
+
+    Args:
+        patience: epochs to wait, 1 or more.
+        monitor: the figure's name in the history.
+        min_delta: what progress has to exceed, 0 or more.
+        mode: "min" if lower is better, "max" if higher is; by default "min" for a figure whose
+            name ends in "loss", and to be given for others.
+
+    Raises:
+        ArgumentError: an option is out of its range, or the mode is missing, or contradicts the
+            figure's name; at the start of training, the history has no figure of that name.
+
+    >>> import nn
+    >>> model = nn.Dense(1, 1, rng=0)
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=100, progress=False, rng=0,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1),
+    ...                  callbacks=[EarlyStopping(patience=2, monitor="loss", min_delta=0.01)])
+    >>> history.best_epoch, history.stop_reason
+    (22, 'for 2 epochs loss was not lower than 0.0375126 by more than 0.01')
+    """
+
+    best_epoch: int | None
+    """Counted from 0; None before there is one."""
+    best_value: float
+    """Of the figure in the best epoch."""
+    reason: str | None
+    """Why it stopped the training; None if it did not."""
+
+    def __init__(
+        self,
+        patience: int = 10,
+        monitor: str = "validation_loss",
+        min_delta: float = 0.0,
+        mode: str | None = None,
+    ) -> None:
+        require(self, "patience", patience, COUNT)
+        require(self, "monitor", monitor, TEXT)
+        require(self, "min_delta", min_delta, NOT_NEGATIVE)
+        self.patience = patience
+        self.monitor = monitor
+        self.min_delta = min_delta
+        self.mode = self._checked_mode(mode)
+        self._reset()
+
+    def _checked_mode(self, mode: str | None) -> str:
+        if mode is None and self.monitor.endswith("loss"):
+            return "min"
+        if mode is None:
+            raise ArgumentError(
+                f"EarlyStopping with monitor={self.monitor!r}",
+                "that name does not tell whether lower or higher is better",
+                'Write mode="max" if higher is better, else mode="min"',
+            )
+        require(self, "mode", mode, MODE)
+        _require_agreement(self, self.monitor, mode)
+        return mode
+
+    def _reset(self) -> None:
+        self.best_epoch = None
+        self.best_value = math.inf if self.mode == "min" else -math.inf
+        self.best_weights: dict[str, Any] = {}
+        self.progress_value = self.best_value
+        self.waited = 0
+        self.reason = None
+
+    def fit_start(self, training: Training) -> None:
+        """Forget an earlier training; one that goes on may have to stop at once."""
+        if training.epoch == 0:
+            self._reset()
+        require_figure(self, self.monitor, training.history)
+        self._stop_if_waited_enough(training)
+
+    def epoch_end(self, training: Training) -> None:
+        """Compare, and keep the weights if they are the best so far."""
+        value = training.history[self.monitor][-1]
+        if self._gain(value, self.best_value) > 0:
+            self.best_epoch = training.epoch
+            self.best_value = value
+            self.best_weights = training.model.state_dict()
+        if self._gain(value, self.progress_value) > self.min_delta:
+            self.progress_value = value
+            self.waited = 0
+        else:
+            self.waited += 1
+            self._stop_if_waited_enough(training)
+
+    def _gain(self, value: float, before: float) -> float:
+        return before - value if self.mode == "min" else value - before
+
+    def _stop_if_waited_enough(self, training: Training) -> None:
+        if self.waited < self.patience or training.stop_reason is not None:
+            return
+        better = "lower" if self.mode == "min" else "higher"
+        margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
+        failing = f"not {better} than {self.progress_value:.6g}{margin}"
+        if self.best_epoch is None:
+            failing = "NaN or infinite"
+        epochs = "1 epoch" if self.waited == 1 else f"{self.waited} epochs"
+        self.reason = f"for {epochs} {self.monitor} was {failing}"
+        training.stop_reason = self.reason
+
+    def fit_end(self, training: Training) -> None:
+        """Restore the best weights."""
+        if self.best_epoch is not None:
+            training.model.load_state_dict(self.best_weights)
+            training.history.best_epoch = self.best_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best epoch with its weights, and how long nothing was better."""
+        return {
+            "best_epoch": self.best_epoch,
+            "best_value": self.best_value,
+            "best_weights": self.best_weights,
+            "progress_value": self.progress_value,
+            "waited": self.waited,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave.
+
+        Raises:
+            ArgumentError: it is of another callback; nothing is loaded.
+        """
+        kinds: dict[str, Any] = {"best_epoch": int | None, "best_value": float}
+        kinds |= {"best_weights": Mapping, "progress_value": float, "waited": int}
+        require_state(self, state, kinds)
+        require_state(self, state["best_weights"], dict.fromkeys(state["best_weights"], np.ndarray))
+        self.best_epoch = state["best_epoch"]
+        self.best_value = state["best_value"]
+        self.best_weights = dict(state["best_weights"])
+        self.progress_value = state["progress_value"]
+        self.waited = state["waited"]
+        self.reason = None
+
+
+class LRSchedule(Callback):
+    """Step a learning-rate schedule after each epoch, or each batch.
+
+    Args:
+        schedule: of the optimizer that is trained with.
+        every: "epoch" or "batch".
+        monitor: the figure in the history that `ReduceOnPlateau` is given; others need none.
+
+    Raises:
+        UnsupportedError: that is no schedule.
+        ArgumentError: `every` is neither; the schedule needs a figure, which belongs to an
+            epoch, after each batch; or its mode contradicts the figure's name. At the start of
+            training, the schedule is of another optimizer, or the history lacks the figure.
+
+    >>> import nn
+    >>> model = nn.Dense(1, 1, rng=0)
+    >>> optimizer = nn.SGD(model.parameters(), learning_rate=0.5)
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=3, progress=False, rng=0,
+    ...                  optimizer=optimizer,
+    ...                  callbacks=[LRSchedule(nn.ExponentialDecay(optimizer, factor=0.5))])
+    >>> optimizer.learning_rate
+    0.0625
+    """
+
+    def __init__(
+        self, schedule: Schedule, every: str = "epoch", monitor: str = "validation_loss"
+    ) -> None:
+        if not isinstance(schedule, Schedule):
+            raise UnsupportedError(
+                f"LRSchedule of {describe_one(schedule)}",
+                "it is no schedule",
+                "Give one, such as nn.CosineAnnealing(optimizer, steps=100)",
+            )
+        require(self, "every", every, STEPPING)
+        require(self, "monitor", monitor, TEXT)
+        plateau = _plateau(schedule)
+        if plateau is not None and every == "batch":
+            raise ArgumentError(
+                "LRSchedule of ReduceOnPlateau with every='batch'",
+                "it looks at a figure of the epoch",
+                "Leave out every='batch'",
+            )
+        if plateau is not None:
+            _require_agreement(self, monitor, plateau.mode)
+        self.schedule = schedule
+        self.every = every
+        self.monitor = monitor
+
+    def fit_start(self, training: Training) -> None:
+        """Refuse what cannot work."""
+        if self.schedule.optimizer is not training.optimizer:
+            raise ArgumentError(
+                f"fit with LRSchedule of {type(self.schedule).__name__}",
+                "the schedule is of another optimizer",
+                "Make it from the one that fit is given",
+            )
+        if _plateau(self.schedule) is not None:
+            require_figure(self, self.monitor, training.history)
+
+    def batch_end(self, training: Training) -> None:
+        """Step, if that is after each batch."""
+        if self.every == "batch":
+            self.schedule.step()
+
+    def epoch_end(self, training: Training) -> None:
+        """Step, if that is after each epoch."""
+        if self.every == "epoch":
+            figures = training.history.get(self.monitor)
+            self.schedule.step(figures[-1] if figures else None)
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of the schedule."""
+        return self.schedule.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.schedule.load_state_dict(state)
+
+
+def _plateau(schedule: Schedule | None) -> ReduceOnPlateau | None:
+    """The schedule, or the one after a warm-up, if it looks at a figure."""
+    if isinstance(schedule, Warmup):
+        return _plateau(schedule.then)
+    return schedule if isinstance(schedule, ReduceOnPlateau) else None
+
+
+def _require_agreement(callback: Callback, monitor: str, mode: str) -> None:
+    """Raise if the figure's name tells that the other mode is meant."""
+    if monitor in LOSSES and mode == "max":
+        better = "lower"
+    elif monitor.split("_")[-1] == "accuracy" and mode == "min":
+        better = "higher"
+    else:
+        return
+    raise ArgumentError(
+        f"{type(callback).__name__} with monitor={monitor!r} and mode={mode!r}",
+        f"of that figure {better} is better",
+        f"Write mode={'min' if mode == 'max' else 'max'!r}, or monitor another figure",
+    )
+
+
+class GradientMonitor(Callback):
+    """Record the Euclidean norm of each parameter's gradient, as a mean over the epoch's batches.
+
+    `norms` has a list for each parameter of the model that is learned, by its dotted name, with
+    one entry an epoch: what `viz.plot_gradient_flow` draws. A parameter without a gradient in
+    some batch has the norm 0 there. Give it before `GradientClipping` to see what is clipped.
+
+    >>> import nn
+    >>> model, monitor = nn.Dense(1, 1, rng=0), GradientMonitor()
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=3, progress=False, rng=0,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[monitor])
+    >>> {name: len(norms) for name, norms in monitor.norms.items()}
+    {'weight': 3, 'bias': 3}
+    """
+
+    def __init__(self) -> None:
+        self.norms: dict[str, list[float]] = {}
+        self._parameters: list[tuple[str, Tensor]] = []
+        self._sums: list[float] = []
+
+    def fit_start(self, training: Training) -> None:
+        """Find the parameters, and forget an earlier training."""
+        learned = set(training.optimizer.parameters)
+        self._parameters = [
+            (name, parameter)
+            for name, parameter in training.model.named_parameters()
+            if parameter in learned
+        ]
+        self._sums = [0.0] * len(self._parameters)
+        if training.epoch == 0:
+            self.norms = {name: [] for name, _ in self._parameters}
+
+    def gradients(self, training: Training) -> None:
+        """Add up the norms of a batch."""
+        for index, (_, parameter) in enumerate(self._parameters):
+            if parameter.grad is not None:
+                gradient = np.asarray(parameter.grad, dtype=float)
+                self._sums[index] += float(np.linalg.norm(gradient))
+
+    def epoch_end(self, training: Training) -> None:
+        """Record the means."""
+        for (name, _), total in zip(self._parameters, self._sums):
+            self.norms[name].append(total / (training.batch + 1))
+        self._sums = [0.0] * len(self._parameters)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The norms so far."""
+        return {"norms": {name: list(norms) for name, norms in self.norms.items()}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave.
+
+        Raises:
+            ArgumentError: it is of another callback; nothing is loaded.
+        """
+        require_state(self, state, {"norms": Mapping})
+        require_state(self, state["norms"], dict.fromkeys(state["norms"], (list, tuple)))
+        self.norms = {name: list(norms) for name, norms in state["norms"].items()}
+
+
+class GradientClipping(Callback):
+    """Clip the gradients before each step, see `nn.clip_gradient_norm`, `nn.clip_gradient_value`.
+
+    Args:
+        max_norm: of all gradients together, above 0.
+        max_value: of each entry, above 0.
+
+    Raises:
+        ArgumentError: not exactly one of them is given, or it is out of range.
+
+    >>> import nn
+    >>> model = nn.Dense(1, 1, weight_init="zeros")
+    >>> X = np.ones((4, 1))
+    >>> history = nn.fit(model, X, 100 * X, loss=nn.MSELoss(), epochs=1, progress=False,
+    ...                  optimizer=nn.SGD(model.parameters(), learning_rate=1.0),
+    ...                  callbacks=[GradientClipping(max_value=0.5)])
+    >>> model.weight.data
+    array([[0.5]])
+    """
+
+    def __init__(self, max_norm: float | None = None, max_value: float | None = None) -> None:
+        if (max_norm is None) == (max_value is None):
+            raise ArgumentError(
+                f"GradientClipping(max_norm={max_norm!r}, max_value={max_value!r})",
+                "it clips by the norm or by the value",
+                "Give one of them",
+            )
+        if max_norm is not None:
+            require(self, "max_norm", max_norm, POSITIVE)
+        if max_value is not None:
+            require(self, "max_value", max_value, POSITIVE)
+        self.max_norm = max_norm
+        self.max_value = max_value
+
+    def gradients(self, training: Training) -> None:
+        """Clip."""
+        if self.max_norm is not None:
+            clip_gradient_norm(training.optimizer.parameters, self.max_norm)
+        if self.max_value is not None:
+            clip_gradient_value(training.optimizer.parameters, self.max_value)

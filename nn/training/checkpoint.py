@@ -1,0 +1,330 @@
+"""Files that a training goes on from: arrays in safetensors, all else as JSON in its metadata."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, require, require_path
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from nn.files import DTYPES, FileName, read_tensors, replace_file, require_safetensors
+from nn.random_state import Generator, generators, set_state, state_of
+from nn.training.callback import Callback, Training, overrides
+from nn.training.history import History
+
+VERSION = 2
+"""Of what is in a file; one of another version is refused."""
+KEY = "autograd_lite training"
+"""Where in the file's metadata the JSON is."""
+ARRAY = "<array>"
+"""The key, in the JSON, of the name of an array."""
+
+
+class Checkpoint(Callback):
+    """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
+
+    That is parameters, also those that only the optimizer holds, and which of them are frozen;
+    buffers; the optimizer's state and hyper-parameters; NumPy's generators, namely the one that
+    shuffles, those in attributes of modules, and the global one; the state of other callbacks; and
+    the history. It is not what callbacks keep that have no `state_dict`, what modules keep in other
+    attributes, and generators that losses, metrics or callbacks hold, or of Python's `random`: a
+    run that depends on those does not go on bit for bit.
+
+    The file takes the place of an older one in one step, so that a crash leaves the older one, and
+    it holds no code.
+
+    Args:
+        path: the file's name, usually ending in .safetensors.
+        every: epochs from one to the next.
+
+    Raises:
+        ArgumentError: `every` is not a whole number of at least 1; at the start of training, the
+            folder does not exist.
+        UnsupportedError: the path is no name of a file; at the start of training, a callback's
+            state holds what a file cannot.
+        MissingPackageError: safetensors is not installed.
+
+    >>> import nn, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> def train(epochs, **options):
+    ...     model = nn.Dense(1, 1, rng=0)
+    ...     nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=epochs, progress=False, rng=0,
+    ...            optimizer=nn.Adam(model.parameters()), **options)
+    ...     return model.weight.data
+    >>> _ = train(3, callbacks=[Checkpoint(path)])
+    >>> bool(train(5, resume_from=path) == train(5))
+    True
+    """
+
+    def __init__(self, path: FileName, every: int = 1) -> None:
+        require(self, "every", every, COUNT)
+        require_path(path, "Checkpoint in")
+        require_safetensors(f"Checkpoint in {path}")
+        self.path = path
+        self.every = every
+
+    def fit_start(self, training: Training) -> None:
+        """Refuse what cannot be written."""
+        attempted, folder = f"Checkpoint in {self.path}", Path(self.path).resolve().parent
+        if not folder.is_dir():
+            raise ArgumentError(attempted, f"there is no folder {folder}", "Make it first")
+        _packed(_state(training), "", {}, attempted)
+
+    def epoch_end(self, training: Training) -> None:
+        """Write, if it is time."""
+        if (training.epoch + 1) % self.every == 0:
+            write(training, self.path)
+
+
+def write(training: Training, path: FileName) -> None:
+    """Write a training whose epoch has just ended.
+
+    Raises:
+        UnsupportedError: a callback's state holds what a file cannot.
+    """
+    import safetensors.numpy
+
+    attempted = f"Checkpoint in {path}"
+    arrays: dict[str, Any] = {}
+    state = _packed(_state(training), "", arrays, attempted)
+    metadata = {KEY: json.dumps({"version": VERSION, **state})}
+    replace_file(path, safetensors.numpy.save(arrays, metadata))
+
+
+def _state(training: Training) -> dict[str, Any]:
+    found, places = _generators(training)
+    others = _others(training)
+    return {
+        "arguments": training.arguments,
+        "history": dict(training.history),
+        "model": training.model.state_dict(),
+        "others": [np.array(tensor.data) for tensor in others],
+        "learned": [tensor.requires_grad for tensor in [*training.model.parameters(), *others]],
+        "optimizer": training.optimizer.state_dict(),
+        "generators": [state_of(generator) for generator in found],
+        "places": places,
+        "global": dict(np.random.get_state(legacy=False)),
+        "callbacks": [
+            {"class": type(callback).__name__, "state": state}
+            for callback, state in _with_state(training)
+        ],
+    }
+
+
+def _with_state(training: Training) -> list[tuple[Callback, dict[str, Any]]]:
+    """The callbacks that have a state, and it."""
+    return [
+        (callback, callback.state_dict())
+        for callback in training.callbacks
+        if overrides(callback, "state_dict")
+    ]
+
+
+def _others(training: Training) -> list[Tensor]:
+    """The parameters that the optimizer holds and the model lacks."""
+    own = set(training.model.parameters())
+    return [tensor for tensor in training.optimizer.parameters if tensor not in own]
+
+
+def _generators(training: Training) -> tuple[list[Generator], dict[str, int]]:
+    """The generators that draw during training, each once, and which of them is in which place."""
+    places = {"": training.rng, **generators(training.model)}
+    found = list(dict.fromkeys(places.values()))
+    return found, {name: found.index(each) for name, each in places.items()}
+
+
+# Nested data as JSON and named arrays
+
+
+def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> Any:
+    """Data for JSON, in which each array is replaced by its name; the arrays are collected."""
+    if isinstance(value, np.ndarray) and value.dtype.name in DTYPES.values():
+        name = f"{len(arrays)}{path}"
+        arrays[name] = np.array(value, order="C")
+        return {ARRAY: name}
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        items = value.items()
+        return {key: _packed(item, f"{path}.{key}", arrays, attempted) for key, item in items}
+    if isinstance(value, list | tuple):
+        entries = enumerate(value)
+        return [_packed(item, f"{path}.{index}", arrays, attempted) for index, item in entries]
+    if isinstance(value, np.generic) and value.dtype.kind in "fiub":
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UnsupportedError(
+        attempted,
+        f"{path.removeprefix('.')} is {describe_one(value)}, of {type(value).__name__}",
+        "A state_dict() may hold numbers, text, lists, dicts by text, and arrays of dtypes "
+        f"{', '.join(DTYPES.values())}",
+    )
+
+
+def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {ARRAY}:
+            return arrays[value[ARRAY]]
+        return {key: _unpacked(item, arrays) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unpacked(item, arrays) for item in value]
+    return value
+
+
+# Reading
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What a file says of a training, not yet checked against one that is to go on."""
+
+    path: FileName
+    state: dict[str, Any]
+
+    @property
+    def split_seed(self) -> int:
+        """What shuffled before validation samples were held out."""
+        return self.state["arguments"]["split_seed"]  # type: ignore[no-any-return]
+
+    @contextmanager
+    def restored(self, training: Training) -> Iterator[None]:
+        """Bring everything that is trained to where it was, and back if an error comes up inside.
+
+        Raises:
+            ArgumentError: the file does not fit; nothing is changed.
+        """
+        problems = list(self._misfits(training))
+        if problems:
+            raise ArgumentError(
+                f"fit with resume_from={self.path}",
+                "; ".join(problems),
+                "Build everything as for the run that wrote it, and call fit with the same "
+                "arguments, but for epochs; nothing was changed",
+            )
+        before = copy.deepcopy(_state(training))
+        try:
+            _load(training, self.state)
+        except Exception as error:  # a file can say anything
+            _load(training, before)
+            reason = ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
+            raise ArgumentError(
+                f"fit with resume_from={self.path}",
+                reason,
+                "Build everything as for the run that wrote it; nothing was changed",
+            ) from error
+        try:
+            yield
+        except BaseException:
+            _load(training, before)
+            raise
+
+    def _misfits(self, training: Training) -> Iterator[str]:
+        own, saved = training.arguments, self.state["arguments"]
+        for name in own:
+            if name != "split_seed" and saved.get(name) != own[name]:
+                yield f"{name} is {own[name]!r}, and was {saved.get(name)!r}"
+        done = max(map(len, self.state["history"].values()), default=0)
+        if done > training.epochs:
+            yield f"epochs is {training.epochs}, and {done} were done"
+        found, places = _generators(training)
+        if self.state["places"] != places or len(self.state["generators"]) != len(found):
+            yield "the model's layers draw from other generators, or share them otherwise"
+        arrays = self.state["model"]
+        for name, array in training.model.state_dict().items():
+            if name in arrays and np.asarray(arrays[name]).dtype != array.dtype:
+                yield f"{name} is {array.dtype}, and was {np.asarray(arrays[name]).dtype}"
+        others, learned = _others(training), self.state["learned"]
+        if _outlines(self.state["others"]) != _outlines(tensor.data for tensor in others):
+            yield "the optimizer holds other parameters that the model lacks"
+        if len(learned) != len(training.model.parameters()) + len(others):
+            yield "it says of another number of parameters which are learned"
+        classes = [type(callback).__name__ for callback, _ in _with_state(training)]
+        saved_classes = [entry["class"] for entry in self.state["callbacks"]]
+        if classes != saved_classes:
+            given, wanted = (", ".join(names) or "none" for names in (classes, saved_classes))
+            yield f"the callbacks with a state are {given}, and were {wanted}"
+
+
+def _outlines(arrays: Iterable[Any]) -> list[Any]:
+    return [(np.shape(array), np.asarray(array).dtype) for array in arrays]
+
+
+def _load(training: Training, state: Mapping[str, Any]) -> None:
+    others = _others(training)
+    training.model.load_state_dict(state["model"])
+    for tensor, array in zip(others, state["others"]):
+        tensor.data = np.array(array)
+    for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
+        tensor.requires_grad = learned
+    training.optimizer.load_state_dict(state["optimizer"])
+    for (callback, _), entry in zip(_with_state(training), state["callbacks"]):
+        callback.load_state_dict(entry["state"])
+    for generator, saved in zip(_generators(training)[0], state["generators"]):
+        set_state(generator, saved)
+    np.random.set_state(state["global"])
+    training.history = History({name: list(values) for name, values in state["history"].items()})
+    training.epoch = len(training.history["loss"])
+
+
+def read(path: FileName) -> SavedRun:
+    """Read a file that a `Checkpoint` wrote; nothing in it is executed.
+
+    Raises:
+        ArgumentError: it is truncated, or something else wrote it.
+        UnsupportedError: the path is no name of a file.
+        MissingPackageError: safetensors is not installed.
+        OSError: it cannot be read.
+    """
+    require_path(path, "fit with resume_from")
+    attempted = f"fit with resume_from={path}"
+    require_safetensors(attempted)
+    arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")
+    if KEY not in metadata:
+        raise ArgumentError(
+            attempted,
+            f"its metadata lacks the entry {KEY!r}",
+            "Give a file that nn.Checkpoint wrote; a model alone is read by nn.load",
+        )
+    try:
+        state = _unpacked(json.loads(metadata[KEY]), arrays)
+        _require_outline(state)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ArgumentError(
+            attempted,
+            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: {error!r}",
+            "Give a file that was not changed since",
+        ) from error
+    return SavedRun(path, state)
+
+
+def _require_outline(state: Any) -> None:
+    """Raise unless everything is there, and of the right kind."""
+    if state["version"] != VERSION:
+        raise ValueError(f"version {state['version']!r} instead of {VERSION}")
+    kinds: dict[str, type] = dict.fromkeys(("generators", "callbacks", "others", "learned"), list)
+    kinds |= dict.fromkeys(("arguments", "history", "model", "optimizer", "places", "global"), dict)
+    for name, kind in kinds.items():
+        if not isinstance(state[name], kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    figures = state["history"].values()
+    if len(set(map(len, figures))) != 1:
+        raise ValueError("the lists of the history differ in length")
+    if not all(isinstance(figure, float) for values in figures for figure in values):
+        raise TypeError("the history is not of numbers")
+    if not all(isinstance(each, bool) for each in state["learned"]):
+        raise TypeError("what is learned is not told by True and False")
+    if not all(entry.keys() == {"class", "state"} for entry in state["callbacks"]):
+        raise ValueError("a callback has no class or no state")
+    if (
+        not isinstance(state["arguments"]["split_seed"], int)
+        or state["arguments"]["split_seed"] < 0
+    ):
+        raise ValueError("split_seed is no seed")

@@ -1,0 +1,335 @@
+"""Training in mini-batches."""
+
+from __future__ import annotations
+
+import copy
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import generator, is_number
+from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.operators import plain
+from nn.files import FileName
+from nn.module import Buffer, Module
+from nn.optimizers.optimizer import Optimizer
+from nn.training import checkpoint
+from nn.training.batches import batches
+from nn.training.callback import Callback, Training, overrides
+from nn.training.evaluation import figures, mode, rehearse, require_scalar
+from nn.training.fit_arguments import (
+    Metric,
+    checked_callbacks,
+    checked_metrics,
+    require_no_single_sample,
+    require_trainable,
+)
+from nn.training.history import History
+from nn.training.samples import Samples, prepared
+
+Hook = Callable[[Training], None]
+
+
+def fit(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    *,
+    loss: Callable[[Any, Any], Tensor],
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int = 32,
+    validation: tuple[Any, Any] | float | None = None,
+    metrics: Mapping[str, Metric] | None = None,
+    sample_weight: Any = None,
+    class_weight: Mapping[Any, float] | str | None = None,
+    callbacks: Sequence[Callback] = (),
+    resume_from: FileName | None = None,
+    progress: bool = True,
+    rng: np.random.Generator | int | None = None,
+) -> History:
+    """Train a model in shuffled mini-batches, the last one of an epoch smaller.
+
+    Ctrl-C ends the training after the batch that it comes in, and what was learned so far is
+    returned; a second one raises KeyboardInterrupt. `history.stop_reason` says which it was.
+
+    Before the first batch loss and metrics are called once, to see whether all fits together.
+
+    Args:
+        model: what to train: in each epoch all modules inside are put in training mode, also
+            those that were in evaluation mode, and afterwards each in the mode that it was in
+            before. To leave out parameters set their `requires_grad` to False.
+        X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
+            if all have the same.
+        y: targets (n, ...).
+        loss: function of predictions and targets, such as `nn.MSELoss()`. If it is a sum over
+            samples, as with reduction "sum", steps grow with the batch, and the figures in the
+            history are divided by the number of samples.
+        optimizer: holds the model's parameters.
+        epochs: how many times to go through the samples; in all, if training was resumed.
+        batch_size: samples a step.
+        validation: samples and targets that are not trained on; or the share of X and y, between
+            0 and 1, that is drawn for it.
+        metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
+            Predictions are what the model returns: for one logit a sample the threshold is 0,
+            `lambda logits, y: nn.accuracy(logits, y, threshold=0)`. A function whose first
+            parameter is called y_true, as in scikit-learn, is given the targets first.
+        sample_weight: how much each sample counts (n,), 0 or more.
+        class_weight: how much each label counts, as a dict, or "balanced" for
+            n / (classes * samples of the class). It multiplies the samples' weights, which are
+            scaled to a mean of 1 over the training samples. With weights a loss of `nn` reduces
+            weight times loss as it does losses without weights, "none" as "mean"; a function of
+            your own has to return the loss of each sample, of which the mean is taken. Validation
+            samples all count the same.
+        callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.Callback`. Each
+            `fit_end` is called, also after an error.
+        resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
+            on from there: bit for bit as if it had not been interrupted, as far as `nn.Checkpoint`
+            says.
+        progress: show one line that is updated.
+        rng: a `numpy.random.Generator`, or a seed for one, that shuffles.
+
+    Returns:
+        The figures of each epoch, see `nn.History`.
+
+    Raises:
+        ShapeError: arrays differ in length.
+        ArgumentError: X or y contain NaN or infinity, a number is out of its range, the optimizer
+            holds none of the model's parameters, a batch would have one sample where the model
+            needs several, or the checkpoint does not fit.
+        UnsupportedError: an argument is of the wrong kind, or a metric does not give a number.
+        TrainingError: the loss of a batch, or a gradient, became NaN or infinite. Parameters and
+            buffers are those before that batch, or with `EarlyStopping` the best ones. Its
+            attribute `history` has the figures of the epochs before.
+
+    >>> from nn import Adam, Dense, MSELoss
+    >>> model = Dense(1, 1, rng=0)
+    >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
+    >>> history = fit(model, X, 2 * X + 1, loss=MSELoss(), epochs=50, progress=False, rng=0,
+    ...               optimizer=Adam(model.parameters(), learning_rate=0.1))
+    >>> history["loss"][-1] < 1e-4
+    True
+    """
+    from tqdm.auto import tqdm
+
+    require_trainable(model, loss, optimizer, {"epochs": epochs, "batch_size": batch_size})
+    metrics = checked_metrics(metrics)
+    callbacks = checked_callbacks(callbacks)
+    rng = generator(rng, "fit")
+    saved = None if resume_from is None else checkpoint.read(resume_from)
+    split_seed = saved.split_seed if saved else _split_seed(validation, rng)
+    samples = prepared(model, X, y, loss, validation, sample_weight, class_weight, split_seed)
+    require_no_single_sample(model, len(samples.X), batch_size)
+    rehearse(model, samples, metrics)
+    history = History({name: [] for name in _figure_names(samples, metrics)})
+    arguments = {"samples": len(samples.X), "batch_size": int(batch_size), "figures": list(history)}
+    arguments["split_seed"] = split_seed
+    training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
+    hooks = _hooks(callbacks)
+    with mode(model, training=True):
+        with saved.restored(training) if saved else nullcontext():
+            for hook in hooks["fit_start"]:
+                hook(training)
+        if is_number(validation) and not saved:
+            rng.integers(2**63)  # the split's seed: only now that nothing is refused any more
+        with _ctrl_c(training), tqdm(total=epochs, disable=not progress) as bar:
+            bar.update(training.epoch)
+            _train(training, samples, metrics, hooks, bar)
+    return training.history
+
+
+def _train(
+    training: Training,
+    samples: Samples,
+    metrics: Mapping[str, Metric],
+    hooks: Mapping[str, Sequence[Hook]],
+    bar: Any,
+) -> None:
+    """Train for all epochs, or until something ends it, and then end it."""
+    error: BaseException | None = None
+    try:
+        _train_epochs(training, samples, metrics, hooks, bar)
+    except KeyboardInterrupt as interruption:
+        if training.interrupted:
+            error = interruption
+        else:
+            _interrupt(training)
+    except BaseException as other:  # raised again when all is ended
+        error = other
+    if isinstance(error, TrainingError):
+        error.history = training.history
+    _end(training, hooks["fit_end"], error)
+
+
+def _train_epochs(
+    training: Training,
+    samples: Samples,
+    metrics: Mapping[str, Metric],
+    hooks: Mapping[str, Sequence[Hook]],
+    bar: Any,
+) -> None:
+    buffers = [buffer for _, buffer in training.model.named_buffers()]
+    modules = [module for _, module in training.model.named_modules()]
+    while training.epoch < training.epochs and training.stop_reason is None:
+        if not all(module.training for module in modules):  # a callback has switched one
+            training.model.train()
+        running_loss = _train_epoch(training, samples, hooks, buffers)
+        if running_loss is None:
+            return
+        _record(training, running_loss, figures(training.model, samples, metrics))
+        for hook in hooks["epoch_end"]:
+            hook(training)
+        training.epoch += 1
+        if not bar.disable:
+            bar.set_postfix_str(str(training.history), refresh=False)
+            bar.update()
+
+
+def _train_epoch(
+    training: Training,
+    samples: Samples,
+    hooks: Mapping[str, Sequence[Hook]],
+    buffers: Sequence[Buffer],
+) -> float | None:
+    """Train on every sample once. Returns the mean loss, or None if something cut it short."""
+    training.batch = 0
+    size = training.arguments["batch_size"]
+    shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
+    total = 0.0
+    for training.batch, (inputs, *targets) in enumerate(shuffled):
+        if training.stop_reason is not None:
+            return None
+        values = [buffer.data.copy() for buffer in buffers]
+        try:
+            _step(training, samples.loss, inputs, targets, hooks["gradients"])
+        except TrainingError:
+            for buffer, value in zip(buffers, values):
+                buffer.data = value
+            raise
+        n = len(inputs)
+        total += samples.per_sample(training.batch_loss, n) * n
+        for hook in hooks["batch_end"]:
+            hook(training)
+    return total / len(samples.X)
+
+
+def _step(
+    training: Training,
+    loss: Callable[..., Tensor],
+    inputs: Any,
+    targets: Sequence[Any],
+    hooks: Sequence[Hook],
+) -> None:
+    """Learn from one batch."""
+    batch_loss = loss(training.model(inputs), *targets)
+    require_scalar(batch_loss)
+    training.batch_loss = batch_loss.item()
+    if not math.isfinite(training.batch_loss):
+        raise _not_finite(training, f"the loss is {training.batch_loss}")
+    training.optimizer.zero_grad()
+    batch_loss.backward(leaves_only=True)
+    try:
+        for hook in hooks:
+            hook(training)
+        training.optimizer.step(require_finite=True)
+    except GradientError as error:
+        names = _not_finite_gradients(training)
+        if not names:
+            raise
+        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+
+
+def _not_finite_gradients(training: Training) -> str:
+    """The dotted names of the parameters whose gradients are not finite."""
+    names: dict[Tensor, str] = {
+        parameter: name for name, parameter in training.model.named_parameters()
+    }
+    return ", ".join(
+        names.get(parameter, describe_one(parameter))
+        for parameter in training.optimizer.parameters
+        if parameter.grad is not None and not np.isfinite(plain(parameter.grad)).all()
+    )
+
+
+def _not_finite(training: Training, reason: str) -> TrainingError:
+    return TrainingError(
+        f"fit in epoch {training.epoch + 1}, batch {training.batch + 1}",
+        reason,
+        "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
+        "detect_anomaly(); nothing was learned from that batch",
+    )
+
+
+def _record(training: Training, running_loss: float, figures: Mapping[str, float]) -> None:
+    for name, figure in {"running_loss": running_loss, **figures}.items():
+        training.history[name].append(figure)
+
+
+def _figure_names(samples: Samples, metrics: Iterable[str]) -> list[str]:
+    names = ["loss", *metrics]
+    validated = [f"validation_{name}" for name in names] if samples.validation else []
+    return ["running_loss", *names, *validated]
+
+
+def _split_seed(validation: Any, rng: np.random.Generator) -> int:
+    """What shuffles before a share is held out: the generator's next number, drawn by a copy."""
+    return int(copy.deepcopy(rng).integers(2**63)) if is_number(validation) else 0
+
+
+# Modes, hooks and interruptions
+
+
+@contextmanager
+def _ctrl_c(training: Training) -> Iterator[None]:
+    """Let Ctrl-C end the training between two batches, where it would raise KeyboardInterrupt."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: _interrupt(training))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _interrupt(training: Training) -> None:
+    """Have the training stop; raise KeyboardInterrupt if it was already asked to."""
+    if training.interrupted:
+        raise KeyboardInterrupt
+    training.interrupted = True
+    if training.stop_reason is None and training.epoch < training.epochs:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"interrupted in {place}"
+
+
+def _hooks(callbacks: Sequence[Callback]) -> dict[str, list[Hook]]:
+    """The hooks of each kind that the callbacks define."""
+    return {
+        name: [getattr(callback, name) for callback in callbacks if overrides(callback, name)]
+        for name in ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end")
+    }
+
+
+def _end(training: Training, hooks: Iterable[Hook], error: BaseException | None) -> None:
+    """Say why training ended, call every hook, and raise the first of all errors."""
+    if training.stop_reason is None:
+        ended = "every epoch done" if error is None else f"ended by {type(error).__name__}"
+        training.stop_reason = ended
+    training.history.stop_reason = training.stop_reason
+    errors = [] if error is None else [error]
+    for hook in hooks:
+        try:
+            hook(training)
+        except BaseException as of_hook:  # raised again when the others are called
+            errors.append(of_hook)
+    for other in errors[1:]:
+        errors[0].add_note(f"fit_end raised as well: {other!r}")
+    if errors:
+        raise errors[0]

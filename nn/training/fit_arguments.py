@@ -1,0 +1,112 @@
+"""What `nn.fit` is given besides samples, checked before anything is trained."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autograd_lite.arguments import COUNT, require
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.layers.normalization import BatchNorm1d
+from nn.losses.loss import Loss
+from nn.losses.loss_function import require_loss
+from nn.module import Module
+from nn.optimizers.optimizer import Optimizer
+from nn.training.callback import Callback
+from nn.training.checkpoint import Checkpoint
+
+Metric = Callable[[Any, Any], float]
+
+RESERVED = ("loss", "running_loss")
+"""The figures of each training, which no metric may be called."""
+
+
+def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str, Any]) -> None:
+    """Raise unless there is something to learn."""
+    if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
+        raise UnsupportedError(
+            f"fit of {describe_one(model)} with optimizer={describe_one(optimizer)}",
+            "it trains a module with an optimizer, and one of them is something else",
+            "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
+        )
+    require_loss(loss, "fit")
+    if not isinstance(loss, Loss) and _takes_targets_first(loss):
+        name = getattr(loss, "__name__", "loss")
+        raise ArgumentError(
+            f"fit with loss={describe_one(loss)}",
+            "its first parameter is y_true, and fit calls a loss with the predictions first",
+            f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
+        )
+    if not set(model.parameters()) & set(optimizer.parameters):
+        raise ArgumentError(
+            f"fit of {type(model).__name__}",
+            "the optimizer holds none of its parameters, so that nothing would be learned",
+            f"Write {type(optimizer).__name__}(model.parameters(), ...)",
+        )
+    for name, count in counts.items():
+        require("fit", name, count, COUNT)
+
+
+def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
+    """Raise if a batch will have one sample where its variance is needed."""
+    layers = [name for name, module in model.named_modules() if isinstance(module, BatchNorm1d)]
+    if layers and (n % batch_size or batch_size) == 1:
+        named = ", ".join(filter(None, layers))
+        raise ArgumentError(
+            f"fit with {n} training samples and batch_size={batch_size}",
+            "the last batch of an epoch would have a single sample, which has no variance for "
+            f"BatchNorm1d {named}".rstrip(),
+            "Choose a batch size of 2 or more that leaves no single sample over",
+        )
+
+
+def checked_metrics(metrics: Any) -> dict[str, Metric]:
+    """Functions of predictions and targets by name, none by default."""
+    metrics = {} if metrics is None else metrics
+    if not isinstance(metrics, Mapping) or not all(map(callable, metrics.values())):
+        raise UnsupportedError(
+            "fit with metrics",
+            f"{metrics!r} is no dict of functions",
+            'Write {"accuracy": nn.accuracy}',
+        )
+    for name in metrics:
+        if not isinstance(name, str) or name in RESERVED or name.startswith("validation_"):
+            raise ArgumentError(
+                f"fit with a metric {name!r}", "that is the name of another figure", "Rename it"
+            )
+    return {
+        name: _swapped(metric) if _takes_targets_first(metric) else metric
+        for name, metric in metrics.items()
+    }
+
+
+def _swapped(metric: Metric) -> Metric:
+    return lambda predictions, targets: metric(targets, predictions)
+
+
+def _takes_targets_first(function: Callable[..., Any]) -> bool:
+    """Whether its parameters are in scikit-learn's order."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # written in C, and without a signature
+        return False
+    return names[:1] == ["y_true"]
+
+
+def checked_callbacks(callbacks: Any) -> list[Callback]:
+    """The callbacks, checkpoints last: they save what the others have done."""
+    listed = isinstance(callbacks, list | tuple)
+    if not listed or not all(isinstance(callback, Callback) for callback in callbacks):
+        raise UnsupportedError(
+            f"fit with callbacks={callbacks!r}",
+            "that is no list of instances of nn.Callback",
+            "Write callbacks=[nn.EarlyStopping()]",
+        )
+    if len({id(callback) for callback in callbacks}) < len(callbacks):
+        raise ArgumentError(
+            f"fit with callbacks={callbacks!r}",
+            "one of them is in the list twice, and each of its hooks would be called twice",
+            "Give each callback once",
+        )
+    return sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))

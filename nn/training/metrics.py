@@ -1,0 +1,81 @@
+"""What fraction of predictions is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import NUMBER, as_array, require, require_real
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+
+
+def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
+    """The fraction of predictions that name the right class; a NaN names none.
+
+    Args:
+        predictions: scores or logits (n, classes), of which the largest counts; or numbers (n,)
+            or (n, 1), which mean class 1 above the threshold; or classes, as integers.
+        targets: labels (n,) or (n, 1), or one-hot rows (n, classes); for numbers, 0 and 1.
+        threshold: 0.5 for probabilities, 0 for logits.
+
+    Raises:
+        ShapeError: there are none, or others than these shapes, or their numbers differ.
+        UnsupportedError: they are no real numbers.
+        ArgumentError: the threshold is no number, or predictions are numbers and a target is
+            neither 0 nor 1.
+
+    >>> accuracy(np.array([[0.1, 2.0], [3.0, 0.2]]), np.array([1, 1]))
+    0.5
+    >>> accuracy(np.array([[0.9], [0.2]]), np.array([[1], [0]]))
+    1.0
+    """
+    require("accuracy", "threshold", threshold, NUMBER)
+    predictions, targets = _columns(predictions), _columns(targets)
+    n = len(predictions)
+    if n == 0 or len(targets) != n:
+        raise ShapeError(
+            f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
+            f"there are {n} predictions and {len(targets)} targets",
+            "Give one label, or one one-hot row, for each prediction, and at least one",
+        )
+    labels = _labels(targets)
+    if _are_numbers(predictions) and not np.isin(labels, (0, 1)).all():
+        raise ArgumentError(
+            f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
+            f"targets range from {labels.min()} to {labels.max()}, and one number for each sample "
+            "tells class 1 from class 0",
+            "Give targets 0 and 1; for those of HingeLoss, -1 and 1, write "
+            "nn.accuracy(scores, (targets + 1) / 2, threshold=0)",
+        )
+    named = ~np.isnan(predictions).any(axis=1)
+    return float(np.mean(named & (_classes(predictions, threshold) == labels)))
+
+
+def _columns(values: Any) -> Any:
+    """An array with a row for each sample."""
+    values = as_array(values.data if isinstance(values, Tensor) else values, "accuracy of")
+    require_real(values, "accuracy of")
+    if values.ndim not in (1, 2) or 0 in values.shape[1:]:
+        raise ShapeError(
+            f"accuracy of {describe_one(values)}",
+            "that is neither one number for each sample nor one column for each class",
+            "Give arrays (n,), (n, 1) or (n, classes)",
+        )
+    return values.reshape(len(values), -1) if len(values) else values
+
+
+def _are_numbers(predictions: Any) -> bool:
+    """Whether they are one number for each sample, and no class."""
+    return predictions.shape[1] == 1 and predictions.dtype.kind not in "iu"
+
+
+def _classes(predictions: Any, threshold: float) -> Any:
+    if _are_numbers(predictions):
+        return (predictions[:, 0] > threshold).astype(int)
+    return predictions[:, 0] if predictions.shape[1] == 1 else predictions.argmax(axis=1)
+
+
+def _labels(targets: Any) -> Any:
+    return targets.argmax(axis=1) if targets.shape[1] > 1 else targets[:, 0]

@@ -1,0 +1,286 @@
+"""What `nn.fit` trains on: samples and targets that are checked, split and weighted."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import as_array, is_number, require_real
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.losses.loss import Loss
+from nn.module import Module
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Arrays that go through the model together, and the loss of its predictions."""
+
+    X: Any
+    y: Any
+    weights: Any
+    """Of each sample in the loss, of mean 1; None where all count the same."""
+    validation: tuple[Any, Any] | None
+    loss: Callable[..., Tensor]
+    """Of predictions, targets and, where there are any, weights."""
+    summed: bool
+    """Whether the loss is a sum over samples."""
+
+    @property
+    def training(self) -> tuple[Any, ...]:
+        """Samples, targets and, where there are any, weights."""
+        return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+
+    def per_sample(self, loss: float, n: int) -> float:
+        """The figure for a loss of n samples, which does not grow with their number."""
+        return loss / n if self.summed else loss
+
+
+def prepared(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    loss: Callable[[Any, Any], Tensor],
+    validation: Any,
+    sample_weight: Any,
+    class_weight: Any,
+    split_seed: int,
+) -> Samples:
+    """Check everything, before anything is trained; `split_seed` shuffles before a split."""
+    X, y = checked(model, X, y, "X", "y")  # noqa: N806
+    weights = None if sample_weight is None else _sample_weights(sample_weight, len(X))
+    if isinstance(validation, tuple | list):
+        if len(validation) != 2:
+            raise _bad_validation(validation)
+        validation = _checked_validation(model, X, y, *validation)
+    elif validation is not None:
+        held_out, kept = _split(len(X), validation, split_seed)
+        validation = X[held_out], y[held_out]
+        X, y = X[kept], y[kept]  # noqa: N806
+        weights = None if weights is None else weights[kept]
+    if class_weight is not None:
+        factors = _class_weights(class_weight, y)
+        weights = factors if weights is None else weights * factors
+    summed = isinstance(loss, Loss) and loss.reduction == "sum"
+    if weights is None:
+        return Samples(X, y, None, validation, loss, summed)
+    if not weights.any():
+        raise ArgumentError(
+            "fit with sample_weight and class_weight",
+            f"the weights of all {len(X)} training samples are 0",
+            "Give positive weights to what is to be learned",
+        )
+    return Samples(X, y, weights / weights.mean(), validation, WeightedLoss(loss), summed)
+
+
+def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
+    """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
+    X, y = as_array(X, f"fit with {X_name}"), as_array(y, f"fit with {y_name}")  # noqa: N806
+    for name, array in ((X_name, X), (y_name, y)):
+        require_real(array, f"fit with {name}")
+    if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
+        raise ShapeError(
+            f"fit with {X_name} {describe_one(X)} and {y_name} {describe_one(y)}",
+            "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
+            "Give one target for each sample",
+        )
+    X = in_dtype_of(model, X)  # noqa: N806
+    for name, array in ((X_name, X), (y_name, y)):
+        _require_finite(name, array)
+    return X, y
+
+
+def in_dtype_of(model: Module, X: Any) -> Any:  # noqa: N803
+    """Samples that are floats in the dtype of the model's parameters, where those share one.
+
+    >>> from nn import Dense
+    >>> in_dtype_of(Dense(1, 1, dtype=np.float32), np.ones((2, 1))).dtype
+    dtype('float32')
+    """
+    dtypes = {parameter.dtype for parameter in model.parameters()}
+    if X.dtype.kind != "f" or len(dtypes) != 1:
+        return X
+    with np.errstate(over="ignore"):
+        return X.astype(dtypes.pop(), copy=False)
+
+
+def _require_finite(name: str, array: Any) -> None:
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        raise ArgumentError(
+            f"fit with {name} {describe_one(array)}",
+            f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
+            f"the first at index {tuple(bad[0].tolist())}",
+            "Remove those samples, or fill in numbers",
+        )
+
+
+# Validation
+
+
+def _checked_validation(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    X_validation: Any,  # noqa: N803
+    y_validation: Any,
+) -> tuple[Any, Any]:
+    pair = checked(model, X_validation, y_validation, "validation X", "validation y")
+    for name, array, other in zip(("X", "y"), (X, y), pair):
+        if array.shape[1:] != other.shape[1:]:
+            raise ShapeError(
+                f"fit with {name} {describe_one(array)} and validation {describe_one(other)}",
+                "their samples differ in shape",
+                f"Give validation {name} of shape {('n', *array.shape[1:])}",
+            )
+    return pair
+
+
+def _bad_validation(validation: Any) -> UnsupportedError:
+    return UnsupportedError(
+        f"fit with validation {describe_one(validation)}",
+        "it is neither a pair of samples and targets nor a share of the samples",
+        "Give (X, y), or a number between 0 and 1",
+    )
+
+
+def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
+    """The indices of the validation samples, and those of the others, each in random order."""
+    if not is_number(share):
+        raise _bad_validation(share)
+    n_held_out = round(n * share)
+    if not 0 < share < 1 or not 0 < n_held_out < n:
+        raise ArgumentError(
+            f"fit with validation={share}",
+            f"of {n} samples that leaves none to train on, or none to validate with",
+            "Give a share between 0 and 1, such as 0.2",
+        )
+    order = np.random.default_rng(seed).permutation(n)
+    return order[:n_held_out], order[n_held_out:]
+
+
+# Weights
+
+
+def _sample_weights(sample_weight: Any, n: int) -> Any:
+    weights = as_array(sample_weight, "fit with sample_weight")
+    require_real(weights, "fit with sample_weight")
+    if weights.shape != (n,):
+        raise ShapeError(
+            f"fit with sample_weight {describe_one(weights)}",
+            f"there are {n} samples",
+            f"Give one weight for each sample, in an array ({n},)",
+        )
+    _require_finite("sample_weight", weights)
+    if weights.min() < 0:
+        raise ArgumentError(
+            f"fit with sample_weight {describe_one(weights)}",
+            f"the weight at index {int(weights.argmin())} is {weights.min()}",
+            "Give weights of 0 or more",
+        )
+    return weights.astype(float)
+
+
+def _class_weights(class_weight: Any, y: Any) -> Any:
+    """The weight of each sample's class.
+
+    "balanced" is n / (classes * count), so that each class has the same sum (King and Zeng,
+    "Logistic regression in rare events data", 2001; as scikit-learn has it).
+    """
+    labels, of_sample, counts = np.unique(_labels(y), return_inverse=True, return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        return (len(y) / (len(labels) * counts))[of_sample]
+    if not isinstance(class_weight, Mapping):
+        raise UnsupportedError(
+            f"fit with class_weight={class_weight!r}",
+            "it is neither a dict nor 'balanced'",
+            "Write {0: 1.0, 1: 5.0}",
+        )
+    missing = [label for label in labels.tolist() if label not in class_weight]
+    if missing:
+        raise ArgumentError(
+            f"fit with class_weight={dict(class_weight)!r}",
+            f"y has the labels {', '.join(map(str, missing))}, which are not in it",
+            "Give a weight for each label; 1.0 where nothing is to change",
+        )
+    weights = [class_weight[label] for label in labels.tolist()]
+    if not all(is_number(weight) and weight >= 0 for weight in weights):
+        raise ArgumentError(
+            f"fit with class_weight={dict(class_weight)!r}",
+            "a weight is no finite number, or below 0",
+            "Give numbers of 0 or more",
+        )
+    return np.array(weights, dtype=float)[of_sample]
+
+
+def _labels(y: Any) -> Any:
+    """Labels (n,) of targets (n,), (n, 1), or one-hot rows (n, classes)."""
+    if y.size == len(y):
+        if (y % 1 != 0).any():
+            raise ArgumentError(
+                f"fit with class_weight and y {describe_one(y)}",
+                f"y is no label where it is {y[y % 1 != 0][0]}: labels are whole numbers",
+                "Give labels, or write sample_weight",
+            )
+        return y.reshape(-1)
+    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        return y.argmax(axis=1)
+    raise ArgumentError(
+        f"fit with class_weight and y {describe_one(y)}",
+        "its rows are not one-hot, so that they have no class",
+        "Give labels (n,), or write sample_weight",
+    )
+
+
+class WeightedLoss:
+    """A loss in which each sample counts by its weight; weights of 1 leave it as it is.
+
+    The loss of each entry is multiplied by the weight of its sample, and then reduced as the loss
+    does it: to a mean, which for class weights is over their sum, or a sum. Reduction "none", and
+    a function that returns the loss of each sample, are taken for a mean.
+
+    Args:
+        loss: one of `nn`, of any reduction that has "none" beside it, or a function that returns
+            a loss for each sample.
+
+    Raises:
+        ArgumentError: the loss has only one for all samples together.
+
+    >>> from nn import MSELoss
+    >>> loss = WeightedLoss(MSELoss())
+    >>> loss(Tensor([[1.0], [2.0]]), np.array([[0.0], [0.0]]), np.array([0.5, 1.5])).item()
+    3.25
+    """
+
+    def __init__(self, loss: Callable[[Any, Any], Tensor]) -> None:
+        self.loss = self.entries = loss
+        if isinstance(loss, Loss):
+            if "none" not in loss.reductions:
+                raise ArgumentError(
+                    f"fit with weights and {type(loss).__name__}",
+                    "it is a loss of all samples together, in which none has a share of its own",
+                    "Use another loss, or no weights",
+                )
+            self.entries = copy.copy(loss)
+            self.entries.reduction = "none"
+
+    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
+        """The loss of predictions and targets; all samples count the same without weights."""
+        losses: Any = self.entries(predictions, targets)
+        if losses.shape[:1] != (len(targets),):
+            raise ShapeError(
+                f"fit with weights and the loss {describe_one(losses)} of "
+                f"predictions {describe_one(predictions)}",
+                f"{len(targets)} samples have as many losses",
+                "Return the loss of each sample, an array (n,), instead of their mean",
+            )
+        if weights is not None:
+            of_entries = weights.reshape(-1, *[1] * (losses.ndim - 1))
+            losses = losses * of_entries.astype(losses.dtype, copy=False)
+        if isinstance(self.loss, Loss) and self.loss.reduction != "none":
+            return self.loss.reduced(losses, targets)
+        return losses.mean()  # type: ignore[no-any-return]

@@ -1,0 +1,80 @@
+"""The three packages: what importing them takes, and what all of them share."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autograd_lite
+import nn
+import viz
+from autograd_lite.errors import AutogradError
+
+ROOT = Path(autograd_lite.__file__).parents[1]
+
+
+def output_of(script, folder):
+    """What a fresh interpreter prints that finds modules in a folder first, and then ours."""
+    code = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]\n{script}"
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def error_classes():
+    """All subclasses of AutogradError that a module of the three packages has, by name."""
+    for package in (autograd_lite, nn, viz):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            module = importlib.import_module(found.name)
+            for name, value in inspect.getmembers(module, inspect.isclass):
+                if issubclass(value, AutogradError):
+                    yield name, value
+
+
+def test_every_error_class_lives_in_one_module_and_is_public():
+    found = dict(error_classes())
+    assert len(found) == 13
+    for name, error in found.items():
+        assert error.__module__ == "autograd_lite.errors"
+        assert name in autograd_lite.__all__
+        assert getattr(autograd_lite, name) is error
+
+
+def test_errors_are_found_where_what_raises_them_is():
+    assert nn.TrainingError is autograd_lite.TrainingError
+    assert nn.MissingPackageError is autograd_lite.MissingPackageError
+    assert viz.RenderingError is autograd_lite.RenderingError
+    assert {"TrainingError", "MissingPackageError"} <= set(nn.__all__)
+    assert "RenderingError" in viz.__all__
+
+
+@pytest.mark.parametrize("package", ["autograd_lite", "nn", "viz"])
+def test_import_leaves_slow_packages_to_those_who_use_them(package, tmp_path):
+    slow = ("graphviz", "matplotlib", "safetensors", "scipy", "tqdm")
+    loaded = f"print([name for name in {slow} if name in sys.modules])"
+    assert output_of(f"import {package}; {loaded}", tmp_path) == "[]\n"
+
+
+@pytest.mark.parametrize(("package", "others"), [("autograd_lite", "nn viz"), ("viz", "nn")])
+def test_imports_run_one_way(package, others, tmp_path):
+    loaded = f"print([name for name in {others.split()} if name in sys.modules])"
+    assert output_of(f"import {package}; {loaded}", tmp_path) == "[]\n"
+
+
+def test_viz_and_autograd_lite_work_beside_a_users_own_nn(tmp_path):
+    (tmp_path / "nn.py").write_text("class Module:\n    def __call__(self, x): return x[:, 0]\n")
+    script = """
+import matplotlib
+matplotlib.use("agg")
+import autograd_lite, nn, numpy, viz
+X = numpy.array([[0.0, 0.0], [1.0, 1.0]])
+x = autograd_lite.Tensor(X, requires_grad=True)
+(x * x).sum().backward()
+figure = viz.plot_decision_boundary(nn.Module(), X, [0, 1])
+print(nn.__file__, x.grad.sum(), len(viz.graph(x * x).vertices), figure.axes[0].get_title())
+"""
+    own = tmp_path / "nn.py"
+    assert output_of(script, tmp_path) == f"{own} 4.0 2 100.0% of 2 points right\n"
