@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.replay import Array, Graph
+from autograd_lite.forensics.replay import Graph, Replay
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 
@@ -26,8 +26,8 @@ class Case:
     def error(self, tensor: Tensor, predicted: Array) -> float:
         """The largest difference over the largest entry of both; infinite if shapes differ."""
         given = self.manual[tensor]
-        if given.shape != np.shape(predicted):
-            return np.inf
+        if given.shape != predicted.shape:
+            return math.inf
         return largest_error(given, predicted, self.rounding[tensor])
 
     def alike(self, given: Array, predicted: Array) -> bool:
@@ -35,9 +35,22 @@ class Case:
         same = np.shape(given) == np.shape(predicted)
         return same and largest_error(given, predicted, 0.0) <= self.tolerance
 
-    def fitted(self, predicted: Mapping[Any, Array]) -> frozenset[Tensor]:
+    def errors(self, replay: Replay) -> dict[Tensor, float]:
+        """The error that a replay leaves in each gradient."""
+        if replay.errors is None:
+            replay.errors = {tensor: self._error(tensor, replay) for tensor in self.manual}
+        return replay.errors
+
+    def _error(self, tensor: Tensor, replay: Replay) -> float:
+        base = replay.base
+        if base and base.errors is not None and replay[tensor] is base[tensor]:
+            return base.errors[tensor]
+        return self.error(tensor, replay[tensor])
+
+    def fitted(self, replay: Replay) -> frozenset[Tensor]:
         """The tensors whose gradients are as predicted."""
-        return frozenset(t for t in self.manual if self.error(t, predicted[t]) <= self.tolerance)
+        errors = self.errors(replay)
+        return frozenset(tensor for tensor in errors if errors[tensor] <= self.tolerance)
 
 
 def largest_error(given: Array, predicted: Array, rounding: float) -> float:

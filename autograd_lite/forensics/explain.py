@@ -7,17 +7,16 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, largest_error
-from autograd_lite.forensics.given import Slip, previous_step, slips
-from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.ranking import Hypothesis, is_plausible, rank, ranked
-from autograd_lite.forensics.replay import Array, Wrong
+from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import Finding, Search
+from autograd_lite.forensics.slips import Slip, previous_step, slips
 from autograd_lite.tensor import Tensor
 
 STEPS_FOR_SINGLES = 1_000_000
@@ -30,42 +29,37 @@ WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
 
-def explain(case: Case) -> list[Hypothesis]:
-    """What explains all gradients that were handed in, the most plausible first."""
+def explain(case: Case, harmless: Iterable[tuple[Candidate, Replay]]) -> list[Hypothesis]:
+    """What explains all gradients that were handed in, the most plausible first.
+
+    Args:
+        case: what was handed in.
+        harmless: differences that are no mistakes, and what comes out with them.
+    """
     search = Search(case)
     found: list[Hypothesis] = []
-    for base in _bases(case, search):
+    changed = [replay for candidate, replay in harmless if _matters(case, candidate, replay)]
+    for base in [case.graph.right, *changed]:
         found = ranked(case, [*found, *_explain_on(case, search, base)])
         if found and found[0].size() == 1 and is_plausible(case, found[0]):
             break
     return found
 
 
-def _bases(case: Case, search: Search) -> list[Wrong]:
-    """Nothing, and what is no mistake but changes the gradients noticeably."""
-    bases: list[Wrong] = [{}]
-    automatic = case.graph.cotangents
-    for recipe in harmless(case.graph):
-        for strength in recipe.strengths:
-            predicted = search.predict(recipe.wrong(strength))
-            if predicted is None:
-                continue
-            fits_more = case.fitted(predicted) > case.fitted(automatic)
-            changes = any(
-                largest_error(automatic[tensor], predicted[tensor], 0.0) > case.tolerance / 100
-                for tensor in case.manual
-            )
-            if fits_more or (changes and len(recipe.strengths) == 1):
-                bases.append(recipe.wrong(strength))
-    return bases
+def _matters(case: Case, candidate: Candidate, replay: Replay) -> bool:
+    """Whether what is no mistake changes the gradients noticeably, or makes more of them fit."""
+    right = case.graph.right
+    if case.fitted(replay) > case.fitted(right):
+        return True
+    return len(candidate.strengths) <= 1 and any(
+        largest_error(right[tensor], replay[tensor], 0.0) > case.tolerance / 100
+        for tensor in case.manual
+    )
 
 
-def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
-    right = search.predict(base)
-    if right is None:
-        return []
+def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     everything = frozenset(case.manual)
-    already = case.fitted(right)
+    already = case.fitted(base)
     search.budget = STEPS_FOR_SINGLES
     singles = list(search.singles(base))
     complete = [
@@ -73,7 +67,7 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
         for _, f in singles
         if f.fitted == everything and not _says_nothing(case, f)
     ]
-    alone = _slips(case, right, everything - already)
+    alone = _slips(case, base, everything - already)
     earlier = None if already else previous_step(case.graph, case.manual)
     if earlier is not None:
         complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier), everything))
@@ -89,13 +83,13 @@ def _explain_on(case: Case, search: Search, base: Wrong) -> list[Hypothesis]:
 
 def _says_nothing(case: Case, finding: Finding) -> bool:
     """Whether a number was solved for that one wrong entry fixes, and that means nothing."""
-    wrong = frozenset(case.manual) - case.fitted(case.graph.cotangents)
+    wrong = frozenset(case.manual) - case.fitted(case.graph.right)
     one_entry = sum(tensor.size for tensor in wrong) == 1
-    return one_entry and not finding.recipe.strengths and bool(rank(case, finding)[0])
+    return one_entry and finding.candidate.is_solved and bool(rank(case, finding)[0])
 
 
 def _slips(
-    case: Case, predicted: Mapping[Any, Array], tensors: frozenset[Tensor]
+    case: Case, predicted: Replay, tensors: frozenset[Tensor]
 ) -> dict[Tensor, Slip] | None:
     """A slip for each of the tensors, or None if one has none."""
     found = {}
@@ -121,54 +115,53 @@ def _pairs(
     everything = frozenset(case.manual)
     some = [f for _, f in singles if already < f.fitted < everything]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
+    solved = {n for n, candidate in enumerate(search.candidates) if candidate.is_solved}
     found: list[Hypothesis] = []
     for first in _distinct(some)[:PARTIAL]:
-        found += _with_slips(case, search, base, first)
         rest = everything - first.fitted
         numbers = {number for number, finding in singles if finding.changed & rest}
-        numbers |= {n for n, recipe in enumerate(search.recipes) if not recipe.strengths}
-        found += _with_second(case, search, {**base, **first.wrong}, first, numbers)
+        found += _with_another(case, search, base, first, lambda _: numbers | solved)
     if found:
         return found
-    wholly = [f for _, f in singles if f.recipe.strengths and not f.fitted > already]
+    wholly = [f for _, f in singles if not f.candidate.is_solved and not f.fitted > already]
     wholly.sort(key=lambda f: rank(case, f))
     for first in wholly[:WHOLLY]:
-        found += _with_slips(case, search, base, first)
-        numbers = _factors_left(case, search, {**base, **first.wrong})
-        found += _with_second(case, search, {**base, **first.wrong}, first, numbers)
+        found += _with_another(
+            case, search, base, first, lambda replay: _factors_left(case, search, replay)
+        )
     return found
 
 
-def _with_slips(case: Case, search: Search, base: Wrong, first: Finding) -> list[Hypothesis]:
-    predicted = search.predict({**base, **first.wrong})
-    rest = frozenset(case.manual) - first.fitted
-    found = _slips(case, predicted, rest) if predicted else None
-    return [] if found is None else [Hypothesis([first], found, frozenset(case.manual))]
-
-
-def _with_second(
-    case: Case, search: Search, base: Wrong, first: Finding, numbers: set[int]
+def _with_another(
+    case: Case,
+    search: Search,
+    base: Replay,
+    first: Finding,
+    numbers: Callable[[Replay], set[int]],
 ) -> list[Hypothesis]:
+    """The first mistake with slips, or with a second one among those of some numbers."""
+    replay = search.predict(first.wrong, base)
+    if replay is None:
+        return []
     everything = frozenset(case.manual)
-    return [
+    alone = _slips(case, replay, everything - first.fitted)
+    found = [] if alone is None else [Hypothesis([first], alone, everything)]
+    return found + [
         Hypothesis([first, second], {}, everything)
-        for _, second in search.singles(base, numbers)
+        for _, second in search.singles(replay, numbers(replay))
         if second.fitted == everything and not _says_nothing(case, second)
     ]
 
 
-def _factors_left(case: Case, search: Search, base: Wrong) -> set[int]:
-    """The recipes for factors, if a factor is all that is missing in the gradients."""
-    predicted = search.predict(base)
-    if predicted is None:
-        return set()
+def _factors_left(case: Case, search: Search, predicted: Replay) -> set[int]:
+    """The numbers of factors, if a factor is all that is missing in the gradients."""
     for tensor, given in case.manual.items():
         right = predicted[tensor]
-        square = float(np.vdot(right, right)) if given.shape == np.shape(right) else 0.0
+        square = float(np.vdot(right, right)) if given.shape == right.shape else 0.0
         factor = float(np.vdot(right, given)) / square if square else np.nan
         if not case.error(tensor, factor * right) <= case.tolerance:
             return set()
-    return {n for n, recipe in enumerate(search.recipes) if recipe.kind == "factor"}
+    return {n for n, candidate in enumerate(search.candidates) if candidate.kind == "factor"}
 
 
 def _distinct(findings: list[Finding]) -> list[Finding]:

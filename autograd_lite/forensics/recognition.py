@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import apply
-from autograd_lite.forensics.mistake import ACTIVATIONS
-from autograd_lite.forensics.replay import Graph, moved
+from autograd_lite import table
+from autograd_lite.forensics.replay import Graph
+from autograd_lite.node import Node
 from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
 
@@ -47,7 +48,7 @@ def _candidates(node: Tensor, keep: frozenset[Tensor]) -> Iterator[Activation]:
     for argument in _behind(node, keep):
         if np.array_equal(argument._data, node._data):
             return  # The outermost operation does nothing here, so that it may be any.
-        for function in ACTIVATIONS:
+        for function in table.activations().values():
             axes = range(argument.ndim) if function.__name__ == "softmax" else [None]
             for axis in axes:
                 keywords = {} if axis is None else {"axis": axis}
@@ -88,7 +89,11 @@ def recorded_again(graph: Graph, found: dict[Tensor, Activation]) -> dict[Any, T
             function, argument, keywords = found[node]
             again[node] = apply(TABLE[function], (again[argument],), keywords)
         else:
-            again[node] = apply(node.operation, moved(node, again), node.keywords)
+            again[node] = apply(
+                node.operation,
+                tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments),
+                node.keywords,
+            )
         again[node]._data = node._data
         again[node].name, again[node].grad = node.name, node.grad
     return again

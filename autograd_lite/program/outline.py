@@ -29,7 +29,8 @@ def outline(loss: Node) -> Program:
     for node in reversed(backward_order(loss)):
         writer.forward(node)
     seed = writer.step(None, (), {}, np.ones_like(loss._data)[()])
-    writer.program.cotangents = backpropagate(loss, seed, rule=writer.backward)
+    with np.errstate(all="ignore"):
+        writer.program.cotangents = backpropagate(loss, seed, rule=writer.backward)
     writer.program.recorded = writer.values
     return writer.program
 
@@ -114,15 +115,16 @@ class Contribution:
 
     def __call__(self, *given: Any) -> Array:
         """The contribution, with the shape and dtype of the argument."""
-        node, slot, vjp = self.node, self.slot, self.vjp
+        node, slot = self.node, self.slot
         assert node.operation is not None
-        if vjp is None:
-            contribution_to = node.operation.pullback(given, node.keywords)
+        if self.vjp:
+            result = self.vjp(*given, **node.keywords)
         else:
-            contribution_to = lambda index: vjp(*given, **node.keywords)  # noqa: E731
-        result = without_nan(contribution_to, slot, given[0]) if self.careful else contribution_to(slot)
+            result = node.operation.contribution(slot, [*given], node.keywords)
+        result = without_nan(result, given[0]) if self.careful else result
         return match(result, node.arguments[slot]._data, node)
 
     @property
     def __name__(self) -> str:
+        assert self.node.operation is not None
         return f"backward of {self.node.operation.name}"

@@ -7,47 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import Tensor, differentiable
+from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
+from autograd_lite.derivatives.normalization import Axes, standardize
 from autograd_lite.errors import ShapeError, describe_one
 from nn.module import Buffer, Module, Parameter, require_input
 
-Axes = tuple[int, ...]
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
-
-
-def _standardize_vjp(
-    g: Any,
-    y: Any,
-    x: Any,
-    mean: Any,
-    variance: Any,
-    axes: Axes,
-    epsilon: float,
-    inverse: Any = None,
-) -> Any:
-    if inverse is None:
-        inverse = 1 / np.sqrt(np.var(x, axis=axes, keepdims=True) + epsilon)
-    common = g.mean(axis=axes, keepdims=True)
-    along = (g * y).mean(axis=axes, keepdims=True)
-    return inverse * (g - common - y * along)
-
-
-@differentiable(_standardize_vjp, residual=True)
-def standardize(x: Any, mean: Any, variance: Any, axes: Axes, epsilon: float) -> Any:
-    """(x - mean) / sqrt(variance + epsilon), where mean and variance are those of x over axes.
-
-    Both have the axes, of length 1. The derivative takes them for functions of x; they are given
-    because who calls this needs them too. With s = sqrt(variance + epsilon) it is
-    dx = (g - mean(g) - y mean(g y)) / s.
-
-    >>> x = np.array([[1.0], [3.0]])
-    >>> standardize(x, x.mean(0, keepdims=True), x.var(0, keepdims=True), (0,), 0.0)
-    array([[-1.],
-           [ 1.]])
-    """
-    inverse = 1 / np.sqrt(variance + epsilon)
-    return (x - mean) * inverse, inverse
 
 
 def _standardized(x: Any, axes: Axes, epsilon: float) -> tuple[Any, Any, Any]:
