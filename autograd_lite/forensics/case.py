@@ -23,6 +23,9 @@ class Case:
     rounding: dict[Tensor, float]
     named: frozenset[Any]
 
+    def __post_init__(self) -> None:
+        self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
+
     def error(self, tensor: Tensor, predicted: Array) -> float:
         """The largest difference over the largest entry of both; infinite if shapes differ."""
         given = self.manual[tensor]
@@ -30,27 +33,33 @@ class Case:
             return math.inf
         return largest_error(given, predicted, self.rounding[tensor])
 
+    def fits(self, tensor: Tensor, predicted: Array) -> bool:
+        """Whether the error is within the tolerance."""
+        given = self.manual[tensor]
+        if given.shape == predicted.shape and given.size:
+            difference = float(abs(given - predicted).max())
+            # No entry that is predicted is larger than this sum.
+            at_most = self.largest[tensor] + difference
+            if difference > max(self.rounding[tensor], 2 * self.tolerance * at_most):
+                return False
+        return self.error(tensor, predicted) <= self.tolerance
+
     def alike(self, given: Array, predicted: Array) -> bool:
         """Whether two arrays have one shape and differ by no more than the tolerance."""
         same = np.shape(given) == np.shape(predicted)
         return same and largest_error(given, predicted, 0.0) <= self.tolerance
 
-    def errors(self, replay: Replay) -> dict[Tensor, float]:
-        """The error that a replay leaves in each gradient."""
-        if replay.errors is None:
-            replay.errors = {tensor: self._error(tensor, replay) for tensor in self.manual}
-        return replay.errors
-
-    def _error(self, tensor: Tensor, replay: Replay) -> float:
-        base = replay.base
-        if base and base.errors is not None and replay[tensor] is base[tensor]:
-            return base.errors[tensor]
-        return self.error(tensor, replay[tensor])
-
     def fitted(self, replay: Replay) -> frozenset[Tensor]:
         """The tensors whose gradients are as predicted."""
-        errors = self.errors(replay)
-        return frozenset(tensor for tensor in errors if errors[tensor] <= self.tolerance)
+        if replay.fitted is None:
+            replay.fitted = frozenset(t for t in self.manual if self._is_fitted(t, replay))
+        return replay.fitted
+
+    def _is_fitted(self, tensor: Tensor, replay: Replay) -> bool:
+        base = replay.base
+        if base and base.fitted is not None and replay[tensor] is base[tensor]:
+            return tensor in base.fitted
+        return self.fits(tensor, replay[tensor])
 
 
 def largest_error(given: Array, predicted: Array, rounding: float) -> float:

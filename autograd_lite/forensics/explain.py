@@ -119,7 +119,7 @@ def _pairs(
     found: list[Hypothesis] = []
     for first in _distinct(some)[:PARTIAL]:
         rest = everything - first.fitted
-        numbers = {number for number, finding in singles if finding.changed & rest}
+        numbers = {number for number, finding in singles if finding.reached & rest}
         found += _with_another(case, search, base, first, lambda _: numbers | solved)
     if found:
         return found
@@ -148,8 +148,8 @@ def _with_another(
     found = [] if alone is None else [Hypothesis([first], alone, everything)]
     return found + [
         Hypothesis([first, second], {}, everything)
-        for _, second in search.singles(replay, numbers(replay))
-        if second.fitted == everything and not _says_nothing(case, second)
+        for second in search.last(replay, numbers(replay))
+        if not _says_nothing(case, second)
     ]
 
 

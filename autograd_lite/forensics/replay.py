@@ -84,14 +84,14 @@ class Replay:
         values: of all steps of the program, by number.
         cotangents: the steps of the program, by node.
         base: the replay that it differs from.
-        errors: what it leaves in each gradient, once that was asked for; see `case`.
+        fitted: the tensors with the gradients of a case, once that was asked for.
     """
 
     wrong: Wrong
     values: list[Array]
     cotangents: Mapping[Node, Step]
     base: Replay | None = None
-    errors: dict[Tensor, float] | None = None
+    fitted: frozenset[Tensor] | None = None
 
     def __getitem__(self, node: Node) -> Array:
         return self.values[self.cotangents[node].number]

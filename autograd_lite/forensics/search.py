@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.function_mistakes import FUNCTION_MISTAKES
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, stale_weights
 from autograd_lite.forensics.product_mistakes import PRODUCT_MISTAKES
-from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong
+from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong, is_recorded
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -27,10 +27,10 @@ class Finding:
     Attributes:
         wrong: the steps that are done wrongly.
         fitted: tensors whose gradients are as they were handed in.
-        changed: tensors whose gradients are others than without the mistake.
+        reached: the tensors on whose gradients the steps have an influence.
         sums: a number for each tensor that two findings share if their gradients are the same,
             for those that fit anything.
-        error: the largest relative error that is left in a gradient.
+        error: the largest relative error that is left in a gradient, where all fit.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Finding:
     candidate: Candidate
     strength: float
     fitted: frozenset[Tensor]
-    changed: frozenset[Tensor]
+    reached: frozenset[Tensor]
     sums: list[float]
     error: float
 
@@ -90,45 +90,64 @@ class Search:
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
         self.candidates = list(candidates(case.graph, case.manual))
+        self.reached: dict[Tensor, frozenset[Tensor]] = {}
+        for node in reversed(case.graph.order):
+            inputs = {a for a in node.arguments if is_recorded(a)}
+            own = {node} & case.manual.keys()
+            self.reached[node] = frozenset(own.union(*(self.reached[a] for a in inputs)))
 
     def predict(self, wrong: Wrong, base: Replay) -> Replay | None:
         """What comes out with more steps wrong; None if nothing, or the budget is used up."""
         self.budget -= len(self.case.graph.places) + STEPS_PER_REPLAY
         return self.case.graph.replay(wrong, base) if self.budget > 0 else None
 
-    def singles(self, base: Replay, only: set[int] | None = None) -> Iterator[tuple[int, Finding]]:
+    def singles(self, base: Replay) -> Iterator[tuple[int, Finding]]:
         """Each mistake that changes something, with its number, on top of others assumed."""
         for number, candidate in enumerate(self.candidates):
-            if only is None or number in only:
-                for finding in self._findings(candidate, base):
-                    yield number, finding
+            for finding in self._findings(candidate, base):
+                yield number, finding
+
+    def last(self, base: Replay, numbers: Collection[int]) -> Iterator[Finding]:
+        """The mistakes, among those of some numbers, that explain all that is left to explain."""
+        everything = frozenset(self.case.manual)
+        left = everything - self.case.fitted(base)
+        for number in sorted(numbers):
+            if left <= self._reached(self.candidates[number].steps(0.0)):
+                for finding in self._findings(self.candidates[number], base):
+                    if finding.fitted == everything:
+                        yield finding
+
+    def _reached(self, wrong: Wrong) -> frozenset[Tensor]:
+        return frozenset().union(*(self.reached[place.argument] for place in wrong))
 
     def _findings(self, candidate: Candidate, base: Replay) -> Iterator[Finding]:
-        solved = candidate.is_solved
+        solved, case = candidate.is_solved, self.case
         strengths = self._solved(candidate, base) if solved else candidate.strengths or (1.0,)
         for strength in strengths:
             wrong = candidate.steps(strength)
-            if not wrong or any(place in base.wrong for place in wrong):
+            reached = self._reached(wrong)
+            if not reached or not base.wrong.keys().isdisjoint(wrong):
                 continue
             predicted = self.predict(wrong, base)
-            if predicted is None:
+            if predicted is None or all(np.array_equal(base[t], predicted[t]) for t in reached):
                 continue
-            changed = [t for t in self.case.manual if _differ(base[t], predicted[t])]
-            if changed:
-                kind, what = _named(candidate, strength)
-                fitted = self.case.fitted(predicted)
-                weights = self.weights if fitted else {}
-                yield Finding(
-                    *(kind, what, wrong, candidate, strength),
-                    fitted=fitted,
-                    changed=frozenset(changed),
-                    sums=[float(np.vdot(predicted[t], weights[t])) for t in weights],
-                    error=max(self.case.errors(predicted).values()),
-                )
+            fitted = case.fitted(predicted)
+            weights = self.weights if fitted else {}
+            complete = len(fitted) == len(case.manual)
+            yield Finding(
+                *_named(candidate, strength),
+                wrong,
+                candidate,
+                strength,
+                fitted,
+                reached,
+                sums=[float(np.vdot(predicted[t], weights[t])) for t in weights],
+                error=max(case.error(t, predicted[t]) for t in fitted) if complete else math.inf,
+            )
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[float]:
         """The strengths that reproduce at least one gradient, which they change linearly."""
-        if any(place in base.wrong for place in candidate.steps(0.0)):
+        if not base.wrong.keys().isdisjoint(candidate.steps(0.0)):
             return []
         at_zero, at_one = (
             base if strength == candidate.neutral else self.predict(candidate.steps(strength), base)
@@ -164,10 +183,6 @@ class Search:
 
 LINEAR_ENOUGH = 1e-6
 """Relative error up to which a gradient is taken to be linear in a strength."""
-
-
-def _differ(one: Array, other: Array) -> bool:
-    return one is not other and not np.array_equal(one, other)
 
 
 def _close(one: float, other: float) -> bool:
