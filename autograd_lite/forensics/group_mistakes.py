@@ -19,6 +19,7 @@ from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_array, i
 from autograd_lite.forensics.written import Always, Instead
 from autograd_lite.node import Array
 from autograd_lite.operators import plain
+from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
 
 
@@ -161,11 +162,9 @@ def _normalizes(place: Place) -> bool:
 
 def branches(graph: Graph) -> Iterator[Candidate]:
     """The two branches of where swapped."""
-    for place in graph.places:
-        if place.operation.function is np.where:
-            both = [Place(place.node, slot) for slot in (1, 2)]
-            wrong = {each: _swapped(each) for each in both if is_recorded(each.argument)}
-            yield Candidate("branches", "the branches of where are swapped", wrong)
+    for node in graph.nodes_by(TABLE[np.where]):
+        wrong = {place: _swapped(place) for place in graph.places_of[node]}
+        yield Candidate("branches", "the branches of where are swapped", wrong)
 
 
 def _swapped(place: Place) -> Vjp:

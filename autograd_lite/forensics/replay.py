@@ -10,7 +10,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,34 +26,23 @@ Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
 
 
-class Place(NamedTuple):
-    """The step from a node to one of its arguments."""
+@dataclass(eq=False, slots=True)
+class Place:
+    """Where a mistake can be made: the step from a node to one of its arguments.
+
+    Attributes:
+        argument: whose cotangent the step adds to.
+        operation: what the node was computed by.
+        traits: what its function is.
+        step: of the program.
+    """
 
     node: Tensor
     slot: int
-
-    def __eq__(self, other: object) -> bool:
-        # Tensors compare entry by entry.
-        return isinstance(other, Place) and self.node is other.node and self.slot == other.slot
-
-    def __hash__(self) -> int:
-        return hash((id(self.node), self.slot))
-
-    @property
-    def argument(self) -> Tensor:
-        """Whose cotangent the step adds to."""
-        return self.node.arguments[self.slot]  # type: ignore[no-any-return]
-
-    @property
-    def operation(self) -> Operation:
-        """What the node was computed by."""
-        assert self.node.operation is not None
-        return self.node.operation
-
-    @property
-    def traits(self) -> Traits:
-        """What the function is that the node was computed by."""
-        return self.operation.traits
+    argument: Tensor
+    operation: Operation
+    traits: Traits
+    step: Step
 
     def vjp(self, *given: Any, **keywords: Any) -> Any:
         """The right vjp of the step."""
@@ -69,6 +58,11 @@ class Place(NamedTuple):
     def other_arguments(self) -> list[Any]:
         """The arguments of the node besides the one that the step leads to."""
         return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
+
+    def contribution(self, vjp: Vjp) -> Contribution:
+        """What the step does with another vjp."""
+        right = cast(Contribution, self.step.function)
+        return Contribution(self.node, self.slot, right.careful, vjp)
 
 
 Wrong = Mapping[Place, Vjp]
@@ -116,18 +110,21 @@ class Graph:
         self.order = cast(list[Tensor], [*self.program.values][::-1])
         self.position = {node: number for number, node in enumerate(self.order)}
         self.right = Replay({}, self.program.recorded, self.program.cotangents)
-        contributions = self.program.contributions
-        self.places = [
-            Place(node, slot) for node in self.order for slot in contributions.get(node, ())
-        ]
+        self.places_of = {node: self._places_of(node) for node in self.order}
+        self.places = [place for places in self.places_of.values() for place in places]
         self.index = {place: number for number, place in enumerate(self.places)}
         self.consumers: dict[Tensor, list[Place]] = {}
         for place in self.places:
             self.consumers.setdefault(place.argument, []).append(place)
 
-    def step(self, place: Place) -> Step:
-        """The step of the program that a place stands for."""
-        return self.program.contributions[place.node][place.slot]
+    def _places_of(self, node: Tensor) -> list[Place]:
+        operation = node.operation
+        if operation is None:
+            return []
+        return [
+            Place(node, slot, node.arguments[slot], operation, operation.traits, step)
+            for slot, step in self.program.contributions[node].items()
+        ]
 
     def replay(self, wrong: Wrong, base: Replay | None = None) -> Replay | None:
         """The cotangents with some steps done wrongly, besides those of another replay.
@@ -136,17 +133,16 @@ class Graph:
         """
         base = base or self.right
         both = {**base.wrong, **wrong}
-        replaced = {self.step(place): self._contribution(place, vjp) for place, vjp in both.items()}
-        new = [self.step(place) for place in wrong]
+        replaced = {place.step: place.contribution(vjp) for place, vjp in both.items()}
         try:
-            values = self.program.again(replaced, base.values, new)
+            values = self.program.again(replaced, base.values, [place.step for place in wrong])
         except Exception:  # An operation of the user's may not stand such values.
             return None
         return Replay(both, values, self.program.cotangents, base)
 
-    def _contribution(self, place: Place, vjp: Vjp) -> Contribution:
-        right = cast(Contribution, self.step(place).function)
-        return Contribution(place.node, place.slot, right.careful, vjp)
+    def steps_below(self, wrong: Wrong) -> int:
+        """The number of steps that are run again where some are done wrongly."""
+        return len(self.program.below([place.step for place in wrong]))
 
     def gradients_at(self, leaf_values: Mapping[Tensor, Array]) -> Replay | None:
         """The cotangents that the nodes have where leaves have other values."""

@@ -98,8 +98,9 @@ class Search:
 
     def predict(self, wrong: Wrong, base: Replay) -> Replay | None:
         """What comes out with more steps wrong; None if nothing, or the budget is used up."""
-        self.budget -= len(self.case.graph.places) + STEPS_PER_REPLAY
-        return self.case.graph.replay(wrong, base) if self.budget > 0 else None
+        graph = self.case.graph
+        self.budget -= graph.steps_below(wrong) + STEPS_PER_REPLAY
+        return graph.replay(wrong, base) if self.budget > 0 else None
 
     def singles(self, base: Replay) -> Iterator[tuple[int, Finding]]:
         """Each mistake that changes something, with its number, on top of others assumed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -123,7 +123,7 @@ class Program:
         self,
         replaced: Mapping[Step, Callable[..., Any]],
         known: list[Array] | None = None,
-        new: Iterable[Step] | None = None,
+        new: Collection[Step] | None = None,
     ) -> list[Array]:
         """The values of all steps, by number, where some call other functions.
 
@@ -140,9 +140,9 @@ class Program:
             values[number] = _called(step, replaced.get(step) or step.function, values)
         return values
 
-    def below(self, steps: Iterable[Step]) -> tuple[int, ...]:
+    def below(self, steps: Collection[Step]) -> tuple[int, ...]:
         """The numbers of steps, and of all that depend on them, in order."""
-        numbers = tuple(step.number for step in steps)
+        numbers = tuple([step.number for step in steps])
         if numbers not in self._known_below:
             found, stack = {*numbers}, [*numbers]
             while stack:
