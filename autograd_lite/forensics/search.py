@@ -130,7 +130,7 @@ class Search:
             if not reached or not base.wrong.keys().isdisjoint(wrong):
                 continue
             predicted = self.predict(wrong, base)
-            if predicted is None or all(np.array_equal(base[t], predicted[t]) for t in reached):
+            if predicted is None or all((base[t] == predicted[t]).all() for t in reached):
                 continue
             fitted = case.fitted(predicted)
             weights = self.weights if fitted else {}

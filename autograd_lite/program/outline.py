@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def outline(loss: Node) -> Program:
     writer = _Writer(loss)
     for node in reversed(backward_order(loss)):
         writer.forward(node)
-    seed = writer.step(None, (), {}, np.ones_like(loss._data)[()])
+    seed = writer.leaf(np.ones_like(loss._data)[()])
     with np.errstate(all="ignore"):
         writer.program.cotangents = backpropagate(loss, seed, rule=writer.backward)
     writer.program.recorded = writer.values
@@ -36,66 +37,70 @@ def outline(loss: Node) -> Program:
 
 
 class _Writer:
-    """A program in the making, and the values of its steps."""
+    """A program in the making, the values of its steps, and what the rules of a node are given."""
 
     def __init__(self, loss: Node) -> None:
         self.program = Program(loss)
-        self.values: list[Array] = []
-        self.residuals: dict[Node, Step] = {}
+        self.values: list[Any] = []
+        self.given: dict[Node, list[Step]] = {}
 
     def step(
         self,
+        value: Any,
         function: Callable[..., Any] | None,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
-        value: Array,
+        arguments: Sequence[Any],
+        keywords: dict[str, Any] = NO_KEYWORDS,
     ) -> Step:
         """The next step, and its value."""
-        given = arguments if function else (value,)
         shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-        step = Step(function, given, keywords, shape, len(self.values), dtype)
+        step = Step(function, tuple(arguments), keywords, shape, len(self.values), dtype)
         self.program.steps.append(step)
         self.values.append(value)
         return step
 
-    def arguments(self, node: Node) -> tuple[Any, ...]:
-        """The arguments of a node, with steps in place of nodes that require grad."""
-        known = self.program.values
-        return tuple(
-            known.get(value, value._data) if isinstance(value, Node) else value
-            for value in node.arguments
-        )
+    def leaf(self, value: Any) -> Step:
+        """A step for what is not computed."""
+        return self.step(value, None, [value])
+
+    def own(self, argument: Any) -> Step:
+        """The step of an argument."""
+        if isinstance(argument, Node):
+            known = self.program.values.get(argument)
+            return self.leaf(argument._data) if known is None else known
+        return self.leaf(argument)
 
     def forward(self, node: Node) -> None:
         """Write the steps that compute a node."""
         operation, data, program = node.operation, node._data, self.program
         if operation is None:
-            program.values[node] = program.inputs[node] = self.step(None, (), {}, data)
+            program.values[node] = program.inputs[node] = self.leaf(data)
             return
-        result = (data, node.residual) if operation.residual else data
-        step = self.step(operation.compute, self.arguments(node), node.keywords, result)
+        arguments = [self.own(argument) for argument in node.arguments]
         if operation.residual:
-            self.residuals[node] = self.step(operator.getitem, (step, 1), {}, node.residual)
-            step = self.step(operator.getitem, (step, 0), {}, data)
-        program.values[node] = step
+            both = data, node.residual
+            step = self.step(both, operation.compute, arguments, node.keywords)
+            value, residual = (self.step(both[i], itemgetter(i), [step]) for i in (0, 1))
+            self.given[node] = [value, *arguments, residual]
+        else:
+            value = self.step(data, operation.compute, arguments, node.keywords)
+            self.given[node] = [value, *arguments]
+        program.values[node] = value
 
     def backward(
         self, node: Node, cotangents: dict[Any, Any], create_graph: bool, careful: bool
     ) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
-        residual = [self.residuals[node]] if node in self.residuals else []
-        given = cotangents[node], self.program.values[node], *self.arguments(node), *residual
-        values = [self.values[x.number] if type(x) is Step else x for x in given]
+        given = [cotangents[node], *self.given[node]]
+        values = [self.values[step.number] for step in given]
         contributions = self.program.contributions[node] = {}
         for slot, argument in enumerate(node.arguments):
             if isinstance(argument, Node) and argument._requires_grad:
                 rule = Contribution(node, slot, careful)
-                step = self.step(rule, given, NO_KEYWORDS, rule(*values))
-                contributions[slot] = step
+                step = contributions[slot] = self.step(rule(*values), rule, given)
                 if argument in cotangents:
-                    both = cotangents[argument], step
-                    total = self.values[both[0].number] + self.values[step.number]
-                    step = self.step(np.add, both, NO_KEYWORDS, total)
+                    both = [cotangents[argument], step]
+                    total = operator.add(*[self.values[each.number] for each in both])
+                    step = self.step(total, operator.add, both)
                 cotangents[argument] = step
 
 

@@ -136,9 +136,24 @@ class Program:
         """
         values = [*(self.recorded if known is None else known)]
         for number in self.below(replaced if new is None else new):
-            step = self.steps[number]
-            values[number] = _called(step, replaced.get(step) or step.function, values)
+            step, given = self.steps[number], self._given[number]
+            function = replaced.get(step) or step.function
+            if given:
+                values[number] = function(*map(values.__getitem__, given))  # type: ignore[misc]
+            else:
+                values[number] = _called(step, function, values)
         return values
+
+    @functools.cached_property
+    def _given(self) -> list[tuple[int, ...] | None]:
+        """By number of a step, the numbers of its arguments, where these are all that is needed."""
+        return [
+            tuple([argument.number for argument in step.arguments])
+            if all(type(argument) is Step for argument in step.arguments)
+            and not (step.keywords or isinstance(step.function, np.ufunc))
+            else None
+            for step in self.steps
+        ]
 
     def below(self, steps: Collection[Step]) -> tuple[int, ...]:
         """The numbers of steps, and of all that depend on them, in order."""
