@@ -37,8 +37,8 @@ class Factor(NamedTuple):
 
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
         """A term times the constant, reduced unless it is over the length of something."""
-        if self == ONE:
-            return term
+        if self in SIGNS:
+            return term if self == ONE else terms.call(np.negative, term)
         above, below = self._fraction(lengths)
         scaled = terms.call(np.divide, _times(terms, above, term), below)
         return scaled if self.numerator >= 0 else terms.call(np.negative, scaled)
@@ -71,6 +71,8 @@ def _times(terms: Terms, number: float, term: Any) -> Any:
 
 
 ONE = Factor(1, 1)
+MINUS_ONE = Factor(-1, 1)
+SIGNS = (ONE, MINUS_ONE)
 
 
 class Cotangent(NamedTuple):
@@ -109,7 +111,7 @@ def cotangents(
             if factor != ONE or _is_constant(term):
                 own, part = _split(terms, part, since, node)
             elif is_call(part, np.negative):
-                own, part = Factor(-1, 1), part.arguments[0]
+                own, part = MINUS_ONE, part.arguments[0]
             arrived = Cotangent(factor.times(own), part)
             parts.setdefault(node.arguments[slot], []).append(arrived)
     return found
@@ -133,7 +135,7 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
         term = own.to(terms, part.term, lengths)
         total = term if total is None else terms.call(np.add, total, term)
     if is_call(total, np.negative):
-        common, total = common.times(Factor(-1, 1)), total.arguments[0]
+        common, total = common.times(MINUS_ONE), total.arguments[0]
     return Cotangent(common, total)
 
 
@@ -151,7 +153,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return ONE, term
     factor, inner = _split(terms, term.arguments[0], since, node)
     if term.function is np.negative:
-        return factor.times(Factor(-1, 1)), inner
+        return factor.times(MINUS_ONE), inner
     other = term.arguments[1]
     if term.function is np.broadcast_to:
         return factor, terms.broadcast(inner, term.shape, term)

@@ -189,7 +189,7 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     while stack:
         part = stack.pop()
         if part not in names and part.function is not None:
-            stack += [*steps_in(part)][::-1]
+            stack += steps_in(part)[::-1]
         elif part not in names and not is_made(part.arguments[0]):
             names[part] = identifiers.unique(_word(part.arguments[0]))
     return Source(names).text(term)

@@ -135,13 +135,13 @@ def _is_trivial(term: Step, weight: int) -> bool:
 
 def _inputs_of(term: Any, inputs: Mapping[Step, str], names: Mapping[Step, str]) -> Iterator[Step]:
     """The inputs in a line, from left to right."""
-    stack = [*steps_in(term)][::-1]
+    stack = steps_in(term)[::-1]
     while stack:
         part = stack.pop()
         if part in inputs:
             yield part
         elif part not in names:
-            stack.extend([*steps_in(part)][::-1])
+            stack.extend(steps_in(part)[::-1])
 
 
 def needed_for(results: Any) -> list[Step]:
