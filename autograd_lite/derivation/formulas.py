@@ -52,7 +52,8 @@ class Formulas:
 
     def term(self, step: Step) -> Any:
         """The term of a step, or a number."""
-        known, stack = self._known, [step]
+        known = self._known
+        stack = [] if step.number in known else [step]
         while stack:
             last = stack[-1]
             missing = [part for part in steps_in(last) if part.number not in known]
@@ -77,10 +78,11 @@ class Formulas:
         arguments = tuple(map(self._plain, step.arguments))
         if function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
-        if not any(getattr(x, "dtype", None) == np.float32 for x in step.arguments):
-            # With float32 arrays a float64 scalar is not the same as a float.
-            arguments = tuple(float(x) if type(x) is np.float64 else x for x in arguments)
-        keywords = {name: self._plain(value) for name, value in step.keywords.items()}
+        if any(type(x) is np.float64 for x in arguments):
+            arguments = _with_floats(arguments, step)
+        keywords = step.keywords
+        if keywords:
+            keywords = {name: self._plain(value) for name, value in keywords.items()}
         if function in TABLE and TABLE[function].residual:
             several = self.terms.build(function, arguments, keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
@@ -116,6 +118,13 @@ class Formulas:
         if key not in self._constants:
             self._constants[key] = self.terms.leaf(array.shape, array)
         return self._constants[key]
+
+
+def _with_floats(arguments: tuple[Any, ...], step: Step) -> tuple[Any, ...]:
+    """With floats for scalars, unless there are arrays of float32: then they are not the same."""
+    if any(getattr(x, "dtype", None) == np.float32 for x in step.arguments):
+        return arguments
+    return tuple(float(x) if type(x) is np.float64 else x for x in arguments)
 
 
 def contribution_formula(

@@ -122,13 +122,13 @@ def _weight(term: Step) -> int:
 def _is_view(term: Step) -> bool:
     """Whether it is written out each time that it is used."""
     function = term.function
-    return function in (np.negative, np.shape) or (function and traits_of(function).moves)
+    return function in (np.negative, np.shape) or bool(function and traits_of(function).moves)
 
 
 def _is_trivial(term: Step, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
     numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
-    with_number = term.function in Source.infix and numbers
+    with_number = term.function in Source.infix and len(numbers) > 0
     short = _is_view(term) or with_number
     return short and weight == _weight(term) <= 1
 

@@ -51,7 +51,7 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
-        if not traits.elementwise or any(map(_is_movable, arguments)):
+        if not traits.elementwise or function is np.positive or any(map(_is_movable, arguments)):
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
@@ -72,7 +72,7 @@ class Terms:
     ) -> Any:
         """A term with the same value as a call, or a number; None where the call is the simplest.
 
-        Only what `_is_movable` makes a call of an elementwise function simpler.
+        Only what `_is_movable` makes a call of an elementwise function simpler, but for +x.
         """
         if traits.elementwise:
             if any(map(is_broadcast, arguments)):

@@ -93,7 +93,7 @@ class Names:
     def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
         self.loss = graph.loss
         self.variables = variables
-        self.given = frozenset(given_names(graph.loss, variables, Identifiers()))
+        self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
         self.known = set(self.given)
         self.originals: dict[Any, Tensor] = {}

@@ -226,7 +226,9 @@ class _Tracer:
         steps = [*given]
         for call in template.calls:
             arguments = filled(call.arguments, steps)
-            keywords = {name: filled(value, steps) for name, value in call.keywords.items()}
+            keywords = call.keywords
+            if keywords:
+                keywords = {name: filled(value, steps) for name, value in keywords.items()}
             steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
         for slot in template.looks:
             looked_at = steps[slot]
