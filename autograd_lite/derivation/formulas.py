@@ -56,15 +56,18 @@ class Formulas:
         stack = [] if step.number in known else [step]
         while stack:
             last = stack[-1]
-            missing = [part for part in steps_in(last) if part.number not in known]
-            if missing and last.number not in known:
-                stack += missing[::-1]
-            elif stack.pop().number not in known:
+            try:
                 known[last.number] = self._converted(last)
+                stack.pop()
+            except KeyError:
+                missing = [part for part in steps_in(last)[::-1] if part.number not in known]
+                if not missing:
+                    raise
+                stack += missing
         return known[step.number]
 
     def _converted(self, step: Step) -> Any:
-        """The term of a step whose arguments are known."""
+        """The term of a step; a KeyError if that of an argument is not known yet."""
         function = step.function
         if function is None:
             array = step.arguments[0]
