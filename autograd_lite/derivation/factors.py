@@ -33,6 +33,8 @@ class Factor(NamedTuple):
 
     def times(self, other: Factor) -> Factor:
         """The product."""
+        if other is ONE:
+            return self
         return Factor(*(mine * its for mine, its in zip(self, other)))
 
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
@@ -105,10 +107,10 @@ def cotangents(
         if is_number(term) and step.dtype != float:
             term = step.dtype.type(term)
         formulas.let(program.cotangents[node], terms.broadcast(term, step.shape))
-        since = terms.count
+        since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():
             own, part = ONE, formulas.term(contribution)
-            if factor != ONE or _is_constant(term):
+            if loose:
                 own, part = _split(terms, part, since, node)
             elif is_call(part, np.negative):
                 own, part = MINUS_ONE, part.arguments[0]

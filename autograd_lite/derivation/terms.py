@@ -107,7 +107,7 @@ class Terms:
 
 def _broadcast_shape(arguments: Iterable[Any]) -> Shape:
     """The shape of terms and numbers that are broadcast with each other."""
-    shapes = {shape_of(x) for x in arguments} - {()}
+    shapes = {x.shape for x in arguments if type(x) is Step and x.shape}
     return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
 
 
@@ -132,7 +132,10 @@ def _key(value: Any) -> Any:
 
 def is_number(value: Any) -> bool:
     """Whether this is a number that was written down."""
-    return isinstance(value, int | float | np.number | np.bool)
+    return isinstance(value, _NUMBERS)
+
+
+_NUMBERS = (int, float, np.number, np.bool)
 
 
 def shape_of(value: Any) -> Shape:
