@@ -33,12 +33,14 @@ class Factor(NamedTuple):
 
     def times(self, other: Factor) -> Factor:
         """The product."""
+        if other is ONE:
+            return self
         return Factor(*(mine * its for mine, its in zip(self, other)))
 
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
         """A term times the constant, reduced unless it is over the length of something."""
-        if self == ONE:
-            return term
+        if self in SIGNS:
+            return term if self == ONE else terms.call(np.negative, term)
         above, below = self._fraction(lengths)
         scaled = terms.call(np.divide, _times(terms, above, term), below)
         return scaled if self.numerator >= 0 else terms.call(np.negative, scaled)
@@ -71,6 +73,8 @@ def _times(terms: Terms, number: float, term: Any) -> Any:
 
 
 ONE = Factor(1, 1)
+MINUS_ONE = Factor(-1, 1)
+SIGNS = (ONE, MINUS_ONE)
 
 
 class Cotangent(NamedTuple):
@@ -103,13 +107,13 @@ def cotangents(
         if is_number(term) and step.dtype != float:
             term = step.dtype.type(term)
         formulas.let(program.cotangents[node], terms.broadcast(term, step.shape))
-        since = terms.count
+        since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():
             own, part = ONE, formulas.term(contribution)
-            if factor != ONE or _is_constant(term):
+            if loose:
                 own, part = _split(terms, part, since, node)
             elif is_call(part, np.negative):
-                own, part = Factor(-1, 1), part.arguments[0]
+                own, part = MINUS_ONE, part.arguments[0]
             arrived = Cotangent(factor.times(own), part)
             parts.setdefault(node.arguments[slot], []).append(arrived)
     return found
@@ -133,7 +137,7 @@ def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cota
         term = own.to(terms, part.term, lengths)
         total = term if total is None else terms.call(np.add, total, term)
     if is_call(total, np.negative):
-        common, total = common.times(Factor(-1, 1)), total.arguments[0]
+        common, total = common.times(MINUS_ONE), total.arguments[0]
     return Cotangent(common, total)
 
 
@@ -151,7 +155,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return ONE, term
     factor, inner = _split(terms, term.arguments[0], since, node)
     if term.function is np.negative:
-        return factor.times(Factor(-1, 1)), inner
+        return factor.times(MINUS_ONE), inner
     other = term.arguments[1]
     if term.function is np.broadcast_to:
         return factor, terms.broadcast(inner, term.shape, term)

@@ -52,18 +52,22 @@ class Formulas:
 
     def term(self, step: Step) -> Any:
         """The term of a step, or a number."""
-        known, stack = self._known, [step]
+        known = self._known
+        stack = [] if step.number in known else [step]
         while stack:
             last = stack[-1]
-            missing = [part for part in steps_in(last) if part.number not in known]
-            if missing and last.number not in known:
-                stack += missing[::-1]
-            elif stack.pop().number not in known:
+            try:
                 known[last.number] = self._converted(last)
+                stack.pop()
+            except KeyError:
+                missing = [part for part in steps_in(last)[::-1] if part.number not in known]
+                if not missing:
+                    raise
+                stack += missing
         return known[step.number]
 
     def _converted(self, step: Step) -> Any:
-        """The term of a step whose arguments are known."""
+        """The term of a step; a KeyError if that of an argument is not known yet."""
         function = step.function
         if function is None:
             array = step.arguments[0]
@@ -77,10 +81,11 @@ class Formulas:
         arguments = tuple(map(self._plain, step.arguments))
         if function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
-        if not any(getattr(x, "dtype", None) == np.float32 for x in step.arguments):
-            # With float32 arrays a float64 scalar is not the same as a float.
-            arguments = tuple(float(x) if type(x) is np.float64 else x for x in arguments)
-        keywords = {name: self._plain(value) for name, value in step.keywords.items()}
+        if any(type(x) is np.float64 for x in arguments):
+            arguments = _with_floats(arguments, step)
+        keywords = step.keywords
+        if keywords:
+            keywords = {name: self._plain(value) for name, value in keywords.items()}
         if function in TABLE and TABLE[function].residual:
             several = self.terms.build(function, arguments, keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
@@ -116,6 +121,13 @@ class Formulas:
         if key not in self._constants:
             self._constants[key] = self.terms.leaf(array.shape, array)
         return self._constants[key]
+
+
+def _with_floats(arguments: tuple[Any, ...], step: Step) -> tuple[Any, ...]:
+    """With floats for scalars, unless there are arrays of float32: then they are not the same."""
+    if any(getattr(x, "dtype", None) == np.float32 for x in step.arguments):
+        return arguments
+    return tuple(float(x) if type(x) is np.float64 else x for x in arguments)
 
 
 def contribution_formula(
@@ -189,7 +201,7 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     while stack:
         part = stack.pop()
         if part not in names and part.function is not None:
-            stack += [*steps_in(part)][::-1]
+            stack += steps_in(part)[::-1]
         elif part not in names and not is_made(part.arguments[0]):
             names[part] = identifiers.unique(_word(part.arguments[0]))
     return Source(names).text(term)

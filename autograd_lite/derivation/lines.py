@@ -16,6 +16,7 @@ from autograd_lite.derivation.naming import Identifiers, given_names, key_of
 from autograd_lite.derivation.reading import Reader, averaged
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import is_broadcast, is_number
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
@@ -198,7 +199,8 @@ def cotangent_formula(
     >>> cotangent_formula(loss, W, names, variables)
     'dz @ x.T'
     """
-    for chosen in (given_names(loss, variables, Identifiers()), names):
+    own = given_names(backward_order(loss)[::-1], variables, Identifiers())
+    for chosen in (own, names):
         reader = Reader(loss, variables)
         chosen_names = {x: name for x, name in names.items() if x in chosen}
         term, known = _cotangent(reader, loss, tensor, chosen_names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -233,7 +234,11 @@ class Source:
             return self.counts.get(value, str(int(value))), ATOM
         text = repr(value)
         if type(value) is float:
-            text = re.sub("inf|nan", r"np.\g<0>", text.replace("e-0", "e-"))
+            text = (
+                text.replace("e-0", "e-")
+                if math.isfinite(value)
+                else re.sub("(inf|nan)", r"np.\1", text)
+            )
         return text, SIGN if text.startswith("-") else ATOM
 
     def index(self, value: Any) -> str:

@@ -53,7 +53,8 @@ class Reader:
         self.program = program = trace(loss, TEXTBOOK)
         self.formulas = Formulas(program)
         self.identifiers = Identifiers()
-        self.given = given_names(loss, variables, self.identifiers)
+        nodes = [*program.values]
+        self.given = given_names(nodes, variables, self.identifiers)
         self.inputs: dict[Step, Any] = {}
         self.visible: list[tuple[Step, Array]] = []
         self.users: set[int] = set()
@@ -64,23 +65,19 @@ class Reader:
                     self.given[key_of(array)] = self.identifiers.unique(name)
                 self.visible.append((self._enter(array), getattr(array, "_data", array)))
         self.own = frozenset(self.given)
-        nodes = [*program.values]
         self.averaged = averaged(nodes)
         self.factors = _factors(nodes)
         for leaf in leaves_of(nodes):
             if leaf in self.given:
                 self._enter(leaf)
-        for node in program.given:
-            for position, value in enumerate(node.arguments):
-                for array in arrays_in(value):
-                    step = self._step(array)
-                    if step and not self.formulas.knows(step):
-                        self._meet(array, node, position)
+        for node, given in program.given.items():
+            if not all(map(self.formulas.knows, given)):
+                self._meet_inputs(node)
             self._enter(node)
 
     def data(self) -> set[Step]:
         """The inputs of the loss that are no parameters."""
-        used = {*needed_for([self.formulas.term(step) for step in self.program.values.values()])}
+        used = {*needed_for(map(self.formulas.term, self.program.inputs.values()))}
         fixed = {t for t, x in self.inputs.items() if not getattr(x, "requires_grad", False)}
         return used & fixed
 
@@ -127,6 +124,14 @@ class Reader:
             if term.function is None:
                 self.inputs.setdefault(term, value)
         return term
+
+    def _meet_inputs(self, node: Node) -> None:
+        """Enter the inputs of a node that were not met before."""
+        for position, value in enumerate(node.arguments):
+            for array in arrays_in(value):
+                step = self._step(array)
+                if step and not self.formulas.knows(step):
+                    self._meet(array, node, position)
 
     def _meet(self, value: Any, node: Node, position: int) -> None:
         """Enter an input of a node, with a name unless it is recognized, or short enough."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.operation import Traits
 from autograd_lite.program.program import Step, same
 from autograd_lite.table import traits_of
 
@@ -43,33 +44,43 @@ class Terms:
 
     def call(self, function: Any, *arguments: Any, **keywords: Any) -> Any:
         """The term of an elementwise function, whose shape is that of its broadcast arguments."""
-        shape = np.broadcast_shapes(*map(shape_of, arguments))
-        return self.build(function, arguments, keywords, shape)
+        return self.build(function, arguments, keywords, _broadcast_shape(arguments))
 
     def build(
         self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Any
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
-        simpler = self._simpler(function, arguments, keywords, shape)
-        if simpler is not None:
-            return simpler
-        key = (function, _key(arguments), _key(keywords))
-        if key not in self._by_key:
+        traits = traits_of(function)
+        if not traits.elementwise or function is np.positive or any(map(_is_movable, arguments)):
+            simpler = self._simpler(function, traits, arguments, keywords, shape)
+            if simpler is not None:
+                return simpler
+        key = (function, *map(_key, arguments), *(keywords and map(_key, keywords.items())))
+        term = self._by_key.get(key)
+        if term is None:
             self.count += 1
-            self._by_key[key] = Step(function, arguments, keywords, shape, self.count)
-        return self._by_key[key]
+            term = self._by_key[key] = Step(function, arguments, keywords, shape, self.count)
+        return term
 
     def _simpler(
-        self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Shape
+        self,
+        function: Any,
+        traits: Traits,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        shape: Shape,
     ) -> Any:
-        traits = traits_of(function)
+        """A term with the same value as a call, or a number; None where the call is the simplest.
+
+        Only what `_is_movable` makes a call of an elementwise function simpler, but for +x.
+        """
         if traits.elementwise:
             if any(map(is_broadcast, arguments)):
                 wide = next(x for x in arguments if is_broadcast(x))
                 inner = [x.arguments[0] if is_broadcast(x) else x for x in arguments]
                 return self.broadcast(self.call(function, *inner, **keywords), shape, wide)
             inner = [_without_leading_axes(x) for x in arguments]
-            if [*arguments] != inner and np.broadcast_shapes(*map(shape_of, inner)) == shape:
+            if [*arguments] != inner and _broadcast_shape(inner) == shape:
                 return self.call(function, *inner, **keywords)
         if arguments and arguments[-1] is None and _is_default(function, len(arguments) - 1):
             return self.build(function, arguments[:-1], keywords, shape)
@@ -94,30 +105,47 @@ class Terms:
         return self.build(np.broadcast_to, (term, target), {}, shape)
 
 
+def _broadcast_shape(arguments: Iterable[Any]) -> Shape:
+    """The shape of terms and numbers that are broadcast with each other."""
+    shapes = {x.shape for x in arguments if type(x) is Step and x.shape}
+    return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
+
+
+def _is_movable(value: Any) -> bool:
+    """Whether this may move out of what it is given to, or disappear in it."""
+    return type(value) is not Step or value.function in _MOVABLE
+
+
+_MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
+
+
 def _key(value: Any) -> Any:
     """What tells values apart: equal for equal ones, and hashable."""
     if type(value) is Step:
         return value
     if isinstance(value, list | tuple):
         return type(value), *map(_key, value)
-    if isinstance(value, dict):
-        return tuple((name, _key(value[name])) for name in sorted(value))
+    if isinstance(value, int | float):
+        return type(value), value or repr(value)
     return type(value), repr(value)
 
 
 def is_number(value: Any) -> bool:
     """Whether this is a number that was written down."""
-    return isinstance(value, int | float | np.number | np.bool)
+    return isinstance(value, _NUMBERS)
+
+
+_NUMBERS = (int, float, np.number, np.bool)
 
 
 def shape_of(value: Any) -> Shape:
     """The shape of a term; that of a number is ()."""
-    return value.shape if isinstance(value, Step) else ()
+    return value.shape if type(value) is Step else ()
 
 
 def is_call(value: Any, function: Any) -> bool:
     """Whether this is a call of a function."""
-    return isinstance(value, Step) and value.function is function
+    return type(value) is Step and value.function is function
 
 
 def is_broadcast(value: Any) -> bool:

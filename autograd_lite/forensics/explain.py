@@ -88,9 +88,7 @@ def _says_nothing(case: Case, finding: Finding) -> bool:
     return one_entry and finding.candidate.is_solved and bool(rank(case, finding)[0])
 
 
-def _slips(
-    case: Case, predicted: Replay, tensors: frozenset[Tensor]
-) -> dict[Tensor, Slip] | None:
+def _slips(case: Case, predicted: Replay, tensors: frozenset[Tensor]) -> dict[Tensor, Slip] | None:
     """A slip for each of the tensors, or None if one has none."""
     found = {}
     for tensor in tensors:

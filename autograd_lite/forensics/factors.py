@@ -85,4 +85,3 @@ def _of_lengths(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
         yield 1 / length, f"it is divided by {length}, {name}, once too often"
         yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
-

@@ -211,9 +211,7 @@ def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
         yield Candidate("softmax cross terms", words, {place: vjps[function]})
     if function is neural.softmax and place.node.ndim == 2:
         words = "the sum in the derivative of {operation} is taken over the wrong axis"
-        vjp: Vjp = lambda g, y, x, axis=-1: (
-            y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
-        )
+        vjp: Vjp = lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
         yield Candidate("wrong axis", words, {place: vjp})
 
 

@@ -100,9 +100,7 @@ def wrong_axis(graph: Graph, place: Place) -> Iterator[Candidate]:
 
 
 def _summed(compute: Vjp, axis: int, keepdims: bool) -> Vjp:
-    return lambda *given, **keywords: (
-        compute(*given, **keywords).sum(axis=axis, keepdims=keepdims)
-    )
+    return lambda *given, **keywords: compute(*given, **keywords).sum(axis=axis, keepdims=keepdims)
 
 
 def reshaped(graph: Graph, place: Place) -> Iterator[Candidate]:

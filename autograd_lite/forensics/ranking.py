@@ -91,7 +91,9 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 
 
 def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
-    known = slip.factor is None or bool(factor_in_words(slip.factor, case.graph.factors, case.tolerance))
+    known = slip.factor is None or bool(
+        factor_in_words(slip.factor, case.graph.factors, case.tolerance)
+    )
     return not known, False, KINDS.index(slip.kind) + 0.5
 
 
@@ -100,7 +102,9 @@ def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
     graph = case.graph
     solved = finding.candidate.is_solved
     words = (
-        factor_in_words(finding.strength, graph.factors, case.tolerance) if finding.kind in FACTORS else ""
+        factor_in_words(finding.strength, graph.factors, case.tolerance)
+        if finding.kind in FACTORS
+        else ""
     )
     place = min(finding.wrong, key=lambda p: graph.position[p.node])
     # A learning rate is left in what the weights are updated with, other factors early on.

@@ -93,7 +93,7 @@ class Names:
     def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
         self.loss = graph.loss
         self.variables = variables
-        self.given = frozenset(given_names(graph.loss, variables, Identifiers()))
+        self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
         self.known = set(self.given)
         self.originals: dict[Any, Tensor] = {}
@@ -243,8 +243,6 @@ def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mist
 def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
     words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
     if slip.kind == "factor" and slip.factor:
-        words += (
-            f": {factor_in_words(slip.factor, case.graph.factors, case.tolerance) or f'{slip.factor:.6g}'}"
-        )
+        words += f": {factor_in_words(slip.factor, case.graph.factors, case.tolerance) or f'{slip.factor:.6g}'}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -253,17 +253,19 @@ def _filled(argument: Any, found: list[Array]) -> Any:
     return argument
 
 
-def steps_in(value: Any) -> Iterator[Step]:
+def steps_in(value: Any) -> list[Step]:
     """The steps among the arguments of a step, or in lists and tuples, as often as they occur."""
     if type(value) is Step:
-        value = (*value.arguments, *value.keywords.values())
+        value = (*value.arguments, *value.keywords.values()) if value.keywords else value.arguments
     elif not isinstance(value, list | tuple):
-        return
+        return []
+    found = []
     for part in value:
         if type(part) is Step:
-            yield part
+            found.append(part)
         elif isinstance(part, list | tuple):
-            yield from steps_in(part)
+            found += steps_in(part)
+    return found
 
 
 def _shown(array: Array) -> str:

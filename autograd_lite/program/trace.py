@@ -85,7 +85,6 @@ class _Tracer:
         self.keys: dict[Node, Any] = {}
         self.slots: dict[Node, Sequence[int]] = {}
         self.found: list[Array] = []
-        self.first = 0
 
     def step(
         self,
@@ -150,16 +149,27 @@ class _Tracer:
 
     def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments and keywords of a node; what is asked for again is kept."""
-        arguments = self.own(node.arguments)
-        keywords = {name: self.own(value) for name, value in node.keywords.items()}
-        self.program.given[node] = [*steps_in((arguments, [*keywords.values()]))]
-        self.keys[node] = node.operation, _key(node), _key(node.arguments), _key(node.keywords)
-        self.slots[node] = [
-            slot
-            for slot, argument in enumerate(node.arguments)
-            if isinstance(argument, Node) and argument._requires_grad
-        ]
-        return arguments, keywords
+        values, slots, given = self.program.values, [], []
+        arguments, key = [], [node.operation, node._data.shape, node._data.dtype]
+        for slot, argument in enumerate(node.arguments):
+            step = values.get(argument) if isinstance(argument, Node) else None
+            if step is None:
+                own = self.own(argument)
+                given += steps_in((own,))
+                key.append(_key(own))
+            else:
+                own = step
+                given.append(step)
+                key += (step.shape, step.dtype)
+                slots.append(slot)
+            arguments.append(own)
+        keywords = node.keywords
+        if keywords:
+            keywords = {name: self.own(value) for name, value in keywords.items()}
+            given += steps_in([*keywords.values()])
+            key.append(_key([*keywords.items()]))
+        self.program.given[node], self.slots[node], self.keys[node] = given, slots, tuple(key)
+        return tuple(arguments), keywords
 
     def forward_template(self, node: Node, function: Callable[..., Any]) -> Template | None:
         """What a function does that is written out; None where it changes arrays in place."""
@@ -191,10 +201,11 @@ class _Tracer:
         given = [cotangents[node], self.program.values[node], *self.program.given[node]]
         template = self.backward_template(node, given, careful)
         contributions = self.program.contributions[node] = {}
+        first = len(self.program.steps)
         for slot, result in self.fill(template, given, operation).items():
             argument = node.arguments[slot]
             shape, dtype = argument._data.shape, argument._data.dtype
-            if type(result) is not Step or result.number < self.first:
+            if type(result) is not Step or result.number < first:
                 result = self.step(same, (result,), {}, shape, dtype)
             contributions[slot] = result
             if argument in cotangents:
@@ -222,11 +233,12 @@ class _Tracer:
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
-        self.first = len(self.program.steps)
         steps = [*given]
         for call in template.calls:
             arguments = filled(call.arguments, steps)
-            keywords = {name: filled(value, steps) for name, value in call.keywords.items()}
+            keywords = call.keywords
+            if keywords:
+                keywords = {name: filled(value, steps) for name, value in keywords.items()}
             steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
         for slot in template.looks:
             looked_at = steps[slot]
@@ -283,16 +295,12 @@ def _expressions(
 
 def _key(value: Any) -> Any:
     """What tells arguments apart for which a rule may compute otherwise."""
-    if isinstance(value, Node):
-        return value._data.shape, value._data.dtype, value._requires_grad
-    if isinstance(value, np.ndarray):
-        return value.shape, value.dtype
+    if type(value) is Step:
+        return Step, value.shape, value.dtype
     if isinstance(value, list | tuple):
         return type(value), *map(_key, value)
     if isinstance(value, slice):
         return slice, *map(_key, (value.start, value.stop, value.step))
-    if isinstance(value, dict):
-        return tuple((name, _key(part)) for name, part in value.items())
     if isinstance(value, int | float | str | np.generic):
         return type(value), value or repr(value)
     return type(value), id(value)
