@@ -185,11 +185,14 @@ class Program:
         for step in self.steps:
             if step.function is None:
                 found[step.number] = step.arguments[0]
+        given = {self._input(key, array): array for key, array in arrays.items()}
         for key, step in self.inputs.items():
             if isinstance(key, Node):
-                found[step.number] = key._data
-        for key, array in arrays.items():
-            found[self._input(key, array).number] = array
+                array = given.setdefault(step, key._data)
+                # Where its array was used without the tensor, that is the same memory.
+                given.setdefault(self.inputs.get(id(step.arguments[0]), step), array)
+        for step, array in given.items():
+            found[step.number] = array
         return found
 
     def _input(self, key: Any, array: Array) -> Step:

@@ -15,7 +15,7 @@ from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, leaf, traced
 from autograd_lite.program.program import Guard, Program, Step, run_steps, same, steps_in
-from autograd_lite.program.rules import Template, as_called, filled, template_of
+from autograd_lite.program.rules import Slot, Template, as_called, filled, template_of
 from autograd_lite.table import TABLE
 
 
@@ -117,7 +117,9 @@ class _Tracer:
         if isinstance(value, Node):
             known = self.program.values.get(value)
             if known is None:
-                known = self.program.inputs[value] = self.input(value._data)
+                array = value._data
+                known = self.leaf(array) if value._requires_grad else self.input(array)
+                self.program.inputs[value] = known
             return known
         if isinstance(value, np.ndarray):
             return self.input(value)
@@ -260,9 +262,11 @@ class _Tracer:
         """Write the steps of a template; returns its results."""
         steps = [*given]
         for call in template.calls:
-            arguments = filled(call.arguments, steps)
-            keywords = call.keywords
-            if keywords:
+            arguments, keywords = call.arguments, call.keywords
+            if call.flat:
+                arguments = tuple([steps[x] if type(x) is Slot else x for x in arguments])
+            else:
+                arguments = filled(arguments, steps)
                 keywords = {name: filled(value, steps) for name, value in keywords.items()}
             steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
         for slot in template.looks:

@@ -163,6 +163,14 @@ def test_tensors_that_were_changed_since_are_run_as_they_are_now():
     np.testing.assert_array_equal(program.run()[1][x], [6.0, 8.0])
 
 
+def test_the_array_of_a_tensor_that_was_used_without_it_is_replaced_with_it():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = trace((x * x.data).sum())
+    value, gradients = program.run({x: np.array([3.0, 4.0])})
+    assert float(value) == 25.0
+    np.testing.assert_array_equal(gradients[x], [3.0, 4.0])
+
+
 # What depends on entries
 
 
