@@ -7,7 +7,7 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def _slips(case: Case, predicted: Replay, tensors: frozenset[Tensor]) -> dict[Te
 def _pairs(
     case: Case,
     search: Search,
-    base: Wrong,
+    base: Replay,
     singles: list[tuple[int, Finding]],
     already: frozenset[Tensor],
 ) -> list[Hypothesis]:
@@ -118,15 +118,13 @@ def _pairs(
     for first in _distinct(some)[:PARTIAL]:
         rest = everything - first.fitted
         numbers = {number for number, finding in singles if finding.reached & rest}
-        found += _with_another(case, search, base, first, lambda _: numbers | solved)
+        found += _with_another(case, search, base, first, numbers | solved)
     if found:
         return found
     wholly = [f for _, f in singles if not f.candidate.is_solved and not f.fitted > already]
     wholly.sort(key=lambda f: rank(case, f))
     for first in wholly[:WHOLLY]:
-        found += _with_another(
-            case, search, base, first, lambda replay: _factors_left(case, search, replay)
-        )
+        found += _with_another(case, search, base, first)
     return found
 
 
@@ -135,18 +133,23 @@ def _with_another(
     search: Search,
     base: Replay,
     first: Finding,
-    numbers: Callable[[Replay], set[int]],
+    numbers: set[int] | None = None,
 ) -> list[Hypothesis]:
-    """The first mistake with slips, or with a second one among those of some numbers."""
+    """The first mistake with slips, or with a second one among those of some numbers.
+
+    By default these are the factors, if a factor is all that is missing in the gradients.
+    """
     replay = search.predict(first.wrong, base)
     if replay is None:
         return []
+    if numbers is None:
+        numbers = _factors_left(case, search, replay)
     everything = frozenset(case.manual)
     alone = _slips(case, replay, everything - first.fitted)
     found = [] if alone is None else [Hypothesis([first], alone, everything)]
     return found + [
         Hypothesis([first, second], {}, everything)
-        for second in search.last(replay, numbers(replay))
+        for second in search.last(replay, numbers)
         if not _says_nothing(case, second)
     ]
 

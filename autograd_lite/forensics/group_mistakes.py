@@ -98,7 +98,7 @@ def _coefficient(graph: Graph, place: Place) -> float:
 
 
 def _is_penalty(graph: Graph, place: Place) -> bool:
-    """Whether a step leads from the sizes of one leaf's entries to a leaf that is used elsewhere."""
+    """Whether a step is that of the sizes of a leaf's entries, and the leaf is used elsewhere."""
     leaf, node = place.argument, place.node
     if leaf.operation is not None or all(other.node is node for other in graph.consumers[leaf]):
         return False

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import apply
 from autograd_lite import table
+from autograd_lite.engine import apply
 from autograd_lite.forensics.replay import Graph
 from autograd_lite.node import Node
 from autograd_lite.table import TABLE

@@ -15,7 +15,7 @@ from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.function_mistakes import FUNCTION_MISTAKES
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, stale_weights
 from autograd_lite.forensics.product_mistakes import PRODUCT_MISTAKES
-from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong, is_recorded
+from autograd_lite.forensics.replay import Graph, Replay, Wrong, is_recorded
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
