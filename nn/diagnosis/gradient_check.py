@@ -11,6 +11,7 @@ from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.arguments import POSITIVE, as_array, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
+from autograd_lite.gradcheck import values_beside
 from nn.diagnosis.evidence import as_number, predicted
 from nn.left_alone import left_alone
 from nn.losses.loss_function import require_loss
@@ -105,12 +106,8 @@ def _recorded(result: Any) -> bool:
 def _differences(loss: Callable[[], float], array: Any, step: float) -> Any:
     """The central differences of a loss in each entry of an array, in its shape."""
     slopes = np.empty(array.shape)
-    for index, entry in np.ndenumerate(array.copy()):
-        array[index] = entry + step
-        above = loss()
-        array[index] = entry - step
-        below = loss()
-        array[index] = entry
+    for index in np.ndindex(array.shape):
+        below, above = values_beside(loss, array, index, step)
         slopes[index] = (above - below) / (2 * step)
     return slopes
 
