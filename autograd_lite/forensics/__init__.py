@@ -2,7 +2,7 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `replay`, `recognition`, `mistake`, `function_mistakes`, `product_mistakes`,
+reading: `replay`, `mistake`, `function_mistakes`, `product_mistakes`,
 `group_mistakes`, `given`, `harmless`, `case`, `search`, `ranking`, `explain`, `wording`.
 """
 
@@ -17,11 +17,11 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.recognition import activations, recorded_again
 from autograd_lite.forensics.replay import Graph, is_array, replay
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, watching
+from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 
 MOST_STEPS = 1000
@@ -68,9 +68,10 @@ def _with_activations(
     graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names
 ) -> Examination:
     """Examine the graph in which activations that were written out are single nodes."""
-    found = activations(graph, manual)
+    nodes = graph.order[::-1]
+    found = written_out(nodes, manual)
     if found:
-        again = recorded_again(graph, found)
+        again = recorded_again(nodes, found)
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])
