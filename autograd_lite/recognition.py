@@ -66,7 +66,9 @@ def _candidates(
     found: dict[Node, Activation],
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
-    if node.operation is None or node._data.size < 2 or not _ends_one(node.operation):
+    if node.operation is None or node._data.size < 2:
+        return
+    if node.operation.traits.activation or not node.operation.traits.elementwise:
         return
     for argument, parts in _behind(node, position, keep):
         if _agree(argument._data, node._data):
@@ -115,11 +117,6 @@ def _probabilities(node: Node, activation: Activation) -> Array | None:
 def _operation(node: Node) -> Operation:
     assert node.operation is not None
     return node.operation
-
-
-def _ends_one(operation: Operation) -> bool:
-    """Whether an activation that is written out may end with an operation."""
-    return operation.traits.elementwise and not operation.traits.activation
 
 
 def _is_part(operation: Operation) -> bool:

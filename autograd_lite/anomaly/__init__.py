@@ -1,7 +1,4 @@
-"""Find the first value that is not finite, and writes to what backward has to read.
-
-Files in the order of reading: `watch`, `causes`, `report`.
-"""
+"""Find the first value that is not finite, and writes to what backward has to read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The errors that say where a value that is not finite came from."""
+"""Where values that are not finite come from, and the errors that say so."""
 
 from __future__ import annotations
 
+import functools
 import linecache
 from collections import deque
 from collections.abc import Iterator
@@ -9,17 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.anomaly.causes import (
-    bad_inputs,
-    inputs_of,
-    is_computed,
-    is_finite,
-    made_by,
-    numpy_of,
-    severity,
-)
 from autograd_lite.errors import AnomalyError, describe, describe_one
 from autograd_lite.node import Array, Node
+from autograd_lite.operation import Operation
+from autograd_lite.operators import plain
+from autograd_lite.trees import leaves_of
 
 SHOWN = 3
 """Entries that an error shows."""
@@ -39,6 +34,80 @@ class Source(NamedTuple):
         place = f'File "{self.file}", line {self.line}, in {self.function}'
         place += f", through {self.through}" if self.through else ""
         return f"{place}\n  {text}" if text else place
+
+
+def is_finite(value: Any) -> bool:
+    """Whether all entries of an array or a tensor are finite."""
+    return bool(np.isfinite(plain(value)).all())
+
+
+def inputs_of(node: Node) -> list[Any]:
+    """The tensors, arrays and numbers of floats that an operation was given."""
+    return [value for value in leaves_of([node.arguments, node.keywords]) if _is_of_floats(value)]
+
+
+def _is_of_floats(value: Any) -> bool:
+    return isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def is_meant(operation: Operation, value: Any) -> bool:
+    """Whether an input that is not finite is a mask, a bound or a border of the user's."""
+    traits = operation.traits
+    if not traits.masks or getattr(value, "requires_grad", False):
+        return False
+    number = traits.fills and np.ndim(plain(value)) == 0
+    return number or bool(severity(value).max() < 2)
+
+
+def severity(value: Any) -> Array:
+    """For each entry 0 if it is finite, 1 if it is infinite, 2 if it is NaN."""
+    array = _numpy(value)
+    return 2 * np.isnan(array) + np.isinf(array)
+
+
+def _numpy(value: Any) -> Any:
+    """The numbers of a tensor or an array, in NumPy's memory."""
+    value = plain(value)
+    if not hasattr(value, "__array_function__"):
+        return value
+    return value.get() if hasattr(value, "get") else np.asarray(value)
+
+
+def made_by(node: Node) -> Array:
+    """Where a result is worse than what the operation was given.
+
+    That is entry by entry where each depends on those alone that it is broadcast with.
+    """
+    given = [severity(value) for value in inputs_of(node)]
+    assert node.operation is not None
+    if node.operation.traits.elementwise:
+        worst = functools.reduce(np.maximum, given, 0)
+    else:
+        worst = max((entries.max(initial=0) for entries in given), default=0)
+    return severity(node) > worst
+
+
+def bad_inputs(node: Node) -> list[Any]:
+    """The inputs that a result is not finite for: they are not, and are not meant so."""
+    assert node.operation is not None
+    if node.operation.traits.elementwise and not np.any((severity(node) > 0) & ~made_by(node)):
+        return []
+    bad = [value for value in inputs_of(node) if not is_finite(value)]
+    return [value for value in bad if not is_meant(node.operation, value)]
+
+
+def origin_of(node: Node) -> Node:
+    """The node that what is not finite in this one came from: it made it, or was given it."""
+    while bad := bad_inputs(node):
+        if not all(map(is_computed, bad)) or made_by(node).any():
+            break
+        node = bad[0]
+    return node
+
+
+def is_computed(value: Any) -> bool:
+    """Whether a value is a tensor that was recorded."""
+    return isinstance(value, Node) and value.operation is not None
 
 
 # The errors
@@ -71,7 +140,7 @@ def backward_error(
     node: Node, argument: Node, cotangents: dict[Node, Array], source: Source | None
 ) -> AnomalyError:
     """The error for a cotangent of an argument that is not finite after the rule of a node."""
-    found, arriving = numpy_of(cotangents[argument]), numpy_of(cotangents[node])
+    found, arriving = _numpy(cotangents[argument]), _numpy(cotangents[node])
     bad = ~np.isfinite(found)
     lines = [f"the gradient of its input {_called(argument)} has {_count(bad)}"]
     if np.shape(found) == np.shape(arriving):
@@ -88,8 +157,8 @@ def backward_error(
 
 def seed_error(node: Node, seed: Array, source: Source | None) -> AnomalyError:
     """The error for a gradient given to `backward` that is not finite."""
-    bad = ~np.isfinite(numpy_of(seed))
-    lines = ["the gradient that backward() was given is not finite", _summary(numpy_of(seed))]
+    bad = ~np.isfinite(_numpy(seed))
+    lines = ["the gradient that backward() was given is not finite", _summary(_numpy(seed))]
     return _error("backward", node, source, lines, "Give finite numbers", bad)
 
 
@@ -147,7 +216,7 @@ def _entries(node: Node, bad: Array, *gradients: Array) -> list[str]:
         inputs = _inputs_at(node, index)
         if inputs is None:
             return []
-        result = f"{node.operation.name}{inputs} = {numpy_of(node)[index]:.6g}"
+        result = f"{node.operation.name}{inputs} = {_numpy(node)[index]:.6g}"
         if gradients:
             before, after = (gradient[index] for gradient in gradients)
             result += f", where the gradient {before:.6g} becomes {after:.6g}"
@@ -165,11 +234,11 @@ def _inputs_at(node: Node, index: tuple[int, ...]) -> str | None:
         with np.errstate(all="ignore"):
             inputs = [
                 np.broadcast_to(value, shape)[place] if isinstance(value, arrays) else value
-                for value in map(numpy_of, node.arguments)
+                for value in map(_numpy, node.arguments)
             ]
             result = operation.compute(*inputs, **node.keywords)
             result = result[0] if operation.residual else result
-            same = np.allclose(result, numpy_of(node)[place], equal_nan=True)
+            same = np.allclose(result, _numpy(node)[place], equal_nan=True)
     except Exception:  # whatever a function of the user's raises for a single entry
         return None
     if not same or np.shape(result) != (1,) * len(shape):
@@ -180,7 +249,7 @@ def _inputs_at(node: Node, index: tuple[int, ...]) -> str | None:
 
 def _summary(value: Any, name: str = "") -> str:
     """One line on an input: what is not finite in it, or its range."""
-    array, name = numpy_of(value), name or _called(value)
+    array, name = _numpy(value), name or _called(value)
     bad = ~np.isfinite(array)
     if np.ndim(array) == 0 or np.size(array) == 0:
         return f"{name}: {array:.6g}" if np.size(array) else f"{name}: no entries"

@@ -14,15 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.anomaly.causes import (
+from autograd_lite.anomaly.report import (
+    Source,
+    backward_error,
     bad_inputs,
+    forward_error,
     is_computed,
     is_finite,
     made_by,
     origin_of,
+    seed_error,
     severity,
 )
-from autograd_lite.anomaly.report import Source, backward_error, forward_error, seed_error
 from autograd_lite.engine import apply_rule
 from autograd_lite.errors import AnomalyError
 from autograd_lite.modes import Rule

@@ -13,7 +13,7 @@ from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import Node
-from autograd_lite.operation import NO_TRAITS
+from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.operators import plain
 from autograd_lite.recognition import recorded_again, written_out
 from nn.left_alone import left_alone
@@ -123,10 +123,14 @@ def source(value: Any) -> Any:
     return value
 
 
+def traits_of(node: Any) -> Traits:
+    """What the function is that a node was computed by, if it was."""
+    return node.operation.traits if node.operation else NO_TRAITS
+
+
 def reshapes(node: Any) -> bool:
     """Whether a node has all entries of the one before, in other places."""
-    traits = node.operation.traits
-    return bool(traits.moves and not traits.indexes)
+    return traits_of(node).moves and not traits_of(node).indexes
 
 
 def is_relu(node: Any) -> bool:
@@ -136,8 +140,7 @@ def is_relu(node: Any) -> bool:
     >>> is_relu(relu(Tensor([0.5], requires_grad=True)))
     True
     """
-    traits = node.operation.traits if node.operation else NO_TRAITS
-    return traits.kink and traits.limits is not None
+    return traits_of(node).kink and traits_of(node).limits is not None
 
 
 def layer_names(model: Module) -> dict[Node, str]:
@@ -161,6 +164,18 @@ def layer_names(model: Module) -> dict[Node, str]:
     return names
 
 
+def require_learned(model: Module, attempted: str) -> list[Parameter]:
+    """The parameters that are learned, or an ArgumentError if there are none."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not learned:
+        raise ArgumentError(
+            attempted,
+            "it has no parameter that is learned",
+            "Give a model whose parameters, or some of them, require grad",
+        )
+    return learned
+
+
 def gather(
     model: Module,
     X: Any,  # noqa: N803
@@ -175,14 +190,8 @@ def gather(
             sample, no array of predictions, or the loss is not one number.
     """
     attempted = _attempted(model, X)
-    parameters = model.parameters()
-    if not any(parameter._requires_grad for parameter in parameters):
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
-    if optimizer is not None and set(parameters).isdisjoint(optimizer.parameters):
+    require_learned(model, attempted)
+    if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
         raise ArgumentError(
             attempted,
             f"{type(optimizer).__name__} holds none of its parameters",

@@ -12,7 +12,7 @@ from autograd_lite.arguments import POSITIVE, as_array, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
 from autograd_lite.gradcheck import values_beside
-from nn.diagnosis.evidence import as_number, predicted
+from nn.diagnosis.evidence import as_number, predicted, require_learned
 from nn.left_alone import left_alone
 from nn.losses.loss_function import require_loss
 from nn.module import Module, require_model
@@ -61,13 +61,7 @@ def gradient_difference(
     require_loss(loss, attempted)
     require(attempted, "step", step, POSITIVE)
     X, y = _in_float64(as_array(X, attempted)), _in_float64(as_array(y, attempted))  # noqa: N806
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not learned:
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
+    learned = require_learned(model, attempted)
     with left_alone(model, loss, X, y) as rewind:
         for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
             tensor._data = _in_float64(tensor._data)

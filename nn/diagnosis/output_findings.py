@@ -12,8 +12,7 @@ import numpy as np
 
 from autograd_lite import logsumexp
 from autograd_lite.node import Node
-from autograd_lite.operation import NO_TRAITS, Traits
-from nn.diagnosis.evidence import Evidence, is_relu, source
+from nn.diagnosis.evidence import Evidence, is_relu, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.diagnosis.trials import descended
 
@@ -111,7 +110,7 @@ def _chance(seen: Evidence) -> tuple[float, int] | None:
     # One that is given targets too is of a yes and of a no.
     if any(len(node.arguments) > 1 for node in logarithms):
         return 0.5, 2
-    if logarithms and _applied_last(seen) == "sigmoid":
+    if logarithms and applied_by_model(seen) == "sigmoid":
         return 0.5, 2
     if logarithms and _are_probabilities(seen.predictions.data):
         return 1 / classes, classes
@@ -121,15 +120,10 @@ def _chance(seen: Evidence) -> tuple[float, int] | None:
 # What the loss takes them for
 
 
-def _last(seen: Evidence) -> Traits:
-    """What the function is that computed the predictions."""
-    operation = seen.output.operation
-    return operation.traits if operation else NO_TRAITS
-
-
-def _applied_last(seen: Evidence) -> str | None:
+def applied_by_model(seen: Evidence) -> str | None:
     """Which of softmax and sigmoid computed the predictions."""
-    return _last(seen).link if _last(seen).limits else None
+    traits = traits_of(seen.output)
+    return traits.link if traits.limits else None
 
 
 def on_predictions(seen: Evidence) -> list[Any]:
@@ -157,7 +151,7 @@ def _are_probabilities(values: Any) -> bool:
 def probabilities_as_logits(seen: Evidence) -> Finding | None:
     """A softmax or sigmoid before a loss that applies one itself."""
     applied = applied_by_loss(seen)
-    last = _applied_last(seen)
+    last = applied_by_model(seen)
     if last is None and applied == "softmax" and _are_probabilities(seen.predictions.data):
         last = "softmax"
     if applied is None or last is None:
@@ -246,7 +240,7 @@ def _is_linear(seen: Evidence) -> bool:
 def relu_on_logits(seen: Evidence) -> Finding | None:
     """A ReLU between the last weights and the softmax or sigmoid, in the model or in the loss."""
     logits, applied = seen.output, applied_by_loss(seen)
-    if applied is None and _last(seen).link:
+    if applied is None and traits_of(logits).link:
         applied, logits = logits.operation.name, source(logits.arguments[0])
     if applied is None or not is_relu(logits):
         return None
