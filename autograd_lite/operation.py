@@ -23,6 +23,7 @@ class Traits:
         commutative: its two arguments may be exchanged.
         product: it multiplies, or divides, arguments by each other: entries, or whole matrices.
         moves: its result has no other entries than its first argument, in other places.
+        indexes: it moves those that its second argument names.
         reduces: it makes one entry of many, along axes.
         averages: it reduces by a mean.
         extremum: it picks the largest or the smallest, of two arguments or along axes.
@@ -46,6 +47,7 @@ class Traits:
     commutative: bool = False
     product: bool = False
     moves: bool = False
+    indexes: bool = False
     reduces: bool = False
     averages: bool = False
     extremum: bool = False

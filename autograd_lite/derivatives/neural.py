@@ -6,6 +6,7 @@ relu'(0) = 0. The forms are stable: no overflow and no warning, however large th
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ ACTIVATION = Traits(elementwise=True, activation=True)
 RECTIFIER = Traits(elementwise=True, activation=True, kink=True)
 
 
-@differentiable(lambda g, y, x: g * np.sign(y), traits=RECTIFIER)
+@differentiable(lambda g, y, x: g * np.sign(y), traits=replace(RECTIFIER, limits=(0.0, math.inf)))
 def relu(x: Array) -> Array:
     """max(x, 0).
 
@@ -157,7 +158,7 @@ def softplus(x: Array) -> Array:
 
 @differentiable(
     lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)),
-    traits=Traits(activation=True, link="softmax", probabilities=lambda y, x: y),
+    traits=Traits(activation=True, limits=(0.0, 1.0), link="softmax", probabilities=lambda y, x: y),
 )
 def softmax(x: Array, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis.
