@@ -251,8 +251,6 @@ def constant_statistics(graph: Graph, place: Place) -> Iterator[Candidate]:
             g: Array,
             y: Array,
             x: Array,
-            mean: Array,
-            variance: Array,
             axes: Any,
             epsilon: float,
             *rest: Any,
@@ -261,6 +259,7 @@ def constant_statistics(graph: Graph, place: Place) -> Iterator[Candidate]:
         ) -> Array:
             through_mean = g.mean(axis=axes, keepdims=True) * mean_too
             through_variance = y * (g * y).mean(axis=axes, keepdims=True) * variance_too
+            variance = np.var(x, axis=axes, keepdims=True)
             return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
 
         words = f"{' and '.join(constant)} of the batch are treated as constants"

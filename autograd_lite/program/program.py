@@ -58,8 +58,8 @@ class Program:
 
     Attributes:
         steps: all of them, in order.
-        inputs: the steps of the arrays that the loss was computed from, by node; those of plain
-            arrays by their `id`.
+        inputs: the steps of the arrays that the loss was computed from, by `id`; those of
+            tensors by node too.
         values: the step of each recorded node, in the order of computation.
         given: the steps of the nodes and arrays among the arguments of each computed node.
         cotangents: the step of the cotangent of each node that requires grad.

@@ -114,19 +114,21 @@ class _Tracer:
         """An argument of a node, with steps in place of nodes and arrays."""
         if isinstance(value, Node):
             known = self.program.values.get(value)
-            return self.input(value, value._data) if known is None else known
+            if known is None:
+                known = self.program.inputs[value] = self.input(value._data)
+            return known
         if isinstance(value, np.ndarray):
-            return self.input(id(value), value)
+            return self.input(value)
         if type(value) in (list, tuple):
             return type(value)([self.own(part) for part in value])
         return value
 
-    def input(self, key: Any, array: Array) -> Step:
-        """The step of an array that the loss was computed from."""
+    def input(self, array: Array) -> Step:
+        """The step of an array that the loss was computed from, be it a tensor's or not."""
         inputs = self.program.inputs
-        if key not in inputs:
-            inputs[key] = self.leaf(array)
-        return inputs[key]
+        if id(array) not in inputs:
+            inputs[id(array)] = self.leaf(array)
+        return inputs[id(array)]
 
     def forward(self, node: Node) -> Step:
         """The step of a computed node."""

@@ -9,19 +9,11 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
-from autograd_lite.derivatives.normalization import Axes, standardize
+from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.module import Buffer, Module, Parameter, require_input
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
-
-
-def _standardized(x: Any, axes: Axes, epsilon: float) -> tuple[Any, Any, Any]:
-    """x standardized, its mean and its variance."""
-    values = x.data if isinstance(x, Tensor) else x
-    mean = values.mean(axis=axes, keepdims=True)
-    variance = values.var(axis=axes, keepdims=True)
-    return standardize(x, mean, variance, axes, epsilon), mean, variance
 
 
 class BatchNorm1d(Module):
@@ -76,7 +68,8 @@ class BatchNorm1d(Module):
         """
         self._check(x)
         if self.training:
-            y, mean, variance = _standardized(x, (0,), self.epsilon)
+            y = standardize(x, (0,), self.epsilon)
+            mean, variance = statistics(x, y, (0,))
             n = x.shape[0]
             self._follow(self.running_mean, mean[0])
             self._follow(self.running_var, variance[0] * (n / (n - 1)))
@@ -158,8 +151,7 @@ class LayerNorm(Module):
                 f"it normalizes arrays whose last axes are {shape}",
                 "Give inputs of that shape, or make the layer LayerNorm(n_features)",
             )
-        y, _, _ = _standardized(x, self.axes, self.epsilon)
-        return y * self.weight + self.bias  # type: ignore[no-any-return]
+        return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """The arguments."""

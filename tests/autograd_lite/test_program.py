@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from samples import SAMPLES
 
+import nn
 from autograd_lite import Tensor
 from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program
@@ -103,3 +104,21 @@ def test_what_is_replaced_stays_so_where_more_is_replaced():
     both = program.again(late | early, known, early)
     np.testing.assert_array_equal(both[program.cotangents[x].number], [5.0, 7.0])
     np.testing.assert_array_equal(both[program.cotangents[y].number], [0.0, 0.0])
+
+
+def test_the_program_of_a_network_with_batch_norm_is_right_for_other_data():
+    X, targets = np.random.default_rng(0).normal(size=(2, 8, 3))
+    model = nn.Sequential(nn.Dense(3, 3, rng=0), nn.BatchNorm1d(3), nn.Tanh(), nn.LayerNorm(3))
+
+    def loss_of(X, targets):
+        return nn.MSELoss()(model(X), targets)
+
+    program = trace(loss_of(X, targets))
+    others = np.random.default_rng(1).normal(size=(2, 8, 3))
+    model.zero_grad()
+    loss = loss_of(*others)
+    loss.backward()
+    value, gradients = program.run({id(X): others[0], id(targets): others[1]})
+    np.testing.assert_allclose(value, loss.data, rtol=1e-14)
+    for parameter in model.parameters():
+        np.testing.assert_allclose(gradients[parameter], parameter.grad, rtol=1e-12, atol=1e-15)
