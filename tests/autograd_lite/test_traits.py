@@ -154,3 +154,19 @@ def test_the_modules_of_the_core_are_a_ladder_without_a_circle():
 @pytest.mark.parametrize("name", ["relu", "gelu", "softmax"])
 def test_an_activation_is_exported_under_the_name_of_its_row(name):
     assert activations()[name] is getattr(autograd_lite, name)
+
+
+def test_nothing_compares_the_name_of_a_function_with_a_string():
+    root = PACKAGE.parent
+    files = [
+        path for name in ("autograd_lite", "nn", "viz") for path in root.glob(f"{name}/**/*.py")
+    ]
+    assert len(files) > 100
+    compared = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                parts = [ast.unparse(part) for part in (node.left, *node.comparators)]
+                if any(part.endswith(("operation.name", "function.__name__")) for part in parts):
+                    compared.append(f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}")
+    assert compared == []
