@@ -6,8 +6,10 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -115,7 +117,7 @@ def _pairs(
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
     solved = {n for n, candidate in enumerate(search.candidates) if candidate.is_solved}
     found: list[Hypothesis] = []
-    for first in _distinct(some)[:PARTIAL]:
+    for first in itertools.islice(_distinct(some), PARTIAL):
         rest = everything - first.fitted
         numbers = {number for number, finding in singles if finding.reached & rest}
         found += _with_another(case, search, base, first, numbers | solved)
@@ -165,10 +167,14 @@ def _factors_left(case: Case, search: Search, predicted: Replay) -> set[int]:
     return {n for n, candidate in enumerate(search.candidates) if candidate.kind == "factor"}
 
 
-def _distinct(findings: list[Finding]) -> list[Finding]:
+def _distinct(findings: list[Finding]) -> Iterator[Finding]:
     """One of those that come to the same."""
-    kept: list[Finding] = []
+    kept: list[list[float]] = []
     for finding in findings:
-        if not any(np.allclose(finding.sums, other.sums, rtol=1e-9, atol=0) for other in kept):
-            kept.append(finding)
-    return kept
+        if not any(_alike(finding.sums, sums) for sums in kept):
+            kept.append(finding.sums)
+            yield finding
+
+
+def _alike(one: list[float], other: list[float]) -> bool:
+    return all(map(functools.partial(math.isclose, rel_tol=1e-9), one, other))

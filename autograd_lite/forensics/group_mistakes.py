@@ -265,7 +265,8 @@ def _like_predictions(target: Any, predictions: Array) -> Any:
     """Labels as the one-hot rows that they stand for."""
     labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
     if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
-        return neural.one_hot(target, predictions.shape[1], predictions.dtype)
+        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
+        return rows.astype(predictions.dtype)
     return target
 
 
