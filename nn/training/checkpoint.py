@@ -15,8 +15,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, require, require_path
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from nn.files import DTYPES, FileName, read_tensors, replace_file, require_safetensors
 from nn.random_state import Generator, generators, set_state, state_of
+from nn.tensor_files import DTYPES, FileName, read_tensors, replace_file, require_safetensors
 from nn.training.callback import Callback, Training, overrides
 from nn.training.history import History
 
