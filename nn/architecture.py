@@ -146,7 +146,7 @@ def build(description: Any, entries: float = math.inf) -> Module:
     """
     module = _built(description, [], entries)
     if json.dumps(describe(module), sort_keys=True) != json.dumps(description, sort_keys=True):
-        raise ValueError("it is not as nn.save writes it")
+        raise ValueError("what it builds has another configuration")
     return module
 
 

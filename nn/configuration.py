@@ -12,7 +12,7 @@ from autograd_lite.errors import describe_one
 if TYPE_CHECKING:
     from nn.module import Module
 
-STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 """How arguments of any number are written in a call."""
 
 
@@ -86,7 +86,7 @@ def configuration(module: Module) -> dict[str, Any]:
 
 
 def shown(module: Module) -> str:
-    """The configuration as text: without the defaults, and without the modules inside.
+    """The configuration as it is written in a call, without defaults and the modules inside.
 
     >>> from nn import Dense
     >>> shown(Dense(2, 3, activation="relu", dtype="float32"))
@@ -94,28 +94,23 @@ def shown(module: Module) -> str:
     """
     children = [child for _, child in module.children()]
     values = configuration(module)
-    return ", ".join(
-        _argument(parameter, values[name])
-        for name, parameter in parameters_of(type(module)).items()
-        if name in values
-        and not _is_default(parameter, values[name])
-        and not _holds_any(values[name], children)
-    )
+    texts = []
+    is_complete = True
+    for name, parameter in parameters_of(type(module)).items():
+        if name not in values or _holds_any(values[name], children):
+            is_complete = False
+        elif not _is_default(parameter, values[name]):
+            is_required = parameter.default is parameter.empty
+            by_position = is_complete and is_required and parameter.kind != parameter.KEYWORD_ONLY
+            prefix = STARS.get(parameter.kind, "" if by_position else f"{name}=")
+            texts.append(prefix + _text(values[name]))
+    return ", ".join(texts)
 
 
 def _is_default(parameter: inspect.Parameter, value: Any) -> bool:
     if parameter.kind in STARS:
         return not value
     return _text(value) == _text(parameter.default)
-
-
-def _argument(parameter: inspect.Parameter, value: Any) -> str:
-    """An argument as it is written in a call: by position if it has no default."""
-    if parameter.kind in STARS:
-        return STARS[parameter.kind] + _text(value)
-    is_optional = parameter.default is not parameter.empty
-    is_named = is_optional or parameter.kind is parameter.KEYWORD_ONLY
-    return f"{parameter.name}={_text(value)}" if is_named else _text(value)
 
 
 def heading(module: Module) -> str:
