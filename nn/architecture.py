@@ -41,8 +41,9 @@ def register(kind: ModuleClass) -> ModuleClass:
     Each argument is read from the attribute of the same name: a number, text, a dtype, an
     activation, a module, or a list, tuple or dict of them. `dtype` is read from the tensors, and a
     flag such as `bias` is true if the attribute is a tensor, and false if it is None. What says
-    only what the tensors begin with, `rng` and names that end in `_init`, is not in the file. A
-    module that the constructor makes by itself needs no registration.
+    only what the tensors begin with, `rng` and names that end in `_init`, is not in the file. All
+    other attributes are what the constructor makes of these again, modules included: one that it
+    makes by itself needs no registration.
 
     Raises:
         UnsupportedError: it is no class of modules.

@@ -23,14 +23,6 @@ class Argument:
         allowed: what it may be.
         size: whether the layer has a tensor with at least as many entries as the product of all
             arguments that are sizes, so that a file without as many cannot hold the layer.
-
-    >>> from autograd_lite.arguments import POSITIVE
-    >>> class Scale:
-    ...     factor = Argument(POSITIVE)
-    >>> scale = Scale()
-    >>> scale.factor = -1.0
-    Traceback (most recent call last):
-    autograd_lite.errors.ArgumentError: Scale with factor=-1.0: out of range. Give a number above 0
     """
 
     def __init__(self, allowed: Range, *, size: bool = False) -> None:
@@ -99,27 +91,17 @@ def shown(module: Module) -> str:
     for name, parameter in parameters_of(type(module)).items():
         if name not in values or _holds_any(values[name], children):
             is_complete = False
-        elif not _is_default(parameter, values[name]):
-            is_required = parameter.default is parameter.empty
-            by_position = is_complete and is_required and parameter.kind != parameter.KEYWORD_ONLY
-            prefix = STARS.get(parameter.kind, "" if by_position else f"{name}=")
-            texts.append(prefix + _text(values[name]))
+        elif parameter.kind in STARS:
+            texts += [STARS[parameter.kind] + _text(values[name])] if values[name] else []
+        elif _text(values[name]) != _text(parameter.default):
+            is_optional = parameter.default is not parameter.empty
+            is_named = is_optional or not is_complete or parameter.kind is parameter.KEYWORD_ONLY
+            texts.append(f"{name}={_text(values[name])}" if is_named else _text(values[name]))
     return ", ".join(texts)
 
 
-def _is_default(parameter: inspect.Parameter, value: Any) -> bool:
-    if parameter.kind in STARS:
-        return not value
-    return _text(value) == _text(parameter.default)
-
-
 def heading(module: Module) -> str:
-    """The class and the configuration, without what is inside.
-
-    >>> from nn import Dense, Residual
-    >>> heading(Dense(2, 3)), heading(Residual(Dense(2, 2)))
-    ('Dense(2, 3)', 'Residual()')
-    """
+    """The class and the configuration, without what is inside."""
     return f"{type(module).__name__}({module.extra_repr()})"
 
 
@@ -131,4 +113,4 @@ def _holds_any(value: Any, modules: list[Module]) -> bool:
 
 def _text(value: Any) -> str:
     """A function by its name; short values as they are written."""
-    return getattr(value, "__name__", "") if callable(value) else describe_one(value)
+    return getattr(value, "__name__", None) or describe_one(value)

@@ -55,11 +55,13 @@ class _Function(Module):
     names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
-        if function is not None:
-            cls.function = staticmethod(function)
+        if function is None:
+            return
+        cls.function = staticmethod(function)
         if isinstance(function, FunctionType):
             cls.names = tuple(inspect.signature(function).parameters)[1:]
             cls.__init__ = _constructor(function)  # type: ignore[method-assign]
+        register(cls)
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
@@ -85,7 +87,6 @@ def _constructor(function: Callable[..., Any]) -> Callable[..., None]:
     return construct
 
 
-@register
 class ReLU(_Function, function=autograd_lite.relu):
     """max(x, 0).
 
@@ -94,7 +95,6 @@ class ReLU(_Function, function=autograd_lite.relu):
     """
 
 
-@register
 class Sigmoid(_Function, function=autograd_lite.sigmoid):
     """1 / (1 + exp(-x)).
 
@@ -103,7 +103,6 @@ class Sigmoid(_Function, function=autograd_lite.sigmoid):
     """
 
 
-@register
 class Tanh(_Function, function=np.tanh):
     """The hyperbolic tangent.
 
@@ -112,7 +111,6 @@ class Tanh(_Function, function=np.tanh):
     """
 
 
-@register
 class Swish(_Function, function=autograd_lite.swish):
     """x * sigmoid(x), also called SiLU.
 
@@ -121,7 +119,6 @@ class Swish(_Function, function=autograd_lite.swish):
     """
 
 
-@register
 class GELU(_Function, function=autograd_lite.gelu):
     """x Φ(x), with the normal distribution function Φ.
 
@@ -130,7 +127,6 @@ class GELU(_Function, function=autograd_lite.gelu):
     """
 
 
-@register
 class Softplus(_Function, function=autograd_lite.softplus):
     """log(1 + exp(x)).
 
@@ -139,7 +135,6 @@ class Softplus(_Function, function=autograd_lite.softplus):
     """
 
 
-@register
 class LeakyReLU(_Function, function=autograd_lite.leaky_relu):
     """x where x > 0, else negative_slope * x; the slope is any finite number.
 
@@ -150,7 +145,6 @@ class LeakyReLU(_Function, function=autograd_lite.leaky_relu):
     negative_slope = Argument(NUMBER)
 
 
-@register
 class ELU(_Function, function=autograd_lite.elu):
     """x where x > 0, else alpha * (exp(x) - 1); alpha is any finite number.
 
@@ -161,7 +155,6 @@ class ELU(_Function, function=autograd_lite.elu):
     alpha = Argument(NUMBER)
 
 
-@register
 class Softmax(_Function, function=autograd_lite.softmax):
     """exp(x) / sum(exp(x)) along an axis.
 
@@ -172,7 +165,6 @@ class Softmax(_Function, function=autograd_lite.softmax):
     axis = Argument(INTEGER)
 
 
-@register
 class LogSoftmax(_Function, function=autograd_lite.log_softmax):
     """log(softmax(x)) along an axis.
 

@@ -1,5 +1,6 @@
 """Layers of a user's own in files, and the configuration that files and texts are made of."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -354,3 +355,8 @@ def test_an_argument_that_is_assigned_later_is_saved(path):
     nn.save(model, path)
     loaded = nn.load(path)
     assert (loaded[0].p, loaded[1].negative_slope) == (0.5, 0.3)
+
+
+def test_functions_and_objects_without_a_name_are_shown_as_python_shows_them():
+    layer = nn.Dense(2, 2, activation=functools.partial(np.clip, a_min=0, a_max=1))
+    assert layer.extra_repr() == "2, 2, activation=partial"
