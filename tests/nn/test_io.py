@@ -76,6 +76,11 @@ def test_each_activation_by_name_is_rebuilt(path, name):
     assert nn.load(path).activation is activations()[name]
 
 
+def test_an_activation_that_is_a_module_is_rebuilt(path):
+    nn.save(nn.Dense(2, 2, activation=nn.LeakyReLU(0.2)), path)
+    assert nn.load(path).activation.negative_slope == 0.2
+
+
 def test_every_public_layer_is_rebuilt_as_its_own_class():
     public = {getattr(nn, name) for name in nn.__all__}
     layers = {kind for kind in public if isinstance(kind, type) and issubclass(kind, nn.Module)}

@@ -67,6 +67,10 @@ def test_parameters_that_the_layers_do_not_tell_are_refused_by_name(path):
     extended[0].gain = nn.Parameter([1.0])
     with pytest.raises(UnsupportedError, match=r"0\.gain"):
         nn.save(extended, path)
+    widened = nn.Sequential(nn.Dense(2, 2))
+    widened[0].weight.data = np.ones((3, 2))
+    with pytest.raises(UnsupportedError, match=r"0\.weight"):
+        nn.save(widened, path)
 
 
 @pytest.mark.parametrize("array", [np.array([1j]), np.array(["a"]), np.array([1.0], np.longdouble)])

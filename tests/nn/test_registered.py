@@ -25,7 +25,7 @@ def path(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def own_classes(monkeypatch):
+def own_classes():
     """Classes that a test registers are forgotten afterwards."""
     known = dict(REGISTERED)
     yield
