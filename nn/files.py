@@ -8,12 +8,11 @@ from typing import Any, TypeVar, overload
 
 import numpy as np
 
-from autograd_lite.arguments import require_path
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from nn.architecture import build, describe
 from nn.configuration import heading
 from nn.module import Module, require_model
-from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_safetensors
+from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
 
 ModelT = TypeVar("ModelT", bound=Module)
 
@@ -56,8 +55,7 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
             "it is neither a module nor a mapping from names to arrays",
             "Write nn.save(model, path)",
         )
-    require_path(path, "nn.save to")
-    require_safetensors(f"nn.save to {path}")
+    require_file(path, "nn.save to")
     import safetensors.numpy
 
     architecture = None
@@ -99,11 +97,10 @@ def load(path: FileName, model: Module | None = None) -> Module:
     >>> bool((model.weight.data == Dense(2, 1, rng=0).weight.data).all())
     True
     """
-    require_path(path, "nn.load from")
+    require_file(path, "nn.load from")
     attempted = f"nn.load from {path}"
     if model is not None:
         require_model(model, f"{attempted} into")
-    require_safetensors(attempted)
     tensors, metadata = read_tensors(path, attempted, "nn.save")
     architecture = _architecture(metadata, attempted)
     if model is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import as_array, require_path
 from autograd_lite.errors import ArgumentError, MissingPackageError, UnsupportedError
 
 FileName = str | os.PathLike[str]
@@ -32,13 +32,16 @@ DTYPES = {
 """NumPy's names of the dtypes that a file can hold, by those of safetensors."""
 
 
-def require_safetensors(attempted: str) -> None:
-    """Raise a MissingPackageError unless safetensors is installed."""
+def require_file(path: Any, attempted: str) -> None:
+    """Raise an error unless the path can be the name of a file, and safetensors is installed."""
+    require_path(path, attempted)
     try:
         import safetensors  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
-            attempted, "safetensors is not installed", "Run: pip install 'autograd-lite[io]'"
+            f"{attempted} {path}",
+            "safetensors is not installed",
+            "Run: pip install 'autograd-lite[io]'",
         ) from error
 
 
