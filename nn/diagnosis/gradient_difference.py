@@ -1,4 +1,4 @@
-"""Check the gradient of a network against differences of its loss."""
+"""How far the gradient of a network is from differences of its loss."""
 
 from __future__ import annotations
 
