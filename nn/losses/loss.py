@@ -1,20 +1,32 @@
-"""What all losses share: the reduction of the entries' losses, and the shapes they refuse."""
+"""What all losses share: the reduction of the entries' losses, weights, and what they refuse."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.losses.weights import of_samples
 
 REDUCTIONS = ("mean", "sum", "none")
+THRESHOLDS = {
+    "values": 0.5,
+    "scores": 0.0,
+    "logits": 0.0,
+    "probabilities": 0.5,
+    "log-probabilities": math.log(0.5),
+}
+"""What predictions can be, and the number above which one alone means class 1."""
 
 
 @dataclass(kw_only=True, eq=False)
 class Loss:
     """Base of losses: a function of predictions and targets, with its options.
+
+    A subclass says in `entries` what predictions cost, and in `takes` what they are.
 
     Args:
         reduction: "mean" and "sum" give a scalar, "none" the losses themselves.
@@ -24,6 +36,10 @@ class Loss:
     """
 
     reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+    takes: ClassVar[str] = "values"
+    """What predictions are: one of `THRESHOLDS`."""
+    link: ClassVar[str | None] = None
+    """What makes probabilities of logits, "sigmoid" or "softmax"; None without probabilities."""
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
@@ -34,9 +50,58 @@ class Loss:
                 f"Give one of {', '.join(self.reductions)}",
             )
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets."""
-        raise NotImplementedError(f"{type(self).__name__} has no method __call__")
+    @property
+    def threshold(self) -> float:
+        """The prediction above which a sample is of class 1, where it has but one."""
+        return THRESHOLDS[self.takes]
+
+    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
+        """The loss of predictions and targets, of samples that count by their weights.
+
+        The losses of a sample are multiplied by its weight, and then reduced as they are without
+        weights: a mean is over their number, not over the sum of the weights, and weights of 1
+        change nothing.
+
+        Args:
+            predictions: the outputs of a model (n, ...).
+            targets: what they should be, as the loss takes them.
+            weights: how much each sample counts (n,), 0 or more; all the same by default.
+
+        Raises:
+            ShapeError: shapes do not fit together, or there are no entries.
+            ArgumentError: a value is out of the range of what it stands for.
+            UnsupportedError: they are no real numbers.
+
+        >>> import numpy as np
+        >>> from nn import MSELoss
+        >>> predictions, targets = Tensor([[1.0], [2.0]]), np.array([[0.0], [0.0]])
+        >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
+        3.25
+        """
+        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
+        if 0 in predictions.shape:
+            raise ShapeError(
+                self.describe(predictions, targets),
+                "they have no entries, and nothing has no mean",
+                "Give at least one sample",
+            )
+        if weights is None and self.reduction == "mean":
+            return self.mean(predictions, targets)
+        predictions, targets = self.prepared(predictions, targets)
+        losses = self.entries(predictions, targets)
+        if weights is not None:
+            attempted = f"{self.describe(predictions, targets)} with weights"
+            losses = losses * of_samples(self.with_shape(weights), losses, attempted)
+        return self.reduced(losses, targets)
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean without weights, for which a loss may have an operation of its own."""
+        predictions, targets = self.prepared(predictions, targets)
+        return self.reduced(self.entries(predictions, targets), targets)
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The loss of each entry, or sample, of predictions and targets that are prepared."""
+        raise NotImplementedError(f"{type(self).__name__} has no method entries")
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """The mean or the sum of the losses for those targets, or they themselves."""
@@ -48,21 +113,15 @@ class Loss:
         """Predictions and targets of one shape, as arrays or tensors of one dtype.
 
         Raises:
-            ShapeError: the shapes differ, or there are no entries.
+            ShapeError: the shapes differ.
             UnsupportedError: the dtypes are none of real numbers.
         """
-        try:
-            shape, targets_shape = predictions.shape, targets.shape
-        except AttributeError:
-            return self.prepared(self.with_shape(predictions), self.with_shape(targets))
-        if shape != targets_shape:
+        if predictions.shape != targets.shape:
             raise ShapeError(
                 self.describe(predictions, targets),
                 "broadcasting them would compare every prediction with every target",
-                f"Give targets of the same shape: targets.reshape{(-1, *shape[1:])}",
+                f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
             )
-        if 0 in shape:
-            raise self.empty(predictions, targets)
         if targets.dtype != predictions.dtype:
             targets = self.cast(targets, predictions)
         elif targets.dtype.kind not in "fiub":
@@ -87,14 +146,6 @@ class Loss:
             self.describe(predictions, targets),
             f"their dtypes are {predictions.dtype} and {targets.dtype}",
             "Give predictions that are floats, and targets that are real numbers",
-        )
-
-    def empty(self, predictions: Any, targets: Any) -> ShapeError:
-        """The error for arrays without entries."""
-        return ShapeError(
-            self.describe(predictions, targets),
-            "they have no entries, and nothing has no mean",
-            "Give at least one sample",
         )
 
     def describe(self, predictions: Any, targets: Any) -> str:

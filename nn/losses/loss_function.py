@@ -1,8 +1,8 @@
-"""How losses are found by name.
+"""How losses are found by name, and what a function of one's own is with weights.
 
 A loss is a function of predictions and targets that returns a scalar tensor: an instance of a
-class of `nn`, or any function of your own. Its derivative comes from what it computes, and
-`nn.fit` takes it like the others.
+class of `nn`, its name, or any function of your own. Its derivative comes from what it computes,
+and `nn.fit` takes it like the others.
 
 >>> import nn
 >>> import numpy as np
@@ -25,11 +25,16 @@ compare every prediction with every target. A function of your own has to see to
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.operators import plain
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -64,7 +69,7 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
-def loss_function(loss: str | Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
+def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The loss of that name with its defaults, or the function itself.
 
     Raises:
@@ -91,11 +96,48 @@ def loss_function(loss: str | Callable[[Any, Any], Tensor]) -> Callable[[Any, An
     return LOSSES[loss]()
 
 
-def require_loss(loss: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it is a function of predictions and targets."""
-    if isinstance(loss, type) or not callable(loss):
-        raise UnsupportedError(
-            f"{attempted} with loss={describe_one(loss)}",
-            "it is no function of predictions and targets",
-            f"Write loss={loss.__name__}()" if isinstance(loss, type) else "Write nn.MSELoss()",
-        )
+@dataclass(kw_only=True, eq=False)
+class _OfEntries(Loss):
+    """The mean of what a function of one's own returns, the loss of each sample."""
+
+    function: Callable[..., Tensor]
+
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """Predictions and targets as they are."""
+        return predictions, targets
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The loss of each sample."""
+        losses = self.function(predictions, targets)
+        if np.shape(plain(losses))[:1] != (len(targets),):
+            raise ShapeError(
+                f"a loss with weights that returned {describe_one(losses)} for "
+                f"predictions {describe_one(predictions)}",
+                f"{len(targets)} samples have as many losses",
+                "Return the loss of each sample, an array (n,), instead of their mean; or take "
+                "weights=None as the third parameter, and use them",
+            )
+        return losses
+
+
+def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A loss as a function of predictions, targets and weights that returns one number.
+
+    Of the losses of entries, which reduction "none" gives, or a function that takes no weights, it
+    is the mean.
+    """
+    if isinstance(loss, Loss):
+        return replace(loss, reduction="mean") if loss.reduction == "none" else loss
+    return loss if "weights" in parameters_of(loss) else _OfEntries(function=loss)
+
+
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """The names of its parameters, none where it does not say them, as some do that are in C.
+
+    >>> parameters_of(lambda predictions, targets: None)
+    ['predictions', 'targets']
+    """
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import differentiable
-from autograd_lite.arguments import as_array
-from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.errors import ArgumentError
 from autograd_lite.operators import plain
 from nn.losses.loss import Loss
 
@@ -62,18 +61,3 @@ def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
             f"the targets range from {low} to {high}, and probabilities from 0 to 1",
             "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1",
         )
-
-
-def positive_weights(loss: Loss, name: str, weights: Any) -> Any:
-    """Weights as an array, or an ArgumentError unless all are above 0 and finite."""
-    weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
-    if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
-        raise ArgumentError(
-            f"{type(loss).__name__} with {name} {describe_one(weights)}",
-            "a weight says how much a class counts, as a positive finite number",
-            "Give positive numbers; to leave out a class leave out its samples",
-        )
-    return weights
-
-
-# Yes or no

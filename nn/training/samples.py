@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,8 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn.losses.loss import Loss
+from nn.losses.loss_function import weighted_loss
+from nn.losses.weights import require_sample_weights
 from nn.module import Module
 
 
@@ -44,7 +45,7 @@ def prepared(
     model: Module,
     X: Any,  # noqa: N803
     y: Any,
-    loss: Callable[[Any, Any], Tensor],
+    loss: Callable[..., Tensor],
     validation: Any,
     sample_weight: Any,
     class_weight: Any,
@@ -74,7 +75,7 @@ def prepared(
             f"the weights of all {len(X)} training samples are 0",
             "Give positive weights to what is to be learned",
         )
-    return Samples(X, y, weights / weights.mean(), validation, WeightedLoss(loss), summed)
+    return Samples(X, y, weights / weights.mean(), validation, weighted_loss(loss), summed)
 
 
 def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
@@ -168,20 +169,7 @@ def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
 
 def _sample_weights(sample_weight: Any, n: int) -> Any:
     weights = as_array(sample_weight, "fit with sample_weight")
-    require_real(weights, "fit with sample_weight")
-    if weights.shape != (n,):
-        raise ShapeError(
-            f"fit with sample_weight {describe_one(weights)}",
-            f"there are {n} samples",
-            f"Give one weight for each sample, in an array ({n},)",
-        )
-    _require_finite("sample_weight", weights)
-    if weights.min() < 0:
-        raise ArgumentError(
-            f"fit with sample_weight {describe_one(weights)}",
-            f"the weight at index {int(weights.argmin())} is {weights.min()}",
-            "Give weights of 0 or more",
-        )
+    require_sample_weights(weights, n, "fit with sample_weight")
     return weights.astype(float)
 
 
@@ -234,53 +222,3 @@ def _labels(y: Any) -> Any:
         "its rows are not one-hot, so that they have no class",
         "Give labels (n,), or write sample_weight",
     )
-
-
-class WeightedLoss:
-    """A loss in which each sample counts by its weight; weights of 1 leave it as it is.
-
-    The loss of each entry is multiplied by the weight of its sample, and then reduced as the loss
-    does it: to a mean, which for class weights is over their sum, or a sum. Reduction "none", and
-    a function that returns the loss of each sample, are taken for a mean.
-
-    Args:
-        loss: one of `nn`, of any reduction that has "none" beside it, or a function that returns
-            a loss for each sample.
-
-    Raises:
-        ArgumentError: the loss has only one for all samples together.
-
-    >>> from nn import MSELoss
-    >>> loss = WeightedLoss(MSELoss())
-    >>> loss(Tensor([[1.0], [2.0]]), np.array([[0.0], [0.0]]), np.array([0.5, 1.5])).item()
-    3.25
-    """
-
-    def __init__(self, loss: Callable[[Any, Any], Tensor]) -> None:
-        self.loss = self.entries = loss
-        if isinstance(loss, Loss):
-            if "none" not in loss.reductions:
-                raise ArgumentError(
-                    f"fit with weights and {type(loss).__name__}",
-                    "it is a loss of all samples together, in which none has a share of its own",
-                    "Use another loss, or no weights",
-                )
-            self.entries = copy.copy(loss)
-            self.entries.reduction = "none"
-
-    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
-        """The loss of predictions and targets; all samples count the same without weights."""
-        losses: Any = self.entries(predictions, targets)
-        if losses.shape[:1] != (len(targets),):
-            raise ShapeError(
-                f"fit with weights and the loss {describe_one(losses)} of "
-                f"predictions {describe_one(predictions)}",
-                f"{len(targets)} samples have as many losses",
-                "Return the loss of each sample, an array (n,), instead of their mean",
-            )
-        if weights is not None:
-            of_entries = weights.reshape(-1, *[1] * (losses.ndim - 1))
-            losses = losses * of_entries.astype(losses.dtype, copy=False)
-        if isinstance(self.loss, Loss) and self.loss.reduction != "none":
-            return self.loss.reduced(losses, targets)
-        return losses.mean()  # type: ignore[no-any-return]
