@@ -19,17 +19,17 @@ from autograd_lite import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from autograd_lite.arguments import FRACTION, SHARE, require
+from autograd_lite.arguments import FRACTION, SHARE
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.operators import plain
-from nn.losses.loss import REDUCTIONS, Loss
+from nn.losses.loss import REDUCTIONS, Loss, option
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
+    positive_weights,
     require_probabilities,
     require_shares,
 )
-from nn.losses.weights import positive_weights
 
 
 @dataclass(kw_only=True, eq=False)
@@ -38,14 +38,11 @@ class _BinaryLoss(Loss):
 
     link = "sigmoid"
     pos_weight: Any = None
-    label_smoothing: float = 0.0
+    label_smoothing: float = option(0.0, SHARE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "label_smoothing", self.label_smoothing, SHARE)
-        if self.pos_weight is not None:
-            attempted = f"{type(self).__name__} with pos_weight"
-            self.pos_weight = positive_weights(self.pos_weight, attempted)
+        self.pos_weight = positive_weights(self, "pos_weight")
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry, without options."""
@@ -102,30 +99,20 @@ class BCELoss(_BinaryLoss):
     """
 
     takes = "probabilities"
-    epsilon: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, "epsilon", self.epsilon, FRACTION)
-
-    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """With smoothed targets; and raises an ArgumentError unless 0 <= predictions <= 1."""
-        predictions, targets = super().prepared(predictions, targets)
-        require_probabilities(
-            self, predictions, targets, "Apply a sigmoid, or give logits to BCEWithLogitsLoss"
-        )
-        return predictions, targets
+    epsilon: float = option(0.0, FRACTION)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights, as one operation unless there are other options."""
         if self.epsilon or self.pos_weight is not None:
             return super().mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)
+        require_probabilities(self, predictions, targets)
         require_shares(self, predictions, targets)
         return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
-        """The cross-entropy of each entry."""
+        """The cross-entropy of each entry; raises an ArgumentError unless 0 <= predictions <= 1."""
+        require_probabilities(self, predictions, targets)
         if not self.epsilon:
             return binary_cross_entropies(predictions, targets)
         right = targets * np.log(predictions + self.epsilon)
@@ -176,17 +163,15 @@ class _ClassLoss(Loss):
 
     link = "softmax"
     weight: Any = None
-    label_smoothing: float = 0.0
+    label_smoothing: float = option(0.0, SHARE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "label_smoothing", self.label_smoothing, SHARE)
-        if self.weight is not None:
-            self.weight = positive_weights(self.weight, f"{type(self).__name__} with weight")
+        self.weight = positive_weights(self, "weight")
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
-        """The logarithms of the classes' probabilities, (n, classes)."""
-        raise NotImplementedError
+        """The logarithms of the classes' probabilities, (n, classes): by default predictions."""
+        return predictions
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions (n, classes), with labels (n,) as an array, or rows (n, classes).
@@ -308,17 +293,11 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     """
 
     takes = "probabilities"
-    epsilon: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, "epsilon", self.epsilon, FRACTION)
+    epsilon: float = option(0.0, FRACTION)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
-        require_probabilities(
-            self, predictions, targets, "Apply softmax, or give logits to CrossEntropyLoss"
-        )
+        require_probabilities(self, predictions, targets)
         return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
 
 
@@ -338,10 +317,6 @@ class NLLLoss(_ClassLoss):
     """
 
     takes = "log-probabilities"
-
-    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
-        """The predictions themselves."""
-        return predictions
 
 
 @dataclass(kw_only=True, eq=False)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+import numpy as np
+
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import Range, as_array, one_of, require, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn.losses.weights import of_samples
+from autograd_lite.operators import plain
 
 REDUCTIONS = ("mean", "sum", "none")
 THRESHOLDS = {
@@ -20,6 +22,11 @@ THRESHOLDS = {
     "log-probabilities": math.log(0.5),
 }
 """What predictions can be, and the number above which one alone means class 1."""
+
+
+def option(default: float, allowed: Range) -> Any:
+    """A field of a loss, and the range that it has to be in."""
+    return field(default=default, metadata={"allowed": allowed})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,12 +50,10 @@ class Loss:
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.reduction, str) or self.reduction not in self.reductions:
-            raise ArgumentError(
-                f"{type(self).__name__} with reduction={describe_one(self.reduction)}",
-                "it has no reduction of that name",
-                f"Give one of {', '.join(self.reductions)}",
-            )
+        require(self, "reduction", self.reduction, one_of(*self.reductions))
+        for each in fields(self):
+            if "allowed" in each.metadata:
+                require(self, each.name, getattr(self, each.name), each.metadata["allowed"])
 
     @property
     def threshold(self) -> float:
@@ -90,8 +95,10 @@ class Loss:
         predictions, targets = self.prepared(predictions, targets)
         losses = self.entries(predictions, targets)
         if weights is not None:
-            attempted = f"{self.describe(predictions, targets)} with weights"
-            losses = losses * of_samples(self.with_shape(weights), losses, attempted)
+            weights, n = self.with_shape(weights), losses.shape[0] if losses.ndim else 1
+            require_weights(weights, n, f"{self.describe(predictions, targets)} with weights")
+            weights = weights.reshape(n, *[1] * (losses.ndim - 1))
+            losses = losses * weights.astype(losses.dtype)
         return self.reduced(losses, targets)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
@@ -122,11 +129,7 @@ class Loss:
                 "broadcasting them would compare every prediction with every target",
                 f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
             )
-        if targets.dtype != predictions.dtype:
-            targets = self.cast(targets, predictions)
-        elif targets.dtype.kind not in "fiub":
-            raise self.not_real(predictions, targets)
-        return predictions, targets
+        return predictions, self.cast(targets, predictions)
 
     def with_shape(self, values: Any) -> Any:
         """The array or tensor itself, or an array of numbers or lists."""
@@ -136,9 +139,10 @@ class Loss:
 
     def cast(self, targets: Any, predictions: Any) -> Any:
         """Targets of the predictions' dtype: integers or float64 make no float32 loss wider."""
-        if predictions.dtype.kind != "f" or targets.dtype.kind not in "fiub":
+        same = targets.dtype == predictions.dtype
+        if targets.dtype.kind not in "fiub" or not (same or predictions.dtype.kind == "f"):
             raise self.not_real(predictions, targets)
-        return targets.astype(predictions.dtype)
+        return targets if same else targets.astype(predictions.dtype)
 
     def not_real(self, predictions: Any, targets: Any) -> UnsupportedError:
         """The error for dtypes that have no loss."""
@@ -153,4 +157,23 @@ class Loss:
         return (
             f"{type(self).__name__} of predictions {describe_one(predictions)} "
             f"and targets {describe_one(targets)}"
+        )
+
+
+def require_weights(weights: Any, n: int, attempted: str) -> None:
+    """Raise unless an array has a weight for each of n samples, finite and 0 or more."""
+    require_real(weights, attempted)
+    if weights.shape != (n,):
+        raise ShapeError(
+            f"{attempted} {describe_one(weights)}",
+            f"there are {n} samples",
+            f"Give one weight for each sample, in an array ({n},)",
+        )
+    values = plain(weights)
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        raise ArgumentError(
+            f"{attempted} {describe_one(weights)}",
+            f"the weight at index {wrong[0]} is {values[wrong[0]]}",
+            "Give finite weights of 0 or more",
         )

@@ -35,37 +35,22 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from autograd_lite.operators import plain
-from nn.losses.classification import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CategoricalCrossEntropyLoss,
-    CrossEntropyLoss,
-    KLDivLoss,
-    NLLLoss,
-)
+from nn.losses import classification, regression
 from nn.losses.loss import Loss
-from nn.losses.regression import (
-    HalfSquaredErrorLoss,
-    HingeLoss,
-    HuberLoss,
-    MAELoss,
-    MSELoss,
-    RMSELoss,
-)
 
 LOSSES: dict[str, type[Loss]] = {
-    "mse": MSELoss,
-    "half_squared_error": HalfSquaredErrorLoss,
-    "mae": MAELoss,
-    "rmse": RMSELoss,
-    "huber": HuberLoss,
-    "hinge": HingeLoss,
-    "bce": BCELoss,
-    "bce_with_logits": BCEWithLogitsLoss,
-    "categorical_cross_entropy": CategoricalCrossEntropyLoss,
-    "cross_entropy": CrossEntropyLoss,
-    "nll": NLLLoss,
-    "kl_div": KLDivLoss,
+    "mse": regression.MSELoss,
+    "half_squared_error": regression.HalfSquaredErrorLoss,
+    "mae": regression.MAELoss,
+    "rmse": regression.RMSELoss,
+    "huber": regression.HuberLoss,
+    "hinge": regression.HingeLoss,
+    "bce": classification.BCELoss,
+    "bce_with_logits": classification.BCEWithLogitsLoss,
+    "categorical_cross_entropy": classification.CategoricalCrossEntropyLoss,
+    "cross_entropy": classification.CrossEntropyLoss,
+    "nll": classification.NLLLoss,
+    "kl_div": classification.KLDivLoss,
 }
 
 
@@ -79,21 +64,16 @@ def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     >>> round(loss_function("rmse")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
     1.4142
     """
-    if isinstance(loss, type):
-        raise ArgumentError(
-            f"loss={loss.__name__}",
-            "it is a class, which is no function of predictions and targets",
-            f"Write {loss.__name__}()",
-        )
-    if callable(loss):
+    if callable(loss) and not isinstance(loss, type):
         return loss
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ArgumentError(
-            f"loss={describe_one(loss)}",
-            "there is no loss of that name",
-            f"Give one of {', '.join(LOSSES)}, or a function of predictions and targets",
-        )
-    return LOSSES[loss]()
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    instance = loss.__name__ if isinstance(loss, type) else "nn.MSELoss"
+    raise ArgumentError(
+        f"loss={describe_one(loss)}",
+        "it is no function of predictions and targets, and no name of one",
+        f"Give a function, such as {instance}(), or one of {', '.join(LOSSES)}",
+    )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -132,11 +112,7 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def parameters_of(function: Callable[..., Any]) -> list[str]:
-    """The names of its parameters, none where it does not say them, as some do that are in C.
-
-    >>> parameters_of(lambda predictions, targets: None)
-    ['predictions', 'targets']
-    """
+    """The names of its parameters; none where it is written in C, and without a signature."""
     try:
         return list(inspect.signature(function).parameters)
     except (TypeError, ValueError):

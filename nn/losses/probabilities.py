@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import differentiable
-from autograd_lite.errors import ArgumentError
+from autograd_lite.arguments import as_array
+from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.operators import plain
 from nn.losses.loss import Loss
 
 SMALLEST_LOGARITHM = -100
 SMALLEST_DIVISOR = 1e-12
+REMEDIES = {
+    "sigmoid": "Apply a sigmoid, or give logits to BCEWithLogitsLoss",
+    "softmax": "Apply softmax, or give logits to CrossEntropyLoss",
+}
+"""For predictions that are no probabilities, by the link of the loss."""
 
 
 @differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR))
@@ -39,15 +45,15 @@ def binary_cross_entropies(p: Any, t: Any) -> Any:
     return -(right + wrong)
 
 
-def require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: str) -> None:
-    """Raise an ArgumentError unless predictions lie between 0 and 1; `instead` says what to use."""
+def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
+    """Raise an ArgumentError unless predictions lie between 0 and 1."""
     values = plain(predictions)
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= 1):
         raise ArgumentError(
             loss.describe(predictions, targets),
             f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
-            instead,
+            REMEDIES[loss.link or "softmax"],
         )
 
 
@@ -61,3 +67,18 @@ def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
             f"the targets range from {low} to {high}, and probabilities from 0 to 1",
             "Give 1 for yes and 0 for no, or what lies between: (targets + 1) / 2 for -1 and 1",
         )
+
+
+def positive_weights(loss: Loss, name: str) -> Any:
+    """That attribute as an array, or an ArgumentError unless it is None, or above 0 and finite."""
+    weights = getattr(loss, name)
+    if weights is None:
+        return None
+    weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
+    if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
+        raise ArgumentError(
+            f"{type(loss).__name__} with {name} {describe_one(weights)}",
+            "a weight says how much a class counts, as a positive finite number",
+            "Give positive numbers; to leave out a class leave out its samples",
+        )
+    return weights

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor, relu
-from autograd_lite.arguments import POSITIVE, require
+from autograd_lite.arguments import POSITIVE
 from autograd_lite.errors import ArgumentError
 from autograd_lite.operators import plain
-from nn.losses.loss import Loss
+from nn.losses.loss import Loss, option
 
 
 class MSELoss(Loss):
@@ -107,11 +107,7 @@ class HuberLoss(Loss):
     1.3125
     """
 
-    delta: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, "delta", self.delta, POSITIVE)
+    delta: float = option(1.0, POSITIVE)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """½e² or delta (|e| - ½ delta) of each entry."""
@@ -131,9 +127,8 @@ class HingeLoss(Loss):
 
     takes = "scores"
 
-    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """As of every loss; and raises an ArgumentError unless targets are -1 or 1."""
-        predictions, targets = super().prepared(predictions, targets)
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """max(0, 1 - t z) of each entry."""
         values = plain(targets)
         if not np.all(np.abs(values) == 1):
             raise ArgumentError(
@@ -141,10 +136,6 @@ class HingeLoss(Loss):
                 f"targets are -1 or 1, and these range from {np.min(values)} to {np.max(values)}",
                 "Write 2 * targets - 1 for targets 0 and 1",
             )
-        return predictions, targets
-
-    def entries(self, predictions: Any, targets: Any) -> Any:
-        """max(0, 1 - t z) of each entry."""
         return relu(1 - predictions * targets)
 
 

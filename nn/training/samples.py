@@ -11,9 +11,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn.losses.loss import Loss
+from nn.losses.loss import Loss, require_weights
 from nn.losses.loss_function import weighted_loss
-from nn.losses.weights import require_sample_weights
 from nn.module import Module
 
 
@@ -28,8 +27,6 @@ class Samples:
     validation: tuple[Any, Any] | None
     loss: Callable[..., Tensor]
     """Of predictions, targets and, where there are any, weights."""
-    summed: bool
-    """Whether the loss is a sum over samples."""
 
     @property
     def training(self) -> tuple[Any, ...]:
@@ -38,7 +35,8 @@ class Samples:
 
     def per_sample(self, loss: float, n: int) -> float:
         """The figure for a loss of n samples, which does not grow with their number."""
-        return loss / n if self.summed else loss
+        summed = isinstance(self.loss, Loss) and self.loss.reduction == "sum"
+        return loss / n if summed else loss
 
 
 def prepared(
@@ -53,29 +51,34 @@ def prepared(
 ) -> Samples:
     """Check everything, before anything is trained; `split_seed` shuffles before a split."""
     X, y = checked(model, X, y, "X", "y")  # noqa: N806
-    weights = None if sample_weight is None else _sample_weights(sample_weight, len(X))
-    if isinstance(validation, tuple | list):
-        if len(validation) != 2:
-            raise _bad_validation(validation)
-        validation = _checked_validation(model, X, y, *validation)
-    elif validation is not None:
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    weights = as_array(weights, "fit with sample_weight")
+    require_weights(weights, len(X), "fit with sample_weight")
+    weights = weights.astype(float)
+    if isinstance(validation, tuple | list) and len(validation) == 2:
+        validation = _checked_validation(model, X, y, validation)
+    elif is_number(validation):
         held_out, kept = _split(len(X), validation, split_seed)
         validation = X[held_out], y[held_out]
         X, y = X[kept], y[kept]  # noqa: N806
-        weights = None if weights is None else weights[kept]
+        weights = weights[kept]
+    elif validation is not None:
+        raise UnsupportedError(
+            f"fit with validation {describe_one(validation)}",
+            "it is neither a pair of samples and targets nor a share of the samples",
+            "Give (X, y), or a number between 0 and 1",
+        )
     if class_weight is not None:
-        factors = _class_weights(class_weight, y)
-        weights = factors if weights is None else weights * factors
-    summed = isinstance(loss, Loss) and loss.reduction == "sum"
-    if weights is None:
-        return Samples(X, y, None, validation, loss, summed)
+        weights = weights * _class_weights(class_weight, y)
+    elif sample_weight is None:
+        return Samples(X, y, None, validation, loss)
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
             f"the weights of all {len(X)} training samples are 0",
             "Give positive weights to what is to be learned",
         )
-    return Samples(X, y, weights / weights.mean(), validation, weighted_loss(loss), summed)
+    return Samples(X, y, weights / weights.mean(), validation, weighted_loss(loss))
 
 
 def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
@@ -91,7 +94,14 @@ def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[An
         )
     X = in_dtype_of(model, X)  # noqa: N806
     for name, array in ((X_name, X), (y_name, y)):
-        _require_finite(name, array)
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            raise ArgumentError(
+                f"fit with {name} {describe_one(array)}",
+                f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
+                f"the first at index {tuple(bad[0].tolist())}",
+                "Remove those samples, or fill in numbers",
+            )
     return X, y
 
 
@@ -109,28 +119,11 @@ def in_dtype_of(model: Module, X: Any) -> Any:  # noqa: N803
         return X.astype(dtypes.pop(), copy=False)
 
 
-def _require_finite(name: str, array: Any) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        raise ArgumentError(
-            f"fit with {name} {describe_one(array)}",
-            f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
-            f"the first at index {tuple(bad[0].tolist())}",
-            "Remove those samples, or fill in numbers",
-        )
-
-
 # Validation
 
 
-def _checked_validation(
-    model: Module,
-    X: Any,  # noqa: N803
-    y: Any,
-    X_validation: Any,  # noqa: N803
-    y_validation: Any,
-) -> tuple[Any, Any]:
-    pair = checked(model, X_validation, y_validation, "validation X", "validation y")
+def _checked_validation(model: Module, X: Any, y: Any, validation: Any) -> tuple[Any, Any]:  # noqa: N803
+    pair = checked(model, validation[0], validation[1], "validation X", "validation y")
     for name, array, other in zip(("X", "y"), (X, y), pair):
         if array.shape[1:] != other.shape[1:]:
             raise ShapeError(
@@ -141,18 +134,8 @@ def _checked_validation(
     return pair
 
 
-def _bad_validation(validation: Any) -> UnsupportedError:
-    return UnsupportedError(
-        f"fit with validation {describe_one(validation)}",
-        "it is neither a pair of samples and targets nor a share of the samples",
-        "Give (X, y), or a number between 0 and 1",
-    )
-
-
 def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
     """The indices of the validation samples, and those of the others, each in random order."""
-    if not is_number(share):
-        raise _bad_validation(share)
     n_held_out = round(n * share)
     if not 0 < share < 1 or not 0 < n_held_out < n:
         raise ArgumentError(
@@ -165,12 +148,6 @@ def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
 
 
 # Weights
-
-
-def _sample_weights(sample_weight: Any, n: int) -> Any:
-    weights = as_array(sample_weight, "fit with sample_weight")
-    require_sample_weights(weights, n, "fit with sample_weight")
-    return weights.astype(float)
 
 
 def _class_weights(class_weight: Any, y: Any) -> Any:
