@@ -94,8 +94,8 @@ class _OfEntries(Loss):
                 f"a loss with weights that returned {describe_one(losses)} for "
                 f"predictions {describe_one(predictions)}",
                 f"{len(targets)} samples have as many losses",
-                "Return the loss of each sample, an array (n,), instead of their mean; or take "
-                "weights=None as the third parameter, and use them",
+                "Return the loss of each sample, an array (n,), instead of their mean; or use the "
+                "weights, loss(predictions, targets, weights=None)",
             )
         return losses
 

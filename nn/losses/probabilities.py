@@ -14,7 +14,7 @@ from nn.losses.loss import Loss
 
 SMALLEST_LOGARITHM = -100
 SMALLEST_DIVISOR = 1e-12
-REMEDIES = {
+REMEDIES: dict[str | None, str] = {
     "sigmoid": "Apply a sigmoid, or give logits to BCEWithLogitsLoss",
     "softmax": "Apply softmax, or give logits to CrossEntropyLoss",
 }
@@ -53,7 +53,7 @@ def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
         raise ArgumentError(
             loss.describe(predictions, targets),
             f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
-            REMEDIES[loss.link or "softmax"],
+            REMEDIES[loss.link],
         )
 
 

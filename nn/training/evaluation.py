@@ -102,7 +102,7 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
 def _measured(
     samples: Samples, metrics: Mapping[str, Metric], predictions: Any, y: Any, weights: Any
 ) -> dict[str, float]:
-    loss = samples.loss(Tensor(predictions), y, *([] if weights is None else [weights]))
+    loss = samples.loss_of(Tensor(predictions), y, weights)
     require_scalar(loss)
     measured = {"loss": samples.per_sample(loss.item(), len(y))}
     for name, metric in metrics.items():

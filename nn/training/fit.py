@@ -209,7 +209,7 @@ def _train_epoch(
             return None
         values = [buffer.data.copy() for buffer in buffers]
         try:
-            _step(training, samples.loss, inputs, targets, hooks["gradients"])
+            _step(training, samples, inputs, targets, hooks["gradients"])
         except TrainingError:
             for buffer, value in zip(buffers, values):
                 buffer.data = value
@@ -223,13 +223,13 @@ def _train_epoch(
 
 def _step(
     training: Training,
-    loss: Callable[..., Tensor],
+    samples: Samples,
     inputs: Any,
     targets: Sequence[Any],
     hooks: Sequence[Hook],
 ) -> None:
     """Learn from one batch."""
-    batch_loss = loss(training.model(inputs), *targets)
+    batch_loss = samples.loss_of(training.model(inputs), *targets)
     require_scalar(batch_loss)
     training.batch_loss = batch_loss.item()
     if not math.isfinite(training.batch_loss):

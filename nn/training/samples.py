@@ -26,12 +26,17 @@ class Samples:
     """Of each sample in the loss, of mean 1; None where all count the same."""
     validation: tuple[Any, Any] | None
     loss: Callable[..., Tensor]
-    """Of predictions, targets and, where there are any, weights."""
 
     @property
     def training(self) -> tuple[Any, ...]:
         """Samples, targets and, where there are any, weights."""
         return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+
+    def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
+        """The loss of predictions; a function of one's own need not take weights without any."""
+        if weights is None:
+            return self.loss(predictions, y)
+        return self.loss(predictions, y, weights=weights)
 
     def per_sample(self, loss: float, n: int) -> float:
         """The figure for a loss of n samples, which does not grow with their number."""
