@@ -174,13 +174,7 @@ class _ClassLoss(Loss):
         return predictions
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """Predictions (n, classes), with labels (n,) as an array, or rows (n, classes).
-
-        Raises:
-            ShapeError: the shapes are others.
-            ArgumentError: a label is none of the classes, or a probability below 0 or above 1.
-            UnsupportedError: labels are not integers, or predictions not floats.
-        """
+        """Predictions (n, classes), with labels (n,) as an array, or rows (n, classes)."""
         if predictions.dtype.kind != "f":
             raise self.not_real(predictions, targets)
         if predictions.ndim != 2 or targets.shape != predictions.shape:

@@ -117,12 +117,7 @@ class Loss:
         return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """Predictions and targets of one shape, as arrays or tensors of one dtype.
-
-        Raises:
-            ShapeError: the shapes differ.
-            UnsupportedError: the dtypes are none of real numbers.
-        """
+        """Predictions and targets of one shape, as arrays or tensors of one dtype."""
         if predictions.shape != targets.shape:
             raise ShapeError(
                 self.describe(predictions, targets),
