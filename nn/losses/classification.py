@@ -48,17 +48,15 @@ class _BinaryLoss(Loss):
         """The cross-entropy of each entry, without options."""
         raise NotImplementedError
 
-    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """The same as of every loss, with smoothed targets."""
-        predictions, targets = super().prepared(predictions, targets)
-        if self.label_smoothing:
-            require_shares(self, predictions, targets)
-            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return predictions, targets
+    def smoothed(self, predictions: Any, targets: Any) -> Any:
+        """Targets after label smoothing; raises an ArgumentError unless they are from 0 to 1."""
+        require_shares(self, predictions, targets)
+        s = self.label_smoothing
+        return targets * (1 - s) + s / 2 if s else targets
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
-        require_shares(self, predictions, targets)
+        targets = self.smoothed(predictions, targets)
         if self.pos_weight is None:
             return self.cross_entropies(predictions, targets)
         # w t log p + (1 - t) log(1 - p) = s (u log p + (1 - u) log(1 - p)), with the sum s
@@ -107,7 +105,7 @@ class BCELoss(_BinaryLoss):
             return super().mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)
         require_probabilities(self, predictions, targets)
-        require_shares(self, predictions, targets)
+        targets = self.smoothed(predictions, targets)
         return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
@@ -143,6 +141,8 @@ class BCEWithLogitsLoss(_BinaryLoss):
         if self.pos_weight is not None:
             return super().mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)
+        if self.label_smoothing:
+            targets = self.smoothed(predictions, targets)
         loss: Tensor = sigmoid_cross_entropy(predictions, targets)
         # Only such targets make it negative; to look at them each time takes as long as the loss.
         if loss < 0:

@@ -83,7 +83,8 @@ class Loss:
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
+        if not (hasattr(predictions, "shape") and hasattr(targets, "shape")):
+            predictions, targets = self.with_shape(predictions), self.with_shape(targets)
         if 0 in predictions.shape:
             raise ShapeError(
                 self.describe(predictions, targets),
@@ -124,7 +125,11 @@ class Loss:
                 "broadcasting them would compare every prediction with every target",
                 f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
             )
-        return predictions, self.cast(targets, predictions)
+        if targets.dtype != predictions.dtype:
+            targets = self.cast(targets, predictions)
+        elif targets.dtype.kind not in "fiub":
+            raise self.not_real(predictions, targets)
+        return predictions, targets
 
     def with_shape(self, values: Any) -> Any:
         """The array or tensor itself, or an array of numbers or lists."""
@@ -134,10 +139,9 @@ class Loss:
 
     def cast(self, targets: Any, predictions: Any) -> Any:
         """Targets of the predictions' dtype: integers or float64 make no float32 loss wider."""
-        same = targets.dtype == predictions.dtype
-        if targets.dtype.kind not in "fiub" or not (same or predictions.dtype.kind == "f"):
+        if predictions.dtype.kind != "f" or targets.dtype.kind not in "fiub":
             raise self.not_real(predictions, targets)
-        return targets if same else targets.astype(predictions.dtype)
+        return targets.astype(predictions.dtype)
 
     def not_real(self, predictions: Any, targets: Any) -> UnsupportedError:
         """The error for dtypes that have no loss."""
