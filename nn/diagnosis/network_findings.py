@@ -213,11 +213,8 @@ def dead_relus(seen: Evidence) -> Finding | None:
     n = len(seen.X)
     dead: dict[str, tuple[int, int]] = {}
     for node in seen.in_model:
-        if (
-            node.operation.traits.rectifies
-            and node.ndim > 1
-            and len(node.data) == n >= SAMPLES_FOR_DEATH
-        ):
+        has_rows = node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH
+        if has_rows and node.operation.traits.rectifies:
             units = node.data.reshape(-1, node.shape[-1])
             dead[seen.layers[node]] = int((units == 0).all(axis=0).sum()), units.shape[1]
     shares = {layer: count / of for layer, (count, of) in dead.items() if count > DEAD_SHARE * of}
