@@ -5,12 +5,13 @@ In the equations θ are the parameters and g their gradient; state begins as zer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.arguments import POSITIVE
+from nn.declared import declared
+from nn.optimizers.groups import RATE, LearningRate, Options
 from nn.optimizers.optimizer import Optimizer
 
 
@@ -24,9 +25,7 @@ class Adagrad(Optimizer):
         parameters: tensors or groups, see `Optimizer`.
         learning_rate: factor of the step.
         epsilon: keeps the divisor above 0.
-        l1: see `Optimizer`, and so are the next two.
-        l2: strength of the penalty on squares.
-        weight_decay: strength of the decoupled decay.
+        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -37,31 +36,13 @@ class Adagrad(Optimizer):
     array([0.9])
     """
 
-    ranges = Optimizer.ranges | {"epsilon": POSITIVE}
+    learning_rate: LearningRate = declared(RATE, default=1e-2)
+    epsilon: float = declared(POSITIVE, default=1e-10)
+
     state_names = ("sum_of_squares",)
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        learning_rate: float = 1e-2,
-        epsilon: float = 1e-10,
-        *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(
-            parameters, learning_rate, l1=l1, l2=l2, weight_decay=weight_decay, epsilon=epsilon
-        )
-
     def update(
-        self,
-        options: Mapping[str, Any],
-        step: int,
-        scratch: Any,
-        values: Any,
-        gradient: Any,
-        *state: Any,
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
     ) -> None:
         """The equations above."""
         (sum_of_squares,) = state
