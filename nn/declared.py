@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import Parameter, Signature
+from inspect import Parameter, Signature, signature
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, overload
 
 from autograd_lite.arguments import Range, require
@@ -82,8 +82,10 @@ class Declared:
             for name, field in cls.fields.items()
         ]
         cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
-        if cls.__init__ is Declared.__init__:
-            cls.__signature__ = cls._signature  # type: ignore[attr-defined]
+        own_signature = cls._signature
+        if cls.__init__ is not Declared.__init__:
+            own_signature = signature(cls.__init__.__get__(cls))
+        cls.__signature__ = own_signature  # type: ignore[attr-defined]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         try:

@@ -114,8 +114,6 @@ def told_options(group: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def loaded_options(own: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters of a group that are kept; a schedule is found again by its text."""
-    options, rate = hyper_parameters(kept), own["learning_rate"]
-    if callable(rate) and str(options["learning_rate"]) == told(rate):
-        options["learning_rate"] = rate
-    return options
+    """The hyper-parameters of a group that are kept; a schedule is the one that is there."""
+    rate = own["learning_rate"]
+    return hyper_parameters({**kept, "learning_rate": rate} if callable(rate) else kept)

@@ -102,10 +102,13 @@ class Optimizer(Declared):
         entries = group_entries(type(self).__name__, values["parameters"])
         defaults = self._checked(hyper_parameters(values))
         self.groups = [
-            {**entry, **self._checked({**defaults, **hyper_parameters(entry)})} for entry in entries
+            {"parameters": entry["parameters"]}
+            | self._checked({**defaults, **hyper_parameters(entry)})
+            for entry in entries
         ]
-        self._accepted = [dict(group) for group in self.groups]
-        vars(self)["parameters"] = [tensor for entry in entries for tensor in entry["parameters"]]
+        self._options: list[dict[str, Any]] = [{} for _ in entries]
+        self._accept()
+        self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
         self._runs = self._make_runs({})
         self._copy_in()
 
@@ -125,7 +128,7 @@ class Optimizer(Declared):
 
     def _value(self, name: str) -> Any:
         if name == "parameters":
-            return super()._value(name)
+            return self._parameters
         value = self.groups[0][name]
         return self._rate(value) if name == "learning_rate" else value
 
@@ -137,7 +140,14 @@ class Optimizer(Declared):
         checked = [self._checked(each) for each in options]
         for group, each in zip(self.groups, checked):
             group.update(each)
+        self._accept()
+
+    def _accept(self) -> None:
+        """Have the next steps taken with what is in `groups`."""
         self._accepted = [dict(group) for group in self.groups]
+        for options, group in zip(self._options, self.groups):
+            options.update(hyper_parameters(group))
+        self._scheduled = any(callable(options["learning_rate"]) for options in self._options)
 
     def _rate(self, rate: Rate) -> float:
         """A learning rate as a number: what it is in the next step."""
@@ -169,7 +179,7 @@ class Optimizer(Declared):
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
             arrays = [np.zeros(size, dtype) for _ in range(2 + len(self.state_names))]
-            runs.append(Run(tensors, shapes, self.groups[index], arrays, step))
+            runs.append(Run(tensors, shapes, self._options[index], arrays, step))
         return runs
 
     def _copy_in(self) -> None:
@@ -183,8 +193,9 @@ class Optimizer(Declared):
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for parameter in self.parameters:
-            parameter.grad = None
+        for run in self._runs:
+            for parameter in run.tensors:
+                parameter.grad = None
 
     def step(self, *, require_finite: bool = False) -> None:
         """Change each parameter that has a gradient.
@@ -213,9 +224,13 @@ class Optimizer(Declared):
         if require_finite:
             for run in runs:
                 run.refuse_unless_finite()
-        rated = [(run, self._options_of(run)) for run in runs]
-        for run, options in rated:
+        if self._scheduled:
+            rates = [self._rate(group["learning_rate"]) for group in self.groups]
+            for options, rate in zip(self._options, rates):
+                options["learning_rate"] = rate
+        for run in runs:
             run.steps += 1
+            options = run.options
             kept_small = options["l1"] or options["l2"] or options["weight_decay"]
             for block in run.blocks:
                 if kept_small:
@@ -223,13 +238,6 @@ class Optimizer(Declared):
                 self.update(options, run.steps, *block)
             run.copy_out()
         self.steps += 1
-
-    def _options_of(self, run: Run) -> dict[str, Any]:
-        """The hyper-parameters of a run, with the learning rate as a number."""
-        rate = run.options["learning_rate"]
-        if type(rate) is float:
-            return run.options
-        return {**run.options, "learning_rate": self._rate(rate)}
 
     def update(
         self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
@@ -306,6 +314,10 @@ class Optimizer(Declared):
             if own.keys() != given.keys():
                 differing = sorted(map(str, own.keys() ^ given.keys()))
                 yield f"group {index} differs in {', '.join(differing)}"
+                continue
+            rate, kept = told(own["learning_rate"]), given["learning_rate"]
+            if (isinstance(rate, str) or isinstance(kept, str)) and rate != str(kept):
+                yield f"the learning rate of group {index} is {rate}, and was {kept}"
         if not _counts_steps(state["steps"]):
             yield f"it has steps={state['steps']!r}"
         if len(entries) != len(self.parameters):

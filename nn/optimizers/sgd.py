@@ -46,23 +46,27 @@ class SGD(Optimizer):
     array([0.8])
     """
 
-    momentum: float = declared(FRACTION, default=0.0)
-    nesterov: bool = declared(FLAG, default=False)
-    average: bool = declared(FLAG, default=False, kw_only=True)
+    momentum: float = declared(FRACTION)
+    nesterov: bool = declared(FLAG)
+    average: bool = declared(FLAG, kw_only=True)
 
     state_names = ("velocity",)
 
-    def __init__(  # the weight decay may be given by position, too
+    def __init__(  # as the weight decay may be given by position, too
         self,
         parameters: Iterable[Any],
         learning_rate: Rate,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
-        **keywords: Any,
+        *,
+        average: bool = False,
+        l1: float = 0.0,
+        l2: float = 0.0,
     ) -> None:
-        options = {"momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
-        Declared.__init__(self, parameters, learning_rate, **options, **keywords)
+        momentums = {"momentum": momentum, "nesterov": nesterov, "average": average}
+        penalties = {"l1": l1, "l2": l2, "weight_decay": weight_decay}
+        Declared.__init__(self, parameters, learning_rate, **momentums, **penalties)
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(options)
