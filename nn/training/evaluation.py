@@ -20,7 +20,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.operators import plain
-from nn.left_alone import left_alone
+from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module, require_model
 from nn.training.fit_arguments import Metric
@@ -85,9 +85,8 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
     if isinstance(loss, Loss) and loss.reduction != "none" and "none" in loss.reductions:
         # Some means look at targets only when they become negative.
         samples = replace(samples, loss=WeightedLoss(loss))
-    held = (model, samples.loss, metrics)
-    with no_grad(), left_alone(*held), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+
+    def measure() -> None:
         model.eval()
         predictions = _outputs(model, few, len(few))
         if len(predictions) == len(few):
@@ -99,6 +98,10 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
         for predictions, *targets in parts:
             if np.isfinite(predictions).all():  # otherwise the first batch is named
                 _measured(samples, metrics, predictions, *targets)
+
+    with no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        call_left_alone(measure, model, samples.loss, metrics)
 
 
 def _measured(
