@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
@@ -28,7 +29,7 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
         ArgumentError: there are no parameters, one is in two groups, or a group is no dict.
         UnsupportedError: a parameter is no leaf tensor of floats.
     """
-    entries = _listed(optimizer, parameters)
+    entries = listed(optimizer, parameters)
     if not any(isinstance(entry, Mapping) for entry in entries):
         entries = [{"parameters": entries}]
     groups = []
@@ -39,17 +40,18 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
                 "it is no dict with a list of parameters",
                 'Write {"parameters": [...], "learning_rate": 0.1} for each group',
             )
-        tensors = _leaves(optimizer, _listed(optimizer, entry["parameters"]))
+        tensors = _leaves(optimizer, listed(optimizer, entry["parameters"]))
         groups.append({**entry, "parameters": tensors})
     _require_each_once(optimizer, [tensor for group in groups for tensor in group["parameters"]])
     return groups
 
 
-def _listed(optimizer: str, parameters: Any) -> list[Any]:
+def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") -> list[Any]:
+    """Parameters as a list; an UnsupportedError names the owner if they are none."""
     if isinstance(parameters, Tensor | Mapping | str) or not isinstance(parameters, Iterable):
         raise UnsupportedError(
-            f"{optimizer} of {describe_one(parameters)}",
-            "parameters are a list of tensors, or of groups",
+            f"{owner} of {describe_one(parameters)}",
+            f"parameters are a list of {kinds}",
             "Give model.parameters(), or write [tensor]",
         )
     return list(parameters)
@@ -74,15 +76,13 @@ def _require_each_once(optimizer: str, parameters: list[Tensor]) -> None:
             "nothing would be learned",
             "Give at least one tensor",
         )
-    seen: set[Tensor] = set()
-    for parameter in parameters:
-        if parameter in seen:
+    for parameter, count in Counter(parameters).items():
+        if count > 1:
             raise ArgumentError(
                 f"{optimizer} of {describe_one(parameter)}",
                 "it is in two groups",
                 "Give each parameter in one group",
             )
-        seen.add(parameter)
 
 
 def hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:

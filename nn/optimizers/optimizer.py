@@ -102,12 +102,10 @@ class Optimizer(Declared):
         entries = group_entries(type(self).__name__, values["parameters"])
         defaults = self._checked(hyper_parameters(values))
         self.groups = [
-            {"parameters": entry["parameters"]}
-            | self._checked({**defaults, **hyper_parameters(entry)})
-            for entry in entries
+            {"parameters": entry["parameters"], **defaults, **entry} for entry in entries
         ]
-        self._options: list[dict[str, Any]] = [{} for _ in entries]
-        self._accept()
+        self._accepted: list[dict[str, Any]] = [{} for _ in entries]
+        self._change(map(hyper_parameters, self.groups))
         self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
         self._runs = self._make_runs({})
         self._copy_in()
@@ -138,19 +136,12 @@ class Optimizer(Declared):
     def _change(self, options: Iterable[Mapping[str, Any]]) -> None:
         """Set the hyper-parameters of each group, or raise an ArgumentError and set none."""
         checked = [self._checked(each) for each in options]
-        for group, each in zip(self.groups, checked):
+        for group, accepted, each in zip(self.groups, self._accepted, checked):
             group.update(each)
-        self._accept()
-
-    def _accept(self) -> None:
-        """Have the next steps taken with what is in `groups`."""
-        self._accepted = [dict(group) for group in self.groups]
-        for options, group in zip(self._options, self.groups):
-            options.update(hyper_parameters(group))
-        self._scheduled = any(callable(options["learning_rate"]) for options in self._options)
+            accepted.update(group, learning_rate=self._rate(each["learning_rate"]))
 
     def _rate(self, rate: Rate) -> float:
-        """A learning rate as a number: what it is in the next step."""
+        """A learning rate as a number, which for a schedule is that of the next step."""
         if not callable(rate):
             return rate
         value = rate(self.steps)
@@ -179,7 +170,7 @@ class Optimizer(Declared):
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
             arrays = [np.zeros(size, dtype) for _ in range(2 + len(self.state_names))]
-            runs.append(Run(tensors, shapes, self._options[index], arrays, step))
+            runs.append(Run(tensors, shapes, self._accepted[index], arrays, step))
         return runs
 
     def _copy_in(self) -> None:
@@ -204,7 +195,8 @@ class Optimizer(Declared):
             require_finite: refuse gradients with entries that are NaN or infinite.
 
         Raises:
-            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be.
+            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be, or a
+                schedule gives such a learning rate.
             MutationError: the shape or dtype of a parameter was changed.
             ShapeError: a gradient has another shape than its parameter.
             UnsupportedError: a gradient is no array of real numbers.
@@ -212,10 +204,10 @@ class Optimizer(Declared):
 
         After an error nothing is updated.
         """
-        if self.groups != self._accepted:
+        if self.groups != self._accepted:  # always where there is a schedule
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
-        if not all(run.gather() for run in runs):
+        if not all(map(Run.gather, runs)):
             self._runs = [part for run in runs for part in run.parts()]
             self._copy_in()
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
@@ -224,10 +216,6 @@ class Optimizer(Declared):
         if require_finite:
             for run in runs:
                 run.refuse_unless_finite()
-        if self._scheduled:
-            rates = [self._rate(group["learning_rate"]) for group in self.groups]
-            for options, rate in zip(self._options, rates):
-                options["learning_rate"] = rate
         for run in runs:
             run.steps += 1
             options = run.options

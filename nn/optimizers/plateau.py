@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, one_of
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range
+from autograd_lite.errors import ArgumentError, describe_one
 from nn.declared import declared
 from nn.optimizers.optimizer import Optimizer
-from nn.optimizers.progress import NOT_NAN, Progress
+from nn.optimizers.progress import MODE, NOT_NAN, Progress
 from nn.optimizers.schedule import DECAY, Schedule
 
 
@@ -33,11 +33,17 @@ class ReduceOnPlateau(Schedule):
     0.25
     """
 
+    base: Optimizer = declared(
+        Range(
+            lambda x: isinstance(x, Optimizer),
+            "an optimizer, as the rate is no function of the step",
+        )
+    )
     factor: float = declared(DECAY, default=0.1)
     patience: int = declared(WHOLE, default=10)
     threshold: float = declared(NOT_NEGATIVE, default=1e-4)
     minimum: float = declared(NOT_NEGATIVE, default=0.0)
-    mode: str = declared(one_of("min", "max"), default="min")
+    mode: str = declared(MODE, default="min")
 
     state_ranges = Schedule.state_ranges | {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
 
@@ -45,16 +51,6 @@ class ReduceOnPlateau(Schedule):
         self.reductions = 0
         super()._begin(values)
         self.progress = Progress(self.mode, share=self.threshold)
-
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        checked = super()._checked(values)
-        if not isinstance(checked["base"], Optimizer):
-            raise UnsupportedError(
-                f"ReduceOnPlateau of {checked['base']}",
-                "it watches a figure, and is no function of the step",
-                "Make it from an optimizer, and give it to nn.LRSchedule",
-            )
-        return checked
 
     def rate(self, base: float, t: int) -> float:
         """The equation above."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from autograd_lite.arguments import Range
+from autograd_lite.arguments import Range, one_of
 
+MODE = one_of("min", "max")
 NOT_NAN = Range(lambda x: isinstance(x, int | float) and not math.isnan(x), "a number or infinity")
 
 

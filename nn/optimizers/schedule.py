@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
-from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range, is_number, require
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range, is_number
+from autograd_lite.errors import ArgumentError
 from nn.declared import Declared, declared
 from nn.optimizers.optimizer import Optimizer
 
@@ -27,8 +25,8 @@ class Schedule(Declared):
         base: a learning rate, or an optimizer.
 
     Raises:
-        UnsupportedError: it is neither.
-        ArgumentError: a number is out of its range; the optimizer has a schedule already.
+        ArgumentError: it is neither, or the optimizer has a schedule already; a number of a
+            subclass is out of its range.
 
     >>> from autograd_lite import Tensor
     >>> from nn import SGD
@@ -45,7 +43,12 @@ class Schedule(Declared):
     0.25
     """
 
-    base: Optimizer | float = declared()
+    base: Optimizer | float = declared(
+        Range(
+            lambda x: isinstance(x, Optimizer) or NOT_NEGATIVE.holds(x),
+            "a learning rate, 0 or more, or an optimizer such as nn.Adam(model.parameters())",
+        )
+    )
 
     state_ranges: ClassVar[dict[str, Range]] = {"steps": WHOLE}
     """What a state has besides the first rates."""
@@ -57,18 +60,6 @@ class Schedule(Declared):
         if isinstance(self.base, Optimizer):
             self.base_rates = self._base_rates(self.base)
             self._go_to(0)
-
-    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        base = values["base"]
-        if isinstance(base, int | float | np.number):
-            require(self, "base", base, NOT_NEGATIVE)
-        elif not isinstance(base, Optimizer):
-            raise UnsupportedError(
-                f"{type(self).__name__} of {describe_one(base)}",
-                "it is no learning rate, and no optimizer",
-                "Give a number, or an optimizer such as nn.Adam(model.parameters())",
-            )
-        return super()._checked(values)
 
     def _base_rates(self, optimizer: Optimizer) -> list[float]:
         rates = [group["learning_rate"] for group in optimizer.groups]

@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, optional, require
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.progress import Progress
+from nn.optimizers.progress import MODE, Progress
 from nn.optimizers.schedule import Schedule
 from nn.optimizers.schedules import Warmup
 from nn.training.callback import Callback, Training, require_figure, require_state
 
-MODE = one_of("min", "max")
 LOSSES = ("loss", "running_loss", "validation_loss")
 """The figures of each training, which it makes lower."""
 
@@ -61,7 +60,7 @@ class EarlyStopping(Declared, Callback):
     patience: int = declared(COUNT, default=10)
     monitor: str = declared(TEXT, default="validation_loss")
     min_delta: float = declared(NOT_NEGATIVE, default=0.0)
-    mode: Field[str, str | None] = declared(default=None)
+    mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
@@ -76,9 +75,7 @@ class EarlyStopping(Declared, Callback):
                 "that name does not tell whether lower or higher is better",
                 'Write mode="max" if higher is better, else mode="min"',
             )
-        if mode is not None:
-            require(self, "mode", mode, MODE)
-            _require_agreement(self, monitor, mode)
+        _require_agreement(self, monitor, mode or "min")
         return {**checked, "mode": mode or "min"}
 
     def _reset(self) -> None:
@@ -200,13 +197,13 @@ class LRSchedule(Declared, Callback):
                 "Give one, such as nn.CosineAnnealing(optimizer, steps=100)",
             )
         plateau = _plateau(schedule)
-        if plateau is not None and checked["every"] == "batch":
-            raise ArgumentError(
-                "LRSchedule of ReduceOnPlateau with every='batch'",
-                "it looks at a figure of the epoch",
-                "Leave out every='batch'",
-            )
         if plateau is not None:
+            if checked["every"] == "batch":
+                raise ArgumentError(
+                    "LRSchedule of ReduceOnPlateau with every='batch'",
+                    "it looks at a figure of the epoch",
+                    "Leave out every='batch'",
+                )
             _require_agreement(self, checked["monitor"], plateau.mode)
         return checked
 

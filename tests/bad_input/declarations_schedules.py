@@ -14,10 +14,10 @@ NOTHING_LISTED = {"length": "only a state has lists, and those of a state are de
 def of_something_else(make):
     """Refusals of what is no optimizer, and no learning rate."""
     return [
-        bad("type", lambda w: make("abc"), UnsupportedError, "of 'abc'"),
+        bad("type", lambda w: make("abc"), ArgumentError, "base='abc'"),
         bad("type", lambda w: make(True), ArgumentError, "base=True"),
-        bad("type", lambda w: make(nn.SGD), UnsupportedError, "SGD"),
-        bad("type", lambda w: make(w.model), UnsupportedError, "Sequential"),
+        bad("type", lambda w: make(nn.SGD), ArgumentError, "base=SGD"),
+        bad("type", lambda w: make(w.model), ArgumentError, "base=Sequential"),
     ]
 
 
@@ -136,7 +136,7 @@ DECLARED = {
                 "minimum": (-0.1, float("inf")),
             },
         ),
-        bad("type", lambda w: nn.ReduceOnPlateau(0.1), UnsupportedError, "of 0.1"),
+        bad("type", lambda w: nn.ReduceOnPlateau(0.1), ArgumentError, "base=0.1"),
         bad("type", lambda w: nn.ReduceOnPlateau(w.optimizer, mode=["min"]), ArgumentError,
             "mode=['min']"),
         bad("type", lambda w: nn.ReduceOnPlateau(w.optimizer, mode=np.ones(2)), ArgumentError,
