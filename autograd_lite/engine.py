@@ -12,7 +12,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -143,13 +143,14 @@ def apply_rule(
         given.append(None if create_graph else node.residual)
     if node.created != mutation.mutations:
         refuse_stale(node, given, mutation.changed_since(node.created))
-    contribution_to = operation.pullback(given, node.keywords)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if careful:
-                contribution = _without_nan(contribution_to, index, cotangent)
+                with np.errstate(all="ignore"):
+                    contribution = operation.contribution(index, given, node.keywords)
+                contribution = without_nan(contribution, cotangent)
             else:
-                contribution = contribution_to(index)
+                contribution = operation.contribution(index, given, node.keywords)
             value = argument._data
             if type(contribution) is not float64 or type(value) is not float64:
                 contribution = match(contribution, value, node)
@@ -158,13 +159,11 @@ def apply_rule(
             cotangents[argument] = contribution
 
 
-def _without_nan(contribution_to: Callable[[int], Array], index: int, cotangent: Array) -> Array:
+def without_nan(contribution: Array, cotangent: Array) -> Array:
     """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
 
     Such cotangents come from `np.where`, for the entries that it did not take.
     """
-    with np.errstate(all="ignore"):
-        contribution = contribution_to(index)
     if np.shape(contribution) != cotangent.shape:
         return contribution
     return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
@@ -191,7 +190,7 @@ def backpropagate(
         for node in backward_order(root):
             if node.operation is None:
                 continue
-            careful = node in selected
+            careful = bool(selected) and node in selected
             rule(node, cotangents, create_graph, careful)
             if careful or node.operation.traits.selects:
                 selected.update(a for a in node.arguments if isinstance(a, Node))

@@ -97,15 +97,17 @@ class Operation:
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
-    def pullback(self, given: Sequence[Any], keywords: dict[str, Any]) -> Callable[[int], Any]:
-        """The function from the index of an argument to what reaches it: the one use of the rules.
+    def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
+        """What reaches an argument over this operation: the one place that applies a rule.
 
         Args:
+            index: of the argument.
             given: the cotangent of the output, the output, the arguments; and the residual, or
-                None, where there is one.
+                None, where there is one. The same list for all arguments: it keeps what they share.
             keywords: those of the call.
         """
-        vjps = self.vjps
-        if self.variadic:
-            return vjps[0](*given, **keywords)  # type: ignore[no-any-return]
-        return lambda index: vjps[index](*given, **keywords)
+        if not self.variadic:
+            return self.vjps[index](*given, **keywords)
+        if len(given) > 1:
+            given[:] = [self.vjps[0](*given, **keywords)]
+        return given[0](index)

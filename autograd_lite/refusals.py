@@ -58,7 +58,7 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
         if not (isinstance(argument, Node) and argument._requires_grad):
             continue
         try:
-            node.operation.pullback(shapes, node.keywords)(index)
+            node.operation.contribution(index, [*shapes], node.keywords)
         except Exception as error:
             names = {describe_one(value): None for value, stale in zip(nodes, changed) if stale}
             raise MutationError(

@@ -77,7 +77,7 @@ def compare_optimizers(X, y):
         model = network([2, 16, 8, 1], np.random.default_rng(0))
         history = fit(model, X, y, optimizer(model.parameters()), epochs=100)
         report(f"100 epochs of {name}", model)
-        axes[0].plot(range(1, 101), history["loss"], label=name)
+        axes[0].plot(range(1, len(history["loss"]) + 1), history["loss"], label=name)
         viz.plot_decision_boundary(model, X, y, ax=ax)
         ax.set_title(f"{name}: {ax.get_title()}")
     axes[0].set(title="loss", xlabel="epoch", ylabel="binary cross-entropy")

@@ -163,7 +163,8 @@ def xor():
             histories.append(train(model, X, y, loss, optimizer, rate, **options))
         solved = sum(history["accuracy"][-1] == 1 for history in histories)
         print(f"XOR, {name}: solved from {solved} of 10 seeds")
-        ax.plot(range(1, 9), np.median([h["loss"] for h in histories], axis=0), label=name)
+        median = np.median([history["loss"] for history in histories], axis=0)
+        ax.plot(range(1, len(median) + 1), median, label=name)
     ax.set(title="XOR, median of ten seeds", xlabel="epoch", ylabel="loss", yscale="log")
     figure.legend(loc="outside right upper")
     return figure

@@ -2,6 +2,7 @@
 
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
+from nn.architecture import register
 from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.gradient_check import gradient_difference
 from nn.diagnosis.graph_watch import GraphWatch
@@ -145,6 +146,7 @@ __all__ = [
     "load",
     "loss_function",
     "predict",
+    "register",
     "save",
     "summary",
 ]

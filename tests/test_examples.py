@@ -1,7 +1,8 @@
 """The examples print what they promise and draw their pictures.
 
-Those of the tutorials run in this process, so that each network is seen before it is trained: its
-gradient is checked against differences first (row A15).
+Those of the tutorials run in this process: for an epoch, with figures that are not rendered; and in
+full in the exhaustive tier, where each network's gradient is checked against differences before it
+is trained (row A15).
 """
 
 import re
@@ -20,8 +21,45 @@ matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+PICTURES = {
+    "real_data": {"breast_cancer.png", "digits.png"},
+    "seed_a_training_pipeline": {
+        "two_blobs.png",
+        "disc_in_ring.png",
+        "optimizers.png",
+        "pipeline_history.png",
+        "pipeline_boundary.png",
+    },
+    "seed_b_comparing_networks": {
+        "architectures.png",
+        "activations.png",
+        "activations_compared.png",
+        "backpropagation.svg",
+        "gradient_flow.png",
+        "three_classes.png",
+        "three_classes_history.png",
+    },
+    "seed_c_from_neuron_to_framework": {
+        "spirals.png",
+        "digits.png",
+        "digits_weights.png",
+        "activations.png",
+        "optimizer_paths.png",
+        "xor.png",
+    },
+    "seed_e_diagnosing_training": {
+        "xor.png",
+        "gradient_flow_sigmoid.png",
+        "gradient_flow_relu.png",
+        "activations_relu.png",
+        "activations_leaky_relu.png",
+        "overfitting.png",
+    },
+}
+"""What each example draws into its folder."""
 
 
 def run(name, *arguments):
@@ -34,6 +72,9 @@ def run_here(tmp_path, monkeypatch, capsys):
     """Runs an example in an empty folder. Returns what it printed, and the folder it filled."""
     plain_fit, checked = nn.fit, set()
 
+    def short_fit(model, X, y, *, epochs, **options):
+        return plain_fit(model, X, y, epochs=1, **options)
+
     def checked_fit(model, X, y, *, loss, **options):
         kind = f"{model} {loss}"
         if kind not in checked:
@@ -43,13 +84,15 @@ def run_here(tmp_path, monkeypatch, capsys):
             assert nn.gradient_difference(model, beside, y[:8], loss=loss) < 1e-6, kind
         return plain_fit(model, X, y, loss=loss, **options)
 
-    def run_example(name):
+    def run_example(name, short=False):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [name])
-        monkeypatch.setattr(nn, "fit", checked_fit)
+        monkeypatch.setattr(nn, "fit", short_fit if short else checked_fit)
+        if short:
+            monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         plt.close("all")
-        assert checked
+        assert short or checked
         return capsys.readouterr().out, tmp_path / "output" / name
 
     return run_example
@@ -97,46 +140,15 @@ def test_tutorial_mistake_flags_the_hidden_layer_only_and_shows_both_outcomes():
     assert "[0.204 0.736 0.736 0.344]" in mended
 
 
-def test_seed_a_separates_blobs_and_rings_up_to_their_noise(run_here):
-    output, folder = run_here("seed_a_training_pipeline")
-    assert percentages(output, "(two blobs.*)")["two blobs, [2, 4, 1]"] > 0.99
-    reports = re.findall(
-        r"^(.*): ([\d.]+)% of new points right, where the circle itself gets ([\d.]+)%; "
-        r"([\d.]+)% of points without noise$",
-        output,
-        flags=re.MULTILINE,
-    )
-    noisy = {name: float(right) - float(circle) for name, right, circle, _ in reports}
-    clean = {name: float(right) for name, *_, right in reports}
-    assert len(clean) == 5
-    assert min(noisy.values()) > -2.5, "percentage points behind the best rule"
-    for name in ("disc in ring, [2, 16, 8, 1]", "pipeline, [2, 32, 16, 8, 1]"):
-        assert noisy[name] > -1
-        assert clean[name] > 95
-    best, epochs = re.search(r"best epoch (\d+) of (\d+), ", output).groups()
-    assert int(epochs) == int(best) + 30
-    assert "total: 769 parameters" in output
-    assert float(re.search(r"gradient check of the pipeline: (\S+)", output)[1]) < 1e-7
-    assert pictures(folder) == {
-        "two_blobs.png",
-        "disc_in_ring.png",
-        "optimizers.png",
-        "pipeline_history.png",
-        "pipeline_boundary.png",
-    }
+@pytest.mark.parametrize("name", PICTURES)
+def test_an_example_makes_its_pictures_and_prints_its_worked_numbers(name, run_here):
+    output, folder = run_here(name, short=True)
+    assert {path.name for path in folder.iterdir()} == PICTURES[name]
+    if name in WORKED:
+        WORKED[name](output, folder)
 
 
-def test_seed_b_needs_depth_for_moons_and_circles_and_prints_every_gradient(run_here):
-    output, folder = run_here("seed_b_comparing_networks")
-    held_out = percentages(output, r"((?:linear|moons|circles), .*)")
-    assert len(held_out) == 12
-    for data in ("moons", "circles"):
-        assert held_out[f"{data}, [2, 1]"] < 0.9
-        assert held_out[f"{data}, [2, 8, 4, 1]"] > 0.9
-        assert held_out[f"{data}, [2, 16, 8, 4, 1]"] > 0.9
-    by_activation = percentages(output, "(.*) on moons")
-    assert min(by_activation["tanh"], by_activation["relu"]) > 0.95 > by_activation["sigmoid"]
-    assert percentages(output, "(three classes)")["three classes"] > 0.9
+def assert_seed_b_shows_every_gradient(output, folder):
     printed = {
         "z1": 0.2213318190,
         "a1": 0.5551081693,
@@ -158,26 +170,12 @@ def test_seed_b_needs_depth_for_moons_and_circles_and_prints_every_gradient(run_
     }
     assert {name: number(output, name) for name in printed} == pytest.approx(printed, abs=1e-9)
     assert output.count("agrees") == 8
-    assert pictures(folder) == {
-        "architectures.png",
-        "activations.png",
-        "activations_compared.png",
-        "backpropagation.svg",
-        "gradient_flow.png",
-        "three_classes.png",
-        "three_classes_history.png",
-    }
     picture = ElementTree.parse(folder / "backpropagation.svg")
     texts = {element.text for element in picture.iter("{http://www.w3.org/2000/svg}text")}
     assert {"W1", "b1", "W2", "b2", "z1", "a1", "z2", "a2", "loss"} <= texts
 
 
-def test_seed_c_prints_the_worked_numbers_and_learns_spirals_digits_and_xor(run_here):
-    output, folder = run_here("seed_c_from_neuron_to_framework")
-    spirals = percentages(output, "spirals, (.*)")
-    assert spirals["[2, 1]"] < 0.6
-    assert spirals["[2, 64, 32, 1]"] > 0.95
-    assert percentages(output, "(digits.*)")["digits, [64, 30, 10]"] > 0.93
+def assert_seed_c_prints_what_the_formulas_give(output, folder):
     assert number(output, "output") == pytest.approx(0.734989, abs=1e-6)
     assert number(output, "loss") == pytest.approx(0.027609, abs=1e-6)
     assert output.count("agrees") == 4
@@ -188,18 +186,65 @@ def test_seed_c_prints_the_worked_numbers_and_learns_spirals_digits_and_xor(run_
     assert losses == ["0.267654"] * 2
     ends = dict(re.findall(r"^(\w+) ends at x = (\S+),", output, flags=re.MULTILINE))
     assert ends == {"sgd": "0.057646", "momentum": "-1.746263", "adam": "3.060339"}
+
+
+WORKED = {
+    "seed_b_comparing_networks": assert_seed_b_shows_every_gradient,
+    "seed_c_from_neuron_to_framework": assert_seed_c_prints_what_the_formulas_give,
+}
+
+
+@pytest.mark.exhaustive
+def test_seed_a_separates_blobs_and_rings_up_to_their_noise(run_here):
+    output, folder = run_here("seed_a_training_pipeline")
+    assert percentages(output, "(two blobs.*)")["two blobs, [2, 4, 1]"] > 0.99
+    reports = re.findall(
+        r"^(.*): ([\d.]+)% of new points right, where the circle itself gets ([\d.]+)%; "
+        r"([\d.]+)% of points without noise$",
+        output,
+        flags=re.MULTILINE,
+    )
+    noisy = {name: float(right) - float(circle) for name, right, circle, _ in reports}
+    clean = {name: float(right) for name, *_, right in reports}
+    assert len(clean) == 5
+    assert min(noisy.values()) > -2.5, "percentage points behind the best rule"
+    for name in ("disc in ring, [2, 16, 8, 1]", "pipeline, [2, 32, 16, 8, 1]"):
+        assert noisy[name] > -1
+        assert clean[name] > 95
+    best, epochs = re.search(r"best epoch (\d+) of (\d+), ", output).groups()
+    assert int(epochs) == int(best) + 30
+    assert "total: 769 parameters" in output
+    assert float(re.search(r"gradient check of the pipeline: (\S+)", output)[1]) < 1e-7
+    assert pictures(folder) == PICTURES["seed_a_training_pipeline"]
+
+
+@pytest.mark.exhaustive
+def test_seed_b_needs_depth_for_moons_and_circles(run_here):
+    output, folder = run_here("seed_b_comparing_networks")
+    held_out = percentages(output, r"((?:linear|moons|circles), .*)")
+    assert len(held_out) == 12
+    for data in ("moons", "circles"):
+        assert held_out[f"{data}, [2, 1]"] < 0.9
+        assert held_out[f"{data}, [2, 8, 4, 1]"] > 0.9
+        assert held_out[f"{data}, [2, 16, 8, 4, 1]"] > 0.9
+    by_activation = percentages(output, "(.*) on moons")
+    assert min(by_activation["tanh"], by_activation["relu"]) > 0.95 > by_activation["sigmoid"]
+    assert percentages(output, "(three classes)")["three classes"] > 0.9
+    assert pictures(folder) == PICTURES["seed_b_comparing_networks"]
+
+
+@pytest.mark.exhaustive
+def test_seed_c_learns_spirals_digits_and_xor(run_here):
+    output, folder = run_here("seed_c_from_neuron_to_framework")
+    spirals = percentages(output, "spirals, (.*)")
+    assert spirals["[2, 1]"] < 0.6
+    assert spirals["[2, 64, 32, 1]"] > 0.95
+    assert percentages(output, "(digits.*)")["digits, [64, 30, 10]"] > 0.93
     solved = re.findall(r"^XOR, (.*): solved from (\d+) of 10 seeds$", output, flags=re.MULTILINE)
     assert [int(count) for _, count in solved[1:]] == [10, 10, 10]
     assert solved[0][0].startswith("relu, relu")
     assert int(solved[0][1]) < 10
-    assert pictures(folder) == {
-        "spirals.png",
-        "digits.png",
-        "digits_weights.png",
-        "activations.png",
-        "optimizer_paths.png",
-        "xor.png",
-    }
+    assert pictures(folder) == PICTURES["seed_c_from_neuron_to_framework"]
 
 
 def test_seed_d_takes_the_same_path_by_hand_and_leaves_small_weights_late(run_here):
@@ -211,6 +256,7 @@ def test_seed_d_takes_the_same_path_by_hand_and_leaves_small_weights_late(run_he
     assert pictures(folder) == {"learning_curves.png"}
 
 
+@pytest.mark.exhaustive
 def test_seed_e_shows_each_failure_and_its_cure(run_here):
     output, folder = run_here("seed_e_diagnosing_training")
     assert "[0 0 0 1]" in output
@@ -227,16 +273,10 @@ def test_seed_e_shows_each_failure_and_its_cure(run_here):
     assert last_training < best_training < best_validation < last_validation / 2
     folds = percentages(output, "5 folds, (.*)")
     assert folds["[2, 1]"] < 0.85 < 0.9 < folds["[2, 64, 64, 1]"]
-    assert pictures(folder) == {
-        "xor.png",
-        "gradient_flow_sigmoid.png",
-        "gradient_flow_relu.png",
-        "activations_relu.png",
-        "activations_leaky_relu.png",
-        "overfitting.png",
-    }
+    assert pictures(folder) == PICTURES["seed_e_diagnosing_training"]
 
 
+@pytest.mark.exhaustive
 def test_real_data_is_told_apart_in_every_fold(run_here):
     output, folder = run_here("real_data")
     for name in ("breast_cancer", "digits"):
@@ -244,4 +284,4 @@ def test_real_data_is_told_apart_in_every_fold(run_here):
         assert len(folds) == 5
         assert min(folds.values()) > 0.92
         assert percentages(output, rf"({name})")[name] > 0.95
-    assert pictures(folder) == {"breast_cancer.png", "digits.png"}
+    assert pictures(folder) == PICTURES["real_data"]

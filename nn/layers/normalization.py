@@ -10,6 +10,8 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor, differentiable
 from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
 from autograd_lite.errors import ShapeError, describe_one
+from nn.architecture import register
+from nn.configuration import Argument
 from nn.module import Buffer, Module, Parameter, require_input
 
 Axes = tuple[int, ...]
@@ -58,6 +60,7 @@ def _standardized(x: Any, axes: Axes, epsilon: float) -> tuple[Any, Any, Any]:
     return standardize(x, mean, variance, axes, epsilon), mean, variance
 
 
+@register
 class BatchNorm1d(Module):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
@@ -83,6 +86,10 @@ class BatchNorm1d(Module):
     (array([1.]), array([1.5]))
     """
 
+    num_features = Argument(COUNT, size=True)
+    epsilon = Argument(POSITIVE)
+    momentum = Argument(SHARE)
+
     def __init__(
         self,
         num_features: int,
@@ -90,10 +97,8 @@ class BatchNorm1d(Module):
         momentum: float = 0.1,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        require(self, "num_features", num_features, COUNT)
-        require(self, "epsilon", epsilon, POSITIVE)
-        require(self, "momentum", momentum, SHARE)
         require(self, "dtype", dtype, FLOATING)
+        self.num_features = num_features
         self.epsilon = epsilon
         self.momentum = momentum
         self.weight = Parameter(np.ones(num_features), dtype=dtype)
@@ -140,11 +145,8 @@ class BatchNorm1d(Module):
         moved = (1 - self.momentum) * running.data + self.momentum * batch
         running.data = moved.astype(running.dtype, copy=False)
 
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return f"{self.weight.shape[0]}, epsilon={self.epsilon}, momentum={self.momentum}"
 
-
+@register
 class LayerNorm(Module):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each sample over its features.
 
@@ -162,6 +164,9 @@ class LayerNorm(Module):
     array([[-1.,  1.]])
     """
 
+    normalized_shape = Argument(SHAPE, size=True)
+    epsilon = Argument(POSITIVE)
+
     def __init__(
         self,
         normalized_shape: int | tuple[int, ...],
@@ -169,9 +174,8 @@ class LayerNorm(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         shape = normalized_shape if isinstance(normalized_shape, tuple) else (normalized_shape,)
-        require(self, "normalized_shape", shape, SHAPE)
-        require(self, "epsilon", epsilon, POSITIVE)
         require(self, "dtype", dtype, FLOATING)
+        self.normalized_shape = shape
         self.epsilon = epsilon
         self.axes = tuple(range(-len(shape), 0))
         self.weight = Parameter(np.ones(shape), dtype=dtype)
@@ -194,7 +198,3 @@ class LayerNorm(Module):
             )
         y, _, _ = _standardized(x, self.axes, self.epsilon)
         return y * self.weight + self.bias  # type: ignore[no-any-return]
-
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return f"{self.weight.shape}, epsilon={self.epsilon}"

@@ -16,9 +16,9 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import generator, is_number
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.operators import plain
-from nn.files import FileName
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer
+from nn.tensor_files import FileName
 from nn.training import checkpoint
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training, overrides

@@ -18,7 +18,7 @@ import samples_shaping
 import samples_sorting
 from sampling import Sample
 
-SAMPLES: dict[Callable[..., Any], list[Sample]] = {
+DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_decompositions.SAMPLES,
     **samples_elementwise.SAMPLES,
     **samples_linear_algebra.SAMPLES,
@@ -29,5 +29,10 @@ SAMPLES: dict[Callable[..., Any], list[Sample]] = {
     **samples_neural.SAMPLES,
     **samples_reductions.SAMPLES,
     **samples_shaping.SAMPLES,
+}
+
+SAMPLES = {
+    function: [sample._replace(row=function) for sample in samples]
+    for function, samples in DECLARED.items()
 }
 """Every differentiable function, as a user calls it, with its samples."""

@@ -14,11 +14,12 @@ import numpy as np
 
 
 class Sample(NamedTuple):
-    """A function of tensors, and the arrays it is applied to."""
+    """A function of tensors, the arrays it is applied to, and the row whose sample it is."""
 
     function: Callable[..., Any]
     arrays: tuple[Any, ...]
     kink: bool = False
+    row: Callable[..., Any] | None = None
 
 
 def sample(function: Callable[..., Any], *arrays: Any, kink: bool = False) -> Sample:

@@ -1,14 +1,17 @@
 """NaN planted at each row of the table, forward and backward, is found at that row and line."""
 
+import functools
 import linecache
 import sys
 import traceback
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from samples import SAMPLES
+from walk import Walk
 
 from autograd_lite import AutogradError, Tensor, detect_anomaly, jvp
 from autograd_lite.engine import backward_order
@@ -18,16 +21,9 @@ from autograd_lite.table import TABLE
 
 HERE = str(Path(__file__).parent)
 
-CASES = [
-    pytest.param(sample, id=f"{function.__name__}-{number}")
-    for function, samples in SAMPLES.items()
-    for number, sample in enumerate(samples)
-]
-each_sample = pytest.mark.parametrize("sample", CASES)
+walk = Walk()
 ROWS = [pytest.param(function, id=function.__name__) for function in SAMPLES if function in TABLE]
 each_row = pytest.mark.parametrize("function", ROWS)
-# NumPy warns of NaN before the engine looks at it.
-without_warnings = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
 def leaves(arrays):
@@ -115,9 +111,20 @@ def missing_is_meant(sample):
 # In an input
 
 
-@each_sample
+def without_warnings(check):
+    """NumPy warns of NaN before the engine looks at it."""
+
+    @functools.wraps(check)
+    def quiet(sample):
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+            check(sample)
+
+    return quiet
+
+
+@walk.each_sample
 @without_warnings
-def test_nan_in_a_leaf_is_found_at_the_first_operation_that_lets_it_through(sample):
+def nan_in_a_leaf_is_found_at_the_first_operation_that_lets_it_through(sample):
     for number in range(len(sample.arrays)):
         planted = [with_nan(a) if i == number else a for i, a in enumerate(sample.arrays)]
         refused = None
@@ -208,8 +215,8 @@ def test_nan_that_a_rule_makes_is_found_there(function, monkeypatch):
 # Nowhere
 
 
-@each_sample
-def test_healthy_values_raise_nothing_and_are_the_same_and_as_writable(sample):
+@walk.each_sample
+def healthy_values_raise_nothing_and_are_the_same_and_as_writable(sample):
     def run():
         tensors = leaves(sample.arrays)
         output = sample.function(*tensors)
@@ -228,8 +235,8 @@ def test_healthy_values_raise_nothing_and_are_the_same_and_as_writable(sample):
     assert writable(watched_data) == writable(data)
 
 
-@each_sample
-def test_healthy_second_derivatives_and_tangents_raise_nothing(sample):
+@walk.each_sample
+def healthy_second_derivatives_and_tangents_raise_nothing(sample):
     rng = np.random.default_rng(4)
     with detect_anomaly(), missing_is_meant(sample):
         tensors = leaves(sample.arrays)
@@ -242,3 +249,7 @@ def test_healthy_second_derivatives_and_tangents_raise_nothing(sample):
         if not sample.kink:
             jvp(sample.function, sample.arrays, [rng.normal(size=a.shape) for a in sample.arrays])
     assert all(np.isfinite(gradient.data).all() for gradient in gradients)
+
+
+test_each_row_on_some_of_its_samples = walk.test(of_each=4)
+test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
-from samples import SAMPLES
+from walk import Walk
 
 import autograd_lite as al
 import nn
@@ -287,37 +287,41 @@ def test_one_minus_the_labels_is_recognized_beside_the_labels_however_few():
 
 # Every row
 
-
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_the_values_of_each_row_end_with_its_gradients(function):
-    for sample in SAMPLES[function]:
-        tensors = [
-            Tensor(array, requires_grad=True, name=f"x{i}") for i, array in enumerate(sample.arrays)
-        ]
-        result = sample.function(*tensors)
-        weights = np.random.default_rng(0).normal(size=result.shape)
-        loss = (result * weights).sum()
-        with np.errstate(all="ignore"):
-            derivation = derive(loss, values=True)
-        steps = {step.name: step for step in (*derivation.forward, *derivation.backward)}
-        loss.backward()
-        assert str(derivation).count("\n") > len(steps)
-        for tensor in tensors:
-            if tensor.grad is not None:
-                value = steps[f"d{tensor.name}"].value
-                np.testing.assert_allclose(value, tensor.grad, rtol=1e-9, atol=1e-12)
+walk = Walk()
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_each_row_is_derived_with_a_line_for_each_array_and_balanced_latex(function):
-    for sample in SAMPLES[function]:
-        tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
-        result = sample.function(*tensors)
-        weights = np.random.default_rng(0).normal(size=result.shape)
-        derivation = derive((result * weights).sum(), tensors)
-        steps = (*derivation.forward, *derivation.backward)
-        latex = derivation.markdown()
-        assert str(derivation).count(" = ") >= len(steps)
-        assert "np." not in str(derivation)
-        assert latex.count("{") == latex.count("}")
-        assert latex.count(r"\left(") == latex.count(r"\right)")
+@walk.each_sample
+def the_values_of_each_row_end_with_its_gradients(sample):
+    tensors = [
+        Tensor(array, requires_grad=True, name=f"x{i}") for i, array in enumerate(sample.arrays)
+    ]
+    result = sample.function(*tensors)
+    weights = np.random.default_rng(0).normal(size=result.shape)
+    loss = (result * weights).sum()
+    with np.errstate(all="ignore"):
+        derivation = derive(loss, values=True)
+    steps = {step.name: step for step in (*derivation.forward, *derivation.backward)}
+    loss.backward()
+    assert str(derivation).count("\n") > len(steps)
+    for tensor in tensors:
+        if tensor.grad is not None:
+            value = steps[f"d{tensor.name}"].value
+            np.testing.assert_allclose(value, tensor.grad, rtol=1e-9, atol=1e-12)
+
+
+@walk.each_sample
+def each_row_is_derived_with_a_line_for_each_array_and_balanced_latex(sample):
+    tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
+    result = sample.function(*tensors)
+    weights = np.random.default_rng(0).normal(size=result.shape)
+    derivation = derive((result * weights).sum(), tensors)
+    steps = (*derivation.forward, *derivation.backward)
+    latex = derivation.markdown()
+    assert str(derivation).count(" = ") >= len(steps)
+    assert "np." not in str(derivation)
+    assert latex.count("{") == latex.count("}")
+    assert latex.count(r"\left(") == latex.count(r"\right)")
+
+
+test_each_row_on_some_of_its_samples = walk.test(of_each=4)
+test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from samples import SAMPLES
+from walk import Walk
 
 import autograd_lite as al
 from autograd_lite import Tensor, derivatives
@@ -130,24 +130,26 @@ def test_a_formula_that_would_be_long_uses_the_temporaries_of_names_of():
     assert formula.endswith("+ X.T @ dt1")
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_the_formula_of_each_cotangent_computes_it(function):
-    for sample in SAMPLES[function]:
-        tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
-        result = sample.function(*tensors)
-        weights = np.random.default_rng(0).normal(size=result.shape)
-        loss = (result * weights).sum()
-        expected = backpropagate(loss, loss._seed(None))
-        variables = {"weights": weights}
-        names = names_of(loss, variables)
-        for tensor in tensors:
-            if tensor in expected:
-                formula = cotangent_formula(loss, tensor, names, variables)
-                if re.search("mask|labels|constant", formula):
-                    assert len(formula) < 1000
-                    continue
-                values = evaluated(formula, names, expected, variables)
-                np.testing.assert_allclose(values, expected[tensor], rtol=1e-9, atol=1e-12)
+walk = Walk()
+
+
+@walk.each_sample
+def the_formula_of_each_cotangent_computes_it(sample):
+    tensors = [Tensor(array, requires_grad=True) for array in sample.arrays]
+    result = sample.function(*tensors)
+    weights = np.random.default_rng(0).normal(size=result.shape)
+    loss = (result * weights).sum()
+    expected = backpropagate(loss, loss._seed(None))
+    variables = {"weights": weights}
+    names = names_of(loss, variables)
+    for tensor in tensors:
+        if tensor in expected:
+            formula = cotangent_formula(loss, tensor, names, variables)
+            if re.search("mask|labels|constant", formula):
+                assert len(formula) < 1000
+                continue
+            values = evaluated(formula, names, expected, variables)
+            np.testing.assert_allclose(values, expected[tensor], rtol=1e-9, atol=1e-12)
 
 
 MODULES = [module.name for module in pkgutil.iter_modules(derivatives.__path__)]
@@ -168,3 +170,7 @@ def evaluated(formula, names, cotangents, variables):
         values |= {names[node]: node.data, f"d{names[node]}": cotangent}
     with np.errstate(all="ignore"):
         return eval(formula, values)
+
+
+test_each_row_on_some_of_its_samples = walk.test(of_each=4)
+test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())

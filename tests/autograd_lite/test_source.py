@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
-from samples import SAMPLES
+from source_style import findings
 from test_random_programs import drawn, given_program, output
+from walk import Walk
 
 import autograd_lite as al
 from autograd_lite import Tensor, to_source
@@ -14,11 +15,7 @@ from autograd_lite.errors import GradientError, UnsupportedError
 # reciprocal, where the source has the textbook's formula.
 ROUNDED = {al.affine, al.dropout, al.sigmoid_cross_entropy, al.softmax_cross_entropy}
 
-CASES = [
-    pytest.param(function, sample, id=f"{function.__name__}-{number}")
-    for function, samples in SAMPLES.items()
-    for number, sample in enumerate(samples)
-]
+walk = Walk()
 
 
 def recorded(sample, dtype):
@@ -28,21 +25,25 @@ def recorded(sample, dtype):
     return tensors, (result * weights).sum(), {"weights": weights}
 
 
-@pytest.mark.parametrize(("function", "sample"), CASES)
-def test_the_source_for_each_row_computes_its_gradient_to_the_last_bit(function, sample):
+@walk.each_sample
+def the_source_computes_the_gradient_to_the_last_bit_in_lines_as_a_person_writes(sample):
     tensors, loss, variables = recorded(sample, float)
+    source, gradients = generated(loss, tensors, variables)
+    loss.backward()
+    assert_same(gradients, tensors, relative=1e-15 if sample.row in ROUNDED else 0)
+    assert findings(source) == [], source
+
+
+@walk.each_sample
+def the_source_stays_in_float32(sample):
+    tensors, loss, variables = recorded(sample, np.float32)
     _, gradients = generated(loss, tensors, variables)
     loss.backward()
-    assert_same(gradients, tensors, relative=1e-15 if function in ROUNDED else 0)
+    assert_same(gradients, tensors, relative=1e-6)
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_the_source_for_each_row_stays_in_float32(function):
-    for sample in SAMPLES[function]:
-        tensors, loss, variables = recorded(sample, np.float32)
-        _, gradients = generated(loss, tensors, variables)
-        loss.backward()
-        assert_same(gradients, tensors, relative=1e-6)
+test_each_row_on_some_of_its_samples = walk.test(of_each=4)
+test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())
 
 
 def gradients_of_program(program, inputs):
@@ -53,14 +54,14 @@ def gradients_of_program(program, inputs):
     return reached, generated(loss, reached, {})[1]
 
 
-@given_program(200)
+@given_program
 def test_the_source_of_random_programs_computes_their_gradients(program, seed):
     inputs, _ = drawn(program, seed)
     reached, gradients = gradients_of_program(program, inputs)
     assert_same(gradients, reached, relative=1e-14)
 
 
-@given_program(60)
+@given_program
 def test_the_source_of_random_programs_stays_in_float32(program, seed):
     inputs, _ = drawn(program, seed)
     reached, gradients = gradients_of_program(program, [x.astype(np.float32) for x in inputs])

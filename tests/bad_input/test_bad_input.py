@@ -62,40 +62,40 @@ def public_names():
                 yield f"{package}.{name}"
 
 
-def calls(kind):
-    return [
-        pytest.param(name, call, id=f"{name}-{call.kind}-{index}")
-        for name, declaration in DECLARED.items()
-        for index, call in enumerate(declaration.calls)
-        if isinstance(call, kind)
-    ]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("files")
 
 
-@pytest.fixture
-def world(folder):
-    pyplot.close("all")
-    return World(folder)
+def each(kind, name, folder):
+    """Each declared call of a kind, its number, and a world for it."""
+    for number, call in enumerate(DECLARED[name].calls):
+        if isinstance(call, kind):
+            pyplot.close("all")
+            yield number, call, World(folder)
 
 
 def test_bad_input_of_each_public_name_is_declared():
     assert set(public_names()) == set(DECLARED)
 
 
+def test_each_kind_of_bad_input_is_declared_or_said_to_be_impossible():
+    for name, declaration in DECLARED.items():
+        declared = {call.kind for call in declaration.calls}
+        assert declared | declaration.impossible.keys() == set(KINDS), name
+        assert declared.isdisjoint(declaration.impossible), name
+
+
 @pytest.mark.parametrize("name", DECLARED)
-def test_each_kind_of_bad_input_is_declared_or_said_to_be_impossible(name):
-    declaration = DECLARED[name]
-    declared = {call.kind for call in declaration.calls}
-    assert declared | declaration.impossible.keys() == set(KINDS)
-    assert declared.isdisjoint(declaration.impossible)
+def test_bad_input_is_refused_by_name_and_changes_nothing(name, folder):
+    for number, bad, world in each(Bad, name, folder):
+        try:
+            assert_refused(name, bad, world)
+        except (Exception, pytest.fail.Exception) as error:
+            raise AssertionError(f"{name}, {bad.kind}, call {number}: {error}") from error
 
 
-@pytest.mark.parametrize(("name", "bad"), calls(Bad))
-def test_bad_input_is_refused_by_name_and_changes_nothing(name, bad, world):
+def assert_refused(name, bad, world):
     bad.given(world)
     before = world.state()
     with pytest.raises(bad.error) as caught:
@@ -111,9 +111,17 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(name, bad, world):
     assert {part for part in before if after[part] != before[part]} == set(bad.changes)
 
 
-@pytest.mark.parametrize(("name", "spreads"), calls(Spreads))
-def test_nan_in_data_goes_through(name, spreads, world):
-    with np.errstate(invalid="ignore"):
-        result = spreads.call(world)
-    values = result.data if isinstance(result, Tensor) else result
-    assert np.isnan(values).any()
+SPREADING = [
+    name
+    for name, declaration in DECLARED.items()
+    if any(isinstance(call, Spreads) for call in declaration.calls)
+]
+
+
+@pytest.mark.parametrize("name", SPREADING)
+def test_nan_in_data_goes_through(name, folder):
+    for number, spreads, world in each(Spreads, name, folder):
+        with np.errstate(invalid="ignore"):
+            result = spreads.call(world)
+        values = result.data if isinstance(result, Tensor) else result
+        assert np.isnan(values).any(), f"call {number}"

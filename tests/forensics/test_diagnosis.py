@@ -3,6 +3,8 @@
 `confusion.py` prints the same table for all cases, of which these tests take some of each kind.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from confusion import (
@@ -19,14 +21,31 @@ from confusion import (
 
 from autograd_lite import compare_gradients
 
-OF_EACH_KIND = 5
-OF_EACH_KIND_IN_FLOAT32 = 2
-PAIRS = LOOPS = 15
+
+class Tier(NamedTuple):
+    """How many cases, in dense networks of how many layers."""
+
+    layers: int
+    of_each_kind: int
+    of_each_kind_in_float32: int
+    pairs: int
+    loops: int
+
+
+TIERS = [
+    pytest.param(Tier(2, 1, 1, 5, 5), id="few"),
+    pytest.param(Tier(4, 5, 2, 15, 15), id="many", marks=pytest.mark.exhaustive),
+]
+
+
+@pytest.fixture(scope="module", params=TIERS)
+def tier(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def groups():
-    return all_groups()
+def groups(tier):
+    return all_groups(tier.layers)
 
 
 def test_the_derivations_are_right_before_anything_is_planted(groups):
@@ -64,30 +83,31 @@ def test_every_kind_of_mistake_is_planted(groups):
     }
 
 
-def test_planted_mistakes_are_named_first_in_95_of_100_cases(groups):
-    outcomes = [outcome(case) for case in single_mistakes(groups, OF_EACH_KIND)]
+def test_planted_mistakes_are_named_first_in_95_of_100_cases(groups, tier):
+    outcomes = [outcome(case) for case in single_mistakes(groups, tier.of_each_kind)]
     print(f"\n{table(outcomes)}")
     assert all(each.called_wrong for each in outcomes)
     assert share_right(outcomes) >= 0.95
 
 
-def test_planted_mistakes_are_named_first_in_90_of_100_cases_in_float32():
-    cases = single_mistakes(dense_groups(np.float32), OF_EACH_KIND_IN_FLOAT32)
+def test_planted_mistakes_are_named_first_in_90_of_100_cases_in_float32(tier):
+    groups = dense_groups(np.float32, tier.layers)
+    cases = single_mistakes(groups, tier.of_each_kind_in_float32)
     assert {case.group.loss.dtype.name for case in cases} == {"float32"}
     outcomes = [outcome(case) for case in cases]
     print(f"\n{table(outcomes)}")
     assert share_right(outcomes) >= 0.90
 
 
-def test_two_mistakes_at_once_are_both_named_in_80_of_100_cases(groups):
-    cases = sample(double_mistakes(groups), PAIRS)
+def test_two_mistakes_at_once_are_both_named_in_80_of_100_cases(groups, tier):
+    cases = sample(double_mistakes(groups), tier.pairs)
     outcomes = [outcome(case) for case in cases]
     print(f"\n{table(outcomes)}")
     assert share_right(outcomes) >= 0.80
 
 
-def test_a_mistake_in_a_loop_over_the_layers_is_named_once_in_70_of_100_cases(groups):
-    cases = sample(mistakes_in_loops(groups), LOOPS)
+def test_a_mistake_in_a_loop_over_the_layers_is_named_once_in_70_of_100_cases(groups, tier):
+    cases = sample(mistakes_in_loops(groups), tier.loops)
     outcomes = [outcome(case) for case in cases]
     print(f"\n{table(outcomes)}")
     assert share_right(outcomes) >= 0.70

@@ -100,6 +100,19 @@ NETWORKS = {
 }
 
 
+LARGE = 1200
+"""Parameters from which on a check over all of them takes long."""
+
+
+def of_any_size(networks):
+    """The names; those of large networks for the exhaustive tier."""
+    sizes = {name: sum(p.size for p in model.parameters()) for name, (model, _) in networks.items()}
+    return [
+        pytest.param(name, marks=pytest.mark.exhaustive if size > LARGE else [])
+        for name, size in sizes.items()
+    ]
+
+
 def samples_of(model, loss):
     """Samples of the model's shapes, and targets of the loss's kind."""
     rng = np.random.default_rng(0)
@@ -115,11 +128,12 @@ def checked(name, **options):
     return nn.gradient_difference(model, *samples_of(model, loss), loss=loss, **options)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", of_any_size(NETWORKS))
 def test_a15_gradients_of_every_network_pass_the_check_over_all_parameters(name):
     assert checked(name) < THRESHOLD
 
 
+@pytest.mark.exhaustive
 def test_a15_the_network_of_784_inputs_passes_the_check():
     model = dense([784, 30, 10], "sigmoid", weight_init="lecun_normal")
     X, y = samples_of(model, half_squares)

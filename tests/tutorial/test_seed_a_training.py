@@ -83,6 +83,7 @@ def test_a3_more_than_99_percent_of_the_seeds_blobs_are_right_after_1000_steps()
     assert history["loss"][-1] < 0.02
 
 
+@pytest.mark.exhaustive
 def test_a3_more_than_99_percent_of_the_librarys_blobs_are_right_after_1000_steps():
     X, y = nn.datasets.blobs(1000, rng=0)
     model = network([2, 4, 1])
@@ -120,6 +121,7 @@ def test_a5_a_deeper_network_learns_the_disc_in_the_ring_as_well_as_the_circle_i
     assert accuracy(model, *clean) > 0.95
 
 
+@pytest.mark.exhaustive
 def test_a5_more_than_95_percent_are_right_where_the_noise_allows_it():
     X, y = nn.datasets.disc_in_ring(1000, noise=0.05, rng=0)
     model = network([2, 16, 8, 1])
@@ -290,6 +292,7 @@ def test_a13_the_pipeline_learns_the_disc_in_the_ring_as_well_as_the_circle_itse
     assert history.best_epoch == np.argmin(history["validation_loss"])
 
 
+@pytest.mark.exhaustive
 def test_a13_more_than_95_percent_are_right_where_the_noise_allows_it():
     model, _, train, held_out = pipeline(noise=0.04, epochs=40)
     assert accuracy(model, *train) > 0.95

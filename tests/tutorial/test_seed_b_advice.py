@@ -1,5 +1,7 @@
 """Rows B7 and B8: each exercise and each piece of advice is something the library offers."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import seed_b_by_hand as by_hand
@@ -44,6 +46,11 @@ def share_that_arrives(model):
 
 # --- B7: the exercises
 
+
+def gradient_descent(parameters):
+    return nn.SGD(parameters, 0.1)
+
+
 OPTIMIZERS = {
     "momentum": lambda p: nn.SGD(p, 0.1, momentum=0.9),
     "Nesterov": lambda p: nn.SGD(p, 0.1, momentum=0.9, nesterov=True),
@@ -55,6 +62,7 @@ OPTIMIZERS = {
 }
 
 
+@cache
 def loss_after(optimizer, epochs=25):
     model = by_hand.network([2, 8, 4, 1], "relu")
     return fit(model, MOONS, CLASSES, optimizer(model.parameters()), epochs)["loss"][-1]
@@ -62,7 +70,7 @@ def loss_after(optimizer, epochs=25):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_b7_each_further_optimizer_learns_the_moons_faster_than_gradient_descent(name):
-    assert loss_after(OPTIMIZERS[name]) < 0.75 * loss_after(lambda p: nn.SGD(p, 0.1))
+    assert loss_after(OPTIMIZERS[name]) < 0.75 * loss_after(gradient_descent)
 
 
 PENALTIES = {
@@ -73,6 +81,7 @@ PENALTIES = {
 }
 
 
+@cache
 def losses_on_few_noisy_samples(dropout=0.0, **options):
     """At the end of training: of the 40 samples, and of 260 held out."""
     X, y = make_moons(300, noise=0.35, random_state=1)

@@ -121,10 +121,11 @@ def solves_xor(model):
         ([2, 16, 1], "relu", "sigmoid", "bce", "adam", 0.05),
     ],
 )
-def test_c10_solves_xor_from_each_of_ten_seeds(
-    sizes, hidden, output, loss, optimizer, learning_rate
+@pytest.mark.parametrize("seeds", [2, pytest.param(10, marks=pytest.mark.exhaustive)])
+def test_c10_solves_xor_from_each_of_so_many_seeds(
+    sizes, hidden, output, loss, optimizer, learning_rate, seeds
 ):
-    for seed in range(10):
+    for seed in range(seeds):
         model = trained_on_xor(sizes, hidden, output, loss, optimizer, learning_rate, seed)
         assert solves_xor(model), f"seed {seed}"
 

@@ -193,6 +193,7 @@ def train(parameters, epochs, learning_rate):
         optimizer.step()
 
 
+@pytest.mark.exhaustive
 def test_e6_ten_thousand_epochs_end_at_the_seeds_outputs():
     parameters = as_parameters(*seed_weights())
     train(parameters, 10_000, learning_rate=0.1)
