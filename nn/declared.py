@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from inspect import Parameter, Signature, signature
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, overload
 
+import numpy as np
+
 from autograd_lite.arguments import Range, require
 
 Read = TypeVar("Read")
@@ -100,12 +102,13 @@ class Declared:
         vars(self).update(self._checked(values))
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Values by name, or an ArgumentError where one is out of its range."""
+        """Values by name, numbers as Python's; an ArgumentError where one is out of its range."""
         for name, value in values.items():
             allowed = self.fields[name].allowed
             if allowed is not None:
                 require(self, name, value, allowed)
-        return dict(values)
+        items = values.items()
+        return {name: v.item() if isinstance(v, np.generic) else v for name, v in items}
 
     def _value(self, name: str) -> Any:
         try:

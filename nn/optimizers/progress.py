@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autograd_lite.arguments import Range, one_of
 
@@ -29,9 +29,9 @@ class Progress:
     mode: str
     margin: float = 0.0
     share: float = 0.0
-    best: float = math.nan
+    best: float = field(init=False)
     """At the beginning the worst there is."""
-    waited: int = 0
+    waited: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.best = math.inf if self.mode == "min" else -math.inf

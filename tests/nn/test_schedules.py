@@ -196,6 +196,7 @@ def test_a_state_is_of_the_same_schedule():
             ArgumentError, match=r"the learning rate of group 0 is .*, and was StepDecay"
         ):
             sgd(rate).load_state_dict(state)
+    sgd(nn.StepDecay(np.float32(0.5), every=np.int64(2))).load_state_dict(state)
     with pytest.raises(ArgumentError, match=r"is StepDecay.*was 0\.5"):
         sgd(nn.StepDecay(0.5, every=2)).load_state_dict(sgd(0.5).state_dict())
 
