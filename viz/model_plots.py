@@ -50,7 +50,8 @@ def plot_decision_boundary(
             classes.
         X: samples (n, 2).
         y: their classes, whole numbers from 0 up, or one column a class.
-        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits.
+        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits;
+            each loss of `nn` has its `threshold`.
         ax: where to draw.
 
     Raises:

@@ -25,6 +25,7 @@ from autograd_lite.node import Node
 from nn.diagnosis.evidence import RESHAPING, Evidence, has_zero, is_relu, source
 from nn.diagnosis.report import Finding
 from nn.diagnosis.trials import descended
+from nn.losses.loss import Loss
 from nn.losses.probabilities import binary_cross_entropies, bounded_log
 
 CONSTANT_SPREAD = 1e-6
@@ -128,11 +129,13 @@ def loss_above_chance(seen: Evidence) -> Finding | None:
 def _chance(seen: Evidence) -> tuple[float, int] | None:
     """The prediction that stands for equal probabilities, and of how many classes."""
     classes = seen.predictions.shape[-1] if seen.predictions.ndim > 1 else 1
-    applied = applied_by_loss(seen)
+    loss, applied = seen.loss_function, applied_by_loss(seen)
     if applied == "softmax":
         return (0.0, classes) if classes > 1 else None
     if applied == "sigmoid":
         return 0.0, 2
+    if isinstance(loss, Loss) and (loss.takes, loss.link) == ("probabilities", "sigmoid"):
+        return 0.5, 2
     functions = {node.operation.function for node in on_predictions(seen)}
     if functions & CROSS_ENTROPIES:
         return 0.5, 2
@@ -162,6 +165,9 @@ def on_predictions(seen: Evidence) -> list[Any]:
 
 def applied_by_loss(seen: Evidence) -> str | None:
     """Which of softmax and sigmoid the loss applies to the predictions."""
+    loss = seen.loss_function
+    if isinstance(loss, Loss):
+        return loss.link if loss.takes == "logits" else None
     for node in on_predictions(seen):
         function = node.operation.function
         if function in SOFTMAXES:
@@ -170,6 +176,14 @@ def applied_by_loss(seen: Evidence) -> str | None:
         if function in SIGMOIDS and (function is not np.logaddexp or has_zero(node)):
             return "sigmoid"
     return None
+
+
+def compares_probabilities(seen: Evidence) -> bool:
+    """Whether the loss compares probabilities of the predictions with its targets."""
+    if isinstance(seen.loss_function, Loss):
+        return seen.loss_function.link is not None
+    functions = {node.operation.function for node in on_predictions(seen)}
+    return bool(applied_by_loss(seen) or functions & (CROSS_ENTROPIES | LOGARITHMS))
 
 
 def _are_probabilities(values: Any) -> bool:
@@ -224,7 +238,7 @@ def single_class(seen: Evidence) -> Finding | None:
 def log_probabilities_wanted(seen: Evidence) -> Finding | None:
     """A loss that adds up predictions as logarithms of probabilities, which they are not."""
     predicted = seen.predictions.data
-    if predicted.ndim < 2 or predicted.shape[-1] < 2 or not _is_linear(seen):
+    if predicted.ndim < 2 or predicted.shape[-1] < 2 or not _adds_up(seen):
         return None
     slopes = seen.gradients[seen.predictions]
     if (slopes > 0).any() or not np.ptp(slopes, axis=-1).any():
@@ -257,8 +271,10 @@ LINEAR_LOSS = {
 }
 
 
-def _is_linear(seen: Evidence) -> bool:
+def _adds_up(seen: Evidence) -> bool:
     """Whether the loss does no more than pick, weigh and add up predictions."""
+    if isinstance(seen.loss_function, Loss):
+        return seen.loss_function.takes == "log-probabilities"
     sums: set[Any] = {seen.predictions}
     for node in seen.in_loss:
         given = [a for a in node.arguments if isinstance(a, Node) and a in sums]

@@ -118,8 +118,8 @@ DECLARED = {
     ),
     "nn.DiagnosisMonitor": declare(
         number("every", lambda w, v: monitor(w, every=v), 0, -1, 1.5),
-        bad("type", lambda w: fit(w, callbacks=[monitor(w, loss="mse")]), UnsupportedError,
-            "'mse'", named="diagnose"),
+        bad("type", lambda w: fit(w, callbacks=[monitor(w, loss=3)]), ArgumentError,
+            "loss=3", named="loss"),
         bad("type", lambda w: fit(w, callbacks=[monitor(w, X=X.astype(str))]), UnsupportedError,
             "(12, 2)", named="diagnose"),
         bad("shape", lambda w: fit(w, callbacks=[monitor(w, X=np.ones((4, 5)))]), ShapeError,
