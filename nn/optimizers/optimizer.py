@@ -311,6 +311,9 @@ class Optimizer(Declared):
         if len(entries) != len(self.parameters):
             yield f"it has the state of {len(entries)} parameters"
             return
+        yield from self._misfits_of_parameters(entries)
+
+    def _misfits_of_parameters(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         for index, (parameter, entry) in enumerate(zip(self.parameters, entries)):
             if entry.keys() != {"steps", *self.state_names}:
                 yield f"state {index} has {', '.join(sorted(map(str, entry)))}"
