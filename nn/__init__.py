@@ -44,17 +44,16 @@ from nn.losses.regression import (
     RMSELoss,
 )
 from nn.module import Buffer, Module, Parameter
-from nn.optimizers.adagrad import Adagrad
 from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
-from nn.optimizers.rmsprop import RMSprop
+from nn.optimizers.plateau import ReduceOnPlateau
+from nn.optimizers.scaled import Adagrad, RMSprop
+from nn.optimizers.schedule import Schedule
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
     OneCycle,
-    ReduceOnPlateau,
-    Schedule,
     StepDecay,
     Warmup,
 )

@@ -20,7 +20,7 @@ from nn.tensor_files import DTYPES, FileName, read_tensors, replace_file, requir
 from nn.training.callback import Callback, Training, overrides
 from nn.training.history import History
 
-VERSION = 2
+VERSION = 3
 """Of what is in a file; one of another version is refused."""
 KEY = "autograd_lite training"
 """Where in the file's metadata the JSON is."""

@@ -19,7 +19,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.operators import plain
-from nn.left_alone import left_alone
+from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module, require_model
 from nn.training.fit_arguments import Metric
@@ -81,8 +81,8 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
     all targets. Nothing is changed.
     """
     n, few = len(samples.X), samples.X[:REHEARSED]
-    with no_grad(), left_alone(model, samples.loss, metrics), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+
+    def measure() -> None:
         model.eval()
         predictions = _outputs(model, few, len(few))
         if len(predictions) == len(few):
@@ -97,6 +97,10 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
                 weights = np.ones(len(y))
             if np.isfinite(predictions).all():  # otherwise the first batch is named
                 _measured(samples, metrics, predictions, y, weights)
+
+    with no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        call_left_alone(measure, model, samples.loss, metrics)
 
 
 def _measured(

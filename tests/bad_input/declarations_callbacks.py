@@ -86,6 +86,8 @@ DECLARED = {
         bad("range", lambda w: nn.LRSchedule(step_decay(w), every="day"), ArgumentError, "'day'"),
         bad("range", lambda w: nn.LRSchedule(nn.ReduceOnPlateau(w.optimizer), every="batch"),
             ArgumentError, "ReduceOnPlateau"),
+        bad("type", lambda w: fit(w, callbacks=[nn.LRSchedule(nn.StepDecay(0.1, every=2))]),
+            ArgumentError, "base=0.1", named="StepDecay"),
         bad("range", lambda w: fit(w, callbacks=[other(nn.ReduceOnPlateau)]), ArgumentError,
             "ReduceOnPlateau"),
         states(
