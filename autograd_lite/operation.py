@@ -30,6 +30,7 @@ class Traits:
         logarithm: it takes the logarithm of what it is given first.
         activation: it bends what a layer computes; called with that alone.
         kink: the derivative of its one argument jumps at 0.
+        rectifies: what is below 0 becomes 0, and so does what reaches it in backward.
         limits: the bounds of its result, near which its derivative vanishes.
         link: what makes probabilities of the logits that it is given first.
         probabilities: what these are, as a function of its result and of the logits.
@@ -54,6 +55,7 @@ class Traits:
     logarithm: bool = False
     activation: bool = False
     kink: bool = False
+    rectifies: bool = False
     limits: tuple[float, float] | None = None
     link: Literal["softmax", "sigmoid"] | None = None
     probabilities: Callable[[Any, Any], Any] | None = None

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.node import Node
 from nn.diagnosis.evidence import Evidence, are_indices
-from nn.diagnosis.output_findings import applied_by_loss, on_predictions
+from nn.diagnosis.output_findings import compares_probabilities
 from nn.diagnosis.report import Finding
 
 LARGE_INPUT = 5.0
@@ -61,10 +61,8 @@ def wrong_labels(seen: Evidence) -> Finding | None:
 
 
 def _indices_as_probabilities(seen: Evidence) -> Finding | None:
-    logarithms = any(node.operation.traits.logarithm for node in on_predictions(seen))
-    takes_probabilities = applied_by_loss(seen) or logarithms
     refused = seen.targets is not seen.y
-    if seen.y.shape != seen.predictions.shape or not (takes_probabilities or refused):
+    if seen.y.shape != seen.predictions.shape or not (compares_probabilities(seen) or refused):
         return None
     if not are_indices(seen.y):
         return None

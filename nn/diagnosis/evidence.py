@@ -133,16 +133,6 @@ def reshapes(node: Any) -> bool:
     return traits_of(node).moves and not traits_of(node).indexes
 
 
-def is_relu(node: Any) -> bool:
-    """Whether a node is a ReLU: flat at its limit, on one side of a kink.
-
-    >>> from autograd_lite import relu
-    >>> is_relu(relu(Tensor([0.5], requires_grad=True)))
-    True
-    """
-    return traits_of(node).kink and traits_of(node).limits is not None
-
-
 def layer_names(model: Module) -> dict[Node, str]:
     """The layer of each parameter: the module that holds it, or its own name.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence, is_relu
+from nn.diagnosis.evidence import Evidence
 from nn.diagnosis.report import Finding, listed
 from nn.diagnosis.trials import STEPS, changes, descended, optimized
 
@@ -213,7 +213,8 @@ def dead_relus(seen: Evidence) -> Finding | None:
     n = len(seen.X)
     dead: dict[str, tuple[int, int]] = {}
     for node in seen.in_model:
-        if is_relu(node) and node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH:
+        has_rows = node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH
+        if has_rows and node.operation.traits.rectifies:
             units = node.data.reshape(-1, node.shape[-1])
             dead[seen.layers[node]] = int((units == 0).all(axis=0).sum()), units.shape[1]
     shares = {layer: count / of for layer, (count, of) in dead.items() if count > DEAD_SHARE * of}
@@ -240,7 +241,7 @@ def saturated_units(seen: Evidence) -> Finding | None:
     shares: dict[str, float] = {}
     for node in seen.in_model:
         traits = node.operation.traits
-        if node is seen.output or not traits.elementwise or not traits.limits or traits.kink:
+        if node is seen.output or not traits.elementwise or not traits.limits:
             continue
         low, high = traits.limits
         distance = np.minimum(node.data - low, high - node.data)

@@ -12,9 +12,10 @@ import numpy as np
 
 from autograd_lite import logsumexp
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence, is_relu, source, traits_of
+from nn.diagnosis.evidence import Evidence, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.diagnosis.trials import descended
+from nn.losses.loss import Loss
 
 CONSTANT_SPREAD = 1e-6
 """Range of the outputs over the samples, relative to the largest: some ten units in the last place
@@ -101,12 +102,14 @@ def loss_above_chance(seen: Evidence) -> Finding | None:
 def _chance(seen: Evidence) -> tuple[float, int] | None:
     """The prediction that stands for equal probabilities, and of how many classes."""
     classes = seen.predictions.shape[-1] if seen.predictions.ndim > 1 else 1
-    applied = applied_by_loss(seen)
+    loss, applied = seen.loss_function, applied_by_loss(seen)
     if applied == "softmax":
         return (0.0, classes) if classes > 1 else None
     if applied == "sigmoid":
         return 0.0, 2
-    logarithms = [node for node in on_predictions(seen) if node.operation.traits.logarithm]
+    if isinstance(loss, Loss) and (loss.takes, loss.link) == ("probabilities", "sigmoid"):
+        return 0.5, 2
+    logarithms = _logarithms(seen)
     # One that is given targets too is of a yes and of a no.
     if any(len(node.arguments) > 1 for node in logarithms):
         return 0.5, 2
@@ -135,10 +138,25 @@ def on_predictions(seen: Evidence) -> list[Any]:
     ]
 
 
+def _logarithms(seen: Evidence) -> list[Any]:
+    """The nodes of the loss that take logarithms of the predictions."""
+    return [node for node in on_predictions(seen) if node.operation.traits.logarithm]
+
+
 def applied_by_loss(seen: Evidence) -> str | None:
     """Which of softmax and sigmoid the loss applies to the predictions."""
+    loss = seen.loss_function
+    if isinstance(loss, Loss):
+        return loss.link if loss.takes == "logits" else None
     links = (node.operation.traits.link for node in on_predictions(seen))
     return next(filter(None, links), None)
+
+
+def compares_probabilities(seen: Evidence) -> bool:
+    """Whether the loss compares probabilities of the predictions with its targets."""
+    if isinstance(seen.loss_function, Loss):
+        return seen.loss_function.link is not None
+    return bool(applied_by_loss(seen) or _logarithms(seen))
 
 
 def _are_probabilities(values: Any) -> bool:
@@ -190,7 +208,7 @@ def single_class(seen: Evidence) -> Finding | None:
 def log_probabilities_wanted(seen: Evidence) -> Finding | None:
     """A loss that adds up predictions as logarithms of probabilities, which they are not."""
     predicted = seen.predictions.data
-    if predicted.ndim < 2 or predicted.shape[-1] < 2 or not _is_linear(seen):
+    if predicted.ndim < 2 or predicted.shape[-1] < 2 or not _adds_up(seen):
         return None
     slopes = seen.gradients[seen.predictions]
     if (slopes > 0).any() or not np.ptp(slopes, axis=-1).any():
@@ -223,8 +241,10 @@ LINEAR_LOSS = {
 }
 
 
-def _is_linear(seen: Evidence) -> bool:
+def _adds_up(seen: Evidence) -> bool:
     """Whether the loss does no more than pick, weigh and add up predictions."""
+    if isinstance(seen.loss_function, Loss):
+        return seen.loss_function.takes == "log-probabilities"
     sums: set[Any] = {seen.predictions}
     for node in seen.in_loss:
         given = [i for i, a in enumerate(node.arguments) if isinstance(a, Node) and a in sums]
@@ -242,7 +262,7 @@ def relu_on_logits(seen: Evidence) -> Finding | None:
     logits, applied = seen.output, applied_by_loss(seen)
     if applied is None and traits_of(logits).link:
         applied, logits = logits.operation.name, source(logits.arguments[0])
-    if applied is None or not is_relu(logits):
+    if applied is None or not traits_of(logits).rectifies:
         return None
     return Finding(
         "ReLU on the logits",

@@ -2,6 +2,7 @@
 
 import linecache
 import pickle
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -242,7 +243,8 @@ def test_a_picture_that_computes_what_is_not_finite_is_at_the_line_that_asked_fo
 
 
 def test_a_user_s_module_by_the_name_of_a_package_is_the_user_s(tmp_path):
-    for path in (tmp_path / "nn.py", tmp_path / "viz" / "plots.py"):
+    beside_the_library = Path(nn.__file__).parent.with_suffix(".py")
+    for path in (tmp_path / "nn.py", tmp_path / "viz" / "plots.py", beside_the_library):
         code = compile(SOURCE, str(path), "exec")
         error = anomaly_in(exec, code, {"np": np, "w": leaf([0.0])})
         assert (error.file, error.line) == (str(path), 3)
