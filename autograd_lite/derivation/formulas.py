@@ -78,10 +78,13 @@ class Formulas:
             found = self.program.recorded[step.number]
             if found.size and np.all(found == usual):
                 return usual
-        arguments = tuple(map(self._plain, step.arguments))
+        known = self._known
+        arguments = tuple(
+            [known[x.number] if type(x) is Step else self._plain(x) for x in step.arguments]
+        )
         if function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
-        if any(type(x) is np.float64 for x in arguments):
+        if np.float64 in map(type, arguments):
             arguments = _with_floats(arguments, step)
         keywords = step.keywords
         if keywords:

@@ -78,6 +78,8 @@ class Source:
 
     def operand(self, value: Any, least: int) -> str:
         """A value as text; beside an array a float needs no .0 to be one."""
+        if type(value) is Step:
+            return self.text(value, least)
         if type(value) is np.float32:
             value = float(value)
         text = self.text(value, least)
@@ -94,11 +96,10 @@ class Source:
 
     def written(self, value: Any) -> Written:
         """A value as text, and how tightly it binds."""
-        if not isinstance(value, Step):
+        if type(value) is not Step:
             return self.plain(value)
-        if value in self.names:
-            return self.name(self.names[value]), ATOM
-        return self.computed(value)
+        name = self.names.get(value)
+        return self.computed(value) if name is None else (self.name(name), ATOM)
 
     def computed(self, term: Step) -> Written:
         """A term without its name."""

@@ -51,11 +51,12 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
-        if not traits.elementwise or function is np.positive or any(map(_is_movable, arguments)):
+        if not traits.elementwise or function is np.positive or _has_movable(arguments):
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
-        key = (function, *map(_key, arguments), *(keywords and map(_key, keywords.items())))
+        parts = [x if type(x) is Step else _key(x) for x in arguments]
+        key = (function, *parts, *(keywords and map(_key, keywords.items())))
         term = self._by_key.get(key)
         if term is None:
             self.count += 1
@@ -72,7 +73,7 @@ class Terms:
     ) -> Any:
         """A term with the same value as a call, or a number; None where the call is the simplest.
 
-        Only what `_is_movable` makes a call of an elementwise function simpler, but for +x.
+        Only what may move makes a call of an elementwise function simpler, but for +x.
         """
         if traits.elementwise:
             if any(map(is_broadcast, arguments)):
@@ -111,9 +112,9 @@ def _broadcast_shape(arguments: Iterable[Any]) -> Shape:
     return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
 
 
-def _is_movable(value: Any) -> bool:
-    """Whether this may move out of what it is given to, or disappear in it."""
-    return type(value) is not Step or value.function in _MOVABLE
+def _has_movable(arguments: tuple[Any, ...]) -> bool:
+    """Whether one of them may move out of what it is given to, or disappear in it."""
+    return any(type(x) is not Step or x.function in _MOVABLE for x in arguments)
 
 
 _MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}

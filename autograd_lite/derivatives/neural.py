@@ -284,9 +284,20 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     return (losses_of_zero - logits * targets).sum() / logits.size, losses_of_zero
 
 
+def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
+    """Rows that are 1 at the label and 0 elsewhere, (n, classes).
+
+    >>> import numpy as np
+    >>> one_hot(np.array([1, 0]), 2, np.dtype(float))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    return np.equal(labels[:, None], np.arange(classes)).astype(dtype)
+
+
 def _class_errors(probabilities: Array, labels: Array) -> Array:
     """p - y: the derivative of each sample's cross-entropy in its logits."""
-    return probabilities - np.equal(labels[:, None], np.arange(probabilities.shape[1]))
+    return probabilities - one_hot(labels, probabilities.shape[1], probabilities.dtype)
 
 
 @differentiable(

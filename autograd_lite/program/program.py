@@ -45,9 +45,12 @@ def same(x: Any) -> Any:
 
 
 class Guard(NamedTuple):
-    """A step whose entries decided on what was computed, and what they were."""
+    """A step whose entries decided on what was computed, what they were, and where.
 
-    step: Step
+    Without a step they come from a tensor that nothing is known of.
+    """
+
+    step: Step | None
     outcome: Array
     where: str
 
@@ -100,14 +103,10 @@ class Program:
         """
         found = self._leaves(arrays or {})
         run_steps(self.steps, found)
-        for step, outcome, where in self.guards:
-            if not np.array_equal(found[step.number], outcome, equal_nan=True):
-                raise UnsupportedError(
-                    f"run of a program on other data: {where}",
-                    f"it depends on entries that were {_shown(outcome)} when the program was "
-                    f"traced, and are {_shown(found[step.number])} now",
-                    "Compute the loss anew for these data, and trace that",
-                )
+        for guard in self.guards if arrays else ():
+            now = None if guard.step is None else found[guard.step.number]
+            if now is None or not np.array_equal(now, guard.outcome):
+                raise _refused(guard, now)
         leaves = {node: step for node, step in self.cotangents.items() if node.operation is None}
         gradients = unshared({node: found[step.number] for node, step in leaves.items()})
         return found[self.values[self.loss].number], dict(gradients)
@@ -186,11 +185,14 @@ class Program:
         for step in self.steps:
             if step.function is None:
                 found[step.number] = step.arguments[0]
+        given = {self._input(key, array): array for key, array in arrays.items()}
         for key, step in self.inputs.items():
             if isinstance(key, Node):
-                found[step.number] = key._data
-        for key, array in arrays.items():
-            found[self._input(key, array).number] = array
+                array = given.setdefault(step, key._data)
+                # Where its array was used without the tensor, that is the same memory.
+                given.setdefault(self.inputs.get(id(step.arguments[0]), step), array)
+        for step, array in given.items():
+            found[step.number] = array
         return found
 
     def _input(self, key: Any, array: Array) -> Step:
@@ -268,5 +270,12 @@ def steps_in(value: Any) -> list[Step]:
     return found
 
 
-def _shown(array: Array) -> str:
-    return np.array2string(np.asarray(array), threshold=6, precision=4)
+def _refused(guard: Guard, now: Array) -> UnsupportedError:
+    was = np.array2string(np.asarray(guard.outcome), threshold=6, precision=4)
+    here = np.array2string(np.asarray(now), threshold=6, precision=4)
+    return UnsupportedError(
+        f"run of a program on other data: {guard.where}",
+        f"entries that decide on what is computed were {was} when it was traced, and are now "
+        + ("unknown" if now is None else here),
+        "Compute the loss anew for these data, and trace that",
+    )

@@ -16,13 +16,17 @@ class Slot(int):
 
 
 class Call(NamedTuple):
-    """A step with slots in place of the steps among its arguments."""
+    """A step with slots in place of the steps among its arguments.
+
+    It is flat if these are arguments themselves, none inside of lists.
+    """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     shape: Any
     dtype: Any
+    flat: bool
 
 
 class Template(NamedTuple):
@@ -75,7 +79,8 @@ def template_of(
                 keywords = {key: emptied(value) for key, value in node.keywords.items()}
                 arguments = as_called(operation, emptied(node.arguments))
                 shape, dtype = (None, None) if data is None else (data.shape, data.dtype)
-                calls.append(Call(operation.function, arguments, keywords, shape, dtype))
+                flat = not keywords and not any(isinstance(x, list | tuple) for x in arguments)
+                calls.append(Call(operation.function, arguments, keywords, shape, dtype, flat))
                 slots[node] = Slot(len(slots))
         elif node not in slots:
             if node.operation is None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, leaf, traced
 from autograd_lite.program.program import Guard, Program, Step, run_steps, same, steps_in
-from autograd_lite.program.rules import Template, as_called, filled, template_of
+from autograd_lite.program.rules import Slot, Template, as_called, filled, template_of
 from autograd_lite.table import TABLE
 
 
@@ -30,7 +31,7 @@ class Textbook(NamedTuple):
     written_out: Callable[[Operation], Callable[..., Any] | None]
 
 
-def trace(loss: Node, textbook: Textbook | None = None) -> Program:
+def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] = ()) -> Program:
     """The program of a loss: what was recorded, and the backward pass.
 
     It follows the branches that the record took. Rules are traced once for all nodes with the
@@ -40,6 +41,7 @@ def trace(loss: Node, textbook: Textbook | None = None) -> Program:
     Args:
         loss: a tensor that was recorded; the cotangent that its backward pass starts from is 1.
         textbook: what takes the place of the table.
+        taken: plain values that were taken out of tensors meanwhile, as `guarded` notes them.
 
     Raises:
         UnsupportedError: it was computed with a function that is not in the table, or with arrays
@@ -52,11 +54,11 @@ def trace(loss: Node, textbook: Textbook | None = None) -> Program:
     """
     tracer = _Tracer(loss, textbook)
     program = tracer.program
-    for node in reversed(backward_order(loss)):
-        leaf = node.operation is None
-        program.values[node] = tracer.own(node) if leaf else tracer.forward(node)
+    tracer.include(loss)
     seed = tracer.leaf(np.ones_like(loss._data)[()])
     program.cotangents = backpropagate(loss, seed, rule=tracer.backward)
+    for call in taken:
+        tracer.guard(call)
     return program
 
 
@@ -115,12 +117,16 @@ class _Tracer:
         if isinstance(value, Node):
             known = self.program.values.get(value)
             if known is None:
-                known = self.program.inputs[value] = self.input(value._data)
+                array = value._data
+                known = self.leaf(array) if value._requires_grad else self.input(array)
+                self.program.inputs[value] = known
             return known
         if isinstance(value, np.ndarray):
             return self.input(value)
         if type(value) in (list, tuple):
             return type(value)([self.own(part) for part in value])
+        if type(value) is dict:
+            return {name: self.own(part) for name, part in value.items()}
         return value
 
     def input(self, array: Array) -> Step:
@@ -129,6 +135,25 @@ class _Tracer:
         if id(array) not in inputs:
             inputs[id(array)] = self.leaf(array)
         return inputs[id(array)]
+
+    def include(self, root: Node) -> None:
+        """Write the steps of what a tensor was computed from, and of itself."""
+        values = self.program.values
+        for node in reversed(backward_order(root)):
+            if node not in values:
+                values[node] = self.own(node) if node.operation is None else self.forward(node)
+
+    def guard(self, call: Taken) -> None:
+        """Write the step that computes a plain value again."""
+        nodes = [x for x in call.arguments if isinstance(x, Node)]
+        for node in nodes:
+            if node._requires_grad:
+                self.include(node)
+        step, known = None, self.program.inputs
+        if all(node in self.program.values or id(node._data) in known for node in nodes):
+            arguments, keywords = map(self.own, (call.arguments, call.keywords))
+            step = self.step(call.function, arguments, keywords, None, None)
+        self.program.guards.append(Guard(step, call.outcome, call.function.__name__))
 
     def forward(self, node: Node) -> Step:
         """The step of a computed node."""
@@ -167,7 +192,7 @@ class _Tracer:
             arguments.append(own)
         keywords = node.keywords
         if keywords:
-            keywords = {name: self.own(value) for name, value in keywords.items()}
+            keywords = self.own(keywords)
             given += steps_in([*keywords.values()])
             key.append(_key([*keywords.items()]))
         self.program.given[node], self.slots[node], self.keys[node] = given, slots, tuple(key)
@@ -237,9 +262,11 @@ class _Tracer:
         """Write the steps of a template; returns its results."""
         steps = [*given]
         for call in template.calls:
-            arguments = filled(call.arguments, steps)
-            keywords = call.keywords
-            if keywords:
+            arguments, keywords = call.arguments, call.keywords
+            if call.flat:
+                arguments = tuple([steps[x] if type(x) is Slot else x for x in arguments])
+            else:
+                arguments = filled(arguments, steps)
                 keywords = {name: filled(value, steps) for name, value in keywords.items()}
             steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
         for slot in template.looks:

@@ -155,6 +155,15 @@ def test_gradients_that_are_equal_come_in_any_order():
         assert_same(gradients, order)
 
 
+def test_a_parameter_whose_array_has_a_name_too_stays_a_parameter():
+    array = np.array([0.5, -1.0])
+    x = Tensor(array, requires_grad=True)
+    assert x.data is array
+    loss = np.sin(x * 2).sum()
+    loss.backward()
+    np.testing.assert_array_equal(function_of(to_source(loss))(array), x.grad)
+
+
 # Refusals
 
 
