@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -63,7 +64,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     everything = frozenset(case.manual)
     already = case.fitted(base)
     search.budget = STEPS_FOR_SINGLES
-    singles = list(search.singles(base))
+    able = search.reaching(everything - already)
+    singles = [*search.findings(base, able)]
     complete = [
         Hypothesis([f], {}, everything)
         for _, f in singles
@@ -77,6 +79,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
         complete.append(Hypothesis([], alone, everything))
     if any(e.size() == 1 for e in complete):
         return complete
+    others = sorted({*range(len(search.candidates))}.difference(able))
+    singles = sorted([*singles, *search.findings(base, others)], key=operator.itemgetter(0))
     search.budget = STEPS_FOR_PAIRS
     pairs = _pairs(case, search, base, singles, already)
     search.budget = math.inf
@@ -149,10 +153,11 @@ def _with_another(
     everything = frozenset(case.manual)
     alone = _slips(case, replay, everything - first.fitted)
     found = [] if alone is None else [Hypothesis([first], alone, everything)]
+    able = search.reaching(everything - case.fitted(replay))
     return found + [
         Hypothesis([first, second], {}, everything)
-        for second in search.last(replay, numbers)
-        if not _says_nothing(case, second)
+        for _, second in search.findings(replay, [n for n in able if n in numbers])
+        if second.fitted == everything and not _says_nothing(case, second)
     ]
 
 

@@ -97,6 +97,15 @@ def test_a_reduction_makes_fewer_entries_of_many():
         assert result.size <= max(values[0].size, 1), row.name
 
 
+def test_an_extremum_is_one_of_the_entries_and_none_lies_beyond_it():
+    for row, values, _, result in calls_with("extremum"):
+        entries = np.concatenate([np.ravel(v) for v in values if isinstance(v, np.ndarray)])
+        if row.traits.elementwise:
+            assert np.logical_or(*[np.equal(result, value) for value in values]).all(), row.name
+        elif np.size(result) == 1 and entries.size:
+            assert np.max(result) in (entries.max(), entries.min()), row.name
+
+
 def test_what_numpy_makes_read_only_is_so():
     for row, values, keywords, _ in calls_with("read_only"):
         result = computed(row, values, keywords)
