@@ -1,9 +1,13 @@
 """Two tiers of tests: the default one, and all there are with `--exhaustive`."""
 
 import gc
+import os
 
 import pytest
 from hypothesis import settings
+
+# There are as many processes as processors: the libraries need no threads of their own.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 settings.register_profile("default", max_examples=60, derandomize=True, deadline=None)
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=600)

@@ -65,6 +65,11 @@ def one_of(*names: str) -> Range:
     return Range(lambda x: isinstance(x, str) and x in names, " or ".join(map(repr, names)))
 
 
+def optional(allowed: Range) -> Range:
+    """The range with None."""
+    return Range(lambda x: x is None or allowed.holds(x), f"{allowed.wanted}, or None")
+
+
 def require(owner: object, name: str, value: Any, allowed: Range) -> None:
     """Raise an ArgumentError unless the value is in its range.
 

@@ -14,7 +14,7 @@ import numpy as np
 import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.engine import apply, record
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.modes import take
+from autograd_lite.modes import take, watching
 from autograd_lite.node import NO_KEYWORDS, Node
 from autograd_lite.refusals import explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
@@ -157,6 +157,9 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         return outcome
     implementation = COMPOSED.get(function)
     if implementation is not None:
+        watch = watching.get()
+        if watch:
+            implementation = watch.within(function, implementation)
         try:
             return implementation(*arguments, **keywords)
         except AutogradError:
@@ -166,13 +169,13 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     arguments, keywords = positional(function, arguments, keywords)
     operation = TABLE.get(function)
     if operation is None:
-        raise _without_row(_full_name(function), arguments)
+        raise _without_row(full_name(function), arguments)
     if operation.sequence:
         # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
         names = operation.compute.__kwdefaults__ or {}
         if len(arguments) > 1 + len(names):
             raise UnsupportedError(
-                f"{_full_name(function)}{describe(arguments, keywords)}",
+                f"{full_name(function)}{describe(arguments, keywords)}",
                 f"only {', '.join(names)} may follow the arrays",
                 "Leave the others out; out= cannot be differentiated",
             )
@@ -185,8 +188,12 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     return apply(operation, arguments, keywords)
 
 
-def _full_name(function: Any) -> str:
-    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules."""
+def full_name(function: Any) -> str:
+    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules.
+
+    >>> full_name(np.linalg.inv)
+    'np.linalg.inv'
+    """
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
 

@@ -153,11 +153,7 @@ class Tensor(Methods):
     # Differentiation
 
     def backward(
-        self,
-        gradient: Any = None,
-        *,
-        create_graph: bool = False,
-        leaves_only: bool = False,
+        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 

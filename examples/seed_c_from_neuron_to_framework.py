@@ -38,7 +38,7 @@ def train(model, X, y, loss, optimizer, rate, **options):
     """Loss and optimizer by name."""
     optimizer = OPTIMIZERS[optimizer](model.parameters(), rate)
     options |= {"metrics": {"accuracy": nn.accuracy}, "progress": False, "rng": 0}
-    return nn.fit(model, X, y, loss=nn.loss_function(loss), optimizer=optimizer, **options)
+    return nn.fit(model, X, y, loss=loss, optimizer=optimizer, **options)
 
 
 def spirals(rng):

@@ -2,8 +2,9 @@
 
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
+from nn.architecture import register
 from nn.diagnosis.diagnose import diagnose
-from nn.diagnosis.gradient_check import gradient_difference
+from nn.diagnosis.gradient_difference import gradient_difference
 from nn.diagnosis.graph_watch import GraphWatch
 from nn.diagnosis.monitor import DiagnosisMonitor
 from nn.diagnosis.report import Diagnosis, Finding
@@ -43,17 +44,16 @@ from nn.losses.regression import (
     RMSELoss,
 )
 from nn.module import Buffer, Module, Parameter
-from nn.optimizers.adagrad import Adagrad
 from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
-from nn.optimizers.rmsprop import RMSprop
+from nn.optimizers.plateau import ReduceOnPlateau
+from nn.optimizers.scaled import Adagrad, RMSprop
+from nn.optimizers.schedule import Schedule
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
     OneCycle,
-    ReduceOnPlateau,
-    Schedule,
     StepDecay,
     Warmup,
 )
@@ -146,6 +146,7 @@ __all__ = [
     "load",
     "loss_function",
     "predict",
+    "register",
     "save",
     "summary",
 ]

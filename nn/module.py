@@ -16,6 +16,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from nn.configuration import shown
 
 
 class Parameter(Tensor):
@@ -146,8 +147,12 @@ class Module:
         return [parameter for _, parameter in self.named_parameters()]
 
     def extra_repr(self) -> str:
-        """The arguments that the text of this module shows; a subclass says which."""
-        return ""
+        """The arguments that the text of this module shows: by default, its configuration.
+
+        That is the arguments of its constructor that it keeps as attributes of the same names and
+        that are not the default.
+        """
+        return shown(self)
 
     def __repr__(self) -> str:
         lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import COUNTS, require
+from nn.configuration import heading
 from nn.module import Module, Parameter, require_model
 from nn.training.evaluation import predict
 
@@ -79,12 +80,12 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
 
     >>> from nn import Dense, ReLU, Sequential
     >>> print(summary(Sequential(Dense(2, 16), ReLU(), Dense(16, 1)), 2))
-    name  layer  output shape  parameters
-    -------------------------------------
-    0     Dense  (n, 16)               48
-    1     ReLU   (n, 16)                0
-    2     Dense  (n, 1)                17
-    -------------------------------------
+    name  layer         output shape  parameters
+    --------------------------------------------
+    0     Dense(2, 16)  (n, 16)               48
+    1     ReLU()        (n, 16)                0
+    2     Dense(16, 1)  (n, 1)                17
+    --------------------------------------------
     total: 65 parameters
     """
     require_model(model, "summary of")
@@ -99,7 +100,7 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
         own = {value for _, value in module._members() if isinstance(value, Parameter)}
         if own or not any(module.children()):
             size = sum(parameter.size for parameter in own - counted)
-            rows.append(Row(name, type(module).__name__, result.shape, size))
+            rows.append(Row(name, heading(module), result.shape, size))
             counted.update(own)
 
     with _watching(model, note), np.errstate(all="ignore"):

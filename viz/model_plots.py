@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import autograd_lite
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
     MARKERS,
@@ -32,14 +32,6 @@ if TYPE_CHECKING:
 
 RESOLUTION = 300
 """Grid points along each side of a decision boundary's picture."""
-ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "sigmoid": autograd_lite.sigmoid,
-    "tanh": np.tanh,
-    "ReLU": autograd_lite.relu,
-    "leaky ReLU": autograd_lite.leaky_relu,
-    "ELU": autograd_lite.elu,
-    "swish": autograd_lite.swish,
-}
 
 
 def plot_decision_boundary(
@@ -58,7 +50,8 @@ def plot_decision_boundary(
             classes.
         X: samples (n, 2).
         y: their classes, whole numbers from 0 up, or one column a class.
-        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits.
+        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits;
+            each loss of `nn` has its `threshold`.
         ax: where to draw.
 
     Raises:
@@ -157,7 +150,8 @@ def plot_activations(
     """Plot activations over their derivatives, which automatic differentiation computes.
 
     Args:
-        functions: by name, elementwise; by default sigmoid, tanh, ReLU, leaky ReLU, ELU and swish.
+        functions: by name, elementwise; by default the elementwise activations of the table of
+            derivatives.
         x_range: from where to where.
 
     Raises:
@@ -169,7 +163,9 @@ def plot_activations(
     >>> [float(ax.lines[0].get_ydata()[-1]) for ax in figure.axes]
     [16.0, 8.0]
     """
-    functions = ACTIVATIONS if functions is None else functions
+    if functions is None:
+        known = activations()
+        functions = {name: f for name, f in known.items() if traits_of(f).elementwise}
     require_mapping(functions, "plot_activations of")
     pair = isinstance(x_range, tuple | list) and len(x_range) == 2 and all(map(is_number, x_range))
     if not functions or not pair or not x_range[0] < x_range[1]:

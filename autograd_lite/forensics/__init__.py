@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.engine import backward_order
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.recognition import activations, recorded_again
 from autograd_lite.forensics.replay import Graph, Replay, is_array
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, watching
+from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 
 MOST_STEPS = 1000
@@ -52,15 +53,14 @@ def examine(
         tolerance: relative error allowed.
         variables: of the caller, in which tensors may have names.
     """
-    graph = Graph(loss)
-    if not all(is_array(node._data) for node in graph.order):
+    if not all(is_array(node._data) for node in backward_order(loss)):
         return Examination({}, [], "Mistakes are looked for in NumPy arrays only.")
-    names = Names(graph, variables)
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
-            return _with_activations(graph, manual, tolerance, names)
+            graph = Graph(loss)
+            return _with_activations(graph, manual, tolerance, Names(graph, variables))
         finally:
             watching.reset(token)
 
@@ -69,9 +69,10 @@ def _with_activations(
     graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names
 ) -> Examination:
     """Examine the graph in which activations that were written out are single nodes."""
-    found = activations(graph, manual)
+    nodes = graph.order[::-1]
+    found = written_out(nodes, manual)
     if found:
-        again = recorded_again(graph, found)
+        again = recorded_again(nodes, found)
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])

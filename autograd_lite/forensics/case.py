@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.forensics.factors import factor_in_words
 from autograd_lite.forensics.replay import Graph, Replay
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -25,6 +26,10 @@ class Case:
 
     def __post_init__(self) -> None:
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
+
+    def in_words(self, factor: float) -> str:
+        """What a gradient that is `factor` times the right one lacks or has too much of."""
+        return factor_in_words(factor, self.graph.factors, self.tolerance)
 
     def error(self, tensor: Tensor, predicted: Array) -> float:
         """The largest difference over the largest entry of both; infinite if shapes differ."""

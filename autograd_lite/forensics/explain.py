@@ -6,8 +6,11 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Callable, Iterable
+import operator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -61,7 +64,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     everything = frozenset(case.manual)
     already = case.fitted(base)
     search.budget = STEPS_FOR_SINGLES
-    singles = list(search.singles(base))
+    able = search.reaching(everything - already)
+    singles = [*search.findings(base, able)]
     complete = [
         Hypothesis([f], {}, everything)
         for _, f in singles
@@ -75,6 +79,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
         complete.append(Hypothesis([], alone, everything))
     if any(e.size() == 1 for e in complete):
         return complete
+    others = sorted({*range(len(search.candidates))}.difference(able))
+    singles = sorted([*singles, *search.findings(base, others)], key=operator.itemgetter(0))
     search.budget = STEPS_FOR_PAIRS
     pairs = _pairs(case, search, base, singles, already)
     search.budget = math.inf
@@ -102,7 +108,7 @@ def _slips(case: Case, predicted: Replay, tensors: frozenset[Tensor]) -> dict[Te
 def _pairs(
     case: Case,
     search: Search,
-    base: Wrong,
+    base: Replay,
     singles: list[tuple[int, Finding]],
     already: frozenset[Tensor],
 ) -> list[Hypothesis]:
@@ -115,18 +121,16 @@ def _pairs(
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
     solved = {n for n, candidate in enumerate(search.candidates) if candidate.is_solved}
     found: list[Hypothesis] = []
-    for first in _distinct(some)[:PARTIAL]:
+    for first in itertools.islice(_distinct(some), PARTIAL):
         rest = everything - first.fitted
         numbers = {number for number, finding in singles if finding.reached & rest}
-        found += _with_another(case, search, base, first, lambda _: numbers | solved)
+        found += _with_another(case, search, base, first, numbers | solved)
     if found:
         return found
     wholly = [f for _, f in singles if not f.candidate.is_solved and not f.fitted > already]
     wholly.sort(key=lambda f: rank(case, f))
     for first in wholly[:WHOLLY]:
-        found += _with_another(
-            case, search, base, first, lambda replay: _factors_left(case, search, replay)
-        )
+        found += _with_another(case, search, base, first)
     return found
 
 
@@ -135,19 +139,25 @@ def _with_another(
     search: Search,
     base: Replay,
     first: Finding,
-    numbers: Callable[[Replay], set[int]],
+    numbers: set[int] | None = None,
 ) -> list[Hypothesis]:
-    """The first mistake with slips, or with a second one among those of some numbers."""
+    """The first mistake with slips, or with a second one among those of some numbers.
+
+    By default these are the factors, if a factor is all that is missing in the gradients.
+    """
     replay = search.predict(first.wrong, base)
     if replay is None:
         return []
+    if numbers is None:
+        numbers = _factors_left(case, search, replay)
     everything = frozenset(case.manual)
     alone = _slips(case, replay, everything - first.fitted)
     found = [] if alone is None else [Hypothesis([first], alone, everything)]
+    able = search.reaching(everything - case.fitted(replay))
     return found + [
         Hypothesis([first, second], {}, everything)
-        for second in search.last(replay, numbers(replay))
-        if not _says_nothing(case, second)
+        for _, second in search.findings(replay, [n for n in able if n in numbers])
+        if second.fitted == everything and not _says_nothing(case, second)
     ]
 
 
@@ -162,10 +172,14 @@ def _factors_left(case: Case, search: Search, predicted: Replay) -> set[int]:
     return {n for n, candidate in enumerate(search.candidates) if candidate.kind == "factor"}
 
 
-def _distinct(findings: list[Finding]) -> list[Finding]:
+def _distinct(findings: list[Finding]) -> Iterator[Finding]:
     """One of those that come to the same."""
-    kept: list[Finding] = []
+    kept: list[list[float]] = []
     for finding in findings:
-        if not any(np.allclose(finding.sums, other.sums, rtol=1e-9, atol=0) for other in kept):
-            kept.append(finding)
-    return kept
+        if not any(_alike(finding.sums, sums) for sums in kept):
+            kept.append(finding.sums)
+            yield finding
+
+
+def _alike(one: list[float], other: list[float]) -> bool:
+    return all(map(functools.partial(math.isclose, rel_tol=1e-9), one, other))

@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
-
 SAMPLES = "the number of samples"
 
 

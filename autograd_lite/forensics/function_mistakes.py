@@ -173,26 +173,26 @@ def another_derivative(graph: Graph, place: Place) -> Iterator[Candidate]:
             continue
         vjp = TABLE[other].vjps[0]
         words = f"the derivative of {name} is used for that of {{operation}}"
-        of_input: Vjp = lambda g, y, x, *rest, vjp=vjp, other=other, **k: vjp(g, other(x), x)
-        of_output: Vjp = lambda g, y, x, *rest, vjp=vjp, **k: vjp(g, y, x)
-        yield Candidate("another derivative", words, {place: of_input})
-        yield Candidate("another derivative", words, {place: of_output})
+        vjps: list[Vjp] = [
+            lambda g, y, x, *rest, vjp=vjp, other=other, **k: vjp(g, other(x), x),
+            lambda g, y, x, *rest, vjp=vjp, **k: vjp(g, y, x),
+        ]
+        for each in vjps:
+            yield Candidate("another derivative", words, {place: each})
 
 
 def branches(graph: Graph, place: Place) -> Iterator[Candidate]:
     """< where > belongs."""
-    if not place.traits.activation or not place.traits.kink:
-        return
 
     def swapped(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
+        if place.operation.function is neural.relu:
+            return g * (x < 0)
         mirrored = place.operation.compute(-x, *rest, **keywords)
         return place.vjp(g, mirrored, -x, *rest, **keywords)
 
-    vjp: Vjp = swapped
-    if place.operation.function is neural.relu:
-        vjp = lambda g, y, x: g * (x < 0)  # noqa: E731
-    words = "the branches of {operation} are swapped: < where > belongs"
-    yield Candidate("branches", words, {place: vjp})
+    if place.traits.activation and place.traits.kink:
+        words = "the branches of {operation} are swapped: < where > belongs"
+        yield Candidate("branches", words, {place: swapped})
 
 
 def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -202,7 +202,7 @@ def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
         neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
         neural.softmax_cross_entropy: lambda g, y, logits, labels, *rest: (
             place.vjp(g, y, logits, labels, *rest)
-            * neural.one_hot(labels, logits.shape[1], logits.dtype)
+            * np.equal(labels[:, None], np.arange(logits.shape[1]))
         ),
     }
     function = place.operation.function
@@ -211,31 +211,33 @@ def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
         yield Candidate("softmax cross terms", words, {place: vjps[function]})
     if function is neural.softmax and place.node.ndim == 2:
         words = "the sum in the derivative of {operation} is taken over the wrong axis"
-        vjp: Vjp = lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
-        yield Candidate("wrong axis", words, {place: vjp})
+        yield Candidate("wrong axis", words, {place: _sum_over_the_other_axis})
+
+
+def _sum_over_the_other_axis(g: Array, y: Array, x: Array, axis: int = -1) -> Array:
+    return y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
 
 
 def ties(graph: Graph, place: Place) -> Iterator[Candidate]:
     """>= where > belongs."""
     traits, slot = place.traits, place.slot
     words = "the derivative of {operation} at ties is 1: >= where > belongs"
-    vjp: Vjp
+    wrong: dict[Place, Vjp] = {}
     if traits.kink and traits.activation:
-        vjp = lambda g, y, x, *given, **keywords: np.where(
+        wrong[place] = lambda g, y, x, *given, **keywords: np.where(
             x == 0, g, place.vjp(g, y, x, *given, **keywords)
         )
     elif traits.kink:
-        vjp = lambda g, y, x: np.where(x >= 0, g, -g)
+        wrong[place] = lambda g, y, x: np.where(x >= 0, g, -g)
     elif traits.extremum and traits.elementwise:
-        vjp = lambda g, y, *pair: g * (pair[slot] == y)
+        wrong[place] = lambda g, y, *pair: g * (pair[slot] == y)
     elif traits.extremum:
         words = "each of several equal extremes gets the whole cotangent"
-        vjp = lambda g, y, a, axis=None, *, keepdims=False: (
+        wrong[place] = lambda g, y, a, axis=None, *, keepdims=False: (
             expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
         )
-    else:
-        return
-    yield Candidate("ties", words, {place: vjp})
+    if wrong:
+        yield Candidate("ties", words, wrong)
 
 
 def constant_statistics(graph: Graph, place: Place) -> Iterator[Candidate]:

@@ -98,7 +98,7 @@ def _coefficient(graph: Graph, place: Place) -> float:
 
 
 def _is_penalty(graph: Graph, place: Place) -> bool:
-    """Whether a step leads from the sizes of one leaf's entries to a leaf that is used elsewhere."""
+    """Whether a step is that of the sizes of a leaf's entries, which are a term of the loss."""
     leaf, node = place.argument, place.node
     if leaf.operation is not None or all(other.node is node for other in graph.consumers[leaf]):
         return False
@@ -106,7 +106,20 @@ def _is_penalty(graph: Graph, place: Place) -> bool:
     if not place.traits.elementwise or any(a is not leaf for a in arrays):
         return False
     mirrored = [-leaf._data if a is leaf else plain(a) for a in node.arguments]
-    return np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._data)
+    even = np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._data)
+    return even and _is_term(graph, node)
+
+
+def _is_term(graph: Graph, node: Tensor) -> bool:
+    """Whether the loss is a multiple of a node, or of its sum, and something else."""
+    while node is not graph.loss:
+        place, *others = graph.consumers[node]
+        recorded = [argument for argument in place.other_arguments if is_recorded(argument)]
+        linear = place.slot in place.traits.linear and not recorded
+        if others or not (linear or place.traits.additive):
+            return False
+        node = place.node
+    return True
 
 
 def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
@@ -252,7 +265,8 @@ def _like_predictions(target: Any, predictions: Array) -> Any:
     """Labels as the one-hot rows that they stand for."""
     labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
     if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
-        return neural.one_hot(target, predictions.shape[1], predictions.dtype)
+        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
+        return rows.astype(predictions.dtype)
     return target
 
 

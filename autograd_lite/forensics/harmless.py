@@ -98,7 +98,9 @@ def _bare_vjp(place: Place, bare: Mapping[Any, Array]) -> Vjp:
 def _shortcuts(graph: Graph, without: Wrong) -> Iterator[Candidate]:
     """p - y for the logits, which is right where p saturates and y / p is not a number any more."""
     right = graph.replay(without)
-    for place in graph.places if right else ():
+    if right is None:
+        return
+    for place in graph.places:
         probabilities = place.traits.probabilities
         if not place.traits.activation or probabilities is None:
             continue

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograd_lite.forensics.case import Case
-from autograd_lite.node import Array
 from autograd_lite.forensics.wording import Names
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 LARGEST_RANK = 64

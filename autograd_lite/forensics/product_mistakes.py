@@ -73,8 +73,8 @@ def transposed(graph: Graph, place: Place) -> Iterator[Candidate]:
                 vjp = Instead(place, slot, value.T, "{0}.T")
                 yield Candidate("transposed", words, {place: vjp})
     if _is_square(place.argument._data) and place.node.ndim == 2:
-        result: Vjp = lambda *given, **keywords: place.vjp(*given, **keywords).T
-        yield Candidate("transposed", "the result is transposed", {place: result})
+        wrong = {place: lambda *given, **keywords: place.vjp(*given, **keywords).T}
+        yield Candidate("transposed", "the result is transposed", wrong)
 
 
 def _is_square(value: Any) -> bool:
@@ -106,16 +106,13 @@ def _summed(compute: Vjp, axis: int, keepdims: bool) -> Vjp:
 def reshaped(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
-    vjp: Vjp
     if place.operation.function is np.reshape:
         words = "the reshape is undone in the wrong order of entries"
-        vjp = lambda g, *given, **keywords: np.reshape(g, shape, order="F")  # noqa: E731
-    elif place.operation.function in (np.transpose, np.swapaxes):
+        wrong = {place: lambda g, *given, **keywords: np.reshape(g, shape, order="F")}
+        yield Candidate("reshaped", words, wrong)
+    if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
-        vjp = lambda g, *given, **keywords: g.reshape(shape)  # noqa: E731
-    else:
-        return
-    yield Candidate("reshaped", words, {place: vjp})
+        yield Candidate("reshaped", words, {place: lambda g, *given, **k: g.reshape(shape)})
 
 
 PRODUCT_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (

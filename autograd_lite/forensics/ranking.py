@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import factor_in_words, is_round
-from autograd_lite.forensics.slips import Slip
+from autograd_lite.forensics.factors import is_round
 from autograd_lite.forensics.search import FACTORS, Finding
+from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -91,9 +91,7 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 
 
 def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
-    known = slip.factor is None or bool(
-        factor_in_words(slip.factor, case.graph.factors, case.tolerance)
-    )
+    known = slip.factor is None or bool(case.in_words(slip.factor))
     return not known, False, KINDS.index(slip.kind) + 0.5
 
 
@@ -101,11 +99,7 @@ def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
     """What is more plausible sorts first."""
     graph = case.graph
     solved = finding.candidate.is_solved
-    words = (
-        factor_in_words(finding.strength, graph.factors, case.tolerance)
-        if finding.kind in FACTORS
-        else ""
-    )
+    words = case.in_words(finding.strength) if finding.kind in FACTORS else ""
     place = min(finding.wrong, key=lambda p: graph.position[p.node])
     # A learning rate is left in what the weights are updated with, other factors early on.
     is_late = "learning rate" in words and place.argument.operation is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from autograd_lite.forensics.factors import rounded
 from autograd_lite.forensics.function_mistakes import FUNCTION_MISTAKES
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, stale_weights
 from autograd_lite.forensics.product_mistakes import PRODUCT_MISTAKES
-from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong, is_recorded
+from autograd_lite.forensics.replay import Graph, Replay, Wrong
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -81,6 +81,8 @@ class Search:
     """Replays of one case's candidates.
 
     Attributes:
+        candidates: all of them, by number.
+        reached: for each of them the tensors on whose gradients it has an influence.
         budget: steps that may still be replayed, where that is limited.
     """
 
@@ -90,11 +92,18 @@ class Search:
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
         self.candidates = list(candidates(case.graph, case.manual))
-        self.reached: dict[Tensor, frozenset[Tensor]] = {}
+        reached: dict[Tensor, frozenset[Tensor]] = {}
         for node in reversed(case.graph.order):
-            inputs = {a for a in node.arguments if is_recorded(a)}
-            own = {node} & case.manual.keys()
-            self.reached[node] = frozenset(own.union(*(self.reached[a] for a in inputs)))
+            inputs = [reached[place.argument] for place in case.graph.places_of[node]]
+            reached[node] = frozenset({node} & case.manual.keys()).union(*inputs)
+        self.reached = [
+            frozenset().union(*(reached[place.argument] for place in candidate.steps(0.0)))
+            for candidate in self.candidates
+        ]
+
+    def reaching(self, tensors: frozenset[Tensor]) -> list[int]:
+        """The numbers of candidates that have an influence on the gradients of all of these."""
+        return [number for number, reached in enumerate(self.reached) if tensors <= reached]
 
     def predict(self, wrong: Wrong, base: Replay) -> Replay | None:
         """What comes out with more steps wrong; None if nothing, or the budget is used up."""
@@ -102,32 +111,23 @@ class Search:
         self.budget -= graph.steps_below(wrong) + STEPS_PER_REPLAY
         return graph.replay(wrong, base) if self.budget > 0 else None
 
-    def singles(self, base: Replay) -> Iterator[tuple[int, Finding]]:
-        """Each mistake that changes something, with its number, on top of others assumed."""
-        for number, candidate in enumerate(self.candidates):
-            for finding in self._findings(candidate, base):
+    def findings(self, base: Replay, numbers: Iterable[int]) -> Iterator[tuple[int, Finding]]:
+        """The candidates of some numbers that change something, on top of mistakes assumed."""
+        for number in numbers:
+            for finding in self._findings(number, base):
                 yield number, finding
 
-    def last(self, base: Replay, numbers: Collection[int]) -> Iterator[Finding]:
-        """The mistakes, among those of some numbers, that explain all that is left to explain."""
-        everything = frozenset(self.case.manual)
-        left = everything - self.case.fitted(base)
-        for number in sorted(numbers):
-            if left <= self._reached(self.candidates[number].steps(0.0)):
-                for finding in self._findings(self.candidates[number], base):
-                    if finding.fitted == everything:
-                        yield finding
-
-    def _reached(self, wrong: Wrong) -> frozenset[Tensor]:
-        return frozenset().union(*(self.reached[place.argument] for place in wrong))
-
-    def _findings(self, candidate: Candidate, base: Replay) -> Iterator[Finding]:
-        solved, case = candidate.is_solved, self.case
-        strengths = self._solved(candidate, base) if solved else candidate.strengths or (1.0,)
+    def _findings(self, number: int, base: Replay) -> Iterator[Finding]:
+        case, candidate, reached = self.case, self.candidates[number], self.reached[number]
+        if not reached:
+            return
+        if candidate.is_solved:
+            strengths = self._solved(candidate, base)
+        else:
+            strengths = [*candidate.strengths] or [1.0]
         for strength in strengths:
             wrong = candidate.steps(strength)
-            reached = self._reached(wrong)
-            if not reached or not base.wrong.keys().isdisjoint(wrong):
+            if not base.wrong.keys().isdisjoint(wrong):
                 continue
             predicted = self.predict(wrong, base)
             if predicted is None or all((base[t] == predicted[t]).all() for t in reached):

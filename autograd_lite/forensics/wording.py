@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograd_lite.anomaly import source_of
+from autograd_lite.anomaly.watch import source_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import factor_in_words
-from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.search import Finding
+from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.written import formula_of
 from autograd_lite.tensor import Tensor
 
@@ -203,7 +202,7 @@ def _number_in_words(case: Case, finding: Finding) -> str:
         return f"times {finding.strength:.6g}"
     if finding.kind == "stale weights":
         return f"with learning_rate {finding.strength:.6g}"
-    words = factor_in_words(finding.strength, case.graph.factors, case.tolerance)
+    words = case.in_words(finding.strength)
     return words or f"{finding.strength:.6g}"
 
 
@@ -243,6 +242,6 @@ def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mist
 def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
     words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
     if slip.kind == "factor" and slip.factor:
-        words += f": {factor_in_words(slip.factor, case.graph.factors, case.tolerance) or f'{slip.factor:.6g}'}"
+        words += f": {case.in_words(slip.factor) or f'{slip.factor:.6g}'}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)

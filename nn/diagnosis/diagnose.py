@@ -13,7 +13,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from nn.diagnosis import data_findings, network_findings, output_findings
 from nn.diagnosis.evidence import Evidence, gather
 from nn.diagnosis.report import Diagnosis, Finding
-from nn.losses.loss_function import require_loss
+from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 from nn.optimizers.optimizer import Optimizer
 
@@ -43,7 +43,7 @@ def diagnose(
     X: Any,  # noqa: N803
     y: Any,
     *,
-    loss: Callable[[Any, Any], Tensor],
+    loss: str | Callable[[Any, Any], Tensor],
     optimizer: Optimizer | None = None,
 ) -> Diagnosis:
     """Say what keeps a model from learning: by name, with figure, threshold and remedy.
@@ -59,13 +59,14 @@ def diagnose(
     a loss of log-probabilities; a ReLU on the logits; inputs that are not standardized; a loss
     above chance; constant outputs; parameters without gradient; dead ReLUs; saturated sigmoids and
     tanhs; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
-    too small. Records that grow from step to step are found by `nn.GraphWatch`.
+    too small. Activations that are written out, as 1 / (1 + np.exp(-z)), are found to be what they
+    are. Records that grow from step to step are found by `nn.GraphWatch`.
 
     Args:
         model: what is trained, with samples along axis 0.
         X: samples (n, ...), such as a batch; some dozens tell more than a few.
         y: their targets (n, ...).
-        loss: function of predictions and targets, such as `nn.MSELoss()`.
+        loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
         optimizer: what would take the next step.
 
     Returns:
@@ -73,9 +74,10 @@ def diagnose(
         gives a paragraph for each.
 
     Raises:
-        UnsupportedError: the model is no module, the loss no function, the optimizer none, or X
-            and y are not of real numbers.
-        ArgumentError: no parameter is learned, there are no samples, or the loss is not one number.
+        UnsupportedError: the model is no module, the optimizer none, or X and y are not of real
+            numbers.
+        ArgumentError: no parameter is learned, there are no samples, or the loss is no function
+            and no name of one, or not one number.
 
     >>> from nn import BCEWithLogitsLoss, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(64, 2))
@@ -92,7 +94,7 @@ def diagnose(
     """
     require_model(model, "diagnose of")
     attempted = f"diagnose of {type(model).__name__}"
-    require_loss(loss, attempted)
+    loss = loss_function(loss)
     X, y = as_array(X, f"{attempted} with X"), as_array(y, f"{attempted} with y")  # noqa: N806
     require_real(X, f"{attempted} with X")
     require_real(y, f"{attempted} with y")

@@ -56,7 +56,7 @@ class DiagnosisMonitor(Callback):
         X: Any,  # noqa: N803
         y: Any,
         *,
-        loss: Callable[[Any, Any], Tensor],
+        loss: str | Callable[[Any, Any], Tensor],
         every: int = 10,
     ) -> None:
         require(self, "every", every, COUNT)

@@ -1,32 +1,24 @@
-"""Activations by name, and as modules."""
+"""Activations by name, and as modules: those of the table of derivatives."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from types import FunctionType
+from typing import Any, ClassVar
 
 import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.arguments import INTEGER, NUMBER, require
+from autograd_lite.arguments import INTEGER, NUMBER
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.table import activations
+from nn.architecture import register
+from nn.configuration import Argument
 from nn.module import Module, require_input
 
 Activation = Callable[[Any], Any]
-
-ACTIVATIONS: dict[str, Activation] = {
-    "relu": autograd_lite.relu,
-    "leaky_relu": autograd_lite.leaky_relu,
-    "elu": autograd_lite.elu,
-    "sigmoid": autograd_lite.sigmoid,
-    "tanh": np.tanh,
-    "swish": autograd_lite.swish,
-    "gelu": autograd_lite.gelu,
-    "softplus": autograd_lite.softplus,
-    "softmax": autograd_lite.softmax,
-    "log_softmax": autograd_lite.log_softmax,
-}
 
 
 def activation_function(activation: str | Activation) -> Activation:
@@ -46,169 +38,138 @@ def activation_function(activation: str | Activation) -> Activation:
         )
     if callable(activation):
         return activation
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+    known = activations()
+    if not isinstance(activation, str) or activation not in known:
         raise ArgumentError(
             f"activation={describe_one(activation)}",
             "there is no activation of that name",
-            f"Give one of {', '.join(ACTIVATIONS)}, a function, or None",
+            f"Give one of {', '.join(known)}, a function, or None",
         )
-    return ACTIVATIONS[activation]
+    return known[activation]
 
 
 class _Function(Module):
-    """A module that applies one function without parameters."""
+    """A module that applies a function, whose arguments after x are those of the constructor."""
 
-    function: Callable[[Any], Any]
+    function: ClassVar[Callable[..., Any]]
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
+        if function is None:
+            return
+        cls.function = staticmethod(function)
+        if isinstance(function, FunctionType):
+            cls.names = tuple(inspect.signature(function).parameters)[1:]
+            cls.__init__ = _constructor(function)  # type: ignore[method-assign]
+        register(cls)
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
         try:
-            result: Tensor = self.function(x)
+            result: Tensor = self.function(x, *[getattr(self, name) for name in self.names])
         except TypeError:
             require_input(self, x)
             raise
         return result
 
 
-class ReLU(_Function):
+def _constructor(function: Callable[..., Any]) -> Callable[..., None]:
+    """An `__init__` that takes what a function takes after x, and keeps it."""
+    signature = inspect.signature(function)
+
+    def construct(self: _Function, *values: Any, **keywords: Any) -> None:
+        bound = signature.bind(self, *values, **keywords)
+        bound.apply_defaults()
+        for name in self.names:
+            setattr(self, name, bound.arguments[name])
+
+    construct.__signature__ = signature  # type: ignore[attr-defined]
+    return construct
+
+
+class ReLU(_Function, function=autograd_lite.relu):
     """max(x, 0).
 
     >>> ReLU()(Tensor([-1.0, 2.0])).data
     array([0., 2.])
     """
 
-    function = staticmethod(autograd_lite.relu)
 
-
-class Sigmoid(_Function):
+class Sigmoid(_Function, function=autograd_lite.sigmoid):
     """1 / (1 + exp(-x)).
 
     >>> Sigmoid()(Tensor([0.0])).data
     array([0.5])
     """
 
-    function = staticmethod(autograd_lite.sigmoid)
 
-
-class Tanh(_Function):
+class Tanh(_Function, function=np.tanh):
     """The hyperbolic tangent.
 
     >>> Tanh()(Tensor([0.0])).data
     array([0.])
     """
 
-    function = staticmethod(np.tanh)
 
-
-class Swish(_Function):
+class Swish(_Function, function=autograd_lite.swish):
     """x * sigmoid(x), also called SiLU.
 
     >>> Swish()(Tensor([0.0])).data
     array([0.])
     """
 
-    function = staticmethod(autograd_lite.swish)
 
-
-class GELU(_Function):
+class GELU(_Function, function=autograd_lite.gelu):
     """x Φ(x), with the normal distribution function Φ.
 
     >>> GELU()(Tensor([0.0, 1.0])).data.round(4)
     array([0.    , 0.8413])
     """
 
-    function = staticmethod(autograd_lite.gelu)
 
-
-class Softplus(_Function):
+class Softplus(_Function, function=autograd_lite.softplus):
     """log(1 + exp(x)).
 
     >>> Softplus()(Tensor([0.0])).data.round(4)
     array([0.6931])
     """
 
-    function = staticmethod(autograd_lite.softplus)
 
-
-class LeakyReLU(Module):
+class LeakyReLU(_Function, function=autograd_lite.leaky_relu):
     """x where x > 0, else negative_slope * x; the slope is any finite number.
 
     >>> LeakyReLU(0.1)(Tensor([-1.0, 2.0])).data
     array([-0.1,  2. ])
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        require(self, "negative_slope", negative_slope, NUMBER)
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Any) -> Tensor:
-        """Apply to x of any shape."""
-        result: Tensor = autograd_lite.leaky_relu(x, self.negative_slope)
-        return result
-
-    def extra_repr(self) -> str:
-        """The argument."""
-        return str(self.negative_slope)
+    negative_slope = Argument(NUMBER)
 
 
-class ELU(Module):
+class ELU(_Function, function=autograd_lite.elu):
     """x where x > 0, else alpha * (exp(x) - 1); alpha is any finite number.
 
     >>> ELU()(Tensor([-1.0, 2.0])).data.round(4)
     array([-0.6321,  2.    ])
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        require(self, "alpha", alpha, NUMBER)
-        self.alpha = alpha
-
-    def forward(self, x: Any) -> Tensor:
-        """Apply to x of any shape."""
-        result: Tensor = autograd_lite.elu(x, self.alpha)
-        return result
-
-    def extra_repr(self) -> str:
-        """The argument."""
-        return str(self.alpha)
+    alpha = Argument(NUMBER)
 
 
-class Softmax(Module):
+class Softmax(_Function, function=autograd_lite.softmax):
     """exp(x) / sum(exp(x)) along an axis.
 
     >>> Softmax()(Tensor([0.0, 0.0])).data
     array([0.5, 0.5])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        require(self, "axis", axis, INTEGER)
-        self.axis = axis
-
-    def forward(self, x: Any) -> Tensor:
-        """Apply to x of any shape."""
-        result: Tensor = autograd_lite.softmax(x, self.axis)
-        return result
-
-    def extra_repr(self) -> str:
-        """The argument."""
-        return f"axis={self.axis}"
+    axis = Argument(INTEGER)
 
 
-class LogSoftmax(Module):
+class LogSoftmax(_Function, function=autograd_lite.log_softmax):
     """log(softmax(x)) along an axis.
 
     >>> LogSoftmax()(Tensor([0.0, 0.0])).data.round(4)
     array([-0.6931, -0.6931])
     """
 
-    def __init__(self, axis: int = -1) -> None:
-        require(self, "axis", axis, INTEGER)
-        self.axis = axis
-
-    def forward(self, x: Any) -> Tensor:
-        """Apply to x of any shape."""
-        result: Tensor = autograd_lite.log_softmax(x, self.axis)
-        return result
-
-    def extra_repr(self) -> str:
-        """The argument."""
-        return f"axis={self.axis}"
+    axis = Argument(INTEGER)

@@ -7,9 +7,11 @@ from typing import Any, Self
 
 from autograd_lite import Tensor
 from autograd_lite.errors import IndexingError, ShapeError, UnsupportedError, describe_one
+from nn.architecture import register
 from nn.module import Module, require_input
 
 
+@register
 class Sequential(Module):
     """Modules applied one after the other.
 
@@ -63,6 +65,7 @@ class Sequential(Module):
             ) from error
 
 
+@register
 class Residual(Module):
     """block(x) + x, a skip connection; or block(x) + projection(x).
 

@@ -10,13 +10,16 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLOATING, generator, require
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.operation import NO_TRAITS
+from autograd_lite.table import traits_of
+from nn.architecture import register
+from nn.configuration import Argument
 from nn.init import Initializer, initializer
-from nn.layers.activations import ACTIVATIONS, Activation, activation_function
+from nn.layers.activations import Activation, activation_function
 from nn.module import Module, Parameter, require_input
 
-RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "swish", "softplus")
 
-
+@register
 class Dense(Module):
     """activation(x @ weight + bias), a fully connected layer.
 
@@ -42,6 +45,9 @@ class Dense(Module):
     (4, 3)
     """
 
+    in_features = Argument(COUNT, size=True)
+    out_features = Argument(COUNT, size=True)
+
     def __init__(
         self,
         in_features: int,
@@ -52,13 +58,12 @@ class Dense(Module):
         rng: np.random.Generator | int | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        require(self, "in_features", in_features, COUNT)
-        require(self, "out_features", out_features, COUNT)
         require(self, "dtype", dtype, FLOATING)
-        function = None if activation is None else activation_function(activation)
+        self.in_features = in_features
+        self.out_features = out_features
+        self.activation = None if activation is None else activation_function(activation)
         if weight_init is None:
-            rectifiers = {ACTIVATIONS[name] for name in RECTIFIERS}
-            weight_init = "he_normal" if function in rectifiers else "xavier_uniform"
+            weight_init = "he_normal" if _is_rectifier(self.activation) else "xavier_uniform"
         initial = initializer(weight_init)
         weight = initial(generator(rng, "Dense"), in_features, out_features)
         if np.shape(weight) != (in_features, out_features):
@@ -67,7 +72,6 @@ class Dense(Module):
                 f"it returned shape {np.shape(weight)}",
                 f"Return ({in_features}, {out_features}), fan_in first",
             )
-        self.activation = function
         self.weight = Parameter(weight, name="weight", dtype=dtype)
         self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
 
@@ -95,12 +99,8 @@ class Dense(Module):
             ) from error
         return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return]
 
-    def extra_repr(self) -> str:
-        """The arguments."""
-        in_features, out_features = self.weight.shape
-        shown = [str(in_features), str(out_features)]
-        if self.activation is not None:
-            shown.append(getattr(self.activation, "__name__", str(self.activation)))
-        if self.bias is None:
-            shown.append("bias=False")
-        return ", ".join(shown)
+
+def _is_rectifier(activation: Activation | None) -> bool:
+    """Whether it is ReLU or one of its kin, which grow without bound."""
+    traits = NO_TRAITS if activation is None else traits_of(activation)
+    return traits.activation and traits.elementwise and traits.limits is None

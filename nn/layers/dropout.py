@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor, dropout
-from autograd_lite.arguments import FRACTION, generator, require
+from autograd_lite.arguments import FRACTION, generator
+from nn.architecture import register
+from nn.configuration import Argument
 from nn.module import Module, require_input
 
 
+@register
 class Dropout(Module):
     """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
 
@@ -31,8 +34,9 @@ class Dropout(Module):
     array([1., 1., 1., 1., 1., 1.])
     """
 
+    p = Argument(FRACTION)
+
     def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
-        require(self, "p", p, FRACTION)
         self.p = p
         self.rng = generator(rng, "Dropout")
 
@@ -42,7 +46,3 @@ class Dropout(Module):
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
         return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]
-
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return str(self.p)

@@ -7,9 +7,11 @@ from typing import Any
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ShapeError, describe_one
+from nn.architecture import register
 from nn.module import Module, require_input
 
 
+@register
 class Flatten(Module):
     """All axes but the first as one: (n, ...) becomes (n, features).
 

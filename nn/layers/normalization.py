@@ -11,11 +11,14 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
+from nn.architecture import register
+from nn.configuration import Argument
 from nn.module import Buffer, Module, Parameter, require_input
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
+@register
 class BatchNorm1d(Module):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
@@ -41,6 +44,10 @@ class BatchNorm1d(Module):
     (array([1.]), array([1.5]))
     """
 
+    num_features = Argument(COUNT, size=True)
+    epsilon = Argument(POSITIVE)
+    momentum = Argument(SHARE)
+
     def __init__(
         self,
         num_features: int,
@@ -48,10 +55,8 @@ class BatchNorm1d(Module):
         momentum: float = 0.1,
         dtype: DTypeLike = np.float64,
     ) -> None:
-        require(self, "num_features", num_features, COUNT)
-        require(self, "epsilon", epsilon, POSITIVE)
-        require(self, "momentum", momentum, SHARE)
         require(self, "dtype", dtype, FLOATING)
+        self.num_features = num_features
         self.epsilon = epsilon
         self.momentum = momentum
         self.weight = Parameter(np.ones(num_features), dtype=dtype)
@@ -99,11 +104,8 @@ class BatchNorm1d(Module):
         moved = (1 - self.momentum) * running.data + self.momentum * batch
         running.data = moved.astype(running.dtype, copy=False)
 
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return f"{self.weight.shape[0]}, epsilon={self.epsilon}, momentum={self.momentum}"
 
-
+@register
 class LayerNorm(Module):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each sample over its features.
 
@@ -121,6 +123,9 @@ class LayerNorm(Module):
     array([[-1.,  1.]])
     """
 
+    normalized_shape = Argument(SHAPE, size=True)
+    epsilon = Argument(POSITIVE)
+
     def __init__(
         self,
         normalized_shape: int | tuple[int, ...],
@@ -128,9 +133,8 @@ class LayerNorm(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         shape = normalized_shape if isinstance(normalized_shape, tuple) else (normalized_shape,)
-        require(self, "normalized_shape", shape, SHAPE)
-        require(self, "epsilon", epsilon, POSITIVE)
         require(self, "dtype", dtype, FLOATING)
+        self.normalized_shape = shape
         self.epsilon = epsilon
         self.axes = tuple(range(-len(shape), 0))
         self.weight = Parameter(np.ones(shape), dtype=dtype)
@@ -152,7 +156,3 @@ class LayerNorm(Module):
                 "Give inputs of that shape, or make the layer LayerNorm(n_features)",
             )
         return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]
-
-    def extra_repr(self) -> str:
-        """The arguments."""
-        return f"{self.weight.shape}, epsilon={self.epsilon}"

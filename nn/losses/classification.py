@@ -19,10 +19,10 @@ from autograd_lite import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from autograd_lite.arguments import FRACTION, SHARE, require
+from autograd_lite.arguments import FRACTION, SHARE
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.operators import plain
-from nn.losses.loss import REDUCTIONS, Loss
+from nn.losses.loss import REDUCTIONS, Loss, option
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
@@ -36,45 +36,34 @@ from nn.losses.probabilities import (
 class _BinaryLoss(Loss):
     """Cross-entropy of independent answers, yes or no; a subclass says of what."""
 
+    link = "sigmoid"
     pos_weight: Any = None
-    label_smoothing: float = 0.0
+    label_smoothing: float = option(0.0, SHARE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "label_smoothing", self.label_smoothing, SHARE)
-        if self.pos_weight is not None:
-            self.pos_weight = positive_weights(self, "pos_weight", self.pos_weight)
+        self.pos_weight = positive_weights(self, "pos_weight")
 
-    def mean(self, predictions: Any, targets: Any) -> Tensor:
-        """The mean over all entries."""
-        return self.entries(predictions, targets).mean()  # type: ignore[no-any-return]
+    def cross_entropies(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry, without options."""
+        raise NotImplementedError
+
+    def smoothed(self, predictions: Any, targets: Any) -> Any:
+        """Targets after label smoothing; raises an ArgumentError unless they are from 0 to 1."""
+        require_shares(self, predictions, targets)
+        s = self.label_smoothing
+        return targets * (1 - s) + s / 2 if s else targets
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
-        raise NotImplementedError
-
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions, and of targets from 0 to 1 of the same shape.
-
-        Raises:
-            ShapeError: the shapes differ.
-            ArgumentError: a target is below 0 or above 1; that is found in the plain mean of
-                logits where the loss is negative.
-        """
-        predictions, targets = self.prepared(predictions, targets)
-        if self.reduction != "mean" or self.label_smoothing or self.pos_weight is not None:
-            require_shares(self, predictions, targets)  # otherwise `mean` does it
-        if self.label_smoothing:
-            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
-        if self.pos_weight is not None:
-            # w t log p + (1 - t) log(1 - p) = s (u log p + (1 - u) log(1 - p)), with the sum s
-            # of the two factors, and u = w t / s.
-            positive = self._spread(predictions, targets) * targets
-            factors = positive + (1 - targets)
-            return self.reduced(factors * self.entries(predictions, positive / factors), targets)
-        if self.reduction == "mean":
-            return self.mean(predictions, targets)
-        return self.reduced(self.entries(predictions, targets), targets)
+        targets = self.smoothed(predictions, targets)
+        if self.pos_weight is None:
+            return self.cross_entropies(predictions, targets)
+        # w t log p + (1 - t) log(1 - p) = s (u log p + (1 - u) log(1 - p)), with the sum s
+        # of the two factors, and u = w t / s.
+        positive = self._spread(predictions, targets) * targets
+        factors = positive + (1 - targets)
+        return factors * self.cross_entropies(predictions, positive / factors)
 
     def _spread(self, predictions: Any, targets: Any) -> Any:
         """`pos_weight` in the shape and dtype of the predictions."""
@@ -93,6 +82,7 @@ class _BinaryLoss(Loss):
 class BCELoss(_BinaryLoss):
     """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
 
+    Targets have the shape of the predictions, and are from 0 to 1; others raise an ArgumentError.
     `BCEWithLogitsLoss` is the more precise of the two.
 
     Args:
@@ -106,29 +96,21 @@ class BCELoss(_BinaryLoss):
     0.1643
     """
 
-    epsilon: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, "epsilon", self.epsilon, FRACTION)
-
-    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """The same as of every loss; and raises an ArgumentError unless 0 <= predictions <= 1."""
-        predictions, targets = super().prepared(predictions, targets)
-        require_probabilities(
-            self, predictions, targets, "Apply a sigmoid, or give logits to BCEWithLogitsLoss"
-        )
-        return predictions, targets
+    takes = "probabilities"
+    epsilon: float = option(0.0, FRACTION)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
-        """The mean over all entries."""
-        require_shares(self, predictions, targets)
-        if self.epsilon:
+        """The mean without weights, as one operation unless there are other options."""
+        if self.epsilon or self.pos_weight is not None:
             return super().mean(predictions, targets)
+        predictions, targets = self.prepared(predictions, targets)
+        require_probabilities(self, predictions, targets)
+        targets = self.smoothed(predictions, targets)
         return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
 
-    def entries(self, predictions: Any, targets: Any) -> Any:
-        """The cross-entropy of each entry."""
+    def cross_entropies(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each entry; raises an ArgumentError unless 0 <= predictions <= 1."""
+        require_probabilities(self, predictions, targets)
         if not self.epsilon:
             return binary_cross_entropies(predictions, targets)
         right = targets * np.log(predictions + self.epsilon)
@@ -138,6 +120,9 @@ class BCELoss(_BinaryLoss):
 @dataclass(kw_only=True, eq=False)
 class BCEWithLogitsLoss(_BinaryLoss):
     """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
+
+    Targets have the shape of the logits, and are from 0 to 1; others raise an ArgumentError, which
+    in the plain mean is found where the loss is negative.
 
     Args:
         reduction: "mean", "sum" or "none".
@@ -149,15 +134,22 @@ class BCEWithLogitsLoss(_BinaryLoss):
     0.6931
     """
 
+    takes = "logits"
+
     def mean(self, predictions: Any, targets: Any) -> Tensor:
-        """The mean over all entries."""
+        """The mean without weights, as one operation unless there are class weights."""
+        if self.pos_weight is not None:
+            return super().mean(predictions, targets)
+        predictions, targets = self.prepared(predictions, targets)
+        if self.label_smoothing:
+            targets = self.smoothed(predictions, targets)
         loss: Tensor = sigmoid_cross_entropy(predictions, targets)
         # Only such targets make it negative; to look at them each time takes as long as the loss.
         if loss < 0:
             require_shares(self, predictions, targets)
         return loss
 
-    def entries(self, predictions: Any, targets: Any) -> Any:
+    def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
         return np.logaddexp(predictions, 0) - predictions * targets
 
@@ -169,50 +161,38 @@ class BCEWithLogitsLoss(_BinaryLoss):
 class _ClassLoss(Loss):
     """Cross-entropy of classes; a subclass says how predictions become log-probabilities."""
 
+    link = "softmax"
     weight: Any = None
-    label_smoothing: float = 0.0
+    label_smoothing: float = option(0.0, SHARE)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self, "label_smoothing", self.label_smoothing, SHARE)
-        if self.weight is not None:
-            self.weight = positive_weights(self, "weight", self.weight)
+        self.weight = positive_weights(self, "weight")
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
-        """The logarithms of the classes' probabilities, (n, classes)."""
-        raise NotImplementedError
+        """The logarithms of the classes' probabilities, (n, classes): by default predictions."""
+        return predictions
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions (n, classes), and of labels (n,) or rows (n, classes).
-
-        Labels are integers from 0 to classes - 1, rows are probabilities, such as one-hot ones.
-
-        Raises:
-            ShapeError: the shapes are others.
-            ArgumentError: a label is none of the classes, or a probability below 0 or above 1.
-            UnsupportedError: labels are not integers, or predictions not floats.
-        """
-        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
-        if 0 in predictions.shape:
-            raise self.empty(predictions, targets)
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """Predictions (n, classes), with labels (n,) as an array, or rows (n, classes)."""
         if predictions.dtype.kind != "f":
             raise self.not_real(predictions, targets)
-        rows = predictions.ndim == 2 and targets.shape == predictions.shape
-        if rows:
-            targets = self.cast(targets, predictions)
-            require_shares(self, predictions, targets)
-        else:
-            targets = self._checked_labels(predictions, targets)
+        if predictions.ndim != 2 or targets.shape != predictions.shape:
+            return predictions, self._checked_labels(predictions, targets)
+        targets = self.cast(targets, predictions)
+        require_shares(self, predictions, targets)
+        return predictions, targets
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The cross-entropy of each sample."""
         log_p = self.log_probabilities(predictions, targets)
         weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, targets)
-        s = self.label_smoothing
-        if rows:
+        if targets.ndim > 1:
             losses = -(targets * weighted).sum(axis=1)
         else:
             losses = -weighted[np.arange(len(targets)), targets]
-        if s:
-            losses = (1 - s) * losses - s * weighted.mean(axis=1)
-        return self.reduced(losses, targets)
+        s = self.label_smoothing
+        return (1 - s) * losses - s * weighted.mean(axis=1) if s else losses
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """The mean of losses by label is over the weights of the labels' classes."""
@@ -259,6 +239,9 @@ class _ClassLoss(Loss):
 class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy of softmax(logits): mean of -log p of the right class.
 
+    Logits are (n, classes). Targets are labels (n,), integers from 0 to classes - 1, or rows
+    (n, classes) of probabilities, such as one-hot ones.
+
     Args:
         reduction: "mean", "sum" or "none", which gives (n,).
         weight: (classes,), how much each class counts. As in PyTorch the mean of weighted
@@ -272,13 +255,14 @@ class CrossEntropyLoss(_ClassLoss):
     0.6931
     """
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of logits (n, classes), and of labels (n,) or rows (n, classes)."""
-        predictions, targets = self.with_shape(predictions), self.with_shape(targets)
-        fused = self.reduction == "mean" and self.weight is None and not self.label_smoothing
+    takes = "logits"
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean without weights, of labels as one operation unless there are other options."""
+        fused = self.weight is None and not self.label_smoothing
         if fused and targets.ndim == 1 and len(targets) and predictions.dtype.kind == "f":
             return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
-        return super().__call__(predictions, targets)
+        return super().mean(predictions, targets)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of softmax."""
@@ -289,7 +273,7 @@ class CrossEntropyLoss(_ClassLoss):
 class CategoricalCrossEntropyLoss(_ClassLoss):
     """Cross-entropy of probabilities: mean of -log p of the right class.
 
-    `CrossEntropyLoss` takes logits and is the more precise of the two.
+    `CrossEntropyLoss` takes logits and is the more precise of the two. Targets are as there.
 
     Args:
         reduction: "mean", "sum" or "none", which gives (n,).
@@ -302,23 +286,20 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     0.267654
     """
 
-    epsilon: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, "epsilon", self.epsilon, FRACTION)
+    takes = "probabilities"
+    epsilon: float = option(0.0, FRACTION)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
-        require_probabilities(
-            self, predictions, targets, "Apply softmax, or give logits to CrossEntropyLoss"
-        )
+        require_probabilities(self, predictions, targets)
         return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
 
 
 @dataclass(kw_only=True, eq=False)
 class NLLLoss(_ClassLoss):
     """Negative log-likelihood: mean of minus the right class's log-probability.
+
+    Targets are those of `CrossEntropyLoss`.
 
     Args:
         reduction: "mean", "sum" or "none", which gives (n,).
@@ -329,9 +310,7 @@ class NLLLoss(_ClassLoss):
     0.3567
     """
 
-    def log_probabilities(self, predictions: Any, targets: Any) -> Any:
-        """The predictions themselves."""
-        return predictions
+    takes = "log-probabilities"
 
 
 @dataclass(kw_only=True, eq=False)
@@ -350,15 +329,14 @@ class KLDivLoss(Loss):
     """
 
     reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
+    takes = "log-probabilities"
+    link = "softmax"
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of log-probabilities, and of targets from 0 to 1 of the same shape."""
-        predictions, targets = self.prepared(predictions, targets)
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """t (log t - log p) of each entry."""
         require_shares(self, predictions, targets)
-        values = plain(targets)
         # A target of 0 costs 0, whatever its logarithm.
-        losses = targets * (np.log(np.where(values > 0, targets, 1)) - predictions)
-        return self.reduced(losses, targets)
+        return targets * (np.log(np.where(plain(targets) > 0, targets, 1)) - predictions)
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """As of every loss, or the sum over the number of samples."""

@@ -1,20 +1,39 @@
-"""What all losses share: the reduction of the entries' losses, and the shapes they refuse."""
+"""What all losses share: the reduction of the entries' losses, weights, and what they refuse."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+import numpy as np
+
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import Range, as_array, one_of, require, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.operators import plain
 
 REDUCTIONS = ("mean", "sum", "none")
+THRESHOLDS = {
+    "values": 0.5,
+    "scores": 0.0,
+    "logits": 0.0,
+    "probabilities": 0.5,
+    "log-probabilities": math.log(0.5),
+}
+"""What predictions can be, and the number above which one alone means class 1."""
+
+
+def option(default: float, allowed: Range) -> Any:
+    """A field of a loss, and the range that it has to be in."""
+    return field(default=default, metadata={"allowed": allowed})
 
 
 @dataclass(kw_only=True, eq=False)
 class Loss:
     """Base of losses: a function of predictions and targets, with its options.
+
+    A subclass says in `entries` what predictions cost, and in `takes` what they are.
 
     Args:
         reduction: "mean" and "sum" give a scalar, "none" the losses themselves.
@@ -24,19 +43,73 @@ class Loss:
     """
 
     reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+    takes: ClassVar[str] = "values"
+    """What predictions are: one of `THRESHOLDS`."""
+    link: ClassVar[str | None] = None
+    """What makes probabilities of logits, "sigmoid" or "softmax"; None without probabilities."""
     reduction: str = "mean"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.reduction, str) or self.reduction not in self.reductions:
-            raise ArgumentError(
-                f"{type(self).__name__} with reduction={describe_one(self.reduction)}",
-                "it has no reduction of that name",
-                f"Give one of {', '.join(self.reductions)}",
-            )
+        require(self, "reduction", self.reduction, one_of(*self.reductions))
+        for each in fields(self):
+            if "allowed" in each.metadata:
+                require(self, each.name, getattr(self, each.name), each.metadata["allowed"])
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets."""
-        raise NotImplementedError(f"{type(self).__name__} has no method __call__")
+    @property
+    def threshold(self) -> float:
+        """The prediction above which a sample is of class 1, where it has but one."""
+        return THRESHOLDS[self.takes]
+
+    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
+        """The loss of predictions and targets, of samples that count by their weights.
+
+        The losses of a sample are multiplied by its weight, and then reduced as they are without
+        weights: a mean is over their number, not over the sum of the weights, and weights of 1
+        change nothing.
+
+        Args:
+            predictions: the outputs of a model (n, ...).
+            targets: what they should be, as the loss takes them.
+            weights: how much each sample counts (n,), 0 or more; all the same by default.
+
+        Raises:
+            ShapeError: shapes do not fit together, or there are no entries.
+            ArgumentError: a value is out of the range of what it stands for.
+            UnsupportedError: they are no real numbers.
+
+        >>> import numpy as np
+        >>> from nn import MSELoss
+        >>> predictions, targets = Tensor([[1.0], [2.0]]), np.array([[0.0], [0.0]])
+        >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
+        3.25
+        """
+        if not (hasattr(predictions, "shape") and hasattr(targets, "shape")):
+            predictions, targets = self.with_shape(predictions), self.with_shape(targets)
+        if 0 in predictions.shape:
+            raise ShapeError(
+                self.describe(predictions, targets),
+                "they have no entries, and nothing has no mean",
+                "Give at least one sample",
+            )
+        if weights is None and self.reduction == "mean":
+            return self.mean(predictions, targets)
+        predictions, targets = self.prepared(predictions, targets)
+        losses = self.entries(predictions, targets)
+        if weights is not None:
+            weights, n = self.with_shape(weights), losses.shape[0] if losses.ndim else 1
+            require_weights(weights, n, f"{self.describe(predictions, targets)} with weights")
+            weights = weights.reshape(n, *[1] * (losses.ndim - 1))
+            losses = losses * weights.astype(losses.dtype)
+        return self.reduced(losses, targets)
+
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The mean without weights, for which a loss may have an operation of its own."""
+        predictions, targets = self.prepared(predictions, targets)
+        return self.reduced(self.entries(predictions, targets), targets)
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The loss of each entry, or sample, of predictions and targets that are prepared."""
+        raise NotImplementedError(f"{type(self).__name__} has no method entries")
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """The mean or the sum of the losses for those targets, or they themselves."""
@@ -45,24 +118,13 @@ class Loss:
         return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """Predictions and targets of one shape, as arrays or tensors of one dtype.
-
-        Raises:
-            ShapeError: the shapes differ, or there are no entries.
-            UnsupportedError: the dtypes are none of real numbers.
-        """
-        try:
-            shape, targets_shape = predictions.shape, targets.shape
-        except AttributeError:
-            return self.prepared(self.with_shape(predictions), self.with_shape(targets))
-        if shape != targets_shape:
+        """Predictions and targets of one shape, as arrays or tensors of one dtype."""
+        if predictions.shape != targets.shape:
             raise ShapeError(
                 self.describe(predictions, targets),
                 "broadcasting them would compare every prediction with every target",
-                f"Give targets of the same shape: targets.reshape{(-1, *shape[1:])}",
+                f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
             )
-        if 0 in shape:
-            raise self.empty(predictions, targets)
         if targets.dtype != predictions.dtype:
             targets = self.cast(targets, predictions)
         elif targets.dtype.kind not in "fiub":
@@ -89,17 +151,28 @@ class Loss:
             "Give predictions that are floats, and targets that are real numbers",
         )
 
-    def empty(self, predictions: Any, targets: Any) -> ShapeError:
-        """The error for arrays without entries."""
-        return ShapeError(
-            self.describe(predictions, targets),
-            "they have no entries, and nothing has no mean",
-            "Give at least one sample",
-        )
-
     def describe(self, predictions: Any, targets: Any) -> str:
         """The call as an error shows it."""
         return (
             f"{type(self).__name__} of predictions {describe_one(predictions)} "
             f"and targets {describe_one(targets)}"
+        )
+
+
+def require_weights(weights: Any, n: int, attempted: str) -> None:
+    """Raise unless an array has a weight for each of n samples, finite and 0 or more."""
+    require_real(weights, attempted)
+    if weights.shape != (n,):
+        raise ShapeError(
+            f"{attempted} {describe_one(weights)}",
+            f"there are {n} samples",
+            f"Give one weight for each sample, in an array ({n},)",
+        )
+    values = plain(weights)
+    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
+    if len(wrong):
+        raise ArgumentError(
+            f"{attempted} {describe_one(weights)}",
+            f"the weight at index {wrong[0]} is {values[wrong[0]]}",
+            "Give finite weights of 0 or more",
         )

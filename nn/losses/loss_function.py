@@ -1,8 +1,8 @@
-"""How losses are found by name.
+"""How losses are found by name, and what a function of one's own is with weights.
 
 A loss is a function of predictions and targets that returns a scalar tensor: an instance of a
-class of `nn`, or any function of your own. Its derivative comes from what it computes, and
-`nn.fit` takes it like the others.
+class of `nn`, its name, or any function of your own. Its derivative comes from what it computes,
+and `nn.fit` takes it like the others.
 
 >>> import nn
 >>> import numpy as np
@@ -25,46 +25,36 @@ compare every prediction with every target. A function of your own has to see to
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.losses.classification import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CategoricalCrossEntropyLoss,
-    CrossEntropyLoss,
-    KLDivLoss,
-    NLLLoss,
-)
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.operators import plain
+from nn.losses import classification, regression
 from nn.losses.loss import Loss
-from nn.losses.regression import (
-    HalfSquaredErrorLoss,
-    HingeLoss,
-    HuberLoss,
-    MAELoss,
-    MSELoss,
-    RMSELoss,
-)
 
 LOSSES: dict[str, type[Loss]] = {
-    "mse": MSELoss,
-    "half_squared_error": HalfSquaredErrorLoss,
-    "mae": MAELoss,
-    "rmse": RMSELoss,
-    "huber": HuberLoss,
-    "hinge": HingeLoss,
-    "bce": BCELoss,
-    "bce_with_logits": BCEWithLogitsLoss,
-    "categorical_cross_entropy": CategoricalCrossEntropyLoss,
-    "cross_entropy": CrossEntropyLoss,
-    "nll": NLLLoss,
-    "kl_div": KLDivLoss,
+    "mse": regression.MSELoss,
+    "half_squared_error": regression.HalfSquaredErrorLoss,
+    "mae": regression.MAELoss,
+    "rmse": regression.RMSELoss,
+    "huber": regression.HuberLoss,
+    "hinge": regression.HingeLoss,
+    "bce": classification.BCELoss,
+    "bce_with_logits": classification.BCEWithLogitsLoss,
+    "categorical_cross_entropy": classification.CategoricalCrossEntropyLoss,
+    "cross_entropy": classification.CrossEntropyLoss,
+    "nll": classification.NLLLoss,
+    "kl_div": classification.KLDivLoss,
 }
 
 
-def loss_function(loss: str | Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
+def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The loss of that name with its defaults, or the function itself.
 
     Raises:
@@ -74,28 +64,56 @@ def loss_function(loss: str | Callable[[Any, Any], Tensor]) -> Callable[[Any, An
     >>> round(loss_function("rmse")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
     1.4142
     """
-    if isinstance(loss, type):
-        raise ArgumentError(
-            f"loss={loss.__name__}",
-            "it is a class, which is no function of predictions and targets",
-            f"Write {loss.__name__}()",
-        )
-    if callable(loss):
+    if callable(loss) and not isinstance(loss, type):
         return loss
-    if not isinstance(loss, str) or loss not in LOSSES:
-        raise ArgumentError(
-            f"loss={describe_one(loss)}",
-            "there is no loss of that name",
-            f"Give one of {', '.join(LOSSES)}, or a function of predictions and targets",
-        )
-    return LOSSES[loss]()
+    if isinstance(loss, str) and loss in LOSSES:
+        return LOSSES[loss]()
+    instance = loss.__name__ if isinstance(loss, type) else "nn.MSELoss"
+    raise ArgumentError(
+        f"loss={describe_one(loss)}",
+        "it is no function of predictions and targets, and no name of one",
+        f"Give a function, such as {instance}(), or one of {', '.join(LOSSES)}",
+    )
 
 
-def require_loss(loss: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it is a function of predictions and targets."""
-    if isinstance(loss, type) or not callable(loss):
-        raise UnsupportedError(
-            f"{attempted} with loss={describe_one(loss)}",
-            "it is no function of predictions and targets",
-            f"Write loss={loss.__name__}()" if isinstance(loss, type) else "Write nn.MSELoss()",
-        )
+@dataclass(kw_only=True, eq=False)
+class _OfEntries(Loss):
+    """The mean of what a function of one's own returns, the loss of each sample."""
+
+    function: Callable[..., Tensor]
+
+    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
+        """Predictions and targets as they are."""
+        return predictions, targets
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The loss of each sample."""
+        losses = self.function(predictions, targets)
+        if np.shape(plain(losses))[:1] != (len(targets),):
+            raise ShapeError(
+                f"a loss with weights that returned {describe_one(losses)} for "
+                f"predictions {describe_one(predictions)}",
+                f"{len(targets)} samples have as many losses",
+                "Return the loss of each sample, an array (n,), instead of their mean; or use the "
+                "weights, loss(predictions, targets, weights=None)",
+            )
+        return losses
+
+
+def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A loss as a function of predictions, targets and weights that returns one number.
+
+    Of the losses of entries, which reduction "none" gives, or a function that takes no weights, it
+    is the mean.
+    """
+    if isinstance(loss, Loss):
+        return replace(loss, reduction="mean") if loss.reduction == "none" else loss
+    return loss if "weights" in parameters_of(loss) else _OfEntries(function=loss)
+
+
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """The names of its parameters; none where it is written in C, and without a signature."""
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []

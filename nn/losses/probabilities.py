@@ -9,14 +9,21 @@ import numpy as np
 from autograd_lite import differentiable
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.operation import Traits
 from autograd_lite.operators import plain
 from nn.losses.loss import Loss
 
+LOGARITHM = Traits(elementwise=True, logarithm=True)
 SMALLEST_LOGARITHM = -100
 SMALLEST_DIVISOR = 1e-12
+REMEDIES: dict[str | None, str] = {
+    "sigmoid": "Apply a sigmoid, or give logits to BCEWithLogitsLoss",
+    "softmax": "Apply softmax, or give logits to CrossEntropyLoss",
+}
+"""For predictions that are no probabilities, by the link of the loss."""
 
 
-@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR))
+@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR), traits=LOGARITHM)
 def bounded_log(p: Any) -> Any:
     """log p, -100 at least, entry by entry.
 
@@ -27,7 +34,9 @@ def bounded_log(p: Any) -> Any:
         return np.maximum(np.log(p), SMALLEST_LOGARITHM)
 
 
-@differentiable(lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR))
+@differentiable(
+    lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR), traits=LOGARITHM
+)
 def binary_cross_entropies(p: Any, t: Any) -> Any:
     """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least.
 
@@ -40,15 +49,15 @@ def binary_cross_entropies(p: Any, t: Any) -> Any:
     return -(right + wrong)
 
 
-def require_probabilities(loss: Loss, predictions: Any, targets: Any, instead: str) -> None:
-    """Raise an ArgumentError unless predictions lie between 0 and 1; `instead` says what to use."""
+def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
+    """Raise an ArgumentError unless predictions lie between 0 and 1."""
     values = plain(predictions)
     low, high = values.min(), values.max()
     if not (low >= 0 and high <= 1):
         raise ArgumentError(
             loss.describe(predictions, targets),
             f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
-            instead,
+            REMEDIES[loss.link],
         )
 
 
@@ -64,8 +73,11 @@ def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
         )
 
 
-def positive_weights(loss: Loss, name: str, weights: Any) -> Any:
-    """Weights as an array, or an ArgumentError unless all are above 0 and finite."""
+def positive_weights(loss: Loss, name: str) -> Any:
+    """That attribute as an array, or an ArgumentError unless it is None, or above 0 and finite."""
+    weights = getattr(loss, name)
+    if weights is None:
+        return None
     weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")
     if weights.dtype.kind not in "fiu" or not np.all((weights > 0) & np.isfinite(weights)):
         raise ArgumentError(
@@ -74,6 +86,3 @@ def positive_weights(loss: Loss, name: str, weights: Any) -> Any:
             "Give positive numbers; to leave out a class leave out its samples",
         )
     return weights
-
-
-# Yes or no

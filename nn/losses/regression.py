@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor, relu
-from autograd_lite.arguments import POSITIVE, require
+from autograd_lite.arguments import POSITIVE
 from autograd_lite.errors import ArgumentError
-from nn.losses.loss import Loss
+from autograd_lite.operators import plain
+from nn.losses.loss import Loss, option
 
 
 class MSELoss(Loss):
@@ -26,10 +27,9 @@ class MSELoss(Loss):
     array([0., 4.])
     """
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets of one shape."""
-        predictions, targets = self.prepared(predictions, targets)
-        return self.reduced(np.square(predictions - targets), targets)
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """(p - t)² of each entry."""
+        return np.square(predictions - targets)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,11 +48,10 @@ class HalfSquaredErrorLoss(Loss):
 
     reduction: str = "sum"
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets of one shape."""
-        predictions, targets = self.prepared(predictions, targets)
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """½‖p - t‖² of each sample."""
         squares = np.square(predictions - targets)
-        return self.reduced(squares.sum(axis=tuple(range(1, squares.ndim))) / 2, targets)
+        return squares.sum(axis=tuple(range(1, squares.ndim))) / 2
 
 
 class MAELoss(Loss):
@@ -62,18 +61,17 @@ class MAELoss(Loss):
     1.0
     """
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets of one shape."""
-        predictions, targets = self.prepared(predictions, targets)
-        return self.reduced(np.abs(predictions - targets), targets)
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """|p - t| of each entry."""
+        return np.abs(predictions - targets)
 
 
 @dataclass(kw_only=True, eq=False)
 class RMSELoss(Loss):
     """Root mean squared error: sqrt(mean((predictions - targets)²)).
 
-    It belongs to all entries together, so "mean" is the only reduction. Its slope is 0 where
-    all predictions are exact.
+    It belongs to all entries together, so "mean" is the only reduction; weights multiply the
+    squares. Its slope is 0 where all predictions are exact.
 
     >>> round(RMSELoss()(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
     1.4142
@@ -81,12 +79,18 @@ class RMSELoss(Loss):
 
     reductions: ClassVar[tuple[str, ...]] = ("mean",)
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets of one shape."""
+    def mean(self, predictions: Any, targets: Any) -> Tensor:
+        """The root of the mean without weights."""
         predictions, targets = self.prepared(predictions, targets)
-        errors = predictions - targets
-        norm: Any = np.linalg.norm(errors.reshape(-1))
-        return norm / math.sqrt(errors.size)  # type: ignore[no-any-return]
+        return _root_mean_square(predictions - targets)
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """(p - t)² of each entry."""
+        return np.square(predictions - targets)
+
+    def reduced(self, losses: Any, targets: Any) -> Tensor:
+        """The root of the mean of squared errors, which weights may have multiplied."""
+        return _root_mean_square(np.sqrt(losses))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -103,39 +107,38 @@ class HuberLoss(Loss):
     1.3125
     """
 
-    delta: float = 1.0
+    delta: float = option(1.0, POSITIVE)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self, "delta", self.delta, POSITIVE)
-
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of predictions and targets of one shape."""
-        predictions, targets = self.prepared(predictions, targets)
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """½e² or delta (|e| - ½ delta) of each entry."""
         errors = predictions - targets
         near = np.clip(errors, -self.delta, self.delta)
-        return self.reduced(near * (errors - near / 2), targets)
+        return near * (errors - near / 2)
 
 
 class HingeLoss(Loss):
     """mean(max(0, 1 - targets * scores)), the loss of a support vector machine.
 
+    Targets are -1 or 1; others raise an ArgumentError.
+
     >>> HingeLoss()(Tensor([2.0, 0.5]), np.array([1, -1])).item()
     0.75
     """
 
-    def __call__(self, predictions: Any, targets: Any) -> Tensor:
-        """The loss of scores, and of targets -1 or 1 of the same shape.
+    takes = "scores"
 
-        Raises:
-            ArgumentError: a target is neither -1 nor 1.
-        """
-        predictions, targets = self.prepared(predictions, targets)
-        values = targets.data if isinstance(targets, Tensor) else targets
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """max(0, 1 - t z) of each entry."""
+        values = plain(targets)
         if not np.all(np.abs(values) == 1):
             raise ArgumentError(
                 self.describe(predictions, targets),
                 f"targets are -1 or 1, and these range from {np.min(values)} to {np.max(values)}",
                 "Write 2 * targets - 1 for targets 0 and 1",
             )
-        return self.reduced(relu(1 - predictions * targets), targets)
+        return relu(1 - predictions * targets)
+
+
+def _root_mean_square(values: Any) -> Tensor:
+    norm: Any = np.linalg.norm(values.reshape(-1))
+    return norm / math.sqrt(values.size)  # type: ignore[no-any-return]

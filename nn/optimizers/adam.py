@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.arguments import FRACTIONS, NOT_NEGATIVE, POSITIVE
+from nn.declared import declared
+from nn.optimizers.groups import RATE, LearningRate, Options
 from nn.optimizers.optimizer import Optimizer
 
 
@@ -30,9 +31,7 @@ class Adam(Optimizer):
         learning_rate: factor of the step, and about the most that a parameter moves.
         betas: β1 and β2, in [0, 1).
         epsilon: keeps the divisor above 0.
-        l1: see `Optimizer`, and so are the next two.
-        l2: strength of the penalty on squares.
-        weight_decay: strength of the decoupled decay.
+        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -43,38 +42,14 @@ class Adam(Optimizer):
     array([0.9])
     """
 
-    ranges = Optimizer.ranges | {"betas": FRACTIONS, "epsilon": POSITIVE}
+    learning_rate: LearningRate = declared(RATE, default=1e-3)
+    betas: tuple[float, float] = declared(FRACTIONS, default=(0.9, 0.999))
+    epsilon: float = declared(POSITIVE, default=1e-8)
+
     state_names = ("first_moment", "second_moment")
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate,
-            l1=l1,
-            l2=l2,
-            weight_decay=weight_decay,
-            betas=betas,
-            epsilon=epsilon,
-        )
-
     def update(
-        self,
-        options: Mapping[str, Any],
-        step: int,
-        scratch: Any,
-        values: Any,
-        gradient: Any,
-        *state: Any,
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
     ) -> None:
         """The equations above."""
         first, second = state
@@ -107,20 +82,7 @@ class AdamW(Adam):
     array([0.85])
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        learning_rate: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(
-            parameters, learning_rate, betas, epsilon, l1=l1, l2=l2, weight_decay=weight_decay
-        )
+    weight_decay: float = declared(NOT_NEGATIVE, default=0.01, kw_only=True)
 
 
 class NAdam(Optimizer):
@@ -138,9 +100,7 @@ class NAdam(Optimizer):
         betas: β1 and β2, in [0, 1).
         epsilon: keeps the divisor above 0.
         momentum_decay: how fast μ goes from β1 / 2 to β1.
-        l1: see `Optimizer`, and so are the next two.
-        l2: strength of the penalty on squares.
-        weight_decay: strength of the decoupled decay.
+        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -151,40 +111,15 @@ class NAdam(Optimizer):
     array([0.894355])
     """
 
-    ranges = Adam.ranges | {"momentum_decay": NOT_NEGATIVE}
+    learning_rate: LearningRate = declared(RATE, default=2e-3)
+    betas: tuple[float, float] = declared(FRACTIONS, default=(0.9, 0.999))
+    epsilon: float = declared(POSITIVE, default=1e-8)
+    momentum_decay: float = declared(NOT_NEGATIVE, default=4e-3)
+
     state_names = Adam.state_names
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        learning_rate: float = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        epsilon: float = 1e-8,
-        momentum_decay: float = 4e-3,
-        *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate,
-            l1=l1,
-            l2=l2,
-            weight_decay=weight_decay,
-            betas=betas,
-            epsilon=epsilon,
-            momentum_decay=momentum_decay,
-        )
-
     def update(
-        self,
-        options: Mapping[str, Any],
-        step: int,
-        scratch: Any,
-        values: Any,
-        gradient: Any,
-        *state: Any,
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
     ) -> None:
         """The equations above."""
         first, second = state

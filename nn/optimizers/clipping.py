@@ -12,6 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import POSITIVE, require
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from nn.optimizers.flat import checked_gradient
+from nn.optimizers.groups import listed
 
 
 def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
@@ -78,13 +79,7 @@ def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
 
 def _gradients(function: str, parameters: Any, name: str, limit: float) -> dict[Tensor, Any]:
     """The tensors that have a gradient, each once, and its array."""
-    if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
-        raise UnsupportedError(
-            f"{function} of {describe_one(parameters)}",
-            "parameters are a list of tensors",
-            "Give model.parameters(), or write [tensor]",
-        )
-    tensors = list(parameters)
+    tensors = listed(function, parameters, "tensors")
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             raise UnsupportedError(

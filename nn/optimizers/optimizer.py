@@ -12,22 +12,38 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range, as_array, require
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array
+from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.read_only import writable
+from nn.declared import Declared, Field, declared
 from nn.module import Parameter
 from nn.optimizers.flat import Run
+from nn.optimizers.groups import (
+    RATE,
+    LearningRate,
+    Options,
+    Rate,
+    as_python,
+    group_entries,
+    hyper_parameters,
+    loaded_options,
+    told,
+    told_options,
+)
 
 MOST_STEPS = 2**53
 """Up to here a float counts every one."""
 
 
-class Optimizer:
+class Optimizer(Declared):
     """Base of optimizers: a subclass says how it updates a flat array.
 
-    `groups` lists dicts with the "parameters" and hyper-parameters of each group. Learning rates
-    and the three strengths below may be changed there between steps, of which the next one checks
-    them; what shapes the state, such as momentum and betas, stays as it was made.
+    `groups` lists dicts with the "parameters" and hyper-parameters of each group, which may be
+    changed there between steps, and are checked by the next one. As attributes of the optimizer,
+    hyper-parameters are those of the first group, and assigning one sets that of every group.
+
+    A learning rate that is a schedule, or any function of the step, is asked before each step;
+    `optimizer.learning_rate` is what it says for the next one.
 
     Three ways to keep weights small, all off by default, and each the caller's to scale:
 
@@ -41,15 +57,18 @@ class Optimizer:
     The arrays of parameters move into buffers of the optimizer's: an array that was taken from
     `parameter.data` before is no longer the parameter's.
 
+    A subclass declares hyper-parameters of its own as `nn.declared` has them:
+    `momentum: float = declared(FRACTION, default=0.9)`.
+
     Args:
         parameters: leaf tensors, such as `model.parameters()`, or groups: dicts of "parameters"
             and the hyper-parameters that differ in this group. Tensors without a gradient, such
             as frozen ones, are left alone.
-        learning_rate: factor of the step, 0 or more.
+        learning_rate: factor of the step, 0 or more; or a schedule, such as
+            `nn.CosineAnnealing(0.1, steps=100)`.
         l1: strength of the penalty on absolute values.
         l2: strength of the penalty on squares.
         weight_decay: strength of the decoupled decay.
-        own: hyper-parameters of the subclass; its `ranges` say what they may be.
 
     Raises:
         ArgumentError: there are no parameters, one is in two groups, or a hyper-parameter is
@@ -68,101 +87,76 @@ class Optimizer:
     (array([0.75]), array([2.5]))
     """
 
-    ranges: ClassVar[dict[str, Range]] = {
-        "learning_rate": NOT_NEGATIVE,
-        "l1": NOT_NEGATIVE,
-        "l2": NOT_NEGATIVE,
-        "weight_decay": NOT_NEGATIVE,
-    }
-    """What each hyper-parameter may be."""
+    parameters: Field[list[Tensor], Iterable[Any]] = declared()
+    learning_rate: LearningRate = declared(RATE)
+    l1: float = declared(NOT_NEGATIVE, default=0.0, kw_only=True)
+    l2: float = declared(NOT_NEGATIVE, default=0.0, kw_only=True)
+    weight_decay: float = declared(NOT_NEGATIVE, default=0.0, kw_only=True)
 
     state_names: ClassVar[tuple[str, ...]] = ()
     """The arrays of the parameters' size that `update` keeps."""
 
-    def __init__(
-        self,
-        parameters: Iterable[Any],
-        learning_rate: float,
-        *,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        weight_decay: float = 0.0,
-        **own: Any,
-    ) -> None:
-        defaults = {"learning_rate": learning_rate, "l1": l1, "l2": l2}
-        defaults |= {"weight_decay": weight_decay, **own}
-        self.groups = self._make_groups(parameters, self._checked(defaults))
-        self._accepted = [dict(group) for group in self.groups]
-        self.parameters: list[Tensor] = [p for group in self.groups for p in group["parameters"]]
-        self._refuse_wrong_parameters()
+    def _begin(self, values: Mapping[str, Any]) -> None:
+        self.steps = 0
+        """How many were taken."""
+        entries = group_entries(type(self).__name__, values["parameters"])
+        defaults = self._checked(hyper_parameters(values))
+        self.groups = [
+            {"parameters": entry["parameters"], **defaults, **entry} for entry in entries
+        ]
+        self._accepted: list[dict[str, Any]] = [{} for _ in entries]
+        self._change(map(hyper_parameters, self.groups))
+        self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
         self._runs = self._make_runs({})
         self._copy_in()
 
-    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Hyper-parameters as Python's numbers, so that they do not change an array's dtype."""
-        for name, value in options.items():
-            if name not in self.ranges:
+        for name, value in values.items():
+            if name not in self.fields or name == "parameters":
                 raise ArgumentError(
                     f"{type(self).__name__} with {name}={value!r}",
                     "it has no such hyper-parameter",
-                    f"It has {', '.join(self.ranges)}",
+                    f"It has {', '.join(hyper_parameters(self.fields))}",
                 )
-            require(self, name, value, self.ranges[name])
-        return {name: _as_python(value) for name, value in options.items()}
+        checked = {name: as_python(value) for name, value in super()._checked(values).items()}
+        if "learning_rate" in checked:
+            self._rate(checked["learning_rate"])
+        return checked
 
-    def _make_groups(self, parameters: Any, defaults: dict[str, Any]) -> list[dict[str, Any]]:
-        entries = self._as_list(parameters)
-        if not any(isinstance(entry, Mapping) for entry in entries):
-            entries = [{"parameters": entries}]
-        groups = []
-        for entry in entries:
-            if not isinstance(entry, Mapping) or "parameters" not in entry:
-                raise ArgumentError(
-                    f"{type(self).__name__} with the group {describe_one(entry)}",
-                    "it is no dict with a list of parameters",
-                    'Write {"parameters": [...], "learning_rate": 0.1} for each group',
-                )
-            tensors = self._leaves(self._as_list(entry["parameters"]))
-            options = self._checked({**defaults, **_hyper_parameters(entry)})
-            groups.append({"parameters": tensors, **options})
-        return groups
+    def _value(self, name: str) -> Any:
+        if name == "parameters":
+            return self._parameters
+        value = self.groups[0][name]
+        return self._rate(value) if name == "learning_rate" else value
 
-    def _as_list(self, parameters: Any) -> list[Any]:
-        if isinstance(parameters, Tensor | Mapping | str) or not isinstance(parameters, Iterable):
-            raise UnsupportedError(
-                f"{type(self).__name__} of {describe_one(parameters)}",
-                "parameters are a list of tensors, or of groups",
-                "Give model.parameters(), or write [tensor]",
-            )
-        return list(parameters)
+    def _assign(self, name: str, value: Any) -> None:
+        self._change([{**hyper_parameters(group), name: value} for group in self.groups])
 
-    def _leaves(self, entries: list[Any]) -> list[Tensor]:
-        for entry in entries:
-            leaf = isinstance(entry, Tensor) and entry.operation is None
-            if not leaf or entry.dtype.kind != "f":
-                raise UnsupportedError(
-                    f"{type(self).__name__} of {describe_one(entry)}",
-                    "it is no tensor of floats that was made rather than computed",
-                    "Give model.parameters(), or tensors made with requires_grad=True",
-                )
-        return list(dict.fromkeys(entries))
+    def _change(self, options: Iterable[Mapping[str, Any]]) -> None:
+        """Set the hyper-parameters of each group, or raise an ArgumentError and set none."""
+        checked = [self._checked(each) for each in options]
+        for group, accepted, each in zip(self.groups, self._accepted, checked):
+            group.update(each)
+            accepted.update(group, learning_rate=self._rate(each["learning_rate"]))
 
-    def _refuse_wrong_parameters(self) -> None:
-        if not self.parameters:
+    def _rate(self, rate: Rate) -> float:
+        """A learning rate as a number, which for a schedule is that of the next step."""
+        if not callable(rate):
+            return rate
+        value = rate(self.steps)
+        if not NOT_NEGATIVE.holds(value):
             raise ArgumentError(
-                f"{type(self).__name__} with no parameters",
-                "nothing would be learned",
-                "Give at least one tensor",
+                f"{type(self).__name__} with learning_rate={told(rate)}",
+                f"in step {self.steps} that gives {describe_one(value)}",
+                f"Give a function of the step to {NOT_NEGATIVE.wanted}",
             )
-        seen: set[Tensor] = set()
-        for parameter in self.parameters:
-            if parameter in seen:
-                raise ArgumentError(
-                    f"{type(self).__name__} of {describe_one(parameter)}",
-                    "it is in two groups",
-                    "Give each parameter in one group",
-                )
-            seen.add(parameter)
+        return float(value)
+
+    def __repr__(self) -> str:
+        groups = [told_options(group).items() for group in self.groups]
+        texts = [", ".join(f"{name}={value}" for name, value in group) for group in groups]
+        return f"{type(self).__name__}({'; '.join(texts)})"
 
     def _make_runs(self, steps: Mapping[Tensor, int]) -> list[Run]:
         """Runs with states of zeros, each parameter at its step number, 0 if it has none."""
@@ -176,7 +170,7 @@ class Optimizer:
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
             arrays = [np.zeros(size, dtype) for _ in range(2 + len(self.state_names))]
-            runs.append(Run(tensors, shapes, self.groups[index], arrays, step))
+            runs.append(Run(tensors, shapes, self._accepted[index], arrays, step))
         return runs
 
     def _copy_in(self) -> None:
@@ -188,21 +182,11 @@ class Optimizer:
             if isinstance(tensor, Parameter):
                 tensor._data = view
 
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the first group; assigning sets that of every group."""
-        return self.groups[0]["learning_rate"]  # type: ignore[no-any-return]
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        checked = self._checked({"learning_rate": rate})
-        for group in self.groups:
-            group.update(checked)
-
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for parameter in self.parameters:
-            parameter.grad = None
+        for run in self._runs:
+            for parameter in run.tensors:
+                parameter.grad = None
 
     def step(self, *, require_finite: bool = False) -> None:
         """Change each parameter that has a gradient.
@@ -211,7 +195,8 @@ class Optimizer:
             require_finite: refuse gradients with entries that are NaN or infinite.
 
         Raises:
-            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be.
+            ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be, or a
+                schedule gives such a learning rate.
             MutationError: the shape or dtype of a parameter was changed.
             ShapeError: a gradient has another shape than its parameter.
             UnsupportedError: a gradient is no array of real numbers.
@@ -219,10 +204,10 @@ class Optimizer:
 
         After an error nothing is updated.
         """
-        if self.groups != self._accepted:
-            self._accept_groups()
+        if self.groups != self._accepted:  # always where there is a schedule
+            self._change(map(hyper_parameters, self.groups))
         runs = self._runs
-        if not all(run.gather() for run in runs):
+        if not all(map(Run.gather, runs)):
             self._runs = [part for run in runs for part in run.parts()]
             self._copy_in()
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
@@ -240,22 +225,10 @@ class Optimizer:
                     _keep_small(options, *block[:3])
                 self.update(options, run.steps, *block)
             run.copy_out()
-
-    def _accept_groups(self) -> None:
-        """Raise if a hyper-parameter was changed to what it cannot be."""
-        checked = [self._checked(_hyper_parameters(group)) for group in self.groups]
-        for group, options in zip(self.groups, checked):
-            group.update(options)
-        self._accepted = [dict(group) for group in self.groups]
+        self.steps += 1
 
     def update(
-        self,
-        options: Mapping[str, Any],
-        step: int,
-        scratch: Any,
-        values: Any,
-        gradient: Any,
-        *state: Any,
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
     ) -> None:
         """Change flat values in place, in their step number `step`, counted from 1.
 
@@ -267,17 +240,21 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """What a run needs to go on from here, besides the parameters themselves.
 
-        "groups" lists the hyper-parameters of each group, and how many "parameters" it has;
-        "state" lists for each parameter its number of "steps" and copies of its arrays.
+        "groups" lists the hyper-parameters of each group, a schedule as text, and how many
+        "parameters" it has; "state" lists for each parameter its number of "steps" and copies of
+        its arrays; "steps" is the number of those taken.
         """
-        groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
         state: dict[Tensor, dict[str, Any]] = {}
         for run in self._runs:
             views = [run.views(array) for array in run.arrays[2:]]
             for tensor, *arrays in zip(run.tensors, *views):
                 copies = {name: array.copy() for name, array in zip(self.state_names, arrays)}
                 state[tensor] = {"steps": run.steps, **copies}
-        return {"groups": groups, "state": [state[parameter] for parameter in self.parameters]}
+        return {
+            "groups": [told_options(group) for group in self.groups],
+            "state": [state[parameter] for parameter in self.parameters],
+            "steps": self.steps,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave, for parameters of the same shapes in the same order.
@@ -298,9 +275,8 @@ class Optimizer:
                 "; ".join(problems),
                 "Give a state_dict() of an optimizer made the same way; nothing was loaded",
             )
-        loaded = [self._checked(_hyper_parameters(group)) for group in state["groups"]]
-        for group, options in zip(self.groups, loaded):
-            group.update(options)
+        self._change(map(loaded_options, self.groups, state["groups"]))
+        self.steps = int(state["steps"])
         entries = dict(zip(self.parameters, state["state"]))
         self._runs = self._make_runs({p: int(entry["steps"]) for p, entry in entries.items()})
         for run in self._runs:
@@ -311,8 +287,8 @@ class Optimizer:
 
     def _misfits(self, state: Any) -> Iterator[str]:
         """What keeps a state from being loaded."""
-        if not isinstance(state, Mapping) or state.keys() != {"groups", "state"}:
-            yield 'it is no dict of "groups" and "state"'
+        if not isinstance(state, Mapping) or state.keys() != {"groups", "state", "steps"}:
+            yield 'it is no dict of "groups", "state" and "steps"'
             return
         groups, entries = state["groups"], state["state"]
         if not _are_dicts(groups) or not _are_dicts(entries):
@@ -326,14 +302,23 @@ class Optimizer:
             if own.keys() != given.keys():
                 differing = sorted(map(str, own.keys() ^ given.keys()))
                 yield f"group {index} differs in {', '.join(differing)}"
+                continue
+            rate, kept = told(own["learning_rate"]), given["learning_rate"]
+            if (isinstance(rate, str) or isinstance(kept, str)) and rate != str(kept):
+                yield f"the learning rate of group {index} is {rate}, and was {kept}"
+        if not _counts_steps(state["steps"]):
+            yield f"it has steps={state['steps']!r}"
         if len(entries) != len(self.parameters):
             yield f"it has the state of {len(entries)} parameters"
             return
+        yield from self._misfits_of_parameters(entries)
+
+    def _misfits_of_parameters(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         for index, (parameter, entry) in enumerate(zip(self.parameters, entries)):
             if entry.keys() != {"steps", *self.state_names}:
                 yield f"state {index} has {', '.join(sorted(map(str, entry)))}"
                 continue
-            if not WHOLE.holds(entry["steps"]) or entry["steps"] > MOST_STEPS:
+            if not _counts_steps(entry["steps"]):
                 yield f"state {index} has steps={entry['steps']!r}"
             for name in self.state_names:
                 array = as_array(entry[name], f"load_state_dict into {type(self).__name__} of")
@@ -341,19 +326,12 @@ class Optimizer:
                     yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"
 
 
-def _hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a group, without its parameters."""
-    return {name: value for name, value in group.items() if name != "parameters"}
+def _counts_steps(value: Any) -> bool:
+    return WHOLE.holds(value) and value <= MOST_STEPS
 
 
 def _are_dicts(entries: Any) -> bool:
     return isinstance(entries, list | tuple) and all(isinstance(e, Mapping) for e in entries)
-
-
-def _as_python(value: Any) -> Any:
-    if isinstance(value, bool):
-        return value
-    return tuple(map(float, value)) if isinstance(value, tuple | list) else float(value)
 
 
 def _keep_small(options: Mapping[str, Any], scratch: Any, values: Any, gradient: Any) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 
 from autograd_lite.arguments import FLAG, FRACTION
 from autograd_lite.errors import ArgumentError
+from nn.declared import Declared, declared
+from nn.optimizers.groups import Options, Rate
 from nn.optimizers.optimizer import Optimizer
 
 
@@ -33,9 +35,7 @@ class SGD(Optimizer):
         momentum: share of the velocity that stays, in [0, 1).
         nesterov: whether to look ahead.
         average: whether the velocity is an average of gradients instead of a sum.
-        l1: see `Optimizer`, and so are the next two.
-        l2: strength of the penalty on squares.
-        weight_decay: strength of the decoupled decay.
+        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -46,13 +46,16 @@ class SGD(Optimizer):
     array([0.8])
     """
 
-    ranges = Optimizer.ranges | {"momentum": FRACTION, "nesterov": FLAG, "average": FLAG}
+    momentum: float = declared(FRACTION)
+    nesterov: bool = declared(FLAG)
+    average: bool = declared(FLAG, kw_only=True)
+
     state_names = ("velocity",)
 
-    def __init__(
+    def __init__(  # as the weight decay may be given by position, too
         self,
         parameters: Iterable[Any],
-        learning_rate: float,
+        learning_rate: Rate,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
@@ -61,16 +64,9 @@ class SGD(Optimizer):
         l1: float = 0.0,
         l2: float = 0.0,
     ) -> None:
-        super().__init__(
-            parameters,
-            learning_rate,
-            l1=l1,
-            l2=l2,
-            weight_decay=weight_decay,
-            momentum=momentum,
-            nesterov=nesterov,
-            average=average,
-        )
+        momentums = {"momentum": momentum, "nesterov": nesterov, "average": average}
+        penalties = {"l1": l1, "l2": l2, "weight_decay": weight_decay}
+        Declared.__init__(self, parameters, learning_rate, **momentums, **penalties)
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(options)
@@ -84,13 +80,7 @@ class SGD(Optimizer):
         return checked
 
     def update(
-        self,
-        options: Mapping[str, Any],
-        step: int,
-        scratch: Any,
-        values: Any,
-        gradient: Any,
-        *state: Any,
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
     ) -> None:
         """The equations above."""
         momentum = options["momentum"]

@@ -7,26 +7,27 @@ others have done.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, require
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
-from nn.optimizers.schedules import ReduceOnPlateau, Schedule, Warmup
+from nn.optimizers.plateau import ReduceOnPlateau
+from nn.optimizers.progress import MODE, Progress
+from nn.optimizers.schedule import Schedule
+from nn.optimizers.schedules import Warmup
 from nn.training.callback import Callback, Training, require_figure, require_state
 
-MODE = one_of("min", "max")
-STEPPING = one_of("epoch", "batch")
 LOSSES = ("loss", "running_loss", "validation_loss")
 """The figures of each training, which it makes lower."""
 
 
-class EarlyStopping(Callback):
+class EarlyStopping(Declared, Callback):
     """Stop when a figure has stopped getting better, and in any case restore the best weights.
 
     After `patience` epochs in a row without progress training stops; progress is a figure that is
@@ -56,49 +57,45 @@ class EarlyStopping(Callback):
     (22, 'for 2 epochs loss was not lower than 0.0375126 by more than 0.01')
     """
 
-    best_epoch: int | None
-    """Counted from 0; None before there is one."""
-    best_value: float
-    """Of the figure in the best epoch."""
-    reason: str | None
-    """Why it stopped the training; None if it did not."""
+    patience: int = declared(COUNT, default=10)
+    monitor: str = declared(TEXT, default="validation_loss")
+    min_delta: float = declared(NOT_NEGATIVE, default=0.0)
+    mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
-    def __init__(
-        self,
-        patience: int = 10,
-        monitor: str = "validation_loss",
-        min_delta: float = 0.0,
-        mode: str | None = None,
-    ) -> None:
-        require(self, "patience", patience, COUNT)
-        require(self, "monitor", monitor, TEXT)
-        require(self, "min_delta", min_delta, NOT_NEGATIVE)
-        self.patience = patience
-        self.monitor = monitor
-        self.min_delta = min_delta
-        self.mode = self._checked_mode(mode)
+    def _begin(self, values: Mapping[str, Any]) -> None:
+        super()._begin(values)
         self._reset()
 
-    def _checked_mode(self, mode: str | None) -> str:
-        if mode is None and self.monitor.endswith("loss"):
-            return "min"
-        if mode is None:
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        monitor, mode = checked["monitor"], checked["mode"]
+        if mode is None and not monitor.endswith("loss"):
             raise ArgumentError(
-                f"EarlyStopping with monitor={self.monitor!r}",
+                f"EarlyStopping with monitor={monitor!r}",
                 "that name does not tell whether lower or higher is better",
                 'Write mode="max" if higher is better, else mode="min"',
             )
-        require(self, "mode", mode, MODE)
-        _require_agreement(self, self.monitor, mode)
-        return mode
+        _require_agreement(self, monitor, mode or "min")
+        return {**checked, "mode": mode or "min"}
 
     def _reset(self) -> None:
-        self.best_epoch = None
-        self.best_value = math.inf if self.mode == "min" else -math.inf
+        self.best_epoch: int | None = None
+        """Counted from 0; None before there is one."""
         self.best_weights: dict[str, Any] = {}
-        self.progress_value = self.best_value
-        self.waited = 0
-        self.reason = None
+        self.reason: str | None = None
+        """Why it stopped the training; None if it did not."""
+        self._best = Progress(self.mode)
+        self._progress = Progress(self.mode, margin=self.min_delta)
+
+    @property
+    def best_value(self) -> float:
+        """Of the figure in the best epoch."""
+        return self._best.best
+
+    @property
+    def waited(self) -> int:
+        """For how many epochs in a row there was no progress."""
+        return self._progress.waited
 
     def fit_start(self, training: Training) -> None:
         """Forget an earlier training; one that goes on may have to stop at once."""
@@ -110,26 +107,18 @@ class EarlyStopping(Callback):
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
         value = training.history[self.monitor][-1]
-        if self._gain(value, self.best_value) > 0:
+        if self._best.made_by(value):
             self.best_epoch = training.epoch
-            self.best_value = value
             self.best_weights = training.model.state_dict()
-        if self._gain(value, self.progress_value) > self.min_delta:
-            self.progress_value = value
-            self.waited = 0
-        else:
-            self.waited += 1
+        if not self._progress.made_by(value):
             self._stop_if_waited_enough(training)
-
-    def _gain(self, value: float, before: float) -> float:
-        return before - value if self.mode == "min" else value - before
 
     def _stop_if_waited_enough(self, training: Training) -> None:
         if self.waited < self.patience or training.stop_reason is not None:
             return
         better = "lower" if self.mode == "min" else "higher"
         margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
-        failing = f"not {better} than {self.progress_value:.6g}{margin}"
+        failing = f"not {better} than {self._progress.best:.6g}{margin}"
         if self.best_epoch is None:
             failing = "NaN or infinite"
         epochs = "1 epoch" if self.waited == 1 else f"{self.waited} epochs"
@@ -148,7 +137,7 @@ class EarlyStopping(Callback):
             "best_epoch": self.best_epoch,
             "best_value": self.best_value,
             "best_weights": self.best_weights,
-            "progress_value": self.progress_value,
+            "progress_value": self._progress.best,
             "waited": self.waited,
         }
 
@@ -162,15 +151,14 @@ class EarlyStopping(Callback):
         kinds |= {"best_weights": Mapping, "progress_value": float, "waited": int}
         require_state(self, state, kinds)
         require_state(self, state["best_weights"], dict.fromkeys(state["best_weights"], np.ndarray))
+        self._reset()
         self.best_epoch = state["best_epoch"]
-        self.best_value = state["best_value"]
         self.best_weights = dict(state["best_weights"])
-        self.progress_value = state["progress_value"]
-        self.waited = state["waited"]
-        self.reason = None
+        self._best.best = state["best_value"]
+        self._progress.best, self._progress.waited = state["progress_value"], state["waited"]
 
 
-class LRSchedule(Callback):
+class LRSchedule(Declared, Callback):
     """Step a learning-rate schedule after each epoch, or each batch.
 
     Args:
@@ -195,29 +183,29 @@ class LRSchedule(Callback):
     0.0625
     """
 
-    def __init__(
-        self, schedule: Schedule, every: str = "epoch", monitor: str = "validation_loss"
-    ) -> None:
+    schedule: Schedule = declared()
+    every: str = declared(one_of("epoch", "batch"), default="epoch")
+    monitor: str = declared(TEXT, default="validation_loss")
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        schedule = checked["schedule"]
         if not isinstance(schedule, Schedule):
             raise UnsupportedError(
                 f"LRSchedule of {describe_one(schedule)}",
                 "it is no schedule",
                 "Give one, such as nn.CosineAnnealing(optimizer, steps=100)",
             )
-        require(self, "every", every, STEPPING)
-        require(self, "monitor", monitor, TEXT)
         plateau = _plateau(schedule)
-        if plateau is not None and every == "batch":
-            raise ArgumentError(
-                "LRSchedule of ReduceOnPlateau with every='batch'",
-                "it looks at a figure of the epoch",
-                "Leave out every='batch'",
-            )
         if plateau is not None:
-            _require_agreement(self, monitor, plateau.mode)
-        self.schedule = schedule
-        self.every = every
-        self.monitor = monitor
+            if checked["every"] == "batch":
+                raise ArgumentError(
+                    "LRSchedule of ReduceOnPlateau with every='batch'",
+                    "it looks at a figure of the epoch",
+                    "Leave out every='batch'",
+                )
+            _require_agreement(self, checked["monitor"], plateau.mode)
+        return checked
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""
@@ -333,7 +321,7 @@ class GradientMonitor(Callback):
         self.norms = {name: list(norms) for name, norms in state["norms"].items()}
 
 
-class GradientClipping(Callback):
+class GradientClipping(Declared, Callback):
     """Clip the gradients before each step, see `nn.clip_gradient_norm`, `nn.clip_gradient_value`.
 
     Args:
@@ -353,19 +341,18 @@ class GradientClipping(Callback):
     array([[0.5]])
     """
 
-    def __init__(self, max_norm: float | None = None, max_value: float | None = None) -> None:
+    max_norm: float | None = declared(optional(POSITIVE), default=None)
+    max_value: float | None = declared(optional(POSITIVE), default=None)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        max_norm, max_value = values["max_norm"], values["max_value"]
         if (max_norm is None) == (max_value is None):
             raise ArgumentError(
                 f"GradientClipping(max_norm={max_norm!r}, max_value={max_value!r})",
                 "it clips by the norm or by the value",
                 "Give one of them",
             )
-        if max_norm is not None:
-            require(self, "max_norm", max_norm, POSITIVE)
-        if max_value is not None:
-            require(self, "max_value", max_value, POSITIVE)
-        self.max_norm = max_norm
-        self.max_value = max_value
+        return super()._checked(values)
 
     def gradients(self, training: Training) -> None:
         """Clip."""

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, require, require_path
+from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from nn.files import DTYPES, FileName, read_tensors, replace_file, require_safetensors
 from nn.random_state import Generator, generators, set_state, state_of
+from nn.tensor_files import DTYPES, FileName, read_tensors, replace_file, require_file
 from nn.training.callback import Callback, Training, overrides
 from nn.training.history import History
 
-VERSION = 2
+VERSION = 3
 """Of what is in a file; one of another version is refused."""
 KEY = "autograd_lite training"
 """Where in the file's metadata the JSON is."""
@@ -67,8 +67,7 @@ class Checkpoint(Callback):
 
     def __init__(self, path: FileName, every: int = 1) -> None:
         require(self, "every", every, COUNT)
-        require_path(path, "Checkpoint in")
-        require_safetensors(f"Checkpoint in {path}")
+        require_file(path, "Checkpoint in")
         self.path = path
         self.every = every
 
@@ -283,9 +282,8 @@ def read(path: FileName) -> SavedRun:
         MissingPackageError: safetensors is not installed.
         OSError: it cannot be read.
     """
-    require_path(path, "fit with resume_from")
+    require_file(path, "fit with resume_from")
     attempted = f"fit with resume_from={path}"
-    require_safetensors(attempted)
     arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")
     if KEY not in metadata:
         raise ArgumentError(

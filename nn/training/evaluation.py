@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,11 +19,11 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.operators import plain
-from nn.left_alone import left_alone
+from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module, require_model
 from nn.training.fit_arguments import Metric
-from nn.training.samples import Samples, WeightedLoss, in_dtype_of
+from nn.training.samples import Samples, in_dtype_of
 
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
@@ -66,11 +65,11 @@ def figures(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> d
     """The figures of the training samples, and those of the validation samples."""
     with no_grad(), mode(model, training=False):
         predictions = _outputs(model, samples.X, EVALUATED_AT_ONCE)
-        measured = _measured(samples, metrics, predictions, *samples.training[1:])
+        measured = _measured(samples, metrics, predictions, samples.y, samples.weights)
         if samples.validation is not None:
             X, y = samples.validation  # noqa: N806
             predictions = _outputs(model, X, EVALUATED_AT_ONCE)
-            of_validation = _measured(samples, metrics, predictions, y)
+            of_validation = _measured(samples, metrics, predictions, y, None)
             measured |= {f"validation_{name}": each for name, each in of_validation.items()}
     return measured
 
@@ -81,30 +80,33 @@ def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> 
     The predictions of a few training samples stand for those of all, so that loss and metrics see
     all targets. Nothing is changed.
     """
-    n, few, loss = len(samples.X), samples.X[:REHEARSED], samples.loss
-    if isinstance(loss, Loss) and loss.reduction != "none" and "none" in loss.reductions:
-        # Some means look at targets only when they become negative.
-        samples = replace(samples, loss=WeightedLoss(loss))
-    held = (model, samples.loss, metrics)
-    with no_grad(), left_alone(*held), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    n, few = len(samples.X), samples.X[:REHEARSED]
+
+    def measure() -> None:
         model.eval()
         predictions = _outputs(model, few, len(few))
         if len(predictions) == len(few):
             predictions = predictions[np.arange(n) % len(few)]
-        parts = [(predictions, *samples.training[1:])]
+        parts = [(predictions, samples.y, samples.weights)]
         if samples.validation is not None:
             X, y = samples.validation  # noqa: N806
-            parts.append((_outputs(model, X, EVALUATED_AT_ONCE), y))
-        for predictions, *targets in parts:
+            parts.append((_outputs(model, X, EVALUATED_AT_ONCE), y, None))
+        for predictions, y, weights in parts:
+            if weights is None and isinstance(samples.loss, Loss):
+                # Some means without weights look at targets only when they become negative.
+                weights = np.ones(len(y))
             if np.isfinite(predictions).all():  # otherwise the first batch is named
-                _measured(samples, metrics, predictions, *targets)
+                _measured(samples, metrics, predictions, y, weights)
+
+    with no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        call_left_alone(measure, model, samples.loss, metrics)
 
 
 def _measured(
-    samples: Samples, metrics: Mapping[str, Metric], predictions: Any, y: Any, *weights: Any
+    samples: Samples, metrics: Mapping[str, Metric], predictions: Any, y: Any, weights: Any
 ) -> dict[str, float]:
-    loss = samples.loss(Tensor(predictions), y, *weights)
+    loss = samples.loss_of(Tensor(predictions), y, weights)
     require_scalar(loss)
     measured = {"loss": samples.per_sample(loss.item(), len(y))}
     for name, metric in metrics.items():

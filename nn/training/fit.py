@@ -16,9 +16,10 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import generator, is_number
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.operators import plain
-from nn.files import FileName
+from nn.losses.loss_function import loss_function
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer
+from nn.tensor_files import FileName
 from nn.training import checkpoint
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training, overrides
@@ -41,7 +42,7 @@ def fit(
     X: Any,  # noqa: N803
     y: Any,
     *,
-    loss: Callable[[Any, Any], Tensor],
+    loss: str | Callable[..., Tensor],
     optimizer: Optimizer,
     epochs: int,
     batch_size: int = 32,
@@ -68,25 +69,25 @@ def fit(
         X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
             if all have the same.
         y: targets (n, ...).
-        loss: function of predictions and targets, such as `nn.MSELoss()`. If it is a sum over
-            samples, as with reduction "sum", steps grow with the batch, and the figures in the
-            history are divided by the number of samples.
+        loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
+            "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
+            and the figures in the history are divided by the number of samples.
         optimizer: holds the model's parameters.
         epochs: how many times to go through the samples; in all, if training was resumed.
         batch_size: samples a step.
         validation: samples and targets that are not trained on; or the share of X and y, between
             0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
-            Predictions are what the model returns: for one logit a sample the threshold is 0,
-            `lambda logits, y: nn.accuracy(logits, y, threshold=0)`. A function whose first
-            parameter is called y_true, as in scikit-learn, is given the targets first.
+            Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
+            `nn`, 0 for logits. A function whose first parameter is called y_true, as in
+            scikit-learn, is given the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
         class_weight: how much each label counts, as a dict, or "balanced" for
             n / (classes * samples of the class). It multiplies the samples' weights, which are
-            scaled to a mean of 1 over the training samples. With weights a loss of `nn` reduces
-            weight times loss as it does losses without weights, "none" as "mean"; a function of
-            your own has to return the loss of each sample, of which the mean is taken. Validation
-            samples all count the same.
+            scaled to a mean of 1 over the training samples, and given to the loss, whose reduction
+            "none" becomes "mean". A function of your own that does not take `weights` has to
+            return the loss of each sample; the mean is taken of these times the weights.
+            Validation samples all count the same.
         callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.Callback`. Each
             `fit_end` is called, also after an error.
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
@@ -118,8 +119,9 @@ def fit(
     """
     from tqdm.auto import tqdm
 
+    loss = loss_function(loss)
     require_trainable(model, loss, optimizer, {"epochs": epochs, "batch_size": batch_size})
-    metrics = checked_metrics(metrics)
+    metrics = checked_metrics(metrics, loss)
     callbacks = checked_callbacks(callbacks)
     rng = generator(rng, "fit")
     saved = None if resume_from is None else checkpoint.read(resume_from)
@@ -207,7 +209,7 @@ def _train_epoch(
             return None
         values = [buffer.data.copy() for buffer in buffers]
         try:
-            _step(training, samples.loss, inputs, targets, hooks["gradients"])
+            _step(training, samples, inputs, targets, hooks["gradients"])
         except TrainingError:
             for buffer, value in zip(buffers, values):
                 buffer.data = value
@@ -221,13 +223,13 @@ def _train_epoch(
 
 def _step(
     training: Training,
-    loss: Callable[..., Tensor],
+    samples: Samples,
     inputs: Any,
     targets: Sequence[Any],
     hooks: Sequence[Hook],
 ) -> None:
     """Learn from one batch."""
-    batch_loss = loss(training.model(inputs), *targets)
+    batch_loss = samples.loss_of(training.model(inputs), *targets)
     require_scalar(batch_loss)
     training.batch_loss = batch_loss.item()
     if not math.isfinite(training.batch_loss):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
-from nn.losses.loss_function import require_loss
+from nn.losses.loss_function import parameters_of
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback
 from nn.training.checkpoint import Checkpoint
+from nn.training.metrics import accuracy
 
 Metric = Callable[[Any, Any], float]
 
@@ -30,8 +31,7 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
             "it trains a module with an optimizer, and one of them is something else",
             "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
         )
-    require_loss(loss, "fit")
-    if not isinstance(loss, Loss) and _takes_targets_first(loss):
+    if _takes_targets_first(loss):
         name = getattr(loss, "__name__", "loss")
         raise ArgumentError(
             f"fit with loss={describe_one(loss)}",
@@ -61,8 +61,11 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
         )
 
 
-def checked_metrics(metrics: Any) -> dict[str, Metric]:
-    """Functions of predictions and targets by name, none by default."""
+def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
+    """Functions of predictions and targets by name, none by default.
+
+    The threshold of `accuracy` is that of a loss of `nn`.
+    """
     metrics = {} if metrics is None else metrics
     if not isinstance(metrics, Mapping) or not all(map(callable, metrics.values())):
         raise UnsupportedError(
@@ -75,23 +78,21 @@ def checked_metrics(metrics: Any) -> dict[str, Metric]:
             raise ArgumentError(
                 f"fit with a metric {name!r}", "that is the name of another figure", "Rename it"
             )
-    return {
-        name: _swapped(metric) if _takes_targets_first(metric) else metric
-        for name, metric in metrics.items()
-    }
+    return {name: _as_called(metric, loss) for name, metric in metrics.items()}
 
 
-def _swapped(metric: Metric) -> Metric:
-    return lambda predictions, targets: metric(targets, predictions)
+def _as_called(metric: Metric, loss: Any) -> Metric:
+    """A metric as a function of predictions and targets."""
+    if metric is accuracy and isinstance(loss, Loss):
+        return partial(accuracy, threshold=loss.threshold)
+    if _takes_targets_first(metric):
+        return lambda predictions, targets: metric(targets, predictions)
+    return metric
 
 
 def _takes_targets_first(function: Callable[..., Any]) -> bool:
     """Whether its parameters are in scikit-learn's order."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # written in C, and without a signature
-        return False
-    return names[:1] == ["y_true"]
+    return parameters_of(function)[:1] == ["y_true"]
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:

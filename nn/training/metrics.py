@@ -18,7 +18,7 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
         predictions: scores or logits (n, classes), of which the largest counts; or numbers (n,)
             or (n, 1), which mean class 1 above the threshold; or classes, as integers.
         targets: labels (n,) or (n, 1), or one-hot rows (n, classes); for numbers, 0 and 1.
-        threshold: 0.5 for probabilities, 0 for logits.
+        threshold: 0.5 for probabilities, 0 for logits; each loss of `nn` has its `threshold`.
 
     Raises:
         ShapeError: there are none, or others than these shapes, or their numbers differ.

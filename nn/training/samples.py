@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from nn.losses.loss import Loss
+from nn.losses.loss import Loss, require_weights
+from nn.losses.loss_function import weighted_loss
 from nn.module import Module
 
 
@@ -26,25 +26,29 @@ class Samples:
     """Of each sample in the loss, of mean 1; None where all count the same."""
     validation: tuple[Any, Any] | None
     loss: Callable[..., Tensor]
-    """Of predictions, targets and, where there are any, weights."""
-    summed: bool
-    """Whether the loss is a sum over samples."""
 
     @property
     def training(self) -> tuple[Any, ...]:
         """Samples, targets and, where there are any, weights."""
         return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
 
+    def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
+        """The loss of predictions; a function of one's own need not take weights without any."""
+        if weights is None:
+            return self.loss(predictions, y)
+        return self.loss(predictions, y, weights=weights)
+
     def per_sample(self, loss: float, n: int) -> float:
         """The figure for a loss of n samples, which does not grow with their number."""
-        return loss / n if self.summed else loss
+        summed = isinstance(self.loss, Loss) and self.loss.reduction == "sum"
+        return loss / n if summed else loss
 
 
 def prepared(
     model: Module,
     X: Any,  # noqa: N803
     y: Any,
-    loss: Callable[[Any, Any], Tensor],
+    loss: Callable[..., Tensor],
     validation: Any,
     sample_weight: Any,
     class_weight: Any,
@@ -52,29 +56,34 @@ def prepared(
 ) -> Samples:
     """Check everything, before anything is trained; `split_seed` shuffles before a split."""
     X, y = checked(model, X, y, "X", "y")  # noqa: N806
-    weights = None if sample_weight is None else _sample_weights(sample_weight, len(X))
-    if isinstance(validation, tuple | list):
-        if len(validation) != 2:
-            raise _bad_validation(validation)
-        validation = _checked_validation(model, X, y, *validation)
-    elif validation is not None:
+    weights = np.ones(len(X)) if sample_weight is None else sample_weight
+    weights = as_array(weights, "fit with sample_weight")
+    require_weights(weights, len(X), "fit with sample_weight")
+    weights = weights.astype(float)
+    if isinstance(validation, tuple | list) and len(validation) == 2:
+        validation = _checked_validation(model, X, y, validation)
+    elif is_number(validation):
         held_out, kept = _split(len(X), validation, split_seed)
         validation = X[held_out], y[held_out]
         X, y = X[kept], y[kept]  # noqa: N806
-        weights = None if weights is None else weights[kept]
+        weights = weights[kept]
+    elif validation is not None:
+        raise UnsupportedError(
+            f"fit with validation {describe_one(validation)}",
+            "it is neither a pair of samples and targets nor a share of the samples",
+            "Give (X, y), or a number between 0 and 1",
+        )
     if class_weight is not None:
-        factors = _class_weights(class_weight, y)
-        weights = factors if weights is None else weights * factors
-    summed = isinstance(loss, Loss) and loss.reduction == "sum"
-    if weights is None:
-        return Samples(X, y, None, validation, loss, summed)
+        weights = weights * _class_weights(class_weight, y)
+    elif sample_weight is None:
+        return Samples(X, y, None, validation, loss)
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
             f"the weights of all {len(X)} training samples are 0",
             "Give positive weights to what is to be learned",
         )
-    return Samples(X, y, weights / weights.mean(), validation, WeightedLoss(loss), summed)
+    return Samples(X, y, weights / weights.mean(), validation, weighted_loss(loss))
 
 
 def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
@@ -90,7 +99,14 @@ def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[An
         )
     X = in_dtype_of(model, X)  # noqa: N806
     for name, array in ((X_name, X), (y_name, y)):
-        _require_finite(name, array)
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            raise ArgumentError(
+                f"fit with {name} {describe_one(array)}",
+                f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
+                f"the first at index {tuple(bad[0].tolist())}",
+                "Remove those samples, or fill in numbers",
+            )
     return X, y
 
 
@@ -108,28 +124,11 @@ def in_dtype_of(model: Module, X: Any) -> Any:  # noqa: N803
         return X.astype(dtypes.pop(), copy=False)
 
 
-def _require_finite(name: str, array: Any) -> None:
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        raise ArgumentError(
-            f"fit with {name} {describe_one(array)}",
-            f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
-            f"the first at index {tuple(bad[0].tolist())}",
-            "Remove those samples, or fill in numbers",
-        )
-
-
 # Validation
 
 
-def _checked_validation(
-    model: Module,
-    X: Any,  # noqa: N803
-    y: Any,
-    X_validation: Any,  # noqa: N803
-    y_validation: Any,
-) -> tuple[Any, Any]:
-    pair = checked(model, X_validation, y_validation, "validation X", "validation y")
+def _checked_validation(model: Module, X: Any, y: Any, validation: Any) -> tuple[Any, Any]:  # noqa: N803
+    pair = checked(model, validation[0], validation[1], "validation X", "validation y")
     for name, array, other in zip(("X", "y"), (X, y), pair):
         if array.shape[1:] != other.shape[1:]:
             raise ShapeError(
@@ -140,18 +139,8 @@ def _checked_validation(
     return pair
 
 
-def _bad_validation(validation: Any) -> UnsupportedError:
-    return UnsupportedError(
-        f"fit with validation {describe_one(validation)}",
-        "it is neither a pair of samples and targets nor a share of the samples",
-        "Give (X, y), or a number between 0 and 1",
-    )
-
-
 def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
     """The indices of the validation samples, and those of the others, each in random order."""
-    if not is_number(share):
-        raise _bad_validation(share)
     n_held_out = round(n * share)
     if not 0 < share < 1 or not 0 < n_held_out < n:
         raise ArgumentError(
@@ -164,25 +153,6 @@ def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
 
 
 # Weights
-
-
-def _sample_weights(sample_weight: Any, n: int) -> Any:
-    weights = as_array(sample_weight, "fit with sample_weight")
-    require_real(weights, "fit with sample_weight")
-    if weights.shape != (n,):
-        raise ShapeError(
-            f"fit with sample_weight {describe_one(weights)}",
-            f"there are {n} samples",
-            f"Give one weight for each sample, in an array ({n},)",
-        )
-    _require_finite("sample_weight", weights)
-    if weights.min() < 0:
-        raise ArgumentError(
-            f"fit with sample_weight {describe_one(weights)}",
-            f"the weight at index {int(weights.argmin())} is {weights.min()}",
-            "Give weights of 0 or more",
-        )
-    return weights.astype(float)
 
 
 def _class_weights(class_weight: Any, y: Any) -> Any:
@@ -234,53 +204,3 @@ def _labels(y: Any) -> Any:
         "its rows are not one-hot, so that they have no class",
         "Give labels (n,), or write sample_weight",
     )
-
-
-class WeightedLoss:
-    """A loss in which each sample counts by its weight; weights of 1 leave it as it is.
-
-    The loss of each entry is multiplied by the weight of its sample, and then reduced as the loss
-    does it: to a mean, which for class weights is over their sum, or a sum. Reduction "none", and
-    a function that returns the loss of each sample, are taken for a mean.
-
-    Args:
-        loss: one of `nn`, of any reduction that has "none" beside it, or a function that returns
-            a loss for each sample.
-
-    Raises:
-        ArgumentError: the loss has only one for all samples together.
-
-    >>> from nn import MSELoss
-    >>> loss = WeightedLoss(MSELoss())
-    >>> loss(Tensor([[1.0], [2.0]]), np.array([[0.0], [0.0]]), np.array([0.5, 1.5])).item()
-    3.25
-    """
-
-    def __init__(self, loss: Callable[[Any, Any], Tensor]) -> None:
-        self.loss = self.entries = loss
-        if isinstance(loss, Loss):
-            if "none" not in loss.reductions:
-                raise ArgumentError(
-                    f"fit with weights and {type(loss).__name__}",
-                    "it is a loss of all samples together, in which none has a share of its own",
-                    "Use another loss, or no weights",
-                )
-            self.entries = copy.copy(loss)
-            self.entries.reduction = "none"
-
-    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
-        """The loss of predictions and targets; all samples count the same without weights."""
-        losses: Any = self.entries(predictions, targets)
-        if losses.shape[:1] != (len(targets),):
-            raise ShapeError(
-                f"fit with weights and the loss {describe_one(losses)} of "
-                f"predictions {describe_one(predictions)}",
-                f"{len(targets)} samples have as many losses",
-                "Return the loss of each sample, an array (n,), instead of their mean",
-            )
-        if weights is not None:
-            of_entries = weights.reshape(-1, *[1] * (losses.ndim - 1))
-            losses = losses * of_entries.astype(losses.dtype, copy=False)
-        if isinstance(self.loss, Loss) and self.loss.reduction != "none":
-            return self.loss.reduced(losses, targets)
-        return losses.mean()  # type: ignore[no-any-return]

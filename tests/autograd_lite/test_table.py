@@ -62,7 +62,7 @@ def test_rows_without_a_vjp_are_composed():
     assert rows_without <= {name_of(function) for function in COMPOSED}
 
 
-@pytest.mark.parametrize("row", OPERATION_OF)
+@pytest.mark.parametrize("row", [row for row in ROWS if row in OPERATION_OF])
 def test_samples_reach_every_vjp_of_their_row(row):
     operation, reached = OPERATION_OF[row], set()
     for number, sample in enumerate(SAMPLES_OF[row]):

@@ -11,13 +11,13 @@ ANY_SHAPE = {"shape": "it takes any shape", "length": "it takes one array"}
 NO_NUMBER = {"range": "it takes no number"}
 
 
-def inputs(make, *texts, named=None):
+def inputs(make):
     """Text, whatever way it comes, and objects."""
     wrong = ["abc", None, np.array(["a"]), np.array([None])]
     words = ["'abc'", "None", "(1,)", "(1,)"]
     return [
         *(
-            bad("type", lambda w, x=x: make()(x), UnsupportedError, word, named=named)
+            bad("type", lambda w, x=x: make()(x), UnsupportedError, word)
             for x, word in zip(wrong, words)
         ),
         Spreads(lambda w: make()(nans(2, 3))),
@@ -26,7 +26,7 @@ def inputs(make, *texts, named=None):
 
 def along_axis(make, function):
     return declare(
-        inputs(make, named=function),
+        inputs(make),
         number("axis", lambda w, v: make(v), 0.5, error=ArgumentError),
         bad("type", lambda w: make(None), ArgumentError, "axis=None"),
         bad("length", lambda w: make((0, 1)), ArgumentError, "axis=(0, 1)"),
@@ -41,12 +41,12 @@ DECLARED = {
         for name in ("ReLU", "Sigmoid", "Tanh", "Swish", "GELU", "Softplus")
     },
     "nn.LeakyReLU": declare(
-        inputs(nn.LeakyReLU, named="leaky_relu"),
+        inputs(nn.LeakyReLU),
         number("negative_slope", lambda w, v: nn.LeakyReLU(v), float("inf"), True),
         **ANY_SHAPE,
     ),
     "nn.ELU": declare(
-        inputs(nn.ELU, named="elu"),
+        inputs(nn.ELU),
         number("alpha", lambda w, v: nn.ELU(v), float("inf"), True),
         **ANY_SHAPE,
     ),

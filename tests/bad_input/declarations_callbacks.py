@@ -86,6 +86,8 @@ DECLARED = {
         bad("range", lambda w: nn.LRSchedule(step_decay(w), every="day"), ArgumentError, "'day'"),
         bad("range", lambda w: nn.LRSchedule(nn.ReduceOnPlateau(w.optimizer), every="batch"),
             ArgumentError, "ReduceOnPlateau"),
+        bad("type", lambda w: fit(w, callbacks=[nn.LRSchedule(nn.StepDecay(0.1, every=2))]),
+            ArgumentError, "base=0.1", named="StepDecay"),
         bad("range", lambda w: fit(w, callbacks=[other(nn.ReduceOnPlateau)]), ArgumentError,
             "ReduceOnPlateau"),
         states(
@@ -116,8 +118,8 @@ DECLARED = {
     ),
     "nn.DiagnosisMonitor": declare(
         number("every", lambda w, v: monitor(w, every=v), 0, -1, 1.5),
-        bad("type", lambda w: fit(w, callbacks=[monitor(w, loss="mse")]), UnsupportedError,
-            "'mse'", named="diagnose"),
+        bad("type", lambda w: fit(w, callbacks=[monitor(w, loss=3)]), ArgumentError,
+            "loss=3", named="loss"),
         bad("type", lambda w: fit(w, callbacks=[monitor(w, X=X.astype(str))]), UnsupportedError,
             "(12, 2)", named="diagnose"),
         bad("shape", lambda w: fit(w, callbacks=[monitor(w, X=np.ones((4, 5)))]), ShapeError,

@@ -48,7 +48,21 @@ def load_nan(w):
     return w.model[3].bias
 
 
+def taken(w):
+    """A class of one's own, by the name of a layer of nn."""
+    nn.register(type("Dense", (nn.Module,), {"__module__": "mine"}))
+
+
 DECLARED = {
+    "nn.register": declare(
+        bad("type", lambda w: nn.register(3), UnsupportedError, "3"),
+        bad("type", lambda w: nn.register(nn.ReLU()), UnsupportedError, "ReLU()"),
+        bad("type", lambda w: nn.register(dict), UnsupportedError, "dict"),
+        bad("range", taken, ArgumentError, "Dense from mine", "Dense from nn.layers.dense"),
+        shape="it takes a class",
+        length="it takes a class",
+        nan="it takes a class",
+    ),
     "nn.save": declare(
         bad("type", lambda w: over(w, 3), UnsupportedError, "of 3"),
         bad("type", lambda w: over(w, nn.Dense), UnsupportedError, "Dense"),

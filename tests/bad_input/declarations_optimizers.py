@@ -116,9 +116,11 @@ def states(kind, options):
 
     calls = [
         refusal("type", lambda s: 3, "no dict"),
-        refusal("type", lambda s: {"groups": [3], "state": [3]}, "no lists of dicts"),
+        refusal("type", lambda s: {"groups": [3], "state": [3], "steps": 0}, "no lists of dicts"),
         refusal("type", lambda s: s["state"][0].update(steps="a"), "'a'"),
+        refusal("type", lambda s: s.update(steps=1.5), "steps=1.5"),
         refusal("nan", lambda s: s["state"][0].update(steps=NAN), "nan"),
+        refusal("range", lambda s: s.update(steps=-1), "steps=-1"),
         refusal("range", lambda s: s["state"][0].update(steps=-1), "steps=-1"),
         refusal("length", lambda s: s.pop("state") and None, "no dict"),
         refusal("length", lambda s: s["state"].pop() and None, "5 parameters"),
@@ -146,10 +148,23 @@ def optimizer(kind, *own, **options):
         parameters(make),
         option("learning_rate", -0.1, INFINITY, True),
         *(option(name, -1e-9, INFINITY) for name in ("l1", "l2", "weight_decay")),
+        schedules(lambda w, rate: make(w.model.parameters(), learning_rate=rate)),
         *(option(name, *beyond) for name, *beyond in own),
         steps(kind, options),
         states(kind, options),
     )
+
+
+def schedules(make):
+    """Refusals of what is no schedule to be given as the learning rate."""
+    bound = lambda w: make(w, nn.StepDecay(w.optimizer, every=2))  # noqa: E731
+    return [
+        bad("type", lambda w: make(w, nn.StepDecay), ArgumentError, "learning_rate=StepDecay"),
+        bad("type", lambda w: make(w, lambda step: "a"), ArgumentError, "lambda", "step 0", "'a'"),
+        bad("range", lambda w: make(w, lambda step: -0.5), ArgumentError, "step 0", "-0.5"),
+        bad("nan", lambda w: make(w, lambda step: NAN), ArgumentError, "step 0", "nan"),
+        bad("type", bound, ArgumentError, "of Adam as a learning rate", named="StepDecay"),
+    ]
 
 
 def betas(kind):

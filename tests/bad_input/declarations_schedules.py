@@ -12,11 +12,12 @@ NOTHING_LISTED = {"length": "only a state has lists, and those of a state are de
 
 
 def of_something_else(make):
-    """Refusals of what is no optimizer."""
+    """Refusals of what is no optimizer, and no learning rate."""
     return [
-        bad("type", lambda w: make(3), UnsupportedError, "of 3"),
-        bad("type", lambda w: make(nn.SGD), UnsupportedError, "SGD"),
-        bad("type", lambda w: make(w.model), UnsupportedError, "Sequential"),
+        bad("type", lambda w: make("abc"), ArgumentError, "base='abc'"),
+        bad("type", lambda w: make(True), ArgumentError, "base=True"),
+        bad("type", lambda w: make(nn.SGD), ArgumentError, "base=SGD"),
+        bad("type", lambda w: make(w.model), ArgumentError, "base=Sequential"),
     ]
 
 
@@ -81,6 +82,11 @@ def watched(value, *words):
     return bad("type", lambda w: w.schedule.step(value), ArgumentError, *words, given=plateau)
 
 
+def scheduled():
+    """An optimizer whose learning rate is a schedule."""
+    return nn.SGD(nn.Dense(1, 1).parameters(), learning_rate=nn.StepDecay(0.1, every=2))
+
+
 def other_optimizer():
     return nn.SGD(nn.Dense(1, 1).parameters(), learning_rate=0.1)
 
@@ -92,6 +98,12 @@ DECLARED = {
     "nn.Schedule": declare(
         of_something_else(nn.Schedule),
         states(lambda optimizer: nn.StepDecay(optimizer, every=2)),
+        *(
+            bad(kind, lambda w, v=v: nn.Schedule(v), ArgumentError, f"base={v}")
+            for kind, v in (("nan", NAN), ("range", -0.1), ("range", float("inf")))
+        ),
+        bad("type", lambda w: nn.Schedule(0.1).step(), ArgumentError, "base=0.1"),
+        bad("range", lambda w: nn.Schedule(scheduled()), ArgumentError, "SGD"),
         **NO_ARRAY,
     ),
     "nn.StepDecay": schedule(nn.StepDecay, {"every": COUNTS, "factor": FACTORS}, every=2),
@@ -124,6 +136,7 @@ DECLARED = {
                 "minimum": (-0.1, float("inf")),
             },
         ),
+        bad("type", lambda w: nn.ReduceOnPlateau(0.1), ArgumentError, "base=0.1"),
         bad("type", lambda w: nn.ReduceOnPlateau(w.optimizer, mode=["min"]), ArgumentError,
             "mode=['min']"),
         bad("type", lambda w: nn.ReduceOnPlateau(w.optimizer, mode=np.ones(2)), ArgumentError,
@@ -142,6 +155,8 @@ DECLARED = {
             "then=StepDecay"),
         bad("type",
             lambda w: nn.Warmup(w.optimizer, 2, then=nn.StepDecay(other_optimizer(), every=2)),
+            UnsupportedError, "then=StepDecay"),
+        bad("range", lambda w: nn.Warmup(0.1, 2, then=nn.StepDecay(0.2, every=2)),
             UnsupportedError, "then=StepDecay"),
     ),
 }  # fmt: skip

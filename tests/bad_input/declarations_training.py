@@ -53,8 +53,9 @@ FIT = declare(
     bad("type", lambda w: fit(w, model=3), UnsupportedError, "3"),
     bad("type", lambda w: fit(w, model=nn.Dense), UnsupportedError, "Dense"),
     option("type", UnsupportedError, "optimizer=3", optimizer=3),
-    option("type", UnsupportedError, "loss='mse'", loss="mse"),
-    option("type", UnsupportedError, "MSELoss()", loss=nn.MSELoss),
+    option("type", ArgumentError, "loss=3", "mse", named="loss", loss=3),
+    option("type", ArgumentError, "MSELoss()", named="loss", loss=nn.MSELoss),
+    option("range", ArgumentError, "loss='square'", "mse", named="loss", loss="square"),
     option("type", UnsupportedError, "3.0", loss=column(3.0)),
     option("type", UnsupportedError, "None", loss=column(None)),
     option("shape", UnsupportedError, "(12, 1)", loss=lambda p, t: p - t, validation=None),
@@ -160,8 +161,11 @@ def difference(w, *model, samples=X, targets=Y, **options):
 def losses(function, named="MSELoss"):
     """Refusals of what is no loss, and of what it does not take."""
     return [
-        bad("type", lambda w: function(w, loss="mse"), UnsupportedError, "loss='mse'"),
-        bad("type", lambda w: function(w, loss=nn.MSELoss), UnsupportedError, "MSELoss()"),
+        bad("type", lambda w: function(w, loss=3), ArgumentError, "loss=3", named="loss"),
+        bad("type", lambda w: function(w, loss=nn.MSELoss), ArgumentError, "MSELoss()",
+            named="loss"),
+        bad("range", lambda w: function(w, loss="square"), ArgumentError, "loss='square'", "mse",
+            named="loss"),
         bad("type", lambda w: function(w, loss=column(None)), ArgumentError, "None"),
         bad("type", lambda w: function(w, loss=column("abc")), ArgumentError, "'abc'"),
         bad("shape", lambda w: function(w, loss=lambda p, t: p - t), ArgumentError, "(12, 1)"),
@@ -204,7 +208,6 @@ DECLARED = {
         bad("length", lambda w: diagnose(w, optimizer=nn.SGD([w.w], 0.1)), ArgumentError, "SGD"),
         bad("length", lambda w: diagnose(w, samples=X[:0], targets=Y[:0]), ArgumentError, "(0, 2)"),
         bad("shape", lambda w: diagnose(w, samples=3.0), ShapeError, "array ()", named="Dense"),
-        range="values out of range are what it finds",
         nan="NaN is what it finds",
     ),
     "nn.gradient_difference": declare(

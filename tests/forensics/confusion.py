@@ -36,12 +36,14 @@ class Outcome(NamedTuple):
         return in_words(self.explanation.mistakes)
 
 
-def dense_groups(dtype=np.float64):
-    return [dense_group(network, m, dtype) for network, m in dense_networks()]
+def dense_groups(dtype=np.float64, layers=4):
+    """Of the networks of at most so many layers."""
+    networks = [(network, m) for network, m in dense_networks() if network.depth <= layers]
+    return [dense_group(network, m, dtype) for network, m in networks]
 
 
-def all_groups():
-    found = dense_groups()
+def all_groups(layers=4):
+    found = dense_groups(layers=layers)
     for subject in (by_hand_paths, by_hand_normalization, by_hand_kinks):
         found += [group for seed in range(SEEDS) for group in subject.groups(seed)]
     return found

@@ -43,6 +43,9 @@ OPTIMIZERS = {
     "average": lambda model: nn.SGD(
         model.parameters(), learning_rate=0.1, momentum=0.9, average=True
     ),
+    "a schedule": lambda model: nn.Adam(
+        model.parameters(), nn.Warmup(0.01, steps=4, then=nn.CosineAnnealing(0.01, steps=10))
+    ),
     "RMSprop": lambda model: nn.RMSprop(model.parameters(), learning_rate=0.001),
     "Adagrad": lambda model: nn.Adagrad(model.parameters(), learning_rate=0.05),
 }

@@ -1,5 +1,7 @@
 """What surrounds the findings: what is refused, the report, and records that grow."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,11 @@ def test_of_many_names_the_text_has_a_few_and_the_finding_all():
 
 
 # Growing graphs
+
+
+@pytest.fixture(autouse=True)
+def no_record_is_left_from_other_tests():
+    gc.collect()
 
 
 def watched_loop(total_of, steps=30):

@@ -17,6 +17,7 @@ from model_files import (
 import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.table import activations
 
 
 @pytest.fixture
@@ -69,15 +70,22 @@ def test_a_layer_norm_over_several_axes_is_rebuilt(path):
     assert loaded.axes == (-2, -1)
 
 
-@pytest.mark.parametrize("name", nn.layers.activations.ACTIVATIONS)
+@pytest.mark.parametrize("name", activations())
 def test_each_activation_by_name_is_rebuilt(path, name):
     nn.save(nn.Dense(2, 2, activation=name), path)
-    assert nn.load(path).activation is nn.layers.activations.ACTIVATIONS[name]
+    assert nn.load(path).activation is activations()[name]
 
 
-def test_every_module_of_the_table_is_rebuilt_as_its_own_class():
+def test_an_activation_that_is_a_module_is_rebuilt(path):
+    nn.save(nn.Dense(2, 2, activation=nn.LeakyReLU(0.2)), path)
+    assert nn.load(path).activation.negative_slope == 0.2
+
+
+def test_every_public_layer_is_rebuilt_as_its_own_class():
+    public = {getattr(nn, name) for name in nn.__all__}
+    layers = {kind for kind in public if isinstance(kind, type) and issubclass(kind, nn.Module)}
     rebuilt = {type(module) for _, module in every_layer().named_modules()}
-    assert rebuilt == set(nn.files.ARGUMENTS), "add the new layer to every_layer"
+    assert rebuilt == layers - {nn.Module}, "add the new layer to every_layer"
 
 
 def test_numbers_of_every_kind_keep_their_bits(path):
@@ -166,10 +174,9 @@ def test_the_file_says_in_json_how_to_rebuild_the_model(path):
                     "class": "Dense",
                     "in_features": 2,
                     "out_features": 3,
-                    "activation": "relu",
+                    "activation": {"function": "relu"},
                     "bias": True,
-                    "weight_init": "zeros",
-                    "dtype": "float64",
+                    "dtype": {"dtype": "float64"},
                 },
                 {"class": "Dropout", "p": 0.5},
             ],

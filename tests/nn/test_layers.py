@@ -10,7 +10,7 @@ from norm_network import build, train
 import nn
 from autograd_lite import AutogradError, Tensor, gradcheck, no_grad
 from autograd_lite.derivatives.normalization import standardize
-from nn.layers.activations import ACTIVATIONS
+from autograd_lite.table import activations
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(1.0, 2.0, size=(6, 3))
@@ -278,7 +278,7 @@ def test_flatten_keeps_samples_and_joins_the_rest(shape):
 def test_every_activation_of_the_table_is_a_module():
     modules = {"elu": nn.ELU, "gelu": nn.GELU, "relu": nn.ReLU}
     modules |= {"leaky_relu": nn.LeakyReLU, "log_softmax": nn.LogSoftmax}
-    for name, function in ACTIVATIONS.items():
+    for name, function in activations().items():
         module = modules.get(name) or getattr(nn, name.capitalize())
         np.testing.assert_array_equal(module()(Tensor(X)).data, function(Tensor(X)).data)
 
@@ -315,22 +315,22 @@ def test_the_text_of_a_model_shows_arguments_and_counts_of_parameters():
     assert repr(model) == "\n".join(
         [
             "Sequential(",
-            "  0: Dense(2, 1000, relu)  # 3,000 parameters",
+            "  0: Dense(2, 1000, activation=relu)  # 3,000 parameters",
             "  1: Residual(",
             "    block: Sequential(",
-            "      0: BatchNorm1d(1000, epsilon=1e-05, momentum=0.1)  # 2,000 parameters",
-            "      1: LeakyReLU(0.2)",
+            "      0: BatchNorm1d(1000)  # 2,000 parameters",
+            "      1: LeakyReLU(negative_slope=0.2)",
             "    )  # 2,000 parameters",
             "  )  # 2,000 parameters",
-            "  2: Dropout(0.25)",
+            "  2: Dropout(p=0.25)",
             "  3: Dense(1000, 1, bias=False)  # 1,000 parameters",
             "  4: Softmax(axis=1)",
             ")  # 6,000 parameters",
         ]
     )
     assert repr(nn.Dense(1, 1, bias=False)) == "Dense(1, 1, bias=False)  # 1 parameter"
-    assert repr(nn.LayerNorm((2, 3))) == "LayerNorm((2, 3), epsilon=1e-05)  # 12 parameters"
-    assert repr(nn.ELU(0.5)) == "ELU(0.5)"
+    assert repr(nn.LayerNorm((2, 3))) == "LayerNorm((2, 3))  # 12 parameters"
+    assert repr(nn.ELU(0.5)) == "ELU(alpha=0.5)"
     assert repr(nn.Sequential()) == "Sequential()"
 
 

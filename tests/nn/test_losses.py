@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import autograd_lite
 import nn
 from autograd_lite import Tensor, gradcheck
 from nn.losses.loss_function import LOSSES, loss_function
@@ -237,6 +238,61 @@ def test_weighted_losses_of_labels_are_averaged_by_the_labels_weights(loss, pred
     assert mean.item() == pytest.approx(losses.sum() / WEIGHT[LABELS].sum(), rel=1e-12)
 
 
+WEIGHTS = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.5])
+
+
+@EVERY
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_weights_of_samples_multiply_their_losses_before_the_reduction(name, reduction):
+    loss, options, predictions, targets, losses, slope = ENTRIES[name]
+    weights = WEIGHTS if losses.ndim == 1 else WEIGHTS[:, None]
+    x = Tensor(predictions, requires_grad=True)
+    result = loss(**options, reduction=reduction)(x, targets, weights=WEIGHTS)
+    result.sum().backward()
+    expected = weights * losses
+    expected = {"mean": expected.mean(), "sum": expected.sum(), "none": expected}[reduction]
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result.data, expected, rtol=1e-12, atol=1e-15)
+    count = losses.size if reduction == "mean" else 1
+    np.testing.assert_allclose(x.grad, WEIGHTS[:, None] * slope / count, rtol=1e-12, atol=1e-14)
+
+
+@EVERY
+@pytest.mark.parametrize("ones", [np.ones(N), [1] * N, np.ones(N, bool), Tensor(np.ones(N))])
+def test_weights_of_1_leave_a_loss_and_its_dtype_as_they_are(name, ones):
+    loss, options, predictions, targets, *_ = ENTRIES[name]
+    loss, predictions = loss(**options), predictions.astype(np.float32)
+    result = loss(Tensor(predictions), targets, ones)
+    assert result.dtype == np.float32
+    assert result.item() == pytest.approx(loss(Tensor(predictions), targets).item(), rel=1e-6)
+
+
+def test_weights_have_a_gradient_where_they_are_learned():
+    weights = Tensor(WEIGHTS, requires_grad=True)
+    nn.MSELoss()(Tensor(PREDICTIONS), TARGETS, weights).backward()
+    np.testing.assert_allclose(weights.grad, (ERRORS**2).sum(1) / ERRORS.size, rtol=1e-12)
+
+
+def test_a_root_mean_square_is_that_of_weighted_squares():
+    x = Tensor(PREDICTIONS, requires_grad=True)
+    result = nn.RMSELoss()(x, TARGETS, WEIGHTS)
+    result.backward()
+    value = np.sqrt(np.mean(WEIGHTS[:, None] * ERRORS**2))
+    assert result.item() == pytest.approx(value, rel=1e-12)
+    slope = WEIGHTS[:, None] * ERRORS / (ERRORS.size * value)
+    np.testing.assert_allclose(x.grad, slope, rtol=1e-12)
+    x.zero_grad()
+    nn.RMSELoss()(x, TARGETS, 0 * WEIGHTS).backward()
+    np.testing.assert_array_equal(x.grad, 0 * ERRORS)
+
+
+def test_weighted_losses_of_labels_are_averaged_by_the_weights_of_classes_alone():
+    losses = -(ONE_HOT * LOG_P).sum(1)
+    result = nn.CrossEntropyLoss(weight=WEIGHT)(Tensor(PREDICTIONS), LABELS, WEIGHTS)
+    expected = (WEIGHTS * WEIGHT[LABELS] * losses).sum() / WEIGHT[LABELS].sum()
+    assert result.item() == pytest.approx(expected, rel=1e-12)
+
+
 def test_equal_weights_change_nothing():
     plain = nn.CrossEntropyLoss()(Tensor(PREDICTIONS), LABELS).item()
     weighted = nn.CrossEntropyLoss(weight=[2, 2, 2, 2])(Tensor(PREDICTIONS), LABELS).item()
@@ -375,6 +431,37 @@ def test_a_function_of_two_tensors_is_a_loss():
     optimizer = nn.Adam(model.parameters(), learning_rate=0.1)
     history = nn.fit(model, X, X, loss=cubic, optimizer=optimizer, epochs=40, progress=False, rng=0)
     assert history["loss"][-1] < 1e-2 * history["loss"][0]
+
+
+@pytest.mark.parametrize(
+    ("loss", "takes", "link", "threshold"),
+    [
+        (nn.MSELoss(), "values", None, 0.5),
+        (nn.HingeLoss(), "scores", None, 0.0),
+        (nn.BCELoss(), "probabilities", "sigmoid", 0.5),
+        (nn.BCEWithLogitsLoss(), "logits", "sigmoid", 0.0),
+        (nn.CategoricalCrossEntropyLoss(), "probabilities", "softmax", 0.5),
+        (nn.CrossEntropyLoss(), "logits", "softmax", 0.0),
+        (nn.NLLLoss(), "log-probabilities", "softmax", np.log(0.5)),
+        (nn.KLDivLoss(), "log-probabilities", "softmax", np.log(0.5)),
+    ],
+)
+def test_a_loss_says_what_its_predictions_are(loss, takes, link, threshold):
+    assert (loss.takes, loss.link, loss.threshold) == (takes, link, threshold)
+
+
+@pytest.mark.parametrize(
+    ("of_logits", "of_probabilities", "targets"),
+    [
+        (nn.BCEWithLogitsLoss, nn.BCELoss, BINARY),
+        (nn.CrossEntropyLoss, nn.CategoricalCrossEntropyLoss, LABELS),
+    ],
+)
+def test_the_link_of_a_loss_makes_probabilities_of_its_logits(of_logits, of_probabilities, targets):
+    assert of_logits.link == of_probabilities.link
+    probabilities = getattr(autograd_lite, of_logits.link)(PREDICTIONS)
+    expected = of_probabilities()(Tensor(probabilities), targets).item()
+    assert of_logits()(Tensor(PREDICTIONS), targets).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_loss_shows_its_options():

@@ -122,6 +122,26 @@ def test_logits_in_place_of_probabilities_are_refused(wrong):
         nn.BCELoss()(predictions, np.array([[0, 1]]))
 
 
+@pytest.mark.parametrize(
+    ("weights", "reason"),
+    [
+        (np.ones(N - 1), r"array \(5,\): there are 6 samples"),
+        (np.ones((N, 1)), "there are 6 samples"),
+        (2.0, "there are 6 samples"),
+        (-np.ones(N), "the weight at index 0 is -1"),
+        ([1.0] * (N - 1) + [np.nan], "the weight at index 5 is nan"),
+        ([np.inf] * N, "the weight at index 0 is inf"),
+        (["a"] * N, "none of real numbers"),
+    ],
+)
+@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.CrossEntropyLoss(), nn.RMSELoss()])
+def test_weights_that_are_none_of_the_samples_are_refused(loss, weights, reason):
+    targets = LABELS if isinstance(loss, nn.CrossEntropyLoss) else PREDICTIONS + 1
+    with pytest.raises(AutogradError, match=reason) as caught:
+        loss(Tensor(PREDICTIONS), targets, weights)
+    assert f"{type(loss).__name__} of predictions" in str(caught.value)
+
+
 def test_hinge_targets_are_minus_one_or_one_and_kl_targets_not_negative():
     with pytest.raises(AutogradError, match=r"2 \* targets - 1"):
         nn.HingeLoss()(Tensor([1.0, 2.0]), np.array([0, 1]))

@@ -1,5 +1,6 @@
 """Optimizers: the steps that they take, penalties, groups, missing gradients."""
 
+import inspect
 import json
 
 import numpy as np
@@ -19,8 +20,10 @@ from trajectories import (
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import GradientError
+from autograd_lite.arguments import POSITIVE
+from autograd_lite.errors import ArgumentError, GradientError
 from nn import SGD
+from nn.declared import declared
 
 EVERY = pytest.mark.parametrize("case", CASES)
 CLASSES = pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"])
@@ -248,6 +251,70 @@ def test_hyper_parameters_changed_in_a_group_count_from_the_next_step():
     optimizer.step()
     optimizer.step()
     assert (x.item(), y.item()) == (1 - 0.5 - 0.75, 0.5)
+
+
+def test_hyper_parameters_are_attributes_for_all_groups():
+    optimizer = nn.SGD(
+        [{"parameters": [leaf(1.0)], "momentum": 0.5}, {"parameters": [leaf(2.0)]}], 0.1
+    )
+    assert (optimizer.momentum, optimizer.l2, optimizer.nesterov) == (0.5, 0.0, False)
+    optimizer.momentum = 0.75
+    assert [group["momentum"] for group in optimizer.groups] == [0.75, 0.75]
+    optimizer.nesterov = True
+    with pytest.raises(ArgumentError, match="nesterov=True and momentum=0"):
+        optimizer.momentum = 0.0
+    with pytest.raises(ArgumentError, match="momentum=1"):
+        optimizer.momentum = 1
+    assert [group["momentum"] for group in optimizer.groups] == [0.75, 0.75]
+
+
+def test_an_optimizer_is_shown_with_its_hyper_parameters():
+    text = repr(nn.Adagrad([{"parameters": [leaf(1.0)], "l2": 1}, {"parameters": []}], 0.5))
+    first = "parameters=1, learning_rate=0.5, epsilon=1e-10, l1=0.0, l2=1.0, weight_decay=0.0"
+    second = first.replace("parameters=1", "parameters=0").replace("l2=1.0", "l2=0.0")
+    assert text == f"Adagrad({first}; {second})"
+
+
+def test_a_subclass_declares_hyper_parameters_of_its_own():
+    class Clipped(nn.Optimizer):
+        limit: float = declared(POSITIVE, default=1.0)
+
+        def update(self, options, step, scratch, values, gradient):
+            limit = options["limit"]
+            values -= options["learning_rate"] * np.clip(gradient, -limit, limit)
+
+    x, y = leaf(1.0, 4.0), leaf(1.0, 4.0)
+    optimizer = Clipped([{"parameters": [x]}, {"parameters": [y], "limit": 2.0}], 0.25)
+    optimizer.step()
+    assert (x.item(), y.item()) == (0.75, 0.5)
+    with pytest.raises(ArgumentError, match="limit=0"):
+        Clipped([x], 0.25, limit=0)
+
+
+SIGNATURES = {
+    "SGD": "parameters, learning_rate, momentum, nesterov, weight_decay",
+    "Adagrad": "parameters, learning_rate, epsilon",
+    "RMSprop": "parameters, learning_rate, alpha, epsilon",
+    "Adam": "parameters, learning_rate, betas, epsilon",
+    "AdamW": "parameters, learning_rate, betas, epsilon",
+    "NAdam": "parameters, learning_rate, betas, epsilon, momentum_decay",
+}
+
+
+@CLASSES
+def test_hyper_parameters_are_given_by_position_or_by_name_as_the_signature_says(name):
+    kind = getattr(nn, name)
+    parameters = inspect.signature(kind).parameters.values()
+    assert ", ".join(p.name for p in parameters if p.kind < p.KEYWORD_ONLY) == SIGNATURES[name]
+    given = {"parameters": [leaf(1.0)], "learning_rate": 0.5, "momentum": 0.5, "nesterov": True}
+    given |= {"betas": (0.5, 0.25), "alpha": 0.75, "epsilon": 0.125, "momentum_decay": 2.0}
+    given["weight_decay"] = 3.0
+    optimizer = kind(*(given[option] for option in SIGNATURES[name].split(", ")), l1=7.0)
+    for option in SIGNATURES[name].split(", ")[1:]:
+        assert getattr(optimizer, option) == given[option]
+    assert optimizer.l1 == 7.0
+    with pytest.raises(TypeError, match=f"{name}.*lr"):
+        kind([leaf(1.0)], lr=0.1)
 
 
 def test_a_group_may_be_empty():

@@ -1,5 +1,6 @@
 """Schedules: their rates, groups, composition, state, bad arguments."""
 
+import copy
 import json
 import pickle
 
@@ -81,6 +82,132 @@ def test_the_next_step_of_the_optimizer_takes_the_new_rate():
         optimizer.step()
         schedule.step()
     assert x.item() == 1 - 0.5 - 0.25 - 0.125
+
+
+# Given as the learning rate
+
+FUNCTIONS = [case for case in SCHEDULES if case != "ReduceOnPlateau"]
+CLASSES = ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"]
+
+
+def path(optimizer, x, after=lambda: None, steps=12):
+    values = []
+    for _ in range(steps):
+        x.grad = np.cos(x.data)
+        optimizer.step()
+        after()
+        values.append(x.data.copy())
+    return np.array(values)
+
+
+@pytest.mark.parametrize("case", FUNCTIONS)
+def test_a_schedule_is_a_function_of_the_step(case):
+    optimizer = sgd()
+    rates = rates_of(optimizer, SCHEDULES[case][0](optimizer), LOSSES)
+    schedule = SCHEDULES[case][0](0.5)
+    assert [schedule(t) for t in range(len(rates))] == rates
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_optimizer_takes_the_steps_of_the_schedule_it_is_given(name):
+    x, y = (Tensor([1.0, -2.0], requires_grad=True) for _ in range(2))
+    options = {"l2": 0.1, "weight_decay": 0.05}
+    scheduled = getattr(nn, name)([x], nn.CosineAnnealing(0.2, steps=9, minimum=0.01), **options)
+    stepped = getattr(nn, name)([y], 0.2, **options)
+    schedule = nn.CosineAnnealing(stepped, steps=9, minimum=0.01)
+    assert scheduled.learning_rate == 0.2
+    np.testing.assert_array_equal(path(scheduled, x), path(stepped, y, schedule.step))
+    assert scheduled.learning_rate == stepped.learning_rate == 0.01
+
+
+def test_groups_may_have_schedules_and_numbers_of_their_own():
+    x, y, z = (Tensor([0.0], requires_grad=True) for _ in range(3))
+    groups = [
+        {"parameters": [x]},
+        {"parameters": [y], "learning_rate": 0.25},
+        {"parameters": [z], "learning_rate": lambda step: float(step)},
+    ]
+    optimizer = nn.SGD(groups, learning_rate=nn.ExponentialDecay(1.0, factor=0.5))
+    for _ in range(3):
+        x.grad = y.grad = z.grad = np.array([-1.0])
+        optimizer.step()
+    assert (x.item(), y.item(), z.item()) == (1.75, 0.75, 3.0)
+
+
+def test_steps_are_counted_by_the_optimizer_also_for_a_parameter_that_was_frozen():
+    x, y = (Tensor([0.0], requires_grad=True) for _ in range(2))
+    optimizer = nn.SGD([x, y], learning_rate=nn.ExponentialDecay(1.0, factor=0.5))
+    for step in range(3):
+        x.grad, y.grad = np.array([-1.0]), np.array([-1.0]) if step == 2 else None
+        optimizer.step()
+    assert (x.item(), y.item()) == (1.75, 0.25)
+
+
+def test_a_number_that_is_assigned_takes_the_place_of_a_schedule_and_the_other_way_round():
+    optimizer = sgd(nn.ExponentialDecay(1.0, factor=0.5))
+    optimizer.learning_rate = 0.3
+    optimizer.step()
+    assert optimizer.learning_rate == 0.3
+    optimizer.groups[0]["learning_rate"] = nn.ExponentialDecay(1.0, factor=0.5)
+    optimizer.step()
+    assert optimizer.learning_rate == 0.25
+
+
+def test_a_step_whose_learning_rate_is_out_of_range_changes_nothing():
+    x, y = (Tensor([1.0], requires_grad=True) for _ in range(2))
+    groups = [{"parameters": [x]}, {"parameters": [y], "learning_rate": lambda step: 1.0 - step}]
+    optimizer = nn.SGD(groups, learning_rate=0.5)
+    for _ in range(2):
+        x.grad = y.grad = np.ones(1)
+        optimizer.step()
+    before = optimizer.state_dict()
+    with pytest.raises(ArgumentError, match=r"lambda.*in step 2 .*-1\.0"):
+        optimizer.step()
+    assert (x.item(), y.item()) == (0.0, 0.0)
+    np.testing.assert_equal(optimizer.state_dict(), before)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("copied", [True, False], ids=["copied", "resumed"])
+def test_an_optimizer_with_a_schedule_goes_on_where_it_was(name, copied):
+    def made():
+        x = Tensor([1.0, -2.0], requires_grad=True)
+        then = nn.CosineAnnealing(0.2, steps=9)
+        return x, getattr(nn, name)([x], nn.Warmup(0.2, steps=3, then=then))
+
+    x, optimizer = made()
+    path(optimizer, x, steps=5)
+    if copied:
+        y, other = copy.deepcopy((x, optimizer))
+    else:
+        y, other = made()
+        y.data = x.data.copy()
+        other.load_state_dict(json.loads(json.dumps(optimizer.state_dict(), default=list)))
+    assert other.learning_rate == optimizer.learning_rate
+    np.testing.assert_array_equal(path(other, y, steps=6), path(optimizer, x, steps=6))
+
+
+def test_a_state_is_of_the_same_schedule():
+    state = sgd(nn.StepDecay(0.5, every=2)).state_dict()
+    assert state["groups"][0]["learning_rate"] == "StepDecay(base=0.5, every=2, factor=0.1)"
+    others = (0.5, nn.StepDecay(0.5, every=3), nn.ExponentialDecay(0.5, 0.1), lambda step: 0.5)
+    for rate in others:
+        with pytest.raises(
+            ArgumentError, match=r"the learning rate of group 0 is .*, and was StepDecay"
+        ):
+            sgd(rate).load_state_dict(state)
+    sgd(nn.StepDecay(np.float32(0.5), every=np.int64(2))).load_state_dict(state)
+    with pytest.raises(ArgumentError, match=r"is StepDecay.*was 0\.5"):
+        sgd(nn.StepDecay(0.5, every=2)).load_state_dict(sgd(0.5).state_dict())
+
+
+def test_a_training_with_a_schedule_is_diagnosed():
+    model = nn.Dense(2, 1, rng=0)
+    optimizer = nn.SGD(model.parameters(), nn.ExponentialDecay(0.1, factor=0.5))
+    optimizer.step()
+    samples = np.random.default_rng(0).normal(size=(16, 2))
+    nn.diagnose(model, samples, samples[:, :1], loss=nn.MSELoss(), optimizer=optimizer)
+    assert (optimizer.steps, optimizer.learning_rate) == (1, 0.05)
 
 
 # Warm-up before another schedule

@@ -20,12 +20,12 @@ def model():
 def test_rows_are_the_layers_in_the_order_of_their_calls():
     table = nn.summary(model(), (2, 3))
     assert [(row.name, row.layer, row.output_shape, row.parameters) for row in table.rows] == [
-        ("0", "Flatten", (1, 6), 0),
-        ("1", "Dense", (1, 1000), 7000),
-        ("2", "BatchNorm1d", (1, 1000), 2000),
-        ("3.block.0", "Dense", (1, 1000), 1001000),
-        ("3.block.1", "Tanh", (1, 1000), 0),
-        ("4", "Dense", (1, 2), 2000),
+        ("0", "Flatten()", (1, 6), 0),
+        ("1", "Dense(6, 1000, activation=relu)", (1, 1000), 7000),
+        ("2", "BatchNorm1d(1000)", (1, 1000), 2000),
+        ("3.block.0", "Dense(1000, 1000)", (1, 1000), 1001000),
+        ("3.block.1", "Tanh()", (1, 1000), 0),
+        ("4", "Dense(1000, 2, bias=False)", (1, 2), 2000),
     ]
     assert table.parameters == table.trainable == 1012000
 
@@ -33,15 +33,15 @@ def test_rows_are_the_layers_in_the_order_of_their_calls():
 def test_it_prints_as_a_table():
     lines = str(nn.summary(model(), (2, 3))).splitlines()
     assert lines == [
-        "name       layer        output shape  parameters",
-        "------------------------------------------------",
-        "0          Flatten      (n, 6)                 0",
-        "1          Dense        (n, 1000)          7,000",
-        "2          BatchNorm1d  (n, 1000)          2,000",
-        "3.block.0  Dense        (n, 1000)      1,001,000",
-        "3.block.1  Tanh         (n, 1000)              0",
-        "4          Dense        (n, 2)             2,000",
-        "------------------------------------------------",
+        "name       layer                            output shape  parameters",
+        "--------------------------------------------------------------------",
+        "0          Flatten()                        (n, 6)                 0",
+        "1          Dense(6, 1000, activation=relu)  (n, 1000)          7,000",
+        "2          BatchNorm1d(1000)                (n, 1000)          2,000",
+        "3.block.0  Dense(1000, 1000)                (n, 1000)      1,001,000",
+        "3.block.1  Tanh()                           (n, 1000)              0",
+        "4          Dense(1000, 2, bias=False)       (n, 2)             2,000",
+        "--------------------------------------------------------------------",
         "total: 1,012,000 parameters",
     ]
     assert repr(nn.summary(model(), (2, 3))).splitlines() == lines
@@ -50,16 +50,16 @@ def test_it_prints_as_a_table():
 def test_a_number_is_the_length_of_a_sample():
     layer = nn.Dense(2, 3)
     assert str(nn.summary(layer, 2)) == str(nn.summary(layer, (2,)))
-    assert [row.layer for row in nn.summary(layer, 2).rows] == ["Dense"]
+    assert [row.layer for row in nn.summary(layer, 2).rows] == ["Dense(2, 3)"]
 
 
 def test_shared_layers_are_listed_twice_and_counted_once():
     layer = nn.Dense(2, 2)
     table = nn.summary(nn.Sequential(layer, nn.ReLU(), layer), 2)
     assert [(row.layer, row.parameters) for row in table.rows] == [
-        ("Dense", 6),
-        ("ReLU", 0),
-        ("Dense", 0),
+        ("Dense(2, 2)", 6),
+        ("ReLU()", 0),
+        ("Dense(2, 2)", 0),
     ]
     assert table.parameters == 6
 
@@ -83,8 +83,8 @@ def test_a_module_of_ones_own_counts_its_own_parameters_and_its_layers():
 
     table = nn.summary(nn.Sequential(Scaled()), 2)
     assert [(row.name, row.layer, row.parameters) for row in table.rows] == [
-        ("0.inner", "Dense", 9),
-        ("0", "Scaled", 1),
+        ("0.inner", "Dense(2, 3)", 9),
+        ("0", "Scaled()", 1),
     ]
     assert "(n,)" in str(table)
 

@@ -331,8 +331,8 @@ def test_fit_end_comes_also_after_an_error():
         ({"epochs": True}, ArgumentError),
         ({"batch_size": 0}, ArgumentError),
         ({"batch_size": "8"}, ArgumentError),
-        ({"loss": nn.MSELoss}, UnsupportedError),
-        ({"loss": "mse"}, UnsupportedError),
+        ({"loss": nn.MSELoss}, ArgumentError),
+        ({"loss": "squares"}, ArgumentError),
         ({"loss": nn.MSELoss(reduction="none")}, UnsupportedError),
         ({"loss": lambda p, t: 1.0}, UnsupportedError),
         ({"optimizer": nn.SGD}, UnsupportedError),
@@ -358,6 +358,29 @@ def test_bad_arguments_are_refused_before_training(options, error):
         fit(model, **options)
     assert_same(parameters(model), before)
     assert not model.training
+
+
+@pytest.mark.parametrize(("name", "loss"), [("mse", nn.MSELoss()), ("huber", nn.HuberLoss())])
+def test_a_loss_may_be_given_by_name(name, loss):
+    by_name, by_instance = line(), line()
+    assert fit(by_name, loss=name) == fit(by_instance, loss=loss)
+    assert_same(parameters(by_name), parameters(by_instance))
+    assert nn.diagnose(line(), X, Y, loss=name) == nn.diagnose(line(), X, Y, loss=loss)
+    difference = nn.gradient_difference(line(), X, Y, loss=name)
+    assert difference == nn.gradient_difference(line(), X, Y, loss=loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs"), [(nn.BCEWithLogitsLoss(), None), (nn.BCELoss(), "sigmoid")]
+)
+def test_accuracy_has_the_threshold_of_the_loss(loss, outputs):
+    model = nn.Dense(3, 1, activation=outputs, rng=0)
+    y = (Y > 0).astype(float)
+    history = fit(model, y=y, loss=loss, metrics={"accuracy": nn.accuracy}, validation=(X, y))
+    expected = nn.accuracy(nn.predict(model, X), y, threshold=loss.threshold)
+    assert history["accuracy"][-1] == history["validation_accuracy"][-1] == expected
+    if outputs is None:
+        assert expected != nn.accuracy(nn.predict(model, X), y)
 
 
 def test_a_function_is_no_model():

@@ -7,7 +7,6 @@ from training_runs import LABELS, Spy, X, Y, assert_same, fit, line, parameters
 import nn
 from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError, ShapeError
-from nn.training.samples import WeightedLoss
 
 
 def descent(weights, epochs=5):
@@ -63,6 +62,7 @@ ALL_LOSSES = {
     ),
     "rows": (nn.CrossEntropyLoss, SHARES, {"weight": [1.0, 2.0, 5.0]}),
     "divergence": (nn.KLDivLoss, SHARES, {}),
+    "rmse": (nn.RMSELoss, REAL, {}),
 }
 
 
@@ -95,7 +95,7 @@ def test_weights_multiply_the_losses_of_a_loss_with_class_weights():
     losses = nn.CrossEntropyLoss(reduction="none")(Tensor(REAL), CLASSES).data
     of_class = weight[CLASSES]
     expected = np.sum(weights * of_class * losses) / np.sum(of_class)
-    assert WeightedLoss(loss)(Tensor(REAL), CLASSES, weights).item() == pytest.approx(expected)
+    assert loss(Tensor(REAL), CLASSES, weights).item() == pytest.approx(expected)
 
 
 def test_whole_weights_are_repetitions():
@@ -199,14 +199,25 @@ def test_a_loss_of_several_entries_a_sample_counts_as_their_mean():
 
 def test_float32_stays_float32_with_weights():
     predictions, targets = Tensor(X[:, :1].astype(np.float32)), Y.astype(np.float32)
-    assert WeightedLoss(nn.MSELoss())(predictions, targets, WEIGHTS).dtype == np.float32
+    assert nn.MSELoss()(predictions, targets, WEIGHTS).dtype == np.float32
 
 
-def test_a_loss_of_all_samples_together_cannot_be_weighted():
-    with pytest.raises(ArgumentError, match="RMSELoss"):
-        fit(line(), loss=nn.RMSELoss(), sample_weight=WEIGHTS)
+def test_a_function_that_returns_one_loss_for_all_samples_cannot_be_weighted():
     with pytest.raises(ShapeError, match="loss of each sample"):
         fit(line(), loss=lambda p, t: np.square(p - t).mean(), sample_weight=WEIGHTS)
+
+
+def test_a_function_of_ones_own_that_takes_weights_is_given_them():
+    def loss(predictions, targets, scale=1.0, *, weights=None):
+        assert scale == 1
+        losses = np.square(predictions - targets).mean(axis=1)
+        return (losses if weights is None else losses * weights).mean()
+
+    options = {"sample_weight": WEIGHTS, "validation": (X, Y)}
+    (model, history), (other, of_other) = weighted(loss, **options), weighted(**options)
+    assert_close(parameters(model), parameters(other))
+    for figure, values in history.items():
+        np.testing.assert_allclose(of_other[figure], values, rtol=1e-12)
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 2.0, 0.5: 1.0}])

@@ -1,5 +1,6 @@
 """Plots of models: that what is drawn is what the model computes."""
 
+import math
 from itertools import pairwise
 
 import matplotlib
@@ -125,21 +126,24 @@ def test_points_classes_and_outputs_that_do_not_fit_are_refused(arguments, error
 
 def test_activations_are_drawn_over_their_derivatives():
     figure = viz.plot_activations()
-    axes = np.array(figure.axes).reshape(2, 6)
-    names = ["sigmoid", "tanh", "ReLU", "leaky ReLU", "ELU", "swish"]
-    assert [ax.get_title() for ax in axes[0]] == names
     x = np.linspace(-5, 5, 501)
     s = 1 / (1 + np.exp(-x))
+    normal = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    below = (1 + np.array([math.erf(value / math.sqrt(2)) for value in x])) / 2
     positive = x > 0
-    expected = [
-        (s, s * (1 - s)),
-        (np.tanh(x), 1 - np.tanh(x) ** 2),
-        (np.maximum(x, 0), positive * 1.0),
-        (np.where(positive, x, 0.01 * x), np.where(positive, 1, 0.01)),
-        (np.where(positive, x, np.expm1(x)), np.where(positive, 1, np.exp(x))),
-        (x * s, s + x * s * (1 - s)),
-    ]
-    for (upper, lower), (value, derivative) in zip(axes.T, expected, strict=True):
+    expected = {
+        "tanh": (np.tanh(x), 1 - np.tanh(x) ** 2),
+        "relu": (np.maximum(x, 0), positive * 1.0),
+        "leaky_relu": (np.where(positive, x, 0.01 * x), np.where(positive, 1, 0.01)),
+        "elu": (np.where(positive, x, np.expm1(x)), np.where(positive, 1, np.exp(x))),
+        "sigmoid": (s, s * (1 - s)),
+        "swish": (x * s, s + x * s * (1 - s)),
+        "gelu": (x * below, below + x * normal),
+        "softplus": (np.log1p(np.exp(x)), s),
+    }
+    axes = np.array(figure.axes).reshape(2, len(expected))
+    assert [ax.get_title() for ax in axes[0]] == list(expected)
+    for (upper, lower), (value, derivative) in zip(axes.T, expected.values(), strict=True):
         np.testing.assert_array_equal(upper.lines[0].get_xdata(), x)
         np.testing.assert_allclose(upper.lines[0].get_ydata(), value, atol=1e-12)
         away = np.abs(x) > 1e-9

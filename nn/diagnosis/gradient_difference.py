@@ -1,4 +1,4 @@
-"""Check the gradient of a network against differences of its loss."""
+"""How far the gradient of a network is from differences of its loss."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.arguments import POSITIVE, as_array, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
-from nn.diagnosis.evidence import as_number, predicted
+from autograd_lite.gradcheck import values_beside
+from nn.diagnosis.evidence import as_number, predicted, require_learned
 from nn.left_alone import left_alone
-from nn.losses.loss_function import require_loss
+from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 
 
@@ -22,7 +23,7 @@ def gradient_difference(
     X: Any,  # noqa: N803
     y: Any,
     *,
-    loss: Callable[[Any, Any], Tensor],
+    loss: str | Callable[[Any, Any], Tensor],
     step: float = 1e-6,
 ) -> float:
     """How far the gradient g of all parameters is from central differences n, as one number.
@@ -40,13 +41,13 @@ def gradient_difference(
         model: its parameters are checked, but for frozen ones.
         X: samples (n, ...); a few are enough.
         y: their targets (n, ...).
-        loss: function of predictions and targets, such as `nn.MSELoss()`.
+        loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
         step: of the differences, above 0.
 
     Raises:
-        UnsupportedError: the model is no module, or the loss no function.
-        ArgumentError: the step is not above 0, no parameter is learned, or the loss is not one
-            finite number.
+        UnsupportedError: the model is no module.
+        ArgumentError: the step is not above 0, no parameter is learned, or the loss is no function
+            and no name of one, or not one finite number.
 
     >>> from nn import BCEWithLogitsLoss, Dense, Sequential
     >>> X = np.random.default_rng(0).normal(size=(8, 2))
@@ -57,16 +58,10 @@ def gradient_difference(
     """
     require_model(model, "gradient_difference of")
     attempted = f"gradient_difference of {type(model).__name__}"
-    require_loss(loss, attempted)
+    loss = loss_function(loss)
     require(attempted, "step", step, POSITIVE)
     X, y = _in_float64(as_array(X, attempted)), _in_float64(as_array(y, attempted))  # noqa: N806
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not learned:
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
+    learned = require_learned(model, attempted)
     with left_alone(model, loss, X, y) as rewind:
         for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
             tensor._data = _in_float64(tensor._data)
@@ -105,12 +100,8 @@ def _recorded(result: Any) -> bool:
 def _differences(loss: Callable[[], float], array: Any, step: float) -> Any:
     """The central differences of a loss in each entry of an array, in its shape."""
     slopes = np.empty(array.shape)
-    for index, entry in np.ndenumerate(array.copy()):
-        array[index] = entry + step
-        above = loss()
-        array[index] = entry - step
-        below = loss()
-        array[index] = entry
+    for index in np.ndindex(array.shape):
+        below, above = values_beside(loss, array, index, step)
         slopes[index] = (above - below) / (2 * step)
     return slopes
 

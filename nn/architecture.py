@@ -1,0 +1,195 @@
+"""The architecture of a model as data for JSON, and models built from such data.
+
+What data says is looked up in the table of activations and among registered classes; nothing is
+imported or executed on its behalf. In JSON an object is a module, or something that JSON lacks,
+under the one key that says what:
+
+    {"class": "Dense", "in_features": 2, ...}    a module, by its class and its configuration
+    {"repeats": 0}                               the module that was described first
+    {"function": "relu"}                         an activation of the table
+    {"dtype": "float64"}  {"tuple": [...]}  {"dict": {...}}
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.table import activations
+from nn.configuration import Argument, configuration, parameters_of
+from nn.module import Module
+
+ModuleClass = TypeVar("ModuleClass", bound=type[Module])
+
+REGISTERED: dict[str, type[Module]] = {}
+"""The classes that can be built from a file, by the names that stand in files."""
+
+
+def register(kind: ModuleClass) -> ModuleClass:
+    """Make a module's class one that `nn.save` can write and `nn.load` can build.
+
+    A file then holds the name of the class, the arguments of its constructor, and the tensors: no
+    code, and nothing is pickled or executed. Whoever loads the file has registered the class
+    before, usually by importing the module that defines it.
+
+    Each argument is read from the attribute of the same name: a number, text, a dtype, an
+    activation, a module, or a list, tuple or dict of them. `dtype` is read from the tensors, and a
+    flag such as `bias` is true if the attribute is a tensor, and false if it is None. What says
+    only what the tensors begin with, `rng` and names that end in `_init`, is not in the file. All
+    other attributes are what the constructor makes of these again, modules included: one that it
+    makes by itself needs no registration.
+
+    Raises:
+        UnsupportedError: it is no class of modules.
+        ArgumentError: another class of that name is registered.
+
+    >>> from nn import Parameter
+    >>> @register
+    ... class Scale(Module):
+    ...     def __init__(self, features, start=1.0):
+    ...         self.features = features
+    ...         self.start = start
+    ...         self.factor = Parameter(np.full(features, start))
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> build(describe(Scale(2, start=0.5)))
+    Scale(2, start=0.5)  # 2 parameters
+    >>> del REGISTERED["Scale"]
+    """
+    if not isinstance(kind, type) or not issubclass(kind, Module):
+        raise UnsupportedError(
+            f"register of {describe_one(kind)}",
+            "it is no class of modules",
+            "Write @nn.register above a class that is derived from nn.Module",
+        )
+    other = REGISTERED.get(kind.__name__, kind)
+    if (other.__module__, other.__qualname__) != (kind.__module__, kind.__qualname__):
+        raise ArgumentError(
+            f"register of {kind.__name__} from {kind.__module__}",
+            f"files know {other.__name__} from {other.__module__} by that name",
+            "Give the class another name",
+        )
+    REGISTERED[kind.__name__] = kind
+    return kind
+
+
+def describe(module: Module, seen: dict[Module, int] | None = None) -> dict[str, Any]:
+    """What `build` needs; `seen` has the modules that were described, with their numbers.
+
+    Raises:
+        UnsupportedError: a class is not registered, or does not keep its arguments; or one of them
+            is none that a file can hold.
+    """
+    seen = {} if seen is None else seen
+    if module in seen:
+        return {"repeats": seen[module]}
+    kind = type(module)
+    if REGISTERED.get(kind.__name__) is not kind:
+        raise UnsupportedError(
+            f"nn.save of {kind.__name__}",
+            "a file holds no code, so that a class that is not registered cannot be built again",
+            f"Write @nn.register above class {kind.__name__}, or save model.state_dict() and write "
+            "nn.load(path, model)",
+        )
+    arguments = configuration(module)
+    missing = parameters_of(kind).keys() - arguments.keys()
+    if missing:
+        raise UnsupportedError(
+            f"nn.save of {kind.__name__}",
+            f"it does not keep what it was built with: {', '.join(sorted(missing))}",
+            f"Assign each in __init__: self.{min(missing)} = {min(missing)}",
+        )
+    data = {
+        name: _data(value, f"{kind.__name__} with {name}", seen)
+        for name, value in arguments.items()
+    }
+    seen[module] = len(seen)
+    return {"class": kind.__name__, **data}
+
+
+def _data(value: Any, owner: str, seen: dict[Module, int]) -> Any:
+    if isinstance(value, Module):
+        return describe(value, seen)
+    if type(value) is list:
+        return [_data(item, owner, seen) for item in value]
+    if type(value) is tuple:
+        return {"tuple": _data(list(value), owner, seen)}
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {"dict": {key: _data(item, owner, seen) for key, item in value.items()}}
+    if isinstance(value, np.dtype):
+        return {"dtype": value.name}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    names = [name for name, function in activations().items() if function is value]
+    if not names:
+        raise UnsupportedError(
+            f"nn.save of {owner}={describe_one(value)}",
+            "a file holds no code, and no objects but those of configurations",
+            f"Use an activation of {', '.join(activations())}, a module, or numbers and text; or "
+            "save model.state_dict() and write nn.load(path, model)",
+        )
+    return {"function": names[0]}
+
+
+def build(description: Any, entries: float = math.inf) -> Module:
+    """The module that was described; layers that could not fit `entries` numbers are refused.
+
+    Any exception may come of a description that `describe` did not make; what comes of one is a
+    module that `describe` describes in the same way.
+    """
+    module = _built(description, [], entries)
+    if json.dumps(describe(module), sort_keys=True) != json.dumps(description, sort_keys=True):
+        raise ValueError("what it builds has another configuration")
+    return module
+
+
+def _built(description: Any, built: list[Module], entries: float) -> Module:
+    data = dict(description)
+    name = data.pop("class")
+    if not isinstance(name, str) or name not in REGISTERED:
+        raise ValueError(
+            f"there is no layer {name!r} in nn, and none is registered: import the module that "
+            "defines it"
+        )
+    kind = REGISTERED[name]
+    if data.keys() != parameters_of(kind).keys():
+        differing = ", ".join(sorted(data.keys() ^ parameters_of(kind).keys()))
+        raise ValueError(f"{name} takes other arguments: {differing}")
+    arguments = {key: _value(value, built, entries) for key, value in data.items()}
+    sizes = [value for key, value in arguments.items() if _is_size(kind, key)]
+    if sizes and np.prod(np.concatenate(sizes, axis=None), dtype=float) > entries:
+        raise ValueError(f"{name} is larger than the file")  # before it fills the memory
+    bound = inspect.BoundArguments(inspect.signature(kind), arguments)
+    built.append(kind(*bound.args, **bound.kwargs))
+    return built[-1]
+
+
+def _is_size(kind: type[Module], name: str) -> bool:
+    declared = getattr(kind, name, None)
+    return isinstance(declared, Argument) and declared.size
+
+
+def _value(data: Any, built: list[Module], entries: float) -> Any:
+    if isinstance(data, list):
+        return [_value(item, built, entries) for item in data]
+    if not isinstance(data, dict):
+        return data
+    if "class" in data:
+        return _built(data, built, entries)
+    readers: dict[str, Callable[[Any], Any]] = {
+        "repeats": built.__getitem__,
+        "function": activations().__getitem__,
+        "dtype": np.dtype,
+        "tuple": lambda items: tuple(_value(item, built, entries) for item in items),
+        "dict": lambda items: {key: _value(item, built, entries) for key, item in items.items()},
+    }
+    [(kind, content)] = data.items()
+    return readers[kind](content)

@@ -1,0 +1,119 @@
+"""Parameter groups: dicts of "parameters" and the hyper-parameters that they are updated with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import NOT_NEGATIVE, Range
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.declared import Field
+
+Options: TypeAlias = Mapping[str, Any]
+"""The hyper-parameters of a group by name."""
+Rate: TypeAlias = "float | Callable[[int], float]"
+"""A learning rate: a number, or a function of the step, counted from 0, such as a schedule."""
+LearningRate: TypeAlias = "Field[float, Rate]"
+RATE = Range(
+    lambda x: NOT_NEGATIVE.holds(x) or (callable(x) and not isinstance(x, type)),
+    "a number, 0 or more, or a schedule such as nn.CosineAnnealing(0.1, steps=100)",
+)
+
+
+def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
+    """The groups that an optimizer is given, of which tensors alone are one; each tensor once.
+
+    Raises:
+        ArgumentError: there are no parameters, one is in two groups, or a group is no dict.
+        UnsupportedError: a parameter is no leaf tensor of floats.
+    """
+    entries = listed(optimizer, parameters)
+    if not any(isinstance(entry, Mapping) for entry in entries):
+        entries = [{"parameters": entries}]
+    groups = []
+    for entry in entries:
+        if not isinstance(entry, Mapping) or "parameters" not in entry:
+            raise ArgumentError(
+                f"{optimizer} with the group {describe_one(entry)}",
+                "it is no dict with a list of parameters",
+                'Write {"parameters": [...], "learning_rate": 0.1} for each group',
+            )
+        tensors = _leaves(optimizer, listed(optimizer, entry["parameters"]))
+        groups.append({**entry, "parameters": tensors})
+    _require_each_once(optimizer, [tensor for group in groups for tensor in group["parameters"]])
+    return groups
+
+
+def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") -> list[Any]:
+    """Parameters as a list; an UnsupportedError names the owner if they are none."""
+    if isinstance(parameters, Tensor | Mapping | str) or not isinstance(parameters, Iterable):
+        raise UnsupportedError(
+            f"{owner} of {describe_one(parameters)}",
+            f"parameters are a list of {kinds}",
+            "Give model.parameters(), or write [tensor]",
+        )
+    return list(parameters)
+
+
+def _leaves(optimizer: str, entries: list[Any]) -> list[Tensor]:
+    for entry in entries:
+        leaf = isinstance(entry, Tensor) and entry.operation is None
+        if not leaf or entry.dtype.kind != "f":
+            raise UnsupportedError(
+                f"{optimizer} of {describe_one(entry)}",
+                "it is no tensor of floats that was made rather than computed",
+                "Give model.parameters(), or tensors made with requires_grad=True",
+            )
+    return list(dict.fromkeys(entries))
+
+
+def _require_each_once(optimizer: str, parameters: list[Tensor]) -> None:
+    if not parameters:
+        raise ArgumentError(
+            f"{optimizer} with no parameters",
+            "nothing would be learned",
+            "Give at least one tensor",
+        )
+    for parameter, count in Counter(parameters).items():
+        if count > 1:
+            raise ArgumentError(
+                f"{optimizer} of {describe_one(parameter)}",
+                "it is in two groups",
+                "Give each parameter in one group",
+            )
+
+
+def hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a group, without its parameters."""
+    return {name: value for name, value in group.items() if name != "parameters"}
+
+
+def as_python(value: Any) -> Any:
+    """A hyper-parameter as Python's numbers, which do not change an array's dtype."""
+    if isinstance(value, bool) or callable(value):
+        return value
+    return tuple(map(float, value)) if isinstance(value, tuple | list) else float(value)
+
+
+# What is kept of groups in a state
+
+
+def told(rate: Rate) -> float | str:
+    """A learning rate in a form to keep: a schedule as text, another function by its name."""
+    if not callable(rate):
+        return rate
+    return getattr(rate, "__qualname__", None) or repr(rate)
+
+
+def told_options(group: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters of a group in a form to keep, and the number of its parameters."""
+    count, rate = len(group["parameters"]), told(group["learning_rate"])
+    return {**group, "parameters": count, "learning_rate": rate}
+
+
+def loaded_options(own: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyper-parameters of a group that are kept; a schedule is the one that is there."""
+    rate = own["learning_rate"]
+    return hyper_parameters({**kept, "learning_rate": rate} if callable(rate) else kept)

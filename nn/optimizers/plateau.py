@@ -1,0 +1,87 @@
+"""A learning rate that goes down when a figure has stopped getting better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range
+from autograd_lite.errors import ArgumentError, describe_one
+from nn.declared import declared
+from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.progress import MODE, NOT_NAN, Progress
+from nn.optimizers.schedule import DECAY, Schedule
+
+
+class ReduceOnPlateau(Schedule):
+    """A rate that is multiplied by a factor when a value has stopped getting better.
+
+    That is when it was not better than the best so far for more than `patience` calls in a row;
+    better means below best - threshold |best|, or with mode "max" above best + threshold |best|.
+    NaN is not better. The rate goes down to `minimum`, or stays where it was if that is lower.
+    (ReduceLROnPlateau in PyTorch.)
+
+    >>> from autograd_lite import Tensor
+    >>> from nn import SGD
+    >>> optimizer = SGD([Tensor([1.0])], learning_rate=0.5)
+    >>> schedule = ReduceOnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [1.0, 0.9, 0.95, 0.92]:
+    ...     schedule.step(loss)
+    >>> optimizer.learning_rate
+    0.25
+    """
+
+    base: Optimizer = declared(
+        Range(
+            lambda x: isinstance(x, Optimizer),
+            "an optimizer, as the rate is no function of the step",
+        )
+    )
+    factor: float = declared(DECAY, default=0.1)
+    patience: int = declared(WHOLE, default=10)
+    threshold: float = declared(NOT_NEGATIVE, default=1e-4)
+    minimum: float = declared(NOT_NEGATIVE, default=0.0)
+    mode: str = declared(MODE, default="min")
+
+    state_ranges = Schedule.state_ranges | {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
+
+    def _begin(self, values: Mapping[str, Any]) -> None:
+        self.reductions = 0
+        super()._begin(values)
+        self.progress = Progress(self.mode, share=self.threshold)
+
+    def rate(self, base: float, t: int) -> float:
+        """The equation above."""
+        return max(base * self.factor**self.reductions, min(base, self.minimum))
+
+    def step(self, value: float | None = None) -> None:
+        """Look at a new value.
+
+        Raises:
+            ArgumentError: there is no value.
+        """
+        real = int | float | np.integer | np.floating
+        if isinstance(value, bool) or not isinstance(value, real):
+            raise ArgumentError(
+                f"step of ReduceOnPlateau with {describe_one(value)}",
+                "it watches a number",
+                "Give schedule.step(validation_loss)",
+            )
+        self.progress.made_by(float(value))
+        if self.progress.waited > self.patience:
+            self.reductions += 1
+            self.progress.waited = 0
+        super().step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed to go on from here."""
+        best, waited = self.progress.best, self.progress.waited
+        own = {"best": best, "waited": waited, "reductions": self.reductions}
+        return {**super().state_dict(), **own}
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
+        super()._take_over(state)
+        self.progress.best, self.progress.waited = state["best"], state["waited"]
+        self.reductions = state["reductions"]

@@ -1,0 +1,99 @@
+"""Steps that are divided by the size of past gradients: Adagrad and RMSprop, on flat arrays.
+
+In the equations θ are the parameters and g their gradient; state begins as zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import FRACTION, POSITIVE
+from nn.declared import declared
+from nn.optimizers.groups import RATE, LearningRate, Options
+from nn.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi, Hazan and Singer, "Adaptive subgradient methods", 2011).
+
+    s = s + g²
+    θ = θ - learning_rate g / (√s + epsilon)
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step.
+        epsilon: keeps the divisor above 0.
+        l1, l2, weight_decay: see `Optimizer`.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Adagrad([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.9])
+    """
+
+    learning_rate: LearningRate = declared(RATE, default=1e-2)
+    epsilon: float = declared(POSITIVE, default=1e-10)
+
+    state_names = ("sum_of_squares",)
+
+    def update(
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
+    ) -> None:
+        """The equations above."""
+        (sum_of_squares,) = state
+        np.multiply(gradient, gradient, out=scratch)
+        sum_of_squares += scratch
+        np.sqrt(sum_of_squares, out=scratch)
+        scratch += options["epsilon"]
+        gradient /= scratch
+        gradient *= options["learning_rate"]
+        values -= gradient
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman and Hinton, "Lecture 6.5: rmsprop", 2012).
+
+    s = alpha s + (1 - alpha) g²
+    θ = θ - learning_rate g / (√s + epsilon)
+
+    Args:
+        parameters: tensors or groups, see `Optimizer`.
+        learning_rate: factor of the step.
+        alpha: share of the average that stays, in [0, 1).
+        epsilon: keeps the divisor above 0.
+        l1, l2, weight_decay: see `Optimizer`.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = RMSprop([x], learning_rate=0.1, alpha=0.75)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.8])
+    """
+
+    learning_rate: LearningRate = declared(RATE, default=1e-2)
+    alpha: float = declared(FRACTION, default=0.99)
+    epsilon: float = declared(POSITIVE, default=1e-8)
+
+    state_names = ("mean_square",)
+
+    def update(
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
+    ) -> None:
+        """The equations above."""
+        (mean_square,) = state
+        mean_square *= options["alpha"]
+        np.multiply(gradient, gradient, out=scratch)
+        scratch *= 1 - options["alpha"]
+        mean_square += scratch
+        np.sqrt(mean_square, out=scratch)
+        scratch += options["epsilon"]
+        gradient /= scratch
+        gradient *= options["learning_rate"]
+        values -= gradient

@@ -1,0 +1,51 @@
+"""Checks of samples are made, and what fails is named."""
+
+import numpy as np
+import pytest
+from samples import SAMPLES
+from walk import Walk
+
+
+def test_what_fails_is_named_by_function_sample_and_check_and_the_checks_behind_are_made():
+    walk, checked = Walk(), []
+
+    @walk.each_sample
+    def no_array_is_empty(sample):
+        assert all(array.size for array in sample.arrays), "it is"
+
+    @walk.each_smooth_sample
+    def all_are_seen(sample):
+        checked.append(sample)
+
+    @walk.each_sample
+    def an_error_is_raised(sample):
+        with pytest.raises(ValueError, match="never"):
+            pass
+
+    with pytest.raises(AssertionError) as caught:
+        walk.test()(np.tanh)
+    first, *_, last = str(caught.value).splitlines()
+    empty = [array.size for (array,) in (sample.arrays for sample in SAMPLES[np.tanh])].index(0)
+    assert first.startswith(f"numpy tanh, sample {empty}: no array is empty: it is")
+    assert last.startswith("numpy tanh, sample 0: an error is raised: DID NOT RAISE")
+    assert [id(sample) for sample in checked] == [id(sample) for sample in SAMPLES[np.tanh]]
+
+
+def test_smooth_samples_are_those_at_no_kink():
+    walk, checked = Walk(), []
+    walk.each_smooth_sample(checked.append)
+    walk.test()(np.maximum)
+    kinks = [sample for sample in SAMPLES[np.maximum] if sample.kink]
+    assert kinks
+    assert len(checked) == len(SAMPLES[np.maximum]) - len(kinks)
+
+
+def test_some_samples_come_from_all_over_the_list():
+    walk, checked = Walk(), []
+    walk.each_sample(checked.append)
+    walk.test(of_each=4)(np.linalg.norm)
+    numbers = [
+        [sample is other for other in SAMPLES[np.linalg.norm]].index(True) for sample in checked
+    ]
+    assert 1 < len(numbers) <= 4
+    assert np.ptp(numbers) > len(SAMPLES[np.linalg.norm]) / 2
