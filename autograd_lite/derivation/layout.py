@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,9 +124,11 @@ def _weight(term: Step) -> int:
 
 
 def _is_view(term: Step) -> bool:
-    """Whether it is written out each time that it is used."""
+    """Whether it is written out each time that it is used: an index, or another way to look."""
     function = term.function
-    return function in (np.negative, np.shape) or bool(function and traits_of(function).moves)
+    if function is None or function in (operator.getitem, np.negative, np.shape):
+        return function is not None
+    return traits_of(function).moves and len(steps_in(term)) == 1
 
 
 def _is_trivial(term: Step, weight: int) -> bool:
