@@ -171,6 +171,16 @@ def test_the_array_of_a_tensor_that_was_used_without_it_is_replaced_with_it():
     np.testing.assert_array_equal(gradients[x], [3.0, 4.0])
 
 
+def test_gradients_share_no_memory_with_the_program():
+    x = Tensor(np.array([1.0]), requires_grad=True)
+    for loss in (x, x.sum(), x + x):
+        program = trace(loss)
+        _, gradients = program.run()
+        before = gradients[x].copy()
+        gradients[x] += 7
+        np.testing.assert_array_equal(program.run()[1][x], before)
+
+
 # What depends on entries
 
 
