@@ -171,11 +171,11 @@ def another_derivative(graph: Graph, place: Place) -> Iterator[Candidate]:
     for name, other in activations().items():
         if other is place.operation.function:
             continue
-        vjp = TABLE[other].vjps[0]
+        row = TABLE[other]
         words = f"the derivative of {name} is used for that of {{operation}}"
         vjps: list[Vjp] = [
-            lambda g, y, x, *rest, vjp=vjp, other=other, **k: vjp(g, other(x), x),
-            lambda g, y, x, *rest, vjp=vjp, **k: vjp(g, y, x),
+            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, row.function(x), x], {}),
+            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, y, x], {}),
         ]
         for each in vjps:
             yield Candidate("another derivative", words, {place: each})

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from autograd_lite.engine import given_to_rules
 from autograd_lite.forensics.factors import SAMPLES, known_factors
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation, Traits
@@ -48,11 +49,10 @@ class Place:
         """The right vjp of the step."""
         return self.operation.contribution(self.slot, [*given], keywords)
 
-    @property
-    def values(self) -> list[Any]:
-        """What the vjp of the step is given after the cotangent: output, arguments, residual."""
-        residual = [self.node.residual] if self.operation.residual else []
-        return [self.node._data, *map(plain, self.node.arguments), *residual]
+    def unmatched(self, cotangent: Array) -> Array:
+        """What the step gives for a cotangent, before it is summed to the argument's shape."""
+        given = given_to_rules(self.node, cotangent, create_graph=False)
+        return self.operation.contribution(self.slot, given, self.node.keywords)
 
     @property
     def other_arguments(self) -> list[Any]:
@@ -159,8 +159,7 @@ class Graph:
     def contribution(self, place: Place) -> Array:
         """What the step adds, before it is summed to the argument's shape."""
         if place not in self._contributions:
-            given = self.right[place.node], *place.values
-            self._contributions[place] = place.vjp(*given, **place.node.keywords)
+            self._contributions[place] = place.unmatched(self.right[place.node])
         return self._contributions[place]
 
     @functools.cached_property
