@@ -104,8 +104,9 @@ def cotangents(
             continue
         if node in named and not _is_constant(term):
             factor, term = ONE, found[node]
-        if is_number(term) and step.dtype != float:
-            term = step.dtype.type(term)
+        number = term.arguments[0] if is_broadcast(term) else term
+        if is_number(number) and step.dtype != float:
+            term = step.dtype.type(number)
         formulas.let(program.cotangents[node], terms.broadcast(term, step.shape))
         since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():

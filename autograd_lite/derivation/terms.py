@@ -75,7 +75,7 @@ class Terms:
 
         Only what may move makes a call of an elementwise function simpler, but for +x.
         """
-        if traits.elementwise:
+        if traits.elementwise and function is not astype:
             if any(map(is_broadcast, arguments)):
                 wide = next(x for x in arguments if is_broadcast(x))
                 inner = [x.arguments[0] if is_broadcast(x) else x for x in arguments]
@@ -229,7 +229,8 @@ def _power(terms: Terms, shape: Shape, base: Any, exponent: Any) -> Any:
 def _where(terms: Terms, shape: Shape, condition: Any, a: Any, b: Any) -> Any:
     if isinstance(condition, bool):
         return terms.broadcast(a if condition else b, shape)
-    return None
+    equal = is_number(a) and is_number(b) and a == b
+    return terms.broadcast(a, shape) if equal else None
 
 
 def _and(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
