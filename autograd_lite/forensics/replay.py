@@ -113,6 +113,10 @@ class Graph:
         self.places_of = {node: self._places_of(node) for node in self.order}
         self.places = [place for places in self.places_of.values() for place in places]
         self.index = {place: number for number, place in enumerate(self.places)}
+        self.nodes_by: dict[Operation | None, list[Tensor]] = {}
+        for node in self.order:
+            self.nodes_by.setdefault(node.operation, []).append(node)
+        self.leaves = self.nodes_by[None]
         self.consumers: dict[Tensor, list[Place]] = {}
         for place in self.places:
             self.consumers.setdefault(place.argument, []).append(place)
@@ -158,28 +162,7 @@ class Graph:
 
     def contribution(self, place: Place) -> Array:
         """What the step adds, before it is summed to the argument's shape."""
-        if place not in self._contributions:
-            self._contributions[place] = place.unmatched(self.right[place.node])
-        return self._contributions[place]
-
-    @functools.cached_property
-    def _contributions(self) -> dict[Place, Array]:
-        return {}
-
-    def nodes_by(self, operation: Operation) -> list[Tensor]:
-        """The nodes that were computed by an operation."""
-        return self._nodes.get(operation, [])
-
-    @functools.cached_property
-    def _nodes(self) -> dict[Operation | None, list[Tensor]]:
-        found: dict[Operation | None, list[Tensor]] = {}
-        for node in self.order:
-            found.setdefault(node.operation, []).append(node)
-        return found
-
-    def leaves(self) -> list[Tensor]:
-        """The nodes that were not computed."""
-        return self._nodes.get(None, [])
+        return place.unmatched(self.right[place.node])
 
     @functools.cached_property
     def bottlenecks(self) -> list[Tensor]:
@@ -197,7 +180,7 @@ class Graph:
     @functools.cached_property
     def lengths(self) -> dict[int, str]:
         """The lengths of axes that losses are divided by, and what they count."""
-        of_parameters = {length for leaf in self.leaves() for length in leaf.shape}
+        of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         computed = [node for node in self.order if node.operation is not None]
         found: dict[int, str] = {}
         for length in (length for node in computed for length in node.shape):
