@@ -151,21 +151,25 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return Factor(1, term.count, term.count), 1.0
     if is_number(term):
         return (Factor(float(term), 1), 1.0) if term and math.isfinite(term) else (ONE, term)
-    seen = term.number <= since and not all(map(is_number, term.arguments))
-    if seen or term.function not in _PRODUCTS:
+    if term.number <= since and not all(map(is_number, term.arguments)):
         return ONE, term
-    factor, inner = _split(terms, term.arguments[0], since, node)
-    if term.function is np.negative:
+    function, (first, *others) = term.function, term.arguments or (None,)
+    if function is np.negative:
+        factor, inner = _split(terms, first, since, node)
         return factor.times(MINUS_ONE), inner
-    other = term.arguments[1]
-    if term.function is np.broadcast_to:
+    if function is np.broadcast_to:
+        factor, inner = _split(terms, first, since, node)
         return factor, terms.broadcast(inner, term.shape, term)
-    if term.function is np.divide and is_number(other) and other and math.isfinite(other):
-        return factor.times(Factor(1, other, _count(other, node))), inner
-    if term.function is np.multiply:
+    if function not in (np.multiply, np.divide):
+        return ONE, term
+    factor, inner = _split(terms, first, since, node)
+    other = others[0]
+    if function is np.multiply:
         right, other = _split(terms, other, since, node)
         factor = factor.times(right)
-    return factor, terms.broadcast(terms.call(term.function, inner, other), term.shape)
+    elif is_number(other) and other and math.isfinite(other):
+        return factor.times(Factor(1, other, _count(other, node))), inner
+    return factor, terms.broadcast(terms.call(function, inner, other), term.shape)
 
 
 def _count(divisor: Any, node: Node) -> float:
@@ -177,6 +181,3 @@ def _count(divisor: Any, node: Node) -> float:
     assert node.operation is not None
     by_chance = node.operation.function is np.divide and divisor in np.shape(node._data)
     return float(divisor) if divisor > 2 and divisor % 1 == 0 and not by_chance else 1
-
-
-_PRODUCTS = {np.negative, np.broadcast_to, np.divide, np.multiply}

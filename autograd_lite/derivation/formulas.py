@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.naming import Identifiers, arrays_in, key_of
+from autograd_lite.derivation.naming import Identifiers, key_of
 from autograd_lite.derivation.notation import Source, is_made
 from autograd_lite.derivation.recognition import recognized
 from autograd_lite.derivation.spellings import TEXTBOOK
 from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.expressions import Shape
 from autograd_lite.program.program import Program, Step, steps_in
 from autograd_lite.program.trace import trace_rule

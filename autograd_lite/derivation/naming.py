@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import backward_order
-from autograd_lite.node import Node
+from autograd_lite.node import Node, arrays_in
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import TABLE
 
@@ -118,13 +118,6 @@ def visible_arrays(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for label, array in inside:
             if isinstance(array, Node | np.ndarray) and isinstance(label, str):
                 yield label, array
-
-
-def arrays_in(value: Any) -> list[Any]:
-    """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
-    if isinstance(value, list | tuple):
-        return [array for part in value for array in arrays_in(part)]
-    return [value] if isinstance(value, Node | np.ndarray) else []
 
 
 def key_of(value: Any) -> Any:

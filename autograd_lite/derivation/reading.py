@@ -15,7 +15,6 @@ from autograd_lite.derivation.formulas import Formulas
 from autograd_lite.derivation.layout import needed_for
 from autograd_lite.derivation.naming import (
     Identifiers,
-    arrays_in,
     given_names,
     key_of,
     leaves_of,
@@ -24,7 +23,7 @@ from autograd_lite.derivation.naming import (
 from autograd_lite.derivation.notation import is_short
 from autograd_lite.derivation.recognition import recognized
 from autograd_lite.derivation.spellings import TEXTBOOK
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.program import Step
 from autograd_lite.program.trace import trace
 

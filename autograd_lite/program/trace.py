@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.engine import backpropagate, backward_order, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, leaf, traced
 from autograd_lite.program.program import Guard, Program, Step, run_steps, same, steps_in
@@ -145,7 +145,8 @@ class _Tracer:
 
     def guard(self, call: Taken) -> None:
         """Write the step that computes a plain value again."""
-        nodes = [x for x in call.arguments if isinstance(x, Node)]
+        given = arrays_in([call.arguments, [*call.keywords.values()]])
+        nodes = [node for node in given if isinstance(node, Node)]
         for node in nodes:
             if node._requires_grad:
                 self.include(node)
@@ -202,7 +203,7 @@ class _Tracer:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves = [leaf(self.value(step)) for step in self.program.given[node]]
+            leaves = [*map(leaf, _arrays_of(node))]
             arguments, keywords = _expressions(node, iter(leaves))
             try:
                 result, looks = traced(function, *arguments, **keywords)
@@ -250,10 +251,10 @@ class _Tracer:
         rules = self.textbook.rules.get(operation.function)
         if rules:
             operation = dataclasses.replace(operation, vjps=rules, variadic=False)
-        arrays = [np.ones_like(node._data)[()], *map(self.value, given[1:])]
+        arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
         template = _traced_rules(node, operation, self.slots[node], arrays, careful)
         if template.looks or not _is_own(operation):
-            arrays[0] = self.value(given[0])
+            arrays = [*map(self.value, given)]
             return _traced_rules(node, operation, self.slots[node], arrays, careful)
         self.templates[key] = template
         return template
@@ -280,6 +281,12 @@ class _Tracer:
         self.found += [step.arguments[0] if step.function is None else None for step in new]
         run_steps(new, self.found)
         return self.found[step.number]
+
+
+def _arrays_of(node: Node) -> list[Array]:
+    """The arrays among the arguments of a node, and in its nodes."""
+    values = arrays_in([node.arguments, [*node.keywords.values()]])
+    return [value._data if isinstance(value, Node) else value for value in values]
 
 
 def _is_own(operation: Operation) -> bool:
