@@ -76,8 +76,8 @@ def _with_activations(
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])
-    case = Case(graph, dict(manual), tolerance, dict.fromkeys(manual, 0.0), names.given)
-    case.rounding = rounding_of(graph, list(manual))
+    rounding = rounding_of(graph, list(manual))
+    case = Case(graph, dict(manual), tolerance, rounding, names.given)
     examination = _examined(case, names)
     originals = {counterpart: node for node, counterpart in again.items()} if found else {}
     excused = {originals.get(t, t): text for t, text in examination.excused.items()}
@@ -87,7 +87,7 @@ def _with_activations(
 def _examined(case: Case, names: Names) -> Examination:
     graph = case.graph
     right = case.fitted(graph.right)
-    wrong = frozenset(case.manual) - right
+    wrong = case.everything - right
     variations = [*_variations(graph)] if wrong else []
     excused = dict.fromkeys(right, "agrees up to rounding")
     for candidate, replay in variations:

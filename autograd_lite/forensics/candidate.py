@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from autograd_lite.forensics.replay import Place, Wrong, is_array
+from autograd_lite.operation import Traits
 from autograd_lite.operators import plain
 
 
@@ -49,11 +50,11 @@ def bends(place: Place) -> bool:
     return len(arrays) == 1 and place.node.shape == place.argument.shape
 
 
-def multiplies_entries(place: Place) -> bool:
-    """Whether the step is that of a product, or a quotient, entry by entry."""
-    return place.traits.product and place.traits.elementwise
+def multiplies_entries(traits: Traits) -> bool:
+    """Whether a function is a product, or a quotient, entry by entry."""
+    return traits.product and traits.elementwise
 
 
-def multiplies_matrices(place: Place) -> bool:
-    """Whether the step is that of a product with a matrix, as layers have them."""
-    return place.traits.product and not place.traits.elementwise
+def multiplies_matrices(traits: Traits) -> bool:
+    """Whether a function is a product with a matrix, as layers have them."""
+    return traits.product and not traits.elementwise

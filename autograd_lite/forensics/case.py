@@ -25,6 +25,7 @@ class Case:
     named: frozenset[Any]
 
     def __post_init__(self) -> None:
+        self.everything = frozenset(self.manual)
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
 
     def in_words(self, factor: float) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import operator
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -61,26 +60,26 @@ def _matters(case: Case, candidate: Candidate, replay: Replay) -> bool:
 
 
 def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
-    everything = frozenset(case.manual)
     already = case.fitted(base)
     search.budget = STEPS_FOR_SINGLES
-    able = search.reaching(everything - already)
+    able = search.reaching(case.everything - already)
     singles = [*search.findings(base, able)]
     complete = [
-        Hypothesis([f], {}, everything)
-        for _, f in singles
-        if f.fitted == everything and not _says_nothing(case, f)
+        Hypothesis([f], {})
+        for f in singles
+        if f.fitted == case.everything and not _says_nothing(case, f)
     ]
-    alone = _slips(case, base, everything - already)
+    alone = _slips(case, base, case.everything - already)
     earlier = None if already else previous_step(case.graph, case.manual)
     if earlier is not None:
-        complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier), everything))
+        complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier)))
     if alone is not None:
-        complete.append(Hypothesis([], alone, everything))
+        complete.append(Hypothesis([], alone))
     if any(e.size() == 1 for e in complete):
         return complete
     others = sorted({*range(len(search.candidates))}.difference(able))
-    singles = sorted([*singles, *search.findings(base, others)], key=operator.itemgetter(0))
+    singles += search.findings(base, others)
+    singles.sort(key=lambda f: f.number)
     search.budget = STEPS_FOR_PAIRS
     pairs = _pairs(case, search, base, singles, already)
     search.budget = math.inf
@@ -89,7 +88,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
 
 def _says_nothing(case: Case, finding: Finding) -> bool:
     """Whether a number was solved for that one wrong entry fixes, and that means nothing."""
-    wrong = frozenset(case.manual) - case.fitted(case.graph.right)
+    wrong = case.everything - case.fitted(case.graph.right)
     one_entry = sum(tensor.size for tensor in wrong) == 1
     return one_entry and finding.candidate.is_solved and bool(rank(case, finding)[0])
 
@@ -109,67 +108,56 @@ def _pairs(
     case: Case,
     search: Search,
     base: Replay,
-    singles: list[tuple[int, Finding]],
+    singles: list[Finding],
     already: frozenset[Tensor],
 ) -> list[Hypothesis]:
     """Two mistakes, of which the first makes more gradients right, and the second the others.
 
     Or the first makes none right, and what is left is a factor or a slip.
     """
-    everything = frozenset(case.manual)
-    some = [f for _, f in singles if already < f.fitted < everything]
+    some = [f for f in singles if already < f.fitted < case.everything]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
-    solved = {n for n, candidate in enumerate(search.candidates) if candidate.is_solved}
     found: list[Hypothesis] = []
     for first in itertools.islice(_distinct(some), PARTIAL):
-        rest = everything - first.fitted
-        numbers = {number for number, finding in singles if finding.reached & rest}
-        found += _with_another(case, search, base, first, numbers | solved)
+        found += _with_another(case, search, base, first)
     if found:
         return found
-    wholly = [f for _, f in singles if not f.candidate.is_solved and not f.fitted > already]
+    wholly = [f for f in singles if not f.candidate.is_solved and not f.fitted > already]
     wholly.sort(key=lambda f: rank(case, f))
     for first in wholly[:WHOLLY]:
-        found += _with_another(case, search, base, first)
+        found += _with_another(case, search, base, first, factors_only=True)
     return found
 
 
 def _with_another(
-    case: Case,
-    search: Search,
-    base: Replay,
-    first: Finding,
-    numbers: set[int] | None = None,
+    case: Case, search: Search, base: Replay, first: Finding, factors_only: bool = False
 ) -> list[Hypothesis]:
-    """The first mistake with slips, or with a second one among those of some numbers.
-
-    By default these are the factors, if a factor is all that is missing in the gradients.
-    """
+    """The first mistake with slips, or with a second one."""
     replay = search.predict(first.wrong, base)
     if replay is None:
         return []
-    if numbers is None:
-        numbers = _factors_left(case, search, replay)
-    everything = frozenset(case.manual)
-    alone = _slips(case, replay, everything - first.fitted)
-    found = [] if alone is None else [Hypothesis([first], alone, everything)]
-    able = search.reaching(everything - case.fitted(replay))
+    alone = _slips(case, replay, case.everything - first.fitted)
+    found = [] if alone is None else [Hypothesis([first], alone)]
+    numbers = search.reaching(case.everything - case.fitted(replay))
+    if factors_only:
+        left = _is_a_factor_left(case, replay)
+        numbers = [n for n in numbers if left and search.candidates[n].kind == "factor"]
     return found + [
-        Hypothesis([first, second], {}, everything)
-        for _, second in search.findings(replay, [n for n in able if n in numbers])
-        if second.fitted == everything and not _says_nothing(case, second)
+        Hypothesis([first, second], {})
+        for second in search.findings(replay, numbers)
+        if second.fitted == case.everything and not _says_nothing(case, second)
     ]
 
 
-def _factors_left(case: Case, search: Search, predicted: Replay) -> set[int]:
-    """The numbers of factors, if a factor is all that is missing in the gradients."""
+def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
+    """Whether a factor is all that is missing in each gradient."""
     for tensor, given in case.manual.items():
         right = predicted[tensor]
         square = float(np.vdot(right, right)) if given.shape == right.shape else 0.0
         factor = float(np.vdot(right, given)) / square if square else np.nan
         if not case.error(tensor, factor * right) <= case.tolerance:
-            return set()
-    return {n for n, candidate in enumerate(search.candidates) if candidate.kind == "factor"}
+            return False
+    return True
 
 
 def _distinct(findings: list[Finding]) -> Iterator[Finding]:

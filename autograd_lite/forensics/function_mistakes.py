@@ -5,7 +5,7 @@ Each function here yields those of one kind that a step invites.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
@@ -41,13 +41,13 @@ def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
             without_scale: lambda g, y, x, mask, p, *rest: g * mask,
             without_both: lambda g, *given: g,
         }
-    elif multiplies_entries(place) and mask is not None:
+    elif multiplies_entries(place.traits) and mask is not None:
         scale = np.max(mask)
         wrong = {without_mask: lambda g, *given: g * scale}
         if scale != 1:
             wrong[without_scale] = lambda g, *given: g * (mask != 0)
             wrong[without_both] = lambda g, *given: g
-    elif multiplies_entries(place) and _scales_dropped(place):
+    elif multiplies_entries(place.traits) and _scales_dropped(place):
         wrong = {without_scale: lambda g, *given: g}
     for words, vjp in wrong.items():
         yield Candidate("dropout", words, {place: vjp})
@@ -68,16 +68,10 @@ def _mask_of(node: Tensor) -> Array | None:
 
 def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
-    others = place.other_arguments
-    if len(others) != 1 or np.size(plain(others[0])) != 1:
-        return False
-    operation = place.argument.operation
-    return (
-        operation is not None
-        and operation.traits.product
-        and operation.traits.elementwise
-        and _mask_of(place.argument) is not None
-    )
+    others, operation = place.other_arguments, place.argument.operation
+    scales = len(others) == 1 and np.size(plain(others[0])) == 1
+    multiplied = operation is not None and multiplies_entries(operation.traits)
+    return scales and multiplied and _mask_of(place.argument) is not None
 
 
 def forgotten(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -138,30 +132,26 @@ def misplaced(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A formula in the output is given the input, or the other way around."""
     if not bends(place):
         return
-    vjp, compute = place.vjp, place.operation.compute
-
-    def at_output(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
-        return vjp(g, compute(y, *rest, **keywords), y, *rest, **keywords)
-
+    node, compute = place.node, place.operation.compute
+    rest = [plain(argument) for argument in node.arguments[1:]]
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
-    words = "the derivative of {operation}, a formula in its input, is evaluated at its output"
-    wrong: list[tuple[str, Vjp]] = [
-        (at_input, lambda g, y, x, *rest, **keywords: vjp(g, x, x, *rest, **keywords)),
-        (words, at_output),
-        (words, lambda g, y, x, *rest, **keywords: vjp(g, y, y, *rest, **keywords)),
-    ]
+    at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
     elsewhere = "the derivative of {operation} is evaluated at another layer's values"
-    for other in graph.nodes_by(place.operation):
-        if other is not place.node and other.shape == place.node.shape:
-            y, x = other._data, plain(other.arguments[0])
-            wrong.append(
-                (
-                    elsewhere,
-                    lambda g, _y, _x, *rest, y=y, x=x, **keywords: vjp(g, y, x, *rest, **keywords),
-                )
-            )
-    for what, formula in wrong:
-        yield Candidate("wrong place", what, {place: formula})
+    values: list[tuple[str, Callable[..., tuple[Array, Array]]]] = [
+        (at_input, lambda y, x: (x, x)),
+        (at_output, lambda y, x: (compute(y, *rest, **node.keywords), y)),
+        (at_output, lambda y, x: (y, y)),
+    ]
+    for other in graph.nodes_by[place.operation]:
+        if other is not node and other.shape == node.shape:
+            both = other._data, plain(other.arguments[0])
+            values.append((elsewhere, lambda y, x, both=both: both))
+    for what, values_of in values:
+        yield Candidate("wrong place", what, {place: _at(place, values_of)})
+
+
+def _at(place: Place, values_of: Callable[..., tuple[Array, Array]]) -> Vjp:
+    return lambda g, y, x, *rest, **keywords: place.vjp(g, *values_of(y, x), *rest, **keywords)
 
 
 def another_derivative(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -171,11 +161,11 @@ def another_derivative(graph: Graph, place: Place) -> Iterator[Candidate]:
     for name, other in activations().items():
         if other is place.operation.function:
             continue
-        vjp = TABLE[other].vjps[0]
+        row = TABLE[other]
         words = f"the derivative of {name} is used for that of {{operation}}"
         vjps: list[Vjp] = [
-            lambda g, y, x, *rest, vjp=vjp, other=other, **k: vjp(g, other(x), x),
-            lambda g, y, x, *rest, vjp=vjp, **k: vjp(g, y, x),
+            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, row.function(x), x], {}),
+            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, y, x], {}),
         ]
         for each in vjps:
             yield Candidate("another derivative", words, {place: each})
@@ -244,26 +234,19 @@ def constant_statistics(graph: Graph, place: Place) -> Iterator[Candidate]:
     """Mean and variance that a layer standardizes with are treated as constants."""
     if place.operation.function is not standardize:
         return
-    for mean_too, variance_too in ((False, False), (True, False), (False, True)):
-        constant = ["mean"] * (not mean_too) + ["variance"] * (not variance_too)
-
-        def vjp(
-            g: Array,
-            y: Array,
-            x: Array,
-            axes: Any,
-            epsilon: float,
-            *rest: Any,
-            mean_too: bool = mean_too,
-            variance_too: bool = variance_too,
-        ) -> Array:
-            through_mean = g.mean(axis=axes, keepdims=True) * mean_too
-            through_variance = y * (g * y).mean(axis=axes, keepdims=True) * variance_too
-            variance = np.var(x, axis=axes, keepdims=True)
-            return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
-
+    for constant in (("mean", "variance"), ("variance",), ("mean",)):
         words = f"{' and '.join(constant)} of the batch are treated as constants"
+        vjp = partial(_with_constants, constant)
         yield Candidate("constant statistics", words, {place: vjp})
+
+
+def _with_constants(
+    constant: Collection[str], g: Array, y: Array, x: Array, axes: Any, epsilon: float, *rest: Any
+) -> Array:
+    through_mean = g.mean(axis=axes, keepdims=True) * ("mean" not in constant)
+    through_variance = y * (g * y).mean(axis=axes, keepdims=True) * ("variance" not in constant)
+    variance = np.var(x, axis=axes, keepdims=True)
+    return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
 
 
 FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (

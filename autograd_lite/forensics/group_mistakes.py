@@ -52,7 +52,7 @@ def factors_in_every_layer(graph: Graph) -> Iterator[Candidate]:
     for place in graph.places:
         if place.argument.operation is None:
             continue
-        if multiplies_matrices(place):
+        if multiplies_matrices(place.traits):
             alike.setdefault((place.operation, place.slot), []).append(place)
         elif place.traits.activation:
             alike.setdefault(place.operation, []).append(place)
@@ -76,7 +76,7 @@ def penalties(graph: Graph) -> Iterator[Candidate]:
             partial(_scaled, places),
             neutral=1.0,
         )
-    others = [leaf for leaf in graph.leaves() if leaf not in by_leaf]
+    others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
     unit = _coefficient(graph, terms[0]) if terms else 1.0
     weights = [leaf for leaf in others if leaf.ndim > 1]
     for leaves in [others, weights, *([leaf] for leaf in others)]:
@@ -144,7 +144,7 @@ def statistics(graph: Graph) -> Iterator[Candidate]:
     bottlenecks = {*graph.bottlenecks}
     runs: list[list[Place]] = [[]]
     for place in graph.places:
-        if multiplies_matrices(place):
+        if multiplies_matrices(place.traits):
             runs.append([])
         elif (
             place.node.ndim
@@ -175,7 +175,7 @@ def _normalizes(place: Place) -> bool:
 
 def branches(graph: Graph) -> Iterator[Candidate]:
     """The two branches of where swapped."""
-    for node in graph.nodes_by(TABLE[np.where]):
+    for node in graph.nodes_by.get(TABLE[np.where], []):
         wrong = {place: _swapped(place) for place in graph.places_of[node]}
         yield Candidate("branches", "the branches of where are swapped", wrong)
 
@@ -189,7 +189,7 @@ def stale_weights(graph: Graph, manual: Mapping[Tensor, Array]) -> Iterator[Cand
     products = [
         (place, slot, argument)
         for place in graph.places
-        if multiplies_matrices(place) and place.argument.operation is not None
+        if multiplies_matrices(place.traits) and place.argument.operation is not None
         for slot, argument in enumerate(place.node.arguments)
         if slot != place.slot and is_recorded(argument) and argument.operation is None
     ]
@@ -256,8 +256,7 @@ def _is_layer(node: Tensor) -> bool:
     """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
     operation = node.operation
     assert operation is not None
-    traits = operation.traits
-    ends_layers = traits.activation or (traits.product and not traits.elementwise)
+    ends_layers = operation.traits.activation or multiplies_matrices(operation.traits)
     return ends_layers or operation.function in (np.add, np.divide)
 
 

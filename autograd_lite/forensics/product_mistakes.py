@@ -65,7 +65,7 @@ def _made_from(output: Tensor, given: Tensor) -> bool:
 
 def transposed(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A square matrix, or the product, is transposed, or not where it should be."""
-    if multiplies_matrices(place):
+    if multiplies_matrices(place.traits):
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)
             if slot != place.slot and _is_square(value):

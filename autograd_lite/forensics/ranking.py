@@ -47,7 +47,6 @@ class Hypothesis:
 
     findings: list[Finding]
     slips: dict[Tensor, Slip]
-    fitted: frozenset[Tensor]
 
     def size(self) -> int:
         """The number of different mistakes: the same slip in several gradients is one."""

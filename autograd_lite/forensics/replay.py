@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from autograd_lite.engine import given_to_rules
 from autograd_lite.forensics.factors import SAMPLES, known_factors
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation, Traits
@@ -48,11 +49,10 @@ class Place:
         """The right vjp of the step."""
         return self.operation.contribution(self.slot, [*given], keywords)
 
-    @property
-    def values(self) -> list[Any]:
-        """What the vjp of the step is given after the cotangent: output, arguments, residual."""
-        residual = [self.node.residual] if self.operation.residual else []
-        return [self.node._data, *map(plain, self.node.arguments), *residual]
+    def unmatched(self, cotangent: Array) -> Array:
+        """What the step gives for a cotangent, before it is summed to the argument's shape."""
+        given = given_to_rules(self.node, cotangent, create_graph=False)
+        return self.operation.contribution(self.slot, given, self.node.keywords)
 
     @property
     def other_arguments(self) -> list[Any]:
@@ -113,6 +113,10 @@ class Graph:
         self.places_of = {node: self._places_of(node) for node in self.order}
         self.places = [place for places in self.places_of.values() for place in places]
         self.index = {place: number for number, place in enumerate(self.places)}
+        self.nodes_by: dict[Operation | None, list[Tensor]] = {}
+        for node in self.order:
+            self.nodes_by.setdefault(node.operation, []).append(node)
+        self.leaves = self.nodes_by[None]
         self.consumers: dict[Tensor, list[Place]] = {}
         for place in self.places:
             self.consumers.setdefault(place.argument, []).append(place)
@@ -158,29 +162,7 @@ class Graph:
 
     def contribution(self, place: Place) -> Array:
         """What the step adds, before it is summed to the argument's shape."""
-        if place not in self._contributions:
-            given = self.right[place.node], *place.values
-            self._contributions[place] = place.vjp(*given, **place.node.keywords)
-        return self._contributions[place]
-
-    @functools.cached_property
-    def _contributions(self) -> dict[Place, Array]:
-        return {}
-
-    def nodes_by(self, operation: Operation) -> list[Tensor]:
-        """The nodes that were computed by an operation."""
-        return self._nodes.get(operation, [])
-
-    @functools.cached_property
-    def _nodes(self) -> dict[Operation | None, list[Tensor]]:
-        found: dict[Operation | None, list[Tensor]] = {}
-        for node in self.order:
-            found.setdefault(node.operation, []).append(node)
-        return found
-
-    def leaves(self) -> list[Tensor]:
-        """The nodes that were not computed."""
-        return self._nodes.get(None, [])
+        return place.unmatched(self.right[place.node])
 
     @functools.cached_property
     def bottlenecks(self) -> list[Tensor]:
@@ -198,7 +180,7 @@ class Graph:
     @functools.cached_property
     def lengths(self) -> dict[int, str]:
         """The lengths of axes that losses are divided by, and what they count."""
-        of_parameters = {length for leaf in self.leaves() for length in leaf.shape}
+        of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         computed = [node for node in self.order if node.operation is not None]
         found: dict[int, str] = {}
         for length in (length for node in computed for length in node.shape):

@@ -25,21 +25,21 @@ class Finding:
     """A candidate with its strength, and what comes out with it.
 
     Attributes:
+        number: of the candidate.
         wrong: the steps that are done wrongly.
         fitted: tensors whose gradients are as they were handed in.
-        reached: the tensors on whose gradients the steps have an influence.
         sums: a number for each tensor that two findings share if their gradients are the same,
             for those that fit anything.
         error: the largest relative error that is left in a gradient, where all fit.
     """
 
+    number: int
     kind: str
     what: str
     wrong: Wrong
     candidate: Candidate
     strength: float
     fitted: frozenset[Tensor]
-    reached: frozenset[Tensor]
     sums: list[float]
     error: float
 
@@ -111,11 +111,10 @@ class Search:
         self.budget -= graph.steps_below(wrong) + STEPS_PER_REPLAY
         return graph.replay(wrong, base) if self.budget > 0 else None
 
-    def findings(self, base: Replay, numbers: Iterable[int]) -> Iterator[tuple[int, Finding]]:
+    def findings(self, base: Replay, numbers: Iterable[int]) -> Iterator[Finding]:
         """The candidates of some numbers that change something, on top of mistakes assumed."""
         for number in numbers:
-            for finding in self._findings(number, base):
-                yield number, finding
+            yield from self._findings(number, base)
 
     def _findings(self, number: int, base: Replay) -> Iterator[Finding]:
         case, candidate, reached = self.case, self.candidates[number], self.reached[number]
@@ -134,17 +133,22 @@ class Search:
                 continue
             fitted = case.fitted(predicted)
             weights = self.weights if fitted else {}
-            complete = len(fitted) == len(case.manual)
             yield Finding(
+                number,
                 *_named(candidate, strength),
                 wrong,
                 candidate,
                 strength,
                 fitted,
-                reached,
                 sums=[float(np.vdot(predicted[t], weights[t])) for t in weights],
-                error=max(case.error(t, predicted[t]) for t in fitted) if complete else math.inf,
+                error=self._error(predicted),
             )
+
+    def _error(self, predicted: Replay) -> float:
+        case = self.case
+        if case.fitted(predicted) != case.everything:
+            return math.inf
+        return max(case.error(tensor, predicted[tensor]) for tensor in case.manual)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[float]:
         """The strengths that reproduce at least one gradient, which they change linearly."""

@@ -126,7 +126,7 @@ def _of_another_shape(
                 return
     for place in graph.consumers.get(tensor, ()):
         cotangent = predicted[place.node]
-        product = place.vjp(cotangent, *place.values, **place.node.keywords)
+        product = place.unmatched(cotangent)
         for unsummed in (cotangent, product):
             for axis in (*range(np.ndim(unsummed)), None):
                 for reduce in (np.sum, np.mean):
