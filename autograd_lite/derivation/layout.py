@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivation.naming import Identifiers
-from autograd_lite.derivation.notation import Source, is_short
+from autograd_lite.derivation.numpy_source import NumpySource, is_short
 from autograd_lite.derivation.spellings import Count
 from autograd_lite.derivation.terms import is_number
 from autograd_lite.program.program import Step, steps_in
@@ -134,7 +134,7 @@ def _is_view(term: Step) -> bool:
 def _is_trivial(term: Step, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
     numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
-    with_number = term.function in Source.infix and len(numbers) > 0
+    with_number = term.function in NumpySource.infix and len(numbers) > 0
     short = _is_view(term) or with_number
     return short and weight == _weight(term) <= 1
 
