@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.modes import Rule, recording
@@ -35,7 +36,7 @@ class Shape(tuple[int, ...]):
         return shape
 
 
-class Expression(Node):
+class Expression(Node, NDArrayOperatorsMixin):
     """An array within a rule. Without operation it is what the rule was given.
 
     >>> x = leaf(np.array([1.0, 2.0]))
@@ -136,39 +137,13 @@ _ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
 """Functions that say nothing about entries."""
 
 
-def _install_operators() -> None:
-    """Give `Expression` Python's operators: each calls the ufunc that it stands for."""
-    binary = {
-        "add": np.add,
-        "sub": np.subtract,
-        "mul": np.multiply,
-        "truediv": np.divide,
-        "floordiv": np.floor_divide,
-        "mod": np.remainder,
-        "pow": np.power,
-        "matmul": np.matmul,
-        "and": np.bitwise_and,
-        "or": np.bitwise_or,
-        "xor": np.bitwise_xor,
-    }
-    comparisons = {
-        "eq": np.equal,
-        "ne": np.not_equal,
-        "lt": np.less,
-        "le": np.less_equal,
-        "gt": np.greater,
-        "ge": np.greater_equal,
-    }
-    unary = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
-    for name, function in {**binary, **comparisons}.items():
-        setattr(Expression, f"__{name}__", lambda a, b, f=function: call(f, a, b))
-    for name, function in binary.items():
-        setattr(Expression, f"__r{name}__", lambda a, b, f=function: call(f, b, a))
-    for name, function in unary.items():
-        setattr(Expression, f"__{name}__", lambda a, f=function: call(f, a))
+def _rebound(a: Any, b: Any) -> Any:
+    """Says that a += b is a = a + b here: expressions do not change."""
+    return NotImplemented
 
 
-_install_operators()
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
+    setattr(Expression, f"__i{_name}__", _rebound)
 
 
 def leaf(data: Array) -> Expression:
