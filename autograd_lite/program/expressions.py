@@ -18,9 +18,11 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.modes import Rule, recording
-from autograd_lite.node import NO_KEYWORDS, Array, Node
+from autograd_lite.modes import recording
+from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
+from autograd_lite.node import plain as node_plain
 from autograd_lite.operation import Operation
+from autograd_lite.program.program import mapped
 from autograd_lite.table import TABLE
 
 
@@ -39,8 +41,7 @@ class Shape(tuple[int, ...]):
 class Expression(Node, NDArrayOperatorsMixin):
     """An array within a rule. Without operation it is what the rule was given.
 
-    >>> x = leaf(np.array([1.0, 2.0]))
-    >>> y = np.sort(x) * (x > 1)
+    >>> y, _ = traced(lambda x: np.sort(x) * (x > 1), leaf(np.array([1.0, 2.0])))
     >>> y._data, y.operation.name, y.arguments[1].operation.name
     (array([0., 2.]), 'multiply', 'greater')
     """
@@ -142,21 +143,23 @@ def _rebound(a: Any, b: Any) -> Any:
     return NotImplemented
 
 
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
-    setattr(Expression, f"__i{_name}__", _rebound)
+for _name in vars(NDArrayOperatorsMixin):
+    if _name.startswith("__i") and _name != "__invert__":
+        setattr(Expression, _name, _rebound)
 
 
 def leaf(data: Array) -> Expression:
     """An expression for an array that was not computed here."""
-    return _expression(data, None, (), NO_KEYWORDS)
+    return computed(data, None, (), NO_KEYWORDS)
 
 
-def _expression(
+def computed(
     data: Array,
     operation: Operation | None,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> Expression:
+    """An expression for what an operation gave within the rule that is traced."""
     node = Expression.__new__(Expression)
     node._data = data
     # So that functions which are called within a rule are recorded, whatever they are called with.
@@ -166,6 +169,8 @@ def _expression(
     node.keywords = keywords
     node.name = node.grad = node.residual = None
     node.created = node.mutated = 0
+    if operation:
+        _seen.get().made.append(node)
     return node
 
 
@@ -174,13 +179,13 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 
     A tuple of arrays becomes one of expressions. What is no array is what it is for these entries.
     """
-    given = tuple(map(plain, arguments))
-    data = function(*given, **{name: plain(value) for name, value in keywords.items()})
+    given = plain(arguments)
+    data = function(*given, **plain(keywords))
     operation = called(function)
     if isinstance(data, tuple) and data and all(isinstance(part, np.ndarray) for part in data):
-        whole = _expression(None, operation, arguments, keywords)
+        whole = computed(None, operation, arguments, keywords)
         parts = [
-            _expression(part, called(operator.getitem), (whole, index), NO_KEYWORDS)
+            computed(part, called(operator.getitem), (whole, index), NO_KEYWORDS)
             for index, part in enumerate(data)
         ]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
@@ -188,7 +193,7 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     if not array or (function is operator.getitem and _is_mask(given[1])):
         for expression in nodes_in([*arguments, *keywords.values()]):
             _looked_at(expression)
-    return _expression(data, operation, arguments, keywords) if array else data
+    return computed(data, operation, arguments, keywords) if array else data
 
 
 def _is_mask(index: Any) -> bool:
@@ -197,13 +202,9 @@ def _is_mask(index: Any) -> bool:
     return any(getattr(part, "dtype", None) == np.bool for part in parts)
 
 
-def nodes_in(value: Any) -> Iterator[Expression]:
+def nodes_in(values: Any) -> list[Expression]:
     """The expressions among values, also within lists and tuples."""
-    if isinstance(value, Node):
-        yield value  # type: ignore[misc]
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from nodes_in(part)
+    return [value for value in arrays_in(values) if isinstance(value, Node)]  # type: ignore[misc]
 
 
 @functools.cache
@@ -215,39 +216,38 @@ def called(function: Callable[..., Any]) -> Operation:
 
 def plain(value: Any) -> Any:
     """The value with arrays in place of expressions, also within lists and tuples."""
-    if isinstance(value, Node):
-        return value._data
-    if type(value) in (list, tuple):
-        return type(value)(map(plain, value))
-    return value
+    return mapped(node_plain, value)
 
 
-class _Tracing:
-    """What the engine records while a rule is traced becomes an expression too."""
+class Seen:
+    """The expressions that were made while a rule was traced, and those whose entries it saw."""
+
+    def __init__(self) -> None:
+        self.made: list[Node] = []
+        self.looks: list[Expression] = []
 
     def recorded(self, node: Node) -> None:
+        """What the engine records becomes an expression too."""
         node.__class__ = Expression
-
-    def around(self, rule: Rule) -> Rule:
-        return rule
+        self.made.append(node)
 
 
-_looks: ContextVar[list[Expression]] = ContextVar("looks")
+_seen: ContextVar[Seen] = ContextVar("seen")
 
 
 def _looked_at(expression: Expression) -> Array:
     """The entries of an expression, which decide on what follows."""
-    _looks.get().append(expression)
+    _seen.get().looks.append(expression)
     return expression._data
 
 
-def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, list[Expression]]:
-    """What a rule gives for expressions, and those of them whose entries it looked at."""
-    looks: list[Expression] = []
-    tokens = recording.set(_Tracing()), _looks.set(looks)
+def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, Seen]:
+    """What a rule gives for expressions, and what was seen meanwhile."""
+    seen = Seen()
+    tokens = recording.set(seen), _seen.set(seen)
     try:
         with np.errstate(all="ignore"):
-            return rule(*given, **keywords), looks
+            return rule(*given, **keywords), seen
     finally:
         recording.reset(tokens[0])
-        _looks.reset(tokens[1])
+        _seen.reset(tokens[1])

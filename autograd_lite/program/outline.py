@@ -53,10 +53,8 @@ class _Writer:
     ) -> Step:
         """The next step, and its value."""
         shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-        step = Step(function, tuple(arguments), keywords, shape, len(self.values), dtype)
-        self.program.steps.append(step)
         self.values.append(value)
-        return step
+        return self.program.step(function, tuple(arguments), keywords, shape, dtype)
 
     def leaf(self, value: Any) -> Step:
         """A step for what is not computed."""

@@ -13,9 +13,9 @@ from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Expression, leaf, traced
-from autograd_lite.program.program import Guard, Program, Step, run_steps, same, steps_in
-from autograd_lite.program.rules import Slot, Template, as_called, filled, template_of
+from autograd_lite.program.expressions import Expression, Shape, leaf, traced
+from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
+from autograd_lite.program.rules import Template, as_called, template_of
 from autograd_lite.table import TABLE
 
 
@@ -88,20 +88,6 @@ class _Tracer:
         self.slots: dict[Node, Sequence[int]] = {}
         self.found: list[Array] = []
 
-    def step(
-        self,
-        function: Callable[..., Any] | None,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
-        shape: Any,
-        dtype: Any,
-    ) -> Step:
-        """The next step."""
-        steps = self.program.steps
-        step = Step(function, arguments, keywords, shape, len(steps), dtype)
-        steps.append(step)
-        return step
-
     def leaf(self, array: Array) -> Step:
         """A step for an array that is not computed."""
         if not isinstance(array, np.ndarray | np.generic):
@@ -110,10 +96,14 @@ class _Tracer:
                 "it is no array of NumPy's",
                 "Compute the loss from NumPy arrays",
             )
-        return self.step(None, (array,), {}, array.shape, array.dtype)
+        return self.program.step(None, (array,), {}, array.shape, array.dtype)
 
     def own(self, value: Any) -> Any:
         """An argument of a node, with steps in place of nodes and arrays."""
+        return mapped(self.own_part, value)
+
+    def own_part(self, value: Any) -> Any:
+        """The step of a node or an array; any other value as it is."""
         if isinstance(value, Node):
             known = self.program.values.get(value)
             if known is None:
@@ -121,13 +111,7 @@ class _Tracer:
                 known = self.leaf(array) if value._requires_grad else self.input(array)
                 self.program.inputs[value] = known
             return known
-        if isinstance(value, np.ndarray):
-            return self.input(value)
-        if type(value) in (list, tuple):
-            return type(value)([self.own(part) for part in value])
-        if type(value) is dict:
-            return {name: self.own(part) for name, part in value.items()}
-        return value
+        return self.input(value) if isinstance(value, np.ndarray) else value
 
     def input(self, array: Array) -> Step:
         """The step of an array that the loss was computed from, be it a tensor's or not."""
@@ -152,8 +136,8 @@ class _Tracer:
                 self.include(node)
         step, known = None, self.program.inputs
         if all(node in self.program.values or id(node._data) in known for node in nodes):
-            arguments, keywords = map(self.own, (call.arguments, call.keywords))
-            step = self.step(call.function, arguments, keywords, None, None)
+            arguments, keywords = self.own(call.arguments), self.own(call.keywords)
+            step = self.program.step(call.function, arguments, keywords, None, None)
         self.program.guards.append(Guard(step, call.outcome, call.function.__name__))
 
     def forward(self, node: Node) -> Step:
@@ -173,7 +157,7 @@ class _Tracer:
             result: Step = self.fill(template, self.program.given[node], operation)[0]
             return result
         data, arguments = node._data, as_called(operation, arguments)
-        return self.step(operation.function, arguments, keywords, data.shape, data.dtype)
+        return self.program.step(operation.function, arguments, keywords, data.shape, data.dtype)
 
     def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments and keywords of a node; what is asked for again is kept."""
@@ -206,12 +190,12 @@ class _Tracer:
             leaves = [*map(leaf, _arrays_of(node))]
             arguments, keywords = _expressions(node, iter(leaves))
             try:
-                result, looks = traced(function, *arguments, **keywords)
+                result, seen = traced(function, *arguments, **keywords)
             except TypeError:
                 return None
             result = result[0] if isinstance(result, tuple) else result
-            template = template_of(leaves, {0: result}, looks, function.__name__)
-            if looks:
+            template = template_of(leaves, {0: result}, seen, function.__name__)
+            if template.looks:
                 return template
             self.templates[key] = template
         return self.templates[key]
@@ -234,11 +218,11 @@ class _Tracer:
             argument = node.arguments[slot]
             shape, dtype = argument._data.shape, argument._data.dtype
             if type(result) is not Step or result.number < first:
-                result = self.step(same, (result,), {}, shape, dtype)
+                result = self.program.step(same, (result,), {}, shape, dtype)
             contributions[slot] = result
             if argument in cotangents:
                 both = cotangents[argument], result
-                result = self.step(np.add, both, {}, shape, dtype)
+                result = self.program.step(np.add, both, {}, shape, dtype)
             cotangents[argument] = result
 
     def backward_template(self, node: Node, given: list[Step], careful: bool) -> Template:
@@ -261,19 +245,23 @@ class _Tracer:
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
-        steps = [*given]
-        for call in template.calls:
-            arguments, keywords = call.arguments, call.keywords
-            if call.flat:
-                arguments = tuple([steps[x] if type(x) is Slot else x for x in arguments])
-            else:
-                arguments = filled(arguments, steps)
-                keywords = {name: filled(value, steps) for name, value in keywords.items()}
-            steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
-        for slot in template.looks:
-            looked_at = steps[slot]
-            self.program.guards.append(Guard(looked_at, self.value(looked_at), operation.name))
-        return {index: filled(result, steps) for index, result in template.results.items()}
+        new = [*given]
+
+        def own(value: Any) -> Any:
+            if type(value) is Step:
+                return new[value.number]
+            return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
+
+        for call in template.steps:
+            arguments, keywords = mapped(own, call.arguments), call.keywords
+            if keywords:
+                keywords = mapped(own, keywords)
+            step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
+            new.append(step)
+        for look in map(own, template.looks):
+            self.program.guards.append(Guard(look, self.value(look), operation.name))
+        found: dict[int, Any] = mapped(own, template.results)
+        return found
 
     def value(self, step: Step) -> Array:
         """The value of a step, for the arrays as they are."""
@@ -312,8 +300,8 @@ def _traced_rules(
             found[slot] = match(result, arguments[slot], node)
         return found
 
-    results, looks = traced(contributions)
-    return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
+    results, seen = traced(contributions)
+    return template_of([g, y, *leaves], results, seen, f"backward of {operation.name}")
 
 
 def _expressions(
@@ -322,11 +310,9 @@ def _expressions(
     """The arguments and keywords of a node, with expressions in place of nodes and arrays."""
 
     def own(value: Any) -> Any:
-        if isinstance(value, Node | np.ndarray):
-            return next(leaves)
-        return type(value)([own(x) for x in value]) if type(value) in (list, tuple) else value
+        return next(leaves) if isinstance(value, Node | np.ndarray) else value
 
-    return own(node.arguments), {name: own(value) for name, value in node.keywords.items()}
+    return mapped(own, node.arguments), mapped(own, node.keywords)
 
 
 def _key(value: Any) -> Any:
