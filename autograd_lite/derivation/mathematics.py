@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -36,7 +37,19 @@ class Mathematics(NumpySource):
         np.multiply: (PRODUCT, " ⊙ "),
         np.matmul: (TIGHT, " "),
     }
-    transposed: ClassVar[str] = "ᵀ"
+    around: ClassVar[dict[Any, tuple[str, str, int]]] = {
+        **NumpySource.around,
+        np.transpose: ("", "ᵀ", POWER),
+    }
+
+    def __init__(self, names: Mapping[Step, str], counts: Mapping[int, str] | None = None) -> None:
+        super().__init__(names, counts)
+        self.forms |= {
+            np.outer: self.outer,
+            # Axes of length 1, and broadcasting, go without saying.
+            np.expand_dims: self.inner,
+            np.broadcast_to: self.inner,
+        }
 
     def name(self, name: str) -> str:
         """dβ1 for ∂beta1."""
@@ -103,24 +116,14 @@ class Mathematics(NumpySource):
         """The sign of a sum over axes."""
         return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)
 
-    def transpose(self, term: Step) -> Written:
-        """xᵀ."""
-        if len(term.arguments) > 1:
-            return self.call(term)
-        return f"{self.text(term.arguments[0], ATOM)}{self.transposed}", POWER
-
     def outer(self, term: Step) -> Written:
         """x yᵀ."""
         left, right = term.arguments
-        text = f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}"
-        return text, TIGHT
+        behind = self.around[np.transpose][1]
+        return f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{behind}", TIGHT
 
-    def expand_dims(self, term: Step) -> Written:
-        """x: axes of length 1 go without saying."""
-        return self.written(term.arguments[0])
-
-    def broadcast(self, term: Step) -> Written:
-        """x: broadcasting goes without saying."""
+    def inner(self, term: Step) -> Written:
+        """Only the first argument."""
         return self.written(term.arguments[0])
 
 
@@ -139,7 +142,10 @@ class Latex(Mathematics):
         np.bitwise_and: (AND, r" \land "),
         np.bitwise_or: (OR, r" \lor "),
     }
-    transposed: ClassVar[str] = r"^{\top}"
+    around: ClassVar[dict[Any, tuple[str, str, int]]] = {
+        **NumpySource.around,
+        np.transpose: ("", r"^{\top}", POWER),
+    }
 
     def enclosed(self, text: str) -> str:
         """Text in parentheses of its height."""

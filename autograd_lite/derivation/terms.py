@@ -361,6 +361,7 @@ def _dot(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
     return terms.build(np.matmul, (a, b), {}, shape) if ndims <= {1, 2} else None
 
 
+REDUCTIONS = (np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std)
 SIMPLER: dict[Any, Callable[..., Any]] = {
     np.add: _add,
     np.subtract: _subtract,
@@ -384,7 +385,7 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.dot: _dot,
     np.einsum: _einsum,
     astype: _astype,
-    **{f: _reduction(f) for f in (np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std)},
+    **{f: _reduction(f) for f in REDUCTIONS},
     np.amax: _reduction(np.max),
     np.amin: _reduction(np.min),
 }

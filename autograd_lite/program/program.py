@@ -64,7 +64,8 @@ class Program:
         inputs: the steps of the arrays that the loss was computed from, by `id`; those of
             tensors by node too.
         values: the step of each recorded node, in the order of computation.
-        given: the steps of the nodes and arrays among the arguments of each computed node.
+        given: the steps of the nodes and arrays among the arguments of each computed node; of an
+            outline, those of all that its rules are given besides its cotangent and its value.
         cotangents: the step of the cotangent of each node that requires grad.
         contributions: by node, and by index of an argument, what it contributes to the
             cotangent of that: steps that are used for nothing else.
