@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,14 +41,12 @@ class Mathematics(NumpySource):
         np.transpose: ("", "ᵀ", POWER),
     }
 
-    def __init__(self, names: Mapping[Step, str], counts: Mapping[int, str] | None = None) -> None:
-        super().__init__(names, counts)
-        self.forms |= {
-            np.outer: self.outer,
-            # Axes of length 1, and broadcasting, go without saying.
-            np.expand_dims: self.inner,
-            np.broadcast_to: self.inner,
-        }
+    forms: ClassVar[dict[Any, str]] = {
+        **NumpySource.forms,
+        np.outer: "outer",
+        # Axes of length 1, and broadcasting, go without saying.
+        **dict.fromkeys((np.expand_dims, np.broadcast_to), "inner"),
+    }
 
     def name(self, name: str) -> str:
         """dβ1 for ∂beta1."""

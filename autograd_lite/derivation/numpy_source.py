@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,20 +52,20 @@ class NumpySource:
         np.transpose: ("", ".T", ATOM),
         np.shape: ("", ".shape", ATOM),
     }
-    methods = (*REDUCTIONS, np.reshape, np.squeeze, astype)
+    forms: ClassVar[dict[Any, str]] = {
+        **dict.fromkeys(infix, "between"),
+        **dict.fromkeys(around, "wrapped"),
+        **dict.fromkeys((*REDUCTIONS, np.reshape, np.squeeze, astype), "method"),
+        np.negative: "negative",
+        operator.getitem: "item",
+        np.expand_dims: "expand_dims",
+        np.broadcast_to: "broadcast",
+    }
+    """The methods that write calls; `call` does all others."""
 
     def __init__(self, names: Mapping[Step, str], counts: Mapping[int, str] | None = None) -> None:
         self.names = names
         self.counts = counts or {}
-        self.forms: dict[Any, Callable[[Step], Written]] = {
-            **dict.fromkeys(self.infix, self.between),
-            np.negative: self.negative,
-            **dict.fromkeys(self.around, self.wrapped),
-            operator.getitem: self.item,
-            np.expand_dims: self.expand_dims,
-            np.broadcast_to: self.broadcast,
-            **dict.fromkeys(self.methods, self.method),
-        }
 
     def operand(self, value: Any, least: int) -> str:
         """A value as text; beside an array a float needs no .0 to be one."""
@@ -96,7 +96,8 @@ class NumpySource:
         """A term without its name."""
         if term.function is None:
             return self.array(term.arguments[0]), ATOM
-        return self.forms.get(term.function, self.call)(term)
+        written: Written = getattr(self, self.forms.get(term.function, "call"))(term)
+        return written
 
     def line(self, name: str, term: Any) -> str:
         """What stands at the right of a name."""
