@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +95,9 @@ def laid_out(
     lines += [Line(name, term) for name, term in results.items() if name not in done]
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
-    used = _inputs_of([line.term for line in lines], inputs, names)
+    parts_of = [written_out(x.term, inputs | names) for x in lines]
     ordered = _sorted(lines, [*results], final)
+    used = [part for part in itertools.chain(*parts_of) if part in inputs]
     return Layout([*dict.fromkeys([*used, *inputs])], ordered, inputs | names, needed)
 
 
@@ -139,20 +140,14 @@ def _is_trivial(term: Step, weight: int) -> bool:
     return short and weight == _weight(term) <= 1
 
 
-def _inputs_of(
-    terms: list[Any], inputs: Mapping[Step, str], names: Mapping[Step, str]
-) -> list[Step]:
-    """The inputs in lines, from left to right."""
-    found = []
-    for term in terms:
-        stack = steps_in(term)[::-1]
-        while stack:
-            part = stack.pop()
-            if part in inputs:
-                found.append(part)
-            elif part not in names:
-                stack += steps_in(part)[::-1]
-    return found
+def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
+    """What stands in the formula of a term, from left to right; of what has a name only that."""
+    stack = steps_in(term)[::-1]
+    while stack:
+        part = stack.pop()
+        yield part
+        if part not in names:
+            stack += steps_in(part)[::-1] if part.function else []
 
 
 def needed_for(results: Any) -> list[Step]:

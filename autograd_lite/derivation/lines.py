@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from autograd_lite.derivation.factors import cotangents
 from autograd_lite.derivation.formulas import Formulas, in_words
 from autograd_lite.derivation.layout import Layout, laid_out, needed_for
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of
-from autograd_lite.derivation.reading import Reader, averaged
+from autograd_lite.derivation.reading import Reader
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import is_broadcast, is_number
 from autograd_lite.engine import backward_order
@@ -85,7 +85,7 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     layout = laid_out(results, formulas.names, named, reader.identifiers)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
-    counts, batch = _counts(layout, [term for term in inputs if term in data], found, unique)
+    counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
     return Lines(layout, [*results], arrays, counts, batch, first, symbols)
 
 
@@ -121,46 +121,33 @@ def _value(term: Any) -> Any:
 
 
 def _counts(
-    layout: Layout, data: list[Step], nodes: Iterable[Node], unique: Callable[[str], str]
+    layout: Layout, data: list[Step], reader: Reader
 ) -> tuple[dict[int, str], Batch | None]:
-    """What to write where something is divided by a number, and the number of samples."""
+    """What to write where something is divided by a number, and the number of samples.
+
+    That is the length of an axis of the data which no parameter has; or else a number is the size
+    of something that is averaged. 1 and 2 are in formulas for other reasons.
+    """
     shapes = {layout.names[term]: term.shape for term in data}
+    leaves = [node._data for node in reader.program.values if node.operation is None]
+    lengths = {length for array in leaves for length in np.shape(array)}
     numbers = [x for term in layout.terms for x in term.arguments if isinstance(x, Share | Count)]
     counts: dict[int, str] = {}
     batch = None
     for number in dict.fromkeys(x.count if isinstance(x, Share) else int(x) for x in numbers):
-        axis, size = _batch_axis(number, shapes, nodes), _size(number, shapes, nodes)
-        if axis and not batch:
-            batch = Batch(unique("m"), number, axis)
+        if number <= 2:
+            continue
+        has_axis = [name for name in shapes if number in shapes[name] and number not in lengths]
+        axes = [f"{name}.shape[{shapes[name].index(number)}]" for name in has_axis]
+        means = [name for name, shape in shapes.items() if shape in reader.averaged]
+        sizes = [f"{name}.size" for name in means if math.prod(shapes[name]) == number]
+        if axes and not batch:
+            batch = Batch(reader.identifiers.unique("m"), number, axes[0])
         if batch and batch.number == number:
             counts[number] = batch.name
-        elif axis or size:
-            counts[number] = axis or size or ""
+        elif axes or sizes:
+            counts[number] = (axes + sizes)[0]
     return counts, batch
-
-
-def _batch_axis(
-    number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]
-) -> str | None:
-    """The axis of the data that has this length, which no axis of a parameter has: the samples'.
-
-    1 and 2 are in formulas for other reasons.
-    """
-    parameters = [np.shape(node._data) for node in nodes if node.operation is None]
-    if number > 2 and not any(number in shape for shape in parameters):
-        for name, shape in shapes.items():
-            if number in shape:
-                return f"{name}.shape[{shape.index(number)}]"
-    return None
-
-
-def _size(number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]) -> str | None:
-    """The data that have so many entries, and the shape of something that is averaged."""
-    shapes_averaged = averaged(nodes)
-    for name, shape in shapes.items():
-        if number == math.prod(shape) > 2 and shape in shapes_averaged:
-            return f"{name}.size"
-    return None
 
 
 LONGEST = 20

@@ -28,12 +28,6 @@ from autograd_lite.program.program import Step
 from autograd_lite.program.trace import trace
 
 
-def averaged(nodes: Iterable[Node]) -> set[tuple[int, ...]]:
-    """The shapes of what is averaged."""
-    means = [node for node in nodes if node.operation and node.operation.traits.averages]
-    return {node.arguments[0].shape for node in means}
-
-
 class Reader:
     """Reads the program of a loss into terms and names.
 
@@ -64,7 +58,8 @@ class Reader:
                     self.given[key_of(array)] = self.identifiers.unique(name)
                 self.visible.append((self._enter(array), getattr(array, "_data", array)))
         self.own = frozenset(self.given)
-        self.averaged = averaged(nodes)
+        means = [node for node in nodes if node.operation and node.operation.traits.averages]
+        self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
         for leaf in leaves_of(nodes):
             if leaf in self.given:

@@ -63,6 +63,8 @@ class Expression(Node, NDArrayOperatorsMixin):
         return np.array(_looked_at(self), dtype, copy=copy)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("ndim", "size", "dtype"):
+            return getattr(self._data, name)
         function = _METHODS.get(name) or getattr(np, name, None)
         if function is None:
             raise AttributeError(f"an array within a rule has no attribute {name!r}")
@@ -72,21 +74,6 @@ class Expression(Node, NDArrayOperatorsMixin):
     def shape(self) -> Shape:
         """Length of each axis."""
         return Shape(np.shape(self._data)).owned_by(self)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return np.ndim(self._data)
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return np.size(self._data)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
-        return self._data.dtype  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Any:  # noqa: N802
@@ -111,8 +98,7 @@ class Expression(Node, NDArrayOperatorsMixin):
     def __float__(self) -> float:
         return float(_looked_at(self))
 
-    def __index__(self) -> int:
-        return int(_looked_at(self))
+    __index__ = __int__
 
 
 def _spread(*shape: Any) -> Any:
