@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.layout import written_out
 from autograd_lite.derivation.naming import Identifiers, key_of
 from autograd_lite.derivation.numpy_source import NumpySource, is_made
 from autograd_lite.derivation.origins import recognized
@@ -16,7 +17,7 @@ from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.expressions import Shape
-from autograd_lite.program.program import Program, Step, steps_in
+from autograd_lite.program.program import Program, Step, mapped, steps_in
 from autograd_lite.program.trace import trace_rule
 from autograd_lite.table import TABLE
 
@@ -88,7 +89,7 @@ class Formulas:
             arguments = _with_floats(arguments, step)
         keywords = step.keywords
         if keywords:
-            keywords = {name: self._plain(value) for name, value in keywords.items()}
+            keywords = self._plain(keywords)
         if function in TABLE and TABLE[function].residual:
             several = self.terms.build(function, arguments, keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
@@ -103,8 +104,8 @@ class Formulas:
             if isinstance(owner, Step) and owner in self.names:
                 return self.terms.build(np.shape, (owner,), {}, (len(value),))
             return tuple(value)
-        if type(value) in (list, tuple):
-            return type(value)(map(self._plain, value))
+        if type(value) in (list, tuple, dict):
+            return mapped(self._plain, value)
         if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
             return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
         if isinstance(value, np.ndarray):
@@ -200,12 +201,9 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     names = dict(names)
     identifiers = Identifiers()
     identifiers.taken.update(names.values())
-    stack = [term] if isinstance(term, Step) else []
-    while stack:
-        part = stack.pop()
-        if part not in names and part.function is not None:
-            stack += steps_in(part)[::-1]
-        elif part not in names and not is_made(part.arguments[0]):
+    parts = (term, *written_out(term, names)) if isinstance(term, Step) else ()
+    for part in parts:
+        if part not in names and part.function is None and not is_made(part.arguments[0]):
             names[part] = identifiers.unique(_word(part.arguments[0]))
     return NumpySource(names).text(term)
 
