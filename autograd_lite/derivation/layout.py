@@ -45,7 +45,7 @@ class Layout:
     inputs: list[Step]
     lines: list[Line]
     names: dict[Step, str]
-    terms: list[Step]
+    terms: Collection[Step]
 
 
 def laid_out(
@@ -63,8 +63,7 @@ def laid_out(
         identifiers: the names taken.
     """
     needed = needed_for(results.values())
-    parts = {term: steps_in(term) for term in needed}
-    uses = Counter(itertools.chain(results.values(), *parts.values()))
+    uses = Counter(itertools.chain(results.values(), *needed.values()))
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -75,11 +74,11 @@ def laid_out(
         aliases.setdefault(term, []).append(result)
     names: dict[Step, str] = {}
     weights = dict.fromkeys(inputs, 0)
-    for term in needed:
+    for term, parts in needed.items():
         if term in inputs:
             continue
         name = values.get(term) or _among(aliases.get(term), cotangents.get(term))
-        weight = sum(map(weights.__getitem__, parts[term])) + _weight(term)
+        weight = sum(map(weights.__getitem__, parts)) + _weight(term)
         if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
             name = cotangents[term]
         if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
@@ -95,10 +94,10 @@ def laid_out(
     lines += [Line(name, term) for name, term in results.items() if name not in done]
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
-    parts_of = [written_out(x.term, inputs | names) for x in lines]
     ordered = _sorted(lines, [*results], final)
-    used = [part for part in itertools.chain(*parts_of) if part in inputs]
-    return Layout([*dict.fromkeys([*used, *inputs])], ordered, inputs | names, needed)
+    names = inputs | names
+    used = [part for line in lines for part in written_out(line.term, names) if part in inputs]
+    return Layout([*dict.fromkeys([*used, *inputs])], ordered, names, needed)
 
 
 def _among(aliases: list[str] | None, cotangent: str | None) -> str | None:
@@ -150,13 +149,13 @@ def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
             stack += steps_in(part)[::-1] if part.function else []
 
 
-def needed_for(results: Any) -> list[Step]:
-    """The terms that results are computed from, themselves included, in order."""
-    found: dict[Step, None] = {}
+def needed_for(results: Any) -> dict[Step, list[Step]]:
+    """The terms that results are computed from, themselves included, in order; with their parts."""
+    found: dict[Step, list[Step]] = {}
     stack = [term for term in results if isinstance(term, Step)]
     while stack:
         term = stack.pop()
         if term not in found:
-            found[term] = None
-            stack.extend(steps_in(term))
-    return sorted(found, key=lambda term: term.number)
+            found[term] = steps_in(term)
+            stack += found[term]
+    return {term: found[term] for term in sorted(found, key=lambda term: term.number)}

@@ -19,7 +19,7 @@ from autograd_lite.derivation.terms import is_broadcast, is_number
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
 
 
@@ -225,7 +225,7 @@ def _cotangent(
 def _operations(term: Any, names: Mapping[Step, str]) -> int:
     """How many calls a formula has in which terms with names are not written out."""
     counts: dict[Step, int] = {}
-    for part in needed_for([term]):
-        known = part in names or part.function is None
-        counts[part] = 0 if known else 1 + sum(map(counts.__getitem__, steps_in(part)))
+    for needed, parts in needed_for([term]).items():
+        known = needed in names or needed.function is None
+        counts[needed] = 0 if known else 1 + sum(map(counts.__getitem__, parts))
     return counts.get(term, 0)

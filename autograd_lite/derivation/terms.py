@@ -51,11 +51,16 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
-        if not traits.elementwise or function is np.positive or _has_movable(arguments):
+        may_be_simpler = not traits.elementwise or function is np.positive
+        parts = []
+        for x in arguments:
+            is_step = type(x) is Step
+            may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
+            parts.append(x if is_step else _key(x))
+        if may_be_simpler:
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
-        parts = [x if type(x) is Step else _key(x) for x in arguments]
         key = (function, *parts, *(keywords and map(_key, keywords.items())))
         term = self._by_key.get(key)
         if term is None:
@@ -112,12 +117,8 @@ def _broadcast_shape(arguments: Iterable[Any]) -> Shape:
     return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
 
 
-def _has_movable(arguments: tuple[Any, ...]) -> bool:
-    """Whether one of them may move out of what it is given to, or disappear in it."""
-    return any(type(x) is not Step or x.function in _MOVABLE for x in arguments)
-
-
 _MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
+"""What may move out of what it is given to, or disappear in it; numbers may too."""
 
 
 def _key(value: Any) -> Any:

@@ -253,7 +253,10 @@ class _Tracer:
             return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
 
         for call in template.steps:
-            arguments, keywords = mapped(own, call.arguments), call.keywords
+            keywords = call.keywords
+            arguments = tuple(
+                [new[x.number] if type(x) is Step else mapped(own, x) for x in call.arguments]
+            )
             if keywords:
                 keywords = mapped(own, keywords)
             step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
