@@ -17,7 +17,7 @@ from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.expressions import Shape
-from autograd_lite.program.program import Program, Step, mapped, steps_in
+from autograd_lite.program.program import Program, Step, mapped, same, steps_in
 from autograd_lite.program.trace import trace_rule
 from autograd_lite.table import TABLE
 
@@ -74,6 +74,8 @@ class Formulas:
             array = step.arguments[0]
             is_node = step.number in self._nodes
             return self.terms.leaf(step.shape, array) if is_node else self._plain(array)
+        if function is same:
+            return self._plain(step.arguments[0])
         usual = ABSENT.get(function)
         if usual is not None:
             found = self.program.recorded[step.number]
@@ -90,7 +92,8 @@ class Formulas:
         keywords = step.keywords
         if keywords:
             keywords = self._plain(keywords)
-        if function in TABLE and TABLE[function].residual:
+        row = TABLE.get(function)
+        if row and row.residual:
             several = self.terms.build(function, arguments, keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
         return self.terms.build(function, arguments, keywords, step.shape)

@@ -123,20 +123,23 @@ def _weight(term: Step) -> int:
     return 1 if term.function and traits_of(term.function).elementwise else 2
 
 
+_VIEWS = {operator.getitem, np.negative, np.shape}
+
+
 def _is_view(term: Step) -> bool:
     """Whether it is written out each time that it is used: an index, or another way to look."""
     function = term.function
-    if function is None or function in (operator.getitem, np.negative, np.shape):
+    if function is None or function in _VIEWS:
         return function is not None
     return traits_of(function).moves and len(steps_in(term)) == 1
 
 
 def _is_trivial(term: Step, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
+    if weight != _weight(term) or weight > 1:
+        return False
     numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
-    with_number = term.function in NumpySource.infix and len(numbers) > 0
-    short = _is_view(term) or with_number
-    return short and weight == _weight(term) <= 1
+    return _is_view(term) or (term.function in NumpySource.infix and len(numbers) > 0)
 
 
 def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:

@@ -73,7 +73,7 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     formulas, given, unique = reader.formulas, reader.given, reader.identifiers.unique
     data = reader.data()
     first = formulas.terms.count + 1
-    found = cotangents(formulas, given, reader.lengths())
+    found = cotangents(formulas, given, reader.lengths(data))
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
     _require(wrt, found)
@@ -210,7 +210,7 @@ def _cotangent(
             known[term] = name
             taken.add(name)
     first = formulas.terms.count + 1
-    found = cotangents(formulas, names, reader.lengths())
+    found = cotangents(formulas, names, reader.lengths(reader.data()))
     for node, term in found.items():
         if node is tensor:
             break

@@ -75,9 +75,9 @@ class Reader:
         fixed = {t for t, x in self.inputs.items() if not getattr(x, "requires_grad", False)}
         return used & fixed
 
-    def lengths(self) -> set[int]:
-        """The lengths of the axes of the data, and the sizes of what is averaged like them."""
-        shapes = {term.shape for term in self.data()}
+    def lengths(self, data: Iterable[Step]) -> set[int]:
+        """The lengths of the axes of data, and the sizes of what is averaged like them."""
+        shapes = {term.shape for term in data}
         sizes = {math.prod(shape) for shape in shapes & self.averaged}
         return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
 

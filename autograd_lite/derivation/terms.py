@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.operation import Traits
-from autograd_lite.program.program import Step, same
+from autograd_lite.program.program import Step
 from autograd_lite.table import traits_of
 
 Shape = tuple[int, ...]
@@ -351,7 +351,6 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.divide: lambda terms, shape, a, b: a if is_one(b) and shape_of(a) == shape else None,
     np.negative: _negative,
     np.positive: lambda terms, shape, x: x,
-    same: lambda terms, shape, x: x,
     operator.getitem: lambda terms, shape, x, index: x if index == () else None,
     np.copy: lambda terms, shape, x: x,
     np.power: _power,
