@@ -23,7 +23,7 @@ from autograd_lite.derivation.naming import (
 from autograd_lite.derivation.numpy_source import is_short
 from autograd_lite.derivation.origins import recognized
 from autograd_lite.derivation.spellings import TEXTBOOK
-from autograd_lite.node import Array, Node, arrays_in
+from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.program import Step
 from autograd_lite.program.trace import trace
 
@@ -56,7 +56,7 @@ class Reader:
             if not getattr(array, "requires_grad", False):
                 if key_of(array) not in self.given:
                     self.given[key_of(array)] = self.identifiers.unique(name)
-                self.visible.append((self._enter(array), getattr(array, "_data", array)))
+                self.visible.append((self._enter(array), plain(array)))
         self.own = frozenset(self.given)
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
@@ -107,7 +107,7 @@ class Reader:
         name, step = self.given.get(key_of(value)), self._step(value)
         named = name is not None and isinstance(value, np.ndarray)
         if step is None or (named and not self.formulas.knows(step)):
-            array = getattr(value, "_data", value)
+            array = plain(value)
             term = self.formulas.terms.leaf(array.shape, array)
             if step is not None:
                 self.formulas.let(step, term)
@@ -130,7 +130,7 @@ class Reader:
     def _meet(self, value: Any, node: Node, position: int) -> None:
         """Enter an input of a node, with a name unless it is recognized, or short enough."""
         if key_of(value) not in self.given:
-            array = value._data if isinstance(value, Node) else value
+            array = plain(value)
             twins = self.factors.get(_others(node), ())
             operands, twins = map(self._known, (arrays_in(node.arguments), twins))
             term = recognized(self.formulas.terms, array, operands, twins, self.visible)
@@ -146,7 +146,7 @@ class Reader:
 
     def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
-        steps = [(self._step(value), getattr(value, "_data", value)) for value in values]
+        steps = [(self._step(value), plain(value)) for value in values]
         return [(self.formulas.term(s), x) for s, x in steps if s and self.formulas.knows(s)]
 
 
@@ -164,8 +164,8 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
     for node in nodes:
         others = _others(node)
         if others:
-            plain = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
-            found.setdefault(others, []).extend(plain)
+            fixed = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
+            found.setdefault(others, []).extend(fixed)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.engine import backpropagate, backward_order, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
-from autograd_lite.node import Array, Node, arrays_in
+from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, Shape, leaf, traced
 from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
@@ -67,25 +67,26 @@ def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
 
     The value of the node and its cotangent are not computed in it, and its arguments are inputs.
     """
-    tracer = _Tracer(node, textbook)
+    tracer = _Tracer(node, textbook, slots)
     program = tracer.program
     program.values[node] = tracer.leaf(node._data)
     tracer.meet(node)
     program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
-    tracer.slots[node] = slots
     tracer.backward(node, program.cotangents)
     return program
 
 
 class _Tracer:
-    """A program in the making."""
+    """A program in the making: of all cotangents, or only of some arguments of each node."""
 
-    def __init__(self, loss: Node, textbook: Textbook | None) -> None:
+    def __init__(
+        self, loss: Node, textbook: Textbook | None, slots: Sequence[int] | None = None
+    ) -> None:
         self.program = Program(loss)
+        self.slots = slots
         self.textbook = textbook or Textbook({}, lambda operation: None)
         self.templates: dict[Any, Template] = {}
         self.keys: dict[Node, Any] = {}
-        self.slots: dict[Node, Sequence[int]] = {}
         self.found: list[Array] = []
 
     def leaf(self, array: Array) -> Step:
@@ -161,9 +162,9 @@ class _Tracer:
 
     def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments and keywords of a node; what is asked for again is kept."""
-        values, slots, given = self.program.values, [], []
+        values, given = self.program.values, []
         arguments, key = [], [node.operation, node._data.shape, node._data.dtype]
-        for slot, argument in enumerate(node.arguments):
+        for argument in node.arguments:
             step = values.get(argument) if isinstance(argument, Node) else None
             if step is None:
                 own = self.own(argument)
@@ -173,22 +174,20 @@ class _Tracer:
                 own = step
                 given.append(step)
                 key += (step.shape, step.dtype)
-                slots.append(slot)
             arguments.append(own)
         keywords = node.keywords
         if keywords:
             keywords = self.own(keywords)
             given += steps_in([*keywords.values()])
             key.append(_key([*keywords.items()]))
-        self.program.given[node], self.slots[node], self.keys[node] = given, slots, tuple(key)
+        self.program.given[node], self.keys[node] = given, tuple(key)
         return tuple(arguments), keywords
 
     def forward_template(self, node: Node, function: Callable[..., Any]) -> Template | None:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves = [*map(leaf, _arrays_of(node))]
-            arguments, keywords = _expressions(node, iter(leaves))
+            leaves, arguments, keywords = _expressions(node, _arrays_of(node))
             try:
                 result, seen = traced(function, *arguments, **keywords)
             except TypeError:
@@ -236,12 +235,33 @@ class _Tracer:
         if rules:
             operation = dataclasses.replace(operation, vjps=rules, variadic=False)
         arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
-        template = _traced_rules(node, operation, self.slots[node], arrays, careful)
+        template = self.traced_rules(node, operation, arrays, careful)
         if template.looks or not _is_own(operation):
-            arrays = [*map(self.value, given)]
-            return _traced_rules(node, operation, self.slots[node], arrays, careful)
+            return self.traced_rules(node, operation, [*map(self.value, given)], careful)
         self.templates[key] = template
         return template
+
+    def traced_rules(
+        self, node: Node, operation: Operation, arrays: list[Array], careful: bool
+    ) -> Template:
+        """What the rules of a node compute from its cotangent, its value and its arguments."""
+        g, y = map(leaf, arrays[:2])
+        leaves, arguments, keywords = _expressions(node, arrays[2:])
+        wanted = [
+            i for i, x in enumerate(node.arguments) if isinstance(x, Node) and x._requires_grad
+        ]
+
+        def contributions() -> dict[int, Any]:
+            given = [g, y, *arguments, *([None] if operation.residual else [])]
+            found = {}
+            for slot in wanted if self.slots is None else self.slots:
+                result = operation.contribution(slot, given, keywords)
+                result = without_nan(result, g) if careful else result
+                found[slot] = match(result, arguments[slot], node)
+            return found
+
+        results, seen = traced(contributions)
+        return template_of([g, y, *leaves], results, seen, f"backward of {operation.name}")
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
@@ -253,12 +273,10 @@ class _Tracer:
             return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
 
         for call in template.steps:
-            keywords = call.keywords
             arguments = tuple(
                 [new[x.number] if type(x) is Step else mapped(own, x) for x in call.arguments]
             )
-            if keywords:
-                keywords = mapped(own, keywords)
+            keywords = call.keywords and mapped(own, call.keywords)
             step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
             new.append(step)
         for look in map(own, template.looks):
@@ -276,8 +294,7 @@ class _Tracer:
 
 def _arrays_of(node: Node) -> list[Array]:
     """The arrays among the arguments of a node, and in its nodes."""
-    values = arrays_in([node.arguments, [*node.keywords.values()]])
-    return [value._data if isinstance(value, Node) else value for value in values]
+    return [*map(plain, arrays_in([node.arguments, [*node.keywords.values()]]))]
 
 
 def _is_own(operation: Operation) -> bool:
@@ -287,35 +304,17 @@ def _is_own(operation: Operation) -> bool:
     return all(module.partition(".")[0] == package for module in modules)
 
 
-def _traced_rules(
-    node: Node, operation: Operation, slots: Sequence[int], arrays: list[Array], careful: bool
-) -> Template:
-    """What the rules of a node compute from its cotangent, its value and its arguments."""
-    g, y, *leaves = map(leaf, arrays)
-    arguments, keywords = _expressions(node, iter(leaves))
-
-    def contributions() -> dict[int, Any]:
-        given = [g, y, *arguments, *([None] if operation.residual else [])]
-        found = {}
-        for slot in slots:
-            result = operation.contribution(slot, given, keywords)
-            result = without_nan(result, g) if careful else result
-            found[slot] = match(result, arguments[slot], node)
-        return found
-
-    results, seen = traced(contributions)
-    return template_of([g, y, *leaves], results, seen, f"backward of {operation.name}")
-
-
 def _expressions(
-    node: Node, leaves: Iterator[Expression]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments and keywords of a node, with expressions in place of nodes and arrays."""
+    node: Node, arrays: list[Array]
+) -> tuple[list[Expression], tuple[Any, ...], dict[str, Any]]:
+    """Expressions for arrays, and the arguments and keywords of a node with them in place."""
+    leaves = [*map(leaf, arrays)]
+    rest = iter(leaves)
 
     def own(value: Any) -> Any:
-        return next(leaves) if isinstance(value, Node | np.ndarray) else value
+        return next(rest) if isinstance(value, Node | np.ndarray) else value
 
-    return mapped(own, node.arguments), mapped(own, node.keywords)
+    return leaves, mapped(own, node.arguments), mapped(own, node.keywords)
 
 
 def _key(value: Any) -> Any:
