@@ -89,10 +89,8 @@ def cotangents(
 ) -> dict[Node, Any]:
     """The terms of the cotangents of all nodes of a program.
 
-    Args:
-        formulas: with the terms of the nodes.
-        named: nodes at which a constant factor is applied, as at all leaves.
-        lengths: of the data, by which a constant is divided rather than reduced.
+    A constant factor is applied at leaves, and at nodes that are named. It is reduced, unless its
+    denominator is among the lengths of the data.
     """
     terms, program = formulas.terms, formulas.program
     parts: dict[Node, list[Cotangent]] = {program.loss: [Cotangent(ONE, 1.0)]}

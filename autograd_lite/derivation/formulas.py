@@ -26,13 +26,7 @@ ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np
 
 
 class Formulas:
-    """The terms of a program's steps.
-
-    Attributes:
-        program: whose steps they are.
-        terms: all of them.
-        names: of those that have one.
-    """
+    """The terms of a program's steps, and the names of some of them."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -145,14 +139,9 @@ def contribution_formula(
 ) -> str:
     """What a node contributes to the cotangent of one of its arguments, as NumPy source.
 
-    The cotangent of `node` itself is called d and its name.
-
-    Args:
-        node: a computed one.
-        index: of the argument.
-        names: of the node and of its arguments, as `naming.names_of` gives them. An array that
-            has none is written as `in_words` says, or as x > 0 if it says where x is positive.
-        vjp: what takes the place of the rule for this argument, called like it.
+    The cotangent of `node` itself is called d and its name. An array that has none of the names,
+    which are as `naming.names_of` gives them, is written as `in_words` says, or as x > 0 if it
+    says where x is positive. `vjp` takes the place of the rule for this argument.
 
     >>> from autograd_lite import Tensor
     >>> z = Tensor([1.0, 2.0], requires_grad=True)

@@ -35,11 +35,7 @@ class Line:
 class Layout:
     """Formulas line by line, each using only names of inputs and of lines before it.
 
-    Attributes:
-        inputs: the terms with names that are not computed, in the order of their first use.
-        lines: what is computed, in order.
-        names: of inputs and lines.
-        terms: all that are needed, in order.
+    The inputs come in the order of their first use; terms are all that are needed.
     """
 
     inputs: list[Step]
@@ -54,13 +50,9 @@ def laid_out(
     cotangents: Mapping[Step, str],
     identifiers: Identifiers,
 ) -> Layout:
-    """Lines that compute some terms, and nothing else.
+    """Lines that compute terms, by the names that are wanted for them, and nothing else.
 
-    Args:
-        results: the terms that are wanted, by the names of their lines.
-        values: names of terms of the forward pass; computed ones get lines if they are needed.
-        cotangents: names of terms of the backward pass, which get lines if they are long.
-        identifiers: the names taken.
+    Values, of the forward pass, get lines if they are needed; cotangents if they are long too.
     """
     needed = needed_for(results.values())
     uses = Counter(itertools.chain(results.values(), *needed.values()))

@@ -36,11 +36,9 @@ class Lines:
     """A forward and a backward pass.
 
     Attributes:
-        layout: the lines, and the names in them.
         gradients: the names of the results, in order.
         inputs: plain arrays by name, data first.
         counts: what numbers are written as where something is divided by so many.
-        batch: the number of samples, if something is divided by it.
         first: the number of the first term of the backward pass.
         symbols: by name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a
             pre-activation z1 that the user has no name for.
@@ -162,13 +160,8 @@ def cotangent_formula(
     Only what the user or a network has a name for is called by it, with a d in front for its
     cotangent; the rest is written out. Where that has more than 20 operations, all names are used,
     those of temporaries too. Numbers such as that of the samples are written as numbers, arrays
-    without a name as `formulas.in_words` does.
-
-    Args:
-        loss: a scalar that was recorded.
-        tensor: one that it depends on.
-        names: as `naming.names_of(loss, variables)` gives them; two temporaries may share one.
-        variables: of the caller.
+    without a name as `formulas.in_words` does. The names are those of `naming.names_of`, but that
+    two temporaries may share one.
 
     Raises:
         UnsupportedError: as `lines_of`.

@@ -22,12 +22,7 @@ Written = tuple[str, int]
 
 
 class NumpySource:
-    """NumPy source.
-
-    Args:
-        names: of terms that have one.
-        counts: names of numbers, where something is divided by so many.
-    """
+    """NumPy source, with names for terms, and for numbers where something is divided by so many."""
 
     infix: ClassVar[dict[Any, tuple[int, str]]] = {
         np.power: (POWER, " ** "),

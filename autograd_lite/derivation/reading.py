@@ -32,7 +32,6 @@ class Reader:
     """Reads the program of a loss into terms and names.
 
     Attributes:
-        formulas: the terms.
         given: the names of nodes and arrays.
         own: those of them that the user or a network has names for, as keys of `given`.
         inputs: the terms that are not computed, and what they stand for.
