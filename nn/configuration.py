@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import Range, require
 from autograd_lite.errors import describe_one
 
 if TYPE_CHECKING:
@@ -14,30 +13,6 @@ if TYPE_CHECKING:
 
 STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 """How arguments of any number are written in a call."""
-
-
-class Argument:
-    """An argument that a layer keeps, and that stays in its range whenever it is assigned.
-
-    Args:
-        allowed: what it may be.
-        size: whether the layer has a tensor with at least as many entries as the product of all
-            arguments that are sizes, so that a file without as many cannot hold the layer.
-    """
-
-    def __init__(self, allowed: Range, *, size: bool = False) -> None:
-        self.allowed = allowed
-        self.size = size
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, layer: object, owner: type) -> Any:
-        return self if layer is None else vars(layer)[self.name]
-
-    def __set__(self, layer: object, value: Any) -> None:
-        require(layer, self.name, value, self.allowed)
-        vars(layer)[self.name] = value
 
 
 def parameters_of(kind: type[Module]) -> dict[str, inspect.Parameter]:

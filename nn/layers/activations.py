@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,7 +13,7 @@ from autograd_lite.arguments import INTEGER, NUMBER
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.table import activations
 from nn.architecture import register
-from nn.configuration import Argument
+from nn.declared import Declared, declared
 from nn.module import Module, require_input
 
 Activation = Callable[[Any], Any]
@@ -48,43 +46,25 @@ def activation_function(activation: str | Activation) -> Activation:
     return known[activation]
 
 
-class _Function(Module):
-    """A module that applies a function, whose arguments after x are those of the constructor."""
+class _Function(Module, Declared):
+    """A module that applies a function, with its fields as the arguments after x."""
 
     function: ClassVar[Callable[..., Any]]
-    names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
-        if function is None:
-            return
-        cls.function = staticmethod(function)
-        if isinstance(function, FunctionType):
-            cls.names = tuple(inspect.signature(function).parameters)[1:]
-            cls.__init__ = _constructor(function)  # type: ignore[method-assign]
-        register(cls)
+        super().__init_subclass__()
+        if function is not None:
+            cls.function = staticmethod(function)
+            register(cls)
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
         try:
-            result: Tensor = self.function(x, *[getattr(self, name) for name in self.names])
+            result: Tensor = self.function(x, *[getattr(self, name) for name in self._fields])
         except TypeError:
             require_input(self, x)
             raise
         return result
-
-
-def _constructor(function: Callable[..., Any]) -> Callable[..., None]:
-    """An `__init__` that takes what a function takes after x, and keeps it."""
-    signature = inspect.signature(function)
-
-    def construct(self: _Function, *values: Any, **keywords: Any) -> None:
-        bound = signature.bind(self, *values, **keywords)
-        bound.apply_defaults()
-        for name in self.names:
-            setattr(self, name, bound.arguments[name])
-
-    construct.__signature__ = signature  # type: ignore[attr-defined]
-    return construct
 
 
 class ReLU(_Function, function=autograd_lite.relu):
@@ -142,7 +122,7 @@ class LeakyReLU(_Function, function=autograd_lite.leaky_relu):
     array([-0.1,  2. ])
     """
 
-    negative_slope = Argument(NUMBER)
+    negative_slope: float = declared(NUMBER, default=0.01)
 
 
 class ELU(_Function, function=autograd_lite.elu):
@@ -152,7 +132,7 @@ class ELU(_Function, function=autograd_lite.elu):
     array([-0.6321,  2.    ])
     """
 
-    alpha = Argument(NUMBER)
+    alpha: float = declared(NUMBER, default=1.0)
 
 
 class Softmax(_Function, function=autograd_lite.softmax):
@@ -162,7 +142,7 @@ class Softmax(_Function, function=autograd_lite.softmax):
     array([0.5, 0.5])
     """
 
-    axis = Argument(INTEGER)
+    axis: int = declared(INTEGER, default=-1)
 
 
 class LogSoftmax(_Function, function=autograd_lite.log_softmax):
@@ -172,4 +152,4 @@ class LogSoftmax(_Function, function=autograd_lite.log_softmax):
     array([-0.6931, -0.6931])
     """
 
-    axis = Argument(INTEGER)
+    axis: int = declared(INTEGER, default=-1)

@@ -7,8 +7,8 @@ each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from autograd_lite import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from autograd_lite.arguments import FRACTION, SHARE
+from autograd_lite.arguments import FRACTION, SHARE, one_of
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.operators import plain
-from nn.losses.loss import REDUCTIONS, Loss, option
+from nn.declared import declared
+from nn.losses.loss import REDUCTIONS, Loss
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
@@ -32,17 +33,19 @@ from nn.losses.probabilities import (
 )
 
 
-@dataclass(kw_only=True, eq=False)
 class _BinaryLoss(Loss):
     """Cross-entropy of independent answers, yes or no; a subclass says of what."""
 
     link = "sigmoid"
-    pos_weight: Any = None
-    label_smoothing: float = option(0.0, SHARE)
+    pos_weight: Any = declared(default=None, kw_only=True)
+    label_smoothing: float = declared(SHARE, default=0.0, kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.pos_weight = positive_weights(self, "pos_weight")
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        return {
+            **checked,
+            "pos_weight": positive_weights(self, "pos_weight", checked["pos_weight"]),
+        }
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry, without options."""
@@ -78,7 +81,6 @@ class _BinaryLoss(Loss):
         return weights.astype(predictions.dtype)
 
 
-@dataclass(kw_only=True, eq=False)
 class BCELoss(_BinaryLoss):
     """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
 
@@ -97,7 +99,7 @@ class BCELoss(_BinaryLoss):
     """
 
     takes = "probabilities"
-    epsilon: float = option(0.0, FRACTION)
+    epsilon: float = declared(FRACTION, default=0.0, kw_only=True)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights, as one operation unless there are other options."""
@@ -117,7 +119,6 @@ class BCELoss(_BinaryLoss):
         return -(right + (1 - targets) * np.log(1 - predictions + self.epsilon))
 
 
-@dataclass(kw_only=True, eq=False)
 class BCEWithLogitsLoss(_BinaryLoss):
     """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
 
@@ -157,17 +158,16 @@ class BCEWithLogitsLoss(_BinaryLoss):
 # One of several classes
 
 
-@dataclass(kw_only=True, eq=False)
 class _ClassLoss(Loss):
     """Cross-entropy of classes; a subclass says how predictions become log-probabilities."""
 
     link = "softmax"
-    weight: Any = None
-    label_smoothing: float = option(0.0, SHARE)
+    weight: Any = declared(default=None, kw_only=True)
+    label_smoothing: float = declared(SHARE, default=0.0, kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.weight = positive_weights(self, "weight")
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        return {**checked, "weight": positive_weights(self, "weight", checked["weight"])}
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithms of the classes' probabilities, (n, classes): by default predictions."""
@@ -235,7 +235,6 @@ class _ClassLoss(Loss):
         return values
 
 
-@dataclass(kw_only=True, eq=False)
 class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy of softmax(logits): mean of -log p of the right class.
 
@@ -269,7 +268,6 @@ class CrossEntropyLoss(_ClassLoss):
         return log_softmax(predictions)
 
 
-@dataclass(kw_only=True, eq=False)
 class CategoricalCrossEntropyLoss(_ClassLoss):
     """Cross-entropy of probabilities: mean of -log p of the right class.
 
@@ -287,7 +285,7 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     """
 
     takes = "probabilities"
-    epsilon: float = option(0.0, FRACTION)
+    epsilon: float = declared(FRACTION, default=0.0, kw_only=True)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
@@ -295,7 +293,6 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
         return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
 
 
-@dataclass(kw_only=True, eq=False)
 class NLLLoss(_ClassLoss):
     """Negative log-likelihood: mean of minus the right class's log-probability.
 
@@ -313,7 +310,6 @@ class NLLLoss(_ClassLoss):
     takes = "log-probabilities"
 
 
-@dataclass(kw_only=True, eq=False)
 class KLDivLoss(Loss):
     """Kullback-Leibler divergence of predictions from targets: mean(t (log t - log p)).
 
@@ -328,9 +324,9 @@ class KLDivLoss(Loss):
     0.6931
     """
 
-    reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
     takes = "log-probabilities"
     link = "softmax"
+    reduction: str = declared(one_of(*REDUCTIONS, "batchmean"), default="mean", kw_only=True)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """t (log t - log p) of each entry."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import Range, as_array, one_of, require, require_real
+from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.operators import plain
+from nn.declared import Declared, declared
 
 REDUCTIONS = ("mean", "sum", "none")
 THRESHOLDS = {
@@ -24,13 +24,7 @@ THRESHOLDS = {
 """What predictions can be, and the number above which one alone means class 1."""
 
 
-def option(default: float, allowed: Range) -> Any:
-    """A field of a loss, and the range that it has to be in."""
-    return field(default=default, metadata={"allowed": allowed})
-
-
-@dataclass(kw_only=True, eq=False)
-class Loss:
+class Loss(Declared):
     """Base of losses: a function of predictions and targets, with its options.
 
     A subclass says in `entries` what predictions cost, and in `takes` what they are.
@@ -42,18 +36,12 @@ class Loss:
         ArgumentError: an option is out of its range.
     """
 
-    reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
     takes: ClassVar[str] = "values"
     """What predictions are: one of `THRESHOLDS`."""
     link: ClassVar[str | None] = None
     """What makes probabilities of logits, "sigmoid" or "softmax"; None without probabilities."""
-    reduction: str = "mean"
 
-    def __post_init__(self) -> None:
-        require(self, "reduction", self.reduction, one_of(*self.reductions))
-        for each in fields(self):
-            if "allowed" in each.metadata:
-                require(self, each.name, getattr(self, each.name), each.metadata["allowed"])
+    reduction: str = declared(one_of(*REDUCTIONS), default="mean", kw_only=True)
 
     @property
     def threshold(self) -> float:

@@ -25,9 +25,9 @@ compare every prediction with every target. A function of your own has to see to
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from autograd_lite.operators import plain
+from nn.declared import declared
 from nn.losses import classification, regression
 from nn.losses.loss import Loss
 
@@ -76,11 +77,10 @@ def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     )
 
 
-@dataclass(kw_only=True, eq=False)
 class _OfEntries(Loss):
     """The mean of what a function of one's own returns, the loss of each sample."""
 
-    function: Callable[..., Tensor]
+    function: Callable[..., Tensor] = declared(kw_only=True)
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets as they are."""
@@ -107,7 +107,10 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     is the mean.
     """
     if isinstance(loss, Loss):
-        return replace(loss, reduction="mean") if loss.reduction == "none" else loss
+        if loss.reduction == "none":
+            loss = copy.copy(loss)
+            loss.reduction = "mean"
+        return loss
     return loss if "weights" in parameters_of(loss) else _OfEntries(function=loss)
 
 

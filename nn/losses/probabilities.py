@@ -69,9 +69,8 @@ def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
         )
 
 
-def positive_weights(loss: Loss, name: str) -> Any:
-    """That attribute as an array, or an ArgumentError unless it is None, or above 0 and finite."""
-    weights = getattr(loss, name)
+def positive_weights(loss: Loss, name: str, weights: Any) -> Any:
+    """Weights as an array, or an ArgumentError unless they are None, or above 0 and finite."""
     if weights is None:
         return None
     weights = as_array(plain(weights), f"{type(loss).__name__} with {name}")

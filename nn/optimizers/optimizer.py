@@ -96,6 +96,14 @@ class Optimizer(Declared):
     state_names: ClassVar[tuple[str, ...]] = ()
     """The arrays of the parameters' size that `update` keeps."""
 
+    @classmethod
+    def _declare(cls, name: str) -> None:
+        setattr(
+            cls,
+            name,
+            property(lambda self: self._value(name), lambda self, value: self._assign(name, value)),
+        )
+
     def _begin(self, values: Mapping[str, Any]) -> None:
         self.steps = 0
         """How many were taken."""
@@ -113,11 +121,11 @@ class Optimizer(Declared):
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Hyper-parameters as Python's numbers, so that they do not change an array's dtype."""
         for name, value in values.items():
-            if name not in self.fields or name == "parameters":
+            if name not in self._fields or name == "parameters":
                 raise ArgumentError(
                     f"{type(self).__name__} with {name}={value!r}",
                     "it has no such hyper-parameter",
-                    f"It has {', '.join(hyper_parameters(self.fields))}",
+                    f"It has {', '.join(hyper_parameters(self._fields))}",
                 )
         checked = {name: as_python(value) for name, value in super()._checked(values).items()}
         if "learning_rate" in checked:
