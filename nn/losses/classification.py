@@ -88,7 +88,6 @@ class BCELoss(_BinaryLoss):
     `BCEWithLogitsLoss` is the more precise of the two.
 
     Args:
-        reduction: "mean", "sum" or "none".
         pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
             that broadcasts to the targets.
         label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
@@ -122,14 +121,8 @@ class BCELoss(_BinaryLoss):
 class BCEWithLogitsLoss(_BinaryLoss):
     """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
 
-    Targets have the shape of the logits, and are from 0 to 1; others raise an ArgumentError, which
-    in the plain mean is found where the loss is negative.
-
-    Args:
-        reduction: "mean", "sum" or "none".
-        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
-            that broadcasts to the targets.
-        label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
+    Targets and options are those of `BCELoss`. Targets that are not from 0 to 1 raise an
+    ArgumentError, which in the plain mean is found where the loss is negative.
 
     >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
     0.6931
@@ -153,9 +146,6 @@ class BCEWithLogitsLoss(_BinaryLoss):
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
         return np.logaddexp(predictions, 0) - predictions * targets
-
-
-# One of several classes
 
 
 class _ClassLoss(Loss):
@@ -271,13 +261,8 @@ class CrossEntropyLoss(_ClassLoss):
 class CategoricalCrossEntropyLoss(_ClassLoss):
     """Cross-entropy of probabilities: mean of -log p of the right class.
 
-    `CrossEntropyLoss` takes logits and is the more precise of the two. Targets are as there.
-
-    Args:
-        reduction: "mean", "sum" or "none", which gives (n,).
-        weight: (classes,), as of `CrossEntropyLoss`.
-        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
-        epsilon: added inside of the logarithm.
+    `CrossEntropyLoss` takes logits and is the more precise of the two. Targets and options are as
+    there, with `epsilon`, which is added inside of the logarithm.
 
     >>> p = Tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
     >>> round(CategoricalCrossEntropyLoss(epsilon=1e-8)(p, np.array([0, 1, 2])).item(), 6)
@@ -296,12 +281,7 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
 class NLLLoss(_ClassLoss):
     """Negative log-likelihood: mean of minus the right class's log-probability.
 
-    Targets are those of `CrossEntropyLoss`.
-
-    Args:
-        reduction: "mean", "sum" or "none", which gives (n,).
-        weight: (classes,), as of `CrossEntropyLoss`.
-        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
+    Targets and options are those of `CrossEntropyLoss`.
 
     >>> round(NLLLoss()(Tensor(np.log([[0.7, 0.3]])), np.array([0])).item(), 4)
     0.3567

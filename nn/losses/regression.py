@@ -98,7 +98,6 @@ class HuberLoss(Loss):
 
     Args:
         delta: where the parabola becomes a line, > 0.
-        reduction: "mean", "sum" or "none".
 
     >>> HuberLoss()(Tensor([0.5, 3.0]), np.array([0.0, 0.0])).item()
     1.3125

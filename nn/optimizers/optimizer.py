@@ -66,9 +66,7 @@ class Optimizer(Declared):
             as frozen ones, are left alone.
         learning_rate: factor of the step, 0 or more; or a schedule, such as
             `nn.CosineAnnealing(0.1, steps=100)`.
-        l1: strength of the penalty on absolute values.
-        l2: strength of the penalty on squares.
-        weight_decay: strength of the decoupled decay.
+        l1, l2, weight_decay: as above.
 
     Raises:
         ArgumentError: there are no parameters, one is in two groups, or a hyper-parameter is

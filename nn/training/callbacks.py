@@ -17,10 +17,8 @@ from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of,
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
-from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.progress import MODE, Progress
-from nn.optimizers.schedule import Schedule
-from nn.optimizers.schedules import Warmup
+from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
+from nn.optimizers.schedules import Schedule, Warmup
 from nn.training.callback import Callback, Training, require_figure, require_state
 
 LOSSES = ("loss", "running_loss", "validation_loss")
