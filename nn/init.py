@@ -25,8 +25,8 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, require
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, function_named, require
+from autograd_lite.errors import UnsupportedError, describe_one
 
 Initializer: TypeAlias = "Callable[[np.random.Generator, int, int], Any]"
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -195,17 +195,10 @@ def initializer(weight_init: str | Initializer) -> Initializer:
     """The function of that name, or the function itself.
 
     Raises:
-        ArgumentError: there is none of that name.
+        ArgumentError: there is none of that name, or it is a class.
 
     >>> initializer("he_normal") is he_normal
     True
     """
-    if callable(weight_init):
-        return weight_init
-    if not isinstance(weight_init, str) or weight_init not in INITIALIZERS:
-        raise ArgumentError(
-            f"weight_init={describe_one(weight_init)}",
-            "there is no initialization of that name",
-            f"Give one of {', '.join(INITIALIZERS)}, or a function of (rng, fan_in, fan_out)",
-        )
-    return INITIALIZERS[weight_init]
+    others = "a function of (rng, fan_in, fan_out)"
+    return function_named("weight_init", weight_init, INITIALIZERS, others)

@@ -9,8 +9,7 @@ import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.arguments import INTEGER, NUMBER
-from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.arguments import INTEGER, NUMBER, function_named
 from autograd_lite.table import activations
 from nn.architecture import register
 from nn.declared import Declared, declared
@@ -28,22 +27,7 @@ def activation_function(activation: str | Activation) -> Activation:
     >>> activation_function("tanh") is np.tanh
     True
     """
-    if isinstance(activation, type):
-        raise ArgumentError(
-            f"activation={activation.__name__}",
-            "it is a class, which is no function of an array",
-            f"Write activation={activation.__name__}()",
-        )
-    if callable(activation):
-        return activation
-    known = activations()
-    if not isinstance(activation, str) or activation not in known:
-        raise ArgumentError(
-            f"activation={describe_one(activation)}",
-            "there is no activation of that name",
-            f"Give one of {', '.join(known)}, a function, or None",
-        )
-    return known[activation]
+    return function_named("activation", activation, activations(), "a function, or None")
 
 
 class _Function(Module, Declared):
