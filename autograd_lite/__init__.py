@@ -37,6 +37,7 @@ from autograd_lite.errors import (
     UnsupportedError,
 )
 from autograd_lite.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.gradcheck import gradcheck
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.recompute import checkpoint
 from autograd_lite.table import define, differentiable
@@ -44,7 +45,6 @@ from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
-    from autograd_lite.check import gradcheck
     from autograd_lite.compare import compare_gradients
     from autograd_lite.derivation.derive import derive
     from autograd_lite.derivation.source import to_source
@@ -105,7 +105,6 @@ _LATER = {
     "compare_gradients": "autograd_lite.compare",
     "derive": "autograd_lite.derivation.derive",
     "detect_anomaly": "autograd_lite.anomaly",
-    "gradcheck": "autograd_lite.check",
     "to_source": "autograd_lite.derivation.source",
 }
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.node import Node
@@ -15,20 +15,49 @@ Rule = Callable[[Node, dict[Node, Any], bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 
-class Watch(Protocol):
-    """Looks at every operation that is recorded, and at every step of a backward pass."""
+class Recorder(Protocol):
+    """Looks at every operation that is recorded."""
 
     def recorded(self, node: Node) -> None:
         """Called with each node that was just recorded."""
 
+
+class Watch(Recorder, Protocol):
+    """Looks also at every step of a backward pass, and knows through what an operation came."""
+
     def around(self, rule: Rule) -> Rule:
         """What is done in place of a rule: the rule, and looking at what it gave."""
 
+    def within(self, function: Any, made_of: Callable[..., Any]) -> Callable[..., Any]:
+        """What is called in place of what a function is made of, see `table.composed`."""
 
-recording: ContextVar[bool | Watch] = ContextVar("recording", default=True)
-"""False, True, or what watches; one variable, so that watching costs nothing when it is off."""
+
+recording: ContextVar[bool | Recorder] = ContextVar("recording", default=True)
+"""False, True, or what looks; one variable, so that looking costs nothing when it is off."""
 watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 """What watches whenever something is recorded."""
+
+
+class Taken(NamedTuple):
+    """A plain value that was computed from tensors: the call, and what it gave."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    outcome: Any
+
+
+taken: ContextVar[list[Taken] | None] = ContextVar("taken", default=None)
+"""Where plain values that are taken out of tensors are noted, if anywhere."""
+
+
+def take(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], outcome: Any
+) -> None:
+    """Note a plain value that was computed from tensors."""
+    noted = taken.get()
+    if noted is not None:
+        noted.append(Taken(function, arguments, keywords, outcome))
 
 
 class SetRecording(ContextDecorator):
@@ -37,7 +66,7 @@ class SetRecording(ContextDecorator):
     on: bool
 
     def __init__(self) -> None:
-        self._tokens: list[Token[bool | Watch]] = []
+        self._tokens: list[Token[bool | Recorder]] = []
 
     def __enter__(self) -> Self:
         self._tokens.append(recording.set(self.on and (watching.get() or True)))

@@ -23,12 +23,14 @@ class Traits:
         commutative: its two arguments may be exchanged.
         product: it multiplies, or divides, arguments by each other: entries, or whole matrices.
         moves: its result has no other entries than its first argument, in other places.
+        indexes: it moves those that its second argument names.
         reduces: it makes one entry of many, along axes.
         averages: it reduces by a mean.
         extremum: it picks the largest or the smallest, of two arguments or along axes.
         logarithm: it takes the logarithm of what it is given first.
         activation: it bends what a layer computes; called with that alone.
         kink: the derivative of its one argument jumps at 0.
+        rectifies: what is below 0 becomes 0, and so does what reaches it in backward.
         limits: the bounds of its result, near which its derivative vanishes.
         link: what makes probabilities of the logits that it is given first.
         probabilities: what these are, as a function of its result and of the logits.
@@ -46,12 +48,14 @@ class Traits:
     commutative: bool = False
     product: bool = False
     moves: bool = False
+    indexes: bool = False
     reduces: bool = False
     averages: bool = False
     extremum: bool = False
     logarithm: bool = False
     activation: bool = False
     kink: bool = False
+    rectifies: bool = False
     limits: tuple[float, float] | None = None
     link: Literal["softmax", "sigmoid"] | None = None
     probabilities: Callable[[Any, Any], Any] | None = None

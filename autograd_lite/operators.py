@@ -14,6 +14,7 @@ import numpy as np
 import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.engine import apply, record
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.modes import take, watching
 from autograd_lite.node import NO_KEYWORDS, Node
 from autograd_lite.refusals import explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
@@ -52,9 +53,11 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
 
     def method(self: Node, other: Any) -> Any:
         try:
-            return compare(self._data, plain(other))
+            outcome = compare(self._data, plain(other))
         except (ValueError, TypeError) as error:
             raise explained(error, name, (self, other), NO_KEYWORDS) from error
+        take(compare, (self, other), NO_KEYWORDS, outcome)
+        return outcome
 
     return method
 
@@ -103,7 +106,7 @@ class Operators(Node):
         return (self[i] for i in range(len(self)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool((self._data == plain(value)).any())
+        return bool((self == value).any())
 
     # NumPy's protocols
 
@@ -147,11 +150,16 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         try:
-            return function(*map(plain, arguments), **plain_keywords)
+            outcome = function(*map(plain, arguments), **plain_keywords)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, function.__name__, arguments, keywords) from error
+        take(function, arguments, keywords, outcome)
+        return outcome
     implementation = COMPOSED.get(function)
     if implementation is not None:
+        watch = watching.get()
+        if watch:
+            implementation = watch.within(function, implementation)
         try:
             return implementation(*arguments, **keywords)
         except AutogradError:
@@ -161,13 +169,13 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     arguments, keywords = positional(function, arguments, keywords)
     operation = TABLE.get(function)
     if operation is None:
-        raise _without_row(_full_name(function), arguments)
+        raise _without_row(full_name(function), arguments)
     if operation.sequence:
         # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
         names = operation.compute.__kwdefaults__ or {}
         if len(arguments) > 1 + len(names):
             raise UnsupportedError(
-                f"{_full_name(function)}{describe(arguments, keywords)}",
+                f"{full_name(function)}{describe(arguments, keywords)}",
                 f"only {', '.join(names)} may follow the arrays",
                 "Leave the others out; out= cannot be differentiated",
             )
@@ -180,8 +188,12 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     return apply(operation, arguments, keywords)
 
 
-def _full_name(function: Any) -> str:
-    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules."""
+def full_name(function: Any) -> str:
+    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules.
+
+    >>> full_name(np.linalg.inv)
+    'np.linalg.inv'
+    """
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
 

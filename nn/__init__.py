@@ -4,7 +4,7 @@ from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
 from nn.diagnosis.diagnose import diagnose
-from nn.diagnosis.gradient_check import gradient_difference
+from nn.diagnosis.gradient_difference import gradient_difference
 from nn.diagnosis.graph_watch import GraphWatch
 from nn.diagnosis.monitor import DiagnosisMonitor
 from nn.diagnosis.report import Diagnosis, Finding

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd_lite.derivation.definitions import definitions
+from autograd_lite.derivation.lines import Lines, lines_of
 from autograd_lite.derivation.naming import variables_of
 from autograd_lite.derivation.notation import Source, full_name
-from autograd_lite.derivation.reading import Lines, lines_of
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Node
 

@@ -14,6 +14,8 @@ from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
+INDEXES = replace(MOVES, indexes=True)
+
 # Indices
 
 
@@ -35,7 +37,7 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return result
 
 
-define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=MOVES)
+define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
 
 
 def moved(function: Any) -> Callable[..., Array]:
@@ -51,14 +53,15 @@ def moved(function: Any) -> Callable[..., Array]:
     return vjp
 
 
-for function in (np.repeat, np.tile, np.take_along_axis):
+for function in (np.repeat, np.tile):
     define(function, moved(function), traits=MOVES)
+define(np.take_along_axis, moved(np.take_along_axis), traits=INDEXES)
 define(np.diagonal, moved(np.diagonal), traits=replace(MOVES, read_only=True))
 define(
     np.take,
     moved(np.take),
     compute=lambda a, indices, axis=None, *, mode="raise": np.take(a, indices, axis, mode=mode),
-    traits=MOVES,
+    traits=INDEXES,
 )
 
 # Borders

@@ -6,6 +6,7 @@ relu'(0) = 0. The forms are stable: no overflow and no warning, however large th
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import differentiable
 
 ACTIVATION = Traits(elementwise=True, activation=True)
-RECTIFIER = Traits(elementwise=True, activation=True, kink=True)
+KINKED = Traits(elementwise=True, activation=True, kink=True)
 
 
-@differentiable(lambda g, y, x: g * np.sign(y), traits=RECTIFIER)
+@differentiable(lambda g, y, x: g * np.sign(y), traits=replace(KINKED, rectifies=True))
 def relu(x: Array) -> Array:
     """max(x, 0).
 
@@ -32,7 +33,7 @@ def relu(x: Array) -> Array:
 
 @differentiable(
     lambda g, y, x, negative_slope=0.01: np.where(x > 0, g, negative_slope * g),
-    traits=RECTIFIER,
+    traits=KINKED,
 )
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     """x where x > 0, else negative_slope * x.
@@ -46,7 +47,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
 
 @differentiable(
     lambda g, y, x, alpha=1.0: np.where(x > 0, g, g * alpha * np.exp(np.minimum(x, 0))),
-    traits=RECTIFIER,
+    traits=KINKED,
 )
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """x where x > 0, else alpha * (exp(x) - 1).
@@ -157,7 +158,7 @@ def softplus(x: Array) -> Array:
 
 @differentiable(
     lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=axis, keepdims=True)),
-    traits=Traits(activation=True, link="softmax", probabilities=lambda y, x: y),
+    traits=Traits(activation=True, limits=(0.0, 1.0), link="softmax", probabilities=lambda y, x: y),
 )
 def softmax(x: Array, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis.
@@ -291,9 +292,7 @@ def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
     array([[0., 1.],
            [1., 0.]])
     """
-    rows = np.zeros((len(labels), classes), dtype)
-    rows[np.arange(len(labels)), labels] = 1
-    return rows
+    return np.equal(labels[:, None], np.arange(classes)).astype(dtype)
 
 
 def _class_errors(probabilities: Array, labels: Array) -> Array:

@@ -125,7 +125,7 @@ define(np.rot90, lambda g, y, m, k=1, axes=(0, 1): np.rot90(g, -k, axes), traits
 define(np.copy, lambda g, y, a: g, compute=lambda a: a.copy(), traits=MOVES)
 
 
-@differentiable(lambda g, y, x, dtype: g, traits=Traits(elementwise=True, linear=(0,)))
+@differentiable(lambda g, y, x, dtype: g, traits=replace(MOVES, elementwise=True))
 def astype(x: Array, dtype: Any) -> Array:
     """Copy of x with another dtype."""
     return x.astype(dtype)

@@ -5,16 +5,13 @@ A function for each finding looks at the evidence.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.node import Node
 from nn.diagnosis.evidence import Evidence, are_indices
-from nn.diagnosis.output_findings import (
-    compares_probabilities,
-)
+from nn.diagnosis.output_findings import compares_probabilities
 from nn.diagnosis.report import Finding
 
 LARGE_INPUT = 5.0
@@ -28,7 +25,7 @@ def unstandardized_inputs(seen: Evidence) -> Finding | None:
     """Large or tiny features that enter a layer, as they come or after a computation on arrays."""
     for node in seen.products:
         for x in node.arguments:
-            if isinstance(x, Node) or np.ndim(x) < 2 or node.operation.function is operator.getitem:
+            if isinstance(x, Node) or np.ndim(x) < 2 or node.operation.traits.indexes:
                 continue
             sizes = np.abs(x).reshape(-1, x.shape[-1])
             means, largest = sizes.mean(axis=0), float(sizes.max())
@@ -113,7 +110,7 @@ def _one_hot_as_indices(seen: Evidence) -> Finding | None:
     if y.ndim != 2 or y.shape[1] < 2 or not np.isin(y, (0, 1)).all() or (y.sum(axis=1) != 1).any():
         return None
     for node in seen.in_loss:
-        if node.operation.function is operator.getitem:
+        if node.operation.traits.indexes:
             index = node.arguments[1]
             parts = index if isinstance(index, tuple) else (index,)
             if any(np.shape(part) == y.shape and np.array_equal(part, y) for part in parts):

@@ -59,7 +59,8 @@ def diagnose(
     a loss of log-probabilities; a ReLU on the logits; inputs that are not standardized; a loss
     above chance; constant outputs; parameters without gradient; dead ReLUs; saturated sigmoids and
     tanhs; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
-    too small. Records that grow from step to step are found by `nn.GraphWatch`.
+    too small. Activations that are written out, as 1 / (1 + np.exp(-z)), are found to be what they
+    are. Records that grow from step to step are found by `nn.GraphWatch`.
 
     Args:
         model: what is trained, with samples along axis 0.

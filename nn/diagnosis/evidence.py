@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,37 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import Tensor, affine, enable_grad, no_grad, relu
-from autograd_lite.derivatives.shaping import astype
+from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import Node
+from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.operators import plain
+from autograd_lite.recognition import recorded_again, written_out
 from nn.left_alone import left_alone
 from nn.module import Module, Parameter
 from nn.optimizers.optimizer import Optimizer
-
-PRODUCTS = {
-    affine,
-    np.matmul,
-    np.dot,
-    np.inner,
-    np.einsum,
-    np.tensordot,
-    operator.getitem,  # of an embedding: the product with one-hot rows
-}
-"""Operations by which a layer applies its weights."""
-RESHAPING = {
-    np.reshape,
-    np.squeeze,
-    np.expand_dims,
-    np.transpose,
-    np.swapaxes,
-    np.broadcast_to,
-    np.copy,
-    astype,
-}
-"""Operations that leave the values as they are."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +35,8 @@ class Evidence:
     predictions: Tensor
     loss: float
     nodes: list[Any]
-    """What was computed and recorded, each after what it was computed from."""
+    """What was computed and recorded, each after what it was computed from; activations that were
+    written out are single nodes, as those of the library are."""
     gradients: dict[Node, Any]
     """Of the loss, with respect to each node and parameter that it was computed from."""
     names: dict[Node, str]
@@ -106,9 +85,11 @@ class Evidence:
         for node in self.in_model:
             inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
             if not weights.isdisjoint(inputs):
-                if node.operation.function in RESHAPING:
+                traits = node.operation.traits
+                if reshapes(node):
                     weights.add(node)
-                elif node.operation.function in PRODUCTS:
+                # To pick the rows of an embedding is the product with one-hot rows.
+                elif traits.indexes or (traits.product and not traits.elementwise):
                     products.append(node)
         return products
 
@@ -129,32 +110,27 @@ def source(value: Any) -> Any:
 
     >>> x = Tensor([0.5], requires_grad=True)
     >>> y = np.tanh(x)
-    >>> source(y.reshape(1, 1) + 1e-8) is y
+    >>> source(np.clip(y.reshape(1, 1) + 1e-8, 0, 1)) is y
     True
     """
     while isinstance(value, Node) and value.operation is not None:
-        function, arguments = value.operation.function, value.arguments
-        shifted = function in (np.add, np.clip) and np.shape(plain(arguments[1])) == ()
-        if function not in RESHAPING and not shifted:
+        traits = value.operation.traits
+        bounded = traits.elementwise and (traits.additive or traits.extremum)
+        shifted = bounded and np.shape(plain(value.arguments[1])) == ()
+        if not (shifted or reshapes(value)):
             return value
-        value = arguments[0]
+        value = value.arguments[0]
     return value
 
 
-def has_zero(node: Any) -> bool:
-    """Whether a node was computed with the number 0, as np.maximum(x, 0) is."""
-    numbers = (plain(argument) for argument in node.arguments)
-    return any(np.shape(number) == () and number == 0 for number in numbers)
+def traits_of(node: Any) -> Traits:
+    """What the function is that a node was computed by, if it was."""
+    return node.operation.traits if node.operation else NO_TRAITS
 
 
-def is_relu(node: Any) -> bool:
-    """Whether a node is a ReLU, by name or written np.maximum(x, 0).
-
-    >>> is_relu(np.maximum(Tensor([0.5], requires_grad=True), 0))
-    True
-    """
-    function = getattr(node.operation, "function", None)
-    return function is relu or (function is np.maximum and has_zero(node))
+def reshapes(node: Any) -> bool:
+    """Whether a node has all entries of the one before, in other places."""
+    return traits_of(node).moves and not traits_of(node).indexes
 
 
 def layer_names(model: Module) -> dict[Node, str]:
@@ -178,6 +154,18 @@ def layer_names(model: Module) -> dict[Node, str]:
     return names
 
 
+def require_learned(model: Module, attempted: str) -> list[Parameter]:
+    """The parameters that are learned, or an ArgumentError if there are none."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not learned:
+        raise ArgumentError(
+            attempted,
+            "it has no parameter that is learned",
+            "Give a model whose parameters, or some of them, require grad",
+        )
+    return learned
+
+
 def gather(
     model: Module,
     X: Any,  # noqa: N803
@@ -192,14 +180,8 @@ def gather(
             sample, no array of predictions, or the loss is not one number.
     """
     attempted = _attempted(model, X)
-    parameters = model.parameters()
-    if not any(parameter._requires_grad for parameter in parameters):
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
-    if optimizer is not None and set(parameters).isdisjoint(optimizer.parameters):
+    require_learned(model, attempted)
+    if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
         raise ArgumentError(
             attempted,
             f"{type(optimizer).__name__} holds none of its parameters",
@@ -230,8 +212,12 @@ def observe(
         gradients: dict[Node, Any] = {}
         nodes: list[Any] = []
         if isinstance(value, Tensor) and value.requires_grad:
-            gradients = backpropagate(value, value._seed(None))
-            nodes = [n for n in reversed(backward_order(value)) if n.operation is not None]
+            order = backward_order(value)[::-1]
+            again = recorded_again(order, written_out(order, {predictions}))
+            found = backpropagate(value, value._seed(None))
+            gradients = {again[node]: cotangent for node, cotangent in found.items()}
+            nodes = [n for n in backward_order(again[value])[::-1] if n.operation is not None]
+            predictions = again.get(predictions, predictions)
     names: dict[Node, str] = {parameter: name for name, parameter in model.named_parameters()}
     return Evidence(
         model=model,

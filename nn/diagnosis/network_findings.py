@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import sigmoid
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence, is_relu
+from nn.diagnosis.evidence import Evidence
 from nn.diagnosis.report import Finding, listed
 from nn.diagnosis.trials import STEPS, changes, descended, optimized
 
@@ -214,7 +213,8 @@ def dead_relus(seen: Evidence) -> Finding | None:
     n = len(seen.X)
     dead: dict[str, tuple[int, int]] = {}
     for node in seen.in_model:
-        if is_relu(node) and node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH:
+        has_rows = node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH
+        if has_rows and node.operation.traits.rectifies:
             units = node.data.reshape(-1, node.shape[-1])
             dead[seen.layers[node]] = int((units == 0).all(axis=0).sum()), units.shape[1]
     shares = {layer: count / of for layer, (count, of) in dead.items() if count > DEAD_SHARE * of}
@@ -240,26 +240,23 @@ def saturated_units(seen: Evidence) -> Finding | None:
     """
     shares: dict[str, float] = {}
     for node in seen.in_model:
-        if node is seen.output:
+        traits = node.operation.traits
+        if node is seen.output or not traits.elementwise or not traits.limits:
             continue
-        if node.operation.function is sigmoid:
-            distance = np.minimum(node.data, 1 - node.data)
-        elif node.operation.function is np.tanh:
-            distance = 1 - np.abs(node.data)
-        else:
-            continue
+        low, high = traits.limits
+        distance = np.minimum(node.data - low, high - node.data)
         share = float((distance < SATURATED).mean())
         shares[seen.layers[node]] = max(share, shares.get(seen.layers[node], 0.0))
-    high = {layer: share for layer, share in shares.items() if share > SATURATED_SHARE}
-    if not high or _learned(seen):
+    saturated = {layer: share for layer, share in shares.items() if share > SATURATED_SHARE}
+    if not saturated or _learned(seen):
         return None
     return Finding(
         "saturated units",
-        tuple(high),
-        max(high.values()),
+        tuple(saturated),
+        max(saturated.values()),
         SATURATED_SHARE,
         f"Sigmoids or tanhs are at their limits, where they are flat, in these shares of their "
-        f"outputs, after layer {_figures(high)}. Hardly any gradient flows through them.",
+        f"outputs, after layer {_figures(saturated)}. Hardly any gradient flows through them.",
         "Initialize weights after Xavier, standardize the inputs, or use ReLU.",
     )
 

@@ -5,28 +5,17 @@ A function for each finding looks at the evidence.
 
 from __future__ import annotations
 
-import operator
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from autograd_lite import (
-    binary_cross_entropy,
-    log_softmax,
-    logsumexp,
-    sigmoid,
-    sigmoid_cross_entropy,
-    softmax,
-    softmax_cross_entropy,
-    softplus,
-)
+from autograd_lite import logsumexp
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import RESHAPING, Evidence, has_zero, is_relu, source
+from nn.diagnosis.evidence import Evidence, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.diagnosis.trials import descended
 from nn.losses.loss import Loss
-from nn.losses.probabilities import binary_cross_entropies, bounded_log
 
 CONSTANT_SPREAD = 1e-6
 """Range of the outputs over the samples, relative to the largest: some ten units in the last place
@@ -40,22 +29,6 @@ the geometric mean: 1/400. After He and Xavier, with standardized inputs, it sta
 layers with dropout below 5.1."""
 LOG_SUM = 0.01
 """Logarithm of the sum of what should be probabilities, 0 but for rounding and an epsilon."""
-
-SOFTMAXES = {softmax_cross_entropy, log_softmax, softmax, logsumexp}
-SIGMOIDS = {sigmoid_cross_entropy, sigmoid, softplus, np.logaddexp}
-CROSS_ENTROPIES = {binary_cross_entropy, binary_cross_entropies}
-LOGARITHMS = {bounded_log, np.log}
-LINEAR = RESHAPING | {
-    np.add,
-    np.divide,
-    np.mean,
-    np.multiply,
-    np.negative,
-    np.subtract,
-    np.sum,
-    operator.getitem,
-}
-"""Functions that scale, pick and add up what they are given first, or all of it."""
 
 # The outputs
 
@@ -136,12 +109,13 @@ def _chance(seen: Evidence) -> tuple[float, int] | None:
         return 0.0, 2
     if isinstance(loss, Loss) and (loss.takes, loss.link) == ("probabilities", "sigmoid"):
         return 0.5, 2
-    functions = {node.operation.function for node in on_predictions(seen)}
-    if functions & CROSS_ENTROPIES:
+    logarithms = _logarithms(seen)
+    # One that is given targets too is of a yes and of a no.
+    if any(len(node.arguments) > 1 for node in logarithms):
         return 0.5, 2
-    if functions & LOGARITHMS and _last_function(seen) is sigmoid:
+    if logarithms and applied_by_model(seen) == "sigmoid":
         return 0.5, 2
-    if functions & LOGARITHMS and _are_probabilities(seen.predictions.data):
+    if logarithms and _are_probabilities(seen.predictions.data):
         return 1 / classes, classes
     return None
 
@@ -149,9 +123,10 @@ def _chance(seen: Evidence) -> tuple[float, int] | None:
 # What the loss takes them for
 
 
-def _last_function(seen: Evidence) -> Any:
-    """The function that computed the predictions."""
-    return getattr(seen.output.operation, "function", None)
+def applied_by_model(seen: Evidence) -> str | None:
+    """Which of softmax and sigmoid computed the predictions."""
+    traits = traits_of(seen.output)
+    return traits.link if traits.limits else None
 
 
 def on_predictions(seen: Evidence) -> list[Any]:
@@ -163,27 +138,25 @@ def on_predictions(seen: Evidence) -> list[Any]:
     ]
 
 
+def _logarithms(seen: Evidence) -> list[Any]:
+    """The nodes of the loss that take logarithms of the predictions."""
+    return [node for node in on_predictions(seen) if node.operation.traits.logarithm]
+
+
 def applied_by_loss(seen: Evidence) -> str | None:
     """Which of softmax and sigmoid the loss applies to the predictions."""
     loss = seen.loss_function
     if isinstance(loss, Loss):
         return loss.link if loss.takes == "logits" else None
-    for node in on_predictions(seen):
-        function = node.operation.function
-        if function in SOFTMAXES:
-            return "softmax"
-        # logaddexp(x, 0) is the logarithm of 1 / sigmoid(-x).
-        if function in SIGMOIDS and (function is not np.logaddexp or has_zero(node)):
-            return "sigmoid"
-    return None
+    links = (node.operation.traits.link for node in on_predictions(seen))
+    return next(filter(None, links), None)
 
 
 def compares_probabilities(seen: Evidence) -> bool:
     """Whether the loss compares probabilities of the predictions with its targets."""
     if isinstance(seen.loss_function, Loss):
         return seen.loss_function.link is not None
-    functions = {node.operation.function for node in on_predictions(seen)}
-    return bool(applied_by_loss(seen) or functions & (CROSS_ENTROPIES | LOGARITHMS))
+    return bool(applied_by_loss(seen) or _logarithms(seen))
 
 
 def _are_probabilities(values: Any) -> bool:
@@ -196,13 +169,10 @@ def _are_probabilities(values: Any) -> bool:
 def probabilities_as_logits(seen: Evidence) -> Finding | None:
     """A softmax or sigmoid before a loss that applies one itself."""
     applied = applied_by_loss(seen)
-    function = _last_function(seen)
-    if function not in (softmax, sigmoid):
-        # A softmax written by hand; a sigmoid could not be told from small logits.
-        function = softmax if _are_probabilities(seen.predictions.data) else None
-        if applied != "softmax":
-            return None
-    if applied is None or function is None:
+    last = applied_by_model(seen)
+    if last is None and applied == "softmax" and _are_probabilities(seen.predictions.data):
+        last = "softmax"
+    if applied is None or last is None:
         return None
     # The right class has probability 1, and the loss takes that for a logit among zeros.
     others = seen.predictions.shape[-1] - 1 if applied == "softmax" else 1
@@ -212,9 +182,9 @@ def probabilities_as_logits(seen: Evidence) -> Finding | None:
         ("the predictions",),
         cost,
         0,
-        f"The model ends in {function.__name__}, and the loss applies {applied} to what it is "
+        f"The model ends in {last}, and the loss applies {applied} to what it is "
         f"given: to be sure of the right class would still cost {cost:.3g}.",
-        f"Leave the {function.__name__} out of the model, and apply it to what nn.predict returns; "
+        f"Leave the {last} out of the model, and apply it to what nn.predict returns; "
         "or use a loss of probabilities, nn.CategoricalCrossEntropyLoss or nn.BCELoss.",
     )
 
@@ -277,13 +247,11 @@ def _adds_up(seen: Evidence) -> bool:
         return seen.loss_function.takes == "log-probabilities"
     sums: set[Any] = {seen.predictions}
     for node in seen.in_loss:
-        given = [a for a in node.arguments if isinstance(a, Node) and a in sums]
-        function = node.operation.function
-        if given and function not in LINEAR:
+        given = [i for i, a in enumerate(node.arguments) if isinstance(a, Node) and a in sums]
+        traits = node.operation.traits
+        if len(given) > 1 and not traits.additive:
             return False
-        if len(given) > 1 and function not in (np.add, np.subtract):
-            return False
-        if given and function is np.divide and given[0] is not node.arguments[0]:
+        if given and not (traits.additive or given[0] in traits.linear):
             return False
         sums.update([node] if given else [])
     return len(sums) > 1
@@ -292,9 +260,9 @@ def _adds_up(seen: Evidence) -> bool:
 def relu_on_logits(seen: Evidence) -> Finding | None:
     """A ReLU between the last weights and the softmax or sigmoid, in the model or in the loss."""
     logits, applied = seen.output, applied_by_loss(seen)
-    if applied is None and _last_function(seen) in (softmax, log_softmax, sigmoid):
-        applied, logits = _last_function(seen).__name__, source(logits.arguments[0])
-    if applied is None or not is_relu(logits):
+    if applied is None and traits_of(logits).link:
+        applied, logits = logits.operation.name, source(logits.arguments[0])
+    if applied is None or not traits_of(logits).rectifies:
         return None
     return Finding(
         "ReLU on the logits",

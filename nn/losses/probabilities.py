@@ -9,9 +9,11 @@ import numpy as np
 from autograd_lite import differentiable
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.operation import Traits
 from autograd_lite.operators import plain
 from nn.losses.loss import Loss
 
+LOGARITHM = Traits(elementwise=True, logarithm=True)
 SMALLEST_LOGARITHM = -100
 SMALLEST_DIVISOR = 1e-12
 REMEDIES: dict[str | None, str] = {
@@ -21,7 +23,7 @@ REMEDIES: dict[str | None, str] = {
 """For predictions that are no probabilities, by the link of the loss."""
 
 
-@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR))
+@differentiable(lambda g, y, p: g / np.maximum(p, SMALLEST_DIVISOR), traits=LOGARITHM)
 def bounded_log(p: Any) -> Any:
     """log p, -100 at least, entry by entry.
 
@@ -32,7 +34,9 @@ def bounded_log(p: Any) -> Any:
         return np.maximum(np.log(p), SMALLEST_LOGARITHM)
 
 
-@differentiable(lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR))
+@differentiable(
+    lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR), traits=LOGARITHM
+)
 def binary_cross_entropies(p: Any, t: Any) -> Any:
     """-(t log p + (1 - t) log(1 - p)), entry by entry, with logarithms of -100 at least.
 

@@ -2,12 +2,14 @@
 
 import linecache
 import pickle
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
 import pytest
 
 import nn
+import viz
 from autograd_lite import (
     Tensor,
     checkpoint,
@@ -20,6 +22,7 @@ from autograd_lite import (
 )
 from autograd_lite.engine import apply_rule, backpropagate
 from autograd_lite.errors import AnomalyError, AutogradError
+from autograd_lite.table import COMPOSED
 
 # NumPy warns of what is not finite before the engine looks at it.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -228,6 +231,33 @@ def test_a_layer_of_nn_is_at_the_line_that_called_it_and_its_parameter_tells_whi
     error = anomaly_in(run)
     assert (error.operation, error.line) == ("affine", line_of("here: the model"))
     assert "its input '2.weight' (3, 1) was not finite already" in str(error)
+
+
+def test_a_picture_that_computes_what_is_not_finite_is_at_the_line_that_asked_for_it():
+    def plot():
+        viz.plot_activations({"log": np.log})  # here: the picture
+
+    error = anomaly_in(plot)
+    assert (error.operation, error.line) == ("log", line_of("here: the picture"))
+    assert error.file == HERE
+
+
+def test_a_user_s_module_by_the_name_of_a_package_is_the_user_s(tmp_path):
+    beside_the_library = Path(nn.__file__).parent.with_suffix(".py")
+    for path in (tmp_path / "nn.py", tmp_path / "viz" / "plots.py", beside_the_library):
+        code = compile(SOURCE, str(path), "exec")
+        error = anomaly_in(exec, code, {"np": np, "w": leaf([0.0])})
+        assert (error.file, error.line) == (str(path), 3)
+
+
+def test_what_a_user_makes_a_function_of_is_at_its_own_line(monkeypatch):
+    def made_of(x):
+        return np.log(x - 1)  # here: within
+
+    monkeypatch.setitem(COMPOSED, np.triu_indices_from, made_of)
+    error = anomaly_in(lambda: np.triu_indices_from(leaf([[1.0], [2.0]])))
+    assert (error.operation, error.line) == ("log", line_of("here: within"))
+    assert "through" not in str(error)
 
 
 def test_operations_of_one_s_own_forward_and_in_their_rules():

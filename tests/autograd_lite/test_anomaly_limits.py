@@ -19,7 +19,7 @@ from autograd_lite import (
     no_grad,
     softmax,
 )
-from autograd_lite import anomaly as implementation
+from autograd_lite.anomaly import watch as implementation
 from autograd_lite.errors import AnomalyError, UnsupportedError
 from autograd_lite.modes import recording, watching
 

@@ -70,6 +70,15 @@ def test_a_function_that_moves_entries_has_no_others():
         assert np.isin(result, values[0]).all(), row.name
 
 
+def test_a_function_that_indexes_takes_the_entries_that_its_second_argument_names():
+    for row, values, keywords, result in calls_with("indexes"):
+        assert row.traits.moves
+        x, names, *others = values
+        numbers = np.arange(x.size).reshape(x.shape)
+        places = computed(row, [numbers, names, *others], keywords)
+        np.testing.assert_array_equal(x.reshape(-1)[places], result, row.name)
+
+
 def test_an_elementwise_function_gives_each_entry_from_those_at_its_place():
     for row, values, keywords, result in calls_with("elementwise"):
         spread = [
@@ -86,6 +95,15 @@ def test_an_elementwise_function_gives_each_entry_from_those_at_its_place():
 def test_a_reduction_makes_fewer_entries_of_many():
     for row, values, _, result in calls_with("reduces"):
         assert result.size <= max(values[0].size, 1), row.name
+
+
+def test_an_extremum_is_one_of_the_entries_and_none_lies_beyond_it():
+    for row, values, _, result in calls_with("extremum"):
+        entries = np.concatenate([np.ravel(v) for v in values if isinstance(v, np.ndarray)])
+        if row.traits.elementwise:
+            assert np.logical_or(*[np.equal(result, value) for value in values]).all(), row.name
+        elif np.size(result) == 1 and entries.size:
+            assert np.max(result) in (entries.max(), entries.min()), row.name
 
 
 def test_what_numpy_makes_read_only_is_so():
@@ -113,6 +131,17 @@ def test_a_kink_is_a_jump_of_the_derivative_at_zero():
         tensor = Tensor([-1e-9, 1e-9], requires_grad=True)
         row.function(tensor).sum().backward()
         assert abs(tensor.grad[0] - tensor.grad[1]) > 0.5 or row.name == "elu", row.name
+
+
+def test_a_rectifier_is_flat_below_zero():
+    rows = [row for row in CALLS if row.traits.rectifies]
+    assert rows
+    for row in rows:
+        tensor = Tensor([-3.0, -1e-9, 2.0], requires_grad=True)
+        y = row.function(tensor)
+        y.sum().backward()
+        assert y.data.tolist() == [0.0, 0.0, 2.0], row.name
+        assert tensor.grad.tolist() == [0.0, 0.0, 1.0], row.name
 
 
 def test_what_a_function_of_logits_says_are_their_probabilities():
@@ -144,3 +173,19 @@ def test_the_modules_of_the_core_are_a_ladder_without_a_circle():
 @pytest.mark.parametrize("name", ["relu", "gelu", "softmax"])
 def test_an_activation_is_exported_under_the_name_of_its_row(name):
     assert activations()[name] is getattr(autograd_lite, name)
+
+
+def test_nothing_compares_the_name_of_a_function_with_a_string():
+    root = PACKAGE.parent
+    files = [
+        path for name in ("autograd_lite", "nn", "viz") for path in root.glob(f"{name}/**/*.py")
+    ]
+    assert len(files) > 100
+    compared = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                parts = [ast.unparse(part) for part in (node.left, *node.comparators)]
+                if any(part.endswith(("operation.name", "function.__name__")) for part in parts):
+                    compared.append(f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}")
+    assert compared == []

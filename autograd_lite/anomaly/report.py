@@ -1,4 +1,4 @@
-"""Where values that are not finite come from, and the error that says so."""
+"""Where values that are not finite come from, and the errors that say so."""
 
 from __future__ import annotations
 

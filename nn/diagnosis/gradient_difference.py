@@ -1,4 +1,4 @@
-"""Check the gradient of a network against differences of its loss."""
+"""How far the gradient of a network is from differences of its loss."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.arguments import POSITIVE, as_array, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
-from nn.diagnosis.evidence import as_number, predicted
+from autograd_lite.gradcheck import values_beside
+from nn.diagnosis.evidence import as_number, predicted, require_learned
 from nn.left_alone import left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
@@ -60,13 +61,7 @@ def gradient_difference(
     loss = loss_function(loss)
     require(attempted, "step", step, POSITIVE)
     X, y = _in_float64(as_array(X, attempted)), _in_float64(as_array(y, attempted))  # noqa: N806
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not learned:
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
+    learned = require_learned(model, attempted)
     with left_alone(model, loss, X, y) as rewind:
         for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
             tensor._data = _in_float64(tensor._data)
@@ -105,12 +100,8 @@ def _recorded(result: Any) -> bool:
 def _differences(loss: Callable[[], float], array: Any, step: float) -> Any:
     """The central differences of a loss in each entry of an array, in its shape."""
     slopes = np.empty(array.shape)
-    for index, entry in np.ndenumerate(array.copy()):
-        array[index] = entry + step
-        above = loss()
-        array[index] = entry - step
-        below = loss()
-        array[index] = entry
+    for index in np.ndindex(array.shape):
+        below, above = values_beside(loss, array, index, step)
         slopes[index] = (above - below) / (2 * step)
     return slopes
 

@@ -83,6 +83,38 @@ def test_functions_of_any_scale_pass(scale):
     assert gradcheck(lambda x: scale * np.tanh(x / scale), scale * np.array([0.5, -1.0]))
 
 
+# How often the function is called
+
+
+def calls_of(f, inputs, **options):
+    """How many times a check calls a function."""
+    calls = []
+
+    def counted(*tensors):
+        calls.append(tensors)
+        return f(*tensors)
+
+    gradcheck(counted, inputs, **options)
+    return len(calls)
+
+
+def test_a_function_is_called_twice_an_entry_where_the_first_step_agrees():
+    x, y = np.linspace(-1, 1, 12).reshape(3, 4), np.array(0.5)
+    assert calls_of(lambda a, b: np.tanh(a) * b, [x, y]) <= 2 * 13 + 2
+    assert calls_of(lambda a, b: np.tanh(a) * b, [x, y], order=2) <= 4 * 13 + 3
+
+
+def test_smaller_steps_are_tried_at_a_kink_alone():
+    away, at_kinks = np.linspace(1.0, 2.0, 10), np.array([0.0, 0.0])
+    smooth = calls_of(np.absolute, away)
+    assert smooth < calls_of(np.absolute, np.append(away, at_kinks)) <= smooth + 2 * 6
+
+
+def test_rounding_errors_of_large_values_are_allowed_for():
+    assert gradcheck(lambda x: 1e10 + np.tanh(x), np.array([0.5, -1.0]))
+    assert "relative error" in failure_of(square_with(lambda g, y, x: 2.1 * g * x), np.array([1e3]))
+
+
 # Kinks
 
 

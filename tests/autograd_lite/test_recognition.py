@@ -1,0 +1,152 @@
+"""Activations that were written out are the functions that they are, and nothing else is."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as al
+from autograd_lite import Tensor, differentiable
+from autograd_lite.engine import backpropagate, backward_order
+from autograd_lite.recognition import recorded_again, written_out
+from autograd_lite.table import activations
+
+# The exponential of a large number overflows, and the sigmoid is 0 there all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")
+
+
+FORMS = {
+    "sigmoid": [
+        lambda z: 1 / (1 + np.exp(-z)),
+        lambda z: np.exp(z) / (1 + np.exp(z)),
+        lambda z: np.where(z > 0, 1 / (1 + np.exp(-z)), np.exp(z) / (1 + np.exp(z))),
+        lambda z: (1 + np.exp(-z)) ** -1,
+        lambda z: 0.5 * (1 + np.tanh(z / 2)),
+    ],
+    "tanh": [
+        lambda z: (np.exp(z) - np.exp(-z)) / (np.exp(z) + np.exp(-z)),
+        lambda z: 2 / (1 + np.exp(-2 * z)) - 1,
+        lambda z: np.sinh(z) / np.cosh(z),
+    ],
+    "relu": [
+        lambda z: np.maximum(z, 0),
+        lambda z: np.maximum(0, z),
+        lambda z: z * (z > 0),
+        lambda z: np.where(z > 0, z, 0),
+        lambda z: np.clip(z, 0, None),
+        lambda z: (z + np.abs(z)) / 2,
+    ],
+    "leaky_relu": [lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.maximum(z, 0.01 * z)],
+    "elu": [lambda z: np.where(z > 0, z, np.exp(z) - 1)],
+    "swish": [lambda z: z / (1 + np.exp(-z)), lambda z: z * al.sigmoid(z)],
+    "gelu": [lambda z: 0.5 * z * (1 + al.erf(z / np.sqrt(2)))],
+    "softplus": [
+        lambda z: np.log(1 + np.exp(z)),
+        lambda z: np.log1p(np.exp(z)),
+        lambda z: np.logaddexp(z, 0),
+        lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    ],
+    "softmax": [
+        lambda z: np.exp(z) / np.exp(z).sum(axis=1, keepdims=True),
+        lambda z: np.exp(z) / np.exp(z).sum(axis=1)[:, None],
+        lambda z: (
+            np.exp(z - z.max(axis=1, keepdims=True))
+            / np.exp(z - z.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+        ),
+    ],
+    "log_softmax": [lambda z: z - np.log(np.exp(z).sum(axis=1, keepdims=True))],
+}
+CASES = [(name, form) for name, forms in FORMS.items() for form in forms]
+each_form = pytest.mark.parametrize(
+    ("name", "form"), CASES, ids=[f"{name}-{n}" for n, (name, _) in enumerate(CASES)]
+)
+
+
+def logits(scale=1.0, dtype=np.float64):
+    rng = np.random.default_rng(0)
+    x, W = (Tensor(rng.normal(size=s).astype(dtype), requires_grad=True) for s in ((6, 5), (5, 4)))
+    return x @ (scale * W)
+
+
+def found_in(root, keep=()):
+    return written_out(backward_order(root)[::-1], keep)
+
+
+def test_every_activation_of_the_table_has_a_form():
+    assert FORMS.keys() == activations().keys()
+
+
+@each_form
+@pytest.mark.parametrize("scale", [1.0, 8.0])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_an_activation_written_out_is_recognized(name, form, scale, dtype):
+    if (name, scale, dtype) == ("tanh", 8.0, np.float32):
+        scale = 4.0  # exp(2 z) overflows, which no tanh does
+    z = logits(scale, dtype)
+    y = form(z)
+    found = found_in(y)[y]
+    assert found.function is activations()[name]
+    assert found.argument is z
+
+
+@each_form
+def test_a_graph_with_it_as_a_single_node_has_the_same_values_and_gradients(name, form):
+    y = form(logits())
+    loss = (y * np.arange(24.0).reshape(6, 4)).sum()
+    nodes = backward_order(loss)[::-1]
+    again = recorded_again(nodes, written_out(nodes, ()))
+    assert again[y].operation.name == name
+    expected, gradients = backpropagate(loss, 1.0), backpropagate(again[loss], 1.0)
+    for node in nodes:
+        assert again[node].data is node.data
+        if node.operation is None:
+            assert again[node] is node
+            np.testing.assert_allclose(gradients[node], expected[node], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_axis_of_a_softmax_is_found(axis):
+    z = Tensor(np.random.default_rng(0).normal(size=(3, 4, 5)), requires_grad=True)
+    p = np.exp(z) / np.exp(z).sum(axis=axis, keepdims=True)
+    assert found_in(p)[p] == (al.softmax, z, {"axis": axis})
+
+
+def test_what_only_resembles_an_activation_is_none():
+    z = logits()
+    slope = Tensor(0.01, requires_grad=True)
+    for y in (
+        np.where(z > 0, z, slope * z),  # a slope that is learned
+        np.maximum(z, 0.1 * z),
+        np.clip(z, 0, 1),
+        1 / (1 + np.exp(-2 * z)) - 0.5,
+        np.exp(z) / np.exp(z).sum(),
+        np.maximum(z + 100, 0),  # does nothing
+        np.tanh(z),
+    ):
+        assert y not in found_in(y)
+
+
+def test_steps_after_an_activation_stay_steps():
+    p, q = (1 / (1 + np.exp(-logits())) for _ in range(2))
+    for y in (p + 1e-14, np.clip(p, 1e-9, 1 - 1e-9), 1 - p, -np.log(p), -np.log(1 - p), p * q):
+        found = found_in(y)
+        assert y not in found
+        assert p in found
+    s = al.softmax(logits())
+    assert found_in(np.log(s)) == {}
+
+
+def test_nothing_that_is_to_be_kept_is_inside_of_one():
+    z = logits()
+    e = np.exp(-z)
+    y = 1 / (1 + e)
+    assert y in found_in(y, [z])
+    assert y not in found_in(y, [e])
+
+
+def test_an_operation_of_a_user_s_own_is_no_part_whatever_its_values_are():
+    @differentiable(lambda g, y, x: 7 * g)
+    def exponential(x):
+        return np.exp(x)
+
+    y = 1 / (1 + exponential(-logits()))
+    assert found_in(y) == {}
+    del al.table.TABLE[exponential]
