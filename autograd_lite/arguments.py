@@ -141,7 +141,7 @@ def function_named(
     reason = f"there is no {argument} of that name"
     remedy = f"Give one of {', '.join(known)}, or {others}"
     if isinstance(given, type):
-        reason, remedy = "it is a class", f"Write {argument}={given.__name__}()"
+        reason, remedy = "it is no function, but a class", f"Write {argument}={given.__name__}()"
     raise ArgumentError(f"{argument}={describe_one(given)}", reason, remedy)
 
 
