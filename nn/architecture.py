@@ -22,7 +22,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.table import activations
-from nn.configuration import configuration, parameters_of
+from nn.configuration import configuration, arguments_of
 from nn.module import Module
 
 ModuleClass = TypeVar("ModuleClass", bound=type[Module])
@@ -98,7 +98,7 @@ def describe(module: Module, seen: dict[Module, int] | None = None) -> dict[str,
             "nn.load(path, model)",
         )
     arguments = configuration(module)
-    missing = parameters_of(kind).keys() - arguments.keys()
+    missing = arguments_of(kind).keys() - arguments.keys()
     if missing:
         raise UnsupportedError(
             f"nn.save of {kind.__name__}",
@@ -160,8 +160,8 @@ def _built(description: Any, built: list[Module], entries: float) -> Module:
             "defines it"
         )
     kind = REGISTERED[name]
-    if data.keys() != parameters_of(kind).keys():
-        differing = ", ".join(sorted(data.keys() ^ parameters_of(kind).keys()))
+    if data.keys() != arguments_of(kind).keys():
+        differing = ", ".join(sorted(data.keys() ^ arguments_of(kind).keys()))
         raise ValueError(f"{name} takes other arguments: {differing}")
     arguments = {key: _value(value, built, entries) for key, value in data.items()}
     fields = getattr(kind, "_fields", {})

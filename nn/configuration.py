@@ -15,7 +15,7 @@ STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramete
 """How arguments of any number are written in a call."""
 
 
-def parameters_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
+def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """The arguments of a class that belong to its configuration.
 
     `rng`, and those whose names end in `_init`, do not: they say what the tensors begin with.
@@ -42,7 +42,7 @@ def configuration(module: Module) -> dict[str, Any]:
     if tensors:
         kept["dtype"] = next(iter(tensors.values())).dtype
     found = {}
-    for name, parameter in parameters_of(type(module)).items():
+    for name, parameter in arguments_of(type(module)).items():
         if name in kept:
             value = kept[name]
             is_flag = isinstance(parameter.default, bool)
@@ -63,7 +63,7 @@ def shown(module: Module) -> str:
     values = configuration(module)
     texts = []
     is_complete = True
-    for name, parameter in parameters_of(type(module)).items():
+    for name, parameter in arguments_of(type(module)).items():
         if name not in values or _holds_any(values[name], children):
             is_complete = False
         elif parameter.kind in STARS:

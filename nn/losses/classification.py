@@ -184,10 +184,10 @@ class _ClassLoss(Loss):
         s = self.label_smoothing
         return (1 - s) * losses - s * weighted.mean(axis=1) if s else losses
 
-    def reduced(self, losses: Any, targets: Any) -> Tensor:
+    def averaged(self, losses: Any, targets: Any) -> Tensor:
         """The mean of losses by label is over the weights of the labels' classes."""
-        if self.weight is None or targets.ndim > 1 or self.reduction != "mean":
-            return super().reduced(losses, targets)
+        if self.weight is None or targets.ndim > 1:
+            return super().averaged(losses, targets)
         return losses.sum() / self.weight[targets].sum().item()  # type: ignore[no-any-return]
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:

@@ -71,9 +71,12 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        if not (hasattr(predictions, "shape") and hasattr(targets, "shape")):
+        try:
+            shape, _ = predictions.shape, targets.shape
+        except AttributeError:
             predictions, targets = self.with_shape(predictions), self.with_shape(targets)
-        if 0 in predictions.shape:
+            shape = predictions.shape
+        if 0 in shape:
             raise ShapeError(
                 self.describe(predictions, targets),
                 "they have no entries, and nothing has no mean",
@@ -93,16 +96,20 @@ class Loss(Declared):
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights, for which a loss may have an operation of its own."""
         predictions, targets = self.prepared(predictions, targets)
-        return self.reduced(self.entries(predictions, targets), targets)
+        return self.averaged(self.entries(predictions, targets), targets)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The loss of each entry, or sample, of predictions and targets that are prepared."""
         raise NotImplementedError(f"{type(self).__name__} has no method entries")
 
+    def averaged(self, losses: Any, targets: Any) -> Tensor:
+        """The mean of the losses for those targets."""
+        return losses.mean()  # type: ignore[no-any-return]
+
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """The mean or the sum of the losses for those targets, or they themselves."""
         if self.reduction == "mean":
-            return losses.mean()  # type: ignore[no-any-return]
+            return self.averaged(losses, targets)
         return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:

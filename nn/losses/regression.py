@@ -86,7 +86,7 @@ class RMSELoss(Loss):
         """(p - t)² of each entry."""
         return np.square(predictions - targets)
 
-    def reduced(self, losses: Any, targets: Any) -> Tensor:
+    def averaged(self, losses: Any, targets: Any) -> Tensor:
         """The root of the mean of squared errors, which weights may have multiplied."""
         return _root_mean_square(np.sqrt(losses))
 

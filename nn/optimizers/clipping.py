@@ -42,7 +42,16 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     array([0.6, 0.8])
     """
     gradients = _gradients("clip_gradient_norm", parameters, "max_norm", max_norm)
-    largest = max((_largest(*entry) for entry in gradients.items()), default=0.0)
+    largest = 0.0
+    for tensor, array in gradients.items():
+        entry = float(np.max(np.abs(array), initial=0.0))
+        if not math.isfinite(entry):
+            raise GradientError(
+                f"clip_gradient_norm of {describe_one(tensor)}",
+                "its gradient is NaN or infinite, and so is the norm",
+                "Lower the learning rate, or clip with clip_gradient_value",
+            )
+        largest = max(largest, entry)
     if largest == 0:
         return 0.0
     # Dividing by the largest entry keeps the squares from overflowing.
@@ -93,14 +102,3 @@ def _gradients(function: str, parameters: Any, name: str, limit: float) -> dict[
         for tensor in tensors
         if tensor.grad is not None
     }
-
-
-def _largest(tensor: Tensor, gradient: Any) -> float:
-    largest = float(np.max(np.abs(gradient), initial=0.0))
-    if not math.isfinite(largest):
-        raise GradientError(
-            f"clip_gradient_norm of {describe_one(tensor)}",
-            "its gradient is NaN or infinite, and so is the norm",
-            "Lower the learning rate, or clip with clip_gradient_value",
-        )
-    return largest
