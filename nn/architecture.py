@@ -22,7 +22,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.table import activations
-from nn.configuration import configuration, arguments_of
+from nn.configuration import arguments_of, configuration
 from nn.module import Module
 
 ModuleClass = TypeVar("ModuleClass", bound=type[Module])
