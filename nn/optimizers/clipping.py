@@ -66,14 +66,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
     """Bring each entry of the gradients into [-max_value, max_value]; NaN stays NaN.
 
-    Args:
-        parameters: tensors, such as `model.parameters()`; those without a gradient are left out.
-        max_value: above 0.
-
-    Raises:
-        ArgumentError: max_value is not above 0.
-        UnsupportedError: something is no tensor, or its gradient no array of real numbers.
-        ShapeError: a gradient has another shape than its tensor; nothing is changed.
+    `max_value` is above 0; what is given, and what is raised, is else as in `clip_gradient_norm`.
 
     >>> x = Tensor([1.0, 1.0], requires_grad=True)
     >>> (x * np.array([-3.0, 0.5])).sum().backward()

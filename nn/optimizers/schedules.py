@@ -1,4 +1,8 @@
-"""Learning rates that are functions of the step, and optimizers whose rates they set."""
+"""Learning rates that are functions of the step, and optimizers whose rates they set.
+
+PyTorch's names are StepLR for `StepDecay`, ExponentialLR for `ExponentialDecay`, CosineAnnealingLR,
+and OneCycleLR, which has a cycle of the momentum too.
+"""
 
 from __future__ import annotations
 
@@ -161,8 +165,6 @@ class Schedule(Declared):
 class StepDecay(Schedule):
     """A rate that drops by a factor every so often: ηₜ = η₀ factor^⌊t / every⌋.
 
-    (StepLR in PyTorch.)
-
     >>> schedule = StepDecay(0.5, every=2, factor=0.5)
     >>> [schedule(t) for t in range(5)]
     [0.5, 0.5, 0.25, 0.25, 0.125]
@@ -178,8 +180,6 @@ class StepDecay(Schedule):
 
 class ExponentialDecay(Schedule):
     """A rate that shrinks by the same factor each time: ηₜ = η₀ factorᵗ.
-
-    (ExponentialLR in PyTorch.)
 
     >>> schedule = ExponentialDecay(0.5, factor=0.5)
     >>> [schedule(t) for t in range(3)]
@@ -218,8 +218,7 @@ class OneCycle(Schedule):
 
     It rises along half a cosine from η₀ / initial_divisor to η₀, which it reaches at
     t = rise steps - 1, and falls along another one to η₀ / (initial_divisor final_divisor), which
-    it reaches at t = steps - 1 and keeps (Smith and Topin, "Super-convergence", 2019; OneCycleLR
-    in PyTorch, without its cycle of the momentum).
+    it reaches at t = steps - 1 and keeps (Smith and Topin, "Super-convergence", 2019).
 
     >>> schedule = OneCycle(0.5, steps=10)
     >>> [round(schedule(t), 12) for t in (0, 2, 9)]
