@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.configuration import shown
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import as_array, require_path
 from autograd_lite.errors import ArgumentError, MissingPackageError, UnsupportedError
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 
 FileName = str | os.PathLike[str]
 

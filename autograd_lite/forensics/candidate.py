@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from autograd_lite.forensics.replay import Place, Wrong, is_array
+from autograd_lite.node import plain
 from autograd_lite.operation import Traits
-from autograd_lite.operators import plain
 
 
 class Candidate(NamedTuple):

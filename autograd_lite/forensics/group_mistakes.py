@@ -17,8 +17,7 @@ from autograd_lite.forensics.candidate import Candidate, multiplies_matrices
 from autograd_lite.forensics.factors import factor_in_words
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_array, is_recorded
 from autograd_lite.forensics.written import Always, Instead
-from autograd_lite.node import Array
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
 

@@ -11,8 +11,7 @@ from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
 from autograd_lite.forensics.written import Always
-from autograd_lite.node import Array
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 EPSILONS = tuple(10.0**-power for power in range(5, 17))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograd_lite.anomaly.watch import source_of
+from autograd_lite.anomaly.watch import code_line_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
@@ -184,7 +184,7 @@ def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
     target = f"d{names.of[place.argument]} {sign} "
     right, used = (target + right, target + used) if right != used else ("", "")
     name = names.own(place.argument)
-    ran_at = source_of(place.node)
+    ran_at = code_line_of(place.node)
     source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
     return Mistake(
         *(finding.kind, name, place.operation.name, finding.factor, used, right, source, words)

@@ -10,8 +10,7 @@ import numpy as np
 
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.forensics.replay import Place, Vjp
-from autograd_lite.node import Array
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from autograd_lite import (
 )
 from autograd_lite.arguments import FRACTION, SHARE, one_of
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss
 from nn.losses.probabilities import (

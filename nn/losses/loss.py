@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.declared import Declared, declared
 
 REDUCTIONS = ("mean", "sum", "none")

@@ -27,7 +27,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
 from autograd_lite.errors import ShapeError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses import classification, regression
 from nn.losses.loss import Loss
