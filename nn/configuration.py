@@ -32,10 +32,6 @@ def configuration(module: Module) -> dict[str, Any]:
 
     Each is the attribute of the same name, but for two: `dtype` is that of the tensors, and a flag
     under whose name there is a tensor or None says whether there is one.
-
-    >>> from nn import LayerNorm
-    >>> configuration(LayerNorm(3))
-    {'normalized_shape': (3,), 'epsilon': 1e-05, 'dtype': dtype('float64')}
     """
     kept = dict(vars(module))
     tensors = module._state()
@@ -53,12 +49,7 @@ def configuration(module: Module) -> dict[str, Any]:
 
 
 def shown(module: Module) -> str:
-    """The configuration as it is written in a call, without defaults and the modules inside.
-
-    >>> from nn import Dense
-    >>> shown(Dense(2, 3, activation="relu", dtype="float32"))
-    '2, 3, activation=relu, dtype=float32'
-    """
+    """The configuration as it is written in a call, without defaults and the modules inside."""
     children = [child for _, child in module.children()]
     values = configuration(module)
     texts = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from inspect import Parameter, Signature
+from collections.abc import Mapping
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import numpy as np
@@ -73,6 +73,7 @@ class Declared:
     """
 
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
+    _signature: ClassVar[Signature]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -80,8 +81,23 @@ class Declared:
         cls._fields = cls._fields | own
         for name in own:
             cls._declare(name)
-        if own and "__init__" not in vars(cls):
-            cls.__init__ = _constructor(cls._fields)  # type: ignore[method-assign]
+        parameters = [
+            Parameter(name, field.kind, default=field.default)
+            for name, field in cls._fields.items()
+        ]
+        cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
+        shown = cls._signature
+        if cls.__init__ is not Declared.__init__:
+            shown = signature(cls.__init__.__get__(cls))
+        cls.__signature__ = shown  # type: ignore[attr-defined]
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        try:
+            bound = self._signature.bind(*given, **named)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        bound.apply_defaults()
+        self._begin(bound.arguments)
 
     @classmethod
     def _declare(cls, name: str) -> None:
@@ -108,25 +124,3 @@ class Declared:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"
-
-
-def _constructor(fields: Mapping[str, Field[Any, Any]]) -> Callable[..., None]:
-    """An `__init__` that takes fields, those by name only last."""
-    parameters = [
-        Parameter(name, field.kind, default=field.default) for name, field in fields.items()
-    ]
-    signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
-
-    def construct(self: Declared, *given: Any, **named: Any) -> None:
-        try:
-            bound = signature.bind(*given, **named)
-        except TypeError as error:
-            raise TypeError(f"{type(self).__name__}: {error}") from None
-        bound.apply_defaults()
-        self._begin(bound.arguments)
-
-    self = Parameter("self", Parameter.POSITIONAL_ONLY)
-    construct.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[self, *signature.parameters.values()]
-    )
-    return construct

@@ -19,14 +19,7 @@ Activation = Callable[[Any], Any]
 
 
 def activation_function(activation: str | Activation) -> Activation:
-    """The function of that name, or the function itself.
-
-    Raises:
-        ArgumentError: there is none of that name, or it is a class.
-
-    >>> activation_function("tanh") is np.tanh
-    True
-    """
+    """The function of that name, or the function itself, as `function_named` has it."""
     return function_named("activation", activation, activations(), "a function, or None")
 
 

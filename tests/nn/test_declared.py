@@ -39,6 +39,17 @@ def test_a_subclass_adds_fields_and_changes_defaults():
     assert (Slow(1).factor, Decay(1).factor) == (0.75, 0.5)
 
 
+def test_a_constructor_of_a_class_s_own_may_give_all_fields_to_the_shared_one():
+    class Own(Slow):
+        last: float = declared(POSITIVE, default=1.0)
+
+        def __init__(self, every, last=2.0):
+            super().__init__(every, last=last)
+
+    assert str(inspect.signature(Own)) == "(every, last=2.0)"
+    assert repr(Own(1)) == "Own(every=1, factor=0.75, name='decay', offset=1.0, last=2.0)"
+
+
 def test_numbers_of_numpy_become_those_of_python():
     decay = Decay(np.int64(3), np.float32(0.5))
     assert (type(decay.every), type(decay.factor)) == (int, float)
