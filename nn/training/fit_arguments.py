@@ -15,9 +15,7 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback
 from nn.training.checkpoint import Checkpoint
-from nn.training.metrics import accuracy
-
-Metric = Callable[[Any, Any], float]
+from nn.training.metrics import Metric, accuracy
 
 RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
@@ -50,8 +48,10 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
 
 def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
     """Raise if a batch will have one sample where its variance is needed."""
+    if (n % batch_size or batch_size) != 1:
+        return
     layers = [name for name, module in model.named_modules() if isinstance(module, BatchNorm1d)]
-    if layers and (n % batch_size or batch_size) == 1:
+    if layers:
         named = ", ".join(filter(None, layers))
         raise ArgumentError(
             f"fit with {n} training samples and batch_size={batch_size}",
@@ -82,7 +82,6 @@ def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
 
 
 def _as_called(metric: Metric, loss: Any) -> Metric:
-    """A metric as a function of predictions and targets."""
     if metric is accuracy and isinstance(loss, Loss):
         return partial(accuracy, threshold=loss.threshold)
     if _takes_targets_first(metric):
@@ -91,8 +90,7 @@ def _as_called(metric: Metric, loss: Any) -> Metric:
 
 
 def _takes_targets_first(function: Callable[..., Any]) -> bool:
-    """Whether its parameters are in scikit-learn's order."""
-    return parameters_of(function)[:1] == ["y_true"]
+    return parameters_of(function)[:1] == ["y_true"]  # as in scikit-learn
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:
