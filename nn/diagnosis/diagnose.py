@@ -32,8 +32,7 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     network_findings.saturated_units,
     network_findings.vanishing_gradients,
     network_findings.exploding_gradients,
-    network_findings.large_steps,
-    network_findings.small_steps,
+    network_findings.unusual_steps,
 )
 """What is looked for, in the order of the report: causes before what follows from them."""
 

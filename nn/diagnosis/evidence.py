@@ -62,23 +62,22 @@ class Evidence:
     @cached_property
     def in_loss(self) -> list[Any]:
         """The nodes of the loss function, which follow the predictions."""
-        of_model = set(backward_order(self.predictions))
-        return [node for node in self.nodes if node not in of_model]
+        in_model = set(self.in_model)
+        return [node for node in self.nodes if node not in in_model]
 
     @cached_property
     def in_model(self) -> list[Any]:
         """The nodes that the loss function does not add."""
-        added = set(self.in_loss)
-        return [node for node in self.nodes if node not in added]
+        of_model = set(backward_order(self.predictions))
+        return [node for node in self.nodes if node in of_model]
 
     @cached_property
     def layers(self) -> dict[Node, str]:
         """The layer of each node: that of the parameter which it was computed with last."""
         names, layers = layer_names(self.model), dict[Node, str]()
         for node in self.nodes:
-            inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
-            own = [names[a] for a in inputs if a in names]
-            before = [layers[a] for a in inputs if a in layers]
+            own = [names[a] for a in inputs(node) if a in names]
+            before = [layers[a] for a in inputs(node) if a in layers]
             layers[node] = (own or before or ["the input"])[0]
         return layers
 
@@ -88,8 +87,7 @@ class Evidence:
         weights = {node for node in self.learned_parameters.values() if node.ndim > 1}
         products = []
         for node in self.in_model:
-            inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
-            if not weights.isdisjoint(inputs):
+            if not weights.isdisjoint(inputs(node)):
                 traits = node.operation.traits
                 if reshapes(node):
                     weights.add(node)
@@ -135,6 +133,11 @@ def source(value: Any) -> Any:
             return value
         value = value.arguments[0]
     return value
+
+
+def inputs(node: Any) -> list[Any]:
+    """The nodes among a node's arguments."""
+    return [argument for argument in node.arguments if isinstance(argument, Node)]
 
 
 def traits_of(node: Any) -> Traits:

@@ -114,11 +114,7 @@ class DiagnosisMonitor(Callback):
         return {"reports": reports, "findings": _as_dicts(self.findings)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave.
-
-        Raises:
-            ArgumentError: it is of another callback; nothing is loaded.
-        """
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
         require_state(self, state, {"reports": list, "findings": list})
         for report in state["reports"]:
             require_state(self, report, {"epochs": int, "findings": list})
