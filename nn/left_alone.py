@@ -21,6 +21,8 @@ PutBack = Callable[[], object]
 
 LARGE = 2**16
 """Bytes from which an array is made read-only instead of copied."""
+CONSTANT = frozenset({type(None), bool, int, float, str})
+"""Types of what holds nothing and does not change."""
 
 
 def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: Any) -> Result:
@@ -101,7 +103,7 @@ def _reached(roots: Iterable[Any]) -> list[Any]:
     waiting = list(roots)
     while waiting:
         value = waiting.pop()
-        if id(value) not in reached:
+        if id(value) not in reached and type(value) not in CONSTANT:
             reached[id(value)] = value
             waiting += _held(value)
     return list(reached.values())

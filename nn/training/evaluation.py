@@ -56,7 +56,7 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
     X = as_array(X, "predict of X")  # noqa: N806
     if X.ndim == 0:
         raise ShapeError(f"predict of X {describe_one(X)}", "it has no samples", "Give (n, ...)")
-    X = floats_in(shared_dtype(model), X)  # noqa: N806
+    X = floats_in(shared_dtype(model.parameters()), X)  # noqa: N806
     with no_grad(), mode(model, training=False):
         return _outputs(model, X, batch_size or len(X))
 

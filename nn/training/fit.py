@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import generator, is_number
+from autograd_lite.arguments import COUNT, generator, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.operators import plain
 from nn.losses.loss_function import loss_function
@@ -28,11 +28,11 @@ from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
     require_no_single_sample,
-    require_trainable,
+    trained,
 )
 from nn.training.history import History
 from nn.training.metrics import Metric
-from nn.training.samples import Samples, prepared
+from nn.training.samples import Samples, prepared, shared_dtype
 
 
 def fit(
@@ -118,7 +118,9 @@ def fit(
     from tqdm.auto import tqdm
 
     loss = loss_function(loss)
-    require_trainable(model, loss, optimizer, {"epochs": epochs, "batch_size": batch_size})
+    parameters = trained(model, loss, optimizer)
+    require("fit", "epochs", epochs, COUNT)
+    require("fit", "batch_size", batch_size, COUNT)
     metrics = checked_metrics(metrics, loss)
     callbacks = checked_callbacks(callbacks)
     rng = generator(rng, "fit")
@@ -130,9 +132,8 @@ def fit(
     elif is_number(validation):
         # Of a copy: the generator itself draws only when nothing is refused any more.
         split_seed = int(copy.deepcopy(rng).integers(2**63))
-    samples = prepared(
-        model, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
-    )
+    dtype, weights = shared_dtype(parameters), (sample_weight, class_weight)
+    samples = prepared(dtype, X, y, loss, metrics, validation, *weights, split_seed)
     require_no_single_sample(model, len(samples.X), batch_size)
     rehearse(model, samples)
     names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
@@ -185,13 +186,20 @@ def _train_epochs(
     training: Training, samples: Samples, modules: Sequence[Module], bar: Any
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
+    size = training.arguments["batch_size"]
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        running_loss = _train_epoch(training, samples, buffers)
-        if running_loss is None:
-            return
-        measured = {"running_loss": running_loss, **figures(training.model, samples)}
+        training.batch, total = 0, 0.0
+        shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
+        for training.batch, (inputs, *targets) in enumerate(shuffled):
+            if training.stop_reason is not None:
+                return
+            _step(training, samples, buffers, inputs, targets)
+            total += samples.per_sample(training.batch_loss, len(inputs)) * len(inputs)
+            for callback in training.callbacks:
+                callback.batch_end(training)
+        measured = {"running_loss": total / len(samples.X), **figures(training.model, samples)}
         for name, figure in measured.items():
             training.history[name].append(figure)
         for callback in training.callbacks:
@@ -202,54 +210,41 @@ def _train_epochs(
             bar.update()
 
 
-def _train_epoch(training: Training, samples: Samples, buffers: Sequence[Buffer]) -> float | None:
-    """Train on every sample once. Returns the mean loss, or None if something cut it short."""
-    training.batch = 0
-    size = training.arguments["batch_size"]
-    shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
-    total = 0.0
-    for training.batch, (inputs, *targets) in enumerate(shuffled):
-        if training.stop_reason is not None:
-            return None
-        values = [buffer.data.copy() for buffer in buffers]
-        try:
-            _step(training, samples, inputs, targets)
-        except TrainingError:
-            for buffer, value in zip(buffers, values):
-                buffer.data = value
-            raise
-        n = len(inputs)
-        total += samples.per_sample(training.batch_loss, n) * n
-        for callback in training.callbacks:
-            callback.batch_end(training)
-    return total / len(samples.X)
-
-
-def _step(training: Training, samples: Samples, inputs: Any, targets: Sequence[Any]) -> None:
-    """Learn from one batch."""
-    batch_loss = samples.loss_of(training.model(inputs), *targets)
-    require_scalar(batch_loss)
-    training.batch_loss = batch_loss.item()
-    if not math.isfinite(training.batch_loss):
-        raise _not_finite(training, f"the loss is {training.batch_loss}")
-    training.optimizer.zero_grad()
-    batch_loss.backward(leaves_only=True)
+def _step(
+    training: Training,
+    samples: Samples,
+    buffers: Sequence[Buffer],
+    inputs: Any,
+    targets: Sequence[Any],
+) -> None:
+    """Learn from one batch, or put back the buffers that its pass changed."""
+    before = [buffer.data.copy() for buffer in buffers]
     try:
-        for callback in training.callbacks:
-            callback.gradients(training)
-        training.optimizer.step(require_finite=True)
-    except GradientError as error:
-        names = _not_finite_gradients(training)
-        if not names:
-            raise
-        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+        batch_loss = samples.loss_of(training.model(inputs), *targets)
+        require_scalar(batch_loss)
+        training.batch_loss = batch_loss.item()
+        if not math.isfinite(training.batch_loss):
+            raise _not_finite(training, f"the loss is {training.batch_loss}")
+        training.optimizer.zero_grad()
+        batch_loss.backward(leaves_only=True)
+        try:
+            for callback in training.callbacks:
+                callback.gradients(training)
+            training.optimizer.step(require_finite=True)
+        except GradientError as error:
+            names = _not_finite_gradients(training)
+            if not names:
+                raise
+            raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+    except TrainingError:
+        for buffer, values in zip(buffers, before):
+            buffer.data = values
+        raise
 
 
 def _not_finite_gradients(training: Training) -> str:
-    """The dotted names of the parameters whose gradients are not finite."""
-    names: dict[Tensor, str] = {
-        parameter: name for name, parameter in training.model.named_parameters()
-    }
+    named = training.model.named_parameters()
+    names: dict[Tensor, str] = {parameter: name for name, parameter in named}
     return ", ".join(
         names.get(parameter, describe_one(parameter))
         for parameter in training.optimizer.parameters

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import parameters_of
-from nn.module import Module
+from nn.module import Module, Parameter
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback
 from nn.training.checkpoint import Checkpoint
@@ -21,8 +20,8 @@ RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
 
-def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str, Any]) -> None:
-    """Raise unless there is something to learn."""
+def trained(model: Any, loss: Any, optimizer: Any) -> list[Parameter]:
+    """The model's parameters; an error unless there is something to learn."""
     if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
         raise UnsupportedError(
             f"fit of {describe_one(model)} with optimizer={describe_one(optimizer)}",
@@ -36,14 +35,14 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
             "its first parameter is y_true, and fit calls a loss with the predictions first",
             f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
         )
-    if not set(model.parameters()) & set(optimizer.parameters):
+    parameters = model.parameters()
+    if set(parameters).isdisjoint(optimizer.parameters):
         raise ArgumentError(
             f"fit of {type(model).__name__}",
             "the optimizer holds none of its parameters, so that nothing would be learned",
             f"Write {type(optimizer).__name__}(model.parameters(), ...)",
         )
-    for name, count in counts.items():
-        require("fit", name, count, COUNT)
+    return parameters
 
 
 def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:

@@ -36,10 +36,11 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
     """
     require("accuracy", "threshold", threshold, NUMBER)
     predictions, targets = _columns(predictions), _columns(targets)
+    attempted = f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}"
     n = len(predictions)
     if n == 0 or len(targets) != n:
         raise ShapeError(
-            f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
+            attempted,
             f"there are {n} predictions and {len(targets)} targets",
             "Give one label, or one one-hot row, for each prediction, and at least one",
         )
@@ -47,7 +48,7 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
     numbers = predictions.shape[1] == 1 and predictions.dtype.kind not in "iu"
     if numbers and not np.isin(labels, (0, 1)).all():
         raise ArgumentError(
-            f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
+            attempted,
             f"targets range from {labels.min()} to {labels.max()}, and one number for each sample "
             "tells class 1 from class 0",
             "Give targets 0 and 1; for those of HingeLoss, -1 and 1, write "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn.losses.loss import Loss, require_weights
 from nn.losses.loss_function import weighted_loss
-from nn.module import Module
 from nn.training.metrics import Metric
 
 
@@ -55,7 +54,7 @@ class Samples:
 
 
 def prepared(
-    model: Module,
+    dtype: Any,
     X: Any,  # noqa: N803
     y: Any,
     loss: Callable[..., Tensor],
@@ -65,8 +64,10 @@ def prepared(
     class_weight: Any,
     split_seed: int,
 ) -> Samples:
-    """Check everything, before anything is trained; `split_seed` shuffles before a split."""
-    dtype = shared_dtype(model)
+    """Check everything, before anything is trained.
+
+    Floats in X become of the dtype, unless it is None; `split_seed` shuffles before a split.
+    """
     X, y = _checked(dtype, X, y, "")  # noqa: N806
     weights = None
     if sample_weight is not None:
@@ -126,9 +127,9 @@ def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any]:  # noqa:
     return X, y
 
 
-def shared_dtype(model: Module) -> Any:
-    """The dtype of the model's parameters, if all have the same, or else None."""
-    dtypes = {parameter.dtype for parameter in model.parameters()}
+def shared_dtype(parameters: Iterable[Tensor]) -> Any:
+    """The dtype of parameters, if all have the same, or else None."""
+    dtypes = {parameter.dtype for parameter in parameters}
     return dtypes.pop() if len(dtypes) == 1 else None
 
 
