@@ -154,12 +154,6 @@ def layer_names(model: Module) -> dict[Node, str]:
     """The layer of each parameter: the module that holds it, or its own name.
 
     Its own name is taken in the outermost module, and in one that holds several weights.
-
-    >>> from nn import Dense
-    >>> model = Module()
-    >>> model.hidden, model.W = Dense(2, 2), Parameter(np.ones((2, 2)))
-    >>> list(layer_names(model).values())
-    ['W', 'hidden', 'hidden']
     """
     names: dict[Node, str] = {}
     for prefix, module in model.named_modules():

@@ -63,16 +63,16 @@ def gradient_difference(
     X, y = (_in_float64(as_array(array, attempted), copy=False) for array in (X, y))  # noqa: N806
     learned = require_learned(model, attempted)
 
-    def gradients(rewind: Callable[[], None]) -> tuple[list[Any], list[Any]]:
+    def gradients(rewind: Callable[[], None]) -> tuple[Any, Any]:
         for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
             tensor._data = _in_float64(tensor._data, copy=True)
 
-        def loss_again() -> Any:
+        def again() -> Any:
             rewind()
             return loss(predicted(model, X, attempted), y)
 
         with enable_grad():
-            result = loss_again()
+            result = again()
         here = as_number(result, attempted)
         if not np.isfinite(here):
             raise ArgumentError(
@@ -84,30 +84,20 @@ def gradient_difference(
         if isinstance(result, Tensor) and result.requires_grad:
             found = backpropagate(result, result._seed(None))
         automatic = [found.get(parameter, np.zeros(parameter.shape)) for parameter in learned]
+        numeric = []
         with no_grad():
-            numeric = [
-                _differences(lambda: as_number(loss_again(), attempted), parameter._data, step)
-                for parameter in learned
-            ]
-        return automatic, numeric
+            for parameter in learned:
+                for index in np.ndindex(parameter.shape):
+                    below, above = values_beside(
+                        lambda: as_number(again(), attempted), parameter._data, index, step
+                    )
+                    numeric.append((above - below) / (2 * step))
+        return np.concatenate([np.ravel(array) for array in automatic]), np.array(numeric)
 
-    automatic, numeric = map(_flat, call_left_alone(gradients, model, loss, X, y))
+    automatic, numeric = call_left_alone(gradients, model, loss, X, y)
     lengths = float(np.linalg.norm(automatic) + np.linalg.norm(numeric))
     return float(np.linalg.norm(automatic - numeric)) / lengths if lengths else 0.0
 
 
 def _in_float64(array: Any, copy: bool) -> Any:
     return array.astype(np.float64, copy=copy) if array.dtype.kind == "f" else array
-
-
-def _differences(loss: Callable[[], float], array: Any, step: float) -> Any:
-    """The central differences of a loss in each entry of an array, in its shape."""
-    slopes = np.empty(array.shape)
-    for index in np.ndindex(array.shape):
-        below, above = values_beside(loss, array, index, step)
-        slopes[index] = (above - below) / (2 * step)
-    return slopes
-
-
-def _flat(arrays: list[Any]) -> Any:
-    return np.concatenate([np.ravel(array) for array in arrays])

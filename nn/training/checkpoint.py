@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -171,11 +171,12 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def restored(training: Training, state: Mapping[str, Any], attempted: str) -> Iterator[None]:
+def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
     """Bring everything that is trained to where it was, and back if an error comes up inside.
 
     Raises an ArgumentError if the state does not fit; nothing is changed then.
     """
+    attempted = f"fit with resume_from={state['path']}"
     problems = list(_misfits(training, state))
     if problems:
         raise ArgumentError(
@@ -218,7 +219,8 @@ def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
         if name in arrays and np.asarray(arrays[name]).dtype != array.dtype:
             yield f"{name} is {array.dtype}, and was {np.asarray(arrays[name]).dtype}"
     others, learned = _others(training), state["learned"]
-    if _outlines(state["others"]) != _outlines(tensor.data for tensor in others):
+    outlines = [(np.shape(array), np.asarray(array).dtype) for array in state["others"]]
+    if outlines != [(tensor.shape, tensor.dtype) for tensor in others]:
         yield "the optimizer holds other parameters that the model lacks"
     if len(learned) != len(training.model.parameters()) + len(others):
         yield "it says of another number of parameters which are learned"
@@ -227,10 +229,6 @@ def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
     if classes != saved_classes:
         given, wanted = (", ".join(names) or "none" for names in (classes, saved_classes))
         yield f"the callbacks with a state are {given}, and were {wanted}"
-
-
-def _outlines(arrays: Iterable[Any]) -> list[Any]:
-    return [(np.shape(array), np.asarray(array).dtype) for array in arrays]
 
 
 def _load(training: Training, state: Mapping[str, Any]) -> None:
@@ -250,11 +248,13 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     training.epoch = len(training.history["loss"])
 
 
-def read(path: FileName, attempted: str) -> dict[str, Any]:
-    """The state in a file that a `Checkpoint` wrote; nothing in it is executed.
+def read(path: FileName) -> dict[str, Any]:
+    """The state in a file that a `Checkpoint` wrote, with its path; nothing in it is executed.
 
     Raises an ArgumentError if the file is truncated, or something else wrote it.
     """
+    require_file(path, "fit with resume_from")
+    attempted = f"fit with resume_from={path}"
     arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")
     if KEY not in metadata:
         raise ArgumentError(
@@ -271,7 +271,7 @@ def read(path: FileName, attempted: str) -> dict[str, Any]:
             f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: {error!r}",
             "Give a file that was not changed since",
         ) from error
-    return state
+    return {**state, "path": path}
 
 
 def _require_outline(state: Any) -> None:

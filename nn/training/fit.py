@@ -19,16 +19,16 @@ from autograd_lite.operators import plain
 from nn.losses.loss_function import loss_function
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer
-from nn.tensor_files import FileName, require_file
-from nn.training import checkpoint
+from nn.tensor_files import FileName
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
+from nn.training.checkpoint import read, restored
 from nn.training.evaluation import figures, mode, rehearse, require_scalar
 from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
     require_no_single_sample,
-    trained,
+    trained_parameters,
 )
 from nn.training.history import History
 from nn.training.metrics import Metric
@@ -118,22 +118,23 @@ def fit(
     from tqdm.auto import tqdm
 
     loss = loss_function(loss)
-    parameters = trained(model, loss, optimizer)
+    parameters = trained_parameters(model, loss, optimizer)
     require("fit", "epochs", epochs, COUNT)
     require("fit", "batch_size", batch_size, COUNT)
     metrics = checked_metrics(metrics, loss)
     callbacks = checked_callbacks(callbacks)
     rng = generator(rng, "fit")
-    saved, split_seed, resuming = None, 0, f"fit with resume_from={resume_from}"
+    saved, split_seed = None, 0
     if resume_from is not None:
-        require_file(resume_from, "fit with resume_from")
-        saved = checkpoint.read(resume_from, resuming)
+        saved = read(resume_from)
         split_seed = saved["arguments"]["split_seed"]
     elif is_number(validation):
         # Of a copy: the generator itself draws only when nothing is refused any more.
         split_seed = int(copy.deepcopy(rng).integers(2**63))
-    dtype, weights = shared_dtype(parameters), (sample_weight, class_weight)
-    samples = prepared(dtype, X, y, loss, metrics, validation, *weights, split_seed)
+    dtype = shared_dtype(parameters)
+    samples = prepared(
+        dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+    )
     require_no_single_sample(model, len(samples.X), batch_size)
     rehearse(model, samples)
     names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
@@ -142,7 +143,7 @@ def fit(
     arguments["split_seed"] = split_seed
     training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
     with mode(model, training=True) as modules:
-        with checkpoint.restored(training, saved, resuming) if saved else nullcontext():
+        with restored(training, saved) if saved else nullcontext():
             for callback in callbacks:
                 callback.fit_start(training)
         if is_number(validation) and not saved:

@@ -20,7 +20,7 @@ RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
 
-def trained(model: Any, loss: Any, optimizer: Any) -> list[Parameter]:
+def trained_parameters(model: Any, loss: Any, optimizer: Any) -> list[Parameter]:
     """The model's parameters; an error unless there is something to learn."""
     if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
         raise UnsupportedError(
