@@ -99,8 +99,9 @@ def rehearse(model: Module, samples: Samples) -> None:
 def _rehearsed_loss(samples: Samples, predictions: Tensor, y: Any, weights: Any) -> Any:
     loss = samples.loss
     if weights is None and isinstance(loss, Loss) and loss.reduction == "mean" and predictions.size:
-        # Some means of their own look at targets only when they become negative.
-        return Loss.mean(loss, predictions, y)
+        if type(loss).__call__ is Loss.__call__:
+            # Some means of their own look at targets only when they become negative.
+            return Loss.mean(loss, predictions, y)
     return samples.loss_of(predictions, y, weights)
 
 
