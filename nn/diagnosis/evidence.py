@@ -49,7 +49,7 @@ class Evidence:
         """Of the parameters."""
         return {parameter: name for name, parameter in self.model.named_parameters()}
 
-    @property
+    @cached_property
     def learned_parameters(self) -> dict[str, Any]:
         """Those that are not frozen."""
         return {name: node for node, name in self.names.items() if node._requires_grad}

@@ -102,19 +102,17 @@ def _state(training: Training) -> dict[str, Any]:
         "places": places,
         "global": dict(np.random.get_state(legacy=False)),
         "callbacks": [
-            {"class": type(callback).__name__, "state": state}
-            for callback, state in _with_state(training)
+            {"class": type(callback).__name__, "state": callback.state_dict()}
+            for callback in _with_state(training)
         ],
     }
 
 
-def _with_state(training: Training) -> list[tuple[Callback, dict[str, Any]]]:
-    """The callbacks that define a state, by their class or by themselves, and it."""
-    return [
-        (callback, callback.state_dict())
-        for callback in training.callbacks
-        if getattr(callback.state_dict, "__func__", None) is not Callback.state_dict
-    ]
+def _with_state(training: Training) -> list[Callback]:
+    """The callbacks that define a state, by their class or by themselves."""
+    inherited = Callback.state_dict
+    methods = [(callback, callback.state_dict) for callback in training.callbacks]
+    return [each for each, method in methods if getattr(method, "__func__", None) is not inherited]
 
 
 def _others(training: Training) -> list[Tensor]:
@@ -224,7 +222,7 @@ def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
         yield "the optimizer holds other parameters that the model lacks"
     if len(learned) != len(training.model.parameters()) + len(others):
         yield "it says of another number of parameters which are learned"
-    classes = [type(callback).__name__ for callback, _ in _with_state(training)]
+    classes = [type(callback).__name__ for callback in _with_state(training)]
     saved_classes = [entry["class"] for entry in state["callbacks"]]
     if classes != saved_classes:
         given, wanted = (", ".join(names) or "none" for names in (classes, saved_classes))
@@ -239,7 +237,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
     training.optimizer.load_state_dict(state["optimizer"])
-    for (callback, _), entry in zip(_with_state(training), state["callbacks"]):
+    for callback, entry in zip(_with_state(training), state["callbacks"]):
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):
         set_state(generator, saved)
