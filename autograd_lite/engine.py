@@ -119,10 +119,7 @@ def backward_order(root: Node) -> list[Node]:
 
 
 def apply_rule(
-    node: Node,
-    cotangents: dict[Node, Array],
-    create_graph: bool = False,
-    careful: bool = False,
+    node: Node, cotangents: dict[Node, Array], create_graph: bool, careful: bool
 ) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
@@ -133,16 +130,7 @@ def apply_rule(
     operation = node.operation
     assert operation is not None
     cotangent = cotangents[node]
-    if create_graph:
-        given = [cotangent, node, *node.arguments]
-    else:
-        given = [cotangent, node._data]
-        for argument in node.arguments:
-            given.append(argument._data if isinstance(argument, Node) else argument)
-    if operation.residual:
-        given.append(None if create_graph else node.residual)
-    if node.created != mutation.mutations:
-        refuse_stale(node, given, mutation.changed_since(node.created))
+    given = given_to_rules(node, cotangent, create_graph)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if careful:
@@ -159,14 +147,20 @@ def apply_rule(
             cotangents[argument] = contribution
 
 
-def without_nan(contribution: Array, cotangent: Array) -> Array:
-    """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
-
-    Such cotangents come from `np.where`, for the entries that it did not take.
-    """
-    if np.shape(contribution) != cotangent.shape:
-        return contribution
-    return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
+def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
+    """What the rules of a node are called with, none of which was changed since."""
+    if create_graph:
+        given = [cotangent, node, *node.arguments]
+    else:
+        given = [cotangent, node._data]
+        for argument in node.arguments:
+            given.append(argument._data if isinstance(argument, Node) else argument)
+    assert node.operation is not None
+    if node.operation.residual:
+        given.append(None if create_graph else node.residual)
+    if node.created != mutation.mutations:
+        refuse_stale(node, given, mutation.changed_since(node.created))
+    return given
 
 
 def backpropagate(
@@ -199,6 +193,16 @@ def backpropagate(
     finally:
         recording.reset(token)
     return cotangents
+
+
+def without_nan(contribution: Array, cotangent: Array) -> Array:
+    """A contribution, with 0 for NaN where the cotangent is 0: nothing times infinity is nothing.
+
+    Such cotangents come from `np.where`, for the entries that it did not take.
+    """
+    if np.shape(contribution) != cotangent.shape:
+        return contribution
+    return np.where((cotangent == 0) & np.isnan(contribution), 0, contribution)[()]
 
 
 def match(cotangent: Array, value: Array, node: Node) -> Array:

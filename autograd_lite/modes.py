@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.node import Node
@@ -36,6 +36,28 @@ recording: ContextVar[bool | Recorder] = ContextVar("recording", default=True)
 """False, True, or what looks; one variable, so that looking costs nothing when it is off."""
 watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 """What watches whenever something is recorded."""
+
+
+class Taken(NamedTuple):
+    """A plain value that was computed from tensors: the call, and what it gave."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    outcome: Any
+
+
+taken: ContextVar[list[Taken] | None] = ContextVar("taken", default=None)
+"""Where plain values that are taken out of tensors are noted, if anywhere."""
+
+
+def take(
+    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], outcome: Any
+) -> None:
+    """Note a plain value that was computed from tensors."""
+    noted = taken.get()
+    if noted is not None:
+        noted.append(Taken(function, arguments, keywords, outcome))
 
 
 class SetRecording(ContextDecorator):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from autograd_lite.operation import Operation
 
 Array = Any
@@ -42,3 +44,15 @@ class Node:
     residual: Any  # what the operation computed for its rule, see `table`
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
+
+
+def arrays_in(value: Any) -> list[Any]:
+    """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
+    if isinstance(value, list | tuple):
+        return [array for part in value for array in arrays_in(part)]
+    return [value] if isinstance(value, Node | np.ndarray) else []
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return value._data if isinstance(value, Node) else value

@@ -16,10 +16,10 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.methods import Methods
-from autograd_lite.modes import enable_grad, recording
+from autograd_lite.modes import enable_grad, recording, take
 from autograd_lite.mutation import mark_mutated
-from autograd_lite.node import Node
-from autograd_lite.operators import plain, plain_index
+from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained
 
@@ -135,6 +135,7 @@ class Tensor(Methods):
                 f"it has {self.size} entries",
                 "Index one of them, or reduce it; tensor.data has all",
             )
+        take(np.copy, (self,), NO_KEYWORDS, self._data)
         return self._data.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
@@ -152,11 +153,7 @@ class Tensor(Methods):
     # Differentiation
 
     def backward(
-        self,
-        gradient: Any = None,
-        *,
-        create_graph: bool = False,
-        leaves_only: bool = False,
+        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 
@@ -286,10 +283,12 @@ class Tensor(Methods):
 
     def __float__(self) -> float:
         self._refuse_conversion("a number")
+        take(float, (self,), NO_KEYWORDS, self._data)
         return float(self._data)
 
     def __int__(self) -> int:
         self._refuse_conversion("a number")
+        take(int, (self,), NO_KEYWORDS, int(self._data))
         return int(self._data)
 
     def _refuse_conversion(self, what: str) -> None:
@@ -303,7 +302,9 @@ class Tensor(Methods):
             )
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        outcome = bool(self._data)
+        take(bool, (self,), NO_KEYWORDS, outcome)
+        return outcome
 
     # Text
 

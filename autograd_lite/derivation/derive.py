@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.lines import Lines, lines_of
 from autograd_lite.derivation.mathematics import Latex, Mathematics
 from autograd_lite.derivation.naming import variables_of
-from autograd_lite.derivation.reading import Lines, lines_of
 from autograd_lite.derivation.source import source_of
-from autograd_lite.derivation.terms import Term, shape_of
+from autograd_lite.derivation.terms import shape_of
 from autograd_lite.node import Node
+from autograd_lite.program.program import Step
 
 
 @dataclass(frozen=True)
-class Step:
+class Formula:
     """One formula.
 
     Attributes:
@@ -45,10 +46,10 @@ class Derivation:
         backward: those of the backward pass.
     """
 
-    forward: tuple[Step, ...]
-    backward: tuple[Step, ...]
+    forward: tuple[Formula, ...]
+    backward: tuple[Formula, ...]
 
-    def _parts(self) -> list[tuple[str, tuple[Step, ...]]]:
+    def _parts(self) -> list[tuple[str, tuple[Formula, ...]]]:
         both = [("Forward", self.forward), ("Backward", self.backward)]
         return [(title, steps) for title, steps in both if steps]
 
@@ -104,24 +105,24 @@ def _values(lines: Lines) -> dict[str, Any]:
     return found
 
 
-def _steps(lines: Lines, values: dict[str, Any], backward: bool) -> Iterator[Step]:
+def _steps(lines: Lines, values: dict[str, Any], backward: bool) -> Iterator[Formula]:
     """The steps of the forward or of the backward pass."""
     symbols = lines.symbols
     names = {term: symbols.get(name, name) for term, name in lines.layout.names.items()}
     text, latex = Mathematics(names, lines.counts), Latex(names, lines.counts)
     if lines.batch and not backward:
         m, number, _ = lines.batch
-        yield Step(m, str(number), f"{latex.name(m)} = {number}", None)
+        yield Formula(m, str(number), f"{latex.name(m)} = {number}", None)
     for line in lines.layout.lines:
-        early = isinstance(line.term, Term) and line.term.number < lines.first
+        early = isinstance(line.term, Step) and line.term.number < lines.first
         if early != backward:
             name = symbols.get(line.name, line.name)
             both = f"{latex.name(name)} = {latex.line(name, line.term)}"
             formula, value = text.line(name, line.term), values.get(line.name)
-            yield Step(text.name(name), formula, both, shape_of(line.term), value)
+            yield Formula(text.name(name), formula, both, shape_of(line.term), value)
 
 
-def _text(steps: tuple[Step, ...]) -> Iterator[str]:
+def _text(steps: tuple[Formula, ...]) -> Iterator[str]:
     texts = [f"  {step.name} = {step.formula}" for step in steps]
     width = max(map(len, texts))
     for step, text in zip(steps, texts):
@@ -132,7 +133,7 @@ def _text(steps: tuple[Step, ...]) -> Iterator[str]:
                 yield from (f"      {row}" for row in shown.split("\n"))
 
 
-def _aligned(steps: tuple[Step, ...]) -> str:
+def _aligned(steps: tuple[Formula, ...]) -> str:
     rows = []
     for step in steps:
         shape = "" if step.shape is None else f" && {step.shape}"

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivation.naming import Identifiers
-from autograd_lite.derivation.notation import Source, is_short
-from autograd_lite.derivation.terms import MOVES, Term, is_elementwise, is_number
+from autograd_lite.derivation.numpy_source import NumpySource, is_short
+from autograd_lite.derivation.spellings import Count
+from autograd_lite.derivation.terms import is_number
+from autograd_lite.program.program import Step, steps_in
+from autograd_lite.table import traits_of
 
 SHORT, LONG = 2, 8
 """A cotangent of at most so many operations is written where it is used, if that is one place;
 anything of more gets a line."""
-
-VIEWS = {*MOVES, np.negative, np.shape, np.broadcast_to}
-"""What is written out each time that it is used."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,16 @@ class Layout:
         terms: all that are needed, in order.
     """
 
-    inputs: list[Term]
+    inputs: list[Step]
     lines: list[Line]
-    names: dict[Term, str]
-    terms: list[Term]
+    names: dict[Step, str]
+    terms: list[Step]
 
 
 def laid_out(
     results: Mapping[str, Any],
-    values: Mapping[Term, str],
-    cotangents: Mapping[Term, str],
+    values: Mapping[Step, str],
+    cotangents: Mapping[Step, str],
     identifiers: Identifiers,
 ) -> Layout:
     """Lines that compute some terms, and nothing else.
@@ -62,20 +63,23 @@ def laid_out(
         identifiers: the names taken.
     """
     needed = needed_for(results.values())
-    uses = Counter(itertools.chain(results.values(), *map(terms_in, needed)))
+    parts = {term: steps_in(term) for term in needed}
+    uses = Counter(itertools.chain(results.values(), *parts.values()))
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
     inputs = {leaf: values[leaf] for leaf in leaves if leaf in values}
     temporaries = (identifiers.unique(f"t{count}") for count in itertools.count(1))
-    aliases = {term: [name for name in results if results[name] is term] for term in needed}
-    names: dict[Term, str] = {}
+    aliases: dict[Any, list[str]] = {}
+    for result, term in results.items():
+        aliases.setdefault(term, []).append(result)
+    names: dict[Step, str] = {}
     weights = dict.fromkeys(inputs, 0)
     for term in needed:
         if term in inputs:
             continue
-        name = values.get(term) or _among(aliases[term], cotangents.get(term))
-        weight = sum(map(weights.__getitem__, terms_in(term))) + _weight(term)
+        name = values.get(term) or _among(aliases.get(term), cotangents.get(term))
+        weight = sum(map(weights.__getitem__, parts[term])) + _weight(term)
         if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
             name = cotangents[term]
         if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
@@ -85,18 +89,18 @@ def laid_out(
             names[term] = name
     lines: list[Line] = []
     for term, name in names.items():
-        again = () if term in values else aliases[term]
+        again = () if term in values else aliases.get(term, ())
         lines += [Line(name, term), *(Line(alias, term) for alias in again if alias != name)]
     done = {line.name for line in lines}
     lines += [Line(name, term) for name, term in results.items() if name not in done]
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
-    used = [leaf for line in lines for leaf in _inputs_of(line.term, inputs, names)]
+    used = _inputs_of([line.term for line in lines], inputs, names)
     ordered = _sorted(lines, [*results], final)
     return Layout([*dict.fromkeys([*used, *inputs])], ordered, inputs | names, needed)
 
 
-def _among(aliases: list[str], cotangent: str | None) -> str | None:
+def _among(aliases: list[str] | None, cotangent: str | None) -> str | None:
     """The name of a result: that of the cotangent of another tensor, or the first of its own."""
     if not aliases:
         return None
@@ -112,53 +116,52 @@ def _sorted(lines: list[Line], results: list[str], final: set[str]) -> list[Line
     return ordered
 
 
-def _weight(term: Term) -> int:
-    """How much a call adds to the length of a line."""
-    if term.function in VIEWS:
+def _weight(term: Step) -> int:
+    """How much a call, or an array without a name, adds to the length of a line."""
+    if _is_view(term):
         return int(len(term.arguments) > 1 and term.function in (np.transpose, np.flip, np.reshape))
-    return 1 if is_elementwise(term.function) else 2
+    return 1 if term.function and traits_of(term.function).elementwise else 2
 
 
-def _is_trivial(term: Term, weight: int) -> bool:
+def _is_view(term: Step) -> bool:
+    """Whether it is written out each time that it is used: an index, or another way to look."""
+    function = term.function
+    if function is None or function in (operator.getitem, np.negative, np.shape):
+        return function is not None
+    return traits_of(function).moves and len(steps_in(term)) == 1
+
+
+def _is_trivial(term: Step, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
-    with_number = term.function in Source.infix and any(map(is_number, term.arguments))
-    short = term.function in VIEWS or with_number
+    numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
+    with_number = term.function in NumpySource.infix and len(numbers) > 0
+    short = _is_view(term) or with_number
     return short and weight == _weight(term) <= 1
 
 
-def terms_in(value: Any) -> Iterator[Term]:
-    """The terms among the arguments of a term, each as often as it occurs."""
-    if is_number(value):
-        return
-    if isinstance(value, Term):
-        if value.function is None:
-            return
-        value = (value.arguments, tuple(value.keywords.values()))
-    for part in value:
-        if isinstance(part, Term):
-            yield part
-        elif isinstance(part, list | tuple):
-            yield from terms_in(part)
+def _inputs_of(
+    terms: list[Any], inputs: Mapping[Step, str], names: Mapping[Step, str]
+) -> list[Step]:
+    """The inputs in lines, from left to right."""
+    found = []
+    for term in terms:
+        stack = steps_in(term)[::-1]
+        while stack:
+            part = stack.pop()
+            if part in inputs:
+                found.append(part)
+            elif part not in names:
+                stack += steps_in(part)[::-1]
+    return found
 
 
-def _inputs_of(term: Any, inputs: Mapping[Term, str], names: Mapping[Term, str]) -> Iterator[Term]:
-    """The inputs in a line, from left to right."""
-    stack = [*terms_in(term)][::-1]
-    while stack:
-        part = stack.pop()
-        if part in inputs:
-            yield part
-        elif part not in names:
-            stack.extend([*terms_in(part)][::-1])
-
-
-def needed_for(results: Any) -> list[Term]:
+def needed_for(results: Any) -> list[Step]:
     """The terms that results are computed from, themselves included, in order."""
-    found: dict[Term, None] = {}
-    stack = [term for term in results if isinstance(term, Term)]
+    found: dict[Step, None] = {}
+    stack = [term for term in results if isinstance(term, Step)]
     while stack:
         term = stack.pop()
         if term not in found:
             found[term] = None
-            stack.extend(terms_in(term))
+            stack.extend(steps_in(term))
     return sorted(found, key=lambda term: term.number)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_lite.derivation.notation import (
+from autograd_lite.derivation.numpy_source import (
     AND,
     ATOM,
     COMPARISON,
@@ -16,21 +16,22 @@ from autograd_lite.derivation.notation import (
     POWER,
     PRODUCT,
     TIGHT,
-    Source,
+    NumpySource,
     Written,
     full_name,
 )
-from autograd_lite.derivation.terms import Term, shape_of
+from autograd_lite.derivation.terms import shape_of
+from autograd_lite.program.program import Step
 
 
-class Mathematics(Source):
+class Mathematics(NumpySource):
     """Mathematics in plain text: ᵀ for the transpose, ⊙ for the product entry by entry, Σ.
 
     Names of cotangents begin with ∂, which is written as d, or are δ and a number.
     """
 
     infix: ClassVar[dict[Any, tuple[int, str]]] = {
-        **Source.infix,
+        **NumpySource.infix,
         np.divide: (PRODUCT, "/"),
         np.multiply: (PRODUCT, " ⊙ "),
         np.matmul: (TIGHT, " "),
@@ -49,7 +50,7 @@ class Mathematics(Source):
         text, precedence = super().plain(value)
         return text.replace("np.", ""), precedence
 
-    def between(self, term: Term) -> Written:
+    def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
         if term.function is np.multiply:
             left, right = self.ordered(term)
@@ -60,7 +61,7 @@ class Mathematics(Source):
         text, precedence = super().between(term)
         return (f"[{text}]", ATOM) if precedence == COMPARISON else (text, precedence)
 
-    def ordered(self, term: Term) -> tuple[Any, ...]:
+    def ordered(self, term: Step) -> tuple[Any, ...]:
         """The operands; numbers and scalars stand at the left of a product."""
         left, right = super().ordered(term)
         if term.function is np.multiply and shape_of(right) == () != shape_of(left):
@@ -77,7 +78,7 @@ class Mathematics(Source):
             return self.text(base, ATOM) + "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(exponent)]
         return f"{self.text(base, ATOM)}^{self.operand(exponent, ATOM)}"
 
-    def call(self, term: Term) -> Written:
+    def call(self, term: Step) -> Written:
         """A function of its arguments; how NumPy is to shape the result goes without saying."""
         function: Any = term.function
         if function is np.absolute:
@@ -90,7 +91,7 @@ class Mathematics(Source):
         """A function by its name."""
         return f"{name}({inside})", ATOM
 
-    def method(self, term: Term) -> Written:
+    def method(self, term: Step) -> Written:
         """A sum over all entries, or over numbered axes; others as functions."""
         if term.function is not np.sum:
             return self.call(term)
@@ -102,23 +103,23 @@ class Mathematics(Source):
         """The sign of a sum over axes."""
         return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)
 
-    def transpose(self, term: Term) -> Written:
+    def transpose(self, term: Step) -> Written:
         """xᵀ."""
         if len(term.arguments) > 1:
             return self.call(term)
         return f"{self.text(term.arguments[0], ATOM)}{self.transposed}", POWER
 
-    def outer(self, term: Term) -> Written:
+    def outer(self, term: Step) -> Written:
         """x yᵀ."""
         left, right = term.arguments
         text = f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}"
         return text, TIGHT
 
-    def expand_dims(self, term: Term) -> Written:
+    def expand_dims(self, term: Step) -> Written:
         """x: axes of length 1 go without saying."""
         return self.written(term.arguments[0])
 
-    def broadcast(self, term: Term) -> Written:
+    def broadcast(self, term: Step) -> Written:
         """x: broadcasting goes without saying."""
         return self.written(term.arguments[0])
 
@@ -154,7 +155,7 @@ class Latex(Mathematics):
         d = r"\mathrm{d}" if name.startswith("∂") else ""
         return d + known.get(letters, letters) + (f"_{{{number}}}" if number else "")
 
-    def between(self, term: Term) -> Written:
+    def between(self, term: Step) -> Written:
         """An operator between two operands; a fraction for a quotient."""
         if term.function is np.divide:
             above, below = (self.operand(part, NOTHING) for part in term.arguments)

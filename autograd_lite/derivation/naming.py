@@ -6,31 +6,17 @@ import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import backward_order
-from autograd_lite.node import Node
+from autograd_lite.node import Node, arrays_in
+from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import TABLE
-
-PRODUCTS = (np.matmul, np.dot)
-ACTIVATIONS = (
-    neural.relu,
-    neural.leaky_relu,
-    neural.elu,
-    neural.sigmoid,
-    neural.swish,
-    neural.gelu,
-    neural.softplus,
-    neural.softmax,
-    np.tanh,
-    np.maximum,
-)
 
 
 class Identifiers:
@@ -87,25 +73,28 @@ def names_of(loss: Node, variables: Mapping[str, Any]) -> dict[Any, str]:
     >>> sorted(names_of(total, {"total": total}).values())
     ['t1', 't2', 'total', 'w']
     """
-    identifiers = Identifiers()
-    names = given_names(loss, variables, identifiers)
+    identifiers, nodes = Identifiers(), backward_order(loss)[::-1]
+    names = given_names(nodes, variables, identifiers)
     counts = itertools.count(1)
-    for node in backward_order(loss)[::-1]:
+    for node in nodes:
         if node not in names:
             names[node] = identifiers.unique(f"t{next(counts)}")
     return names
 
 
 def given_names(
-    loss: Node, variables: Mapping[str, Any], identifiers: Identifiers
+    nodes: Sequence[Node], variables: Mapping[str, Any], identifiers: Identifiers
 ) -> dict[Any, str]:
-    """The names of `names_of` but for temporaries, which nobody named and no network has."""
-    nodes = backward_order(loss)[::-1]
+    """The names of `names_of` but for temporaries, which nobody named and no network has.
+
+    The nodes come in the order of computation, the loss last.
+    """
+    leaves = leaves_of(nodes)
     wishes = _own_names(nodes, variables)
-    _name_layers(nodes, wishes)
+    _name_layers(leaves, wishes)
     _name_network(nodes, wishes)
-    wishes.setdefault(loss, "loss")
-    for leaf in leaves_of(nodes):
+    wishes.setdefault(nodes[-1], "loss")
+    for leaf in leaves:
         if leaf._requires_grad:
             wishes.setdefault(leaf, "x")
     return {value: identifiers.unique(wish) for value, wish in wishes.items()}
@@ -131,21 +120,12 @@ def visible_arrays(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield label, array
 
 
-def arrays_in(value: Any) -> Iterator[Any]:
-    """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
-    if isinstance(value, list | tuple):
-        for part in value:
-            yield from arrays_in(part)
-    elif isinstance(value, Node | np.ndarray):
-        yield value
-
-
 def key_of(value: Any) -> Any:
     """What names are found by: a node itself, the id of a plain array."""
     return value if isinstance(value, Node) else id(value)
 
 
-def _own_names(nodes: list[Node], variables: Mapping[str, Any]) -> dict[Any, str]:
+def _own_names(nodes: Sequence[Node], variables: Mapping[str, Any]) -> dict[Any, str]:
     """The names of tensors and variables, in the order of computation."""
     visible: dict[int, str] = {}
     for label, array in visible_arrays(variables):
@@ -159,7 +139,7 @@ def _own_names(nodes: list[Node], variables: Mapping[str, Any]) -> dict[Any, str
     return wishes
 
 
-def leaves_of(nodes: list[Node]) -> list[Node]:
+def leaves_of(nodes: Sequence[Node]) -> list[Node]:
     """The tensors that were not computed, in the order in which a network uses them.
 
     The last use counts: a penalty uses all weights at once.
@@ -167,24 +147,23 @@ def leaves_of(nodes: list[Node]) -> list[Node]:
     depths: dict[Node, int] = {}
     for node in nodes:
         if node.operation is not None:
-            inputs = [x for x in arrays_in(node.arguments) if isinstance(x, Node)]
-            computed = (depths.get(x, 0) for x in inputs if x.operation is not None)
-            depths[node] = 1 + max(computed, default=0)
+            inputs = [x for x in node.arguments if isinstance(x, Node)]
+            depth = max([depths[x] for x in inputs if x.operation is not None], default=0)
+            depths[node] = depth = depth + 1
             for leaf in inputs:
                 if leaf.operation is None:
-                    depths[leaf] = max(depths.get(leaf, 0), depths[node])
+                    depths[leaf] = max(depths.get(leaf, 0), depth)
     leaves = [node for node in depths if node.operation is None]
-    return sorted(leaves, key=depths.__getitem__) or nodes
+    return sorted(leaves, key=depths.__getitem__) or [*nodes]
 
 
-def _name_layers(nodes: list[Node], wishes: dict[Any, str]) -> None:
+def _name_layers(leaves: list[Node], wishes: dict[Any, str]) -> None:
     """Rename parameters of modules: "0.weight" and "0.bias" to W1 and b1.
 
     A weight with one axis is the scale of a normalization: gamma1, and beta1 for its bias.
     """
     layers: dict[str, tuple[str, str]] = {}
     counts: Counter[str] = Counter()
-    leaves = leaves_of(nodes)
     for node in leaves:
         path, _, last = wishes.get(node, "").rpartition(".")
         if last == "weight":
@@ -198,7 +177,7 @@ def _name_layers(nodes: list[Node], wishes: dict[Any, str]) -> None:
             wishes[node] = layers[path][last == "bias"]
 
 
-def _name_network(nodes: list[Node], wishes: dict[Any, str]) -> None:
+def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
     """Name what has none by its place: weights, biases, pre-activations and activations."""
     lower = any(re.fullmatch(r"[az]\d*", wish) for wish in wishes.values())
     z = "Z" if "X" in wishes.values() and not lower else "z"
@@ -223,11 +202,17 @@ def _name_network(nodes: list[Node], wishes: dict[Any, str]) -> None:
     for node in nodes:
         if node in products:
             wishes.setdefault(node, f"{z}{products[node]}")
-        elif node.operation is not None and node.operation.function in ACTIVATIONS:
+        elif _is_activation(node):
             for argument in arrays_in(node.arguments):
                 before = re.fullmatch(r"[zZ](\d*)", wishes.get(key_of(argument), ""))
                 if before:
                     wishes.setdefault(node, f"{'A' if before[0][0] == 'Z' else 'a'}{before[1]}")
+
+
+def _is_activation(node: Node) -> bool:
+    """Whether a node is an activation, or a maximum, which is how ReLU is written out."""
+    traits = node.operation.traits if node.operation else NO_TRAITS
+    return traits.activation or (traits.extremum and traits.elementwise)
 
 
 def _parameters(node: Node) -> list[Node]:
@@ -238,6 +223,7 @@ def _parameters(node: Node) -> list[Node]:
 
 def _weights(node: Node) -> list[Node]:
     """The weight matrix that a node multiplies with, if that is what it does."""
-    if node.operation is None or node.operation.function not in (*PRODUCTS, affine):
+    traits = node.operation.traits if node.operation else NO_TRAITS
+    if not traits.product or traits.elementwise:
         return []
     return [x for x in _parameters(node) if np.ndim(x._data) == 2][:1]

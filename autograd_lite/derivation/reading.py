@@ -1,239 +1,185 @@
-"""The record of a loss, read into lines: those of its forward and of its backward pass."""
+"""The program of a loss, read into terms and names."""
 
 from __future__ import annotations
 
+import inspect
+import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.backward import cotangents
-from autograd_lite.derivation.formulas import Formulas, in_words
-from autograd_lite.derivation.layout import Layout, laid_out, needed_for, terms_in
-from autograd_lite.derivation.naming import Identifiers, given_names, key_of
-from autograd_lite.derivation.record import Reader, averaged
-from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import Term, is_broadcast, is_number
-from autograd_lite.errors import GradientError, UnsupportedError, describe_one
-from autograd_lite.node import Node
-from autograd_lite.tensor import Tensor
+from autograd_lite.derivation.formulas import Formulas
+from autograd_lite.derivation.layout import needed_for
+from autograd_lite.derivation.naming import (
+    Identifiers,
+    given_names,
+    key_of,
+    leaves_of,
+    visible_arrays,
+)
+from autograd_lite.derivation.numpy_source import is_short
+from autograd_lite.derivation.origins import recognized
+from autograd_lite.derivation.spellings import TEXTBOOK
+from autograd_lite.node import Array, Node, arrays_in
+from autograd_lite.program.program import Step
+from autograd_lite.program.trace import trace
 
 
-class Batch(NamedTuple):
-    """The number of samples: m = X.shape[1], which is 100."""
-
-    name: str
-    number: int
-    source: str
+def averaged(nodes: Iterable[Node]) -> set[tuple[int, ...]]:
+    """The shapes of what is averaged."""
+    means = [node for node in nodes if node.operation and node.operation.traits.averages]
+    return {node.arguments[0].shape for node in means}
 
 
-@dataclass(frozen=True)
-class Lines:
-    """A forward and a backward pass.
+class Reader:
+    """Reads the program of a loss into terms and names.
 
     Attributes:
-        layout: the lines, and the names in them.
-        gradients: the names of the results, in order.
-        inputs: plain arrays by name, data first.
-        counts: what numbers are written as where something is divided by so many.
-        batch: the number of samples, if something is divided by it.
-        first: the number of the first term of the backward pass.
-        symbols: by name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a
-            pre-activation z1 that the user has no name for.
+        formulas: the terms.
+        given: the names of nodes and arrays.
+        own: those of them that the user or a network has names for, as keys of `given`.
+        inputs: the terms that are not computed, and what they stand for.
+        visible: the terms of data that variables hold, and their values.
+        users: the ids of all tensors and arrays that variables hold.
+        averaged: the shapes of what is averaged.
+        factors: plain arrays by the functions of what they multiply.
     """
 
-    layout: Layout
-    gradients: list[str]
-    inputs: dict[str, Any]
-    counts: dict[int, str]
-    batch: Batch | None
-    first: int
-    symbols: dict[str, str]
+    def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
+        self.program = program = trace(loss, TEXTBOOK)
+        self.formulas = Formulas(program)
+        self.identifiers = Identifiers()
+        nodes = [*program.values]
+        self.given = given_names(nodes, variables, self.identifiers)
+        self.inputs: dict[Step, Any] = {}
+        self.visible: list[tuple[Step, Array]] = []
+        self.users: set[int] = set()
+        for name, array in visible_arrays(variables):
+            self.users.add(id(array))
+            if not getattr(array, "requires_grad", False):
+                if key_of(array) not in self.given:
+                    self.given[key_of(array)] = self.identifiers.unique(name)
+                self.visible.append((self._enter(array), getattr(array, "_data", array)))
+        self.own = frozenset(self.given)
+        self.averaged = averaged(nodes)
+        self.factors = _factors(nodes)
+        for leaf in leaves_of(nodes):
+            if leaf in self.given:
+                self._enter(leaf)
+        for node, given in program.given.items():
+            if not all(map(self.formulas.knows, given)):
+                self._meet_inputs(node)
+            self._enter(node)
 
+    def data(self) -> set[Step]:
+        """The inputs of the loss that are no parameters."""
+        used = {*needed_for(map(self.formulas.term, self.program.inputs.values()))}
+        fixed = {t for t, x in self.inputs.items() if not getattr(x, "requires_grad", False)}
+        return used & fixed
 
-def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]) -> Lines:
-    """The lines that compute the gradients of a loss in some of its tensors.
+    def lengths(self) -> set[int]:
+        """The lengths of the axes of the data, and the sizes of what is averaged like them."""
+        shapes = {term.shape for term in self.data()}
+        sizes = {math.prod(shape) for shape in shapes & self.averaged}
+        return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
 
-    Raises:
-        GradientError: the loss has no gradient, or does not depend on one of the tensors.
-        UnsupportedError: it is no tensor, or was computed by a function that is not in the table.
-    """
-    if not isinstance(loss, Tensor):
-        raise UnsupportedError(
-            f"derivation of {describe_one(loss)}",
-            "it is no tensor, so that nothing was recorded",
-            "Give the loss as it was computed from tensors",
-        )
-    loss._seed(None)  # refuses what has no gradient
-    reader = Reader(loss, variables)
-    formulas, given, unique = reader.formulas, reader.given, reader.identifiers.unique
-    data = reader.data()
-    first = formulas.terms.count + 1
-    found = cotangents(formulas, loss, given, reader.lengths())
-    if wrt is None:
-        wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
-    _require(wrt, found)
-    results = {
-        unique(f"d{given.get(tensor, 'x')}"): _finished(formulas, tensor, found[tensor])
-        for tensor in wrt
-    }
-    named, symbols = reader.named_cotangents(found, results, first)
-    layout = laid_out(results, formulas.names, named, reader.identifiers)
-    inputs = sorted(layout.inputs, key=lambda term: term not in data)
-    arrays = {layout.names[term]: term.arguments[0] for term in inputs}
-    counts, batch = _counts(layout, [term for term in inputs if term in data], found, unique)
-    return Lines(layout, [*results], arrays, counts, batch, first, symbols)
+    def named_cotangents(
+        self, found: Mapping[Node, Any], results: Mapping[str, Any], first: int
+    ) -> tuple[dict[Step, str], dict[str, str]]:
+        """Names for the cotangents of nodes with names, and what mathematics calls them."""
+        named: dict[Step, str] = {}
+        symbols = {name: f"∂{name[1:]}" for name in results}
+        for node, term in found.items():
+            new = isinstance(term, Step) and term.number >= first and term not in named
+            if new and node in self.given:
+                name = f"d{self.given[node]}"
+                named[term] = name = name if name in results else self.identifiers.unique(name)
+                structural = not (node.name or id(node) in self.users)
+                delta = re.fullmatch(r"[zZ](\d*)", self.given[node]) if structural else None
+                symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
+        return named, symbols
 
+    def _step(self, value: Any) -> Step | None:
+        """The step of a node or an array, if the program has one."""
+        key = key_of(value)
+        return self.program.inputs.get(key) or self.program.values.get(key)
 
-def _require(wrt: Sequence[Node], found: Mapping[Node, Any]) -> None:
-    for tensor in wrt:
-        if not isinstance(tensor, Node) or tensor not in found:
-            raise GradientError(
-                f"derivation of the gradient in {describe_one(tensor)}",
-                "the loss does not depend on it, or it does not require grad",
-                "Give tensors that the loss was computed from",
-            )
-
-
-def _finished(formulas: Formulas, tensor: Node, term: Any) -> Any:
-    """The term of a gradient, with the shape and the dtype of its tensor where it is constant."""
-    if is_broadcast(term):
-        target = formulas.terms.build(np.shape, (formulas.term(tensor),), {}, (len(term.shape),))
-        return formulas.terms.build(np.broadcast_to, (term.arguments[0], target), {}, term.shape)
-    dtype = tensor._data.dtype
-    value = _value(term)
-    if value is None or (dtype == np.float64 and isinstance(term, Term)):
+    def _enter(self, value: Any) -> Any:
+        """Find the term of a node or an array, and name it."""
+        name, step = self.given.get(key_of(value)), self._step(value)
+        named = name is not None and isinstance(value, np.ndarray)
+        if step is None or (named and not self.formulas.knows(step)):
+            array = getattr(value, "_data", value)
+            term = self.formulas.terms.leaf(array.shape, array)
+            if step is not None:
+                self.formulas.let(step, term)
+        else:
+            term = self.formulas.term(step)
+        if name is not None and isinstance(term, Step):
+            self.formulas.names.setdefault(term, name)
+            if term.function is None:
+                self.inputs.setdefault(term, value)
         return term
-    return float(value) if dtype == np.float64 else dtype.type(value)
+
+    def _meet_inputs(self, node: Node) -> None:
+        """Enter the inputs of a node that were not met before."""
+        for position, value in enumerate(node.arguments):
+            for array in arrays_in(value):
+                step = self._step(array)
+                if step and not self.formulas.knows(step):
+                    self._meet(array, node, position)
+
+    def _meet(self, value: Any, node: Node, position: int) -> None:
+        """Enter an input of a node, with a name unless it is recognized, or short enough."""
+        if key_of(value) not in self.given:
+            array = value._data if isinstance(value, Node) else value
+            twins = self.factors.get(_others(node), ())
+            operands, twins = map(self._known, (arrays_in(node.arguments), twins))
+            term = recognized(self.formulas.terms, array, operands, twins, self.visible)
+            if term is not None:
+                step = self._step(value)
+                assert step is not None
+                self.formulas.let(step, term)
+                return
+            role = _role(node, position)
+            if role or not is_short(array):
+                self.given[key_of(value)] = self.identifiers.unique(role or "data")
+        self._enter(value)
+
+    def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
+        """The terms of those that have one, and their values."""
+        steps = [(self._step(value), getattr(value, "_data", value)) for value in values]
+        return [(self.formulas.term(s), x) for s, x in steps if s and self.formulas.knows(s)]
 
 
-def _value(term: Any) -> Any:
-    """The value of a term of numbers alone, else None."""
-    if isinstance(term, Term) and term.function in (np.negative, np.divide):
-        parts = [_value(part) for part in term.arguments]
-        return None if None in parts else term.function(*parts)
-    return term if is_number(term) else None
+def _others(node: Node) -> tuple[Any, ...]:
+    """The functions of what a product multiplies, such as a logarithm; empty for what is none."""
+    if node.operation is None or node.operation.function is not np.multiply:
+        return ()
+    inner = [x.operation for x in node.arguments if isinstance(x, Node) and x.operation]
+    return tuple(operation.function for operation in inner)
 
 
-def _counts(
-    layout: Layout, data: list[Term], nodes: Iterable[Node], unique: Callable[[str], str]
-) -> tuple[dict[int, str], Batch | None]:
-    """What to write where something is divided by a number, and the number of samples."""
-    shapes = {layout.names[term]: term.shape for term in data}
-    numbers = [x for term in layout.terms for x in term.arguments if isinstance(x, Share | Count)]
-    counts: dict[int, str] = {}
-    batch = None
-    for number in dict.fromkeys(x.count if isinstance(x, Share) else int(x) for x in numbers):
-        axis, size = _batch_axis(number, shapes, nodes), _size(number, shapes, nodes)
-        if axis and not batch:
-            batch = Batch(unique("m"), number, axis)
-        if batch and batch.number == number:
-            counts[number] = batch.name
-        elif axis or size:
-            counts[number] = axis or size or ""
-    return counts, batch
+def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
+    """Plain arrays by the functions of what they multiply."""
+    found: dict[tuple[Any, ...], list[Any]] = {}
+    for node in nodes:
+        others = _others(node)
+        if others:
+            plain = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
+            found.setdefault(others, []).extend(plain)
+    return found
 
 
-def _batch_axis(
-    number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]
-) -> str | None:
-    """The axis of the data that has this length, which no axis of a parameter has: the samples'.
-
-    1 and 2 are in formulas for other reasons.
-    """
-    parameters = [np.shape(node._data) for node in nodes if node.operation is None]
-    if number > 2 and not any(number in shape for shape in parameters):
-        for name, shape in shapes.items():
-            if number in shape:
-                return f"{name}.shape[{shape.index(number)}]"
-    return None
-
-
-def _size(number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]) -> str | None:
-    """The data that have so many entries, and the shape of something that is averaged."""
-    shapes_averaged = averaged(nodes)
-    for name, shape in shapes.items():
-        if number == math.prod(shape) > 2 and shape in shapes_averaged:
-            return f"{name}.size"
-    return None
-
-
-LONGEST = 20
-"""A formula of more operations uses temporaries."""
-
-
-def cotangent_formula(
-    loss: Node, tensor: Node, names: Mapping[Any, str], variables: Mapping[str, Any]
-) -> str:
-    """The cotangent of a tensor as NumPy source, from cotangents and values that have names.
-
-    Only what the user or a network has a name for is called by it, with a d in front for its
-    cotangent; the rest is written out. Where that has more than 20 operations, all names are used,
-    those of temporaries too. Numbers such as that of the samples are written as numbers, arrays
-    without a name as `formulas.in_words` does.
-
-    Args:
-        loss: a scalar that was recorded.
-        tensor: one that it depends on.
-        names: as `naming.names_of(loss, variables)` gives them; two temporaries may share one.
-        variables: of the caller.
-
-    Raises:
-        UnsupportedError: as `lines_of`.
-
-    >>> import numpy as np
-    >>> from autograd_lite import Tensor
-    >>> from autograd_lite.derivation.naming import names_of
-    >>> x, W = np.ones((2, 5)), Tensor([[0.5, -0.5]], requires_grad=True, name="W")
-    >>> z = W @ x
-    >>> loss = np.exp(3 * z).mean()
-    >>> variables = {"x": x, "z": z}
-    >>> names = names_of(loss, variables)
-    >>> cotangent_formula(loss, z, names, variables)
-    '3 * np.exp(3 * z) / 5'
-    >>> cotangent_formula(loss, W, names, variables)
-    'dz @ x.T'
-    """
-    for chosen in (given_names(loss, variables, Identifiers()), names):
-        reader = Reader(loss, variables)
-        chosen_names = {x: name for x, name in names.items() if x in chosen}
-        term, known = _cotangent(reader, loss, tensor, chosen_names)
-        if _operations(term, known) <= LONGEST:
-            break
-    return in_words(term, known)
-
-
-def _cotangent(
-    reader: Reader, loss: Node, tensor: Node, names: Mapping[Any, str]
-) -> tuple[Any, dict[Term, str]]:
-    """The term of the cotangent of a tensor, and the terms that have names in its formula."""
-    formulas, given = reader.formulas, reader.given
-    known = {t: given[key_of(x)] for t, x in reader.inputs.items() if key_of(x) in reader.own}
-    taken = set(known.values())
-    for node, name in names.items():
-        term = formulas.term(node) if isinstance(node, Node) else None
-        if isinstance(term, Term) and term not in known and name not in taken:
-            known[term] = name
-            taken.add(name)
-    first = formulas.terms.count + 1
-    found = cotangents(formulas, loss, names, reader.lengths())
-    for node, term in found.items():
-        if node is tensor:
-            break
-        new = isinstance(term, Term) and term.function is not None and term.number >= first
-        if new and node in names:
-            known.setdefault(term, f"d{names[node]}")
-    if formulas.term(tensor) in known:
-        return _finished(formulas, tensor, found[tensor]), known
-    return found[tensor], known
-
-
-def _operations(term: Any, names: Mapping[Term, str]) -> int:
-    """How many calls a formula has in which terms with names are not written out."""
-    counts: dict[Term, int] = {}
-    for part in needed_for([term]):
-        known = part in names or part.function is None
-        counts[part] = 0 if known else 1 + sum(map(counts.__getitem__, terms_in(part)))
-    return counts.get(term, 0)
+def _role(node: Node, position: int) -> str | None:
+    """What the function of a node calls an argument, if that says anything."""
+    assert node.operation is not None
+    try:
+        names = list(inspect.signature(node.operation.compute).parameters)
+    except ValueError:
+        return None
+    name = names[position] if position < len(names) and not node.operation.variadic else ""
+    return {"condition": "mask"}.get(name, name) if len(name) > 1 else None

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.expressions import call
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.neural import (
@@ -27,6 +26,9 @@ from autograd_lite.derivatives.neural import (
 )
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
+from autograd_lite.operation import Operation
+from autograd_lite.program.expressions import call
+from autograd_lite.program.trace import Textbook
 from autograd_lite.table import TABLE
 
 
@@ -152,3 +154,12 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     p_norm: inspect.unwrap(p_norm),
 }
 """What is written out rather than called."""
+
+
+def _written_out(operation: Operation) -> Callable[..., Any] | None:
+    residual = operation.compute if operation.residual else None
+    return FUNCTIONS.get(operation.function, residual)
+
+
+TEXTBOOK = Textbook(RULES, _written_out)
+"""What takes the place of the table in formulas. What returns more than a result is written out."""

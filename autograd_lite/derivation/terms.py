@@ -1,4 +1,4 @@
-"""Terms of formulas: calls of NumPy functions, simplified as they are built.
+"""Terms of formulas: steps, simplified as they are built.
 
 No simplification changes a number: what is dropped is a product with 1, a sum over no axis, a
 broadcast that NumPy does by itself. What moves, a sign or an axis of length 1, moves exactly.
@@ -6,32 +6,20 @@ broadcast that NumPy does by itself. What moves, a sign or an axis of length 1, 
 
 from __future__ import annotations
 
+import functools
+import inspect
 import operator
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.operation import Traits
+from autograd_lite.program.program import Step, same
+from autograd_lite.table import traits_of
 
 Shape = tuple[int, ...]
-
-
-@dataclass(eq=False)
-class Term:
-    """A call of a function, or, without one, something with a name of its own.
-
-    Arguments are terms, or plain values, or lists and tuples of both; that of a plain array is the
-    array. Terms are numbered as they are made, so that those in arguments have lower numbers.
-    The shape of several results in a tuple is None.
-    """
-
-    function: Callable[..., Any] | None
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    shape: Any
-    number: int
 
 
 class Terms:
@@ -46,50 +34,62 @@ class Terms:
     """
 
     def __init__(self) -> None:
-        self._by_key: dict[Any, Term] = {}
+        self._by_key: dict[Any, Step] = {}
         self.count = 0
 
-    def leaf(self, shape: Shape, *array: Any) -> Term:
+    def leaf(self, shape: Shape, *array: Any) -> Step:
         """A new term for something that is not computed: data, a parameter, a cotangent."""
         self.count += 1
-        return Term(None, array, {}, shape, self.count)
+        return Step(None, array, {}, shape, self.count)
 
     def call(self, function: Any, *arguments: Any, **keywords: Any) -> Any:
         """The term of an elementwise function, whose shape is that of its broadcast arguments."""
-        shape = np.broadcast_shapes(*map(shape_of, arguments))
-        return self.build(function, arguments, keywords, shape)
+        return self.build(function, arguments, keywords, _broadcast_shape(arguments))
 
     def build(
         self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Any
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
-        simpler = self._simpler(function, arguments, keywords, shape)
-        if simpler is not None:
-            return simpler
-        key = (function, _key(arguments), _key(keywords))
-        if key not in self._by_key:
+        traits = traits_of(function)
+        if not traits.elementwise or function is np.positive or _has_movable(arguments):
+            simpler = self._simpler(function, traits, arguments, keywords, shape)
+            if simpler is not None:
+                return simpler
+        parts = [x if type(x) is Step else _key(x) for x in arguments]
+        key = (function, *parts, *(keywords and map(_key, keywords.items())))
+        term = self._by_key.get(key)
+        if term is None:
             self.count += 1
-            self._by_key[key] = Term(function, arguments, keywords, shape, self.count)
-        return self._by_key[key]
+            term = self._by_key[key] = Step(function, arguments, keywords, shape, self.count)
+        return term
 
     def _simpler(
-        self, function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], shape: Shape
+        self,
+        function: Any,
+        traits: Traits,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        shape: Shape,
     ) -> Any:
-        if is_elementwise(function):
+        """A term with the same value as a call, or a number; None where the call is the simplest.
+
+        Only what may move makes a call of an elementwise function simpler, but for +x.
+        """
+        if traits.elementwise and function is not astype:
             if any(map(is_broadcast, arguments)):
                 wide = next(x for x in arguments if is_broadcast(x))
                 inner = [x.arguments[0] if is_broadcast(x) else x for x in arguments]
-                return self.broadcast(self.call(function, *inner), shape, wide)
+                return self.broadcast(self.call(function, *inner, **keywords), shape, wide)
             inner = [_without_leading_axes(x) for x in arguments]
-            if [*arguments] != inner and np.broadcast_shapes(*map(shape_of, inner)) == shape:
-                return self.call(function, *inner)
-        if arguments and arguments[-1] is None and function in NONE_BY_DEFAULT:
+            if [*arguments] != inner and _broadcast_shape(inner) == shape:
+                return self.call(function, *inner, **keywords)
+        if arguments and arguments[-1] is None and _is_default(function, len(arguments) - 1):
             return self.build(function, arguments[:-1], keywords, shape)
-        if function in MOVES:
+        if traits.moves and function is not np.broadcast_to:
             moved = arguments[0].arguments[0] if is_broadcast(arguments[0]) else arguments[0]
             if is_number(moved) or (moved is not arguments[0] and moved.shape == ()):
                 return self.broadcast(moved, shape)
-        for position in LINEAR.get(function, ()):
+        for position in () if function in (np.negative, np.broadcast_to) else traits.linear:
             if is_call(arguments[position], np.negative):
                 inner = [*arguments]
                 inner[position] = arguments[position].arguments[0]
@@ -98,7 +98,7 @@ class Terms:
         simplify = SIMPLER.get(function)
         return None if simplify is None else simplify(self, shape, *arguments, **keywords)
 
-    def broadcast(self, term: Any, shape: Shape, wide: Term | None = None) -> Any:
+    def broadcast(self, term: Any, shape: Shape, wide: Step | None = None) -> Any:
         """The term in a shape, which may be written like that of another broadcast term."""
         if shape_of(term) == shape:
             return term
@@ -106,30 +106,47 @@ class Terms:
         return self.build(np.broadcast_to, (term, target), {}, shape)
 
 
+def _broadcast_shape(arguments: Iterable[Any]) -> Shape:
+    """The shape of terms and numbers that are broadcast with each other."""
+    shapes = {x.shape for x in arguments if type(x) is Step and x.shape}
+    return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
+
+
+def _has_movable(arguments: tuple[Any, ...]) -> bool:
+    """Whether one of them may move out of what it is given to, or disappear in it."""
+    return any(type(x) is not Step or x.function in _MOVABLE for x in arguments)
+
+
+_MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
+
+
 def _key(value: Any) -> Any:
     """What tells values apart: equal for equal ones, and hashable."""
-    if isinstance(value, Term):
-        return value.number, Term
+    if type(value) is Step:
+        return value
     if isinstance(value, list | tuple):
         return type(value), *map(_key, value)
-    if isinstance(value, dict):
-        return tuple((name, _key(value[name])) for name in sorted(value))
+    if isinstance(value, int | float):
+        return type(value), value or repr(value)
     return type(value), repr(value)
 
 
 def is_number(value: Any) -> bool:
     """Whether this is a number that was written down."""
-    return isinstance(value, int | float | np.number | np.bool)
+    return isinstance(value, _NUMBERS)
+
+
+_NUMBERS = (int, float, np.number, np.bool)
 
 
 def shape_of(value: Any) -> Shape:
     """The shape of a term; that of a number is ()."""
-    return value.shape if isinstance(value, Term) else ()
+    return value.shape if type(value) is Step else ()
 
 
 def is_call(value: Any, function: Any) -> bool:
     """Whether this is a call of a function."""
-    return isinstance(value, Term) and value.function is function
+    return type(value) is Step and value.function is function
 
 
 def is_broadcast(value: Any) -> bool:
@@ -137,9 +154,14 @@ def is_broadcast(value: Any) -> bool:
     return is_call(value, np.broadcast_to)
 
 
-def is_elementwise(function: Any) -> bool:
-    """Whether a function treats each entry on its own, and broadcasts its arguments."""
-    return function is np.where or (isinstance(function, np.ufunc) and function.signature is None)
+@functools.cache
+def _is_default(function: Any, position: int) -> bool:
+    """Whether None is what an argument is unless it is given, such as an axis."""
+    try:
+        parameters = [*inspect.signature(function).parameters.values()]
+    except ValueError:
+        return False
+    return position < len(parameters) and parameters[position].default is None
 
 
 def _without_leading_axes(value: Any) -> Any:
@@ -149,29 +171,6 @@ def _without_leading_axes(value: Any) -> Any:
         if value.shape == (1,) * (len(value.shape) - len(inner.shape)) + inner.shape:
             return inner
     return value
-
-
-MOVES = {
-    np.reshape,
-    np.transpose,
-    np.swapaxes,
-    np.expand_dims,
-    np.squeeze,
-    np.flip,
-    np.moveaxis,
-    operator.getitem,
-}
-"""Functions that move entries: what is the same everywhere stays so."""
-NONE_BY_DEFAULT = {np.transpose, np.flip, np.roll, np.repeat, np.take, np.cumsum, np.cumprod}
-"""Functions whose last argument, the axis, is None unless it is given."""
-LINEAR: dict[Any, tuple[int, ...]] = {
-    np.multiply: (0, 1),
-    np.divide: (0, 1),
-    np.matmul: (0, 1),
-    np.sum: (0,),
-    **dict.fromkeys(MOVES, (0,)),
-}
-"""Functions, and those of their arguments whose sign is that of the result."""
 
 
 # One function each: the simpler term, or None
@@ -230,7 +229,8 @@ def _power(terms: Terms, shape: Shape, base: Any, exponent: Any) -> Any:
 def _where(terms: Terms, shape: Shape, condition: Any, a: Any, b: Any) -> Any:
     if isinstance(condition, bool):
         return terms.broadcast(a if condition else b, shape)
-    return None
+    equal = is_number(a) and is_number(b) and a == b
+    return terms.broadcast(a, shape) if equal else None
 
 
 def _and(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
@@ -243,6 +243,10 @@ def _or(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
 
 def _zeros_like(terms: Terms, shape: Shape, x: Any) -> Any:
     return terms.broadcast(0, shape)
+
+
+def _getitem(terms: Terms, shape: Shape, x: Any, index: Any) -> Any:
+    return x if index == () else None
 
 
 def _broadcast_to(terms: Terms, shape: Shape, x: Any, target: Any) -> Any:
@@ -266,7 +270,7 @@ def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") 
     return terms.build(np.squeeze, (x, gone if len(gone) > 1 else gone[0]), {}, shape)
 
 
-def _axes(reduced: Term) -> Shape:
+def _axes(reduced: Step) -> Shape:
     """The axes of a reduction, counted from the first."""
     return tuple(sorted(_several(reduced.keywords.get("axis", ()))))
 
@@ -297,7 +301,7 @@ def _transpose(terms: Terms, shape: Shape, x: Any, axes: Any = None) -> Any:
         return x
     if axes is None:
         return x.arguments[0] if is_call(x, np.transpose) and len(x.arguments) == 1 else None
-    axes = axes.arguments[0] if isinstance(axes, Term) else axes
+    axes = axes.arguments[0] if isinstance(axes, Step) else axes
     forward = list(range(len(shape)))
     order = [int(axis) % len(shape) for axis in axes]
     if order == forward:
@@ -364,6 +368,8 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.divide: _divide,
     np.negative: _negative,
     np.positive: _same,
+    same: _same,
+    operator.getitem: _getitem,
     np.copy: _same,
     np.power: _power,
     np.where: _where,

@@ -292,9 +292,7 @@ def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
     array([[0., 1.],
            [1., 0.]])
     """
-    rows = np.zeros((len(labels), classes), dtype)
-    rows[np.arange(len(labels)), labels] = 1
-    return rows
+    return np.equal(labels[:, None], np.arange(classes)).astype(dtype)
 
 
 def _class_errors(probabilities: Array, labels: Array) -> Array:

@@ -2,22 +2,24 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `replay`, `mistake`, `function_mistakes`, `product_mistakes`,
-`group_mistakes`, `given`, `harmless`, `case`, `search`, `ranking`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`,
+`group_mistakes`, `harmless`, `slips`, `case`, `search`, `ranking`, `explain`, `wording`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.engine import backward_order
+from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.replay import Graph, is_array, replay
+from autograd_lite.forensics.replay import Graph, Replay, is_array
 from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, watching
@@ -51,15 +53,14 @@ def examine(
         tolerance: relative error allowed.
         variables: of the caller, in which tensors may have names.
     """
-    graph = Graph(loss)
-    if not all(is_array(node._data) for node in graph.order):
+    if not all(is_array(node._data) for node in backward_order(loss)):
         return Examination({}, [], "Mistakes are looked for in NumPy arrays only.")
-    names = Names(graph, variables)
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
-            return _with_activations(graph, manual, tolerance, names)
+            graph = Graph(loss)
+            return _with_activations(graph, manual, tolerance, Names(graph, variables))
         finally:
             watching.reset(token)
 
@@ -75,8 +76,8 @@ def _with_activations(
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])
-    case = Case(graph, dict(manual), tolerance, dict.fromkeys(manual, 0.0), names.given)
-    case.rounding = rounding_of(graph, list(manual))
+    rounding = rounding_of(graph, list(manual))
+    case = Case(graph, dict(manual), tolerance, rounding, names.given)
     examination = _examined(case, names)
     originals = {counterpart: node for node, counterpart in again.items()} if found else {}
     excused = {originals.get(t, t): text for t, text in examination.excused.items()}
@@ -85,27 +86,29 @@ def _with_activations(
 
 def _examined(case: Case, names: Names) -> Examination:
     graph = case.graph
-    right = case.fitted(graph.cotangents)
-    wrong = frozenset(case.manual) - right
-    excused = dict.fromkeys(right, "agrees up to rounding") | _harmless(case, wrong)
+    right = case.fitted(graph.right)
+    wrong = case.everything - right
+    variations = [*_variations(graph)] if wrong else []
+    excused = dict.fromkeys(right, "agrees up to rounding")
+    for candidate, replay in variations:
+        for tensor in case.fitted(replay) & wrong:
+            excused.setdefault(tensor, f"equal up to {candidate.kind}: {candidate.what}")
     wrong -= excused.keys()
     if not wrong:
         return Examination(excused, [], "")
     if len(graph.places) > MOST_STEPS:
         reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
         return Examination(excused, [], f"{reason} {pattern_of(case, wrong, names)}")
-    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case)]
+    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
     distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
     pattern = "" if found else pattern_of(case, wrong, names)
     return Examination(excused, list(distinct.values())[::-1], pattern)
 
 
-def _harmless(case: Case, wrong: frozenset[Tensor]) -> dict[Tensor, str]:
-    """The tensors whose gradients only differ by what is no mistake, and by what."""
-    found: dict[Tensor, str] = {}
-    for recipe in harmless(case.graph) if wrong else ():
-        for strength in recipe.strengths:
-            predicted = replay(case.graph.loss, recipe.wrong(strength))
-            for tensor in case.fitted(predicted) & wrong if predicted else ():
-                found.setdefault(tensor, f"equal up to {recipe.kind}: {recipe.what}")
-    return found
+def _variations(graph: Graph) -> Iterator[tuple[Candidate, Replay]]:
+    """What is no mistake, and the gradients that come out with it."""
+    for candidate in harmless(graph):
+        for strength in candidate.strengths or (1.0,):
+            replay = graph.replay(candidate.steps(strength))
+            if replay is not None:
+                yield candidate, replay

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from autograd_lite.forensics.replay import Graph
+SAMPLES = "the number of samples"
 
 
-def factor_in_words(factor: float, graph: Graph, tolerance: float = 1e-6) -> str:
+def factor_in_words(
+    factor: float, known: Iterable[tuple[float, str]], tolerance: float = 1e-6
+) -> str:
     """What a gradient that is `factor` times the right one lacks or has too much of.
 
-    Empty if the number says nothing.
+    Empty if the number is none of the known ones.
+
+    >>> factor_in_words(0.125, known_factors({8: SAMPLES}, has_square=False))
+    'it is divided by 8, the number of samples, once too often'
     """
-    for value, words in _known_factors(graph):
+    for value, words in known:
         if math.isclose(factor, value, rel_tol=max(1e-6, tolerance)):
             return words
     return ""
@@ -38,14 +43,18 @@ def rounded(number: float) -> float:
     return short if math.isclose(short, number, rel_tol=1e-6) else number
 
 
-def _known_factors(graph: Graph) -> Iterator[tuple[float, str]]:
+def known_factors(lengths: Mapping[int, str], has_square: bool) -> Iterator[tuple[float, str]]:
+    """Factors, and what a gradient that is off by one lacks or has too much of.
+
+    Args:
+        lengths: of axes, and what they count.
+        has_square: whether the loss has a square, whose 2 may be missing.
+    """
     yield -1.0, "the sign is wrong"
     yield 0.0, "it is missing"
-    lengths = lengths_of(graph)
     samples = {length: name for length, name in lengths.items() if name == SAMPLES}
     yield from _of_lengths(samples)
-    names = {node.operation.name for node in graph.order if node.operation}
-    if names & {"power", "square"}:
+    if has_square:
         yield 0.5, "a factor of 2 is missing, the 2 of the square"
         yield -0.5, "the 2 of the square is missing, and the sign is wrong"
     yield 2.0, "a factor of 2 too many"
@@ -75,22 +84,3 @@ def _of_lengths(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
         yield 1 / length, f"it is divided by {length}, {name}, once too often"
         yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"
-
-
-SAMPLES = "the number of samples"
-
-
-def lengths_of(graph: Graph) -> dict[int, str]:
-    """The lengths of axes that losses are divided by, and what they count."""
-    of_parameters = {length for leaf in graph.leaves() for length in leaf.shape}
-    computed = [node for node in graph.order if node.operation is not None]
-    found: dict[int, str] = {}
-    for length in (length for node in computed for length in node.shape):
-        is_batch = length not in of_parameters
-        found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
-    for node in graph.bottlenecks():
-        found.setdefault(node.size, "the number of entries")
-    for length in (0, 1):
-        found.pop(length, None)
-    samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
-    return dict(samples_first[:8])

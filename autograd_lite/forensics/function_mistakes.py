@@ -1,23 +1,23 @@
-"""The table of mistakes with the derivatives of functions: activations, losses, normalization.
+"""Mistakes with the derivatives of functions: activations, losses, normalization.
 
-Each function here yields the mistakes of one kind that a step invites, as the vjps that make them.
-What they say is completed with `{operation}`, the name of the function whose derivative it is.
+Each function here yields those of one kind that a step invites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.forensics.mistake import ACTIVATIONS, Mistake, is_elementwise
-from autograd_lite.forensics.replay import Array, Graph, Place, vjp_of
-from autograd_lite.operators import plain
-from autograd_lite.table import TABLE
+from autograd_lite.forensics.candidate import Candidate, bends, multiplies_entries
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
+from autograd_lite.node import Array, plain
+from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
 
@@ -27,86 +27,83 @@ def _is_multiple(one: Array, other: Array) -> bool:
     return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
 
 
-def dropout(graph: Graph, place: Place) -> Iterator[Mistake]:
+def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The mask or the scale of inverted dropout is missing."""
-    node = place.node
-    name = place.operation.name
-    mask = _mask_of(node)
+    mask = _mask_of(place.node)
     without_mask = "the mask of dropout is missing in the backward pass"
     without_scale = "the scale of inverted dropout is missing in the backward pass"
     without_both = "dropout is missing in the backward pass"
-    if name == "dropout":
-        yield Mistake("dropout", without_mask, lambda g, y, x, mask, p, *rest: g / (1 - p))
-        yield Mistake("dropout", without_scale, lambda g, y, x, mask, p, *rest: g * mask)
-        yield Mistake("dropout", without_both, lambda g, *given: g)
-    elif name == "multiply" and mask is not None:
+    wrong: dict[str, Vjp] = {}
+    if place.operation.function is neural.dropout:
+        wrong = {
+            without_mask: lambda g, y, x, mask, p, *rest: g / (1 - p),
+            without_scale: lambda g, y, x, mask, p, *rest: g * mask,
+            without_both: lambda g, *given: g,
+        }
+    elif multiplies_entries(place.traits) and mask is not None:
         scale = np.max(mask)
-        yield Mistake("dropout", without_mask, lambda g, *given: g * scale)
+        wrong = {without_mask: lambda g, *given: g * scale}
         if scale != 1:
-            yield Mistake("dropout", without_scale, lambda g, *given: g * (mask != 0))
-            yield Mistake("dropout", without_both, lambda g, *given: g)
-    elif name in ("divide", "multiply") and _scales_dropped(node, place.argument):
-        yield Mistake("dropout", without_scale, lambda g, *given: g)
+            wrong[without_scale] = lambda g, *given: g * (mask != 0)
+            wrong[without_both] = lambda g, *given: g
+    elif multiplies_entries(place.traits) and _scales_dropped(place):
+        wrong = {without_scale: lambda g, *given: g}
+    for words, vjp in wrong.items():
+        yield Candidate("dropout", words, {place: vjp})
 
 
 def _mask_of(node: Tensor) -> Array | None:
     """A plain array argument of a product whose entries are 0 or one other value, if any."""
     for argument in node.arguments:
         values = plain(argument)
-        recorded = isinstance(argument, Tensor) and argument.requires_grad
-        if recorded or not isinstance(values, np.ndarray) or values.shape != node.shape:
+        if is_recorded(argument) or not isinstance(values, np.ndarray):
             continue
-        present = np.unique(values)
-        if values.size > 1 and len(present) <= 2 and present[-1] > 0 and 0 in (present[0],):
-            return values
+        if values.shape == node.shape and values.size > 1:
+            present = np.unique(values)
+            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
+                return values
     return None
 
 
-def _scales_dropped(node: Tensor, argument: Tensor) -> bool:
+def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
-    factors = [a for a in node.arguments if a is not argument]
-    if len(factors) != 1 or np.size(plain(factors[0])) != 1:
-        return False
-    masked = argument.operation is not None and argument.operation.name == "multiply"
-    return masked and _mask_of(argument) is not None
+    others, operation = place.other_arguments, place.argument.operation
+    scales = len(others) == 1 and np.size(plain(others[0])) == 1
+    multiplied = operation is not None and multiplies_entries(operation.traits)
+    return scales and multiplied and _mask_of(place.argument) is not None
 
 
-def forgotten(graph: Graph, place: Place) -> Iterator[Mistake]:
+def forgotten(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The function's derivative is left out, as if it were 1."""
-    cotangent = graph.cotangents[place.node]
+    cotangent = graph.right[place.node]
     contribution = graph.contribution(place)
     if np.shape(contribution) != np.shape(cotangent):
         return
-    if _is_multiple(contribution, cotangent) and not is_elementwise(place):
+    if not bends(place) and _is_multiple(contribution, cotangent):
         return  # A number is missing: that is a factor.
-    yield Mistake(
-        "derivative forgotten",
-        "the derivative of {operation} is forgotten",
-        lambda g, *given, **keywords: g,
-    )
+    words = "the derivative of {operation} is forgotten"
+    yield Candidate("derivative forgotten", words, {place: lambda g, *given, **keywords: g})
 
 
-def twice(graph: Graph, place: Place) -> Iterator[Mistake]:
+def twice(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The derivative is applied to what already has it."""
-    if not is_elementwise(place):
+    if not bends(place):
         return
-    vjp = vjp_of(place)
     words = "the derivative of {operation} is multiplied in twice"
-    if place.operation.function in ACTIVATIONS:
+    if place.traits.activation:
         words += ": what arrives, such as p - y, contains it already"
 
     def doubled(g: Array, *given: Any, **keywords: Any) -> Array:
-        return vjp(vjp(g, *given, **keywords), *given, **keywords)
+        return place.vjp(place.vjp(g, *given, **keywords), *given, **keywords)
 
-    yield Mistake("derivative twice", words, doubled)
+    yield Candidate("derivative twice", words, {place: doubled})
 
 
-def shortcut(graph: Graph, place: Place) -> Iterator[Mistake]:
+def shortcut(graph: Graph, place: Place) -> Iterator[Candidate]:
     """What a loss gives for the logits is multiplied by the derivative of an activation."""
-    if place.operation.name not in PROBABILITIES or place.slot != 0:
+    probabilities = place.traits.probabilities
+    if probabilities is None or place.traits.elementwise or place.slot != 0:
         return
-    vjp = vjp_of(place)
-    probabilities = PROBABILITIES[place.operation.name]
     words = (
         "what {operation} passes on to the logits, such as p - y, is multiplied by the "
         "derivative of the activation, which it contains already"
@@ -120,179 +117,138 @@ def shortcut(graph: Graph, place: Place) -> Iterator[Mistake]:
         def multiplied(
             g: Array, y: Array, x: Array, *given: Any, slope: Any = slope, **keywords: Any
         ) -> Array:
-            return vjp(g, y, x, *given, **keywords) * slope(y, x)
+            return place.vjp(g, y, x, *given, **keywords) * slope(y, x)
 
-        yield Mistake("derivative twice", words, multiplied)
-
-
-PROBABILITIES: dict[str, Callable[[Array, Array], Array]] = {
-    "softmax": lambda y, x: y,
-    "log_softmax": lambda y, x: np.exp(y),
-    "softmax_cross_entropy": lambda y, x: neural.softmax(x),
-    "sigmoid_cross_entropy": lambda y, x: neural.sigmoid(x),
-}
-"""Functions of logits, and the probabilities by their output and input."""
+        yield Candidate("derivative twice", words, {place: multiplied})
 
 
 def _slope(function: Callable[..., Any], y: Array, x: Array) -> Array:
     """The derivative of an activation at its input."""
-    return TABLE[function].vjps[0](1.0, function(x), x)
+    return TABLE[function].contribution(0, [1.0, function(x), x], {})
 
 
-def misplaced(graph: Graph, place: Place) -> Iterator[Mistake]:
+def misplaced(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A formula in the output is given the input, or the other way around."""
-    if not is_elementwise(place):
+    if not bends(place):
         return
-    node = place.node
-    vjp, compute = vjp_of(place), place.operation.compute
-    yield Mistake(
-        "wrong place",
-        "the derivative of {operation}, a formula in its output, is evaluated at its input",
-        lambda g, y, x, *rest, **keywords: vjp(g, x, x, *rest, **keywords),
-    )
-
-    def at_output(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
-        return vjp(g, compute(y, *rest, **keywords), y, *rest, **keywords)
-
-    words = "the derivative of {operation}, a formula in its input, is evaluated at its output"
-    yield Mistake("wrong place", words, at_output)
-    yield Mistake(
-        "wrong place",
-        words,
-        lambda g, y, x, *rest, **keywords: vjp(g, y, y, *rest, **keywords),
-    )
-    for other in graph.order:
-        same = other.operation is node.operation and other is not node
-        if same and other.shape == node.shape:
-            y, x = other._data, other.arguments[0]
-            x = x._data if isinstance(x, Tensor) else x
-            yield Mistake(
-                "wrong place",
-                "the derivative of {operation} is evaluated at another layer's values",
-                lambda g, _y, _x, *rest, y=y, x=x, **keywords: vjp(g, y, x, *rest, **keywords),
-            )
+    node, compute = place.node, place.operation.compute
+    rest = [plain(argument) for argument in node.arguments[1:]]
+    at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
+    at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
+    elsewhere = "the derivative of {operation} is evaluated at another layer's values"
+    values: list[tuple[str, Callable[..., tuple[Array, Array]]]] = [
+        (at_input, lambda y, x: (x, x)),
+        (at_output, lambda y, x: (compute(y, *rest, **node.keywords), y)),
+        (at_output, lambda y, x: (y, y)),
+    ]
+    for other in graph.nodes_by[place.operation]:
+        if other is not node and other.shape == node.shape:
+            both = other._data, plain(other.arguments[0])
+            values.append((elsewhere, lambda y, x, both=both: both))
+    for what, values_of in values:
+        yield Candidate("wrong place", what, {place: _at(place, values_of)})
 
 
-def another_derivative(graph: Graph, place: Place) -> Iterator[Mistake]:
+def _at(place: Place, values_of: Callable[..., tuple[Array, Array]]) -> Vjp:
+    return lambda g, y, x, *rest, **keywords: place.vjp(g, *values_of(y, x), *rest, **keywords)
+
+
+def another_derivative(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The derivative of another activation is used."""
-    own = place.operation.function
-    if own not in ACTIVATIONS or not place.argument.ndim:
+    if not place.traits.activation or not place.argument.ndim:
         return
-    for other in ACTIVATIONS:
-        if other is own:
+    for name, other in activations().items():
+        if other is place.operation.function:
             continue
-        vjp = TABLE[other].vjps[0]
-        words = f"the derivative of {other.__name__} is used for that of {{operation}}"
-        yield Mistake(
-            "another derivative",
-            words,
-            lambda g, y, x, *rest, vjp=vjp, other=other, **keywords: vjp(g, other(x), x),
-        )
-        yield Mistake(
-            "another derivative",
-            words,
-            lambda g, y, x, *rest, vjp=vjp, **keywords: vjp(g, y, x),
-        )
+        row = TABLE[other]
+        words = f"the derivative of {name} is used for that of {{operation}}"
+        vjps: list[Vjp] = [
+            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, row.function(x), x], {}),
+            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, y, x], {}),
+        ]
+        for each in vjps:
+            yield Candidate("another derivative", words, {place: each})
 
 
-def branches(graph: Graph, place: Place) -> Iterator[Mistake]:
+def branches(graph: Graph, place: Place) -> Iterator[Candidate]:
     """< where > belongs."""
-    words = "the branches of {operation} are swapped: < where > belongs"
-    if place.operation.name == "relu":
-        yield Mistake("branches", words, lambda g, y, x: g * (x < 0))
-    if place.operation.name in ("leaky_relu", "elu"):
-        vjp = vjp_of(place)
 
-        def swapped(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
-            mirrored = place.operation.compute(-x, *rest, **keywords)
-            return vjp(g, mirrored, -x, *rest, **keywords)
+    def swapped(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
+        if place.operation.function is neural.relu:
+            return g * (x < 0)
+        mirrored = place.operation.compute(-x, *rest, **keywords)
+        return place.vjp(g, mirrored, -x, *rest, **keywords)
 
-        yield Mistake(
-            "branches", "the branches of {operation} are swapped: < where > belongs", swapped
-        )
+    if place.traits.activation and place.traits.kink:
+        words = "the branches of {operation} are swapped: < where > belongs"
+        yield Candidate("branches", words, {place: swapped})
 
 
-def cross_terms(graph: Graph, place: Place) -> Iterator[Mistake]:
+def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
     """Softmax is differentiated entry by entry."""
-    name = place.operation.name
-    words = "the Jacobian of {operation} is taken as diagonal: its cross terms are dropped"
-    if name == "softmax":
-        yield Mistake("softmax cross terms", words, lambda g, y, *given, **k: g * y * (1 - y))
-        if place.node.ndim == 2:
-            yield Mistake(
-                "wrong axis",
-                "the sum in the derivative of {operation} is taken over the wrong axis",
-                lambda g, y, x, axis=-1: y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True)),
-            )
-    if name == "log_softmax":
-        yield Mistake(
-            "softmax cross terms", words, lambda g, y, *given, **keywords: g * (1 - np.exp(y))
-        )
-    if name == "softmax_cross_entropy":
-        vjp = vjp_of(place)
-        yield Mistake(
-            "softmax cross terms",
-            words,
-            lambda g, y, logits, labels, *rest: (
-                vjp(g, y, logits, labels) * neural.one_hot(labels, logits.shape[1], logits.dtype)
-            ),
-        )
+    vjps: dict[Callable[..., Any], Vjp] = {
+        neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
+        neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
+        neural.softmax_cross_entropy: lambda g, y, logits, labels, *rest: (
+            place.vjp(g, y, logits, labels, *rest)
+            * np.equal(labels[:, None], np.arange(logits.shape[1]))
+        ),
+    }
+    function = place.operation.function
+    if function in vjps:
+        words = "the Jacobian of {operation} is taken as diagonal: its cross terms are dropped"
+        yield Candidate("softmax cross terms", words, {place: vjps[function]})
+    if function is neural.softmax and place.node.ndim == 2:
+        words = "the sum in the derivative of {operation} is taken over the wrong axis"
+        yield Candidate("wrong axis", words, {place: _sum_over_the_other_axis})
 
 
-def ties(graph: Graph, place: Place) -> Iterator[Mistake]:
+def _sum_over_the_other_axis(g: Array, y: Array, x: Array, axis: int = -1) -> Array:
+    return y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
+
+
+def ties(graph: Graph, place: Place) -> Iterator[Candidate]:
     """>= where > belongs."""
-    name = place.operation.name
+    traits, slot = place.traits, place.slot
     words = "the derivative of {operation} at ties is 1: >= where > belongs"
-    if name in ("relu", "leaky_relu", "elu"):
-        yield Mistake(
-            "ties",
-            words,
-            lambda g, y, x, *given, **keywords: np.where(
-                x == 0, g, vjp_of(place)(g, y, x, *given, **keywords)
-            ),
+    wrong: dict[Place, Vjp] = {}
+    if traits.kink and traits.activation:
+        wrong[place] = lambda g, y, x, *given, **keywords: np.where(
+            x == 0, g, place.vjp(g, y, x, *given, **keywords)
         )
-    if name == "absolute":
-        yield Mistake("ties", words, lambda g, y, x: np.where(x >= 0, g, -g))
-    if name in ("maximum", "minimum", "fmax", "fmin"):
-        yield Mistake("ties", words, lambda g, y, *pair: g * (pair[place.slot] == y))
-    if name in ("max", "min", "amax", "amin"):
-        yield Mistake(
-            "ties",
-            "each of several equal extremes gets the whole cotangent",
-            lambda g, y, a, axis=None, *, keepdims=False: (
-                expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
-            ),
+    elif traits.kink:
+        wrong[place] = lambda g, y, x: np.where(x >= 0, g, -g)
+    elif traits.extremum and traits.elementwise:
+        wrong[place] = lambda g, y, *pair: g * (pair[slot] == y)
+    elif traits.extremum:
+        words = "each of several equal extremes gets the whole cotangent"
+        wrong[place] = lambda g, y, a, axis=None, *, keepdims=False: (
+            expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
         )
+    if wrong:
+        yield Candidate("ties", words, wrong)
 
 
-def constant_statistics(graph: Graph, place: Place) -> Iterator[Mistake]:
+def constant_statistics(graph: Graph, place: Place) -> Iterator[Candidate]:
     """Mean and variance that a layer standardizes with are treated as constants."""
-    if place.operation.name != "standardize":
+    if place.operation.function is not standardize:
         return
-    for mean_too, variance_too in ((False, False), (True, False), (False, True)):
-        constant = ["mean"] * (not mean_too) + ["variance"] * (not variance_too)
-
-        def vjp(
-            g: Array,
-            y: Array,
-            x: Array,
-            mean: Array,
-            variance: Array,
-            axes: Any,
-            epsilon: float,
-            *rest: Any,
-            mean_too: bool = mean_too,
-            variance_too: bool = variance_too,
-        ) -> Array:
-            through_mean = g.mean(axis=axes, keepdims=True) * mean_too
-            through_variance = y * (g * y).mean(axis=axes, keepdims=True) * variance_too
-            return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
-
+    for constant in (("mean", "variance"), ("variance",), ("mean",)):
         words = f"{' and '.join(constant)} of the batch are treated as constants"
-        yield Mistake("constant statistics", words, vjp)
+        vjp = partial(_with_constants, constant)
+        yield Candidate("constant statistics", words, {place: vjp})
 
 
-FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Mistake]], ...] = (
+def _with_constants(
+    constant: Collection[str], g: Array, y: Array, x: Array, axes: Any, epsilon: float, *rest: Any
+) -> Array:
+    through_mean = g.mean(axis=axes, keepdims=True) * ("mean" not in constant)
+    through_variance = y * (g * y).mean(axis=axes, keepdims=True) * ("variance" not in constant)
+    variance = np.var(x, axis=axes, keepdims=True)
+    return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
+
+
+FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (
     dropout,
     forgotten,
     twice,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Array
 from autograd_lite.forensics.wording import Names
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 LARGEST_RANK = 64
@@ -18,7 +18,7 @@ LARGEST_RANK = 64
 def pattern_of(case: Case, wrong: frozenset[Tensor], names: Names) -> str:
     """A sentence for each wrong gradient, in the order in which they were handed in."""
     sentences = [
-        f"{names.cotangent(tensor)}: {_of_one(case.manual[tensor], case.graph.cotangents[tensor])}."
+        f"{names.cotangent(tensor)}: {_of_one(case.manual[tensor], case.graph.right[tensor])}."
         for tensor in case.manual
         if tensor in wrong
     ]

@@ -1,43 +1,43 @@
-"""The table of mistakes with shapes: products of matrices, transposes, sums, reshapes.
+"""Mistakes with shapes: products of matrices, transposes, sums, reshapes.
 
-It is made like that of `function_mistakes`.
+Each function here yields those of one kind that a step invites.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.mistake import PRODUCTS, Mistake, is_elementwise
-from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, given_to, is_array, vjp_of
+from autograd_lite.forensics.candidate import Candidate, bends, multiplies_matrices
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
 from autograd_lite.forensics.written import Instead
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 
-def other_values(graph: Graph, place: Place) -> Iterator[Mistake]:
+def other_values(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A product is taken with z where a belongs, or with the values of another layer."""
-    if place.operation.name not in PRODUCTS:
+    if not place.traits.product:
         return
     for slot, argument in enumerate(place.node.arguments):
         if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
             for other, words in _beside(graph, place, argument):
-                yield Mistake("wrong place", words, Instead(place, slot, plain(other), other))
+                vjp = Instead(place, slot, plain(other), other)
+                yield Candidate("wrong place", words, {place: vjp})
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[tuple[Any, str]]:
     """What is multiplied nearby, and has an argument's shape."""
-    here = graph.places.index(place)
+    here = graph.index[place]
     candidates = []
     for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
-        if near.operation.name in PRODUCTS:
+        if near.traits.product:
             for other in near.node.arguments:
                 candidates += [other]
                 candidates += other.arguments if isinstance(other, Tensor) else []
-        elif is_elementwise(near):
+        elif bends(near):
             candidates += [near.node, near.argument]
     seen = {id(plain(argument))}
     own = argument if isinstance(argument, Tensor) else None
@@ -62,78 +62,59 @@ def _made_from(output: Tensor, given: Tensor) -> bool:
     return any(argument is given for argument in output.arguments)
 
 
-def transposed(graph: Graph, place: Place) -> Iterator[Mistake]:
+def transposed(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A square matrix, or the product, is transposed, or not where it should be."""
-    node = place.node
-    vjp = vjp_of(place)
-    if place.operation.name in PRODUCTS - {"multiply", "divide"}:
-        for index, argument in enumerate(node.arguments):
-            value = argument._data if isinstance(argument, Tensor) else argument
-            if (
-                index != place.slot
-                and is_array(value)
-                and value.ndim == 2
-                and value.shape[0] == value.shape[1] > 1
-            ):
+    if multiplies_matrices(place.traits):
+        for slot, argument in enumerate(place.node.arguments):
+            value = plain(argument)
+            if slot != place.slot and _is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
-                yield Mistake("transposed", words, Instead(place, index, value.T, "{0}.T"))
-    shape = place.argument.shape
-    if len(shape) == 2 and shape[0] == shape[1] > 1 and node.ndim == 2:
-        yield Mistake(
-            "transposed",
-            "the result is transposed",
-            lambda *given, **keywords: vjp(*given, **keywords).T,
-        )
+                vjp = Instead(place, slot, value.T, "{0}.T")
+                yield Candidate("transposed", words, {place: vjp})
+    if _is_square(place.argument._data) and place.node.ndim == 2:
+        wrong = {place: lambda *given, **keywords: place.vjp(*given, **keywords).T}
+        yield Candidate("transposed", "the result is transposed", wrong)
 
 
 def _is_square(value: Any) -> bool:
     return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
-def wrong_axis(graph: Graph, place: Place) -> Iterator[Mistake]:
+def wrong_axis(graph: Graph, place: Place) -> Iterator[Candidate]:
     """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
-    vjp, shape = vjp_of(place), place.argument.shape
-    unsummed: dict[str, Vjp] = {
-        "the cotangent": lambda g, *given, **keywords: g,
-        "the product": lambda *given, **keywords: vjp(*given, **keywords),
-    }
-    for name, compute in unsummed.items():
-        value = compute(*given_to(place, graph.cotangents[place.node]), **place.node.keywords)
-        if np.ndim(value) != 2 or np.size(value) == np.prod(shape):
+    shape, size = place.argument.shape, place.argument.size
+    unsummed: list[tuple[str, Array, Vjp]] = [
+        ("the cotangent", graph.right[place.node], lambda g, *given, **keywords: g),
+        ("the product", graph.contribution(place), place.vjp),
+    ]
+    for name, value, compute in unsummed:
+        if np.ndim(value) != 2 or value.size == size:
             continue
         for axis in (0, 1):
             for keepdims in (False, True):
                 if np.sum(value, axis=axis, keepdims=keepdims).shape == shape:
-                    yield Mistake(
-                        "wrong axis",
-                        f"{name} is summed over axis {axis}, the wrong one",
-                        partial(_summed, compute, axis, keepdims),
-                    )
+                    words = f"{name} is summed over axis {axis}, the wrong one"
+                    vjp = _summed(compute, axis, keepdims)
+                    yield Candidate("wrong axis", words, {place: vjp})
 
 
-def _summed(compute: Vjp, axis: int, keepdims: bool, *given: Any, **keywords: Any) -> Array:
-    return compute(*given, **keywords).sum(axis=axis, keepdims=keepdims)
+def _summed(compute: Vjp, axis: int, keepdims: bool) -> Vjp:
+    return lambda *given, **keywords: compute(*given, **keywords).sum(axis=axis, keepdims=keepdims)
 
 
-def reshaped(graph: Graph, place: Place) -> Iterator[Mistake]:
+def reshaped(graph: Graph, place: Place) -> Iterator[Candidate]:
     """A reshape is undone in another order, or a transpose by a reshape."""
-    name = place.operation.name
     shape = place.argument.shape
-    if name == "reshape":
-        yield Mistake(
-            "reshaped",
-            "the reshape is undone in the wrong order of entries",
-            lambda g, *given, **keywords: np.reshape(g, shape, order="F"),
-        )
-    if name in ("transpose", "swapaxes", "moveaxis", "matrix_transpose", "permute_dims"):
-        yield Mistake(
-            "reshaped",
-            "the transpose is undone by a reshape, which mixes up the entries",
-            lambda g, *given, **keywords: g.reshape(shape),
-        )
+    if place.operation.function is np.reshape:
+        words = "the reshape is undone in the wrong order of entries"
+        wrong = {place: lambda g, *given, **keywords: np.reshape(g, shape, order="F")}
+        yield Candidate("reshaped", words, wrong)
+    if place.operation.function in (np.transpose, np.swapaxes):
+        words = "the transpose is undone by a reshape, which mixes up the entries"
+        yield Candidate("reshaped", words, {place: lambda g, *given, **k: g.reshape(shape)})
 
 
-PRODUCT_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Mistake]], ...] = (
+PRODUCT_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (
     other_values,
     transposed,
     wrong_axis,

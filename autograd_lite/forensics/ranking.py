@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import factor_in_words, is_round
-from autograd_lite.forensics.given import Slip
+from autograd_lite.forensics.factors import is_round
 from autograd_lite.forensics.search import FACTORS, Finding
+from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -47,7 +47,6 @@ class Hypothesis:
 
     findings: list[Finding]
     slips: dict[Tensor, Slip]
-    fitted: frozenset[Tensor]
 
     def size(self) -> int:
         """The number of different mistakes: the same slip in several gradients is one."""
@@ -68,19 +67,13 @@ def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     return list({_signature(h): h for h in reversed(best)}.values())[::-1][:MOST]
 
 
-def _ranks(case: Case, hypothesis: Hypothesis) -> tuple[Any, ...]:
-    ranks = [rank(case, finding) for finding in hypothesis.findings]
-    ranks += [_rank_of_slip(case, slip) for slip in hypothesis.slips.values()]
-    return any(rank[0] for rank in ranks), any(rank[1] for rank in ranks), ranks
-
-
 def _signature(hypothesis: Hypothesis) -> frozenset[Any]:
     """What hypotheses share that say the same.
 
     A factor may stand anywhere on its path; of other mistakes in one step, one is enough.
     """
     of_findings = {
-        (f.kind, f"{f.strength:.6g}") if f.kind in FACTORS else tuple(f.places)
+        (f.kind, f"{f.strength:.6g}") if f.kind in FACTORS else tuple(f.wrong)
         for f in hypothesis.findings
     }
     of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in hypothesis.slips.items()}
@@ -97,25 +90,23 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 
 
 def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
-    known = slip.factor is None or bool(factor_in_words(slip.factor, case.graph, case.tolerance))
+    known = slip.factor is None or bool(case.in_words(slip.factor))
     return not known, False, KINDS.index(slip.kind) + 0.5
 
 
 def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
     """What is more plausible sorts first."""
     graph = case.graph
-    solved = not finding.recipe.strengths
-    words = (
-        factor_in_words(finding.strength, graph, case.tolerance) if finding.kind in FACTORS else ""
-    )
-    place = min(finding.places, key=lambda p: graph.position[p.node])
+    solved = finding.candidate.is_solved
+    words = case.in_words(finding.strength) if finding.kind in FACTORS else ""
+    place = min(finding.wrong, key=lambda p: graph.position[p.node])
     # A learning rate is left in what the weights are updated with, other factors early on.
     is_late = "learning rate" in words and place.argument.operation is not None
     return (
-        solved and not words and not is_round(finding.strength * finding.recipe.unit),
-        finding.recipe.far_fetched,
+        solved and not words and not is_round(finding.strength * finding.candidate.unit),
+        finding.candidate.far_fetched,
         KINDS.index(finding.kind),
-        len(finding.places),
+        len(finding.wrong),
         is_late,
         place.argument not in case.named,
         graph.position[place.node],

@@ -1,123 +1,93 @@
 """Backward passes of a recorded graph with one or more steps done wrongly.
 
 A step is what a node contributes to the cotangent of one of its arguments. A mistake replaces the
-vjp of a step; the rest of the backward pass is the engine's.
+vjp of a step; only the steps below it are run again.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 
-from autograd_lite.engine import apply, apply_rule, backpropagate, backward_order
-from autograd_lite.node import Node
-from autograd_lite.operation import Operation
-from autograd_lite.operators import plain
+from autograd_lite.engine import given_to_rules
+from autograd_lite.forensics.factors import SAMPLES, known_factors
+from autograd_lite.node import Array, Node, plain
+from autograd_lite.operation import Operation, Traits
+from autograd_lite.program.outline import Contribution, outline
+from autograd_lite.program.program import Program, Step
 from autograd_lite.tensor import Tensor
 
-Array = Any
 Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
 
 
-class Place(NamedTuple):
-    """The step from a node to one of its arguments."""
+@dataclass(eq=False, slots=True)
+class Place:
+    """Where a mistake can be made: the step from a node to one of its arguments.
+
+    Attributes:
+        argument: whose cotangent the step adds to.
+        operation: what the node was computed by.
+        traits: what its function is.
+        step: of the program.
+    """
 
     node: Tensor
     slot: int
+    argument: Tensor
+    operation: Operation
+    traits: Traits
+    step: Step
 
-    def __eq__(self, other: object) -> bool:
-        # Tensors compare entry by entry.
-        return isinstance(other, Place) and self.node is other.node and self.slot == other.slot
+    def vjp(self, *given: Any, **keywords: Any) -> Any:
+        """The right vjp of the step."""
+        return self.operation.contribution(self.slot, [*given], keywords)
 
-    def __hash__(self) -> int:
-        return hash((self.node, self.slot))
+    def unmatched(self, cotangent: Array) -> Array:
+        """What the step gives for a cotangent, before it is summed to the argument's shape."""
+        given = given_to_rules(self.node, cotangent, create_graph=False)
+        return self.operation.contribution(self.slot, given, self.node.keywords)
 
     @property
-    def argument(self) -> Tensor:
-        """Whose cotangent the step adds to."""
-        return self.node.arguments[self.slot]  # type: ignore[no-any-return]
+    def other_arguments(self) -> list[Any]:
+        """The arguments of the node besides the one that the step leads to."""
+        return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
 
-    @property
-    def operation(self) -> Operation:
-        """What the node was computed by."""
-        assert self.node.operation is not None
-        return self.node.operation
+    def contribution(self, vjp: Vjp) -> Contribution:
+        """What the step does with another vjp."""
+        right: Any = self.step.function
+        return Contribution(self.node, self.slot, right.careful, vjp)
 
 
 Wrong = Mapping[Place, Vjp]
 """Steps that are done wrongly, and how."""
 
 
-def vjp_of(place: Place) -> Vjp:
-    """The right vjp of a step."""
-    operation = place.operation
-    if not operation.variadic:
-        return operation.vjps[place.slot]  # type: ignore[no-any-return]
+@dataclass(eq=False, slots=True)
+class Replay:
+    """The cotangents that come out with some steps done wrongly.
 
-    def vjp(*given: Any, **keywords: Any) -> Any:
-        return operation.vjps[0](*given, **keywords)(place.slot)
-
-    return vjp
-
-
-def given_to(place: Place, cotangent: Array) -> list[Any]:
-    """What the vjp of a step is called with: cotangent, output, arguments."""
-    node = place.node
-    values = [plain(argument) for argument in node.arguments]
-    residual = [node.residual] if place.operation.residual else []
-    return [cotangent, node._data, *values, *residual]
-
-
-def replay(loss: Tensor, wrong: Wrong) -> dict[Node, Array] | None:
-    """The cotangent of each node with some steps done wrongly.
-
-    None when that is no backward pass, because the shapes do not fit.
+    Attributes:
+        wrong: these steps.
+        values: of all steps of the program, by number.
+        cotangents: the steps of the program, by node.
+        base: the replay that it differs from.
+        fitted: the tensors with the gradients of a case, once that was asked for.
     """
-    twins = _twins(wrong)
 
-    def rule(node: Node, cotangents: dict[Node, Array], *options: bool) -> None:
-        twin = twins.get(node)
-        if twin is None:
-            apply_rule(node, cotangents, *options)
-        else:
-            cotangents[twin] = cotangents[node]
-            apply_rule(twin, cotangents, *options)
-            del cotangents[twin]
+    wrong: Wrong
+    values: list[Array]
+    cotangents: Mapping[Node, Step]
+    base: Replay | None = None
+    fitted: frozenset[Tensor] | None = None
 
-    try:
-        return backpropagate(loss, loss._seed(None), rule=rule)
-    except Exception:  # An operation of the user's may not stand such values.
-        return None
-
-
-def _twins(wrong: Wrong) -> dict[Node, Tensor]:
-    """For each node with wrong steps one that is like it, with the wrong vjps."""
-    steps: dict[Tensor, dict[int, Vjp]] = {}
-    for place, vjp in wrong.items():
-        steps.setdefault(place.node, {})[place.slot] = vjp
-    return {node: _twin(node, vjps) for node, vjps in steps.items()}
-
-
-def _twin(node: Tensor, wrong: dict[int, Vjp]) -> Tensor:
-    assert node.operation is not None
-    twin = object.__new__(Tensor)
-    for name in ("_data", "_requires_grad", "arguments", "created", "keywords", "mutated"):
-        setattr(twin, name, getattr(node, name))
-    twin.name, twin.grad, twin.residual = node.name, None, getattr(node, "residual", None)
-    count = len(node.arguments if node.operation.variadic else node.operation.vjps)
-    vjps = [wrong.get(slot) or vjp_of(Place(node, slot)) for slot in range(count)]
-    twin.operation = dataclasses.replace(node.operation, vjps=vjps, variadic=False, sequence=False)
-    return twin
-
-
-def moved(node: Node, again: Mapping[Any, Any]) -> tuple[Any, ...]:
-    """The arguments of a node in a graph that is recorded again: counterparts for nodes."""
-    return tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
+    def __getitem__(self, node: Node) -> Array:
+        return self.values[self.cotangents[node].number]
 
 
 def is_array(value: Any) -> bool:
@@ -125,33 +95,75 @@ def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | np.generic)
 
 
+def is_recorded(value: Any) -> bool:
+    """Whether it is a tensor that requires grad."""
+    return isinstance(value, Tensor) and value.requires_grad
+
+
 class Graph:
-    """A recorded graph, its nodes' right cotangents, and who consumes whom."""
+    """A recorded graph as a program, its places, and who consumes whom."""
 
     def __init__(self, loss: Tensor) -> None:
         self.loss = loss
-        self.order = cast(list[Tensor], backward_order(loss))
-        self.cotangents = backpropagate(loss, loss._seed(None))
+        self.program: Program = outline(loss)
+        self.order = cast(list[Tensor], [*self.program.values][::-1])
         self.position = {node: number for number, node in enumerate(self.order)}
-        self.places = [
-            Place(node, slot)
-            for node in self.order
-            for slot, argument in enumerate(node.arguments)
-            if isinstance(argument, Tensor) and argument.requires_grad
-        ]
+        self.right = Replay({}, self.program.recorded, self.program.cotangents)
+        self.places_of = {node: self._places_of(node) for node in self.order}
+        self.places = [place for places in self.places_of.values() for place in places]
+        self.index = {place: number for number, place in enumerate(self.places)}
+        self.nodes_by: dict[Operation | None, list[Tensor]] = {}
+        for node in self.order:
+            self.nodes_by.setdefault(node.operation, []).append(node)
+        self.leaves = self.nodes_by[None]
         self.consumers: dict[Tensor, list[Place]] = {}
         for place in self.places:
             self.consumers.setdefault(place.argument, []).append(place)
 
+    def _places_of(self, node: Tensor) -> list[Place]:
+        operation = node.operation
+        if operation is None:
+            return []
+        return [
+            Place(node, slot, node.arguments[slot], operation, operation.traits, step)
+            for slot, step in self.program.contributions[node].items()
+        ]
+
+    def replay(self, wrong: Wrong, base: Replay | None = None) -> Replay | None:
+        """The cotangents with some steps done wrongly, besides those of another replay.
+
+        None when that is no backward pass, because the shapes do not fit.
+        """
+        base = base or self.right
+        both = {**base.wrong, **wrong}
+        replaced = {place.step: place.contribution(vjp) for place, vjp in both.items()}
+        try:
+            values = self.program.again(replaced, base.values, [place.step for place in wrong])
+        except Exception:  # An operation of the user's may not stand such values.
+            return None
+        return Replay(both, values, self.program.cotangents, base)
+
+    def steps_below(self, wrong: Wrong) -> int:
+        """The number of steps that are run again where some are done wrongly."""
+        return len(self.program.below([place.step for place in wrong]))
+
+    def gradients_at(self, leaf_values: Mapping[Tensor, Array]) -> Replay | None:
+        """The cotangents that the nodes have where leaves have other values."""
+        inputs = {
+            self.program.inputs[leaf]: lambda _, value=value: value
+            for leaf, value in leaf_values.items()
+        }
+        try:
+            values = self.program.again(inputs)
+        except Exception:  # An operation of the user's may not stand such values.
+            return None
+        return Replay({}, values, self.program.cotangents)
+
     def contribution(self, place: Place) -> Array:
         """What the step adds, before it is summed to the argument's shape."""
-        given = given_to(place, self.cotangents[place.node])
-        return vjp_of(place)(*given, **place.node.keywords)
+        return place.unmatched(self.right[place.node])
 
-    def leaves(self) -> list[Tensor]:
-        """The nodes that were not computed."""
-        return [node for node in self.order if node.operation is None]
-
+    @functools.cached_property
     def bottlenecks(self) -> list[Tensor]:
         """Computed nodes that every path from the loss goes through, the loss left out."""
         steps_from = Counter(place.node for place in self.places)
@@ -164,20 +176,35 @@ class Graph:
             open_edges += steps_from[node]
         return found
 
-    def gradients_at(self, leaf_values: Mapping[Node, Array]) -> dict[Node, Array] | None:
-        """The cotangents that the nodes have where the leaves have other values."""
-        again: dict[Node, Any] = {}
-        try:
-            for node in reversed(self.order):
-                if node.operation is None:
-                    again[node] = Tensor(leaf_values.get(node, node._data), requires_grad=True)
-                else:
-                    arguments = [
-                        again.get(a, a) if isinstance(a, Node) else a for a in node.arguments
-                    ]
-                    again[node] = apply(node.operation, tuple(arguments), node.keywords)
-            loss = again[self.loss]
-            found = backpropagate(loss, loss._seed(None))
-        except Exception:  # An operation of the user's may not stand such values.
-            return None
-        return {node: found[counterpart] for node, counterpart in again.items()}
+    @functools.cached_property
+    def lengths(self) -> dict[int, str]:
+        """The lengths of axes that losses are divided by, and what they count."""
+        of_parameters = {length for leaf in self.leaves for length in leaf.shape}
+        computed = [node for node in self.order if node.operation is not None]
+        found: dict[int, str] = {}
+        for length in (length for node in computed for length in node.shape):
+            is_batch = length not in of_parameters
+            found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
+        for node in self.bottlenecks:
+            found.setdefault(node.size, "the number of entries")
+        for length in (0, 1):
+            found.pop(length, None)
+        samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
+        return dict(samples_first[:8])
+
+    @functools.cached_property
+    def factors(self) -> list[tuple[float, str]]:
+        """The constant factors that people get wrong here, in words."""
+        functions = {place.operation.function for place in self.places}
+        return [*known_factors(self.lengths, not functions.isdisjoint((np.power, np.square)))]
+
+    @functools.cached_property
+    def plain_arrays(self) -> list[Array]:
+        """The arrays of numbers that are not differentiated, each once."""
+        found = {}
+        for place in self.places:
+            for argument in place.node.arguments:
+                value = plain(argument)
+                if not is_recorded(argument) and is_array(value) and value.dtype.kind in "fiu":
+                    found[id(value)] = value
+        return list(found.values())

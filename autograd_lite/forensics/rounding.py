@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.replay import Array, Graph, Place, Vjp, replay, vjp_of
+from autograd_lite.forensics.replay import Graph, Place, Vjp
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 REPEATS = 3
@@ -23,21 +24,20 @@ def rounding_of(graph: Graph, tensors: list[Tensor]) -> dict[Tensor, float]:
     rng = np.random.default_rng(0)
     largest = dict.fromkeys(tensors, 0.0)
     for _ in range(REPEATS):
-        noisy = replay(graph.loss, {place: _noisy(place, rng) for place in graph.places})
+        noisy = graph.replay({place: _noisy(place, rng) for place in graph.places})
         assert noisy is not None
         for tensor in tensors:
-            right = graph.cotangents[tensor]
+            right = graph.right[tensor]
             error = float(np.max(np.abs(noisy[tensor] - right), initial=0.0))
             largest[tensor] = max(largest[tensor], SAFETY * error if np.isfinite(error) else 0.0)
     return largest
 
 
 def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
-    vjp = vjp_of(place)
     precision = float(np.finfo(place.node.dtype).eps)
 
     def signs(shape: tuple[int, ...]) -> Array:
-        return rng.choice((-1.0, 1.0), shape)
+        return 2.0 * rng.integers(0, 2, shape) - 1.0
 
     def shaken(value: Any) -> Any:
         if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
@@ -45,7 +45,7 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         return value * (1 + precision * signs(value.shape)).astype(value.dtype)
 
     def noisy(g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
-        contribution = vjp(shaken(g), shaken(y), *map(shaken, given), **keywords)
+        contribution = place.vjp(shaken(g), shaken(y), *map(shaken, given), **keywords)
         if np.shape(g) not in ((), np.shape(contribution)):
             return contribution
         # Derivatives such as p - y and 1 - y are of the size of 1 before they cancel.

@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograd_lite.anomaly.watch import source_of
+from autograd_lite.anomaly.watch import code_line_of
 from autograd_lite.derivation.formulas import contribution_formula
+from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, names_of
-from autograd_lite.derivation.reading import cotangent_formula
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.factors import factor_in_words
-from autograd_lite.forensics.given import Slip
 from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.search import Finding
+from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.written import formula_of
 from autograd_lite.tensor import Tensor
 
@@ -93,7 +92,7 @@ class Names:
     def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
         self.loss = graph.loss
         self.variables = variables
-        self.given = frozenset(given_names(graph.loss, variables, Identifiers()))
+        self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
         self.known = set(self.given)
         self.originals: dict[Any, Tensor] = {}
@@ -140,7 +139,7 @@ def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
     consumers = graph.consumers.get(node, [])
     if len(consumers) != 1:
         return None
-    same = graph.contribution(consumers[0]) is graph.cotangents[consumers[0].node]
+    same = graph.contribution(consumers[0]) is graph.right[consumers[0].node]
     return consumers[0].node if same and consumers[0].node.shape == node.shape else None
 
 
@@ -171,8 +170,8 @@ def _listed(names: list[str]) -> str:
 
 def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
     graph = case.graph
-    place = min(finding.places, key=lambda p: graph.position[p.node])
-    targets = {names.cotangent(p.argument): None for p in finding.places}
+    place = min(finding.wrong, key=lambda p: graph.position[p.node])
+    targets = {names.cotangent(p.argument): None for p in finding.wrong}
     targets.pop(names.cotangent(place.argument))
     likewise = f", and likewise to {', '.join(targets)}" if targets else ""
     words = f"{names.step(place)}{likewise}: {finding.what}"
@@ -185,7 +184,7 @@ def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
     target = f"d{names.of[place.argument]} {sign} "
     right, used = (target + right, target + used) if right != used else ("", "")
     name = names.own(place.argument)
-    ran_at = source_of(place.node)
+    ran_at = code_line_of(place.node)
     source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
     return Mistake(
         *(finding.kind, name, place.operation.name, finding.factor, used, right, source, words)
@@ -193,17 +192,17 @@ def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
 
 
 def _number_in_words(case: Case, finding: Finding) -> str:
-    if finding.recipe.strengths or finding.kind in ("sign", "dropped path"):
+    if not finding.candidate.is_solved or finding.kind in ("sign", "dropped path"):
         return ""
     if finding.kind == "penalty":
-        strength = finding.strength * finding.recipe.unit
-        added = finding.recipe.far_fetched
+        strength = finding.strength * finding.candidate.unit
+        added = finding.candidate.far_fetched
         return f"with strength {strength:.6g}" if added else f"{strength:.6g} times the loss's"
     if finding.kind == "another loss":
         return f"times {finding.strength:.6g}"
     if finding.kind == "stale weights":
         return f"with learning_rate {finding.strength:.6g}"
-    words = factor_in_words(finding.strength, case.graph, case.tolerance)
+    words = case.in_words(finding.strength)
     return words or f"{finding.strength:.6g}"
 
 
@@ -217,8 +216,8 @@ def _formulas(graph: Graph, place: Place, finding: Finding, names: Names) -> tup
     right = right or contribution_formula(place.node, place.slot, names.of)
     if finding.kind == "dropped path":
         return right, "0"
-    if finding.kind == "penalty" and finding.recipe.far_fetched:
-        strength = finding.strength * finding.recipe.unit
+    if finding.kind == "penalty" and finding.candidate.far_fetched:
+        strength = finding.strength * finding.candidate.unit
         return right, f"{right} + {strength:.6g} * {names.of[place.argument]}"
     if finding.factor is not None:
         factor = "-" if finding.factor == -1 else f"{finding.factor:.6g} * "
@@ -243,8 +242,6 @@ def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mist
 def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
     words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
     if slip.kind == "factor" and slip.factor:
-        words += (
-            f": {factor_in_words(slip.factor, case.graph, case.tolerance) or f'{slip.factor:.6g}'}"
-        )
+        words += f": {case.in_words(slip.factor) or f'{slip.factor:.6g}'}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)

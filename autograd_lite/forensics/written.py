@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivation.formulas import contribution_formula
-from autograd_lite.forensics.replay import Array, Place, Vjp, vjp_of
-from autograd_lite.operators import plain
+from autograd_lite.forensics.replay import Place, Vjp
+from autograd_lite.node import Array, plain
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Instead:
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         """The right vjp with the other value."""
         changed = (*given[: self.slot], self.value, *given[self.slot + 1 :])
-        return vjp_of(self.place)(g, y, *changed, **keywords)
+        return self.place.vjp(g, y, *changed, **keywords)
 
 
 @dataclass(frozen=True)

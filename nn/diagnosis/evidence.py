@@ -12,9 +12,8 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, describe_one
-from autograd_lite.node import Node
+from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
-from autograd_lite.operators import plain
 from autograd_lite.recognition import recorded_again, written_out
 from nn.left_alone import call_left_alone
 from nn.module import Module, Parameter

@@ -7,57 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import Tensor, differentiable
+from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
+from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import Argument
 from nn.module import Buffer, Module, Parameter, require_input
 
-Axes = tuple[int, ...]
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
-
-
-def _standardize_vjp(
-    g: Any,
-    y: Any,
-    x: Any,
-    mean: Any,
-    variance: Any,
-    axes: Axes,
-    epsilon: float,
-    inverse: Any = None,
-) -> Any:
-    if inverse is None:
-        inverse = 1 / np.sqrt(np.var(x, axis=axes, keepdims=True) + epsilon)
-    common = g.mean(axis=axes, keepdims=True)
-    along = (g * y).mean(axis=axes, keepdims=True)
-    return inverse * (g - common - y * along)
-
-
-@differentiable(_standardize_vjp, residual=True)
-def standardize(x: Any, mean: Any, variance: Any, axes: Axes, epsilon: float) -> Any:
-    """(x - mean) / sqrt(variance + epsilon), where mean and variance are those of x over axes.
-
-    Both have the axes, of length 1. The derivative takes them for functions of x; they are given
-    because who calls this needs them too. With s = sqrt(variance + epsilon) it is
-    dx = (g - mean(g) - y mean(g y)) / s.
-
-    >>> x = np.array([[1.0], [3.0]])
-    >>> standardize(x, x.mean(0, keepdims=True), x.var(0, keepdims=True), (0,), 0.0)
-    array([[-1.],
-           [ 1.]])
-    """
-    inverse = 1 / np.sqrt(variance + epsilon)
-    return (x - mean) * inverse, inverse
-
-
-def _standardized(x: Any, axes: Axes, epsilon: float) -> tuple[Any, Any, Any]:
-    """x standardized, its mean and its variance."""
-    values = x.data if isinstance(x, Tensor) else x
-    mean = values.mean(axis=axes, keepdims=True)
-    variance = values.var(axis=axes, keepdims=True)
-    return standardize(x, mean, variance, axes, epsilon), mean, variance
 
 
 @register
@@ -115,7 +73,8 @@ class BatchNorm1d(Module):
         """
         self._check(x)
         if self.training:
-            y, mean, variance = _standardized(x, (0,), self.epsilon)
+            y = standardize(x, (0,), self.epsilon)
+            mean, variance = statistics(x, y, (0,))
             n = x.shape[0]
             self._follow(self.running_mean, mean[0])
             self._follow(self.running_var, variance[0] * (n / (n - 1)))
@@ -196,5 +155,4 @@ class LayerNorm(Module):
                 f"it normalizes arrays whose last axes are {shape}",
                 "Give inputs of that shape, or make the layer LayerNorm(n_features)",
             )
-        y, _, _ = _standardized(x, self.axes, self.epsilon)
-        return y * self.weight + self.bias  # type: ignore[no-any-return]
+        return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]

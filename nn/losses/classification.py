@@ -21,7 +21,7 @@ from autograd_lite import (
 )
 from autograd_lite.arguments import FRACTION, SHARE
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.losses.loss import REDUCTIONS, Loss, option
 from nn.losses.probabilities import (
     binary_cross_entropies,

@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import Range, as_array, one_of, require, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 
 REDUCTIONS = ("mean", "sum", "none")
 THRESHOLDS = {

@@ -34,7 +34,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.losses import classification, regression
 from nn.losses.loss import Loss
 

@@ -9,8 +9,8 @@ import numpy as np
 from autograd_lite import differentiable
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.node import plain
 from autograd_lite.operation import Traits
-from autograd_lite.operators import plain
 from nn.losses.loss import Loss
 
 LOGARITHM = Traits(elementwise=True, logarithm=True)

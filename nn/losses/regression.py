@@ -14,7 +14,7 @@ import numpy as np
 from autograd_lite import Tensor, relu
 from autograd_lite.arguments import POSITIVE
 from autograd_lite.errors import ArgumentError
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.losses.loss import Loss, option
 
 

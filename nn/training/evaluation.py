@@ -18,7 +18,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module, require_model

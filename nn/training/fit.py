@@ -15,7 +15,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, generator, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from nn.losses.loss_function import loss_function
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer

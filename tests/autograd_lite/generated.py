@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autograd_lite.derivation.reading import lines_of
+from autograd_lite.derivation.lines import lines_of
 from autograd_lite.derivation.source import source_of
 
 

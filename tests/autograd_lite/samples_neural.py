@@ -4,6 +4,7 @@ import numpy as np
 from sampling import along_axis, normal, positive, sample, unary
 
 import autograd_lite as al
+from autograd_lite.derivatives.normalization import standardize
 
 LABELS = np.array([2, 0, 2, 1])
 CONDITION = np.array([True, False, True])
@@ -29,6 +30,11 @@ SAMPLES = {
     al.dropout: [
         sample(lambda x: al.dropout(x, CONDITION, 0.25), normal(2, 3)),
         sample(lambda x: al.dropout(x, mask=CONDITION, p=0.25), normal(3)),
+    ],
+    standardize: [
+        sample(lambda x: standardize(x, (0,), 1e-5), normal(4, 3)),
+        sample(lambda x: standardize(x, axes=(-1,), epsilon=0.1), normal(2, 3)),
+        sample(lambda x: standardize(x, (1, 2), 1e-5), normal(2, 2, 3)),
     ],
     al.softplus: unary(al.softplus),
     al.softmax: along_axis(al.softmax),

@@ -12,8 +12,8 @@ import autograd_lite as al
 from autograd_lite import Tensor, derivatives
 from autograd_lite.derivation import spellings
 from autograd_lite.derivation.formulas import contribution_formula
+from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import names_of
-from autograd_lite.derivation.reading import cotangent_formula
 from autograd_lite.engine import backpropagate
 
 RNG = np.random.default_rng(0)

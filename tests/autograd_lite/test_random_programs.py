@@ -180,10 +180,12 @@ programs = st.lists(
 seeds = st.integers(0, 10**6)
 
 
+MANY_LEFT_OUT = [HealthCheck.filter_too_much, HealthCheck.too_slow]
+
+
 def given_program(test):
     """A test of random programs and seeds."""
-    unfiltered = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
-    return unfiltered(given(programs, seeds)(test))
+    return settings(suppress_health_check=MANY_LEFT_OUT)(given(programs, seeds)(test))
 
 
 def drawn(program, seed):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
+from hypothesis import given, settings
 from source_style import findings
-from test_random_programs import drawn, given_program, output
+from test_random_programs import MANY_LEFT_OUT, drawn, given_program, output, programs, seeds
 from walk import Walk
 
 import autograd_lite as al
@@ -61,7 +62,8 @@ def test_the_source_of_random_programs_computes_their_gradients(program, seed):
     assert_same(gradients, reached, relative=1e-14)
 
 
-@given_program
+@settings(max_examples=60, suppress_health_check=MANY_LEFT_OUT)
+@given(programs, seeds)
 def test_the_source_of_random_programs_stays_in_float32(program, seed):
     inputs, _ = drawn(program, seed)
     reached, gradients = gradients_of_program(program, [x.astype(np.float32) for x in inputs])
@@ -153,6 +155,15 @@ def test_gradients_that_are_equal_come_in_any_order():
     for order in ([x, y], [y, x]):
         _, gradients = generated(loss, order, {})
         assert_same(gradients, order)
+
+
+def test_a_parameter_whose_array_has_a_name_too_stays_a_parameter():
+    array = np.array([0.5, -1.0])
+    x = Tensor(array, requires_grad=True)
+    assert x.data is array
+    loss = np.sin(x * 2).sum()
+    loss.backward()
+    np.testing.assert_array_equal(function_of(to_source(loss))(array), x.grad)
 
 
 # Refusals

@@ -11,7 +11,7 @@ from samples import SAMPLES
 import autograd_lite
 from autograd_lite import Tensor
 from autograd_lite.engine import backward_order
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from autograd_lite.table import TABLE, activations
 
 PACKAGE = pathlib.Path(autograd_lite.__file__).parent
@@ -97,6 +97,15 @@ def test_a_reduction_makes_fewer_entries_of_many():
         assert result.size <= max(values[0].size, 1), row.name
 
 
+def test_an_extremum_is_one_of_the_entries_and_none_lies_beyond_it():
+    for row, values, _, result in calls_with("extremum"):
+        entries = np.concatenate([np.ravel(v) for v in values if isinstance(v, np.ndarray)])
+        if row.traits.elementwise:
+            assert np.logical_or(*[np.equal(result, value) for value in values]).all(), row.name
+        elif np.size(result) == 1 and entries.size:
+            assert np.max(result) in (entries.max(), entries.min()), row.name
+
+
 def test_what_numpy_makes_read_only_is_so():
     for row, values, keywords, _ in calls_with("read_only"):
         result = computed(row, values, keywords)
@@ -164,3 +173,19 @@ def test_the_modules_of_the_core_are_a_ladder_without_a_circle():
 @pytest.mark.parametrize("name", ["relu", "gelu", "softmax"])
 def test_an_activation_is_exported_under_the_name_of_its_row(name):
     assert activations()[name] is getattr(autograd_lite, name)
+
+
+def test_nothing_compares_the_name_of_a_function_with_a_string():
+    root = PACKAGE.parent
+    files = [
+        path for name in ("autograd_lite", "nn", "viz") for path in root.glob(f"{name}/**/*.py")
+    ]
+    assert len(files) > 100
+    compared = []
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                parts = [ast.unparse(part) for part in (node.left, *node.comparators)]
+                if any(part.endswith(("operation.name", "function.__name__")) for part in parts):
+                    compared.append(f"{path.relative_to(root)}:{node.lineno}: {ast.unparse(node)}")
+    assert compared == []

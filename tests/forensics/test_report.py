@@ -7,7 +7,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, compare_gradients, detect_anomaly
+from autograd_lite import (
+    Tensor,
+    checkpoint,
+    compare_gradients,
+    detect_anomaly,
+    differentiable,
+)
 from autograd_lite.errors import GradientCheckError
 
 
@@ -253,3 +259,25 @@ def test_of_several_mistakes_in_one_step_that_do_the_same_one_is_told():
     # The slopes of relu, leaky_relu and elu are 1 at all of these values.
     report = compare_gradients((a**2).sum(), {W: x.T @ (2 * a.data)})
     assert [e.mistakes[0].kind for e in report.explanations] == ["derivative forgotten"]
+
+
+def test_a_mistake_beside_a_checkpoint_is_named():
+    x = np.array([[0.5, 1.0], [2.0, 0.1], [0.3, -0.4]])
+    W = Tensor([[0.3], [0.2]], requires_grad=True, name="W")
+    b = Tensor([0.1], requires_grad=True, name="b")
+    h = checkpoint(lambda W: np.tanh(x @ W))(W)
+    loss = ((h + b) ** 2).mean()
+    loss.backward()
+    report = compare_gradients(loss, {W: W.grad, b: 3 * b.grad})
+    mistake = report.explanations[0].mistakes[0]
+    assert (mistake.kind, mistake.tensor, mistake.factor) == ("factor", "b", 3.0)
+
+
+def test_a_mistake_beside_a_rule_that_computes_with_arrays_only_is_named():
+    @differentiable(lambda g, y, x: g * 3 * np.asarray(x, float) ** 2)
+    def cube(x):
+        return x**3
+
+    W = Tensor([0.3, 0.2], requires_grad=True, name="W")
+    report = compare_gradients((cube(W) * 2).sum(), {W: -6 * W.data**2})
+    assert report.explanations[0].mistakes[0].kind == "sign"

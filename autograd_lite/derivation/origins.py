@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.terms import Term, Terms
+from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.program.program import Step
 
-Known = Iterable[tuple[Term, Any]]
+Known = Iterable[tuple[Step, Any]]
 """Terms and their values."""
 Guess = tuple[Any, tuple[Any, ...], dict[str, Any]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -10,8 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import Term, is_number, shape_of
+from autograd_lite.derivation.terms import is_number, shape_of
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.program.program import Step
 
 ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10, 0, -1)
 """How tightly something binds: what stands around it decides on parentheses."""
@@ -19,7 +21,7 @@ ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10,
 Written = tuple[str, int]
 
 
-class Source:
+class NumpySource:
     """NumPy source.
 
     Args:
@@ -58,10 +60,10 @@ class Source:
         astype,
     }
 
-    def __init__(self, names: Mapping[Term, str], counts: Mapping[int, str] | None = None) -> None:
+    def __init__(self, names: Mapping[Step, str], counts: Mapping[int, str] | None = None) -> None:
         self.names = names
         self.counts = counts or {}
-        self.forms: dict[Any, Callable[[Term], Written]] = {
+        self.forms: dict[Any, Callable[[Step], Written]] = {
             **dict.fromkeys(self.infix, self.between),
             np.negative: self.negative,
             np.invert: self.inverted,
@@ -76,6 +78,8 @@ class Source:
 
     def operand(self, value: Any, least: int) -> str:
         """A value as text; beside an array a float needs no .0 to be one."""
+        if type(value) is Step:
+            return self.text(value, least)
         if type(value) is np.float32:
             value = float(value)
         text = self.text(value, least)
@@ -92,13 +96,12 @@ class Source:
 
     def written(self, value: Any) -> Written:
         """A value as text, and how tightly it binds."""
-        if not isinstance(value, Term):
+        if type(value) is not Step:
             return self.plain(value)
-        if value in self.names:
-            return self.name(self.names[value]), ATOM
-        return self.computed(value)
+        name = self.names.get(value)
+        return self.computed(value) if name is None else (self.name(name), ATOM)
 
-    def computed(self, term: Term) -> Written:
+    def computed(self, term: Step) -> Written:
         """A term without its name."""
         if term.function is None:
             return self.array(term.arguments[0]), ATOM
@@ -106,7 +109,7 @@ class Source:
 
     def line(self, name: str, term: Any) -> str:
         """What stands at the right of a name."""
-        own = isinstance(term, Term) and self.names.get(term) == name
+        own = isinstance(term, Step) and self.names.get(term) == name
         return self.computed(term)[0] if own else self.text(term)
 
     def name(self, name: str) -> str:
@@ -115,12 +118,12 @@ class Source:
 
     # Calls
 
-    def call(self, term: Term) -> Written:
+    def call(self, term: Step) -> Written:
         """A function of its arguments."""
         inside = self.listed(term.arguments, term.keywords)
         return f"{full_name(term.function)}({inside})", ATOM
 
-    def method(self, term: Term) -> Written:
+    def method(self, term: Step) -> Written:
         """A method of the first argument."""
         function: Any = term.function
         others = term.arguments[1:]
@@ -136,7 +139,7 @@ class Source:
         named = [f"{name}={self.text(value)}" for name, value in keywords.items()]
         return ", ".join([*map(self.text, arguments), *named])
 
-    def between(self, term: Term) -> Written:
+    def between(self, term: Step) -> Written:
         """An operator between two operands."""
         precedence, symbol = self.infix[term.function]
         left, right = self.ordered(term)
@@ -145,55 +148,55 @@ class Source:
         left, right = self.operand(left, precedence), self.operand(right, precedence + 1)
         return f"{left}{symbol}{right}", precedence
 
-    def ordered(self, term: Term) -> tuple[Any, ...]:
+    def ordered(self, term: Step) -> tuple[Any, ...]:
         """The operands; numbers stand at the left of a product."""
         left, right = term.arguments
         if term.function is np.multiply and is_number(right) and not is_number(left):
             return right, left
         return left, right
 
-    def negative(self, term: Term) -> Written:
+    def negative(self, term: Step) -> Written:
         """-x, without parentheses around a product."""
         text, precedence = self.written(term.arguments[0])
         if precedence < PRODUCT:
             return f"-{self.enclosed(text)}", SIGN
         return f"-{text}", min(precedence, SIGN)
 
-    def inverted(self, term: Term) -> Written:
+    def inverted(self, term: Step) -> Written:
         """~x."""
         return f"~{self.text(term.arguments[0], ATOM)}", SIGN
 
-    def transpose(self, term: Term) -> Written:
+    def transpose(self, term: Step) -> Written:
         """x.T, unless axes are named."""
         if len(term.arguments) > 1:
             return self.call(term)
         return f"{self.text(term.arguments[0], ATOM)}.T", ATOM
 
-    def shape(self, term: Term) -> Written:
+    def shape(self, term: Step) -> Written:
         """x.shape."""
         return f"{self.text(term.arguments[0], ATOM)}.shape", ATOM
 
-    def item(self, term: Term) -> Written:
+    def item(self, term: Step) -> Written:
         """x[index]."""
         base, index = term.arguments
         if isinstance(index, tuple) and len(index) == 1:
             index = index[0]
         return f"{self.text(base, ATOM)}[{self.index(index)}]", ATOM
 
-    def expand_dims(self, term: Term) -> Written:
+    def expand_dims(self, term: Step) -> Written:
         """x[:, None]."""
         x, axes = term.arguments
         axes = {axis % len(term.shape) for axis in (axes if isinstance(axes, tuple) else (axes,))}
         parts = ["None" if i in axes else ":" for i in range(max(axes, default=0) + 1)]
         return f"{self.text(x, ATOM)}[{', '.join(parts)}]", ATOM
 
-    def broadcast(self, term: Term) -> Written:
+    def broadcast(self, term: Step) -> Written:
         """A number in the shape of an array."""
         x, target = term.arguments
         if shape_of(x) != ():
             return self.call(term)
         like, what, dtype = "", self.text(target), ""
-        if isinstance(target, Term):
+        if isinstance(target, Step):
             like, what = "_like", self.text(target.arguments[0])
         elif type(x) is np.float32:
             dtype = ", np.float32"
@@ -201,7 +204,7 @@ class Source:
             return f"np.{'ones' if x else 'zeros'}{like}({what}{dtype})", ATOM
         return f"np.full{like}({what}, {self.text(x)})", ATOM
 
-    def outer(self, term: Term) -> Written:
+    def outer(self, term: Step) -> Written:
         """The product of a column and a row."""
         return self.call(term)
 
@@ -232,7 +235,11 @@ class Source:
             return self.counts.get(value, str(int(value))), ATOM
         text = repr(value)
         if type(value) is float:
-            text = re.sub("inf|nan", r"np.\g<0>", text.replace("e-0", "e-"))
+            text = (
+                text.replace("e-0", "e-")
+                if math.isfinite(value)
+                else re.sub("(inf|nan)", r"np.\1", text)
+            )
         return text, SIGN if text.startswith("-") else ATOM
 
     def index(self, value: Any) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from autograd_lite.forensics.factors import rounded
-from autograd_lite.forensics.replay import Array, Graph, given_to, vjp_of
-from autograd_lite.node import Node
+from autograd_lite.forensics.replay import Graph, Replay
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 Fits = Callable[[Array, Array], bool]
@@ -27,7 +27,7 @@ class Slip(NamedTuple):
 
 def slips(
     graph: Graph,
-    predicted: Mapping[Node, Array],
+    predicted: Replay,
     tensor: Tensor,
     manual: Mapping[Tensor, Array],
     fits: Fits,
@@ -44,7 +44,7 @@ def slips(
 
 
 def _swapped(
-    predicted: Mapping[Node, Array], tensor: Tensor, manual: Mapping[Tensor, Array], fits: Fits
+    predicted: Replay, tensor: Tensor, manual: Mapping[Tensor, Array], fits: Fits
 ) -> Iterator[Slip]:
     for other in manual:
         both_ways = other is not tensor and fits(manual[tensor], predicted[other])
@@ -71,7 +71,7 @@ def previous_step(graph: Graph, manual: Mapping[Tensor, Array]) -> Slip | None:
     leaves = [tensor for tensor in manual if tensor.operation is None]
     fit = all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items())
     for rate in RATES if leaves and fit else ():
-        before: dict[Node, Array] = {leaf: leaf._data + rate * manual[leaf] for leaf in leaves}
+        before: dict[Tensor, Array] = {leaf: leaf._data + rate * manual[leaf] for leaf in leaves}
         gradients = graph.gradients_at(before)
         if gradients and all(_near(manual[t], gradients[t]) for t in manual):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
@@ -105,7 +105,7 @@ def _of_one_shape(given: Array, right: Array, one_step: bool, fits: Fits) -> Ite
 
 
 def _of_another_shape(
-    graph: Graph, predicted: Mapping[Node, Array], tensor: Tensor, given: Array, fits: Fits
+    graph: Graph, predicted: Replay, tensor: Tensor, given: Array, fits: Fits
 ) -> Iterator[Slip]:
     right = predicted[tensor]
     if given.T.shape == right.shape and fits(given.T, right):
@@ -126,7 +126,7 @@ def _of_another_shape(
                 return
     for place in graph.consumers.get(tensor, ()):
         cotangent = predicted[place.node]
-        product = vjp_of(place)(*given_to(place, cotangent), **place.node.keywords)
+        product = place.unmatched(cotangent)
         for unsummed in (cotangent, product):
             for axis in (*range(np.ndim(unsummed)), None):
                 for reduce in (np.sum, np.mean):

@@ -1,14 +1,17 @@
-"""Arrays that record every NumPy function they are given to: how a rule becomes a formula.
+"""Arrays that record every NumPy function they are given to: how a rule becomes steps.
 
 A rule is NumPy code. Handed expressions in place of arrays it computes the same numbers, and what
 it returns remembers the calls: those of the table, and comparisons, indices and sorting as well,
-which tensors do not record.
+which tensors do not record. Where a rule looks at entries, as `if np.any(a == 0)` does, what it
+looked at is remembered too: for other entries it may compute otherwise.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -17,18 +20,25 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.modes import Rule, recording
 from autograd_lite.node import NO_KEYWORDS, Array, Node
 from autograd_lite.operation import Operation
+from autograd_lite.table import TABLE
 
 
 class Shape(tuple[int, ...]):
     """The shape of an expression, which remembers whose it is."""
 
-    owner: Expression
+    owner: Any
+
+    def owned_by(self, owner: Any) -> Shape:
+        """The same numbers, as the shape of something else."""
+        shape = Shape(self)
+        shape.owner = owner
+        return shape
 
 
 class Expression(Node):
     """An array within a rule. Without operation it is what the rule was given.
 
-    >>> x = leaf(np.array([1.0, 2.0]), True)
+    >>> x = leaf(np.array([1.0, 2.0]))
     >>> y = np.sort(x) * (x > 1)
     >>> y._data, y.operation.name, y.arguments[1].operation.name
     (array([0., 2.]), 'multiply', 'greater')
@@ -44,14 +54,13 @@ class Expression(Node):
         return call(ufunc, *inputs, **keywords)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
-        return call(function, *arguments, **keywords)
+        attribute = _ATTRIBUTES.get(function)
+        return attribute(*arguments) if attribute else call(function, *arguments, **keywords)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(self._data, dtype, copy=copy)
+        return np.array(_looked_at(self), dtype, copy=copy)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("ndim", "size", "dtype"):
-            return getattr(self._data, name)
         function = _METHODS.get(name) or getattr(np, name, None)
         if function is None:
             raise AttributeError(f"an array within a rule has no attribute {name!r}")
@@ -60,9 +69,22 @@ class Expression(Node):
     @property
     def shape(self) -> Shape:
         """Length of each axis."""
-        shape = Shape(np.shape(self._data))
-        shape.owner = self
-        return shape
+        return Shape(np.shape(self._data)).owned_by(self)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return np.ndim(self._data)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return np.size(self._data)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+        return self._data.dtype  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Any:  # noqa: N802
@@ -79,16 +101,16 @@ class Expression(Node):
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(_looked_at(self))
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(_looked_at(self))
 
     def __float__(self) -> float:
-        return float(self._data)
+        return float(_looked_at(self))
 
     def __index__(self) -> int:
-        return int(self._data)
+        return int(_looked_at(self))
 
 
 def _spread(*shape: Any) -> Any:
@@ -99,11 +121,19 @@ def _spread(*shape: Any) -> Any:
 _METHODS: dict[str, Callable[..., Any]] = {
     "reshape": lambda x, *shape: np.reshape(x, _spread(*shape)),
     "transpose": lambda x, *axes: call(np.transpose, x, *((_spread(*axes),) if axes else ())),
-    "astype": lambda x, dtype, **_: astype(x, np.dtype(dtype)),
+    "astype": lambda x, dtype, **_: call(astype, x, np.dtype(dtype)),
     "flatten": np.ravel,
-    "item": lambda x: x._data.item(),
-    "tolist": lambda x: x._data.tolist(),
+    "item": lambda x: _looked_at(x).item(),
+    "tolist": lambda x: _looked_at(x).tolist(),
 }
+_ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.shape: operator.attrgetter("shape"),
+    np.ndim: operator.attrgetter("ndim"),
+    np.size: lambda x, axis=None: np.size(plain(x), axis),
+    np.result_type: lambda *arrays: np.result_type(*map(plain, arrays)),
+    np.iscomplexobj: lambda x: False,
+}
+"""Functions that say nothing about entries."""
 
 
 def _install_operators() -> None:
@@ -141,21 +171,21 @@ def _install_operators() -> None:
 _install_operators()
 
 
-def leaf(data: Array, requires_grad: bool) -> Expression:
+def leaf(data: Array) -> Expression:
     """An expression for an array that was not computed here."""
-    return _expression(data, requires_grad, None, (), NO_KEYWORDS)
+    return _expression(data, None, (), NO_KEYWORDS)
 
 
 def _expression(
     data: Array,
-    requires_grad: bool,
     operation: Operation | None,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> Expression:
     node = Expression.__new__(Expression)
     node._data = data
-    node._requires_grad = requires_grad
+    # So that functions which are called within a rule are recorded, whatever they are called with.
+    node._requires_grad = data is not None and data.dtype.kind == "f"
     node.operation = operation
     node.arguments = arguments
     node.keywords = keywords
@@ -167,25 +197,45 @@ def _expression(
 def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     """What a function gives for expressions among its arguments: expressions again.
 
-    A tuple of arrays becomes one of expressions; what is no array stays what it is.
+    A tuple of arrays becomes one of expressions. What is no array is what it is for these entries.
     """
-    data = function(*map(plain, arguments), **{k: plain(v) for k, v in keywords.items()})
-    operation = Operation(function, (), function)
+    given = tuple(map(plain, arguments))
+    data = function(*given, **{name: plain(value) for name, value in keywords.items()})
+    operation = called(function)
     if isinstance(data, tuple) and data and all(isinstance(part, np.ndarray) for part in data):
-        whole = _expression(data, False, operation, arguments, keywords)
-        parts = [_part(whole, i) for i in range(len(data))]
+        whole = _expression(None, operation, arguments, keywords)
+        parts = [
+            _expression(part, called(operator.getitem), (whole, index), NO_KEYWORDS)
+            for index, part in enumerate(data)
+        ]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
-    if not isinstance(data, np.ndarray | np.generic):
-        return data
-    requires_grad = data.dtype.kind == "f" and any(
-        isinstance(argument, Node) and argument._requires_grad for argument in arguments
-    )
-    return _expression(data, requires_grad, operation, arguments, keywords)
+    array = isinstance(data, np.ndarray | np.generic)
+    if not array or (function is operator.getitem and _is_mask(given[1])):
+        for expression in nodes_in([*arguments, *keywords.values()]):
+            _looked_at(expression)
+    return _expression(data, operation, arguments, keywords) if array else data
 
 
-def _part(whole: Expression, index: int) -> Expression:
-    operation = Operation(operator.getitem, (), operator.getitem)
-    return _expression(whole._data[index], True, operation, (whole, index), NO_KEYWORDS)
+def _is_mask(index: Any) -> bool:
+    """Whether the shape of what an index gives depends on its entries."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(getattr(part, "dtype", None) == np.bool for part in parts)
+
+
+def nodes_in(value: Any) -> Iterator[Expression]:
+    """The expressions among values, also within lists and tuples."""
+    if isinstance(value, Node):
+        yield value  # type: ignore[misc]
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from nodes_in(part)
+
+
+@functools.cache
+def called(function: Callable[..., Any]) -> Operation:
+    """A function as it is called within rules: without derivatives."""
+    row = TABLE.get(function) if isinstance(function, np.ufunc) else None
+    return Operation(function, (), row.compute if row else function)
 
 
 def plain(value: Any) -> Any:
@@ -207,11 +257,22 @@ class _Tracing:
         return rule
 
 
-def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> Any:
-    """Run a rule on expressions."""
-    token = recording.set(_Tracing())
+_looks: ContextVar[list[Expression]] = ContextVar("looks")
+
+
+def _looked_at(expression: Expression) -> Array:
+    """The entries of an expression, which decide on what follows."""
+    _looks.get().append(expression)
+    return expression._data
+
+
+def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, list[Expression]]:
+    """What a rule gives for expressions, and those of them whose entries it looked at."""
+    looks: list[Expression] = []
+    tokens = recording.set(_Tracing()), _looks.set(looks)
     try:
         with np.errstate(all="ignore"):
-            return rule(*given, **keywords)
+            return rule(*given, **keywords), looks
     finally:
-        recording.reset(token)
+        recording.reset(tokens[0])
+        _looks.reset(tokens[1])

@@ -1,0 +1,52 @@
+"""What layers that normalize compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.table import differentiable
+
+Axes = tuple[int, ...]
+
+
+def _standardize_vjp(
+    g: Any, y: Any, x: Any, axes: Axes, epsilon: float, statistics: Any = None
+) -> Any:
+    if statistics is None:
+        inverse = 1 / np.sqrt(np.var(x, axis=axes, keepdims=True) + epsilon)
+    else:
+        inverse = statistics[0]
+    common = g.mean(axis=axes, keepdims=True)
+    along = (g * y).mean(axis=axes, keepdims=True)
+    return inverse * (g - common - y * along)
+
+
+@differentiable(_standardize_vjp, residual=True)
+def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
+    """(x - mean) / sqrt(variance + epsilon), with mean and variance of x over axes.
+
+    With s = sqrt(variance + epsilon) the derivative is dx = (g - mean(g) - y mean(g y)) / s.
+
+    >>> standardize(np.array([[1.0], [3.0]]), (0,), 0.0)
+    array([[-1.],
+           [ 1.]])
+    """
+    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    inverse = 1 / np.sqrt(variance + epsilon)
+    return (x - mean) * inverse, (inverse, mean, variance)
+
+
+def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
+    """Mean and variance of x over axes, which have length 1, given that y is x standardized.
+
+    >>> x = np.array([[1.0], [3.0]])
+    >>> statistics(x, standardize(x, (0,), 0.0), (0,))
+    (array([[2.]]), array([[1.]]))
+    """
+    if getattr(y, "operation", None) is not None:
+        _, mean, variance = y.residual
+        return mean, variance
+    values = getattr(x, "_data", x)
+    return values.mean(axis=axes, keepdims=True), values.var(axis=axes, keepdims=True)

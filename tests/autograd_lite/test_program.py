@@ -1,0 +1,241 @@
+"""Programs against backward(): every row of the table, random programs, other data."""
+
+import numpy as np
+import pytest
+from samples import SAMPLES
+
+import nn
+from autograd_lite import Tensor, dropout, softmax_cross_entropy
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.program.guards import guarded
+from autograd_lite.program.outline import outline
+from autograd_lite.program.program import Program
+from autograd_lite.program.trace import trace
+
+
+def recorded(sample, scale=1.0):
+    """The loss of a sample, the tensors and arrays it was computed from."""
+    tensors = [Tensor(array * scale, requires_grad=True) for array in sample.arrays]
+    result = sample.function(*tensors)
+    weights = np.random.default_rng(0).normal(size=result.shape)
+    return (result * weights).sum(), tensors, weights
+
+
+def assert_gradients(gradients, tensors):
+    for tensor in tensors:
+        if tensor.grad is not None:
+            largest = np.abs(tensor.grad).max(initial=0)
+            np.testing.assert_allclose(gradients[tensor], tensor.grad, 0, 1e-14 * largest)
+            assert gradients[tensor].dtype == tensor.dtype
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_program_of_each_row_computes_what_backward_does(function):
+    for sample in SAMPLES[function]:
+        loss, tensors, _ = recorded(sample)
+        with np.errstate(all="ignore"):
+            loss.backward()
+        value, gradients = trace(loss).run()
+        np.testing.assert_array_equal(value, loss.data)
+        assert_gradients(gradients, tensors)
+
+
+def assert_right_for_other_data(sample):
+    with guarded() as taken:
+        loss, tensors, weights = recorded(sample)
+    program = trace(loss, taken=taken)
+    other, others, other_weights = recorded(sample, 0.97)
+    with np.errstate(all="ignore"):
+        other.backward()
+    arrays = {id(weights): 1 * other_weights}
+    arrays |= {t: o.data for t, o in zip(tensors, others, strict=True)}
+    value, gradients = program.run({k: x for k, x in arrays.items() if k in program.inputs})
+    np.testing.assert_array_equal(value, other.data)
+    assert_gradients({o: gradients.get(t) for t, o in zip(tensors, others)}, others)
+
+
+@pytest.mark.parametrize(
+    "function", [f for f in SAMPLES if f is not np.interp], ids=lambda f: f.__name__
+)
+def test_the_program_of_each_row_computes_what_backward_does_for_other_data(function):
+    for sample in SAMPLES[function]:
+        assert_right_for_other_data(sample)
+
+
+def test_the_program_of_an_interpolation_is_right_or_refused_for_other_data():
+    refused = 0
+    for sample in SAMPLES[np.interp]:
+        try:
+            assert_right_for_other_data(sample)
+        except UnsupportedError:  # A point was on another line.
+            refused += 1
+    assert 0 < refused < len(SAMPLES[np.interp])
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_steps_of_each_row_that_are_run_again_give_the_same(function):
+    for sample in SAMPLES[function]:
+        loss, _, _ = recorded(sample)
+        program = trace(loss)
+        contributions = [s for by_slot in program.contributions.values() for s in by_slot.values()]
+        for step in contributions:
+            values = program.again({step: step.function})
+            for number in program.below([step]):
+                np.testing.assert_array_equal(values[number], program.recorded[number])
+
+
+@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
+def test_the_outline_of_each_row_computes_what_backward_does(function):
+    for sample in SAMPLES[function]:
+        loss, tensors, _ = recorded(sample)
+        with np.errstate(all="ignore"):
+            loss.backward()
+            program = outline(loss)
+        run = Program.recorded.func(program)
+        for tensor in tensors:
+            if tensor.grad is not None:
+                step = program.cotangents[tensor]
+                np.testing.assert_array_equal(program.recorded[step.number], tensor.grad)
+                np.testing.assert_allclose(run[step.number], tensor.grad, 1e-13)
+
+
+def test_only_the_steps_below_a_replaced_one_are_run_again():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = np.tanh(x)
+    program = outline((y * x).sum())
+    step = program.contributions[y][0]
+    values = program.again({step: lambda g, *given: 7 * g})
+    changed = [n for n, (a, b) in enumerate(zip(values, program.recorded)) if a is not b]
+    assert changed == [step.number, program.cotangents[x].number]
+    np.testing.assert_allclose(values[-1], 7 * x.data + y.data)
+
+
+def test_what_is_replaced_stays_so_where_more_is_replaced():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = np.tanh(x)
+    loss = (y * y).sum()
+    program = outline(loss)
+    late = {program.contributions[y][0]: lambda *given: np.array([5.0, 7.0])}
+    early = {program.contributions[loss][0]: lambda *given: np.zeros(2)}
+    known = program.again(late)
+    both = program.again(late | early, known, early)
+    np.testing.assert_array_equal(both[program.cotangents[x].number], [5.0, 7.0])
+    np.testing.assert_array_equal(both[program.cotangents[y].number], [0.0, 0.0])
+
+
+def test_the_program_of_a_network_with_batch_norm_is_right_for_other_data():
+    X, targets = np.random.default_rng(0).normal(size=(2, 8, 3))
+    model = nn.Sequential(nn.Dense(3, 3, rng=0), nn.BatchNorm1d(3), nn.Tanh(), nn.LayerNorm(3))
+
+    def loss_of(X, targets):
+        return nn.MSELoss()(model(X), targets)
+
+    program = trace(loss_of(X, targets))
+    others = np.random.default_rng(1).normal(size=(2, 8, 3))
+    model.zero_grad()
+    loss = loss_of(*others)
+    loss.backward()
+    value, gradients = program.run({id(X): others[0], id(targets): others[1]})
+    np.testing.assert_allclose(value, loss.data, rtol=1e-14)
+    for parameter in model.parameters():
+        np.testing.assert_allclose(gradients[parameter], parameter.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_labels_are_an_input_whether_they_are_an_array_or_a_tensor():
+    logits = Tensor(np.random.default_rng(0).normal(size=(4, 3)), requires_grad=True)
+    labels, others = np.array([0, 2, 1, 1]), np.array([2, 2, 0, 1])
+    softmax_cross_entropy(logits, others).backward()
+    for given in (labels, Tensor(labels)):
+        program = trace(softmax_cross_entropy(logits, given))
+        for key in (given, id(labels)) if isinstance(given, Tensor) else (id(labels),):
+            assert_gradients(program.run({key: others})[1], [logits])
+
+
+def test_the_mask_of_dropout_is_an_input():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    mask, other = np.array([True, False, True]), np.array([False, True, True])
+    program = trace(dropout(x, mask, 0.5).sum())
+    np.testing.assert_array_equal(program.run({id(mask): other})[1][x], [0.0, 2.0, 2.0])
+
+
+def test_tensors_that_were_changed_since_are_run_as_they_are_now():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = trace((x * x).sum())
+    x.data = np.array([3.0, 4.0])
+    np.testing.assert_array_equal(program.run()[1][x], [6.0, 8.0])
+
+
+def test_the_array_of_a_tensor_that_was_used_without_it_is_replaced_with_it():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = trace((x * x.data).sum())
+    value, gradients = program.run({x: np.array([3.0, 4.0])})
+    assert float(value) == 25.0
+    np.testing.assert_array_equal(gradients[x], [3.0, 4.0])
+
+
+def test_gradients_share_no_memory_with_the_program():
+    x = Tensor(np.array([1.0]), requires_grad=True)
+    for loss in (x, x.sum(), x + x):
+        program = trace(loss)
+        _, gradients = program.run()
+        before = gradients[x].copy()
+        gradients[x] += 7
+        np.testing.assert_array_equal(program.run()[1][x], before)
+
+
+# What depends on entries
+
+
+def test_a_rule_that_looked_at_entries_is_refused_where_they_are_others():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = trace(np.prod(x))
+    np.testing.assert_array_equal(program.run({x: np.array([3.0, 4.0])})[1][x], [4.0, 3.0])
+    with pytest.raises(UnsupportedError, match=r"prod: entries .* were False .* now True"):
+        program.run({x: np.array([0.0, 4.0])})
+
+
+def test_rules_are_traced_for_each_call_where_they_look_at_entries():
+    x = Tensor([2.0, 0.0], requires_grad=True)
+    loss = np.prod(x + 1) + np.prod(x)
+    loss.backward()
+    assert_gradients(trace(loss).run()[1], [x])
+
+
+@pytest.mark.parametrize(
+    "branch",
+    [
+        lambda x: x[0] < x[1],
+        lambda x: x.max() - x[1] == 0,
+        lambda x: x[1] - x[0] + 4,
+        lambda x: np.argmax(x) == 1,
+        lambda x: x[1].item() > x[0].item(),
+        lambda x: 2.0 in x - 1 + 1,
+    ],
+)
+def test_a_branch_that_other_data_would_not_take_is_refused(branch):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with guarded() as taken:
+        loss = (x * x).sum() if branch(x) else x.sum()
+    program = trace(loss, taken=taken)
+    assert float(program.run()[0]) == 5.0
+    with pytest.raises(UnsupportedError, match="entries that decide on what is computed were"):
+        program.run({x: np.array([7.0, 3.0])})
+
+
+def test_a_branch_on_a_tensor_of_which_nothing_is_recorded_is_refused_for_other_data():
+    x, data = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0])
+    with guarded() as taken:
+        loss = (x * data).sum() if data.mean() > 0 else x.sum()
+    program = trace(loss, taken=taken)
+    assert float(program.run()[0]) == 11.0
+    with pytest.raises(UnsupportedError, match="and are now unknown"):
+        program.run({data: np.array([5.0, 6.0])})
+
+
+def test_what_is_no_input_or_has_another_shape_is_refused():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    program = trace((x * x).sum())
+    with pytest.raises(ArgumentError, match="was not computed from"):
+        program.run({Tensor([1.0, 2.0]): np.array([1.0, 2.0])})
+    with pytest.raises(ShapeError, match=r"traced for shape \(2,\)"):
+        program.run({x: np.array([1.0, 2.0, 3.0])})
