@@ -126,20 +126,15 @@ def _held(value: Any) -> Iterable[Any]:
 def _of_other(value: Any) -> list[PutBack]:
     """What puts back an object that is no generator."""
     if isinstance(value, dict | set):
-        return [partial(_refill, value, value.update, value.copy())]
+        return [value.clear, partial(value.update, value.copy())]
     if isinstance(value, list | deque):
-        return [partial(_refill, value, value.extend, value.copy())]
+        return [value.clear, partial(value.extend, value.copy())]
     if isinstance(value, np.ndarray):
         return [partial(_overwrite, value, value.copy())]
     if isinstance(value, Tensor):
         names = ("_data", "grad", "mutated", "name", "_requires_grad")
         return [partial(setattr, value, name, getattr(value, name)) for name in names]
     return []
-
-
-def _refill(container: Any, fill: Callable[[Any], object], contents: Any) -> None:
-    container.clear()
-    fill(contents)
 
 
 def _overwrite(array: Any, values: Any) -> None:
