@@ -65,7 +65,7 @@ def test_numbers_of_numpy_become_those_of_python():
         (nn.BCELoss, "pos_weight", -1.0),
         (lambda: nn.StepDecay(0.1, every=2), "every", 0),
         (nn.EarlyStopping, "patience", 0),
-        (lambda: nn.SGD([autograd_lite.autograd_lite.Tensor([1.0])], 0.1), "momentum", 1),
+        (lambda: nn.SGD([autograd_lite.Tensor([1.0])], 0.1), "momentum", 1),
         (lambda: nn.Dropout(0.5), "p", 1),
     ],
 )
