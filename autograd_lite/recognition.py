@@ -74,22 +74,29 @@ def _candidates(
         if _agree(argument._data, node._data):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(_operation(part).traits.elementwise for part in parts)
-        for activation in _functions_of(argument, elementwise):
-            if _is(activation, node._data) and not _is_two_steps(node, activation, parts, found):
+        for activation in _functions_of(argument, node._data, elementwise):
+            if not _is_two_steps(node, activation, parts, found):
                 yield activation
                 break
 
 
-def _functions_of(argument: Node, elementwise: bool) -> Iterator[Activation]:
-    """The activations of an argument: those that bend each entry on its own, or the others."""
+def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activation]:
+    """The activations that give y for an argument: those of each entry on its own, or the others.
+
+    Some entries decide first where each has its own.
+    """
+    x = argument._data
+    few = slice(None, None, max(1, x.size // SAMPLE))
+    axes = () if elementwise else reversed(range(x.ndim))
+    choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
     for function in activations().values():
-        if traits_of(function).elementwise != elementwise:
-            continue
-        if elementwise:
-            yield Activation(function, argument, {})
-        else:
-            for axis in reversed(range(argument._data.ndim)):
-                yield Activation(function, argument, {"axis": axis})
+        row = TABLE[function]
+        if row.traits.elementwise == elementwise:
+            for keywords in choices:
+                if elementwise and not _agree(row.compute(x.reshape(-1)[few]), y.reshape(-1)[few]):
+                    continue
+                if _agree(row.compute(x, **keywords), y):
+                    yield Activation(function, argument, keywords)
 
 
 def _is_two_steps(
@@ -148,20 +155,9 @@ def _inputs(node: Node) -> set[Node]:
     return {a for a in node.arguments if isinstance(a, Node) and a._requires_grad}
 
 
-def _is(activation: Activation, y: Array) -> bool:
-    """Whether it gives y; some entries decide first where each has its own."""
-    function, argument, keywords = activation
-    x = argument._data
-    if not keywords:
-        few = slice(None, None, max(1, x.size // SAMPLE))
-        if not _agree(function(x.reshape(-1)[few]), y.reshape(-1)[few]):
-            return False
-    return _agree(function(x, **keywords), y)
-
-
 def _agree(found: Array, expected: Array) -> bool:
     """Whether arrays are equal up to rounding."""
-    eps = max(np.finfo(found.dtype).eps, np.finfo(expected.dtype).eps)
+    eps = np.finfo(min(found.dtype, expected.dtype)).eps
     sizes = np.abs(expected)
     tolerance = 4 * eps * max(1, sizes.max()) + eps**0.7 * sizes
     return bool((np.abs(found - expected) <= tolerance).all())

@@ -108,7 +108,6 @@ def _examined(case: Case, names: Names) -> Examination:
 def _variations(graph: Graph) -> Iterator[tuple[Candidate, Replay]]:
     """What is no mistake, and the gradients that come out with it."""
     for candidate in harmless(graph):
-        for strength in candidate.strengths or (1.0,):
-            replay = graph.replay(candidate.steps(strength))
-            if replay is not None:
-                yield candidate, replay
+        replay = graph.replay(candidate.wrong)
+        if replay is not None:
+            yield candidate, replay

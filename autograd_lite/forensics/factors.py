@@ -6,6 +6,10 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
+from autograd_lite.node import Array
+
 SAMPLES = "the number of samples"
 
 
@@ -35,6 +39,16 @@ def is_round(number: float) -> bool:
         return False
     digits = abs(number) / 10.0 ** math.floor(math.log10(abs(number)))
     return math.isclose(digits * 2, round(digits * 2), rel_tol=1e-6)
+
+
+def closest_factor(given: Array, right: Array) -> float:
+    """The number that takes one array closest to another; NaN if there is none.
+
+    >>> closest_factor(np.array([2.0, 4.0]), np.array([1.0, 2.0]))
+    2.0
+    """
+    square = float(np.vdot(right, right))
+    return float(np.vdot(right, given)) / square if square else math.nan
 
 
 def rounded(number: float) -> float:

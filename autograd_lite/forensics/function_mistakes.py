@@ -22,10 +22,9 @@ from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
 
-def _is_multiple(one: Array, other: Array) -> bool:
-    """Whether two arrays of one shape differ by a factor only."""
-    ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
-    return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
+def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
+    """The vjp of what does nothing."""
+    return g
 
 
 def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -39,16 +38,15 @@ def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
         wrong = {
             without_mask: lambda g, y, x, mask, p, *rest: g / (1 - p),
             without_scale: lambda g, y, x, mask, p, *rest: g * mask,
-            without_both: lambda g, *given: g,
+            without_both: unchanged,
         }
     elif multiplies_entries(place.traits) and mask is not None:
         scale = np.max(mask)
         wrong = {without_mask: lambda g, *given: g * scale}
         if scale != 1:
-            wrong[without_scale] = lambda g, *given: g * (mask != 0)
-            wrong[without_both] = lambda g, *given: g
+            wrong |= {without_scale: lambda g, *given: g * (mask != 0), without_both: unchanged}
     elif multiplies_entries(place.traits) and _scales_dropped(place):
-        wrong = {without_scale: lambda g, *given: g}
+        wrong = {without_scale: unchanged}
     for words, vjp in wrong.items():
         yield Candidate("dropout", words, {place: vjp})
 
@@ -76,14 +74,18 @@ def _scales_dropped(place: Place) -> bool:
 
 def forgotten(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The function's derivative is left out, as if it were 1."""
-    cotangent = graph.right[place.node]
-    contribution = graph.contribution(place)
+    cotangent, contribution = graph.right[place.node], graph.unmatched[place]
     if np.shape(contribution) != np.shape(cotangent):
         return
-    if not bends(place) and _is_multiple(contribution, cotangent):
-        return  # A number is missing: that is a factor.
-    words = "the derivative of {operation} is forgotten"
-    yield Candidate("derivative forgotten", words, {place: lambda g, *given, **keywords: g})
+    if bends(place) or not _is_multiple(contribution, cotangent):  # Else that is a factor.
+        words = "the derivative of {operation} is forgotten"
+        yield Candidate("derivative forgotten", words, {place: unchanged})
+
+
+def _is_multiple(one: Array, other: Array) -> bool:
+    """Whether two arrays of one shape differ by a factor only."""
+    ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
+    return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
 
 
 def twice(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -142,8 +144,8 @@ def misplaced(graph: Graph, place: Place) -> Iterator[Candidate]:
         (at_output, lambda y, x: (compute(y, *rest, **node.keywords), y)),
         (at_output, lambda y, x: (y, y)),
     ]
-    for other in graph.nodes_by[place.operation]:
-        if other is not node and other.shape == node.shape:
+    for other in graph.places_of:
+        if other.operation is place.operation and other is not node and other.shape == node.shape:
             both = other._data, plain(other.arguments[0])
             values.append((elsewhere, lambda y, x, both=both: both))
     for what, values_of in values:
@@ -250,14 +252,6 @@ def _with_constants(
 
 
 FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (
-    dropout,
-    forgotten,
-    twice,
-    shortcut,
-    misplaced,
-    another_derivative,
-    branches,
-    cross_terms,
-    ties,
-    constant_statistics,
+    *(dropout, forgotten, twice, shortcut, misplaced, another_derivative),
+    *(branches, cross_terms, ties, constant_statistics),
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.function_mistakes import unchanged
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
 from autograd_lite.forensics.written import Always
 from autograd_lite.node import Array
@@ -35,12 +36,10 @@ def _epsilons(graph: Graph) -> Iterator[Candidate]:
         yield from _shortcuts(graph, without)
     logarithms = [place for place in graph.places if place.traits.logarithm]
     if logarithms:
-        yield Candidate(
-            "epsilon",
-            "an epsilon is added inside of the logarithm",
-            lambda c: {place: _with_epsilon(place, c) for place in logarithms},
-            EPSILONS,
-        )
+        for epsilon in EPSILONS:
+            words = "an epsilon is added inside of the logarithm"
+            wrong = {place: _with_epsilon(place, epsilon) for place in logarithms}
+            yield Candidate("epsilon", words, wrong, far_fetched=True)
 
 
 def _bare_values(graph: Graph) -> dict[Any, Array]:
@@ -87,7 +86,7 @@ def _involves(place: Place, bare: Mapping[Any, Array]) -> bool:
 
 def _bare_vjp(place: Place, bare: Mapping[Any, Array]) -> Vjp:
     if _guarded(place.node) is not None:
-        return lambda g, *given, **keywords: g
+        return unchanged
     y = bare.get(place.node, place.node._data)
     values = [_bare(argument, bare) for argument in place.node.arguments]
     if place.operation.residual:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograd_lite.forensics.case import Case
@@ -36,7 +36,6 @@ KINDS = (
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 
-
 MOST = 5
 """Explanations that are kept where many explain the same."""
 
@@ -46,7 +45,7 @@ class Hypothesis:
     """Mistakes in steps, and slips in gradients as handed in, that explain what was handed in."""
 
     findings: list[Finding]
-    slips: dict[Tensor, Slip]
+    slips: dict[Tensor, Slip] = field(default_factory=dict)
 
     def size(self) -> int:
         """The number of different mistakes: the same slip in several gradients is one."""
@@ -56,14 +55,13 @@ class Hypothesis:
 def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The hypotheses of the fewest mistakes, each once, the most plausible first."""
     smallest = min((e.size() for e in hypotheses), default=0)
-    best = [h for h in hypotheses if h.size() == smallest]
-    known = [h for h in best if not any(rank(case, f)[0] for f in h.findings)]
-    best = known or best
-    best.sort(
-        key=lambda h: (
-            [rank(case, f) for f in h.findings] + [_rank_of_slip(case, s) for s in h.slips.values()]
-        )
-    )
+    ranks = {
+        h: [rank(case, f) for f in h.findings] + [_rank_of_slip(case, s) for s in h.slips.values()]
+        for h in hypotheses
+        if h.size() == smallest
+    }
+    known = [h for h in ranks if not any(rank[0] for rank in ranks[h][: len(h.findings)])]
+    best = sorted(known or ranks, key=ranks.__getitem__)
     return list({_signature(h): h for h in reversed(best)}.values())[::-1][:MOST]
 
 
@@ -82,11 +80,8 @@ def _signature(hypothesis: Hypothesis) -> frozenset[Any]:
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     """Whether there is no need to look further."""
-    for finding in hypothesis.findings:
-        unknown, far_fetched, *_ = rank(case, finding)
-        if unknown or far_fetched or finding.kind == "another loss":
-            return False
-    return True
+    doubts = ((*rank(case, f)[:2], f.kind == "another loss") for f in hypothesis.findings)
+    return not any(map(any, doubts))
 
 
 def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
@@ -95,16 +90,17 @@ def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
 
 
 def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
-    """What is more plausible sorts first."""
-    graph = case.graph
-    solved = finding.candidate.is_solved
+    """What is more plausible sorts first; what has a number that means nothing has True first."""
+    graph, candidate = case.graph, finding.candidate
     words = case.in_words(finding.strength) if finding.kind in FACTORS else ""
-    place = min(finding.wrong, key=lambda p: graph.position[p.node])
+    place = graph.first_of(finding.wrong)
     # A learning rate is left in what the weights are updated with, other factors early on.
     is_late = "learning rate" in words and place.argument.operation is not None
     return (
-        solved and not words and not is_round(finding.strength * finding.candidate.unit),
-        finding.candidate.far_fetched,
+        candidate.solve is not None
+        and not words
+        and not is_round(finding.strength * candidate.unit),
+        candidate.far_fetched,
         KINDS.index(finding.kind),
         len(finding.wrong),
         is_late,

@@ -37,7 +37,7 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
     precision = float(np.finfo(place.node.dtype).eps)
 
     def signs(shape: tuple[int, ...]) -> Array:
-        return 2.0 * rng.integers(0, 2, shape) - 1.0
+        return np.sign(rng.random(shape) - 0.5)
 
     def shaken(value: Any) -> Any:
         if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":

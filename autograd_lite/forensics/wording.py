@@ -139,7 +139,7 @@ def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
     consumers = graph.consumers.get(node, [])
     if len(consumers) != 1:
         return None
-    same = graph.contribution(consumers[0]) is graph.right[consumers[0].node]
+    same = graph.unmatched[consumers[0]] is graph.right[consumers[0].node]
     return consumers[0].node if same and consumers[0].node.shape == node.shape else None
 
 
@@ -170,11 +170,12 @@ def _listed(names: list[str]) -> str:
 
 def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
     graph = case.graph
-    place = min(finding.wrong, key=lambda p: graph.position[p.node])
+    place = graph.first_of(finding.wrong)
     targets = {names.cotangent(p.argument): None for p in finding.wrong}
     targets.pop(names.cotangent(place.argument))
     likewise = f", and likewise to {', '.join(targets)}" if targets else ""
-    words = f"{names.step(place)}{likewise}: {finding.what}"
+    what = finding.what.replace("{operation}", place.operation.name)
+    words = f"{names.step(place)}{likewise}: {what}"
     number = _number_in_words(case, finding)
     words += f", {number}." if number else "."
     right, used = _formulas(graph, place, finding, names)
@@ -192,7 +193,7 @@ def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
 
 
 def _number_in_words(case: Case, finding: Finding) -> str:
-    if not finding.candidate.is_solved or finding.kind in ("sign", "dropped path"):
+    if not finding.candidate.solve or finding.kind in ("sign", "dropped path"):
         return ""
     if finding.kind == "penalty":
         strength = finding.strength * finding.candidate.unit

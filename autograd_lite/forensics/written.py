@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from autograd_lite.derivation.formulas import contribution_formula
+from autograd_lite.derivation.naming import key_of
 from autograd_lite.forensics.replay import Place, Vjp
 from autograd_lite.node import Array
-from autograd_lite.operators import plain
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,10 @@ def formula_of(place: Place, vjp: Vjp, names: Mapping[Any, str]) -> str:
         return vjp.written.format(names[place.argument], names.get(id(vjp.targets), "y"))
     if not isinstance(vjp, Instead):
         return contribution_formula(place.node, place.slot, names, vjp)
-    argument = place.node.arguments[vjp.slot]
-    own = names.get(_key(argument), "x")
-    written = vjp.written
-    name = written.format(own) if isinstance(written, str) else names.get(_key(written), "another")
-    formula = contribution_formula(place.node, place.slot, {**names, _key(argument): name})
+    key = key_of(place.node.arguments[vjp.slot])
+    if isinstance(vjp.written, str):
+        name = vjp.written.format(names.get(key, "x"))
+    else:
+        name = names.get(key_of(vjp.written), "another")
+    formula = contribution_formula(place.node, place.slot, {**names, key: name})
     return formula.replace(".T.T", "")
-
-
-def _key(value: Any) -> Any:
-    """What names are found by: a tensor itself, the id of a plain array."""
-    return id(value) if isinstance(plain(value), np.ndarray) and plain(value) is value else value
