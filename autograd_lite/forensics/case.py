@@ -46,12 +46,12 @@ class Case:
     def fitted(self, replay: Replay) -> frozenset[Tensor]:
         """The tensors whose gradients are as predicted."""
         if replay.fitted is None:
-            base = replay.base if replay.base and replay.base.fitted is not None else None
+            base = replay.base or replay
             found = []
             for tensor, number in self.steps.items():
                 predicted = replay.values[number]
-                if base and predicted is base.values[number]:
-                    fits = tensor in self.fitted(base)
+                if base.fitted is not None and predicted is base.values[number]:
+                    fits = tensor in base.fitted
                 else:
                     fits = self.error(tensor, predicted) <= self.tolerance
                 found += [tensor] * fits

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -127,25 +127,21 @@ class Graph:
 
         None when that is no backward pass, because the shapes do not fit.
         """
-        base = base or self.right
-        steps, new = self.program.steps, {}
+        steps, replaced = self.program.steps, {}
         for place, vjp in wrong.items():
             right: Any = steps[place.number].function
-            new[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
-        return self._replay({**base.replaced, **new}, base, new)
+            replaced[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
+        return self._replay(replaced, base or self.right)
 
     def gradients_at(self, leaf_values: Mapping[Tensor, Array]) -> Replay | None:
         """The cotangents that the nodes have where leaves have other values."""
-        inputs = {
-            self.program.inputs[leaf].number: lambda _, value=value: value
-            for leaf, value in leaf_values.items()
-        }
-        return self._replay(inputs, self.right, inputs)
+        inputs = self.program.inputs
+        values = {inputs[leaf].number: lambda _, x=x: x for leaf, x in leaf_values.items()}
+        return self._replay(values, self.right)
 
-    def _replay(
-        self, replaced: Mapping[int, Vjp], base: Replay, new: Collection[int]
-    ) -> Replay | None:
-        below = self.program.below(new)
+    def _replay(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
+        below = self.program.below(replaced)
+        replaced = {**base.replaced, **replaced}
         try:
             values = self.program.again(replaced, base.values, below)
         except Exception:  # An operation of the user's may not stand such values.

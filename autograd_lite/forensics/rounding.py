@@ -36,20 +36,21 @@ def rounding_of(graph: Graph, tensors: list[Tensor]) -> dict[Tensor, float]:
 def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
     precision = float(np.finfo(place.node.dtype).eps)
 
-    def signs(shape: tuple[int, ...]) -> Array:
-        return np.sign(rng.random(shape) - 0.5)
+    def noise(shape: tuple[int, ...]) -> Array:
+        return precision * np.sign(rng.random(shape) - 0.5)
 
     def shaken(value: Any) -> Any:
         if not isinstance(value, np.ndarray | np.floating) or value.dtype.kind != "f":
             return value
-        return value * (1 + precision * signs(value.shape)).astype(value.dtype)
+        return value * (1 + noise(value.shape)).astype(value.dtype)
 
-    def noisy(g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
-        contribution = place.vjp(shaken(g), shaken(y), *map(shaken, given), **keywords)
-        if np.shape(g) not in ((), np.shape(contribution)):
+    def noisy(*given: Any, **keywords: Any) -> Array:
+        cotangent, contribution = given[0], place.vjp(*map(shaken, given), **keywords)
+        shape = np.shape(contribution)
+        if cotangent.shape not in ((), shape):
             return contribution
         # Derivatives such as p - y and 1 - y are of the size of 1 before they cancel.
-        size = np.minimum(np.abs(g), max(1.0, np.max(np.abs(contribution), initial=0.0)))
-        return contribution + precision * size * signs(np.shape(contribution))
+        size = np.minimum(abs(cotangent), max(1.0, abs(contribution).max(initial=0.0)))
+        return contribution + size * noise(shape)
 
     return noisy

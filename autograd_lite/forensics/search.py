@@ -134,7 +134,7 @@ class Search:
     def _strengths(self, candidate: Candidate, base: Replay) -> list[float]:
         """The known one, or those that make a gradient right, which they change linearly."""
         wrong, solve = candidate.wrong, candidate.solve
-        if not base.replaced.keys().isdisjoint([place.number for place in wrong]):
+        if base.replaced and any(place.number in base.replaced for place in wrong):
             return []
         if solve is None:
             return [candidate.strength]
