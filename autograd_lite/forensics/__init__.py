@@ -2,8 +2,8 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`,
-`group_mistakes`, `harmless`, `slips`, `case`, `search`, `ranking`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`, `case`,
+`group_mistakes`, `loss_mistakes`, `harmless`, `slips`, `search`, `ranking`, `explain`, `wording`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.replay import Graph, Replay, is_array
-from autograd_lite.forensics.rounding import rounding_of
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
@@ -76,11 +75,8 @@ def _with_activations(
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])
-    rounding = rounding_of(graph, list(manual))
-    case = Case(graph, dict(manual), tolerance, rounding, names.given)
-    examination = _examined(case, names)
-    originals = {counterpart: node for node, counterpart in again.items()} if found else {}
-    excused = {originals.get(t, t): text for t, text in examination.excused.items()}
+    examination = _examined(Case(graph, dict(manual), tolerance, names.given), names)
+    excused = {names.originals.get(t, t): text for t, text in examination.excused.items()}
     return examination._replace(excused=excused)
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
+from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.operators import plain
+
+FACTORS = {"factor", "sign", "dropped path", "penalty"}
+"""Kinds whose strength is a number that the right result is multiplied by."""
+DROPPED = "dropped path", "a path is dropped: what arrives over this step is left out"
+SIGN = "sign", "the sign is wrong"
 
 
 class Candidate(NamedTuple):
@@ -19,9 +26,10 @@ class Candidate(NamedTuple):
         wrong: the steps, with a strength of 1 where that is solved for.
         solve: the steps as a function of the strength, a number such as a factor that the
             gradients change linearly with.
-        strength: a known one, where it is not solved for.
+        strength: where it is not solved for, or once it is known.
         neutral: the strength at which nothing is wrong, if there is one.
         unit: what a strength of 1 stands for.
+        number: how the strength is said, where it is no factor.
         far_fetched: whether it explains only where nothing else does.
     """
 
@@ -32,12 +40,26 @@ class Candidate(NamedTuple):
     strength: float = 1.0
     neutral: float | None = None
     unit: float = 1.0
+    number: str = ""
     far_fetched: bool = False
 
+    def at(self, strength: float) -> Candidate:
+        """The same once its strength is known."""
+        wrong = self.solve(strength) if self.solve else self.wrong
+        kind, what = self.kind, self.what
+        if kind == "factor" and strength in (0, -1):
+            kind, what = DROPPED if strength == 0 else SIGN
+        return self._replace(kind=kind, what=what, wrong=wrong, strength=strength)
 
-def with_strength(kind: str, what: str, steps: Callable[[float], Wrong], **rest: Any) -> Candidate:
+    @property
+    def factor(self) -> float | None:
+        """The number that a step is multiplied by, for mistakes that are one."""
+        return self.strength if self.kind in FACTORS else None
+
+
+def with_strength(kind: str, what: str, solve: Callable[[float], Wrong], **rest: Any) -> Candidate:
     """A candidate whose strength is solved for."""
-    return Candidate(kind, what, steps(1.0), steps, **rest)
+    return Candidate(kind, what, solve(1.0), solve, **rest)
 
 
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
@@ -47,6 +69,46 @@ def scaled(places: Iterable[Place], factor: float) -> Wrong:
         return lambda *given, **keywords: place.vjp(*given, **keywords) * factor
 
     return {place: times(place) for place in places}
+
+
+def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
+    """The vjp of what does nothing."""
+    return g
+
+
+@dataclass(frozen=True)
+class Instead:
+    """The vjp of a step with another value for one of the node's arguments.
+
+    `written` stands for that value in a formula, with {0} for the argument's own name; or it is
+    the tensor or array itself, whose name is used.
+    """
+
+    place: Place
+    slot: int
+    value: Array
+    written: Any
+
+    def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
+        """The right vjp with the other value."""
+        changed = (*given[: self.slot], self.value, *given[self.slot + 1 :])
+        return self.place.vjp(g, y, *changed, **keywords)
+
+
+@dataclass(frozen=True)
+class Always:
+    """A fixed cotangent, whatever arrives, computed from the argument and from targets.
+
+    `written` has {0} for the name of the argument and {1} for that of the targets.
+    """
+
+    value: Array
+    written: str
+    targets: Array
+
+    def __call__(self, *given: Any, **keywords: Any) -> Array:
+        """The fixed cotangent."""
+        return self.value
 
 
 def bends(place: Place) -> bool:

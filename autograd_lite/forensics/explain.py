@@ -6,10 +6,9 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, relative_error
@@ -60,7 +59,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     wrong = case.everything - already
     search.budget = STEPS_FOR_SINGLES
     singles = [*search.findings(base, search.reaching(wrong))]
-    complete = [Hypothesis([f]) for f in singles if _explains(case, f)]
+    complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
     earlier = None if already else previous_step(case)
     if earlier is not None:
         complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier)))
@@ -82,7 +81,7 @@ def _explains(case: Case, finding: Finding) -> bool:
     if finding.fitted != case.everything:
         return False
     wrong = case.everything - case.fitted(case.graph.right)
-    return sum(tensor.size for tensor in wrong) != 1 or not rank(case, finding)[0]
+    return sum(tensor.size for tensor in wrong) != 1 or not rank(case, finding.mistake)[0]
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
@@ -92,14 +91,17 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     """
     already = case.fitted(base)
     some = [f for f in singles if already < f.fitted < case.everything]
-    some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
+    some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
+    distinct: dict[Any, Finding] = {}
+    for finding in some:
+        distinct.setdefault(finding.sums, finding)
     found: list[Hypothesis] = []
-    for first in itertools.islice(_distinct(some), PARTIAL):
+    for first in [*distinct.values()][:PARTIAL]:
         found += _with_another(case, search, base, first)
     if found:
         return found
-    wholly = [f for f in singles if not f.candidate.solve and not f.fitted > already]
-    wholly.sort(key=lambda f: rank(case, f))
+    wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
+    wholly.sort(key=lambda f: rank(case, f.mistake))
     for first in wholly[:WHOLLY]:
         found += _with_another(case, search, base, first, factors_only=True)
     return found
@@ -109,17 +111,19 @@ def _with_another(
     case: Case, search: Search, base: Replay, first: Finding, factors_only: bool = False
 ) -> list[Hypothesis]:
     """The first mistake with slips, or with a second one."""
-    replay = search.predict(first.wrong, base)
+    replay = search.predict(first.mistake.wrong, base)
     if replay is None:
         return []
     slips = slips_in(case, replay, case.everything - first.fitted)
-    found = [] if slips is None else [Hypothesis([first], slips)]
+    found = [] if slips is None else [Hypothesis([first.mistake], slips)]
     second = search.reaching(case.everything - case.fitted(replay))
     if factors_only:
         left = _is_a_factor_left(case, replay)
         second = [candidate for candidate in second if left and candidate.kind == "factor"]
     on_top = search.findings(replay, second)
-    return found + [Hypothesis([first, f]) for f in on_top if _explains(case, f)]
+    return found + [
+        Hypothesis([first.mistake, f.mistake], error=f.error) for f in on_top if _explains(case, f)
+    ]
 
 
 def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
@@ -131,16 +135,3 @@ def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
         if not case.error(tensor, closest_factor(given, right) * right) <= case.tolerance:
             return False
     return True
-
-
-def _distinct(findings: list[Finding]) -> Iterator[Finding]:
-    """One of those that come to the same."""
-    kept: list[list[float]] = []
-    for finding in findings:
-        if not any(_alike(finding.sums, sums) for sums in kept):
-            kept.append(finding.sums)
-            yield finding
-
-
-def _alike(one: list[float], other: list[float]) -> bool:
-    return all(map(functools.partial(math.isclose, rel_tol=1e-9), one, other))

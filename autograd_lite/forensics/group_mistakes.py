@@ -11,10 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, multiplies_matrices, scaled, with_strength
+from autograd_lite.forensics.candidate import (
+    Candidate,
+    Instead,
+    multiplies_matrices,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Place, Vjp, Wrong, grouped, is_recorded
-from autograd_lite.forensics.written import Instead
 from autograd_lite.tensor import Tensor
 
 
@@ -43,7 +48,7 @@ def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
         for factor in (-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)):
             if len(places) > 1:
                 what = "a constant factor is wrong in every layer"
-                yield Candidate("factor", what, scaled(places, factor), strength=factor)
+                yield Candidate("factor", what, scaled(places, factor)).at(factor)
 
 
 def statistics(case: Case) -> Iterator[Candidate]:
@@ -115,7 +120,13 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
 
     for chosen in [[product] for product in products] + [products] * (len(products) > 1):
         what = "the weights are read after their update, W - learning_rate dW"
-        yield with_strength("stale weights", what, partial(updated, chosen), neutral=0.0)
+        yield with_strength(
+            "stale weights",
+            what,
+            partial(updated, chosen),
+            neutral=0.0,
+            number="with learning_rate {:.6g}",
+        )
 
 
 GROUP_MISTAKES = (factors, factors_in_every_layer, statistics, branches, stale_weights)

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Candidate
-from autograd_lite.forensics.function_mistakes import unchanged
+from autograd_lite.forensics.candidate import Always, Candidate, unchanged
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
-from autograd_lite.forensics.written import Always
 from autograd_lite.node import Array
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor

@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Candidate, multiplies_matrices, scaled, with_strength
+from autograd_lite.forensics.candidate import (
+    Always,
+    Candidate,
+    multiplies_matrices,
+    scaled,
+    with_strength,
+)
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, grouped, is_array, is_recorded
-from autograd_lite.forensics.written import Always
 from autograd_lite.node import Array
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor
@@ -30,7 +35,9 @@ def penalties(case: Case) -> Iterator[Candidate]:
     by_leaf = grouped(terms, lambda place: place.argument)
     for places in [terms, *by_leaf.values()] if terms else []:
         what = "the strength of the penalty on large weights is another one"
-        yield with_strength("penalty", what, partial(scaled, places), neutral=1.0)
+        yield with_strength(
+            "penalty", what, partial(scaled, places), neutral=1.0, number="{:.6g} times the loss's"
+        )
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._data)
@@ -44,6 +51,7 @@ def penalties(case: Case) -> Iterator[Candidate]:
             partial(_with_decay, graph, leaves, unit),
             neutral=0.0,
             unit=unit,
+            number="with strength {:.6g}",
             far_fetched=True,
         )
 
@@ -125,7 +133,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
                     wrong = partial(_at, graph, prediction, slope, written, target)
-                    yield with_strength("another loss", what, wrong)
+                    yield with_strength("another loss", what, wrong, number="times {:.6g}")
 
 
 def _is_layer(node: Tensor) -> bool:

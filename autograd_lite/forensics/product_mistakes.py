@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, bends, multiplies_matrices
-from autograd_lite.forensics.function_mistakes import unchanged
+from autograd_lite.forensics.candidate import (
+    Candidate,
+    Instead,
+    bends,
+    multiplies_matrices,
+    unchanged,
+)
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
-from autograd_lite.forensics.written import Instead
 from autograd_lite.node import Array
 from autograd_lite.operators import plain
 from autograd_lite.tensor import Tensor

@@ -19,34 +19,10 @@ from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
-
-class Finding(NamedTuple):
-    """A candidate with its strength, and what comes out with it.
-
-    Attributes:
-        wrong: the steps that are done wrongly.
-        fitted: tensors whose gradients are as they were handed in.
-        sums: a number for each tensor that two findings share if their gradients are the same,
-            for those that make more gradients fit.
-        error: the largest relative error that is left in a gradient, where all fit.
-    """
-
-    kind: str
-    what: str
-    strength: float
-    candidate: Candidate
-    wrong: Wrong
-    fitted: frozenset[Tensor]
-    sums: list[float]
-    error: float
-
-    @property
-    def factor(self) -> float | None:
-        """The number that a step is multiplied by, for mistakes that are one."""
-        return self.strength if self.kind in FACTORS else None
-
-
-FACTORS = {"factor", "sign", "dropped path", "penalty"}
+STEP_MISTAKES = (*FUNCTION_MISTAKES, *PRODUCT_MISTAKES)
+"""The kinds of mistakes in one step: each yields the candidates that a step invites."""
+CASE_MISTAKES = (*GROUP_MISTAKES, *LOSS_MISTAKES)
+"""The kinds that concern several steps, or have a strength: each yields those of a case."""
 
 STEPS_PER_REPLAY = 50
 """Steps of a replay that take as long as what is done with its result."""
@@ -54,10 +30,21 @@ STEPS_PER_REPLAY = 50
 LINEAR_ENOUGH = 1e-6
 """Relative error up to which a gradient is taken to be linear in a strength."""
 
-STEP_MISTAKES = (*FUNCTION_MISTAKES, *PRODUCT_MISTAKES)
-"""The kinds of mistakes in one step: each yields the candidates that a step invites."""
-GRAPH_MISTAKES = (*GROUP_MISTAKES, *LOSS_MISTAKES)
-"""The kinds that concern several steps, or have a strength: each takes the whole case."""
+
+class Finding(NamedTuple):
+    """A mistake with its strength, and what comes out with it.
+
+    Attributes:
+        fitted: tensors whose gradients are as they were handed in.
+        sums: numbers that two findings share if their gradients are the same, for those that
+            make more gradients fit.
+        error: the largest relative error that is left in a gradient, where all fit.
+    """
+
+    mistake: Candidate
+    fitted: frozenset[Tensor]
+    sums: tuple[str, ...] = ()
+    error: float = math.inf
 
 
 def candidates(case: Case) -> Iterator[Candidate]:
@@ -73,8 +60,8 @@ def candidates(case: Case) -> Iterator[Candidate]:
         for several in [single] * (len(single) > 1) + [single[1:]] * (len(single) > 2):
             wrong = {place: vjp for each in several for place, vjp in each.wrong.items()}
             yield several[0]._replace(wrong=wrong)
-    for of_graph in GRAPH_MISTAKES:
-        yield from of_graph(case)
+    for of_case in CASE_MISTAKES:
+        yield from of_case(case)
 
 
 class Search:
@@ -117,27 +104,26 @@ class Search:
         """Those of the candidates that change something, on top of mistakes assumed."""
         case = self.case
         for candidate in chosen:
-            for strength in self._strengths(candidate, base):
-                wrong = candidate.solve(strength) if candidate.solve else candidate.wrong
-                predicted = self.predict(wrong, base)
+            for mistake in self._solved(candidate, base):
+                predicted = self.predict(mistake.wrong, base)
                 if predicted is None or not case.differ(base, predicted):
                     continue
-                fitted = case.fitted(predicted)
-                sums, error = [], math.inf
-                if fitted == case.everything:
-                    error = max([case.error(t, predicted[t]) for t in fitted])
-                elif fitted > case.fitted(base):
-                    sums = [float(np.vdot(predicted[t], w)) for t, w in self.weights.items()]
-                kind, what = _named(candidate, strength)
-                yield Finding(kind, what, strength, candidate, wrong, fitted, sums, error)
+                finding = Finding(mistake, case.fitted(predicted))
+                if finding.fitted == case.everything:
+                    error = max([case.error(t, predicted[t]) for t in case.manual])
+                    finding = finding._replace(error=error)
+                elif finding.fitted > case.fitted(base):
+                    sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
+                    finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
+                yield finding
 
-    def _strengths(self, candidate: Candidate, base: Replay) -> list[float]:
-        """The known one, or those that make a gradient right, which they change linearly."""
+    def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
+        """Itself, or with the strengths that make a gradient right, which they change linearly."""
         wrong, solve = candidate.wrong, candidate.solve
         if base.replaced and any(place.number in base.replaced for place in wrong):
             return []
         if solve is None:
-            return [candidate.strength]
+            return [candidate]
         at_zero = base if candidate.neutral == 0 else self._at_zero(solve, [*wrong], base)
         at_one = base if candidate.neutral == 1 else self.predict(wrong, base)
         if at_zero is None or at_one is None:
@@ -149,7 +135,7 @@ class Search:
                 strength = self._strength(tensor, zero, one - zero)
                 if strength is not None and not any(_close(strength, other) for other in known):
                     known.append(strength)
-        return known[1:3]
+        return [candidate.at(strength) for strength in known[1:3]]
 
     def _at_zero(
         self, solve: Callable[[float], Wrong], places: list[Place], base: Replay
@@ -175,11 +161,3 @@ class Search:
 
 def _close(one: float, other: float) -> bool:
     return abs(one - other) <= 1e-6 * abs(one)
-
-
-def _named(candidate: Candidate, strength: float) -> tuple[str, str]:
-    if candidate.kind == "factor" and strength == 0:
-        return "dropped path", "a path is dropped: what arrives over this step is left out"
-    if candidate.kind == "factor" and strength == -1:
-        return "sign", "the sign is wrong"
-    return candidate.kind, candidate.what
