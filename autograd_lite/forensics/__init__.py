@@ -8,18 +8,17 @@ reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistake
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.engine import backward_order
-from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.replay import Graph, Replay, is_array
+from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
@@ -84,11 +83,11 @@ def _examined(case: Case, names: Names) -> Examination:
     graph = case.graph
     right = case.fitted(graph.right)
     wrong = case.everything - right
-    variations = [*_variations(graph)] if wrong else []
+    variations = [*harmless(graph)] if wrong else []
     excused = dict.fromkeys(right, "agrees up to rounding")
-    for candidate, replay in variations:
-        for tensor in case.fitted(replay) & wrong:
-            excused.setdefault(tensor, f"equal up to {candidate.kind}: {candidate.what}")
+    for variation in variations:
+        for tensor in case.fitted(variation.replay) & wrong:
+            excused.setdefault(tensor, f"equal up to {variation.kind}: {variation.what}")
     wrong -= excused.keys()
     if not wrong:
         return Examination(excused, [], "")
@@ -99,11 +98,3 @@ def _examined(case: Case, names: Names) -> Examination:
     distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
     pattern = "" if found else pattern_of(case, wrong, names)
     return Examination(excused, list(distinct.values())[::-1], pattern)
-
-
-def _variations(graph: Graph) -> Iterator[tuple[Candidate, Replay]]:
-    """What is no mistake, and the gradients that come out with it."""
-    for candidate in harmless(graph):
-        replay = graph.replay(candidate.wrong)
-        if replay is not None:
-            yield candidate, replay

@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.ranking import Hypothesis, is_plausible, rank, ranked
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import Finding, Search
@@ -28,16 +28,16 @@ WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
 
-def explain(case: Case, harmless: Iterable[tuple[Candidate, Replay]]) -> list[Hypothesis]:
+def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
     """What explains all gradients that were handed in, the most plausible first.
 
     Args:
         case: what was handed in.
-        harmless: differences that are no mistakes, and what comes out with them.
+        harmless: differences that are no mistakes.
     """
     search = Search(case)
     found: list[Hypothesis] = []
-    changed = [replay for candidate, replay in harmless if _matters(case, candidate, replay)]
+    changed = [variation.replay for variation in harmless if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
         found = ranked(case, [*found, *_explain_on(case, search, base)])
         if found and found[0].size() == 1 and is_plausible(case, found[0]):
@@ -45,11 +45,11 @@ def explain(case: Case, harmless: Iterable[tuple[Candidate, Replay]]) -> list[Hy
     return found
 
 
-def _matters(case: Case, candidate: Candidate, replay: Replay) -> bool:
+def _matters(case: Case, variation: Variation) -> bool:
     """Whether what is no mistake changes the gradients noticeably, or makes more of them fit."""
-    right = case.graph.right
+    right, replay = case.graph.right, variation.replay
     return case.fitted(replay) > case.fitted(right) or (
-        not candidate.far_fetched
+        not variation.far_fetched
         and any(relative_error(right[t], replay[t]) > case.tolerance / 100 for t in case.manual)
     )
 

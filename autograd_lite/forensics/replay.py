@@ -127,19 +127,18 @@ class Graph:
 
         None when that is no backward pass, because the shapes do not fit.
         """
-        steps, replaced = self.program.steps, {}
+        return self.run_again(self.steps_of(wrong), base or self.right)
+
+    def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:
+        """What steps that are done wrongly call, by number."""
+        found: dict[int, Vjp] = {}
         for place, vjp in wrong.items():
-            right: Any = steps[place.number].function
-            replaced[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
-        return self._replay(replaced, base or self.right)
+            right: Any = self.program.steps[place.number].function
+            found[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
+        return found
 
-    def gradients_at(self, leaf_values: Mapping[Tensor, Array]) -> Replay | None:
-        """The cotangents that the nodes have where leaves have other values."""
-        inputs = self.program.inputs
-        values = {inputs[leaf].number: lambda _, x=x: x for leaf, x in leaf_values.items()}
-        return self._replay(values, self.right)
-
-    def _replay(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
+    def run_again(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
+        """What comes out of a replay where some steps of the program call something else."""
         below = self.program.below(replaced)
         replaced = {**base.replaced, **replaced}
         try:
