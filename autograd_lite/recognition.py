@@ -60,10 +60,7 @@ def written_out(nodes: Sequence[Node], keep: Collection[Node]) -> dict[Node, Act
 
 
 def _candidates(
-    node: Node,
-    position: dict[Node, int],
-    keep: frozenset[Node],
-    found: dict[Node, Activation],
+    node: Node, position: dict[Node, int], keep: frozenset[Node], found: dict[Node, Activation]
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
     if node.operation is None or node._data.size < 2:
@@ -126,12 +123,6 @@ def _operation(node: Node) -> Operation:
     return node.operation
 
 
-def _is_part(operation: Operation) -> bool:
-    """Whether an activation that is written out may consist of such operations."""
-    traits = operation.traits
-    return traits.elementwise or traits.reduces or traits.moves
-
-
 def _behind(
     node: Node, position: dict[Node, int], keep: frozenset[Node]
 ) -> Iterator[tuple[Node, list[Node]]]:
@@ -145,7 +136,10 @@ def _behind(
         last = max(frontier, key=position.__getitem__)
         if len(frontier) == 1 and last._data.shape == node._data.shape:
             yield last, parts
-        if last.operation is None or last in keep or not _is_part(last.operation):
+        if last.operation is None or last in keep:
+            return
+        traits = last.operation.traits
+        if not (traits.elementwise or traits.reduces or traits.moves):
             return
         frontier = (frontier - {last}) | _inputs(last)
         parts.append(last)

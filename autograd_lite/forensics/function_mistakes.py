@@ -24,26 +24,24 @@ from autograd_lite.tensor import Tensor
 
 def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The mask or the scale of inverted dropout is missing."""
-    mask = _mask_of(place.node)
-    without_mask = "the mask of dropout is missing in the backward pass"
-    without_scale = "the scale of inverted dropout is missing in the backward pass"
-    without_both = "dropout is missing in the backward pass"
     wrong: dict[str, Vjp] = {}
+    mask = _mask_of(place.node)
     if place.operation.function is neural.dropout:
         wrong = {
-            without_mask: lambda g, y, x, mask, p, *rest: g / (1 - p),
-            without_scale: lambda g, y, x, mask, p, *rest: g * mask,
-            without_both: unchanged,
+            "the mask of dropout": lambda g, y, x, mask, p, *rest: g / (1 - p),
+            "the scale of inverted dropout": lambda g, y, x, mask, p, *rest: g * mask,
+            "dropout": unchanged,
         }
     elif multiplies_entries(place.traits) and mask is not None:
         scale = np.max(mask)
-        wrong = {without_mask: lambda g, *given: g * scale}
+        wrong["the mask of dropout"] = lambda g, *given: g * scale
         if scale != 1:
-            wrong |= {without_scale: lambda g, *given: g * (mask != 0), without_both: unchanged}
+            wrong["the scale of inverted dropout"] = lambda g, *given: g * (mask != 0)
+            wrong["dropout"] = unchanged
     elif multiplies_entries(place.traits) and _scales_dropped(place):
-        wrong = {without_scale: unchanged}
-    for words, vjp in wrong.items():
-        yield Candidate("dropout", words, {place: vjp})
+        wrong["the scale of inverted dropout"] = unchanged
+    for what, vjp in wrong.items():
+        yield Candidate("dropout", f"{what} is missing in the backward pass", {place: vjp})
 
 
 def _mask_of(node: Tensor) -> Array | None:
