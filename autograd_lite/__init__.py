@@ -36,12 +36,12 @@ from autograd_lite.errors import (
     TrainingError,
     UnsupportedError,
 )
-from autograd_lite.functional import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.gradcheck import gradcheck
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.recompute import checkpoint
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
+from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly

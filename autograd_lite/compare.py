@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.derivation.naming import variables_of, visible_arrays
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 
 from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
-from autograd_lite.functional import grad, value_and_grad
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
+from autograd_lite.transforms import grad, value_and_grad
 
 STEPS = (1e-5, 1e-6, 1e-7)
 """Relative steps of the differences; the smaller ones stay clear of kinks close by."""

@@ -51,3 +51,8 @@ def arrays_in(value: Any) -> list[Any]:
     if isinstance(value, list | tuple):
         return [array for part in value for array in arrays_in(part)]
     return [value] if isinstance(value, Node | np.ndarray) else []
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor; anything else as it is."""
+    return value._data if isinstance(value, Node) else value

@@ -1,7 +1,4 @@
-"""What can be computed with a tensor: operators and NumPy's protocols.
-
-Each is a row of the table of derivatives; there is no mathematics here.
-"""
+"""Python's operators on tensors. Each is a row of the table; there is no mathematics here."""
 
 from __future__ import annotations
 
@@ -11,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.engine import apply, record
-from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.modes import take, watching
-from autograd_lite.node import NO_KEYWORDS, Node
+from autograd_lite.modes import take
+from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import explained
-from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
+from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
@@ -33,7 +29,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
-            return _apply(operation, (self, _operand(other)), NO_KEYWORDS)
+            return _apply(operation, (self, operand(other)), NO_KEYWORDS)
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
             data = compute(self._data, other._data)
@@ -43,7 +39,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
 
     def right(self: Node, other: Any) -> Tensor:
-        return _apply(operation, (_operand(other), self), NO_KEYWORDS)
+        return _apply(operation, (operand(other), self), NO_KEYWORDS)
 
     return left, right
 
@@ -62,12 +58,7 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
     return method
 
 
-def _operand(value: Any) -> Any:
-    """Nested lists and tuples as the array they mean."""
-    return np.asarray(value) if isinstance(value, list | tuple) else value
-
-
-class Operators(Node):
+class Operators(NumPyProtocol):
     """A node that can be computed with as if it were its array."""
 
     __slots__ = ()
@@ -108,100 +99,9 @@ class Operators(Node):
     def __contains__(self, value: Any) -> bool:
         return bool((self == value).any())
 
-    # NumPy's protocols
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-        if "out" in keywords:
-            raise MutationError(
-                f"np.{ufunc.__name__}{describe(inputs)} into an existing array",
-                "a change in place is not recorded",
-                f"Write array = np.{ufunc.__name__}(...), which makes a new one",
-            )
-        if method != "__call__":
-            raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
-        if keywords and ufunc.signature is None:
-            raise UnsupportedError(
-                f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
-                "keyword arguments of elementwise functions are not recorded",
-                "Leave them out; np.where selects entries, tensor.astype changes the dtype",
-            )
-        return _dispatch(ufunc, inputs, keywords)
-
-    def __array_function__(
-        self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
-        return _dispatch(function, arguments, keywords)
-
-
-def plain(value: Any) -> Any:
-    """The array of a tensor; anything else as it is."""
-    return value._data if isinstance(value, Node) else value
-
 
 def plain_index(index: Any) -> Any:
     """An index with arrays in place of tensors."""
     if isinstance(index, tuple):
         return tuple(plain(part) for part in index)
     return plain(index)
-
-
-def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-    """Apply a NumPy function that was given a tensor somewhere."""
-    if function in WITHOUT_DERIVATIVE:
-        plain_keywords = {name: plain(value) for name, value in keywords.items()}
-        try:
-            outcome = function(*map(plain, arguments), **plain_keywords)
-        except (ValueError, TypeError, IndexError) as error:
-            raise explained(error, function.__name__, arguments, keywords) from error
-        take(function, arguments, keywords, outcome)
-        return outcome
-    implementation = COMPOSED.get(function)
-    if implementation is not None:
-        watch = watching.get()
-        if watch:
-            implementation = watch.within(function, implementation)
-        try:
-            return implementation(*arguments, **keywords)
-        except AutogradError:
-            raise
-        except (ValueError, TypeError, IndexError) as error:
-            raise explained(error, function.__name__, arguments, keywords) from error
-    arguments, keywords = positional(function, arguments, keywords)
-    operation = TABLE.get(function)
-    if operation is None:
-        raise _without_row(full_name(function), arguments)
-    if operation.sequence:
-        # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
-        names = operation.compute.__kwdefaults__ or {}
-        if len(arguments) > 1 + len(names):
-            raise UnsupportedError(
-                f"{full_name(function)}{describe(arguments, keywords)}",
-                f"only {', '.join(names)} may follow the arrays",
-                "Leave the others out; out= cannot be differentiated",
-            )
-        keywords = {**dict(zip(names, arguments[1:])), **keywords}
-        arguments = tuple(arguments[0])
-        differentiable = len(arguments)
-    else:
-        differentiable = len(operation.vjps)
-    arguments = (*map(_operand, arguments[:differentiable]), *arguments[differentiable:])
-    return apply(operation, arguments, keywords)
-
-
-def full_name(function: Any) -> str:
-    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules.
-
-    >>> full_name(np.linalg.inv)
-    'np.linalg.inv'
-    """
-    module = getattr(function, "__module__", None) or "numpy"
-    return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
-
-
-def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
-    return UnsupportedError(
-        f"{name}{describe(arguments)}",
-        "it has no row in the table of derivatives",
-        "Give it tensor.data if no gradient is to flow, or add a row: "
-        f"autograd_lite.define({name}, vjp)",
-    )

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import record
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.operators import plain
 from autograd_lite.table import TABLE, activations, traits_of
 
 PARTS = 16

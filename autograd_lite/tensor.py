@@ -18,8 +18,8 @@ from autograd_lite.errors import (
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take
 from autograd_lite.mutation import mark_mutated
-from autograd_lite.node import NO_KEYWORDS, Node
-from autograd_lite.operators import plain, plain_index
+from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained
 

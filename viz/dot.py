@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from viz.record import Edge, Kind, Vertex
+from viz.vertices import Edge, Kind, Vertex
 
 # Okabe and Ito's colours, which colour-blind people tell apart, made light under the dark text.
 STYLES: dict[Kind, dict[str, str]] = {

@@ -12,8 +12,8 @@ from autograd_lite.arguments import require_path
 from autograd_lite.errors import ArgumentError
 from autograd_lite.tensor import Tensor
 from viz.dot import dot_text
-from viz.record import Edge, Vertex, read
 from viz.render import FORMATS, render
+from viz.vertices import Edge, Vertex, read
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import AnomalyError, describe, describe_one
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.operators import plain
 from autograd_lite.trees import leaves_of
 
 SHOWN = 3
@@ -21,7 +20,7 @@ SHOWN = 3
 LONGEST_CHAIN = 12
 
 
-class Source(NamedTuple):
+class CodeLine(NamedTuple):
     """The line of a user's code that ran an operation, and through what."""
 
     file: str
@@ -113,7 +112,7 @@ def is_computed(value: Any) -> bool:
 # The errors
 
 
-def forward_error(node: Node, source: Source | None, reached: str = "") -> AnomalyError:
+def forward_error(node: Node, code_line: CodeLine | None, reached: str = "") -> AnomalyError:
     """The error for a result that is not finite; `reached` says what has become of it."""
     operation = node.operation
     assert operation is not None
@@ -133,11 +132,11 @@ def forward_error(node: Node, source: Source | None, reached: str = "") -> Anoma
         remedy = "Clean the data, or leave the entries out by np.where before"
         if any(getattr(value, "requires_grad", False) for value in given):
             remedy = "Look at the last change of it: a smaller learning rate, or clipped gradients"
-    return _error("forward", node, source, lines, remedy, bad)
+    return _error("forward", node, code_line, lines, remedy, bad)
 
 
 def backward_error(
-    node: Node, argument: Node, cotangents: dict[Node, Array], source: Source | None
+    node: Node, argument: Node, cotangents: dict[Node, Array], code_line: CodeLine | None
 ) -> AnomalyError:
     """The error for a cotangent of an argument that is not finite after the rule of a node."""
     found, arriving = _numpy(cotangents[argument]), _numpy(cotangents[node])
@@ -152,20 +151,20 @@ def backward_error(
         "Its derivative is not finite there: keep its inputs away from it, or select them by "
         "np.where before the operation"
     )
-    return _error("backward", node, source, lines, remedy, bad)
+    return _error("backward", node, code_line, lines, remedy, bad)
 
 
-def seed_error(node: Node, seed: Array, source: Source | None) -> AnomalyError:
+def seed_error(node: Node, seed: Array, code_line: CodeLine | None) -> AnomalyError:
     """The error for a gradient given to `backward` that is not finite."""
     bad = ~np.isfinite(_numpy(seed))
     lines = ["the gradient that backward() was given is not finite", _summary(_numpy(seed))]
-    return _error("backward", node, source, lines, "Give finite numbers", bad)
+    return _error("backward", node, code_line, lines, "Give finite numbers", bad)
 
 
 def _error(
     direction: str,
     node: Node,
-    source: Source | None,
+    code_line: CodeLine | None,
     lines: list[str],
     remedy: str,
     bad: Array,
@@ -173,8 +172,8 @@ def _error(
     operation = node.operation
     assert operation is not None
     place = (
-        str(source)
-        if source
+        str(code_line)
+        if code_line
         else "Recorded outside of detect_anomaly(), so that its line is not known"
     )
     chain = _chain(node)
@@ -186,8 +185,8 @@ def _error(
     )
     error.operation, error.direction, error.chain = operation.name, direction, tuple(chain)
     error.entries = tuple(_first(bad))
-    if source:
-        error.file, error.line = source.file, source.line
+    if code_line:
+        error.file, error.line = code_line.file, code_line.line
     return error
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.anomaly.report import (
-    Source,
+    CodeLine,
     backward_error,
     bad_inputs,
     forward_error,
@@ -29,8 +29,8 @@ from autograd_lite.anomaly.report import (
 from autograd_lite.engine import apply_rule
 from autograd_lite.errors import AnomalyError
 from autograd_lite.modes import Rule
-from autograd_lite.node import Array, Node
-from autograd_lite.operators import full_name, plain
+from autograd_lite.node import Array, Node, plain
+from autograd_lite.protocol import full_name
 from autograd_lite.read_only import hold, release
 from autograd_lite.trees import leaves_of
 
@@ -62,7 +62,7 @@ def _enter(through: str, node: Node | None = None) -> Token[tuple[_Entered, ...]
     return _inside.set((*_inside.get(), _Entered(sys._getframe(1), through, node)))
 
 
-def _find_source() -> Source | None:
+def _current_line() -> CodeLine | None:
     """The innermost line that is none of the library's; in a rule that of the rule's node."""
     frame: FrameType | None = sys._getframe()
     entered = list(_inside.get())
@@ -72,21 +72,21 @@ def _find_source() -> Source | None:
             last = entered.pop()
             through = last.through
             if last.node is not None:
-                source = source_of(last.node)
-                return source and source._replace(through=through)
+                code_line = code_line_of(last.node)
+                return code_line and code_line._replace(through=through)
         code = frame.f_code
         if not code.co_filename.startswith(LIBRARY):
-            return Source(code.co_filename, frame.f_lineno, code.co_name, through)
+            return CodeLine(code.co_filename, frame.f_lineno, code.co_name, through)
         frame = frame.f_back
     return None
 
 
 @dataclass(slots=True)
-class _Record:
+class _Watched:
     """What is known of a node that was recorded."""
 
     reference: weakref.ref[Node]
-    source: Source | None
+    code_line: CodeLine | None
     watch: Anomalies
     held: list[Array]
 
@@ -95,7 +95,7 @@ class _Record:
         release(held)
 
 
-_records: dict[int, _Record] = {}  # by id of the node, as long as it lives
+_watched: dict[int, _Watched] = {}  # by id of the node, as long as it lives
 
 
 def _remember(node: Node, watch: Anomalies) -> None:
@@ -105,24 +105,24 @@ def _remember(node: Node, watch: Anomalies) -> None:
     given = map(plain, leaves_of([node.arguments, node.keywords]))
     held = hold(given, node._data, inherits=not operation.traits.read_only)
     reference = weakref.ref(node, functools.partial(_forget, id(node)))
-    _records[id(node)] = _Record(reference, _find_source(), watch, held)
+    _watched[id(node)] = _Watched(reference, _current_line(), watch, held)
 
 
 def _forget(key: int, reference: weakref.ref[Node]) -> None:
-    _records.pop(key).release()
+    _watched.pop(key).release()
 
 
-def source_of(node: Node) -> Source | None:
+def code_line_of(node: Node) -> CodeLine | None:
     """The line that a node comes from, if it was recorded within `detect_anomaly`.
 
     >>> from autograd_lite import Tensor, detect_anomaly
     >>> with detect_anomaly():
     ...     y = np.exp(Tensor([1.0], requires_grad=True))
-    >>> source_of(y).line
+    >>> code_line_of(y).line
     2
     """
-    record = _records.get(id(node))
-    return record.source if record else None
+    watched = _watched.get(id(node))
+    return watched.code_line if watched else None
 
 
 class Anomalies:
@@ -134,13 +134,13 @@ class Anomalies:
         if is_finite(node._data) or any(e.node is not None for e in _inside.get()):
             return
         # What was looked at when it was recorded has been let through.
-        given = [value for value in bad_inputs(node) if id(value) not in _records]
+        given = [value for value in bad_inputs(node) if id(value) not in _watched]
         made = made_by(node)
         if given and not all(_is_ignored(severity(value)) for value in given):
             culprit = origin_of(given[0]) if is_computed(given[0]) else node
-            raise forward_error(culprit, source_of(culprit))
+            raise forward_error(culprit, code_line_of(culprit))
         if made.any() and not _is_ignored(severity(node)[made]):
-            raise forward_error(node, source_of(node))
+            raise forward_error(node, code_line_of(node))
 
     def around(self, rule: Rule) -> Rule:
         """The rule, and looking at the cotangents that it gives."""
@@ -161,9 +161,9 @@ class Anomalies:
 
     def release(self) -> None:
         """Make the arrays writable that are still held."""
-        for record in list(_records.values()):
-            if record.watch is self:
-                record.release()
+        for watched in list(_watched.values()):
+            if watched.watch is self:
+                watched.release()
 
 
 class _Pass:
@@ -190,13 +190,13 @@ class _Pass:
             if isinstance(argument, Node) and argument._requires_grad:
                 if not is_finite(cotangents[argument]):
                     self.found(node, argument, cotangents)
-        if not create_graph and id(node) in _records:
-            _records[id(node)].release()
+        if not create_graph and id(node) in _watched:
+            _watched[id(node)].release()
 
     def found(self, node: Node, argument: Node, cotangents: dict[Node, Array]) -> None:
         """Raise for the first cotangent that is not finite, unless all are to be let through."""
         if self.first is None:
-            self.first = backward_error(node, argument, cotangents, source_of(node))
+            self.first = backward_error(node, argument, cotangents, code_line_of(node))
         if argument.operation is None or not _is_ignored(severity(cotangents[argument])):
             raise self.first
 
@@ -206,9 +206,9 @@ def _check_start(root: Node, seed: Array) -> None:
     if root._data.size == 1 and not is_finite(root):
         culprit = origin_of(root)
         reached = "" if culprit is root else ", which has reached what backward() starts from"
-        raise forward_error(culprit, source_of(culprit), reached)
+        raise forward_error(culprit, code_line_of(culprit), reached)
     if not is_finite(seed):
-        raise seed_error(root, seed, source_of(root))
+        raise seed_error(root, seed, code_line_of(root))
 
 
 def _is_ignored(severities: Array) -> bool:

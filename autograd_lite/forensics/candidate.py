@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
-from autograd_lite.node import Array
+from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
-from autograd_lite.operators import plain
 
 FACTORS = {"factor", "sign", "dropped path", "penalty"}
 """Kinds whose strength is a number that the right result is multiplied by."""

@@ -16,8 +16,7 @@ from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import Candidate, bends, multiplies_entries, unchanged
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
-from autograd_lite.node import Array
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, is_recorded
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 
 EPSILONS = tuple(10.0**-power for power in range(5, 17))

@@ -23,8 +23,7 @@ from autograd_lite.forensics.candidate import (
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, grouped, is_array, is_recorded
-from autograd_lite.node import Array
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 

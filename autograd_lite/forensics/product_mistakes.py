@@ -18,8 +18,7 @@ from autograd_lite.forensics.candidate import (
     unchanged,
 )
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
-from autograd_lite.node import Array
-from autograd_lite.operators import plain
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 

@@ -16,9 +16,8 @@ import numpy as np
 
 from autograd_lite.engine import given_to_rules
 from autograd_lite.forensics.factors import SAMPLES, known_factors
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation, Traits
-from autograd_lite.operators import plain
 from autograd_lite.program.outline import Contribution, outline
 from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograd_lite.anomaly.watch import source_of
+from autograd_lite.anomaly.watch import code_line_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of, names_of
@@ -184,7 +184,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     used = _used(place, mistake, right, names)
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if right != used else ("", "")
-    ran_at = source_of(place.node)
+    ran_at = code_line_of(place.node)
     return Mistake(
         kind=mistake.kind,
         tensor=names.own(place.argument),

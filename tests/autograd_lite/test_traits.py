@@ -11,7 +11,7 @@ from samples import SAMPLES
 import autograd_lite
 from autograd_lite import Tensor
 from autograd_lite.engine import backward_order
-from autograd_lite.operators import plain
+from autograd_lite.node import plain
 from autograd_lite.table import TABLE, activations
 
 PACKAGE = pathlib.Path(autograd_lite.__file__).parent

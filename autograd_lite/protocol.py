@@ -1,0 +1,110 @@
+"""NumPy's protocols: what a function of NumPy's, or of another library, does with a tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import autograd_lite.derivatives  # noqa: F401 - fills the table
+from autograd_lite.engine import apply
+from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.modes import take, watching
+from autograd_lite.node import Node, plain
+from autograd_lite.refusals import explained
+from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
+
+
+class NumPyProtocol(Node):
+    """A node that functions can be given in place of an array."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        if "out" in keywords:
+            raise MutationError(
+                f"np.{ufunc.__name__}{describe(inputs)} into an existing array",
+                "a change in place is not recorded",
+                f"Write array = np.{ufunc.__name__}(...), which makes a new one",
+            )
+        if method != "__call__":
+            raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
+        if keywords and ufunc.signature is None:
+            raise UnsupportedError(
+                f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
+                "keyword arguments of elementwise functions are not recorded",
+                "Leave them out; np.where selects entries, tensor.astype changes the dtype",
+            )
+        return _dispatch(ufunc, inputs, keywords)
+
+    def __array_function__(
+        self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        return _dispatch(function, arguments, keywords)
+
+
+def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Apply a NumPy function that was given a tensor somewhere."""
+    if function in WITHOUT_DERIVATIVE:
+        plain_keywords = {name: plain(value) for name, value in keywords.items()}
+        try:
+            outcome = function(*map(plain, arguments), **plain_keywords)
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, function.__name__, arguments, keywords) from error
+        take(function, arguments, keywords, outcome)
+        return outcome
+    implementation = COMPOSED.get(function)
+    if implementation is not None:
+        watch = watching.get()
+        if watch:
+            implementation = watch.within(function, implementation)
+        try:
+            return implementation(*arguments, **keywords)
+        except AutogradError:
+            raise
+        except (ValueError, TypeError, IndexError) as error:
+            raise explained(error, function.__name__, arguments, keywords) from error
+    arguments, keywords = positional(function, arguments, keywords)
+    operation = TABLE.get(function)
+    if operation is None:
+        raise _without_row(full_name(function), arguments)
+    if operation.sequence:
+        # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
+        names = operation.compute.__kwdefaults__ or {}
+        if len(arguments) > 1 + len(names):
+            raise UnsupportedError(
+                f"{full_name(function)}{describe(arguments, keywords)}",
+                f"only {', '.join(names)} may follow the arrays",
+                "Leave the others out; out= cannot be differentiated",
+            )
+        keywords = {**dict(zip(names, arguments[1:])), **keywords}
+        arguments = tuple(arguments[0])
+        differentiable = len(arguments)
+    else:
+        differentiable = len(operation.vjps)
+    arguments = (*map(operand, arguments[:differentiable]), *arguments[differentiable:])
+    return apply(operation, arguments, keywords)
+
+
+def full_name(function: Any) -> str:
+    """np.tanh, np.linalg.inv; other libraries' functions with the names of their modules.
+
+    >>> full_name(np.linalg.inv)
+    'np.linalg.inv'
+    """
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
+
+
+def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
+    return UnsupportedError(
+        f"{name}{describe(arguments)}",
+        "it has no row in the table of derivatives",
+        "Give it tensor.data if no gradient is to flow, or add a row: "
+        f"autograd_lite.define({name}, vjp)",
+    )
+
+
+def operand(value: Any) -> Any:
+    """Nested lists and tuples as the array they mean."""
+    return np.asarray(value) if isinstance(value, list | tuple) else value
