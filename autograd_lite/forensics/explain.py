@@ -128,10 +128,9 @@ def _with_another(
 
 def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
     """Whether a factor is all that is missing in each gradient."""
-    for tensor, given in case.manual.items():
-        right = predicted[tensor]
-        if given.shape != right.shape:
-            return False
-        if not case.error(tensor, closest_factor(given, right) * right) <= case.tolerance:
-            return False
-    return True
+    pairs = [(tensor, given, predicted[tensor]) for tensor, given in case.manual.items()]
+    return all(
+        given.shape == right.shape
+        and case.error(tensor, closest_factor(given, right) * right) <= case.tolerance
+        for tensor, given, right in pairs
+    )

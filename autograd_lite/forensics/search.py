@@ -128,14 +128,15 @@ class Search:
         at_one = base if candidate.neutral == 1 else self.predict(wrong, base)
         if at_zero is None or at_one is None:
             return []
-        known = [candidate.neutral or 0.0]
+        neutral = candidate.neutral or 0.0
+        known = {f"{neutral:.6g}": neutral}
         for tensor, number in self.case.steps.items():
             zero, one = at_zero.values[number], at_one.values[number]
             if zero is not one and tensor not in self.case.fitted(base):
                 strength = self._strength(tensor, zero, one - zero)
-                if strength is not None and not any(_close(strength, other) for other in known):
-                    known.append(strength)
-        return [candidate.at(strength) for strength in known[1:3]]
+                if strength is not None:
+                    known.setdefault(f"{strength:.6g}", strength)
+        return [candidate.at(strength) for strength in [*known.values()][1:3]]
 
     def _at_zero(
         self, solve: Callable[[float], Wrong], places: list[Place], base: Replay
@@ -157,7 +158,3 @@ class Search:
             if case.error(tensor, at_zero + strength * slope) <= case.tolerance:
                 return strength
         return solved
-
-
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= 1e-6 * abs(one)
