@@ -9,7 +9,7 @@ reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistake
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,17 +27,8 @@ from autograd_lite.tensor import Tensor
 MOST_STEPS = 1000
 """Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
 
-
-class Examination(NamedTuple):
-    """What an examination says of gradients that differ from the automatic ones.
-
-    `excused` names, for gradients that are right all the same, what they differ by; `explanations`
-    and `pattern` are those of the report.
-    """
-
-    excused: dict[Tensor, str]
-    explanations: list[Explanation]
-    pattern: str
+Examination = tuple[dict[Tensor, str], list[Explanation], str]
+"""For gradients that are right all the same, what they differ by; explanations; the pattern."""
 
 
 def examine(
@@ -52,21 +43,20 @@ def examine(
         variables: of the caller, in which tensors may have names.
     """
     if not all(is_array(node._data) for node in backward_order(loss)):
-        return Examination({}, [], "Mistakes are looked for in NumPy arrays only.")
+        return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
             graph = Graph(loss)
-            return _with_activations(graph, manual, tolerance, Names(graph, variables))
+            names = Names(graph, variables)
+            return _examined(_case(graph, manual, tolerance, names), names)
         finally:
             watching.reset(token)
 
 
-def _with_activations(
-    graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names
-) -> Examination:
-    """Examine the graph in which activations that were written out are single nodes."""
+def _case(graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names) -> Case:
+    """The case in which activations that were written out are single nodes."""
     nodes = graph.order[::-1]
     found = written_out(nodes, manual)
     if found:
@@ -74,9 +64,7 @@ def _with_activations(
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])
-    examination = _examined(Case(graph, dict(manual), tolerance, names.given), names)
-    excused = {names.originals.get(t, t): text for t, text in examination.excused.items()}
-    return examination._replace(excused=excused)
+    return Case(graph, dict(manual), tolerance, names.given)
 
 
 def _examined(case: Case, names: Names) -> Examination:
@@ -89,12 +77,13 @@ def _examined(case: Case, names: Names) -> Examination:
         for tensor in case.fitted(variation.replay) & wrong:
             excused.setdefault(tensor, f"equal up to {variation.kind}: {variation.what}")
     wrong -= excused.keys()
+    excused = {names.originals.get(tensor, tensor): text for tensor, text in excused.items()}
     if not wrong:
-        return Examination(excused, [], "")
+        return excused, [], ""
     if len(graph.places) > MOST_STEPS:
         reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
-        return Examination(excused, [], f"{reason} {pattern_of(case, wrong, names)}")
+        return excused, [], f"{reason} {pattern_of(case, wrong, names)}"
     found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
     distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
     pattern = "" if found else pattern_of(case, wrong, names)
-    return Examination(excused, list(distinct.values())[::-1], pattern)
+    return excused, list(distinct.values())[::-1], pattern
