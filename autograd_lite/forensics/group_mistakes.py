@@ -1,17 +1,20 @@
-"""Mistakes in several steps at once, or with a number that is to be found.
+"""Mistakes in several steps at once, in the loss, or with a number that is to be found.
 
-Each function here yields those of one kind that a graph invites.
+Each function here yields those of one kind that a case invites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import (
+    Always,
     Candidate,
     Instead,
     multiplies_matrices,
@@ -19,7 +22,9 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Place, Vjp, Wrong, grouped, is_recorded
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, grouped, is_array, is_recorded
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 
@@ -129,4 +134,153 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
         )
 
 
-GROUP_MISTAKES = (factors, factors_in_every_layer, statistics, branches, stale_weights)
+def penalties(case: Case) -> Iterator[Candidate]:
+    """L1 or L2 terms with another strength, or on parameters that have none."""
+    graph = case.graph
+    terms = [place for place in graph.places if _is_penalty(graph, place)]
+    by_leaf = grouped(terms, lambda place: place.argument)
+    for places in [terms, *by_leaf.values()] if terms else []:
+        what = "the strength of the penalty on large weights is another one"
+        yield with_strength(
+            "penalty", what, partial(scaled, places), neutral=1.0, number="{:.6g} times the loss's"
+        )
+    unit = 1.0
+    if terms:
+        coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._data)
+        unit = 1.0 if math.isnan(coefficient) else coefficient
+    others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
+    weights = [leaf for leaf in others if leaf.ndim > 1]
+    for leaves in [others, weights, *([leaf] for leaf in others)]:
+        yield with_strength(
+            "penalty",
+            "a penalty on large weights is in the gradient that is not in the loss",
+            partial(_with_decay, graph, leaves, unit),
+            neutral=0.0,
+            unit=unit,
+            number="with strength {:.6g}",
+            far_fetched=True,
+        )
+
+
+def _is_penalty(graph: Graph, place: Place) -> bool:
+    """Whether a step is that of the sizes of a leaf's entries, which are a term of the loss."""
+    leaf, node = place.argument, place.node
+    if leaf.operation is not None or all(other.node is node for other in graph.consumers[leaf]):
+        return False
+    arrays = [a for a in node.arguments if is_array(plain(a)) and plain(a).ndim]
+    if not place.traits.elementwise or any(a is not leaf for a in arrays):
+        return False
+    mirrored = [-leaf._data if a is leaf else plain(a) for a in node.arguments]
+    even = np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._data)
+    return even and _is_term(graph, node)
+
+
+def _is_term(graph: Graph, node: Tensor) -> bool:
+    """Whether the loss is a multiple of a node, or of its sum, and something else."""
+    while node is not graph.loss:
+        place, *others = graph.consumers[node]
+        recorded = [argument for argument in place.other_arguments if is_recorded(argument)]
+        linear = place.slot in place.traits.linear and not recorded
+        if others or not (linear or place.traits.additive):
+            return False
+        node = place.node
+    return True
+
+
+def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
+    """Steps that add a multiple of a leaf itself to its gradient."""
+
+    def decayed(leaf: Tensor, place: Place) -> Vjp:
+        def added(*given: Any, **keywords: Any) -> Array:
+            contribution = place.vjp(*given, **keywords)
+            # The engine sums what was broadcast.
+            copies = np.size(contribution) / leaf.size
+            return contribution + strength * unit / copies * leaf._data
+
+        return added
+
+    used = [leaf for leaf in leaves if leaf.size and leaf in graph.consumers]
+    first = {leaf: graph.consumers[leaf][0] for leaf in used}
+    return {place: decayed(leaf, place) for leaf, place in first.items()}
+
+
+SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
+    ("squared errors", "({0} - {1})", lambda p, y: p - y),
+    ("absolute errors", "np.sign({0} - {1})", lambda p, y: np.sign(p - y)),
+    (
+        "binary cross-entropy",
+        "({0} - {1}) / ({0} * (1 - {0}))",
+        lambda p, y: (p - y) / (p * (1 - p)),
+    ),
+    ("cross-entropy", "(-{1} / {0})", lambda p, y: -y / p),
+    (
+        "binary cross-entropy of logits",
+        "(sigmoid({0}) - {1})",
+        lambda p, y: neural.sigmoid(p) - y,
+    ),
+)
+"""Losses, how their derivatives in the predictions are written, and what they are."""
+
+
+def other_losses(case: Case) -> Iterator[Candidate]:
+    """The derivative of another loss at the predictions."""
+    graph = case.graph
+    for prediction in graph.bottlenecks:
+        p = prediction._data
+        if not _is_layer(prediction) or not np.ndim(p):
+            continue
+        for target in graph.plain_arrays:
+            y = _like_predictions(target, p)
+            if np.shape(y) != np.shape(p):
+                continue
+            for name, written, slope_of in SLOPES:
+                slope = slope_of(p, y)
+                own = _own_slope(slope, graph.right[prediction], case)
+                if np.isfinite(slope).all() and not own:
+                    what = f"the loss's derivative is that of {name}"
+                    wrong = partial(_at, graph, prediction, slope, written, target)
+                    yield with_strength("another loss", what, wrong, number="times {:.6g}")
+
+
+def _is_layer(node: Tensor) -> bool:
+    """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
+    operation = node.operation
+    assert operation is not None
+    ends_layers = operation.traits.activation or multiplies_matrices(operation.traits)
+    return ends_layers or operation.function in (np.add, np.divide)
+
+
+def _like_predictions(target: Any, predictions: Array) -> Any:
+    """Labels as the one-hot rows that they stand for."""
+    labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
+    if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
+        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
+        return rows.astype(predictions.dtype)
+    return target
+
+
+def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:
+    """Whether a slope is that of the loss itself, but for a factor and an epsilon."""
+    factor = closest_factor(cotangent, slope)
+    if math.isnan(factor):
+        return True
+    if slope.size == 1:
+        return abs(factor - 1) < 1e-6 or bool(case.in_words(factor))
+    # The square of the cosine of the angle between the two is 1.
+    return not factor * closest_factor(slope, cotangent) < 1 - 2e-9
+
+
+def _at(
+    graph: Graph, node: Tensor, cotangent: Array, written: str, targets: Array, strength: float
+) -> Wrong:
+    """A multiple of a given cotangent at a node, whatever arrives there."""
+    first, *others = graph.consumers[node]
+    factor = "" if strength == 1 else f"{strength:.6g} * "
+    wrong = {place: Always(0.0 * cotangent, "0", targets) for place in others}
+    return {first: Always(strength * cotangent, factor + written, targets), **wrong}
+
+
+GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    *(factors, factors_in_every_layer, penalties),
+    *(statistics, branches, stale_weights, other_losses),
+)

@@ -13,7 +13,6 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.function_mistakes import FUNCTION_MISTAKES
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
-from autograd_lite.forensics.loss_mistakes import LOSS_MISTAKES
 from autograd_lite.forensics.product_mistakes import PRODUCT_MISTAKES
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.node import Array
@@ -21,8 +20,6 @@ from autograd_lite.tensor import Tensor
 
 STEP_MISTAKES = (*FUNCTION_MISTAKES, *PRODUCT_MISTAKES)
 """The kinds of mistakes in one step: each yields the candidates that a step invites."""
-CASE_MISTAKES = (*GROUP_MISTAKES, *LOSS_MISTAKES)
-"""The kinds that concern several steps, or have a strength: each yields those of a case."""
 
 STEPS_PER_REPLAY = 50
 """Steps of a replay that take as long as what is done with its result."""
@@ -60,7 +57,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         for several in [single] * (len(single) > 1) + [single[1:]] * (len(single) > 2):
             wrong = {place: vjp for each in several for place, vjp in each.wrong.items()}
             yield several[0]._replace(wrong=wrong)
-    for of_case in CASE_MISTAKES:
+    for of_case in GROUP_MISTAKES:
         yield from of_case(case)
 
 
