@@ -127,7 +127,10 @@ class Contribution:
         else:
             result = node.operation.contribution(slot, [*given], node.keywords)
         result = without_nan(result, given[0]) if self.careful else result
-        return match(result, node.arguments[slot]._data, node)
+        argument = node.arguments[slot]._data
+        if getattr(result, "shape", None) == argument.shape and result.dtype == argument.dtype:
+            return result
+        return match(result, argument, node)
 
     @property
     def __name__(self) -> str:
