@@ -38,12 +38,17 @@ class Node:
     grad: Array
     _requires_grad: bool
     name: str | None
-    operation: Operation | None
+    operation: Operation  # None in a leaf
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
+
+
+def inputs_of(node: Node) -> list[Node]:
+    """The nodes among the arguments of a node that require grad."""
+    return [a for a in node.arguments if isinstance(a, Node) and a._requires_grad]
 
 
 def arrays_in(value: Any) -> list[Any]:

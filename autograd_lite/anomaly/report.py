@@ -78,7 +78,6 @@ def made_by(node: Node) -> Array:
     That is entry by entry where each depends on those alone that it is broadcast with.
     """
     given = [severity(value) for value in inputs_of(node)]
-    assert node.operation is not None
     if node.operation.traits.elementwise:
         worst = functools.reduce(np.maximum, given, 0)
     else:
@@ -88,7 +87,6 @@ def made_by(node: Node) -> Array:
 
 def bad_inputs(node: Node) -> list[Any]:
     """The inputs that a result is not finite for: they are not, and are not meant so."""
-    assert node.operation is not None
     if node.operation.traits.elementwise and not np.any((severity(node) > 0) & ~made_by(node)):
         return []
     bad = [value for value in inputs_of(node) if not is_finite(value)]
@@ -115,7 +113,6 @@ def is_computed(value: Any) -> bool:
 def forward_error(node: Node, code_line: CodeLine | None, reached: str = "") -> AnomalyError:
     """The error for a result that is not finite; `reached` says what has become of it."""
     operation = node.operation
-    assert operation is not None
     bad, made = severity(node) > 0, made_by(node)
     given = [value for value in bad_inputs(node) if not is_computed(value)]
     if made.any() and not given:
@@ -170,7 +167,6 @@ def _error(
     bad: Array,
 ) -> AnomalyError:
     operation = node.operation
-    assert operation is not None
     place = (
         str(code_line)
         if code_line
@@ -209,7 +205,6 @@ def _count(bad: Array) -> str:
 
 def _entries(node: Node, bad: Array, *gradients: Array) -> list[str]:
     """What an operation computed at the first bad entries, if from inputs at these alone."""
-    assert node.operation is not None
     lines = []
     for index in _first(bad):
         inputs = _inputs_at(node, index)
@@ -226,7 +221,6 @@ def _entries(node: Node, bad: Array, *gradients: Array) -> list[str]:
 def _inputs_at(node: Node, index: tuple[int, ...]) -> str | None:
     """The inputs that an entry of the result is computed from, if they alone give its value."""
     operation = node.operation
-    assert operation is not None
     shape, place = np.shape(node._data), tuple(slice(i, i + 1) for i in index)
     arrays = np.ndarray, np.generic
     try:

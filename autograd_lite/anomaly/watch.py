@@ -26,7 +26,6 @@ from autograd_lite.anomaly.report import (
     seed_error,
     severity,
 )
-from autograd_lite.engine import apply_rule
 from autograd_lite.errors import AnomalyError
 from autograd_lite.modes import Rule
 from autograd_lite.node import Array, Node, plain
@@ -101,7 +100,6 @@ _watched: dict[int, _Watched] = {}  # by id of the node, as long as it lives
 def _remember(node: Node, watch: Anomalies) -> None:
     """Keep the line that a node comes from, and hold what its rule may read."""
     operation = node.operation
-    assert operation is not None
     given = map(plain, leaves_of([node.arguments, node.keywords]))
     held = hold(given, node._data, inherits=not operation.traits.read_only)
     reference = weakref.ref(node, functools.partial(_forget, id(node)))
@@ -144,8 +142,7 @@ class Anomalies:
 
     def around(self, rule: Rule) -> Rule:
         """The rule, and looking at the cotangents that it gives."""
-        # Another rule is no backward pass, but a trial of what it would be.
-        return _Pass(rule) if rule is apply_rule else rule
+        return _Pass(rule)
 
     def within(self, function: Any, made_of: Callable[..., Any]) -> Callable[..., Any]:
         """What a function is made of, called so that its lines are found to be of the function."""
@@ -180,7 +177,6 @@ class _Pass:
         if not self.started:
             self.started = True
             _check_start(node, cotangents[node])
-        assert node.operation is not None
         token = _enter(f"backward of {node.operation.name}", node)
         try:
             self.rule(node, cotangents, create_graph, careful)
