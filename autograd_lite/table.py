@@ -178,6 +178,11 @@ def composed(
     return decorate
 
 
+def without_derivative(names: str) -> None:
+    """Say of functions of NumPy's that their results are plain arrays."""
+    WITHOUT_DERIVATIVE.update(getattr(np, name) for name in names.split())
+
+
 def traits_of(function: Callable[..., Any]) -> Traits:
     """What a function is, in the table or not.
 

@@ -84,7 +84,6 @@ def cofactors(a: Array) -> Array:
 
     For singular matrices too; their own derivative is not finite then.
 
-    >>> import numpy as np
     >>> cofactors(np.array([[1.0, 2.0], [3.0, 4.0]])).round(9)
     array([[ 4., -3.],
            [-2.,  1.]])
@@ -101,7 +100,6 @@ define(np.linalg.det, lambda g, y, a: g[..., None, None] * cofactors(a))
 def sign_of_determinant(a: Array) -> Array:
     """The sign of det(a): -1, 0 or 1.
 
-    >>> import numpy as np
     >>> float(sign_of_determinant(-np.eye(3)))
     -1.0
     """
@@ -112,7 +110,6 @@ def sign_of_determinant(a: Array) -> Array:
 def log_of_determinant(a: Array) -> Array:
     """log|det(a)|, without overflow.
 
-    >>> import numpy as np
     >>> float(log_of_determinant(1e-10 * np.eye(40)).round(4))
     -921.034
     """
@@ -153,7 +150,6 @@ def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     Those of an eigenvalue that occurs twice have no derivative; the rule leaves out how they turn
     into each other.
 
-    >>> import numpy as np
     >>> np.abs(eigenvectors(np.diag([2.0, 1.0])))
     array([[0., 1.],
            [1., 0.]])
@@ -174,28 +170,26 @@ def _singular_values_vjp(g: Array, y: Array, a: Array) -> Array:
 define(np.linalg.svdvals, _singular_values_vjp)
 
 
-def _turned(g: Array, vectors: Array, s: Array) -> tuple[Array, Array]:
-    """How a cotangent turns singular vectors: among each other, and out of their span.
+def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
+    """The cotangent of u @ diag(s) @ vh, given that of u.
 
     By J. Townsend, "Differentiating the singular value decomposition" (2016). Equal singular
     values and those of 0 have no derivative; what would be divided by 0 is left out.
     """
-    inner = transposed(vectors) @ g
-    outside = (g - vectors @ inner) * ((s != 0) / (s + (s == 0)))[..., None, :]
-    return _gaps(s * s) * (inner - transposed(inner)), outside
+    inner = transposed(u) @ g
+    outside = (g - u @ inner) * ((s != 0) / (s + (s == 0)))[..., None, :]
+    turned = _gaps(s * s) * (inner - transposed(inner))
+    return (u @ (turned * s[..., None, :]) + outside) @ vh
 
 
 def _left_vjp(g: Array, y: Array, a: Array) -> Array:
-    u, s, vh = np.linalg.svd(a, full_matrices=False)
-    inside, outside = _turned(g, u, s)
-    return (u @ (inside * s[..., None, :]) + outside) @ vh
+    return _singular_vectors_vjp(g, *np.linalg.svd(a, full_matrices=False))
 
 
 @differentiable(_left_vjp)
 def left_singular_vectors(a: Array) -> Array:
     """The columns of U in a = U S V^T, as many as there are singular values.
 
-    >>> import numpy as np
     >>> np.abs(left_singular_vectors(np.array([[0.0], [2.0]])))
     array([[0.],
            [1.]])
@@ -205,15 +199,13 @@ def left_singular_vectors(a: Array) -> Array:
 
 def _right_vjp(g: Array, y: Array, a: Array) -> Array:
     u, s, vh = np.linalg.svd(a, full_matrices=False)
-    inside, outside = _turned(transposed(g), transposed(vh), s)
-    return u @ (s[..., None] * inside @ vh + transposed(outside))
+    return transposed(_singular_vectors_vjp(transposed(g), transposed(vh), s, transposed(u)))
 
 
 @differentiable(_right_vjp)
 def right_singular_vectors(a: Array) -> Array:
     """The rows of V^T in a = U S V^T, as many as there are singular values.
 
-    >>> import numpy as np
     >>> np.abs(right_singular_vectors(np.array([[0.0], [2.0]])))
     array([[1.]])
     """
@@ -273,7 +265,6 @@ def _q_vjp(g: Array, y: Array, a: Array) -> Array:
 def orthonormal_columns(a: Array) -> Array:
     """Q in a = Q R, for matrices with no more columns than rows.
 
-    >>> import numpy as np
     >>> np.abs(orthonormal_columns(np.array([[3.0], [4.0]])))
     array([[0.6],
            [0.8]])
@@ -294,7 +285,6 @@ def _r_vjp(g: Array, y: Array, a: Array) -> Array:
 def triangular_factor(a: Array) -> Array:
     """R in a = Q R.
 
-    >>> import numpy as np
     >>> np.abs(triangular_factor(np.array([[3.0], [4.0]])))
     array([[5.]])
     """

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.derivatives.shaping import MOVES, as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
-from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+from autograd_lite.table import composed, define, differentiable, without_derivative
 
 INDEXES = replace(MOVES, indexes=True)
 
@@ -130,9 +130,4 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
     return result.astype(np.result_type(*choices))
 
 
-WITHOUT_DERIVATIVE |= {
-    np.argwhere,
-    np.count_nonzero,
-    np.flatnonzero,
-    np.nonzero,
-}
+without_derivative("argwhere count_nonzero flatnonzero nonzero")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,6 @@ def _matmul_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
     return a.swapaxes(-1, -2) @ g
 
 
-def matmul(a: Array, b: Array) -> Array:
-    """`a @ b`, with an error that names the axes."""
-    try:
-        return a @ b
-    except ValueError as error:
-        raise _mismatch(a, b) from error
-
-
 def _mismatch(a: Array, b: Array) -> ValueError:
     """Why two arrays cannot be multiplied, and what to do."""
     a, b = np.asarray(a), np.asarray(b)
@@ -57,15 +49,20 @@ def _mismatch(a: Array, b: Array) -> ValueError:
     )
 
 
+def _multiplying(multiply: Any) -> Callable[[Array, Array], Array]:
+    """A product of two, with an error that names the axes."""
+
+    def compute(a: Array, b: Array) -> Array:
+        try:
+            return multiply(a, b)
+        except ValueError as error:
+            raise _mismatch(a, b) from error
+
+    return compute
+
+
+matmul, dot = _multiplying(operator.matmul), _multiplying(np.dot)
 define(np.matmul, _matmul_vjp_a, _matmul_vjp_b, compute=matmul, traits=PRODUCT)
-
-
-def dot(a: Array, b: Array) -> Array:
-    """`np.dot`, with an error that names the axes."""
-    try:
-        return np.dot(a, b)
-    except ValueError as error:
-        raise _mismatch(a, b) from error
 
 
 def columns(b: Array) -> Array:

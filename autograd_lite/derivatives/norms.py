@@ -32,7 +32,6 @@ def _p_norm_vjp(
 def p_norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
     """(sum |x|^p)^(1/p) over axes.
 
-    >>> import numpy as np
     >>> float(p_norm(np.array([3.0, -4.0])))
     5.0
     """

@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
-from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+from autograd_lite.table import composed, define, differentiable, without_derivative
 
 MOVES = Traits(moves=True, linear=(0,))
 
@@ -134,12 +134,6 @@ def astype(x: Array, dtype: Any) -> Array:
 if hasattr(np, "astype"):  # new in NumPy 2.1
     composed(np.astype)(lambda x, dtype: astype(x, np.dtype(dtype)))
 
-WITHOUT_DERIVATIVE |= {
-    np.can_cast,
-    np.common_type,
-    np.iscomplexobj,
-    np.isrealobj,
-    np.may_share_memory,
-    np.result_type,
-    np.shares_memory,
-}
+without_derivative(
+    "can_cast common_type iscomplexobj isrealobj may_share_memory result_type shares_memory"
+)

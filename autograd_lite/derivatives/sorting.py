@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
-from autograd_lite.table import WITHOUT_DERIVATIVE, define
+from autograd_lite.table import define, without_derivative
 
 
 def _shared(g: Array, ordered: Array) -> Array:
@@ -46,10 +46,4 @@ def _partition_vjp(
 define(np.sort, _sort_vjp)
 define(np.partition, _partition_vjp)
 
-WITHOUT_DERIVATIVE |= {
-    np.argpartition,
-    np.digitize,
-    np.isin,
-    np.lexsort,
-    np.searchsorted,
-}
+without_derivative("argpartition digitize isin lexsort searchsorted")
