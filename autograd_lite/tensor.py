@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,11 @@ from autograd_lite.refusals import explained
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+
+def _in_place(symbol: str, in_place: Any, compute: Any) -> Callable[[Tensor, Any], Tensor]:
+    """The method of an operator such as `+=`."""
+    return lambda self, other: self._change(symbol, in_place, compute, other)
 
 
 class Tensor(Methods):
@@ -205,20 +211,11 @@ class Tensor(Methods):
             )
         return Tensor(seed) if recorded else seed
 
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._change("+", operator.iadd, operator.add, other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._change("-", operator.isub, operator.sub, other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._change("*", operator.imul, operator.mul, other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._change("/", operator.itruediv, operator.truediv, other)
-
-    def __ipow__(self, other: Any) -> Tensor:
-        return self._change("**", operator.ipow, operator.pow, other)
+    __iadd__ = _in_place("+", operator.iadd, operator.add)
+    __isub__ = _in_place("-", operator.isub, operator.sub)
+    __imul__ = _in_place("*", operator.imul, operator.mul)
+    __itruediv__ = _in_place("/", operator.itruediv, operator.truediv)
+    __ipow__ = _in_place("**", operator.ipow, operator.pow)
 
     def _change(self, symbol: str, in_place: Any, compute: Any, other: Any) -> Tensor:
         """`x += other`: x + other where that is recorded, else a change of the array.

@@ -94,24 +94,33 @@ def _array_of(values: Any, what: str) -> Any:
 
 
 def require_mapping(given: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it is a dict."""
+    """Raise an UnsupportedError unless it is a dict, an ArgumentError if it is empty."""
+    remedy = 'Give each its name: {"name": ...}'
     if not isinstance(given, Mapping):
-        raise UnsupportedError(
-            f"{attempted} {describe_one(given)}",
-            "it is no dict",
-            'Give each its name: {"name": ...}',
+        raise UnsupportedError(f"{attempted} {describe_one(given)}", "it is no dict", remedy)
+    if not given:
+        raise ArgumentError(f"{attempted} {given}", "it is empty", remedy)
+
+
+def require_without(bad: Any, array: Any, attempted: str, what: str) -> None:
+    """Raise an ArgumentError if some entries of an array are bad."""
+    number = int(bad(array).sum())
+    if number:
+        raise ArgumentError(
+            f"{attempted} {describe_one(array)}",
+            f"{number} of its {array.size} entries are {what}",
+            "Leave these out, or look for what made them",
         )
 
 
 def require_without_nan(array: Any, what: str) -> None:
     """Raise an ArgumentError if an array of real numbers has NaN in it."""
-    missing = int(np.isnan(array).sum())
-    if missing:
-        raise ArgumentError(
-            f"plot of {what} {describe_one(array)}",
-            f"{missing} of its {array.size} entries are NaN",
-            "Leave these out, or look for what made them",
-        )
+    require_without(np.isnan, array, f"plot of {what}", "NaN")
+
+
+def require_finite(array: Any, what: str) -> None:
+    """Raise an ArgumentError if an array of real numbers has NaN or infinity in it."""
+    require_without(lambda x: ~np.isfinite(x), array, f"plot of {what}", "NaN or infinite")
 
 
 def classes_of(labels: Any, what: str) -> Any:
@@ -155,8 +164,6 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
         UnsupportedError: it is no dict, or one is not of numbers.
     """
     require_mapping(series, f"plot of {what}")
-    if not series:
-        raise ArgumentError(f"plot of {what}", "it is empty", "Give at least one list of numbers")
     curves = {
         str(name): numbers_of(values, f"{what} with {name!r}").astype(float)
         for name, values in series.items()
@@ -169,6 +176,12 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
                 "Give a list of numbers, one an epoch",
             )
     return curves
+
+
+def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
+    """Draw a curve over epochs that are counted from 1; a single one as a point."""
+    marker = "o" if len(values) == 1 else ""
+    ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
 
 
 def count_along_x(ax: Axes) -> None:
