@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.operation import Operation
+from autograd_lite.trees import leaves_of
 
 Array = Any
 NO_KEYWORDS: dict[str, Any] = {}
@@ -53,9 +54,7 @@ def inputs_of(node: Node) -> list[Node]:
 
 def arrays_in(value: Any) -> list[Any]:
     """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
-    if isinstance(value, list | tuple):
-        return [array for part in value for array in arrays_in(part)]
-    return [value] if isinstance(value, Node | np.ndarray) else []
+    return [leaf for leaf in leaves_of(value) if isinstance(leaf, Node | np.ndarray)]
 
 
 def plain(value: Any) -> Any:

@@ -29,16 +29,9 @@ def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
     """Make arrays, and those whose memory they show, read-only until `release`.
 
     Memory that NumPy could not make writable again, because another library owns it, stays as it
-    is. So do other views of the memory: no array knows its views.
-
-    Args:
-        arrays: what was given to an operation; what is no array of NumPy's is left out.
-        result: what was computed from them, held as well.
-        inherits: whether a result that shows the memory of a held array is read-only for no other
-            reason, so that it has to become writable with it.
-
-    Returns:
-        What to give to `release`.
+    is. So do other views of the memory: no array knows its views. A result that `inherits` is
+    read-only for no other reason than that it shows the memory of a held array: it becomes
+    writable with that. What is returned is for `release`.
 
     >>> x = np.zeros(3)
     >>> held = hold([x[1:]], x.sum(), inherits=True)

@@ -40,12 +40,9 @@ class _Shape:
 
 
 def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
-    """Raise if a rule of `node` reads an array that was changed after the node was made.
+    """Raise if a rule reads one of the arrays that were changed after its node was made.
 
-    Args:
-        node: what the rules belong to.
-        given: what they are about to be called with: cotangent, output, arguments.
-        arrays: those that were changed since the node was made.
+    It is about to be given cotangent, output and arguments.
     """
     nodes = (None, node, *node.arguments)
     changed = [was_changed(value, node.created, arrays) for value in nodes]

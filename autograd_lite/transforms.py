@@ -151,6 +151,17 @@ def _shapes(tree: Any) -> list[tuple[int, ...]]:
     return [np.shape(plain(leaf)) for leaf in leaves_of(tree)]
 
 
+def inner_product(xs: Any, ys: Any) -> Any:
+    """The sum of the products of the entries of two structures."""
+    return sum((x * y).sum() for x, y in zip(leaves_of(xs), leaves_of(ys), strict=True))
+
+
+def slope(f: Callable[..., Any], direction: Sequence[Any]) -> Callable[..., Any]:
+    """The function that computes how fast f grows in a direction of all of its arguments."""
+    gradient = grad(f, tuple(range(len(direction))))
+    return lambda *arguments: inner_product(gradient(*arguments), direction)
+
+
 def _positions(argnums: Any) -> tuple[Any, ...]:
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
 
@@ -268,11 +279,9 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     ones = map_tree(np.ones_like, linearization.value)
 
     def transposed(cotangent: Any) -> Any:
-        pulled = leaves_of(linearization.pull(cotangent, create_graph=True))
-        return sum((part * v).sum() for part, v in zip(pulled, leaves_of(list(vs)), strict=True))
+        return inner_product(linearization.pull(cotangent, create_graph=True), vs)
 
-    tangent = grad(transposed)(ones)
-    return linearization.result(), tangent
+    return linearization.result(), grad(transposed)(ones)
 
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -344,11 +353,5 @@ def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     (array([6., 2.]),)
     """
     _require_tangents(f"hvp of {_name(f)}", xs, vs)
-    positions = tuple(range(len(xs)))
-
-    def slope(*arguments: Any) -> Any:
-        parts = leaves_of(list(grad(f, positions)(*arguments)))
-        return sum((part * v).sum() for part, v in zip(parts, leaves_of(list(vs)), strict=True))
-
-    products: tuple[Any, ...] = grad(slope, positions)(*xs)
+    products: tuple[Any, ...] = grad(slope(f, vs), tuple(range(len(xs))))(*xs)
     return products

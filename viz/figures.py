@@ -29,11 +29,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 def new_figure(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0), **options: Any
 ) -> tuple[Figure, Any]:
-    """A figure and its axes in an array (rows, columns), each panel of a size in inches.
-
-    Raises:
-        RenderingError: matplotlib is not installed.
-    """
+    """A figure and its axes in an array (rows, columns), each panel of a size in inches."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -54,11 +50,7 @@ def new_figure(
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that axes are in.
-
-    Raises:
-        UnsupportedError: they are no axes, or several in an array.
-    """
+    """The figure that axes are in."""
     if not hasattr(ax, "get_figure"):
         raise UnsupportedError(
             f"plot with ax={describe_one(ax)}",
@@ -79,11 +71,7 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Fi
 
 
 def numbers_of(values: Any, what: str) -> Any:
-    """A NumPy array of what may be a tensor.
-
-    Raises:
-        UnsupportedError: it is not of real numbers.
-    """
+    """A NumPy array of what may be a tensor."""
     array = _array_of(values, what)
     require_real(array, f"plot of {what}")
     return array
@@ -126,10 +114,6 @@ def require_finite(array: Any, what: str) -> None:
 def classes_of(labels: Any, what: str) -> Any:
     """Classes (n,) from 0 up, of labels (n,) or (n, 1), or of one column a class.
 
-    Raises:
-        ArgumentError: the labels are no whole numbers from 0 up, or a column has NaN in it.
-        ShapeError: there are more than two axes.
-
     >>> classes_of([[0.1, 0.9], [0.8, 0.2]], "predictions")
     array([1, 0])
     """
@@ -156,13 +140,7 @@ def classes_of(labels: Any, what: str) -> Any:
 
 
 def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Arrays (n,) by name.
-
-    Raises:
-        ArgumentError: there are none.
-        ShapeError: one is empty, or has not one axis.
-        UnsupportedError: it is no dict, or one is not of numbers.
-    """
+    """Arrays (n,) by name."""
     require_mapping(series, f"plot of {what}")
     curves = {
         str(name): numbers_of(values, f"{what} with {name!r}").astype(float)

@@ -13,11 +13,7 @@ WITHOUT = "graph.save('graph.dot') works without it"
 
 
 def render(dot: str, file_format: str) -> bytes:
-    """The content of a picture file, in one of the formats svg, png and pdf.
-
-    Raises:
-        RenderingError: there is neither a `dot` program nor pygraphviz, or the program failed.
-    """
+    """The content of a picture file, in one of the formats svg, png and pdf."""
     attempted = f"drawing a graph as {file_format}"
     program = shutil.which("dot")
     if program:

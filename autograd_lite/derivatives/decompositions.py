@@ -116,9 +116,7 @@ def log_of_determinant(a: Array) -> Array:
     return np.linalg.slogdet(a).logabsdet
 
 
-@composed(np.linalg.slogdet)
-def _slogdet(a: Array) -> Any:
-    return SlogdetResult(sign_of_determinant(a), log_of_determinant(a))
+composed(np.linalg.slogdet)(lambda a: SlogdetResult(sign_of_determinant(a), log_of_determinant(a)))
 
 
 # Eigenvalues and singular values
@@ -157,9 +155,9 @@ def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     return np.linalg.eigh(a, UPLO).eigenvectors
 
 
-@composed(np.linalg.eigh)
-def _eigh(a: Array, UPLO: Any = "L") -> Any:  # noqa: N803
-    return EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))
+composed(np.linalg.eigh)(
+    lambda a, UPLO="L": EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))  # noqa: N803
+)
 
 
 def _singular_values_vjp(g: Array, y: Array, a: Array) -> Array:
@@ -257,11 +255,7 @@ def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
     return times_inverse(q_bar + q @ mirrored, transposed(r))
 
 
-def _q_vjp(g: Array, y: Array, a: Array) -> Array:
-    return _qr_vjp(-transposed(g) @ y, g, y, np.linalg.qr(a, "r"))
-
-
-@differentiable(_q_vjp)
+@differentiable(lambda g, y, a: _qr_vjp(-transposed(g) @ y, g, y, np.linalg.qr(a, "r")))
 def orthonormal_columns(a: Array) -> Array:
     """Q in a = Q R, for matrices with no more columns than rows.
 

@@ -145,9 +145,8 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
 # Products of vectors and matrices, made of the two above
 
 
-@composed(np.vdot)
-def _vdot(a: Array, b: Array) -> Array:
-    return np.dot(np.reshape(a, -1), np.reshape(b, -1))
+composed(np.vdot)(lambda a, b: np.dot(np.reshape(a, -1), np.reshape(b, -1)))
+composed(np.outer)(lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1))
 
 
 @composed(np.inner)
@@ -155,11 +154,6 @@ def _inner(a: Array, b: Array) -> Array:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, axes=(-1, -1))
-
-
-@composed(np.outer)
-def _outer(a: Array, b: Array) -> Array:
-    return np.reshape(a, (-1, 1)) * np.reshape(b, -1)
 
 
 @composed(np.vecdot)
@@ -242,19 +236,12 @@ def _cross(
     return np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], axis=axisc)
 
 
-@composed(np.linalg.cross)
-def _cross_of_last_axis(a: Array, b: Array, *, axis: int = -1) -> Array:
-    return np.cross(a, b, axis=axis)
-
-
-@composed(np.trace)
-def _trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
-
-
-@composed(np.linalg.trace)
-def _trace_of_matrices(a: Array, *, offset: int = 0) -> Array:
-    return np.trace(a, offset, -2, -1)
+composed(np.linalg.cross)(lambda a, b, *, axis=-1: np.cross(a, b, axis=axis))
+composed(np.trace)(
+    lambda a, offset=0, axis1=0, axis2=1: np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+)
+composed(np.linalg.trace)(lambda a, *, offset=0: np.trace(a, offset, -2, -1))
+composed(np.linalg.diagonal)(lambda a, *, offset=0: np.diagonal(a, offset, -2, -1))
 
 
 @composed(np.linalg.matrix_power)
@@ -299,11 +286,6 @@ def _cheapest(lengths: tuple[int, ...]) -> tuple[int, int]:
         if 0 < i < last
     ]
     return (min(costs), 1 + costs.index(min(costs))) if costs else (0, 0)
-
-
-@composed(np.linalg.diagonal)
-def _diagonal_of_matrices(a: Array, *, offset: int = 0) -> Array:
-    return np.diagonal(a, offset, -2, -1)
 
 
 COMPOSED[np.linalg.matmul] = np.matmul
