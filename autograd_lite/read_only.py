@@ -45,12 +45,10 @@ def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
         given = [array for array in arrays if isinstance(array, np.ndarray)]
         results = [result] if isinstance(result, np.ndarray) else []
         inherited = [array for array in results if inherits and _shows_held(array, given)]
-        owners = [_owner(array) for array in given + results]
-        for array in given + results:
-            _hold(array)
+        owners = [_hold(array) for array in given + results]
         for array in inherited:
             _held[id(_owner(array))].changed.append(array)
-        return [owner for owner in owners if id(owner) in _held]
+        return [owner for owner in owners if owner is not None]
 
 
 def release(owners: Iterable[Array]) -> None:
@@ -82,17 +80,19 @@ def writable(array: Any) -> Iterator[None]:
                 part.flags.writeable = False
 
 
-def _hold(array: Array) -> None:
+def _hold(array: Array) -> Array | None:
+    """Make an array read-only; returns the owner of its memory, unless that stays as it is."""
     shown = _shown(array)
     owner = shown[0]
     if id(owner) not in _held and not _can_be_restored(owner):
-        return
+        return None
     entry = _held.setdefault(id(owner), _Hold())
     entry.count += 1
     for part in shown:
         if part.flags.writeable:
             part.flags.writeable = False
             entry.changed.append(part)
+    return owner
 
 
 def _shown(array: Array) -> list[Array]:

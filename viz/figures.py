@@ -90,25 +90,17 @@ def require_mapping(given: Any, attempted: str) -> None:
         raise ArgumentError(f"{attempted} {given}", "it is empty", remedy)
 
 
-def require_without(bad: Any, array: Any, attempted: str, what: str) -> None:
-    """Raise an ArgumentError if some entries of an array are bad."""
-    number = int(bad(array).sum())
-    if number:
+def require_finite(array: Any, what: str, or_infinite: bool = False) -> None:
+    """Raise an ArgumentError if an array of real numbers has NaN in it, or infinity."""
+    bad, kind = ~np.isfinite(array), "NaN or infinite"
+    if or_infinite:
+        bad, kind = np.isnan(array), "NaN"
+    if bad.any():
         raise ArgumentError(
-            f"{attempted} {describe_one(array)}",
-            f"{number} of its {array.size} entries are {what}",
+            f"plot of {what} {describe_one(array)}",
+            f"{bad.sum()} of its {array.size} entries are {kind}",
             "Leave these out, or look for what made them",
         )
-
-
-def require_without_nan(array: Any, what: str) -> None:
-    """Raise an ArgumentError if an array of real numbers has NaN in it."""
-    require_without(np.isnan, array, f"plot of {what}", "NaN")
-
-
-def require_finite(array: Any, what: str) -> None:
-    """Raise an ArgumentError if an array of real numbers has NaN or infinity in it."""
-    require_without(lambda x: ~np.isfinite(x), array, f"plot of {what}", "NaN or infinite")
 
 
 def classes_of(labels: Any, what: str) -> Any:
@@ -120,7 +112,7 @@ def classes_of(labels: Any, what: str) -> Any:
     labels = _array_of(labels, what)
     if labels.ndim == 2 and labels.shape[1] > 1:
         require_real(labels, f"plot of {what}")
-        require_without_nan(labels, what)
+        require_finite(labels, what, or_infinite=True)
         return labels.argmax(axis=1)
     if labels.ndim not in (1, 2):
         raise ShapeError(

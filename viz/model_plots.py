@@ -22,7 +22,6 @@ from viz.figures import (
     numbers_of,
     require_finite,
     require_mapping,
-    require_without_nan,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def plot_decision_boundary(
             "a plane has two axes, and each point has one class",
             "Give X (n, 2) and y (n,)",
         )
-    require_without_nan(X, "X")
+    require_finite(X, "X", or_infinite=True)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1.0)
     sides = [np.linspace(*ends, RESOLUTION) for ends in zip(low - margin, high + margin)]
@@ -118,7 +117,7 @@ def _scores(
 ) -> Any:
     """One column a class, the highest of which is the class that the model decides for."""
     output = numbers_of(_predicted(model, points), "the model's scores")
-    require_without_nan(output, "the model's scores")
+    require_finite(output, "the model's scores", or_infinite=True)
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
         return output
     if output.shape not in ((len(points),), (len(points), 1)):

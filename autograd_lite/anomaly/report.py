@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import deque
 from typing import Any
 
 import numpy as np
@@ -247,12 +246,13 @@ def _chain(node: Node) -> list[str]:
 def _path_to_leaf(node: Node) -> list[Node]:
     """The nodes on the way to the nearest leaf that requires grad, breadth first."""
     consumer: dict[Node, Node | None] = {node: None}
-    waiting = deque([node])
-    while waiting and (step := waiting.popleft()).operation is not None:
-        for argument in inputs_of(step):
-            if argument not in consumer:
-                consumer[argument] = step
-                waiting.append(argument)
+    met = [node]
+    for step in met:
+        if step.operation is None:
+            break
+        new = [argument for argument in inputs_of(step) if argument not in consumer]
+        consumer.update(dict.fromkeys(new, step))
+        met += new
     path: list[Node] = []
     link: Node | None = step
     while link is not None:

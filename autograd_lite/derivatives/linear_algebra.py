@@ -124,7 +124,6 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
         weight: (in_features, out_features).
         bias: (out_features,).
 
-    >>> import numpy as np
     >>> affine(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([0.5]))
     array([[11.5]])
     """
@@ -304,7 +303,6 @@ def einsum_terms(arguments: tuple[Any, ...]) -> tuple[list[Array], list[str], st
 
     An ellipsis is replaced by letters of its own.
 
-    >>> import numpy as np
     >>> einsum_terms(("...i,ji", np.ones((5, 3)), np.ones((4, 3))))[1:]
     (['Ai', 'ji'], 'Aj')
     """
