@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Range(NamedTuple):
@@ -116,6 +118,28 @@ def require_function(f: Any, attempted: str, remedy: str) -> None:
     """Raise an UnsupportedError unless it can be called."""
     if not callable(f):
         raise UnsupportedError(f"{attempted} {describe_one(f)}", "it is no function", remedy)
+
+
+def function_named(
+    argument: str, given: str | Function, known: Mapping[str, Function], others: str
+) -> Function:
+    """The function of that name among those known, or the function that is given itself.
+
+    Raises:
+        ArgumentError: there is none of that name, or it is a class.
+
+    >>> function_named("activation", "tanh", {"tanh": np.tanh}, "a function") is np.tanh
+    True
+    """
+    if callable(given) and not isinstance(given, type):
+        return given
+    if isinstance(given, str) and given in known:
+        return known[given]
+    reason = f"there is no {argument} of that name"
+    remedy = f"Give one of {', '.join(known)}, or {others}"
+    if isinstance(given, type):
+        reason, remedy = "it is no function, but a class", f"Write {argument}={given.__name__}()"
+    raise ArgumentError(f"{argument}={describe_one(given)}", reason, remedy)
 
 
 def require_path(path: Any, attempted: str) -> None:

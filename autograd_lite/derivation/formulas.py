@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivation.naming import Identifiers, key_of
-from autograd_lite.derivation.notation import Source, is_made
-from autograd_lite.derivation.recognition import recognized
+from autograd_lite.derivation.numpy_source import NumpySource, is_made
+from autograd_lite.derivation.origins import recognized
 from autograd_lite.derivation.spellings import TEXTBOOK
 from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
@@ -207,7 +207,7 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
             stack += steps_in(part)[::-1]
         elif part not in names and not is_made(part.arguments[0]):
             names[part] = identifiers.unique(_word(part.arguments[0]))
-    return Source(names).text(term)
+    return NumpySource(names).text(term)
 
 
 def _word(array: Array) -> str:

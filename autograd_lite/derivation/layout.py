@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivation.naming import Identifiers
-from autograd_lite.derivation.notation import Source, is_short
+from autograd_lite.derivation.numpy_source import NumpySource, is_short
 from autograd_lite.derivation.spellings import Count
 from autograd_lite.derivation.terms import is_number
 from autograd_lite.program.program import Step, steps_in
@@ -123,15 +124,17 @@ def _weight(term: Step) -> int:
 
 
 def _is_view(term: Step) -> bool:
-    """Whether it is written out each time that it is used."""
+    """Whether it is written out each time that it is used: an index, or another way to look."""
     function = term.function
-    return function in (np.negative, np.shape) or bool(function and traits_of(function).moves)
+    if function is None or function in (operator.getitem, np.negative, np.shape):
+        return function is not None
+    return traits_of(function).moves and len(steps_in(term)) == 1
 
 
 def _is_trivial(term: Step, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
     numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
-    with_number = term.function in Source.infix and len(numbers) > 0
+    with_number = term.function in NumpySource.infix and len(numbers) > 0
     short = _is_view(term) or with_number
     return short and weight == _weight(term) <= 1
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_lite.derivation.notation import (
+from autograd_lite.derivation.numpy_source import (
     AND,
     ATOM,
     COMPARISON,
@@ -16,7 +16,7 @@ from autograd_lite.derivation.notation import (
     POWER,
     PRODUCT,
     TIGHT,
-    Source,
+    NumpySource,
     Written,
     full_name,
 )
@@ -24,14 +24,14 @@ from autograd_lite.derivation.terms import shape_of
 from autograd_lite.program.program import Step
 
 
-class Mathematics(Source):
+class Mathematics(NumpySource):
     """Mathematics in plain text: ᵀ for the transpose, ⊙ for the product entry by entry, Σ.
 
     Names of cotangents begin with ∂, which is written as d, or are δ and a number.
     """
 
     infix: ClassVar[dict[Any, tuple[int, str]]] = {
-        **Source.infix,
+        **NumpySource.infix,
         np.divide: (PRODUCT, "/"),
         np.multiply: (PRODUCT, " ⊙ "),
         np.matmul: (TIGHT, " "),

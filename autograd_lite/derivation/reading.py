@@ -20,8 +20,8 @@ from autograd_lite.derivation.naming import (
     leaves_of,
     visible_arrays,
 )
-from autograd_lite.derivation.notation import is_short
-from autograd_lite.derivation.recognition import recognized
+from autograd_lite.derivation.numpy_source import is_short
+from autograd_lite.derivation.origins import recognized
 from autograd_lite.derivation.spellings import TEXTBOOK
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.program import Step

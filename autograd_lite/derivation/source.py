@@ -10,7 +10,7 @@ from typing import Any
 from autograd_lite.derivation.definitions import definitions
 from autograd_lite.derivation.lines import Lines, lines_of
 from autograd_lite.derivation.naming import variables_of
-from autograd_lite.derivation.notation import Source, full_name
+from autograd_lite.derivation.numpy_source import NumpySource, full_name
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Node
 
@@ -65,7 +65,7 @@ def source_of(lines: Lines, returned: str | None = None) -> str:
     functions = [term.function for term in lines.layout.terms if term.function is not None]
     own = [f for f in dict.fromkeys(functions) if "." not in full_name(f) and f not in _BUILT_IN]
     imports, helpers = definitions(own)
-    source = Source(lines.layout.names, lines.counts)
+    source = NumpySource(lines.layout.names, lines.counts)
     body = [f"{line.name} = {source.line(line.name, line.term)}" for line in lines.layout.lines]
     if lines.batch:
         body.insert(0, f"{lines.batch.name} = {lines.batch.source}")

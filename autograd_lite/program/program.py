@@ -109,8 +109,9 @@ class Program:
             if others if now is None else not np.array_equal(now, guard.outcome):
                 raise _refused(guard, now)
         leaves = {node: step for node, step in self.cotangents.items() if node.operation is None}
-        gradients = unshared({node: found[step.number] for node, step in leaves.items()})
-        return found[self.values[self.loss].number], dict(gradients)
+        gradients = {node: found[step.number] for node, step in leaves.items()}
+        seed = self.cotangents[self.loss].arguments[0]
+        return found[self.values[self.loss].number], dict(unshared(gradients, lent=seed))
 
     @functools.cached_property
     def recorded(self) -> list[Array]:

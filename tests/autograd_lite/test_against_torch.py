@@ -9,6 +9,7 @@ from walk import name_of
 
 import autograd_lite as al
 from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.normalization import standardize
 
 TOLERANCE = 1e-10
 
@@ -49,6 +50,13 @@ FUNCTIONS_OF_NETWORKS = {
     al.binary_cross_entropy: [on(binary_cross_entropy, positive(2, 2) / 3, rest=(np.eye(2),))],
     al.sigmoid_cross_entropy: [
         on(F.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 3)
+    ],
+    standardize: [
+        on(
+            lambda x, _, epsilon: F.layer_norm(x, (4,), eps=epsilon),
+            normal(3, 4),
+            rest=((-1,), 0.1),
+        )
     ],
     al.softmax_cross_entropy: [
         on(lambda x, _: F.cross_entropy(x, CORRECT), normal(4, 3), rest=(LABELS,))

@@ -21,7 +21,7 @@ ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10,
 Written = tuple[str, int]
 
 
-class Source:
+class NumpySource:
     """NumPy source.
 
     Args:
