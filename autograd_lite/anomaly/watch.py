@@ -51,7 +51,7 @@ class Anomalies:
             nonlocal started, first
             if not started:
                 started = True
-                _check_start(node, cotangents[node])
+                _require_finite_start(node, cotangents[node])
             with entering(f"backward of {node.operation.name}", node):
                 rule(node, cotangents, create_graph, careful)
             for argument in inputs_of(node):
@@ -81,7 +81,7 @@ class Anomalies:
                 watched.release()
 
 
-def _check_start(root: Node, seed: Array) -> None:
+def _require_finite_start(root: Node, seed: Array) -> None:
     """Raise if backward starts from a scalar, or with a gradient, that is not finite."""
     if root._data.size == 1 and not is_finite(root):
         culprit = origin_of(root)
@@ -93,8 +93,8 @@ def _check_start(root: Node, seed: Array) -> None:
 
 def _is_ignored(severities: Array) -> bool:
     """Whether NumPy is told to ignore what gives infinities, or NaN, where there are such."""
-    state = np.geterr()
-    infinity = "ignore" in (state["divide"], state["over"])
+    told = np.geterr()
+    infinity = "ignore" in (told["divide"], told["over"])
     return (infinity or not np.any(severities == 1)) and (
-        state["invalid"] == "ignore" or not np.any(severities == 2)
+        told["invalid"] == "ignore" or not np.any(severities == 2)
     )

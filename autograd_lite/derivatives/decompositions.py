@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, describe
 from autograd_lite.node import Array
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
@@ -221,8 +220,7 @@ def _svd(
         return np.linalg.svdvals(a)
     rows, columns = np.shape(a)[-2:]
     if full_matrices and rows != columns:
-        raise UnsupportedError(
-            f"svd{describe((a,))}",
+        raise TypeError(
             f"the last {abs(rows - columns)} of its singular vectors are arbitrary, "
             "and have no derivative",
             "Write np.linalg.svd(a, full_matrices=False), which leaves them out",
@@ -291,9 +289,8 @@ def _qr(a: Array, mode: str = "reduced") -> Any:
     if mode == "r":
         return triangular_factor(a)
     if mode != "reduced" and not (mode == "complete" and rows <= columns):
-        raise UnsupportedError(
-            f"qr{describe((a,))} with mode={mode!r}",
-            "what it adds to the reduced form is arbitrary, and has no derivative",
+        raise TypeError(
+            f"what {mode=} adds to the reduced form is arbitrary, and has no derivative",
             "Write np.linalg.qr(a), whose Q has the columns that are determined",
         )
     return QRResult(orthonormal_columns(a[..., :rows]), triangular_factor(a))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.errors import ShapeError, describe, describe_one
+from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.table import COMPOSED, WITHOUT_DERIVATIVE, composed, define, differentiable
@@ -167,19 +167,18 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composed(np.matvec)
     def _matvec(a: Array, b: Array) -> Array:
-        _require_matrix(a, "matvec", a, b)
+        _require_matrix(a)
         return np.squeeze(np.matmul(a, np.expand_dims(b, -1)), -1)
 
     @composed(np.vecmat)
     def _vecmat(a: Array, b: Array) -> Array:
-        _require_matrix(b, "vecmat", a, b)
+        _require_matrix(b)
         return np.squeeze(np.matmul(np.expand_dims(a, -2), b), -2)
 
 
-def _require_matrix(x: Array, name: str, *arguments: Array) -> None:
+def _require_matrix(x: Array) -> None:
     if np.ndim(x) < 2:
-        raise ShapeError(
-            f"{name}{describe(arguments)}",
+        raise ValueError(
             f"a matrix has two axes or more, {describe_one(x)} has {np.ndim(x)}",
             "Give a matrix, or multiply vectors with @",
         )
@@ -193,8 +192,7 @@ def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     summed_a, summed_b = (normalize_axis_tuple(named, x.ndim) for named, x in zip(axes, (a, b)))
     lengths_a, lengths_b = [a.shape[i] for i in summed_a], [b.shape[i] for i in summed_b]
     if lengths_a != lengths_b:
-        raise ShapeError(
-            f"tensordot{describe((a, b))}",
+        raise ValueError(
             f"the axes to be summed over have lengths {lengths_a} and {lengths_b}",
             "Name axes of equal lengths in axes=(those of the left one, those of the right one)",
         )
@@ -226,9 +224,8 @@ def _cross(
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_operand(a), axisa, -1), np.moveaxis(as_operand(b), axisb, -1)
     if not a.shape[-1] == b.shape[-1] == 3:
-        raise ShapeError(
-            f"cross{describe((a, b))}",
-            f"the vectors have {a.shape[-1]} and {b.shape[-1]} entries, not 3",
+        raise ValueError(
+            f"along their axes the vectors have {a.shape[-1]} and {b.shape[-1]} entries, not 3",
             "Give vectors of three entries; one in the plane has 0 as its third",
         )
     (a0, a1, a2), (b0, b1, b2) = ([x[..., i] for i in range(3)] for x in (a, b))
@@ -257,9 +254,7 @@ def _matrix_power(a: Array, n: int) -> Array:
 @composed(np.linalg.multi_dot)
 def _multi_dot(arrays: Sequence[Array]) -> Array:
     if len(arrays) < 2:
-        raise ShapeError(
-            f"multi_dot{describe(arrays)}", "a product has two factors", "Give two arrays or more"
-        )
+        raise ValueError("a product has two factors", "Give two arrays or more")
     first = 1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]
     last = 1 if np.ndim(arrays[-1]) == 1 else np.shape(arrays[-1])[-1]
     return _product(arrays, (first, *(np.shape(x)[-1] for x in arrays[:-1]), last))
