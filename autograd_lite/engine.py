@@ -141,16 +141,15 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
     of 0.
     """
-    operation, cotangent = node.operation, cotangents[node]
-    given = given_to_rules(node, cotangent, create_graph)
+    given = given_to_rules(node, cotangents[node], create_graph)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if careful:
                 with np.errstate(all="ignore"):
-                    contribution = operation.contribution(index, given, node.keywords)
-                contribution = without_nan(contribution, cotangent)
+                    contribution = node.operation.contribution(index, given, node.keywords)
+                contribution = without_nan(contribution, cotangents[node])
             else:
-                contribution = operation.contribution(index, given, node.keywords)
+                contribution = node.operation.contribution(index, given, node.keywords)
             if type(contribution) is not float64 or type(argument._data) is not float64:
                 contribution = match(contribution, argument._data, node)
             if argument in cotangents:
@@ -178,8 +177,7 @@ def backpropagate(
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
-    watch = watching.get()
-    step = watch.around(apply_rule) if watch else apply_rule
+    step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
     with enable_grad() if create_graph else no_grad():
         for node, careful in backward_steps(root):
             step(node, cotangents, create_graph, careful)

@@ -17,7 +17,7 @@ from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import differentiable
 
 ACTIVATION = Traits(elementwise=True, activation=True)
-KINKED = Traits(elementwise=True, activation=True, kink=True)
+KINKED = replace(ACTIVATION, kink=True)
 
 
 @differentiable(lambda g, y, x: g * np.sign(y), traits=replace(KINKED, rectifies=True))
@@ -58,13 +58,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 @differentiable(
     lambda g, y, x: g * y * (1 - y),
-    traits=Traits(
-        elementwise=True,
-        activation=True,
-        limits=(0.0, 1.0),
-        link="sigmoid",
-        probabilities=lambda y, x: y,
-    ),
+    traits=replace(ACTIVATION, limits=(0.0, 1.0), link="sigmoid", probabilities=lambda y, x: y),
 )
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)).
@@ -131,12 +125,7 @@ def dropout(x: Array, mask: Array, p: float) -> Array:
 
 @differentiable(
     lambda g, y, x: g * sigmoid(x),
-    traits=Traits(
-        elementwise=True,
-        activation=True,
-        link="sigmoid",
-        probabilities=lambda y, x: sigmoid(x),
-    ),
+    traits=replace(ACTIVATION, link="sigmoid", probabilities=lambda y, x: sigmoid(x)),
 )
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)).
