@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
 
 
-@dataclass(frozen=True)
-class Traits:
+class Traits(NamedTuple):
     """What a function is: said in its row, and asked by names, pictures, reports and searches."""
 
     # Each entry of the result comes from those that it is broadcast with. Every ufunc without a
@@ -49,7 +48,7 @@ NO_TRAITS = Traits()
 ELEMENTWISE = Traits(elementwise=True)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Operation:
     """A row of the table: a function, its vjps and its traits. `define` says what they mean."""
 
@@ -65,7 +64,7 @@ class Operation:
     def __post_init__(self) -> None:
         self.name = self.function.__name__
         if isinstance(self.function, np.ufunc) and self.function.signature is None:
-            self.traits = replace(self.traits, elementwise=True)
+            self.traits = self.traits._replace(elementwise=True)
         for vjp in self.vjps:
             if vjp is not None and not callable(vjp):
                 raise UnsupportedError(

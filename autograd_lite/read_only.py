@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,12 @@ import numpy as np
 Array = Any
 
 
-@dataclass
 class _Hold:
     """How often memory is held, and the arrays on it that were made read-only."""
 
-    count: int = 0
-    changed: list[Array] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.count = 0
+        self.changed: list[Array] = []
 
 
 _held: dict[int, _Hold] = {}  # by id of the array that owns the memory

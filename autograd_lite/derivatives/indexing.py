@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
 
-INDEXES = replace(MOVES, indexes=True)
+INDEXES = MOVES._replace(indexes=True)
 
 # Indices
 
@@ -56,7 +55,7 @@ def moved(function: Any) -> Callable[..., Array]:
 for function in (np.repeat, np.tile):
     define(function, moved(function), traits=MOVES)
 define(np.take_along_axis, moved(np.take_along_axis), traits=INDEXES)
-define(np.diagonal, moved(np.diagonal), traits=replace(MOVES, read_only=True))
+define(np.diagonal, moved(np.diagonal), traits=MOVES._replace(read_only=True))
 define(
     np.take,
     moved(np.take),

@@ -6,7 +6,6 @@ relu'(0) = 0. The forms are stable: no overflow and no warning, however large th
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,10 @@ from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import differentiable
 
 ACTIVATION = Traits(elementwise=True, activation=True)
-KINKED = replace(ACTIVATION, kink=True)
+KINKED = ACTIVATION._replace(kink=True)
 
 
-@differentiable(lambda g, y, x: g * np.sign(y), traits=replace(KINKED, rectifies=True))
+@differentiable(lambda g, y, x: g * np.sign(y), traits=KINKED._replace(rectifies=True))
 def relu(x: Array) -> Array:
     """max(x, 0).
 
@@ -58,7 +57,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 @differentiable(
     lambda g, y, x: g * y * (1 - y),
-    traits=replace(ACTIVATION, limits=(0.0, 1.0), link="sigmoid", probabilities=lambda y, x: y),
+    traits=ACTIVATION._replace(limits=(0.0, 1.0), link="sigmoid", probabilities=lambda y, x: y),
 )
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)).
@@ -125,7 +124,7 @@ def dropout(x: Array, mask: Array, p: float) -> Array:
 
 @differentiable(
     lambda g, y, x: g * sigmoid(x),
-    traits=replace(ACTIVATION, link="sigmoid", probabilities=lambda y, x: sigmoid(x)),
+    traits=ACTIVATION._replace(link="sigmoid", probabilities=lambda y, x: sigmoid(x)),
 )
 def softplus(x: Array) -> Array:
     """log(1 + exp(x)).

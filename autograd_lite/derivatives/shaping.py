@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,7 @@ define(
     np.broadcast_to,
     lambda g, y, array, shape: g,
     compute=lambda array, shape: np.broadcast_to(array, shape),
-    traits=replace(MOVES, read_only=True),
+    traits=MOVES._replace(read_only=True),
 )
 
 
@@ -125,7 +124,7 @@ define(np.rot90, lambda g, y, m, k=1, axes=(0, 1): np.rot90(g, -k, axes), traits
 define(np.copy, lambda g, y, a: g, compute=lambda a: a.copy(), traits=MOVES)
 
 
-@differentiable(lambda g, y, x, dtype: g, traits=replace(MOVES, elementwise=True))
+@differentiable(lambda g, y, x, dtype: g, traits=MOVES._replace(elementwise=True))
 def astype(x: Array, dtype: Any) -> Array:
     """Copy of x with another dtype."""
     return x.astype(dtype)
