@@ -80,9 +80,9 @@ class ReduceOnPlateau(Schedule):
     )
     factor: float = declared(DECAY, default=0.1)
     patience: int = declared(WHOLE, default=10)
-    threshold: float = declared(NOT_NEGATIVE, default=1e-4)
+    threshold: float = declared(NOT_NEGATIVE, default=1e-4, fixed=True)
     minimum: float = declared(NOT_NEGATIVE, default=0.0)
-    mode: str = declared(MODE, default="min")
+    mode: str = declared(MODE, default="min", fixed=True)
 
     state_ranges = Schedule.state_ranges | {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
 

@@ -57,8 +57,8 @@ class EarlyStopping(Declared, Callback):
 
     patience: int = declared(COUNT, default=10)
     monitor: str = declared(TEXT, default="validation_loss")
-    min_delta: float = declared(NOT_NEGATIVE, default=0.0)
-    mode: Field[str, str | None] = declared(optional(MODE), default=None)
+    min_delta: float = declared(NOT_NEGATIVE, default=0.0, fixed=True)
+    mode: Field[str, str | None] = declared(optional(MODE), default=None, fixed=True)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)

@@ -65,7 +65,7 @@ def test_numbers_of_numpy_become_those_of_python():
         (nn.BCELoss, "pos_weight", -1.0),
         (lambda: nn.StepDecay(0.1, every=2), "every", 0),
         (nn.EarlyStopping, "patience", 0),
-        (lambda: nn.SGD([autograd_lite.Tensor([1.0])], 0.1), "momentum", 1),
+        (lambda: nn.SGD([autograd_lite.autograd_lite.Tensor([1.0])], 0.1), "momentum", 1),
         (lambda: nn.Dropout(0.5), "p", 1),
     ],
 )
@@ -108,3 +108,19 @@ def test_an_activation_has_the_parameters_and_defaults_of_its_function(kind):
     assert [(p.name, p.default) for p in inspect.signature(kind).parameters.values()] == [
         (p.name, p.default) for p in parameters
     ]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "value"),
+    [
+        (nn.EarlyStopping(), "mode", "max"),
+        (nn.EarlyStopping(), "min_delta", 0.5),
+        (nn.ReduceOnPlateau(nn.SGD([autograd_lite.Tensor([1.0])], 0.1)), "mode", "max"),
+        (nn.ReduceOnPlateau(nn.SGD([autograd_lite.Tensor([1.0])], 0.1)), "threshold", 0.5),
+    ],
+)
+def test_what_figures_were_compared_with_cannot_be_assigned_later(owner, name, value):
+    before = getattr(owner, name)
+    with pytest.raises(ArgumentError, match="Make a new one"):
+        setattr(owner, name, value)
+    assert getattr(owner, name) == before
