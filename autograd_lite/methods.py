@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
 
 _apply: Callable[..., Tensor] = apply
-
-
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 

@@ -139,13 +139,7 @@ def seed_error(node: Node, seed: Array) -> AnomalyError:
     return _error("backward", node, lines, "Give finite numbers", bad)
 
 
-def _error(
-    direction: str,
-    node: Node,
-    lines: list[str],
-    remedy: str,
-    bad: Array,
-) -> AnomalyError:
+def _error(direction: str, node: Node, lines: list[str], remedy: str, bad: Array) -> AnomalyError:
     operation, code_line, chain = node.operation, code_line_of(node), _chain(node)
     place = str(code_line or "Recorded outside of detect_anomaly(), so that its line is not known")
     lines += [*place.split("\n"), f"Computed from: {' <- '.join(chain)}"]

@@ -19,6 +19,7 @@ from autograd_lite.anomaly.report import (
     severity,
 )
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
+from autograd_lite.engine import Cotangents
 from autograd_lite.modes import Rule
 from autograd_lite.node import Array, Node, inputs_of
 from autograd_lite.protocol import full_name
@@ -45,9 +46,7 @@ class Anomalies:
         """The rule, and looking at the cotangents that it gives in one backward pass."""
         started, first = False, None
 
-        def step(
-            node: Node, cotangents: dict[Node, Array], create_graph: bool, careful: bool
-        ) -> None:
+        def step(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
             nonlocal started, first
             if not started:
                 started = True
