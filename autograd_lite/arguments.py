@@ -89,9 +89,6 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
 def as_array(values: Any, attempted: str) -> Any:
     """An array of numbers, lists, or of a tensor that does not require grad.
 
-    Raises:
-        UnsupportedError: nested lists are of different lengths.
-
     >>> as_array([1.0, 2.0], "predict")
     array([1., 2.])
     """
@@ -157,9 +154,6 @@ def require_path(path: Any, attempted: str) -> None:
 
 def generator(rng: Any, attempted: str) -> np.random.Generator:
     """The generator itself, or one that is made from a seed, or from None.
-
-    Raises:
-        UnsupportedError: it is no generator, and no seed.
 
     >>> generator(0, "Dropout").random() == generator(0, "Dense").random()
     True

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograd_lite.anomaly.watch import code_line_of
+from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of, names_of

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.modes import Rule, recording
+from autograd_lite.modes import recording
 from autograd_lite.node import NO_KEYWORDS, Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.table import TABLE
@@ -186,7 +186,7 @@ def _expression(
     node._data = data
     # So that functions which are called within a rule are recorded, whatever they are called with.
     node._requires_grad = data is not None and data.dtype.kind == "f"
-    node.operation = operation
+    node.operation = operation  # type: ignore[assignment]
     node.arguments = arguments
     node.keywords = keywords
     node.name = node.grad = node.residual = None
@@ -252,9 +252,6 @@ class _Tracing:
 
     def recorded(self, node: Node) -> None:
         node.__class__ = Expression
-
-    def around(self, rule: Rule) -> Rule:
-        return rule
 
 
 _looks: ContextVar[list[Expression]] = ContextVar("looks")
