@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
-from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.node import Array, Node, arrays_in, inputs_of, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, Shape, leaf, traced
 from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
@@ -41,7 +41,8 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     Args:
         loss: a tensor that was recorded; the cotangent that its backward pass starts from is 1.
         textbook: what takes the place of the table.
-        taken: plain values that were taken out of tensors meanwhile, as `guarded` notes them.
+        taken: what was computed from tensors beside the record, as `guarded` notes it. What was
+            computed unnoticed from tensors that do not require grad is held fixed.
 
     Raises:
         UnsupportedError: it was computed with a function that is not in the table, or with arrays
@@ -54,12 +55,18 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     """
     tracer = _Tracer(loss, textbook)
     program = tracer.program
+    noted = [*taken]
+    for call in noted:
+        tracer.note(call)
     tracer.include(loss)
     program.cotangents[loss] = tracer.leaf(np.ones_like(loss._data)[()])
     for node, careful in backward_steps(loss):
         tracer.backward(node, careful)
-    for call in taken:
-        tracer.guard(call)
+    for call in noted:
+        if not isinstance(call.outcome, Node):
+            arguments, keywords = tracer.own(call.arguments), tracer.own(call.keywords)
+            step = program.step(call.function, arguments, keywords, None, None)
+            program.guards.append(Guard(step, call.outcome, call.function.__name__))
     return program
 
 
@@ -71,6 +78,7 @@ def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
     tracer = _Tracer(node, textbook, slots)
     program = tracer.program
     program.values[node] = tracer.leaf(node._data)
+    program.inputs |= {x: tracer.leaf(x._data) for x in dict.fromkeys(inputs_of(node))}
     tracer.meet(node)
     program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
     tracer.backward(node)
@@ -89,6 +97,7 @@ class _Tracer:
         self.templates: dict[Any, Template] = {}
         self.keys: dict[Node, Any] = {}
         self.found: list[Array] = []
+        self.made: dict[int, Node | Taken | Step] = {}
 
     def leaf(self, array: Array) -> Step:
         """A step for an array that is not computed."""
@@ -106,41 +115,63 @@ class _Tracer:
 
     def own_part(self, value: Any) -> Any:
         """The step of a node or an array; any other value as it is."""
-        if isinstance(value, Node):
-            known = self.program.values.get(value)
-            if known is None:
-                array = value._data
-                known = self.leaf(array) if value._requires_grad else self.input(array)
-                self.program.inputs[value] = known
-            return known
-        return self.input(value) if isinstance(value, np.ndarray) else value
+        if not isinstance(value, Node):
+            return self.input(value) if isinstance(value, np.ndarray) else value
+        program = self.program
+        known = program.values.get(value) or program.inputs.get(value)
+        if known is None and value.operation is not None:
+            self.include(value)
+            known = program.values[value]
+        if known is None:
+            array = value._data
+            known = self.leaf(array) if value._requires_grad else self.input(array)
+            if known.function is None:
+                program.inputs[value] = known
+        return known
 
     def input(self, array: Array) -> Step:
-        """The step of an array that the loss was computed from, be it a tensor's or not."""
+        """The step of an array that was computed, or else of one that the loss came from."""
         inputs = self.program.inputs
-        if id(array) not in inputs:
-            inputs[id(array)] = self.leaf(array)
-        return inputs[id(array)]
+        # Popped, as a tensor asks for its own array.
+        made = self.made.pop(id(array), None)
+        if made is None:
+            known = inputs.get(id(array)) or self.leaf(array)
+        else:
+            known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
+            self.made[id(array)] = known
+        if known.function is None:
+            inputs[id(array)] = known
+        return known
+
+    def note(self, call: Taken) -> None:
+        """Remember of the arrays of tensors which tensor, or which noted call, they come from."""
+        given = [x for x in arrays_in([call.arguments, call.keywords]) if isinstance(x, Node)]
+        for node in given:
+            self.made.setdefault(id(node._data), node)
+        if isinstance(call.outcome, Node):
+            self.made.setdefault(id(call.outcome._data), call)
+
+    def noted(self, call: Taken) -> Step:
+        """The step of a noted call that gave a tensor."""
+        arguments, keywords = self.own(call.arguments), self.own(call.keywords)
+        data, where = call.outcome._data, call.function.__name__
+        step = self.program.step(call.function, arguments, keywords, data.shape, data.dtype)
+        if np.array_equal(self.value(step), data, equal_nan=True):
+            return step
+        # It is random, or was changed in place since.
+        for given in steps_in([*arguments, *keywords.values()]):
+            self.program.guards.append(Guard(given, np.copy(self.value(given)), where))
+        return self.leaf(data)
 
     def include(self, root: Node) -> None:
         """Write the steps of what a tensor was computed from, and of itself."""
-        values = self.program.values
-        for node in reversed(backward_order(root)):
+        values, order = self.program.values, backward_order(root)
+        for node in order:
+            if node.operation is not None and all(x is not node._data for x in _arrays_of(node)):
+                self.made.setdefault(id(node._data), node)
+        for node in reversed(order):
             if node not in values:
                 values[node] = self.own(node) if node.operation is None else self.forward(node)
-
-    def guard(self, call: Taken) -> None:
-        """Write the step that computes a plain value again."""
-        given = arrays_in([call.arguments, [*call.keywords.values()]])
-        nodes = [node for node in given if isinstance(node, Node)]
-        for node in nodes:
-            if node._requires_grad:
-                self.include(node)
-        step, known = None, self.program.inputs
-        if all(node in self.program.values or id(node._data) in known for node in nodes):
-            arguments, keywords = self.own(call.arguments), self.own(call.keywords)
-            step = self.program.step(call.function, arguments, keywords, None, None)
-        self.program.guards.append(Guard(step, call.outcome, call.function.__name__))
 
     def forward(self, node: Node) -> Step:
         """The step of a computed node."""
@@ -272,7 +303,7 @@ class _Tracer:
             step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
             new.append(step)
         for look in map(own, template.looks):
-            self.program.guards.append(Guard(look, self.value(look), operation.name))
+            self.program.guards.append(Guard(look, np.copy(self.value(look)), operation.name))
         found: dict[int, Any] = mapped(own, template.results)
         return found
 
