@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Range(NamedTuple):
@@ -87,9 +89,6 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
 def as_array(values: Any, attempted: str) -> Any:
     """An array of numbers, lists, or of a tensor that does not require grad.
 
-    Raises:
-        UnsupportedError: nested lists are of different lengths.
-
     >>> as_array([1.0, 2.0], "predict")
     array([1., 2.])
     """
@@ -121,6 +120,28 @@ def require_function(f: Any, attempted: str, remedy: str) -> None:
         raise UnsupportedError(f"{attempted} {describe_one(f)}", "it is no function", remedy)
 
 
+def function_named(
+    argument: str, given: str | Function, known: Mapping[str, Function], others: str
+) -> Function:
+    """The function of that name among those known, or the function that is given itself.
+
+    Raises:
+        ArgumentError: there is none of that name, or it is a class.
+
+    >>> function_named("activation", "tanh", {"tanh": np.tanh}, "a function") is np.tanh
+    True
+    """
+    if callable(given) and not isinstance(given, type):
+        return given
+    if isinstance(given, str) and given in known:
+        return known[given]
+    reason = f"there is no {argument} of that name"
+    remedy = f"Give one of {', '.join(known)}, or {others}"
+    if isinstance(given, type):
+        reason, remedy = "it is no function, but a class", f"Write {argument}={given.__name__}()"
+    raise ArgumentError(f"{argument}={describe_one(given)}", reason, remedy)
+
+
 def require_path(path: Any, attempted: str) -> None:
     """Raise an UnsupportedError unless it can be the name of a file."""
     if not isinstance(path, str | os.PathLike):
@@ -133,9 +154,6 @@ def require_path(path: Any, attempted: str) -> None:
 
 def generator(rng: Any, attempted: str) -> np.random.Generator:
     """The generator itself, or one that is made from a seed, or from None.
-
-    Raises:
-        UnsupportedError: it is no generator, and no seed.
 
     >>> generator(0, "Dropout").random() == generator(0, "Dense").random()
     True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -70,9 +70,6 @@ class GradientComparison(Sequence[GradientRow]):
     def __getitem__(self, index: Any) -> Any:
         return self.rows[index]
 
-    def __iter__(self) -> Iterator[GradientRow]:
-        return iter(self.rows)
-
     def __str__(self) -> str:
         table = [HEADER, *map(_cells, self.rows)]
         widths = [max(len(line[column]) for line in table) for column in range(len(HEADER))]
@@ -117,18 +114,7 @@ class GradientComparison(Sequence[GradientRow]):
         """The report without the arrays: an object with "agrees", "gradients", "explanations"."""
         import json
 
-        gradients = [
-            {
-                "name": row.name,
-                "agrees": row.agrees,
-                "verdict": row.verdict,
-                "reason": row.reason,
-                "max_error": _number(row.max_error),
-                "relative_error": _number(row.relative_error),
-                "worst_index": list(row.worst_index),
-            }
-            for row in self.rows
-        ]
+        gradients = [{key: _plain(getattr(row, key)) for key in IN_JSON} for row in self.rows]
         explanations = [explanation.as_dict() for explanation in self.explanations]
         report = {"agrees": bool(self), "gradients": gradients, "explanations": explanations}
         return json.dumps({**report, "pattern": self.pattern}, indent=2)
@@ -142,9 +128,12 @@ def _cells(row: GradientRow) -> tuple[str, ...]:
     return (row.name, str(row.automatic.shape), *errors, row.reason or row.verdict)
 
 
-def _number(value: float) -> float | None:
+IN_JSON = ("name", "agrees", "verdict", "reason", "max_error", "relative_error", "worst_index")
+
+
+def _plain(value: Any) -> Any:
     """JSON has no infinity and no NaN."""
-    return value if np.isfinite(value) else None
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def compare_gradients(
@@ -190,12 +179,9 @@ def compare_gradients(
     from autograd_lite import forensics
 
     excused, explanations, pattern = forensics.examine(loss, arrays, allowed, variables_of(frame))
-    rows = [
-        row._replace(reason="", verdict=excused[tensor])
-        if not row.agrees and tensor in excused
-        else row
-        for tensor, row in zip(arrays, rows)
-    ]
+    for number, (tensor, row) in enumerate(zip(arrays, rows)):
+        if not row.agrees and tensor in excused:
+            rows[number] = row._replace(reason="", verdict=excused[tensor])
     return GradientComparison(rows, explanations, pattern)
 
 
@@ -259,10 +245,8 @@ def _refuse_unused(
 
 def _tolerance(manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]) -> float:
     """The square root of the precision of the least precise dtype."""
-    arrays = [*manual.values(), *(automatic[tensor] for tensor in manual)]
-    dtypes = {array.dtype for array in arrays if array.dtype.kind == "f"}
-    precision = max(float(np.finfo(dtype).eps) for dtype in dtypes)
-    return math.sqrt(precision)
+    dtypes = {array.dtype for array in (*manual.values(), *automatic.values())}
+    return math.sqrt(max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f"))
 
 
 def _row(name: str, manual: Any, automatic: Any, tolerance: float) -> GradientRow:

@@ -4,6 +4,7 @@ The flow of data:
 
     apply(operation, ...)       computes, and returns a node that remembers operation and arguments
     backward_order(root)        the nodes that root depends on, each one before its inputs
+    backward_steps(root)        those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
     backpropagate(root, seed)   composes the last two: the cotangent of every node
 
@@ -20,7 +21,7 @@ from numpy import float64
 
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import Rule, recording, watching
+from autograd_lite.modes import enable_grad, no_grad, recording, watching
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
@@ -30,6 +31,8 @@ from autograd_lite.refusals import (
     refuse_without_rule,
     refused_contribution,
 )
+
+Cotangents = dict[Node, Array]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -89,7 +92,7 @@ def record(
             mode.recorded(node)
     else:
         node._requires_grad = False
-        node.operation = None
+        node.operation = None  # type: ignore[assignment]
         node.arguments = ()
     return node
 
@@ -114,34 +117,41 @@ def backward_order(root: Node) -> list[Node]:
             for argument in node.arguments:
                 if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
                     stack.append(argument)
-    order.reverse()
-    return order
+    return order[::-1]
 
 
-def apply_rule(
-    node: Node, cotangents: dict[Node, Array], create_graph: bool, careful: bool
-) -> None:
+def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
+    """The computed nodes in backward order, and which are reached through a selection of entries.
+
+    To those `apply_rule` is careful.
+    """
+    selected: set[Node] = set()
+    for node in backward_order(root):
+        if node.operation is not None:
+            careful = bool(selected) and node in selected
+            yield node, careful
+            if careful or node.operation.traits.selects:
+                selected.update(a for a in node.arguments if isinstance(a, Node))
+
+
+def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
     The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
     of 0.
     """
-    operation = node.operation
-    assert operation is not None
-    cotangent = cotangents[node]
-    given = given_to_rules(node, cotangent, create_graph)
+    given = given_to_rules(node, cotangents[node], create_graph)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if careful:
                 with np.errstate(all="ignore"):
-                    contribution = operation.contribution(index, given, node.keywords)
-                contribution = without_nan(contribution, cotangent)
+                    contribution = node.operation.contribution(index, given, node.keywords)
+                contribution = without_nan(contribution, cotangents[node])
             else:
-                contribution = operation.contribution(index, given, node.keywords)
-            value = argument._data
-            if type(contribution) is not float64 or type(value) is not float64:
-                contribution = match(contribution, value, node)
+                contribution = node.operation.contribution(index, given, node.keywords)
+            if type(contribution) is not float64 or type(argument._data) is not float64:
+                contribution = match(contribution, argument._data, node)
             if argument in cotangents:
                 contribution = cotangents[argument] + contribution
             cotangents[argument] = contribution
@@ -155,7 +165,6 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given = [cotangent, node._data]
         for argument in node.arguments:
             given.append(argument._data if isinstance(argument, Node) else argument)
-    assert node.operation is not None
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != mutation.mutations:
@@ -164,34 +173,16 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
 
 
 def backpropagate(
-    root: Node,
-    seed: Array,
-    create_graph: bool = False,
-    leaves_only: bool = False,
-    rule: Rule = apply_rule,
-) -> dict[Node, Array]:
-    """The cotangent of each node that `root` depends on, given that of `root`.
-
-    `rule` is what is done at each node: `apply_rule`, or something around it.
-    """
+    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
+) -> Cotangents:
+    """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
-    selected: set[Any] = set()  # what is reached through an operation that selects entries
-    watch = watching.get()
-    if watch:
-        rule = watch.around(rule)
-    token = recording.set(create_graph and (watch or True))
-    try:
-        for node in backward_order(root):
-            if node.operation is None:
-                continue
-            careful = bool(selected) and node in selected
-            rule(node, cotangents, create_graph, careful)
-            if careful or node.operation.traits.selects:
-                selected.update(a for a in node.arguments if isinstance(a, Node))
+    step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
+    with enable_grad() if create_graph else no_grad():
+        for node, careful in backward_steps(root):
+            step(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
-    finally:
-        recording.reset(token)
     return cotangents
 
 
@@ -235,7 +226,7 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
 
 
-def unshared(cotangents: dict[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
+def unshared(cotangents: Cotangents, lent: Array = None) -> Iterator[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():

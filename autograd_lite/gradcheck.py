@@ -11,7 +11,7 @@ from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
-from autograd_lite.transforms import grad, value_and_grad
+from autograd_lite.transforms import slope, value_and_grad
 
 STEPS = (1e-5, 1e-6, 1e-7)
 """Relative steps of the differences; the smaller ones stay clear of kinks close by."""
@@ -62,7 +62,7 @@ def gradcheck(
 
     _check_against_differences(scalar, arrays, "derivative", tolerance)
     for _ in range(1, order):
-        scalar = _projected_gradient(scalar, [rng.uniform(0.5, 1.5, a.shape) for a in arrays])
+        scalar = slope(scalar, [rng.uniform(0.5, 1.5, a.shape) for a in arrays])
         _check_against_differences(scalar, arrays, "second derivative", tolerance)
     return True
 
@@ -74,16 +74,6 @@ def _in_float64(array: Any) -> Any:
             f"gradcheck with {describe_one(array)}", "it is no array of real numbers", "Give one"
         )
     return np.array(array, dtype=np.float64)
-
-
-def _projected_gradient(f: Callable[..., Any], directions: list[Any]) -> Callable[..., Any]:
-    gradient = grad(f, argnums=tuple(range(len(directions))))
-
-    def projected(*tensors: Any) -> Any:
-        parts = zip(gradient(*tensors), directions, strict=True)
-        return sum((part * direction).sum() for part, direction in parts)
-
-    return projected
 
 
 def _check_against_differences(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
 
 _apply: Callable[..., Tensor] = apply
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _named(method: Method, function: Callable[..., Any]) -> Method:
+    method.__name__ = function.__name__
+    method.__doc__ = f"`{function.__name__}` of this tensor."
+    return method
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,9 +36,7 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
         return function(self, *arguments, **keywords)
 
-    method.__name__ = function.__name__
-    method.__doc__ = f"`np.{function.__name__}` of this tensor."
-    return method
+    return _named(method, function)
 
 
 def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -41,9 +46,17 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     def method(self: Any, *arguments: Any, **keywords: Any) -> Tensor:
         return _apply(operation, (self, *arguments), keywords)
 
-    method.__name__ = function.__name__
-    method.__doc__ = f"`{function.__name__}` of this tensor."
-    return method
+    return _named(method, function)
+
+
+def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
+    """The method that reduces axes, without NumPy's detour."""
+    operation = TABLE[function]
+
+    def method(self: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
+
+    return _named(method, function)
 
 
 class Methods(Operators):
@@ -53,25 +66,13 @@ class Methods(Operators):
 
     # Those of training loops call the engine without NumPy's detour.
 
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.sum` of this tensor."""
-        return _apply(TABLE[np.sum], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.mean` of this tensor."""
-        return _apply(TABLE[np.mean], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.max` of this tensor."""
-        return _apply(TABLE[np.max], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """`np.min` of this tensor."""
-        return _apply(TABLE[np.min], (self,), {"axis": axis, "keepdims": keepdims})
-
-    def dot(self, other: Any) -> Tensor:
-        """`np.dot` of this tensor and another."""
-        return _apply(TABLE[np.dot], (self, other), NO_KEYWORDS)
+    sum = _reduction(np.sum)
+    mean = _reduction(np.mean)
+    max = _reduction(np.max)
+    min = _reduction(np.min)
+    dot = _row(np.dot)
+    copy = _row(np.copy)
+    swapaxes = _row(np.swapaxes)
 
     def reshape(self, *shape: Any) -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
@@ -85,14 +86,6 @@ class Methods(Operators):
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
         order = _unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """`np.swapaxes` of this tensor."""
-        return _apply(TABLE[np.swapaxes], (self, axis1, axis2), NO_KEYWORDS)
-
-    def copy(self) -> Tensor:
-        """A tensor with memory of its own, through which gradients flow."""
-        return _apply(TABLE[np.copy], (self,), NO_KEYWORDS)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow."""

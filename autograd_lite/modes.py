@@ -26,7 +26,7 @@ class Watch(Recorder, Protocol):
     """Looks also at every step of a backward pass, and knows through what an operation came."""
 
     def around(self, rule: Rule) -> Rule:
-        """What is done in place of a rule: the rule, and looking at what it gave."""
+        """What is done at each node of one backward pass: the rule, and looking at what it gave."""
 
     def within(self, function: Any, made_of: Callable[..., Any]) -> Callable[..., Any]:
         """What is called in place of what a function is made of, see `table.composed`."""

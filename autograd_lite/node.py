@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.operation import Operation
+from autograd_lite.trees import leaves_of
 
 Array = Any
 NO_KEYWORDS: dict[str, Any] = {}
@@ -38,7 +39,7 @@ class Node:
     grad: Array
     _requires_grad: bool
     name: str | None
-    operation: Operation | None
+    operation: Operation  # None in a leaf
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
@@ -46,11 +47,14 @@ class Node:
     mutated: int  # the number of the last mutation of this node
 
 
+def inputs_of(node: Node) -> list[Node]:
+    """The nodes among the arguments of a node that require grad."""
+    return [a for a in node.arguments if isinstance(a, Node) and a._requires_grad]
+
+
 def arrays_in(value: Any) -> list[Any]:
     """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
-    if isinstance(value, list | tuple):
-        return [array for part in value for array in arrays_in(part)]
-    return [value] if isinstance(value, Node | np.ndarray) else []
+    return [leaf for leaf in leaves_of(value) if isinstance(leaf, Node | np.ndarray)]
 
 
 def plain(value: Any) -> Any:

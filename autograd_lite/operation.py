@@ -3,74 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
 
 
-@dataclass(frozen=True)
-class Traits:
-    """What a function is: said in its row, and asked by names, pictures, reports and searches.
+class Traits(NamedTuple):
+    """What a function is: said in its row, and asked by names, pictures, reports and searches."""
 
-    Attributes:
-        elementwise: each entry of the result comes from those that it is broadcast with; every
-            ufunc without a signature is, without being told.
-        linear: the arguments in each of which it is linear, the others held fixed.
-        additive: it is linear in all its arguments at once: a sum of them, or a difference.
-        commutative: its two arguments may be exchanged.
-        product: it multiplies, or divides, arguments by each other: entries, or whole matrices.
-        moves: its result has no other entries than its first argument, in other places.
-        indexes: it moves those that its second argument names.
-        reduces: it makes one entry of many, along axes.
-        averages: it reduces by a mean.
-        extremum: it picks the largest or the smallest, of two arguments or along axes.
-        logarithm: it takes the logarithm of what it is given first.
-        activation: it bends what a layer computes; called with that alone.
-        kink: the derivative of its one argument jumps at 0.
-        rectifies: what is below 0 becomes 0, and so does what reaches it in backward.
-        limits: the bounds of its result, near which its derivative vanishes.
-        link: what makes probabilities of the logits that it is given first.
-        probabilities: what these are, as a function of its result and of the logits.
-        selects: it takes entries and leaves others, whose cotangents are then 0 whatever they
-            are, infinities and NaN included.
-        masks: an infinity among its constants is a mask, a bound or a border, and no mistake.
-        fills: so is a single NaN, which marks what is missing.
-        read_only: NumPy makes its result read-only.
-        remedy: how to keep its result finite.
-    """
-
+    # Each entry of the result comes from those that it is broadcast with. Every ufunc without a
+    # signature is so, without being told.
     elementwise: bool = False
-    linear: tuple[int, ...] = ()
-    additive: bool = False
-    commutative: bool = False
-    product: bool = False
-    moves: bool = False
-    indexes: bool = False
-    reduces: bool = False
-    averages: bool = False
-    extremum: bool = False
-    logarithm: bool = False
-    activation: bool = False
-    kink: bool = False
-    rectifies: bool = False
-    limits: tuple[float, float] | None = None
+    linear: tuple[int, ...] = ()  # the arguments in each of which it is, the others held fixed
+    additive: bool = False  # linear in all its arguments at once: a sum of them, or a difference
+    commutative: bool = False  # its two arguments may be exchanged
+    product: bool = False  # it multiplies, or divides, arguments: entries, or whole matrices
+    moves: bool = False  # its result has no other entries than its first argument, elsewhere
+    indexes: bool = False  # it moves those that its second argument names
+    reduces: bool = False  # it makes one entry of many, along axes
+    averages: bool = False  # it reduces by a mean
+    extremum: bool = False  # it picks the largest or smallest, of two arguments or along axes
+    logarithm: bool = False  # it takes the logarithm of what it is given first
+    activation: bool = False  # it bends what a layer computes; called with that alone
+    kink: bool = False  # the derivative of its one argument jumps at 0
+    rectifies: bool = False  # what is below 0 becomes 0, and so does what reaches it in backward
+    limits: tuple[float, float] | None = None  # of its result, where its derivative vanishes
+    # What makes probabilities of the logits that it is given first; and what these are, as a
+    # function of its result and of the logits.
     link: Literal["softmax", "sigmoid"] | None = None
     probabilities: Callable[[Any, Any], Any] | None = None
+    # It takes entries and leaves others, whose cotangents are then 0 whatever they are, infinities
+    # and NaN included.
     selects: bool = False
-    masks: bool = False
-    fills: bool = False
-    read_only: bool = False
-    remedy: str = "Keep its inputs where it is finite"
+    masks: bool = False  # an infinity among its constants is a mask, a bound or a border
+    fills: bool = False  # so is a single NaN, which marks what is missing
+    read_only: bool = False  # NumPy makes its result read-only
+    remedy: str = "Keep its inputs where it is finite"  # how to keep its result so
 
 
 NO_TRAITS = Traits()
 ELEMENTWISE = Traits(elementwise=True)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Operation:
     """A row of the table: a function, its vjps and its traits. `define` says what they mean."""
 
@@ -86,7 +64,7 @@ class Operation:
     def __post_init__(self) -> None:
         self.name = self.function.__name__
         if isinstance(self.function, np.ufunc) and self.function.signature is None:
-            self.traits = replace(self.traits, elementwise=True)
+            self.traits = self.traits._replace(elementwise=True)
         for vjp in self.vjps:
             if vjp is not None and not callable(vjp):
                 raise UnsupportedError(
@@ -104,11 +82,8 @@ class Operation:
     def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
         """What reaches an argument over this operation: the one place that applies a rule.
 
-        Args:
-            index: of the argument.
-            given: the cotangent of the output, the output, the arguments; and the residual, or
-                None, where there is one. The same list for all arguments: it keeps what they share.
-            keywords: those of the call.
+        It is given what the rules are called with, the same list for all arguments: in it the
+        rule of a variadic operation is put, which they share.
         """
         if not self.variadic:
             return self.vjps[index](*given, **keywords)

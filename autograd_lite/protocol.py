@@ -64,7 +64,8 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, function.__name__, arguments, keywords) from error
-    arguments, keywords = positional(function, arguments, keywords)
+    if keywords:
+        arguments, keywords = positional(function, arguments, keywords)
     operation = TABLE.get(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,12 @@ import numpy as np
 Array = Any
 
 
-@dataclass
 class _Hold:
     """How often memory is held, and the arrays on it that were made read-only."""
 
-    count: int = 0
-    changed: list[Array] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.count = 0
+        self.changed: list[Array] = []
 
 
 _held: dict[int, _Hold] = {}  # by id of the array that owns the memory
@@ -29,16 +28,9 @@ def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
     """Make arrays, and those whose memory they show, read-only until `release`.
 
     Memory that NumPy could not make writable again, because another library owns it, stays as it
-    is. So do other views of the memory: no array knows its views.
-
-    Args:
-        arrays: what was given to an operation; what is no array of NumPy's is left out.
-        result: what was computed from them, held as well.
-        inherits: whether a result that shows the memory of a held array is read-only for no other
-            reason, so that it has to become writable with it.
-
-    Returns:
-        What to give to `release`.
+    is. So do other views of the memory: no array knows its views. A result that `inherits` is
+    read-only for no other reason than that it shows the memory of a held array: it becomes
+    writable with that. What is returned is for `release`.
 
     >>> x = np.zeros(3)
     >>> held = hold([x[1:]], x.sum(), inherits=True)
@@ -52,12 +44,10 @@ def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
         given = [array for array in arrays if isinstance(array, np.ndarray)]
         results = [result] if isinstance(result, np.ndarray) else []
         inherited = [array for array in results if inherits and _shows_held(array, given)]
-        owners = [_owner(array) for array in given + results]
-        for array in given + results:
-            _hold(array)
+        owners = [_hold(array) for array in given + results]
         for array in inherited:
             _held[id(_owner(array))].changed.append(array)
-        return [owner for owner in owners if id(owner) in _held]
+        return [owner for owner in owners if owner is not None]
 
 
 def release(owners: Iterable[Array]) -> None:
@@ -89,17 +79,19 @@ def writable(array: Any) -> Iterator[None]:
                 part.flags.writeable = False
 
 
-def _hold(array: Array) -> None:
+def _hold(array: Array) -> Array | None:
+    """Make an array read-only; returns the owner of its memory, unless that stays as it is."""
     shown = _shown(array)
     owner = shown[0]
     if id(owner) not in _held and not _can_be_restored(owner):
-        return
+        return None
     entry = _held.setdefault(id(owner), _Hold())
     entry.count += 1
     for part in shown:
         if part.flags.writeable:
             part.flags.writeable = False
             entry.changed.append(part)
+    return owner
 
 
 def _shown(array: Array) -> list[Array]:

@@ -59,10 +59,7 @@ def written_out(nodes: Sequence[Node], keep: Collection[Node]) -> dict[Node, Act
 
 
 def _candidates(
-    node: Node,
-    position: dict[Node, int],
-    keep: frozenset[Node],
-    found: dict[Node, Activation],
+    node: Node, position: dict[Node, int], keep: frozenset[Node], found: dict[Node, Activation]
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
     if node.operation is None or node._data.size < 2:
@@ -73,22 +70,29 @@ def _candidates(
         if _agree(argument._data, node._data):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(_operation(part).traits.elementwise for part in parts)
-        for activation in _functions_of(argument, elementwise):
-            if _is(activation, node._data) and not _is_two_steps(node, activation, parts, found):
+        for activation in _functions_of(argument, node._data, elementwise):
+            if not _is_two_steps(node, activation, parts, found):
                 yield activation
                 break
 
 
-def _functions_of(argument: Node, elementwise: bool) -> Iterator[Activation]:
-    """The activations of an argument: those that bend each entry on its own, or the others."""
+def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activation]:
+    """The activations that give y for an argument: those of each entry on its own, or the others.
+
+    Some entries decide first where each has its own.
+    """
+    x = argument._data
+    few = slice(None, None, max(1, x.size // SAMPLE))
+    axes = () if elementwise else reversed(range(x.ndim))
+    choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
     for function in activations().values():
-        if traits_of(function).elementwise != elementwise:
-            continue
-        if elementwise:
-            yield Activation(function, argument, {})
-        else:
-            for axis in reversed(range(argument._data.ndim)):
-                yield Activation(function, argument, {"axis": axis})
+        row = TABLE[function]
+        if row.traits.elementwise == elementwise:
+            for keywords in choices:
+                if elementwise and not _agree(row.compute(x.reshape(-1)[few]), y.reshape(-1)[few]):
+                    continue
+                if _agree(row.compute(x, **keywords), y):
+                    yield Activation(function, argument, keywords)
 
 
 def _is_two_steps(
@@ -118,12 +122,6 @@ def _operation(node: Node) -> Operation:
     return node.operation
 
 
-def _is_part(operation: Operation) -> bool:
-    """Whether an activation that is written out may consist of such operations."""
-    traits = operation.traits
-    return traits.elementwise or traits.reduces or traits.moves
-
-
 def _behind(
     node: Node, position: dict[Node, int], keep: frozenset[Node]
 ) -> Iterator[tuple[Node, list[Node]]]:
@@ -137,7 +135,10 @@ def _behind(
         last = max(frontier, key=position.__getitem__)
         if len(frontier) == 1 and last._data.shape == node._data.shape:
             yield last, parts
-        if last.operation is None or last in keep or not _is_part(last.operation):
+        if last.operation is None or last in keep:
+            return
+        traits = last.operation.traits
+        if not (traits.elementwise or traits.reduces or traits.moves):
             return
         frontier = (frontier - {last}) | _inputs(last)
         parts.append(last)
@@ -147,20 +148,9 @@ def _inputs(node: Node) -> set[Node]:
     return {a for a in node.arguments if isinstance(a, Node) and a._requires_grad}
 
 
-def _is(activation: Activation, y: Array) -> bool:
-    """Whether it gives y; some entries decide first where each has its own."""
-    function, argument, keywords = activation
-    x = argument._data
-    if not keywords:
-        few = slice(None, None, max(1, x.size // SAMPLE))
-        if not _agree(function(x.reshape(-1)[few]), y.reshape(-1)[few]):
-            return False
-    return _agree(function(x, **keywords), y)
-
-
 def _agree(found: Array, expected: Array) -> bool:
     """Whether arrays are equal up to rounding."""
-    eps = max(np.finfo(found.dtype).eps, np.finfo(expected.dtype).eps)
+    eps = np.finfo(min(found.dtype, expected.dtype)).eps
     sizes = np.abs(expected)
     tolerance = 4 * eps * max(1, sizes.max()) + eps**0.7 * sizes
     return bool((np.abs(found - expected) <= tolerance).all())

@@ -53,12 +53,32 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             own = {variable for variable in variables if isinstance(variable, Node)}
             used = [node for node in backward_order(result) if node.operation is None]
             others = [node for node in used if node not in own]
-        operation = Operation(
-            function=call,
-            vjps=[_Recomputation(f, arguments, others).vjp],
-            compute=lambda *values: data,
-            variadic=True,
-        )
+
+        def vjp(g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
+            recorded = isinstance(y, Node)
+            if recorded and others:
+                names = ", ".join(map(describe_one, others))
+                raise _refusal(
+                    f,
+                    f"its recorded backward pass meets {names}, which are none of its arguments",
+                    "Make them arguments of the function",
+                )
+            with enable_grad():
+                again = [
+                    +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
+                    for argument in arguments
+                ]
+                total = (f(*again) * g).sum()
+                found = backpropagate(total, total._seed(None), recorded)
+            nodes = [*again, *others]
+
+            def contribution_to(index: int) -> Array:
+                zero = np.zeros_like(y, shape=np.shape(given[index]))
+                return found.get(nodes[index], zero)
+
+            return contribution_to
+
+        operation = Operation(call, [vjp], compute=lambda *values: data, variadic=True)
         return apply(operation, (*arguments, *others), {})
 
     return call
@@ -72,39 +92,3 @@ def _leaf(argument: Any) -> Any:
 
 def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:
     return UnsupportedError(f"checkpoint of {getattr(f, '__name__', f)}", reason, remedy)
-
-
-class _Recomputation:
-    """The vjp of one call."""
-
-    def __init__(
-        self, f: Callable[..., Any], arguments: tuple[Any, ...], others: list[Node]
-    ) -> None:
-        self.f = f
-        self.arguments = arguments
-        self.others = others
-
-    def vjp(self, g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
-        """Compute again; returns the contribution to the argument, or other tensor, at an index."""
-        recorded = isinstance(y, Node)
-        if recorded and self.others:
-            names = ", ".join(map(describe_one, self.others))
-            raise _refusal(
-                self.f,
-                f"its recorded backward pass meets {names}, which are none of its arguments",
-                "Make them arguments of the function",
-            )
-        with enable_grad():
-            variables = [
-                +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
-                for argument in self.arguments
-            ]
-            total = (self.f(*variables) * g).sum()
-            found = backpropagate(total, total._seed(None), recorded)
-        nodes = [*variables, *self.others]
-
-        def contribution_to(index: int) -> Array:
-            zero = np.zeros_like(y, shape=np.shape(given[index]))
-            return found.get(nodes[index], zero)
-
-        return contribution_to

@@ -40,14 +40,10 @@ class _Shape:
 
 
 def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
-    """Raise if a rule of `node` reads an array that was changed after the node was made.
+    """Raise if a rule reads one of the arrays that were changed after its node was made.
 
-    Args:
-        node: what the rules belong to.
-        given: what they are about to be called with: cotangent, output, arguments.
-        arrays: those that were changed since the node was made.
+    It is about to be given cotangent, output and arguments.
     """
-    assert node.operation is not None
     nodes = (None, node, *node.arguments)
     changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
@@ -70,7 +66,6 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
 
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:
     """The error for a vjp whose result does not fit its argument."""
-    assert node.operation is not None
     returned = "no array" if have is None else f"shape {have}"
     return ShapeError(
         f"backward of {node.operation.name}{describe(node.arguments)}",

@@ -80,7 +80,6 @@ def define(
     Raises:
         UnsupportedError: the function is a plain Python function, or none; or a vjp is none.
 
-    >>> import numpy as np
     >>> from autograd_lite import Tensor
     >>> row = define(np.spacing, lambda g, y, x: 0 * g)
     >>> x = Tensor(1.0, requires_grad=True)
@@ -115,7 +114,6 @@ def differentiable(
     The function is called with plain arrays, and its result is recorded when it was given
     tensors.
 
-    >>> import numpy as np
     >>> from autograd_lite import Tensor
     >>> @differentiable(lambda g, y, x: g * 3 * x**2)
     ... def cube(x):
@@ -161,7 +159,6 @@ def composed(
     The decorated function is called in place of NumPy's when an argument is a tensor. What is
     computed is recorded in its parts.
 
-    >>> import numpy as np
     >>> from autograd_lite import Tensor
     >>> @composed(np.triu_indices_from)
     ... def first_row(x):
@@ -176,6 +173,11 @@ def composed(
         return implementation
 
     return decorate
+
+
+def without_derivative(names: str) -> None:
+    """Say of functions of NumPy's that their results are plain arrays."""
+    WITHOUT_DERIVATIVE.update(getattr(np, name) for name in names.split())
 
 
 def traits_of(function: Callable[..., Any]) -> Traits:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,11 @@ from autograd_lite.refusals import explained
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+
+def _in_place(symbol: str, in_place: Any, compute: Any) -> Callable[[Tensor, Any], Tensor]:
+    """The method of an operator such as `+=`."""
+    return lambda self, other: self._change(symbol, in_place, compute, other)
 
 
 class Tensor(Methods):
@@ -61,7 +68,7 @@ class Tensor(Methods):
         self.grad = None
         self._requires_grad = requires_grad
         self.name = name
-        self.operation = None
+        self.operation = None  # type: ignore[assignment]
         self.arguments = ()
         self.created = 0
         self.mutated = 0
@@ -172,20 +179,13 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
-        seed = self._seed(gradient)
-        if create_graph:
-            with enable_grad():
-                cotangents = backpropagate(self, Tensor(seed), create_graph, leaves_only=True)
-                self._add_gradients(cotangents, seed)
-        else:
-            self._add_gradients(backpropagate(self, seed, False, leaves_only), seed)
+        seed = self._seed(gradient, create_graph)
+        with enable_grad() if create_graph else nullcontext():
+            cotangents = backpropagate(self, seed, create_graph, create_graph or leaves_only)
+            for node, cotangent in unshared(cotangents, lent=plain(gradient)):
+                node.grad = cotangent if node.grad is None else node.grad + cotangent
 
-    @staticmethod
-    def _add_gradients(cotangents: dict[Node, Any], seed: Any) -> None:
-        for node, cotangent in unshared(cotangents, lent=seed):
-            node.grad = cotangent if node.grad is None else node.grad + cotangent
-
-    def _seed(self, gradient: Any) -> Any:
+    def _seed(self, gradient: Any, recorded: bool = False) -> Any:
         if not self._requires_grad:
             raise GradientError(
                 f"backward() from {describe_one(self)}",
@@ -200,30 +200,22 @@ class Tensor(Methods):
                     "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
                     "tensor.backward(gradient)",
                 )
-            return self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._data)
-        gradient = _as_array(plain(gradient), False, None, self.dtype)
-        if gradient.shape != self.shape:
+            seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._data)
+        else:
+            seed = _as_array(plain(gradient), False, None, self.dtype)
+        if seed.shape != self.shape:
             raise ShapeError(
                 f"backward() from {describe_one(self)}",
-                f"the given gradient has shape {gradient.shape}",
+                f"the given gradient has shape {seed.shape}",
                 f"Give one of shape {self.shape}",
             )
-        return gradient
+        return Tensor(seed) if recorded else seed
 
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._change("+", operator.iadd, operator.add, other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._change("-", operator.isub, operator.sub, other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._change("*", operator.imul, operator.mul, other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._change("/", operator.itruediv, operator.truediv, other)
-
-    def __ipow__(self, other: Any) -> Tensor:
-        return self._change("**", operator.ipow, operator.pow, other)
+    __iadd__ = _in_place("+", operator.iadd, operator.add)
+    __isub__ = _in_place("-", operator.isub, operator.sub)
+    __imul__ = _in_place("*", operator.imul, operator.mul)
+    __itruediv__ = _in_place("/", operator.itruediv, operator.truediv)
+    __ipow__ = _in_place("**", operator.ipow, operator.pow)
 
     def _change(self, symbol: str, in_place: Any, compute: Any, other: Any) -> Tensor:
         """`x += other`: x + other where that is recorded, else a change of the array.

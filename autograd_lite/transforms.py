@@ -23,7 +23,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.modes import enable_grad
-from autograd_lite.node import Node
+from autograd_lite.node import Node, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
@@ -49,22 +49,23 @@ class _Linearization:
         **keywords: Any,
     ) -> None:
         require_function(f, "derivative of", "Give a function of arrays")
+        attempted = f"derivative of {_name(f)}"
         for position in positions:
             if not isinstance(position, int) or isinstance(position, bool):
                 raise UnsupportedError(
-                    f"derivative of {_name(f)} in argument {describe_one(position)}",
+                    f"{attempted} in argument {describe_one(position)}",
                     "positions are whole numbers",
                     "Give argnums such as 0 or (0, 1)",
                 )
             if not -len(arguments) <= position < len(arguments):
                 raise ArgumentError(
-                    f"derivative of {_name(f)} in argument {position}",
+                    f"{attempted} in argument {position}",
                     f"it was given {len(arguments)} arguments",
                     "Give argnums that count positional arguments, from 0",
                 )
         if len({position % len(arguments) for position in positions}) < len(positions):
             raise ArgumentError(
-                f"derivative of {_name(f)} in arguments {tuple(positions)}",
+                f"{attempted} in arguments {tuple(positions)}",
                 "one of them is given twice",
                 "Give each position once",
             )
@@ -79,7 +80,7 @@ class _Linearization:
             self.variables = [
                 +leaf
                 if isinstance(leaf, Tensor) and leaf.requires_grad
-                else Tensor(leaf.data if isinstance(leaf, Tensor) else leaf, requires_grad=True)
+                else Tensor(plain(leaf), requires_grad=True)
                 for leaf in given
             ]
             fresh = rebuilt(self.trees, self.variables)
@@ -88,56 +89,43 @@ class _Linearization:
                 changed[position] = tree
             self.value = f(*changed, **keywords)
         if self.value is None:
-            raise GradientError(
-                f"derivative of {_name(f)}",
-                "it returned None",
-                "Write return before what it computes",
-            )
-        for output in map(_plain, leaves_of(self.value)):
+            remedy = "Write return before what it computes"
+            raise GradientError(attempted, "it returned None", remedy)
+        for output in map(plain, leaves_of(self.value)):
             if not _is_real(output):
                 raise UnsupportedError(
-                    f"derivative of {_name(f)}",
+                    attempted,
                     f"it returned {describe_one(output)}",
                     "Return arrays or numbers, or lists, tuples and dicts of them",
                 )
 
     def pull(self, cotangent: Any, create_graph: bool | None = None) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""
-        outputs, weights = leaves_of(self.value), leaves_of(cotangent)
-        if len(outputs) != len(weights):
-            raise ArgumentError(
+        if _shapes(cotangent) != _shapes(self.value):
+            raise ShapeError(
                 f"cotangent of {_name(self.f)}",
-                f"it has {len(weights)} arrays, the output {len(outputs)}",
+                f"it has the shapes {_shapes(cotangent)}, the output {_shapes(self.value)}",
                 "Give one of the structure and shapes of the output",
             )
+        found: dict[Node, Any] = {}
         with _transforming():
             total = 0.0
-            for output, weight in zip(outputs, weights):
+            for output, weight in zip(leaves_of(self.value), leaves_of(cotangent)):
                 if isinstance(output, Tensor) and output.requires_grad:
-                    if np.shape(weight) != output.shape:
-                        raise ArgumentError(
-                            f"cotangent of {_name(self.f)}",
-                            f"it has shape {np.shape(weight)}, the output {output.shape}",
-                            "Give one of the structure and shapes of the output",
-                        )
                     total = total + (output * weight).sum()
-            found: dict[Node, Any] = {}
             if isinstance(total, Tensor):
-                record = self.nested if create_graph is None else create_graph
-                cotangents = backpropagate(total, total._seed(None), record)
-                wanted: dict[Node, Any] = {
-                    node: cotangents[node] for node in self.variables if node in cotangents
-                }
-                found = dict(unshared(wanted))
+                recorded = self.nested if create_graph is None else create_graph
+                cotangents = backpropagate(total, total._seed(None), recorded)
+                found = {node: cotangents[node] for node in self.variables if node in cotangents}
+        found = dict(unshared(found))
         gradients = [
-            found[variable] if variable in found else np.zeros_like(variable)
-            for variable in self.variables
+            found[node] if node in found else np.zeros_like(node) for node in self.variables
         ]
         return list(rebuilt(self.trees, gradients))
 
     def result(self) -> Any:
         """The value as the caller gets it: with arrays for tensors, unless nested."""
-        return self.value if self.nested else map_tree(_plain, self.value)
+        return self.value if self.nested else map_tree(plain, self.value)
 
 
 @contextmanager
@@ -150,10 +138,6 @@ def _transforming() -> Iterator[None]:
         _inside.reset(token)
 
 
-def _plain(leaf: Any) -> Any:
-    return leaf.data if isinstance(leaf, Tensor) else leaf
-
-
 def _name(f: Any) -> str:
     return getattr(f, "__name__", repr(f))
 
@@ -161,6 +145,21 @@ def _name(f: Any) -> str:
 def _is_real(value: Any) -> bool:
     dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
     return dtype.kind in "fiub"
+
+
+def _shapes(tree: Any) -> list[tuple[int, ...]]:
+    return [np.shape(plain(leaf)) for leaf in leaves_of(tree)]
+
+
+def inner_product(xs: Any, ys: Any) -> Any:
+    """The sum of the products of the entries of two structures."""
+    return sum((x * y).sum() for x, y in zip(leaves_of(xs), leaves_of(ys), strict=True))
+
+
+def slope(f: Callable[..., Any], direction: Sequence[Any]) -> Callable[..., Any]:
+    """The function that computes how fast f grows in a direction of all of its arguments."""
+    gradient = grad(f, tuple(range(len(direction))))
+    return lambda *arguments: inner_product(gradient(*arguments), direction)
 
 
 def _positions(argnums: Any) -> tuple[Any, ...]:
@@ -176,11 +175,10 @@ def _require_tangents(attempted: str, xs: Any, vs: Any) -> None:
                 "arguments and tangents come in lists",
                 "Write [x] and [v]",
             )
-    shapes = [[np.shape(_plain(leaf)) for leaf in leaves_of(list(given))] for given in (xs, vs)]
-    if shapes[0] != shapes[1]:
+    if _shapes(xs) != _shapes(vs):
         raise ShapeError(
             attempted,
-            f"the arguments have the shapes {shapes[0]}, and the tangents {shapes[1]}",
+            f"the arguments have the shapes {_shapes(xs)}, and the tangents {_shapes(vs)}",
             "Give a tangent for each argument, of its structure",
         )
 
@@ -208,13 +206,13 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         linearization = _Linearization(f, arguments, positions, **keywords)
         value = linearization.value
-        if isinstance(value, list | tuple | dict) or np.size(_plain(value)) != 1:
+        if isinstance(value, list | tuple | dict) or np.size(plain(value)) != 1:
             raise GradientError(
                 f"gradient of {_name(f)}",
                 f"it returned {describe_one(value)}, and only a scalar has a gradient",
                 "Reduce its result, for instance by .sum() or .mean(), or use jacobian",
             )
-        gradients = linearization.pull(np.ones_like(_plain(value)))
+        gradients = linearization.pull(np.ones_like(plain(value)))
         gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
         return linearization.result(), gradient
 
@@ -281,11 +279,9 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     ones = map_tree(np.ones_like, linearization.value)
 
     def transposed(cotangent: Any) -> Any:
-        pulled = leaves_of(linearization.pull(cotangent, create_graph=True))
-        return sum((part * v).sum() for part, v in zip(pulled, leaves_of(list(vs)), strict=True))
+        return inner_product(linearization.pull(cotangent, create_graph=True), vs)
 
-    tangent = grad(transposed)(ones)
-    return linearization.result(), tangent
+    return linearization.result(), grad(transposed)(ones)
 
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
@@ -312,23 +308,18 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         blocks = []
         for chosen, output in enumerate(outputs):
             rows = []
-            for entry in range(np.size(_plain(output))):
-                cotangent = [np.zeros_like(_plain(other)) for other in outputs]
+            for entry in range(np.size(plain(output))):
+                cotangent = [np.zeros_like(plain(other)) for other in outputs]
                 cotangent[chosen].reshape(-1)[entry] = 1
-                rows.append(linearization.pull(rebuilt(linearization.value, cotangent)))
-            trees = linearization.trees[0] if isinstance(argnums, int) else linearization.trees
-            columns = [leaves_of(row) for row in rows]
-            parts = [
-                np.stack(column).reshape(np.shape(_plain(output)) + np.shape(column[0]))
-                if column
-                else np.zeros((*np.shape(_plain(output)), *np.shape(_plain(variable))))
-                for column, variable in zip(
-                    zip(*columns) if columns else [()] * len(linearization.variables),
-                    linearization.variables,
-                )
-            ]
-            tree = rebuilt(trees, parts)
-            blocks.append(tuple(tree) if not isinstance(argnums, int) else tree)
+                pulled = linearization.pull(rebuilt(linearization.value, cotangent))
+                rows.append(leaves_of(pulled))
+            parts = []
+            for number, variable in enumerate(linearization.variables):
+                shape = (*np.shape(plain(output)), *variable.shape)
+                column = np.stack([row[number] for row in rows]) if rows else np.zeros(shape)
+                parts.append(column.reshape(shape))
+            trees = rebuilt(linearization.trees, parts)
+            blocks.append(trees[0] if isinstance(argnums, int) else tuple(trees))
         return rebuilt(linearization.value, blocks)
 
     return evaluate
@@ -362,11 +353,5 @@ def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     (array([6., 2.]),)
     """
     _require_tangents(f"hvp of {_name(f)}", xs, vs)
-    positions = tuple(range(len(xs)))
-
-    def slope(*arguments: Any) -> Any:
-        parts = leaves_of(list(grad(f, positions)(*arguments)))
-        return sum((part * v).sum() for part, v in zip(parts, leaves_of(list(vs)), strict=True))
-
-    products: tuple[Any, ...] = grad(slope, positions)(*xs)
+    products: tuple[Any, ...] = grad(slope(f, vs), tuple(range(len(xs))))(*xs)
     return products

@@ -49,11 +49,11 @@ from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.plateau import ReduceOnPlateau
 from nn.optimizers.scaled import Adagrad, RMSprop
-from nn.optimizers.schedule import Schedule
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
     OneCycle,
+    Schedule,
     StepDecay,
     Warmup,
 )

@@ -22,7 +22,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.table import activations
-from nn.configuration import Argument, configuration, parameters_of
+from nn.configuration import arguments_of, configuration
 from nn.module import Module
 
 ModuleClass = TypeVar("ModuleClass", bound=type[Module])
@@ -98,7 +98,7 @@ def describe(module: Module, seen: dict[Module, int] | None = None) -> dict[str,
             "nn.load(path, model)",
         )
     arguments = configuration(module)
-    missing = parameters_of(kind).keys() - arguments.keys()
+    missing = arguments_of(kind).keys() - arguments.keys()
     if missing:
         raise UnsupportedError(
             f"nn.save of {kind.__name__}",
@@ -160,21 +160,17 @@ def _built(description: Any, built: list[Module], entries: float) -> Module:
             "defines it"
         )
     kind = REGISTERED[name]
-    if data.keys() != parameters_of(kind).keys():
-        differing = ", ".join(sorted(data.keys() ^ parameters_of(kind).keys()))
+    if data.keys() != arguments_of(kind).keys():
+        differing = ", ".join(sorted(data.keys() ^ arguments_of(kind).keys()))
         raise ValueError(f"{name} takes other arguments: {differing}")
     arguments = {key: _value(value, built, entries) for key, value in data.items()}
-    sizes = [value for key, value in arguments.items() if _is_size(kind, key)]
+    fields = getattr(kind, "_fields", {})
+    sizes = [value for key, value in arguments.items() if key in fields and fields[key].size]
     if sizes and np.prod(np.concatenate(sizes, axis=None), dtype=float) > entries:
         raise ValueError(f"{name} is larger than the file")  # before it fills the memory
     bound = inspect.BoundArguments(inspect.signature(kind), arguments)
     built.append(kind(*bound.args, **bound.kwargs))
     return built[-1]
-
-
-def _is_size(kind: type[Module], name: str) -> bool:
-    declared = getattr(kind, name, None)
-    return isinstance(declared, Argument) and declared.size
 
 
 def _value(data: Any, built: list[Module], entries: float) -> Any:

@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import Range, require
 from autograd_lite.errors import describe_one
 
 if TYPE_CHECKING:
@@ -16,31 +15,7 @@ STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramete
 """How arguments of any number are written in a call."""
 
 
-class Argument:
-    """An argument that a layer keeps, and that stays in its range whenever it is assigned.
-
-    Args:
-        allowed: what it may be.
-        size: whether the layer has a tensor with at least as many entries as the product of all
-            arguments that are sizes, so that a file without as many cannot hold the layer.
-    """
-
-    def __init__(self, allowed: Range, *, size: bool = False) -> None:
-        self.allowed = allowed
-        self.size = size
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, layer: object, owner: type) -> Any:
-        return self if layer is None else vars(layer)[self.name]
-
-    def __set__(self, layer: object, value: Any) -> None:
-        require(layer, self.name, value, self.allowed)
-        vars(layer)[self.name] = value
-
-
-def parameters_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
+def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """The arguments of a class that belong to its configuration.
 
     `rng`, and those whose names end in `_init`, do not: they say what the tensors begin with.
@@ -57,17 +32,13 @@ def configuration(module: Module) -> dict[str, Any]:
 
     Each is the attribute of the same name, but for two: `dtype` is that of the tensors, and a flag
     under whose name there is a tensor or None says whether there is one.
-
-    >>> from nn import LayerNorm
-    >>> configuration(LayerNorm(3))
-    {'normalized_shape': (3,), 'epsilon': 1e-05, 'dtype': dtype('float64')}
     """
     kept = dict(vars(module))
     tensors = module._state()
     if tensors:
         kept["dtype"] = next(iter(tensors.values())).dtype
     found = {}
-    for name, parameter in parameters_of(type(module)).items():
+    for name, parameter in arguments_of(type(module)).items():
         if name in kept:
             value = kept[name]
             is_flag = isinstance(parameter.default, bool)
@@ -78,17 +49,12 @@ def configuration(module: Module) -> dict[str, Any]:
 
 
 def shown(module: Module) -> str:
-    """The configuration as it is written in a call, without defaults and the modules inside.
-
-    >>> from nn import Dense
-    >>> shown(Dense(2, 3, activation="relu", dtype="float32"))
-    '2, 3, activation=relu, dtype=float32'
-    """
+    """The configuration as it is written in a call, without defaults and the modules inside."""
     children = [child for _, child in module.children()]
     values = configuration(module)
     texts = []
     is_complete = True
-    for name, parameter in parameters_of(type(module)).items():
+    for name, parameter in arguments_of(type(module)).items():
         if name not in values or _holds_any(values[name], children):
             is_complete = False
         elif parameter.kind in STARS:

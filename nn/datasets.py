@@ -1,8 +1,12 @@
 """Data sets to try a network on, drawn from a generator: points in a plane, of two classes.
 
 Each function returns samples X (n, 2) and their classes y (n, 1), 0.0 or 1.0, in the shape that
-the losses take for a network with one output; `y.ravel().astype(int)` are labels (n,). The same
-seed gives the same points, bit for bit. Moons, circles, and real data are scikit-learn's.
+the losses take for a network with one output; `y.ravel().astype(int)` are labels (n,). Half of the
+points are of each class, give or take a few. Moons, circles, and real data are scikit-learn's.
+
+`noise` is a standard deviation, and `rng` a `numpy.random.Generator` or a seed for one: the same
+seed gives the same points, bit for bit. An ArgumentError is raised where a number is out of its
+range, and an UnsupportedError where `rng` is no generator and no seed.
 """
 
 from __future__ import annotations
@@ -25,15 +29,6 @@ def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any
     where r >= 0.5, before the noise, which puts the share 0.8 noise of all points on the wrong side
     of that circle: with noise 0.1 the best rule, a circle, gets 92% right.
 
-    Args:
-        n: points, about half of them of each class.
-        noise: standard deviation of what is added to each coordinate.
-        rng: a `numpy.random.Generator`, or a seed for one.
-
-    Raises:
-        ArgumentError: a number is out of its range.
-        UnsupportedError: rng is no generator and no seed.
-
     >>> X, y = disc_in_ring(400, noise=0.0, rng=0)
     >>> X.shape, y.shape
     ((400, 2), (400, 1))
@@ -52,15 +47,6 @@ def spirals(n: int, noise: float = 0.5, rng: Generator = None) -> tuple[Any, Any
     x = r (cos θ, sin θ), with θ = 2π √u, u uniform in [0, 1), and r = 2θ + π y + noise N(0, 1).
     The classes y are 0, 1, 0, 1, and so on.
 
-    Args:
-        n: points, half of them of each class, or one more of class 0.
-        noise: standard deviation of what is added to the distance from the centre.
-        rng: a `numpy.random.Generator`, or a seed for one.
-
-    Raises:
-        ArgumentError: a number is out of its range.
-        UnsupportedError: rng is no generator and no seed.
-
     >>> X, y = spirals(1000, noise=0.0, rng=0)
     >>> y[:3].ravel()
     array([0., 1., 0.])
@@ -78,15 +64,6 @@ def xor(n: int = 4, noise: float = 0.0, rng: Generator = None) -> tuple[Any, Any
 
     The corners are (0, 0), (0, 1), (1, 0) and (1, 1), and then again from the first.
 
-    Args:
-        n: points.
-        noise: standard deviation of what is added to each coordinate.
-        rng: a `numpy.random.Generator`, or a seed for one; without noise it does not matter.
-
-    Raises:
-        ArgumentError: a number is out of its range.
-        UnsupportedError: rng is no generator and no seed.
-
     >>> X, y = xor()
     >>> X.tolist(), y.ravel().tolist()
     ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0.0, 1.0, 1.0, 0.0])
@@ -100,15 +77,6 @@ def blobs(n: int, noise: float = 1.0, rng: Generator = None) -> tuple[Any, Any]:
     """Two normal clouds of points, class 0 around (-2, -2) and class 1 around (2, 2).
 
     The classes are 0, 1, 0, 1, and so on.
-
-    Args:
-        n: points, half of them of each class, or one more of class 0.
-        noise: standard deviation of each coordinate around the centre.
-        rng: a `numpy.random.Generator`, or a seed for one.
-
-    Raises:
-        ArgumentError: a number is out of its range.
-        UnsupportedError: rng is no generator and no seed.
 
     >>> X, y = blobs(1000, rng=0)
     >>> X[y[:, 0] == 0].mean(axis=0).round(), X[y[:, 0] == 1].mean(axis=0).round()

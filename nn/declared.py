@@ -4,40 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from inspect import Parameter, Signature, signature
-from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import numpy as np
 
 from autograd_lite.arguments import Range, require
+from autograd_lite.errors import ArgumentError
 
-Read = TypeVar("Read")
-Given = TypeVar("Given")
+Read = TypeVar("Read", covariant=True)
+Given = TypeVar("Given", contravariant=True)
 
 
 class Field(Generic[Read, Given]):
-    """A field of a `Declared` class: as an attribute of an instance, its value."""
+    """A field of a `Declared` class; for type checkers, what it is given and what is read."""
 
-    def __init__(self, allowed: Range | None, default: Any, kw_only: bool) -> None:
+    def __init__(
+        self, allowed: Range | None, default: Any, kw_only: bool, size: bool, fixed: bool
+    ) -> None:
         self.allowed = allowed
         self.default = default
-        self.kw_only = kw_only
+        self.kind = Parameter.KEYWORD_ONLY if kw_only else Parameter.POSITIONAL_OR_KEYWORD
+        self.size = size
+        self.fixed = fixed
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: Declared, owner: type) -> Read: ...
-    def __get__(self, instance: Declared | None, owner: type) -> Self | Read:
-        return self if instance is None else instance._value(self.name)
+    if TYPE_CHECKING:  # Without it an instance's own attribute is read, as fast as any.
+
+        def __get__(self, instance: object, owner: type) -> Read: ...
 
     def __set__(self, instance: Declared, value: Given) -> None:
         instance._assign(self.name, value)
 
 
 def declared(
-    allowed: Range | None = None, *, default: Any = Parameter.empty, kw_only: bool = False
+    allowed: Range | None = None,
+    *,
+    default: Any = Parameter.empty,
+    kw_only: bool = False,
+    size: bool = False,
+    fixed: bool = False,
 ) -> Any:
     """A field, in the body of a `Declared` class.
 
@@ -45,16 +52,19 @@ def declared(
         allowed: what it may be; None where the class itself says, in `_checked`.
         default: its value where none is given; without one it has to be.
         kw_only: whether it is given by name only.
+        size: whether a layer has a tensor with at least as many entries as the product of all its
+            sizes, so that a file without as many cannot hold the layer.
+        fixed: whether it cannot be assigned later, as what was computed with it would be wrong.
     """
-    return Field(allowed, default, kw_only)
+    return Field(allowed, default, kw_only, size, fixed)
 
 
 @dataclass_transform(field_specifiers=(declared,))
 class Declared:
-    """Base of classes whose constructor takes their fields, in the order of declaration.
+    """Base of classes that declare fields, which their constructor takes in that order.
 
-    As with dataclasses a subclass adds fields, and may give those that it inherits another
-    default. Values are checked by name, also those that are assigned later.
+    As with dataclasses a subclass adds fields, may give those that it inherits another default,
+    and may write its `__init__` itself. Values are checked whenever they are assigned.
 
     >>> from autograd_lite.arguments import COUNT, POSITIVE
     >>> class Decay(Declared):
@@ -68,26 +78,24 @@ class Declared:
     autograd_lite.errors.ArgumentError: Decay with factor=0: out of range. Give a number above 0
     """
 
-    fields: ClassVar[dict[str, Field[Any, Any]]] = {}
+    _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
     _signature: ClassVar[Signature]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        cls.fields = cls.fields | own
+        cls._fields = cls._fields | own
+        for name in own:
+            cls._declare(name)
         parameters = [
-            Parameter(
-                name,
-                Parameter.KEYWORD_ONLY if field.kw_only else Parameter.POSITIONAL_OR_KEYWORD,
-                default=field.default,
-            )
-            for name, field in cls.fields.items()
+            Parameter(name, field.kind, default=field.default)
+            for name, field in cls._fields.items()
         ]
         cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
-        own_signature = cls._signature
+        shown = cls._signature
         if cls.__init__ is not Declared.__init__:
-            own_signature = signature(cls.__init__.__get__(cls))
-        cls.__signature__ = own_signature  # type: ignore[attr-defined]
+            shown = signature(cls.__init__.__get__(cls))
+        cls.__signature__ = shown  # type: ignore[attr-defined]
 
     def __init__(self, *given: Any, **named: Any) -> None:
         try:
@@ -97,6 +105,10 @@ class Declared:
         bound.apply_defaults()
         self._begin(bound.arguments)
 
+    @classmethod
+    def _declare(cls, name: str) -> None:
+        """What becomes of a field of the class: by default an attribute that is checked."""
+
     def _begin(self, values: Mapping[str, Any]) -> None:
         """Take what the constructor was given."""
         vars(self).update(self._checked(values))
@@ -104,22 +116,23 @@ class Declared:
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Values by name, numbers as Python's; an ArgumentError where one is out of its range."""
         for name, value in values.items():
-            allowed = self.fields[name].allowed
+            allowed = self._fields[name].allowed
             if allowed is not None:
                 require(self, name, value, allowed)
         items = values.items()
         return {name: v.item() if isinstance(v, np.generic) else v for name, v in items}
 
-    def _value(self, name: str) -> Any:
-        try:
-            return vars(self)[name]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no {name} yet") from None
-
     def _assign(self, name: str, value: Any) -> None:
-        values = {field: vars(self)[field] for field in self.fields}
-        vars(self).update(self._checked({**values, name: value}))
+        if self._fields[name].fixed:
+            raise ArgumentError(
+                f"assignment of {name} of {type(self).__name__}",
+                "what it has compared so far was compared with the old one",
+                f"Make a new one: {type(self).__name__}({name}={value!r}, ...)",
+            )
+        own = vars(self)
+        others = {field: own[field] for field in self._fields if field in own}
+        own.update(self._checked({**others, name: value}))
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={self._value(name)!r}" for name in self.fields)
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"

@@ -19,38 +19,64 @@ neural networks", 2013.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, require
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, function_named, require
+from autograd_lite.errors import UnsupportedError, describe_one
 
 Initializer: TypeAlias = "Callable[[np.random.Generator, int, int], Any]"
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+INITIALIZERS: dict[str, Initializer] = {}
+"""The functions below, by name."""
 
 
+def _checked(function: Function) -> Function:
+    """The function with its sizes and its generator checked, among `INITIALIZERS`."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def checked(rng: Any, fan_in: Any, fan_out: Any, *rest: Any, **named: Any) -> Any:
+        require(name, "fan_in", fan_in, COUNT)
+        require(name, "fan_out", fan_out, COUNT)
+        if not isinstance(rng, np.random.Generator):
+            raise UnsupportedError(
+                f"{name} with rng={describe_one(rng)}",
+                "it is no generator",
+                "Give numpy.random.default_rng(0)",
+            )
+        return function(rng, fan_in, fan_out, *rest, **named)
+
+    INITIALIZERS[name] = checked
+    return cast(Function, checked)
+
+
+@_checked
 def zeros(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Zeros, from which the units of a layer all learn the same.
 
     >>> zeros(np.random.default_rng(0), 1, 2)
     array([[0., 0.]])
     """
-    _require_sizes("zeros", fan_in, fan_out)
     return np.zeros((fan_in, fan_out))
 
 
+@_checked
 def constant(rng: np.random.Generator, fan_in: int, fan_out: int, value: float = 1.0) -> Any:
     """One number everywhere.
 
     >>> constant(np.random.default_rng(0), 1, 2, value=0.5)
     array([[0.5, 0.5]])
     """
-    _require_sizes("constant", fan_in, fan_out)
     require("constant", "value", value, NUMBER)
     return np.full((fan_in, fan_out), float(value))
 
 
+@_checked
 def normal(
     rng: np.random.Generator,
     fan_in: int,
@@ -63,12 +89,12 @@ def normal(
     >>> normal(np.random.default_rng(0), 1, 2).round(4)
     array([[ 0.0013, -0.0013]])
     """
-    _require_generator("normal", rng, fan_in, fan_out)
     require("normal", "mean", mean, NUMBER)
     require("normal", "standard_deviation", standard_deviation, NOT_NEGATIVE)
     return rng.normal(mean, standard_deviation, (fan_in, fan_out))
 
 
+@_checked
 def uniform(
     rng: np.random.Generator, fan_in: int, fan_out: int, low: float = -0.05, high: float = 0.05
 ) -> Any:
@@ -77,76 +103,76 @@ def uniform(
     >>> uniform(np.random.default_rng(0), 1, 2, low=0, high=1).round(4)
     array([[0.637 , 0.2698]])
     """
-    _require_generator("uniform", rng, fan_in, fan_out)
     require("uniform", "low", low, NUMBER)
     above = Range(lambda x: NUMBER.holds(x) and bool(x >= low), f"a number, {low} or more")
     require("uniform", "high", high, above)
     return rng.uniform(low, high, (fan_in, fan_out))
 
 
+@_checked
 def xavier_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Normal with variance 2 / (fan_in + fan_out), for sigmoid, tanh and linear layers.
 
     >>> xavier_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
     """
-    _require_generator("xavier_normal", rng, fan_in, fan_out)
     return rng.normal(0.0, np.sqrt(2 / (fan_in + fan_out)), (fan_in, fan_out))
 
 
+@_checked
 def xavier_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Uniform within sqrt(6 / (fan_in + fan_out)), for sigmoid, tanh and linear layers.
 
     >>> bool((abs(xavier_uniform(np.random.default_rng(0), 3, 3)) < 1).all())
     True
     """
-    _require_generator("xavier_uniform", rng, fan_in, fan_out)
     limit = np.sqrt(6 / (fan_in + fan_out))
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
 
+@_checked
 def he_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Normal with variance 2 / fan_in, for ReLU and its kin.
 
     >>> he_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
     """
-    _require_generator("he_normal", rng, fan_in, fan_out)
     return rng.normal(0.0, np.sqrt(2 / fan_in), (fan_in, fan_out))
 
 
+@_checked
 def he_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Uniform within sqrt(6 / fan_in), for ReLU and its kin.
 
     >>> bool((abs(he_uniform(np.random.default_rng(0), 6, 3)) < 1).all())
     True
     """
-    _require_generator("he_uniform", rng, fan_in, fan_out)
     limit = np.sqrt(6 / fan_in)
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
 
+@_checked
 def lecun_normal(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Normal with variance 1 / fan_in, for sigmoid, tanh and SELU.
 
     >>> lecun_normal(np.random.default_rng(0), 2, 3).shape
     (2, 3)
     """
-    _require_generator("lecun_normal", rng, fan_in, fan_out)
     return rng.normal(0.0, np.sqrt(1 / fan_in), (fan_in, fan_out))
 
 
+@_checked
 def lecun_uniform(rng: np.random.Generator, fan_in: int, fan_out: int) -> Any:
     """Uniform within sqrt(3 / fan_in), for sigmoid, tanh and SELU.
 
     >>> bool((abs(lecun_uniform(np.random.default_rng(0), 3, 3)) < 1).all())
     True
     """
-    _require_generator("lecun_uniform", rng, fan_in, fan_out)
     limit = np.sqrt(3 / fan_in)
     return rng.uniform(-limit, limit, (fan_in, fan_out))
 
 
+@_checked
 def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float = 1.0) -> Any:
     """Rows or columns, whichever are fewer, of length `gain` and at right angles to each other.
 
@@ -158,7 +184,6 @@ def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float 
     >>> bool(np.allclose(weight.T @ weight, np.eye(2)))
     True
     """
-    _require_generator("orthogonal", rng, fan_in, fan_out)
     require("orthogonal", "gain", gain, NUMBER)
     tall = rng.normal(size=(max(fan_in, fan_out), min(fan_in, fan_out)))
     q, r = np.linalg.qr(tall)
@@ -166,54 +191,14 @@ def orthogonal(rng: np.random.Generator, fan_in: int, fan_out: int, gain: float 
     return gain * (q if fan_in >= fan_out else q.T)
 
 
-def _require_sizes(function: str, fan_in: Any, fan_out: Any) -> None:
-    require(function, "fan_in", fan_in, COUNT)
-    require(function, "fan_out", fan_out, COUNT)
-
-
-def _require_generator(function: str, rng: Any, fan_in: Any, fan_out: Any) -> None:
-    _require_sizes(function, fan_in, fan_out)
-    if not isinstance(rng, np.random.Generator):
-        raise UnsupportedError(
-            f"{function} with rng={describe_one(rng)}",
-            "it is no generator",
-            "Give numpy.random.default_rng(0)",
-        )
-
-
-INITIALIZERS: dict[str, Initializer] = {
-    function.__name__: function
-    for function in (
-        zeros,
-        constant,
-        normal,
-        uniform,
-        xavier_normal,
-        xavier_uniform,
-        he_normal,
-        he_uniform,
-        lecun_normal,
-        lecun_uniform,
-        orthogonal,
-    )
-}
-
-
 def initializer(weight_init: str | Initializer) -> Initializer:
     """The function of that name, or the function itself.
 
     Raises:
-        ArgumentError: there is none of that name.
+        ArgumentError: there is none of that name, or it is a class.
 
     >>> initializer("he_normal") is he_normal
     True
     """
-    if callable(weight_init):
-        return weight_init
-    if not isinstance(weight_init, str) or weight_init not in INITIALIZERS:
-        raise ArgumentError(
-            f"weight_init={describe_one(weight_init)}",
-            "there is no initialization of that name",
-            f"Give one of {', '.join(INITIALIZERS)}, or a function of (rng, fan_in, fan_out)",
-        )
-    return INITIALIZERS[weight_init]
+    others = "a function of (rng, fan_in, fan_out)"
+    return function_named("weight_init", weight_init, INITIALIZERS, others)

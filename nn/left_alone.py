@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,74 +16,70 @@ from autograd_lite import Tensor
 from autograd_lite.read_only import hold, release
 from nn.random_state import is_generator, set_state, state_of
 
+Result = TypeVar("Result")
 PutBack = Callable[[], object]
 
 LARGE = 2**16
-"""Bytes from which `call_left_alone` does without a copy of an array."""
+"""Bytes from which an array is made read-only instead of copied."""
+CONSTANT = frozenset({type(None), bool, int, float, str})
+"""Types of what holds nothing and does not change."""
 
 
-def call_left_alone(function: Callable[[], object], *roots: Any) -> None:
-    """Call a function, and put back what it changes, as `left_alone` does.
-
-    Large arrays are read-only meanwhile instead of copied. A function that writes to one fails
-    therefore; after any failure it is called once more, with copies of all arrays. What is written
-    past that, through views that only others than the roots hold, is not put back.
-
-    >>> table = np.zeros(10_000)
-    >>> call_left_alone(lambda: table.fill(1), [table])
-    >>> table.any()
-    np.False_
-    """
-    arrays = [value._data if isinstance(value, Tensor) else value for value in _reached(roots)]
-    large = [array for array in arrays if isinstance(array, np.ndarray) and array.nbytes >= LARGE]
-    owners = hold(large, None, inherits=False)
-    try:
-        with left_alone(*roots, unchanged=[array for array in large if not array.flags.writeable]):
-            function()
-    except Exception:
-        if not large:
-            raise
-    else:
-        return
-    finally:
-        release(owners)
-    with left_alone(*roots):
-        function()
-
-
-@contextmanager
-def left_alone(*roots: Any, unchanged: Iterable[Any] = ()) -> Iterator[Callable[[], None]]:
-    """Put back, on the way out, what models and other objects hold, and all that is held by that.
+def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: Any) -> Result:
+    """Call a function, and put back what it changes of objects and of all that these hold.
 
     That is attributes, the contents of dicts, lists, sets and deques, arrays, tensors, and the
     states of generators, of which NumPy's and Python's global ones are two. Other objects of the
     standard library, such as files and threads, are not looked into, and neither are classes.
 
-    Meanwhile tensors have copies of their arrays. Arrays that are `unchanged`, being read-only, are
-    not copied, and their tensors have views of them. What the context gives is a function that puts
-    the generators back at once, so that they draw the same again.
+    The function is given another one, which puts the generators back at once, so that they draw the
+    same again. Meanwhile tensors have copies of their arrays, or views of those that are large:
+    these are not copied, but read-only. A function that writes to one fails therefore; after any
+    failure it is called once more, with copies of all arrays. What is written past that, through
+    views that only others than the roots hold, is not put back.
 
-    >>> model = {"rng": np.random.default_rng(0), "seen": [1]}
-    >>> with left_alone(model) as rewind:
+    >>> model = {"rng": np.random.default_rng(0), "seen": [1], "table": np.zeros(10_000)}
+    >>> def change(rewind):
     ...     model["seen"].append(2)
+    ...     model["table"].fill(1)
     ...     first = model["rng"].random()
     ...     rewind()
-    ...     model["rng"].random() == first
+    ...     return model["rng"].random() == first
+    >>> call_left_alone(change, model)
     True
-    >>> model["seen"]
-    [1]
+    >>> model["seen"], model["table"].any()
+    ([1], np.False_)
     """
     reached = _reached(roots)
-    generators = [put_back for value in reached for put_back in _of_generator(value)]
-    generators += [partial(np.random.set_state, np.random.get_state())]
-    generators += [partial(random.setstate, random.getstate())]
-    read_only = {id(array) for array in unchanged}
-    others = [
-        put_back
-        for value in reached
-        if id(value) not in read_only
-        for put_back in _of_others(value)
+    arrays = [value._data if isinstance(value, Tensor) else value for value in reached]
+    large = [array for array in arrays if isinstance(array, np.ndarray) and array.nbytes >= LARGE]
+    owners = hold(large, None, inherits=False)
+    try:
+        read_only = {id(array) for array in large if not array.flags.writeable}
+        return _called(function, reached, read_only)
+    except Exception:
+        if not large:
+            raise
+    finally:
+        release(owners)
+    return _called(function, reached, read_only=set())
+
+
+def _called(
+    function: Callable[[Callable[[], None]], Result], reached: Sequence[Any], read_only: set[int]
+) -> Result:
+    generators: list[PutBack] = [
+        partial(np.random.set_state, np.random.get_state()),
+        partial(random.setstate, random.getstate()),
     ]
+    others: list[PutBack] = []
+    for value in reached:
+        if is_generator(value):
+            generators.append(partial(set_state, value, state_of(value)))
+        elif isinstance(value, random.Random):
+            generators.append(partial(value.setstate, value.getstate()))
+        elif id(value) not in read_only:
+            others += _of_other(value)
 
     def rewind() -> None:
         for put_back in generators:
@@ -95,7 +90,7 @@ def left_alone(*roots: Any, unchanged: Iterable[Any] = ()) -> Iterator[Callable[
             data = value._data
             value._data = data.view() if id(data) in read_only else data.copy()
     try:
-        yield rewind
+        return function(rewind)
     finally:
         for put_back in others:
             put_back()
@@ -108,7 +103,7 @@ def _reached(roots: Iterable[Any]) -> list[Any]:
     waiting = list(roots)
     while waiting:
         value = waiting.pop()
-        if id(value) not in reached:
+        if id(value) not in reached and type(value) not in CONSTANT:
             reached[id(value)] = value
             waiting += _held(value)
     return list(reached.values())
@@ -128,28 +123,18 @@ def _held(value: Any) -> Iterable[Any]:
     return (attributes,) if isinstance(attributes, dict) else ()
 
 
-def _of_generator(value: Any) -> Iterator[PutBack]:
-    if is_generator(value):
-        yield partial(set_state, value, state_of(value))
-    elif isinstance(value, random.Random):
-        yield partial(value.setstate, value.getstate())
-
-
-def _of_others(value: Any) -> Iterator[PutBack]:
+def _of_other(value: Any) -> list[PutBack]:
+    """What puts back an object that is no generator."""
     if isinstance(value, dict | set):
-        yield partial(_refill, value, value.update, value.copy())
-    elif isinstance(value, list | deque):
-        yield partial(_refill, value, value.extend, value.copy())
-    elif isinstance(value, np.ndarray):
-        yield partial(_overwrite, value, value.copy())
-    elif isinstance(value, Tensor):
-        for name in ("_data", "grad", "mutated", "name", "_requires_grad"):
-            yield partial(setattr, value, name, getattr(value, name))
-
-
-def _refill(container: Any, fill: Callable[[Any], object], contents: Any) -> None:
-    container.clear()
-    fill(contents)
+        return [value.clear, partial(value.update, value.copy())]
+    if isinstance(value, list | deque):
+        return [value.clear, partial(value.extend, value.copy())]
+    if isinstance(value, np.ndarray):
+        return [partial(_overwrite, value, value.copy())]
+    if isinstance(value, Tensor):
+        names = ("_data", "grad", "mutated", "name", "_requires_grad")
+        return [partial(setattr, value, name, getattr(value, name)) for name in names]
+    return []
 
 
 def _overwrite(array: Any, values: Any) -> None:

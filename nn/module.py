@@ -10,12 +10,8 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
-from autograd_lite.errors import (
-    ArgumentError,
-    AutogradError,
-    UnsupportedError,
-    describe_one,
-)
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.node import plain
 from nn.configuration import shown
 
 
@@ -213,32 +209,26 @@ class Module:
         >>> model.bias.data
         array([1., 2.])
         """
+        attempted = f"load_state_dict into {type(self).__name__}"
         if not isinstance(state, Mapping):
             raise UnsupportedError(
-                f"load_state_dict into {type(self).__name__}",
+                attempted,
                 f"{type(state).__name__} is no mapping from names to arrays",
                 "Give model.state_dict()",
             )
-        attempted = f"load_state_dict into {type(self).__name__}"
-        state = {
-            name: as_array(
-                value.data if isinstance(value, Tensor) else value, f"{attempted} of {name!r},"
-            )
+        arrays = {
+            name: as_array(plain(value), f"{attempted} of {name!r},")
             for name, value in state.items()
         }
         own = self._state()
-        problems = [f"{name} is missing" for name in own.keys() - state.keys()]
-        problems += [f"{name} is unknown" for name in state.keys() - own.keys()]
-        problems += [
-            f"{name} has shape {state[name].shape} instead of {tensor.shape}"
-            for name, tensor in own.items()
-            if name in state and state[name].shape != tensor.shape
-        ]
-        problems += [
-            f"{name} has dtype {state[name].dtype}"
-            for name in own.keys() & state.keys()
-            if state[name].dtype.kind not in "fiub"
-        ]
+        problems = [f"{name} is missing" for name in own.keys() - arrays.keys()]
+        problems += [f"{name} is unknown" for name in arrays.keys() - own.keys()]
+        for name in own.keys() & arrays.keys():
+            array, shape = arrays[name], own[name].shape
+            if array.shape != shape:
+                problems.append(f"{name} has shape {array.shape} instead of {shape}")
+            if array.dtype.kind not in "fiub":
+                problems.append(f"{name} has dtype {array.dtype}")
         if problems:
             raise ArgumentError(
                 attempted,
@@ -246,7 +236,7 @@ class Module:
                 "Give a state_dict() of a model built the same way; nothing was loaded",
             )
         for name, tensor in own.items():
-            tensor.data = np.array(state[name], tensor.dtype)
+            tensor.data = np.array(arrays[name], tensor.dtype)
 
 
 def require_model(model: Any, attempted: str) -> None:

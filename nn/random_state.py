@@ -18,13 +18,7 @@ def is_generator(value: Any) -> TypeGuard[Generator]:
 
 
 def generators(model: Module) -> dict[str, Generator]:
-    """The generators in the attributes of modules, also inside of lists, tuples and dicts, by name.
-
-    >>> model = Module()
-    >>> model.draws = {"noise": [np.random.default_rng(0)]}
-    >>> list(generators(model))
-    ['draws.noise.0']
-    """
+    """The generators in attributes of modules, also inside of lists, tuples and dicts, by name."""
     return {
         name: generator
         for prefix, module in model.named_modules()

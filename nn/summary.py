@@ -44,15 +44,10 @@ class Summary:
     def __str__(self) -> str:
         table = [HEADINGS, *(row.cells() for row in self.rows)]
         widths = [max(len(cells[column]) for cells in table) for column in range(len(HEADINGS))]
-        lines = [
-            "  ".join(
-                [
-                    *(cell.ljust(width) for cell, width in zip(cells[:-1], widths)),
-                    cells[-1].rjust(widths[-1]),
-                ]
-            )
-            for cells in table
-        ]
+        lines = []
+        for *texts, count in table:
+            columns = [text.ljust(width) for text, width in zip(texts, widths)]
+            lines.append("  ".join([*columns, count.rjust(widths[-1])]))
         rule = "-" * len(lines[0])
         frozen = self.parameters - self.trainable
         total = f"total: {self.parameters:,} parameters"
@@ -116,7 +111,6 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
 def _watching(model: Module, note: Callable[[str, Module, Any], None]) -> Iterator[None]:
     """Call `note(name, module, result)` after each call of the model and of modules inside."""
     modules = {module: name for name, module in reversed(list(model.named_modules()))}
-
     assigned = {module: vars(module)["forward"] for module in modules if "forward" in vars(module)}
 
     def watched(name: str, module: Module) -> Callable[[Any], Any]:

@@ -9,26 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_path
 from autograd_lite.errors import ArgumentError, MissingPackageError, UnsupportedError
+from autograd_lite.node import plain
 
 FileName = str | os.PathLike[str]
 
-DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U64": "uint64",
-    "U32": "uint32",
-    "U16": "uint16",
-    "U8": "uint8",
-    "BOOL": "bool",
-}
+DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BOOL": "bool"}
+DTYPES |= {f"I{bits}": f"int{bits}" for bits in (64, 32, 16, 8)}
+DTYPES |= {f"U{bits}": f"uint{bits}" for bits in (64, 32, 16, 8)}
 """NumPy's names of the dtypes that a file can hold, by those of safetensors."""
 
 
@@ -49,8 +38,7 @@ def arrays_of(state: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays in C order, which is all that the format knows."""
     arrays = {}
     for name, value in state.items():
-        array = value.data if isinstance(value, Tensor) else value
-        array = np.array(as_array(array, f"nn.save of {name!r},"), order="C")
+        array = np.array(as_array(plain(value), f"nn.save of {name!r},"), order="C")
         if not isinstance(name, str) or array.dtype.name not in DTYPES.values():
             raise UnsupportedError(
                 f"nn.save of {name!r} {array.shape} {array.dtype}",

@@ -29,11 +29,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 def new_figure(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0), **options: Any
 ) -> tuple[Figure, Any]:
-    """A figure and its axes in an array (rows, columns), each panel of a size in inches.
-
-    Raises:
-        RenderingError: matplotlib is not installed.
-    """
+    """A figure and its axes in an array (rows, columns), each panel of a size in inches."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -54,11 +50,7 @@ def new_figure(
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure that axes are in.
-
-    Raises:
-        UnsupportedError: they are no axes, or several in an array.
-    """
+    """The figure that axes are in."""
     if not hasattr(ax, "get_figure"):
         raise UnsupportedError(
             f"plot with ax={describe_one(ax)}",
@@ -79,11 +71,7 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Fi
 
 
 def numbers_of(values: Any, what: str) -> Any:
-    """A NumPy array of what may be a tensor.
-
-    Raises:
-        UnsupportedError: it is not of real numbers.
-    """
+    """A NumPy array of what may be a tensor."""
     array = _array_of(values, what)
     require_real(array, f"plot of {what}")
     return array
@@ -94,22 +82,23 @@ def _array_of(values: Any, what: str) -> Any:
 
 
 def require_mapping(given: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it is a dict."""
+    """Raise an UnsupportedError unless it is a dict, an ArgumentError if it is empty."""
+    remedy = 'Give each its name: {"name": ...}'
     if not isinstance(given, Mapping):
-        raise UnsupportedError(
-            f"{attempted} {describe_one(given)}",
-            "it is no dict",
-            'Give each its name: {"name": ...}',
-        )
+        raise UnsupportedError(f"{attempted} {describe_one(given)}", "it is no dict", remedy)
+    if not given:
+        raise ArgumentError(f"{attempted} {given}", "it is empty", remedy)
 
 
-def require_without_nan(array: Any, what: str) -> None:
-    """Raise an ArgumentError if an array of real numbers has NaN in it."""
-    missing = int(np.isnan(array).sum())
-    if missing:
+def require_finite(array: Any, what: str, or_infinite: bool = False) -> None:
+    """Raise an ArgumentError if an array of real numbers has NaN in it, or infinity."""
+    bad, kind = ~np.isfinite(array), "NaN or infinite"
+    if or_infinite:
+        bad, kind = np.isnan(array), "NaN"
+    if bad.any():
         raise ArgumentError(
             f"plot of {what} {describe_one(array)}",
-            f"{missing} of its {array.size} entries are NaN",
+            f"{bad.sum()} of its {array.size} entries are {kind}",
             "Leave these out, or look for what made them",
         )
 
@@ -117,17 +106,13 @@ def require_without_nan(array: Any, what: str) -> None:
 def classes_of(labels: Any, what: str) -> Any:
     """Classes (n,) from 0 up, of labels (n,) or (n, 1), or of one column a class.
 
-    Raises:
-        ArgumentError: the labels are no whole numbers from 0 up, or a column has NaN in it.
-        ShapeError: there are more than two axes.
-
     >>> classes_of([[0.1, 0.9], [0.8, 0.2]], "predictions")
     array([1, 0])
     """
     labels = _array_of(labels, what)
     if labels.ndim == 2 and labels.shape[1] > 1:
         require_real(labels, f"plot of {what}")
-        require_without_nan(labels, what)
+        require_finite(labels, what, or_infinite=True)
         return labels.argmax(axis=1)
     if labels.ndim not in (1, 2):
         raise ShapeError(
@@ -147,16 +132,8 @@ def classes_of(labels: Any, what: str) -> Any:
 
 
 def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Arrays (n,) by name.
-
-    Raises:
-        ArgumentError: there are none.
-        ShapeError: one is empty, or has not one axis.
-        UnsupportedError: it is no dict, or one is not of numbers.
-    """
+    """Arrays (n,) by name."""
     require_mapping(series, f"plot of {what}")
-    if not series:
-        raise ArgumentError(f"plot of {what}", "it is empty", "Give at least one list of numbers")
     curves = {
         str(name): numbers_of(values, f"{what} with {name!r}").astype(float)
         for name, values in series.items()
@@ -169,6 +146,12 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
                 "Give a list of numbers, one an epoch",
             )
     return curves
+
+
+def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
+    """Draw a curve over epochs that are counted from 1; a single one as a point."""
+    marker = "o" if len(values) == 1 else ""
+    ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
 
 
 def count_along_x(ax: Axes) -> None:

@@ -20,8 +20,8 @@ from viz.figures import (
     drawing,
     new_figure,
     numbers_of,
+    require_finite,
     require_mapping,
-    require_without_nan,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def plot_decision_boundary(
             "a plane has two axes, and each point has one class",
             "Give X (n, 2) and y (n,)",
         )
-    require_without_nan(X, "X")
+    require_finite(X, "X", or_infinite=True)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1.0)
     sides = [np.linspace(*ends, RESOLUTION) for ends in zip(low - margin, high + margin)]
@@ -117,7 +117,7 @@ def _scores(
 ) -> Any:
     """One column a class, the highest of which is the class that the model decides for."""
     output = numbers_of(_predicted(model, points), "the model's scores")
-    require_without_nan(output, "the model's scores")
+    require_finite(output, "the model's scores", or_infinite=True)
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
         return output
     if output.shape not in ((len(points),), (len(points), 1)):
@@ -168,11 +168,11 @@ def plot_activations(
         functions = {name: f for name, f in known.items() if traits_of(f).elementwise}
     require_mapping(functions, "plot_activations of")
     pair = isinstance(x_range, tuple | list) and len(x_range) == 2 and all(map(is_number, x_range))
-    if not functions or not pair or not x_range[0] < x_range[1]:
+    if not pair or not x_range[0] < x_range[1]:
         raise ArgumentError(
-            f"plot_activations of {len(functions)} functions over x_range={x_range!r}",
+            f"plot_activations over x_range={x_range!r}",
             "there is nothing to draw",
-            "Give functions by name, and a range from low to high",
+            "Give a range from low to high",
         )
     curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
     figure, axes = new_figure(2, len(functions), (2.6, 2.4), sharex=True)
@@ -314,7 +314,7 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
             "each column has to fill one image",
             "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T",
         )
-    _require_finite(weights, "plot_weight_images of")
+    require_finite(weights, "weights")
     n_units = weights.shape[1]
     columns = math.ceil(math.sqrt(n_units))
     rows = math.ceil(n_units / columns)
@@ -353,10 +353,6 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     1 of 2 units dead
     """
     require_mapping(activations, "plot_activation_histograms of")
-    if not activations:
-        raise ArgumentError(
-            "plot_activation_histograms", "there are no layers", "Give outputs by layer"
-        )
     layers = {name: numbers_of(values, repr(name)) for name, values in activations.items()}
     for name, values in layers.items():
         if values.ndim < 2 or not values.size:
@@ -365,7 +361,7 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
                 "samples and units take two axes",
                 "Give an array (n_samples, n_units)",
             )
-        _require_finite(values, f"plot_activation_histograms of {name!r}")
+        require_finite(values, f"activations of {name!r}")
     figure, axes = new_figure(1, len(layers), (3.2, 3.2))
     for (name, values), ax in zip(layers.items(), axes[0]):
         units = values.reshape(-1, values.shape[-1])
@@ -376,13 +372,3 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
         ax.set_xlabel("output")
     axes[0, 0].set_ylabel("count")
     return figure
-
-
-def _require_finite(values: Any, attempted: str) -> None:
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise ArgumentError(
-            f"{attempted} {describe_one(values)}",
-            f"{bad} of its entries are NaN or infinite",
-            "Look for the first layer where that is so",
-        )

@@ -18,6 +18,7 @@ from viz.figures import (
     figure_of,
     new_figure,
     numbers_of,
+    plot_by_epoch,
     require_mapping,
     shades,
 )
@@ -106,8 +107,7 @@ def _plot_quantity(
     for prefix, style in LINES.items():
         values = curves.get(prefix + quantity)
         if values is not None:
-            marker = "o" if len(values) == 1 else ""
-            ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
+            plot_by_epoch(ax, values, **style)
     if best_epoch is not None:
         ax.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch: {best_epoch}")
     ax.set(title=quantity.replace("_", " "), xlabel="epoch", ylabel=quantity.replace("_", " "))
@@ -147,9 +147,7 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     colors = shades(len(curves))
     by_epoch, last = axes[0]
     for (name, values), color in zip(curves.items(), colors):
-        epochs = np.arange(1, len(values) + 1)
-        marker = "o" if len(epochs) == 1 else ""
-        by_epoch.plot(epochs, values, marker=marker, color=color, label=name)
+        plot_by_epoch(by_epoch, values, color=color, label=name)
     by_epoch.set(title="gradient norms", xlabel="epoch", ylabel="norm")
     count_along_x(by_epoch)
     final = np.array([values[-1] for values in curves.values()])
@@ -264,8 +262,6 @@ def _styles() -> Iterator[dict[str, Any]]:
 def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
     """Paths as arrays (n_steps + 1, n_coordinates)."""
     require_mapping(paths, "plot_optimizer_paths of")
-    if not paths:
-        raise ArgumentError("plot_optimizer_paths", "there are no paths", "Give at least one")
     points = {
         name: numbers_of(path, f"the path {name!r}").astype(float) for name, path in paths.items()
     }

@@ -65,7 +65,8 @@ def read(tensor: Tensor, names: Mapping[str, Any]) -> tuple[tuple[Vertex, ...], 
     for node in computed:
         operands = _operands(node)
         for number, operand in enumerate(operands, 1):
-            label = str(number) if len(operands) > 1 and _order_matters(node) else ""
+            numbered = len(operands) > 1 and not node.operation.traits.commutative
+            label = str(number) if numbered else ""
             edges.append(Edge(positions[id(operand)], positions[id(node)], label))
     labels = _labels(names)
     vertices = [_vertex(array, labels.get(key), tensor) for key, array in arrays.items()]
@@ -81,24 +82,18 @@ def _is_array(argument: Any) -> bool:
     return hasattr(argument, "__array_function__") and not isinstance(argument, np.generic)
 
 
-def _order_matters(node: Any) -> bool:
-    return not node.operation.traits.commutative
-
-
 def _labels(names: Mapping[str, Any]) -> dict[int, str]:
     """The name of each array, by its identity."""
+    remedy = "Write names={'W1': W1} or names=dict(model.named_parameters())"
     if not isinstance(names, Mapping):
-        raise UnsupportedError(
-            f"viz.graph with names={describe_one(names)}",
-            "it is no dict of tensors by name",
-            "Write names={'W1': W1} or names=dict(model.named_parameters())",
-        )
+        reason = "it is no dict of tensors by name"
+        raise UnsupportedError(f"viz.graph with names={describe_one(names)}", reason, remedy)
     for name, array in names.items():
         if not isinstance(name, str) or not hasattr(array, "shape"):
             raise UnsupportedError(
                 f"viz.graph with names={{{describe_one(name)}: {describe_one(array)}}}",
                 "the keys of names are to be strings, and its values tensors",
-                "Write names={'W1': W1} or names=dict(model.named_parameters())",
+                remedy,
             )
     return {id(array): name for name, array in names.items()}
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import linecache
-from collections import deque
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.errors import AnomalyError, describe, describe_one
-from autograd_lite.node import Array, Node, plain
+from autograd_lite.node import Array, Node, inputs_of, plain
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of
 
@@ -20,27 +18,12 @@ SHOWN = 3
 LONGEST_CHAIN = 12
 
 
-class CodeLine(NamedTuple):
-    """The line of a user's code that ran an operation, and through what."""
-
-    file: str
-    line: int
-    function: str
-    through: str  # "np.diff", "backward of log", or nothing
-
-    def __str__(self) -> str:
-        text = linecache.getline(self.file, self.line).strip()
-        place = f'File "{self.file}", line {self.line}, in {self.function}'
-        place += f", through {self.through}" if self.through else ""
-        return f"{place}\n  {text}" if text else place
-
-
 def is_finite(value: Any) -> bool:
     """Whether all entries of an array or a tensor are finite."""
     return bool(np.isfinite(plain(value)).all())
 
 
-def inputs_of(node: Node) -> list[Any]:
+def floats_given(node: Node) -> list[Any]:
     """The tensors, arrays and numbers of floats that an operation was given."""
     return [value for value in leaves_of([node.arguments, node.keywords]) if _is_of_floats(value)]
 
@@ -77,8 +60,7 @@ def made_by(node: Node) -> Array:
 
     That is entry by entry where each depends on those alone that it is broadcast with.
     """
-    given = [severity(value) for value in inputs_of(node)]
-    assert node.operation is not None
+    given = [severity(value) for value in floats_given(node)]
     if node.operation.traits.elementwise:
         worst = functools.reduce(np.maximum, given, 0)
     else:
@@ -88,10 +70,9 @@ def made_by(node: Node) -> Array:
 
 def bad_inputs(node: Node) -> list[Any]:
     """The inputs that a result is not finite for: they are not, and are not meant so."""
-    assert node.operation is not None
     if node.operation.traits.elementwise and not np.any((severity(node) > 0) & ~made_by(node)):
         return []
-    bad = [value for value in inputs_of(node) if not is_finite(value)]
+    bad = [value for value in floats_given(node) if not is_finite(value)]
     return [value for value in bad if not is_meant(node.operation, value)]
 
 
@@ -112,32 +93,29 @@ def is_computed(value: Any) -> bool:
 # The errors
 
 
-def forward_error(node: Node, code_line: CodeLine | None, reached: str = "") -> AnomalyError:
+def forward_error(node: Node, reached: str = "") -> AnomalyError:
     """The error for a result that is not finite; `reached` says what has become of it."""
     operation = node.operation
-    assert operation is not None
     bad, made = severity(node) > 0, made_by(node)
     given = [value for value in bad_inputs(node) if not is_computed(value)]
     if made.any() and not given:
         bad = made
         lines = [f"it made {_count(bad)}{reached}"]
-        lines += _entries(node, bad) or [_summary(value) for value in inputs_of(node)]
+        lines += _entries(node, bad) or [_summary(value) for value in floats_given(node)]
         remedy = operation.traits.remedy
         remedy += ". If that is meant, compute it inside of np.errstate(all='ignore')"
     else:
-        given = given or [value for value in inputs_of(node) if not is_finite(value)]
+        given = given or [value for value in floats_given(node) if not is_finite(value)]
         names = ", ".join(dict.fromkeys(map(describe_one, given)))
         lines = [f"its input {names} was not finite already{reached}"]
         lines += [_summary(value) for value in given]
         remedy = "Clean the data, or leave the entries out by np.where before"
         if any(getattr(value, "requires_grad", False) for value in given):
             remedy = "Look at the last change of it: a smaller learning rate, or clipped gradients"
-    return _error("forward", node, code_line, lines, remedy, bad)
+    return _error("forward", node, lines, remedy, bad)
 
 
-def backward_error(
-    node: Node, argument: Node, cotangents: dict[Node, Array], code_line: CodeLine | None
-) -> AnomalyError:
+def backward_error(node: Node, argument: Node, cotangents: dict[Node, Array]) -> AnomalyError:
     """The error for a cotangent of an argument that is not finite after the rule of a node."""
     found, arriving = _numpy(cotangents[argument]), _numpy(cotangents[node])
     bad = ~np.isfinite(found)
@@ -146,37 +124,24 @@ def backward_error(
         lines += _entries(node, bad, arriving, found)
     if len(lines) == 1:
         lines += [_summary(arriving, "the gradient of its result")]
-        lines += [_summary(value) for value in inputs_of(node)]
+        lines += [_summary(value) for value in floats_given(node)]
     remedy = (
         "Its derivative is not finite there: keep its inputs away from it, or select them by "
         "np.where before the operation"
     )
-    return _error("backward", node, code_line, lines, remedy, bad)
+    return _error("backward", node, lines, remedy, bad)
 
 
-def seed_error(node: Node, seed: Array, code_line: CodeLine | None) -> AnomalyError:
+def seed_error(node: Node, seed: Array) -> AnomalyError:
     """The error for a gradient given to `backward` that is not finite."""
     bad = ~np.isfinite(_numpy(seed))
     lines = ["the gradient that backward() was given is not finite", _summary(_numpy(seed))]
-    return _error("backward", node, code_line, lines, "Give finite numbers", bad)
+    return _error("backward", node, lines, "Give finite numbers", bad)
 
 
-def _error(
-    direction: str,
-    node: Node,
-    code_line: CodeLine | None,
-    lines: list[str],
-    remedy: str,
-    bad: Array,
-) -> AnomalyError:
-    operation = node.operation
-    assert operation is not None
-    place = (
-        str(code_line)
-        if code_line
-        else "Recorded outside of detect_anomaly(), so that its line is not known"
-    )
-    chain = _chain(node)
+def _error(direction: str, node: Node, lines: list[str], remedy: str, bad: Array) -> AnomalyError:
+    operation, code_line, chain = node.operation, code_line_of(node), _chain(node)
+    place = str(code_line or "Recorded outside of detect_anomaly(), so that its line is not known")
     lines += [*place.split("\n"), f"Computed from: {' <- '.join(chain)}"]
     error = AnomalyError(
         f"{direction} of {operation.name}{describe(node.arguments, node.keywords)}",
@@ -209,7 +174,6 @@ def _count(bad: Array) -> str:
 
 def _entries(node: Node, bad: Array, *gradients: Array) -> list[str]:
     """What an operation computed at the first bad entries, if from inputs at these alone."""
-    assert node.operation is not None
     lines = []
     for index in _first(bad):
         inputs = _inputs_at(node, index)
@@ -226,7 +190,6 @@ def _entries(node: Node, bad: Array, *gradients: Array) -> list[str]:
 def _inputs_at(node: Node, index: tuple[int, ...]) -> str | None:
     """The inputs that an entry of the result is computed from, if they alone give its value."""
     operation = node.operation
-    assert operation is not None
     shape, place = np.shape(node._data), tuple(slice(i, i + 1) for i in index)
     arrays = np.ndarray, np.generic
     try:
@@ -277,19 +240,16 @@ def _chain(node: Node) -> list[str]:
 def _path_to_leaf(node: Node) -> list[Node]:
     """The nodes on the way to the nearest leaf that requires grad, breadth first."""
     consumer: dict[Node, Node | None] = {node: None}
-    waiting = deque([node])
-    while waiting and (step := waiting.popleft()).operation is not None:
-        for argument in _requiring_grad(step):
-            if argument not in consumer:
-                consumer[argument] = step
-                waiting.append(argument)
+    met = [node]
+    for step in met:
+        if step.operation is None:
+            break
+        new = [argument for argument in inputs_of(step) if argument not in consumer]
+        consumer.update(dict.fromkeys(new, step))
+        met += new
     path: list[Node] = []
     link: Node | None = step
     while link is not None:
         path.append(link)
         link = consumer[link]
     return path[::-1]
-
-
-def _requiring_grad(node: Node) -> Iterator[Node]:
-    return (a for a in node.arguments if isinstance(a, Node) and a._requires_grad)

@@ -1,6 +1,6 @@
 """The table of derivatives, by subject. Importing it fills `autograd_lite.table.TABLE`."""
 
-from autograd_lite.derivatives import (
+from autograd_lite.derivatives import (  # noqa: F401
     calculus,
     decompositions,
     elementwise,
@@ -14,18 +14,3 @@ from autograd_lite.derivatives import (
     shaping,
     sorting,
 )
-
-__all__ = [
-    "calculus",
-    "decompositions",
-    "elementwise",
-    "indexing",
-    "joining",
-    "linear_algebra",
-    "neural",
-    "normalization",
-    "norms",
-    "reductions",
-    "shaping",
-    "sorting",
-]

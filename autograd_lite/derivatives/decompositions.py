@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, describe
 from autograd_lite.node import Array
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
@@ -84,7 +83,6 @@ def cofactors(a: Array) -> Array:
 
     For singular matrices too; their own derivative is not finite then.
 
-    >>> import numpy as np
     >>> cofactors(np.array([[1.0, 2.0], [3.0, 4.0]])).round(9)
     array([[ 4., -3.],
            [-2.,  1.]])
@@ -101,7 +99,6 @@ define(np.linalg.det, lambda g, y, a: g[..., None, None] * cofactors(a))
 def sign_of_determinant(a: Array) -> Array:
     """The sign of det(a): -1, 0 or 1.
 
-    >>> import numpy as np
     >>> float(sign_of_determinant(-np.eye(3)))
     -1.0
     """
@@ -112,16 +109,13 @@ def sign_of_determinant(a: Array) -> Array:
 def log_of_determinant(a: Array) -> Array:
     """log|det(a)|, without overflow.
 
-    >>> import numpy as np
     >>> float(log_of_determinant(1e-10 * np.eye(40)).round(4))
     -921.034
     """
     return np.linalg.slogdet(a).logabsdet
 
 
-@composed(np.linalg.slogdet)
-def _slogdet(a: Array) -> Any:
-    return SlogdetResult(sign_of_determinant(a), log_of_determinant(a))
+composed(np.linalg.slogdet)(lambda a: SlogdetResult(sign_of_determinant(a), log_of_determinant(a)))
 
 
 # Eigenvalues and singular values
@@ -153,7 +147,6 @@ def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     Those of an eigenvalue that occurs twice have no derivative; the rule leaves out how they turn
     into each other.
 
-    >>> import numpy as np
     >>> np.abs(eigenvectors(np.diag([2.0, 1.0])))
     array([[0., 1.],
            [1., 0.]])
@@ -161,9 +154,9 @@ def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     return np.linalg.eigh(a, UPLO).eigenvectors
 
 
-@composed(np.linalg.eigh)
-def _eigh(a: Array, UPLO: Any = "L") -> Any:  # noqa: N803
-    return EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))
+composed(np.linalg.eigh)(
+    lambda a, UPLO="L": EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))  # noqa: N803
+)
 
 
 def _singular_values_vjp(g: Array, y: Array, a: Array) -> Array:
@@ -174,28 +167,26 @@ def _singular_values_vjp(g: Array, y: Array, a: Array) -> Array:
 define(np.linalg.svdvals, _singular_values_vjp)
 
 
-def _turned(g: Array, vectors: Array, s: Array) -> tuple[Array, Array]:
-    """How a cotangent turns singular vectors: among each other, and out of their span.
+def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
+    """The cotangent of u @ diag(s) @ vh, given that of u.
 
     By J. Townsend, "Differentiating the singular value decomposition" (2016). Equal singular
     values and those of 0 have no derivative; what would be divided by 0 is left out.
     """
-    inner = transposed(vectors) @ g
-    outside = (g - vectors @ inner) * ((s != 0) / (s + (s == 0)))[..., None, :]
-    return _gaps(s * s) * (inner - transposed(inner)), outside
+    inner = transposed(u) @ g
+    outside = (g - u @ inner) * ((s != 0) / (s + (s == 0)))[..., None, :]
+    turned = _gaps(s * s) * (inner - transposed(inner))
+    return (u @ (turned * s[..., None, :]) + outside) @ vh
 
 
 def _left_vjp(g: Array, y: Array, a: Array) -> Array:
-    u, s, vh = np.linalg.svd(a, full_matrices=False)
-    inside, outside = _turned(g, u, s)
-    return (u @ (inside * s[..., None, :]) + outside) @ vh
+    return _singular_vectors_vjp(g, *np.linalg.svd(a, full_matrices=False))
 
 
 @differentiable(_left_vjp)
 def left_singular_vectors(a: Array) -> Array:
     """The columns of U in a = U S V^T, as many as there are singular values.
 
-    >>> import numpy as np
     >>> np.abs(left_singular_vectors(np.array([[0.0], [2.0]])))
     array([[0.],
            [1.]])
@@ -205,15 +196,13 @@ def left_singular_vectors(a: Array) -> Array:
 
 def _right_vjp(g: Array, y: Array, a: Array) -> Array:
     u, s, vh = np.linalg.svd(a, full_matrices=False)
-    inside, outside = _turned(transposed(g), transposed(vh), s)
-    return u @ (s[..., None] * inside @ vh + transposed(outside))
+    return transposed(_singular_vectors_vjp(transposed(g), transposed(vh), s, transposed(u)))
 
 
 @differentiable(_right_vjp)
 def right_singular_vectors(a: Array) -> Array:
     """The rows of V^T in a = U S V^T, as many as there are singular values.
 
-    >>> import numpy as np
     >>> np.abs(right_singular_vectors(np.array([[0.0], [2.0]])))
     array([[1.]])
     """
@@ -231,8 +220,7 @@ def _svd(
         return np.linalg.svdvals(a)
     rows, columns = np.shape(a)[-2:]
     if full_matrices and rows != columns:
-        raise UnsupportedError(
-            f"svd{describe((a,))}",
+        raise TypeError(
             f"the last {abs(rows - columns)} of its singular vectors are arbitrary, "
             "and have no derivative",
             "Write np.linalg.svd(a, full_matrices=False), which leaves them out",
@@ -265,15 +253,10 @@ def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
     return times_inverse(q_bar + q @ mirrored, transposed(r))
 
 
-def _q_vjp(g: Array, y: Array, a: Array) -> Array:
-    return _qr_vjp(-transposed(g) @ y, g, y, np.linalg.qr(a, "r"))
-
-
-@differentiable(_q_vjp)
+@differentiable(lambda g, y, a: _qr_vjp(-transposed(g) @ y, g, y, np.linalg.qr(a, "r")))
 def orthonormal_columns(a: Array) -> Array:
     """Q in a = Q R, for matrices with no more columns than rows.
 
-    >>> import numpy as np
     >>> np.abs(orthonormal_columns(np.array([[3.0], [4.0]])))
     array([[0.6],
            [0.8]])
@@ -294,7 +277,6 @@ def _r_vjp(g: Array, y: Array, a: Array) -> Array:
 def triangular_factor(a: Array) -> Array:
     """R in a = Q R.
 
-    >>> import numpy as np
     >>> np.abs(triangular_factor(np.array([[3.0], [4.0]])))
     array([[5.]])
     """
@@ -307,9 +289,8 @@ def _qr(a: Array, mode: str = "reduced") -> Any:
     if mode == "r":
         return triangular_factor(a)
     if mode != "reduced" and not (mode == "complete" and rows <= columns):
-        raise UnsupportedError(
-            f"qr{describe((a,))} with mode={mode!r}",
-            "what it adds to the reduced form is arbitrary, and has no derivative",
+        raise TypeError(
+            f"what {mode=} adds to the reduced form is arbitrary, and has no derivative",
             "Write np.linalg.qr(a), whose Q has the columns that are determined",
         )
     return QRResult(orthonormal_columns(a[..., :rows]), triangular_factor(a))

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.operation import ELEMENTWISE, Traits
-from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define
+from autograd_lite.table import composed, define, without_derivative
 
 POSITIVE = "Keep its argument above 0: add a small constant, or clip it"
 SMALL = (
@@ -23,13 +23,11 @@ SMALL = (
 DIVISOR = "Keep the divisor away from 0"
 LOGARITHM = Traits(logarithm=True, remedy=POSITIVE)
 EXPONENTIAL = Traits(remedy=SMALL)
-EXTREMUM = Traits(extremum=True, commutative=True, masks=True)
 
 
 def quotient(g: Array, divisor: Array) -> Array:
     """g / divisor, and 0 where both are 0: a branch not taken lets no NaN through.
 
-    >>> import numpy as np
     >>> quotient(np.array([0.0, 1.0]), np.array([0.0, 2.0]))
     array([0. , 0.5])
     """
@@ -150,30 +148,18 @@ define(
     lambda g, y, a, b: g * np.sign(a) * np.where(np.signbit(b), -1, 1),
     lambda g, y, a, b: np.zeros_like(g),
 )
-define(
-    np.maximum,
-    lambda g, y, a, b: chosen(g, a > b, a == b),
-    lambda g, y, a, b: chosen(g, b > a, a == b),
-    traits=EXTREMUM,
-)
-define(
-    np.minimum,
-    lambda g, y, a, b: chosen(g, a < b, a == b),
-    lambda g, y, a, b: chosen(g, b < a, a == b),
-    traits=EXTREMUM,
-)
-define(
-    np.fmax,
-    lambda g, y, a, b: chosen(g, (a > b) | np.isnan(b), a == b),
-    lambda g, y, a, b: chosen(g, (b > a) | np.isnan(a), a == b),
-    traits=EXTREMUM,
-)
-define(
-    np.fmin,
-    lambda g, y, a, b: chosen(g, (a < b) | np.isnan(b), a == b),
-    lambda g, y, a, b: chosen(g, (b < a) | np.isnan(a), a == b),
-    traits=EXTREMUM,
-)
+for extremum, beats in (
+    (np.maximum, lambda a, b: a > b),
+    (np.minimum, lambda a, b: a < b),
+    (np.fmax, lambda a, b: (a > b) | np.isnan(b)),
+    (np.fmin, lambda a, b: (a < b) | np.isnan(b)),
+):
+    define(
+        extremum,
+        lambda g, y, a, b, beats=beats: chosen(g, beats(a, b), a == b),
+        lambda g, y, a, b, beats=beats: chosen(g, beats(b, a), a == b),
+        traits=Traits(extremum=True, commutative=True, masks=True),
+    )
 define(
     np.nan_to_num,
     lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0),
@@ -209,36 +195,9 @@ define(np.fix, lambda g, y, x: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
 define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))
 
-WITHOUT_DERIVATIVE |= {
-    np.equal,
-    np.not_equal,
-    np.less,
-    np.less_equal,
-    np.greater,
-    np.greater_equal,
-    np.logical_and,
-    np.logical_or,
-    np.logical_xor,
-    np.logical_not,
-    np.isnan,
-    np.isinf,
-    np.isfinite,
-    np.isposinf,
-    np.isneginf,
-    np.signbit,
-    np.array_equal,
-    np.allclose,
-    np.isclose,
-    np.any,
-    np.all,
-    np.argmax,
-    np.argmin,
-    np.argsort,
-    np.zeros_like,
-    np.ones_like,
-    np.empty_like,
-    np.shape,
-    np.ndim,
-    np.size,
-    np.result_type,
-}
+without_derivative(
+    "equal not_equal less less_equal greater greater_equal logical_and logical_or "
+    "logical_xor logical_not isnan isinf isfinite isposinf isneginf signbit array_equal "
+    "allclose isclose argmax argmin argsort zeros_like ones_like empty_like shape ndim "
+    "size"
+)

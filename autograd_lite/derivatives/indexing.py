@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,9 @@ import numpy as np
 from autograd_lite.derivatives.shaping import MOVES, as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
-from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+from autograd_lite.table import composed, define, differentiable, without_derivative
 
-INDEXES = replace(MOVES, indexes=True)
+INDEXES = MOVES._replace(indexes=True)
 
 # Indices
 
@@ -56,7 +55,7 @@ def moved(function: Any) -> Callable[..., Array]:
 for function in (np.repeat, np.tile):
     define(function, moved(function), traits=MOVES)
 define(np.take_along_axis, moved(np.take_along_axis), traits=INDEXES)
-define(np.diagonal, moved(np.diagonal), traits=replace(MOVES, read_only=True))
+define(np.diagonal, moved(np.diagonal), traits=MOVES._replace(read_only=True))
 define(
     np.take,
     moved(np.take),
@@ -130,9 +129,4 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Array:
     return result.astype(np.result_type(*choices))
 
 
-WITHOUT_DERIVATIVE |= {
-    np.argwhere,
-    np.count_nonzero,
-    np.flatnonzero,
-    np.nonzero,
-}
+without_derivative("argwhere count_nonzero flatnonzero nonzero")

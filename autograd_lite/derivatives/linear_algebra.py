@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.errors import ShapeError, describe, describe_one
+from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.table import COMPOSED, WITHOUT_DERIVATIVE, composed, define, differentiable
@@ -36,14 +36,6 @@ def _matmul_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
     return a.swapaxes(-1, -2) @ g
 
 
-def matmul(a: Array, b: Array) -> Array:
-    """`a @ b`, with an error that names the axes."""
-    try:
-        return a @ b
-    except ValueError as error:
-        raise _mismatch(a, b) from error
-
-
 def _mismatch(a: Array, b: Array) -> ValueError:
     """Why two arrays cannot be multiplied, and what to do."""
     a, b = np.asarray(a), np.asarray(b)
@@ -57,15 +49,20 @@ def _mismatch(a: Array, b: Array) -> ValueError:
     )
 
 
+def _multiplying(multiply: Any) -> Callable[[Array, Array], Array]:
+    """A product of two, with an error that names the axes."""
+
+    def compute(a: Array, b: Array) -> Array:
+        try:
+            return multiply(a, b)
+        except ValueError as error:
+            raise _mismatch(a, b) from error
+
+    return compute
+
+
+matmul, dot = _multiplying(operator.matmul), _multiplying(np.dot)
 define(np.matmul, _matmul_vjp_a, _matmul_vjp_b, compute=matmul, traits=PRODUCT)
-
-
-def dot(a: Array, b: Array) -> Array:
-    """`np.dot`, with an error that names the axes."""
-    try:
-        return np.dot(a, b)
-    except ValueError as error:
-        raise _mismatch(a, b) from error
 
 
 def columns(b: Array) -> Array:
@@ -131,7 +128,6 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
         weight: (in_features, out_features).
         bias: (out_features,).
 
-    >>> import numpy as np
     >>> affine(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), np.array([0.5]))
     array([[11.5]])
     """
@@ -152,9 +148,8 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
 # Products of vectors and matrices, made of the two above
 
 
-@composed(np.vdot)
-def _vdot(a: Array, b: Array) -> Array:
-    return np.dot(np.reshape(a, -1), np.reshape(b, -1))
+composed(np.vdot)(lambda a, b: np.dot(np.reshape(a, -1), np.reshape(b, -1)))
+composed(np.outer)(lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1))
 
 
 @composed(np.inner)
@@ -162,11 +157,6 @@ def _inner(a: Array, b: Array) -> Array:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     return np.tensordot(a, b, axes=(-1, -1))
-
-
-@composed(np.outer)
-def _outer(a: Array, b: Array) -> Array:
-    return np.reshape(a, (-1, 1)) * np.reshape(b, -1)
 
 
 @composed(np.vecdot)
@@ -181,19 +171,18 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 
     @composed(np.matvec)
     def _matvec(a: Array, b: Array) -> Array:
-        _require_matrix(a, "matvec", a, b)
+        _require_matrix(a)
         return np.squeeze(np.matmul(a, np.expand_dims(b, -1)), -1)
 
     @composed(np.vecmat)
     def _vecmat(a: Array, b: Array) -> Array:
-        _require_matrix(b, "vecmat", a, b)
+        _require_matrix(b)
         return np.squeeze(np.matmul(np.expand_dims(a, -2), b), -2)
 
 
-def _require_matrix(x: Array, name: str, *arguments: Array) -> None:
+def _require_matrix(x: Array) -> None:
     if np.ndim(x) < 2:
-        raise ShapeError(
-            f"{name}{describe(arguments)}",
+        raise ValueError(
             f"a matrix has two axes or more, {describe_one(x)} has {np.ndim(x)}",
             "Give a matrix, or multiply vectors with @",
         )
@@ -207,8 +196,7 @@ def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     summed_a, summed_b = (normalize_axis_tuple(named, x.ndim) for named, x in zip(axes, (a, b)))
     lengths_a, lengths_b = [a.shape[i] for i in summed_a], [b.shape[i] for i in summed_b]
     if lengths_a != lengths_b:
-        raise ShapeError(
-            f"tensordot{describe((a, b))}",
+        raise ValueError(
             f"the axes to be summed over have lengths {lengths_a} and {lengths_b}",
             "Name axes of equal lengths in axes=(those of the left one, those of the right one)",
         )
@@ -240,28 +228,20 @@ def _cross(
         axisa = axisb = axisc = axis
     a, b = np.moveaxis(as_operand(a), axisa, -1), np.moveaxis(as_operand(b), axisb, -1)
     if not a.shape[-1] == b.shape[-1] == 3:
-        raise ShapeError(
-            f"cross{describe((a, b))}",
-            f"the vectors have {a.shape[-1]} and {b.shape[-1]} entries, not 3",
+        raise ValueError(
+            f"along their axes the vectors have {a.shape[-1]} and {b.shape[-1]} entries, not 3",
             "Give vectors of three entries; one in the plane has 0 as its third",
         )
     (a0, a1, a2), (b0, b1, b2) = ([x[..., i] for i in range(3)] for x in (a, b))
     return np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], axis=axisc)
 
 
-@composed(np.linalg.cross)
-def _cross_of_last_axis(a: Array, b: Array, *, axis: int = -1) -> Array:
-    return np.cross(a, b, axis=axis)
-
-
-@composed(np.trace)
-def _trace(a: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
-
-
-@composed(np.linalg.trace)
-def _trace_of_matrices(a: Array, *, offset: int = 0) -> Array:
-    return np.trace(a, offset, -2, -1)
+composed(np.linalg.cross)(lambda a, b, *, axis=-1: np.cross(a, b, axis=axis))
+composed(np.trace)(
+    lambda a, offset=0, axis1=0, axis2=1: np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+)
+composed(np.linalg.trace)(lambda a, *, offset=0: np.trace(a, offset, -2, -1))
+composed(np.linalg.diagonal)(lambda a, *, offset=0: np.diagonal(a, offset, -2, -1))
 
 
 @composed(np.linalg.matrix_power)
@@ -278,9 +258,7 @@ def _matrix_power(a: Array, n: int) -> Array:
 @composed(np.linalg.multi_dot)
 def _multi_dot(arrays: Sequence[Array]) -> Array:
     if len(arrays) < 2:
-        raise ShapeError(
-            f"multi_dot{describe(arrays)}", "a product has two factors", "Give two arrays or more"
-        )
+        raise ValueError("a product has two factors", "Give two arrays or more")
     first = 1 if np.ndim(arrays[0]) == 1 else np.shape(arrays[0])[0]
     last = 1 if np.ndim(arrays[-1]) == 1 else np.shape(arrays[-1])[-1]
     return _product(arrays, (first, *(np.shape(x)[-1] for x in arrays[:-1]), last))
@@ -308,11 +286,6 @@ def _cheapest(lengths: tuple[int, ...]) -> tuple[int, int]:
     return (min(costs), 1 + costs.index(min(costs))) if costs else (0, 0)
 
 
-@composed(np.linalg.diagonal)
-def _diagonal_of_matrices(a: Array, *, offset: int = 0) -> Array:
-    return np.diagonal(a, offset, -2, -1)
-
-
 COMPOSED[np.linalg.matmul] = np.matmul
 COMPOSED[np.linalg.matrix_transpose] = np.matrix_transpose
 COMPOSED[np.linalg.tensordot] = np.tensordot
@@ -329,7 +302,6 @@ def einsum_terms(arguments: tuple[Any, ...]) -> tuple[list[Array], list[str], st
 
     An ellipsis is replaced by letters of its own.
 
-    >>> import numpy as np
     >>> einsum_terms(("...i,ji", np.ones((5, 3)), np.ones((4, 3))))[1:]
     (['Ai', 'ji'], 'Aj')
     """

@@ -16,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
-from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define
+from autograd_lite.table import composed, define, without_derivative
 
 Axis = int | tuple[int, ...] | None
 
@@ -24,7 +24,6 @@ Axis = int | tuple[int, ...] | None
 def expand(reduced: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Array:
     """The result of reducing an array of some shape, with the reduced axes put back, of length 1.
 
-    >>> import numpy as np
     >>> expand(np.ones(3), (3, 4), axis=1, keepdims=False).shape
     (3, 1)
     """
@@ -35,11 +34,14 @@ def expand(reduced: Array, shape: tuple[int, ...], axis: Axis, keepdims: bool) -
     return reduced.reshape(tuple(kept))
 
 
-def reduction(function: Any) -> Callable[..., Array]:
+def reduction(function: Any, *options: str) -> Callable[..., Array]:
     """A reduction of NumPy with those of its arguments that the rules know."""
 
-    def compute(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
-        return function(a, axis=axis, keepdims=keepdims)
+    def compute(a: Array, axis: Axis = None, **known: Any) -> Array:
+        for name in known:
+            if name not in ("keepdims", *options):
+                raise TypeError(f"got an unexpected keyword argument {name!r}")
+        return function(a, axis=axis, **known)
 
     return compute
 
@@ -207,43 +209,28 @@ def ptp(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
 # Statistics
 
 
-def _moment(function: Any) -> Callable[..., Array]:
-    """`np.var` or `np.std`, with those of its arguments that the rules know."""
-
-    def compute(
-        a: Array,
-        axis: Axis = None,
-        *,
-        ddof: float = 0,
-        correction: Any = None,
-        keepdims: bool = False,
-    ) -> Array:
-        named = {} if correction is None else {"correction": correction}
-        return function(a, axis=axis, ddof=ddof, keepdims=keepdims, **named)
-
-    return compute
-
-
 def _var_vjp(
     g: Array,
     y: Array,
     a: Array,
     axis: Axis = None,
     *,
+    keepdims: bool = False,
     ddof: float = 0,
     correction: float | None = None,
-    keepdims: bool = False,
 ) -> Array:
     degrees = a.size / max(y.size, 1) - (ddof if correction is None else correction)
     deviation = a - np.mean(a, axis, keepdims=True)
     return expand(g, a.shape, axis, keepdims) * 2 * deviation / max(degrees, 0)
 
 
-define(np.var, _var_vjp, compute=_moment(np.var), traits=Traits(reduces=True))
+define(
+    np.var, _var_vjp, compute=reduction(np.var, "ddof", "correction"), traits=Traits(reduces=True)
+)
 define(
     np.std,
     lambda g, y, a, *axis, **how: _var_vjp(g / (2 * (y + (y == 0))), y, a, *axis, **how),
-    compute=_moment(np.std),
+    compute=reduction(np.std, "ddof", "correction"),
     traits=Traits(reduces=True),
 )
 
@@ -262,9 +249,4 @@ def median(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     return np.expand_dims(middle, axes) if keepdims else middle
 
 
-WITHOUT_DERIVATIVE |= {
-    np.all,
-    np.any,
-    np.nanargmax,
-    np.nanargmin,
-}
+without_derivative("all any nanargmax nanargmin")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
-from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
+from autograd_lite.table import composed, define, differentiable, without_derivative
 
 MOVES = Traits(moves=True, linear=(0,))
 
@@ -82,7 +81,7 @@ define(
     np.broadcast_to,
     lambda g, y, array, shape: g,
     compute=lambda array, shape: np.broadcast_to(array, shape),
-    traits=replace(MOVES, read_only=True),
+    traits=MOVES._replace(read_only=True),
 )
 
 
@@ -125,7 +124,7 @@ define(np.rot90, lambda g, y, m, k=1, axes=(0, 1): np.rot90(g, -k, axes), traits
 define(np.copy, lambda g, y, a: g, compute=lambda a: a.copy(), traits=MOVES)
 
 
-@differentiable(lambda g, y, x, dtype: g, traits=replace(MOVES, elementwise=True))
+@differentiable(lambda g, y, x, dtype: g, traits=MOVES._replace(elementwise=True))
 def astype(x: Array, dtype: Any) -> Array:
     """Copy of x with another dtype."""
     return x.astype(dtype)
@@ -134,12 +133,6 @@ def astype(x: Array, dtype: Any) -> Array:
 if hasattr(np, "astype"):  # new in NumPy 2.1
     composed(np.astype)(lambda x, dtype: astype(x, np.dtype(dtype)))
 
-WITHOUT_DERIVATIVE |= {
-    np.can_cast,
-    np.common_type,
-    np.iscomplexobj,
-    np.isrealobj,
-    np.may_share_memory,
-    np.result_type,
-    np.shares_memory,
-}
+without_derivative(
+    "can_cast common_type iscomplexobj isrealobj may_share_memory result_type shares_memory"
+)

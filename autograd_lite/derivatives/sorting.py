@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
-from autograd_lite.table import WITHOUT_DERIVATIVE, define
+from autograd_lite.table import define, without_derivative
 
 
 def _shared(g: Array, ordered: Array) -> Array:
@@ -33,23 +31,7 @@ def _rearranged(g: Array, y: Array, a: Array, axis: int | None) -> Array:
     return np.moveaxis(np.take_along_axis(_shared(g, y), rank, -1), -1, axis)
 
 
-def _sort_vjp(g: Array, y: Array, a: Array, axis: int | None = -1, *_: Any, **kind: Any) -> Array:
-    return _rearranged(g, y, a, axis)
+define(np.sort, lambda g, y, a, axis=-1, *_, **kind: _rearranged(g, y, a, axis))
+define(np.partition, lambda g, y, a, kth, axis=-1, *_, **kind: _rearranged(g, y, a, axis))
 
-
-def _partition_vjp(
-    g: Array, y: Array, a: Array, kth: Any, axis: int | None = -1, *_: Any, **kind: Any
-) -> Array:
-    return _rearranged(g, y, a, axis)
-
-
-define(np.sort, _sort_vjp)
-define(np.partition, _partition_vjp)
-
-WITHOUT_DERIVATIVE |= {
-    np.argpartition,
-    np.digitize,
-    np.isin,
-    np.lexsort,
-    np.searchsorted,
-}
+without_derivative("argpartition digitize isin lexsort searchsorted")

@@ -2,25 +2,23 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`,
-`group_mistakes`, `harmless`, `slips`, `case`, `search`, `ranking`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`, `case`,
+`group_mistakes`, `harmless`, `slips`, `search`, `ranking`, `explain`, `wording`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.engine import backward_order
-from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
-from autograd_lite.forensics.replay import Graph, Replay, is_array
-from autograd_lite.forensics.rounding import rounding_of
+from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
@@ -29,17 +27,8 @@ from autograd_lite.tensor import Tensor
 MOST_STEPS = 1000
 """Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
 
-
-class Examination(NamedTuple):
-    """What an examination says of gradients that differ from the automatic ones.
-
-    `excused` names, for gradients that are right all the same, what they differ by; `explanations`
-    and `pattern` are those of the report.
-    """
-
-    excused: dict[Tensor, str]
-    explanations: list[Explanation]
-    pattern: str
+Examination = tuple[dict[Tensor, str], list[Explanation], str]
+"""For gradients that are right all the same, what they differ by; explanations; the pattern."""
 
 
 def examine(
@@ -54,21 +43,20 @@ def examine(
         variables: of the caller, in which tensors may have names.
     """
     if not all(is_array(node._data) for node in backward_order(loss)):
-        return Examination({}, [], "Mistakes are looked for in NumPy arrays only.")
+        return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
             graph = Graph(loss)
-            return _with_activations(graph, manual, tolerance, Names(graph, variables))
+            names = Names(graph, variables)
+            return _examined(_case(graph, manual, tolerance, names), names)
         finally:
             watching.reset(token)
 
 
-def _with_activations(
-    graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names
-) -> Examination:
-    """Examine the graph in which activations that were written out are single nodes."""
+def _case(graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names) -> Case:
+    """The case in which activations that were written out are single nodes."""
     nodes = graph.order[::-1]
     found = written_out(nodes, manual)
     if found:
@@ -76,39 +64,26 @@ def _with_activations(
         names.move(again)
         manual = {again[tensor]: array for tensor, array in manual.items()}
         graph = Graph(again[graph.loss])
-    rounding = rounding_of(graph, list(manual))
-    case = Case(graph, dict(manual), tolerance, rounding, names.given)
-    examination = _examined(case, names)
-    originals = {counterpart: node for node, counterpart in again.items()} if found else {}
-    excused = {originals.get(t, t): text for t, text in examination.excused.items()}
-    return examination._replace(excused=excused)
+    return Case(graph, dict(manual), tolerance, names.given)
 
 
 def _examined(case: Case, names: Names) -> Examination:
     graph = case.graph
     right = case.fitted(graph.right)
     wrong = case.everything - right
-    variations = [*_variations(graph)] if wrong else []
+    variations = [*harmless(graph)] if wrong else []
     excused = dict.fromkeys(right, "agrees up to rounding")
-    for candidate, replay in variations:
-        for tensor in case.fitted(replay) & wrong:
-            excused.setdefault(tensor, f"equal up to {candidate.kind}: {candidate.what}")
+    for variation in variations:
+        for tensor in case.fitted(variation.replay) & wrong:
+            excused.setdefault(tensor, f"equal up to {variation.kind}: {variation.what}")
     wrong -= excused.keys()
+    excused = {names.originals.get(tensor, tensor): text for tensor, text in excused.items()}
     if not wrong:
-        return Examination(excused, [], "")
+        return excused, [], ""
     if len(graph.places) > MOST_STEPS:
         reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
-        return Examination(excused, [], f"{reason} {pattern_of(case, wrong, names)}")
+        return excused, [], f"{reason} {pattern_of(case, wrong, names)}"
     found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
     distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
     pattern = "" if found else pattern_of(case, wrong, names)
-    return Examination(excused, list(distinct.values())[::-1], pattern)
-
-
-def _variations(graph: Graph) -> Iterator[tuple[Candidate, Replay]]:
-    """What is no mistake, and the gradients that come out with it."""
-    for candidate in harmless(graph):
-        for strength in candidate.strengths or (1.0,):
-            replay = graph.replay(candidate.steps(strength))
-            if replay is not None:
-                yield candidate, replay
+    return excused, list(distinct.values())[::-1], pattern

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from autograd_lite.forensics.replay import Place, Wrong, is_array
-from autograd_lite.node import plain
+from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
+from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
+
+FACTORS = {"factor", "sign", "dropped path", "penalty"}
+"""Kinds whose strength is a number that the right result is multiplied by."""
+DROPPED = "dropped path", "a path is dropped: what arrives over this step is left out"
+SIGN = "sign", "the sign is wrong"
 
 
 class Candidate(NamedTuple):
@@ -16,35 +22,97 @@ class Candidate(NamedTuple):
     Attributes:
         kind: what sort it is; `ranking.KINDS` has all.
         what: the same in words, with `{operation}` for the function whose derivative it is.
-        wrong: the steps; where the mistake has a strength, such as a factor, a function of it.
-        strengths: those to try. By default that is solved for which reproduces a gradient.
-        neutral: the strength at which nothing is wrong.
+        wrong: the steps, with a strength of 1 where that is solved for.
+        solve: the steps as a function of the strength, a number such as a factor that the
+            gradients change linearly with.
+        strength: where it is not solved for, or once it is known.
+        neutral: the strength at which nothing is wrong, if there is one.
         unit: what a strength of 1 stands for.
+        number: how the strength is said, where it is no factor.
         far_fetched: whether it explains only where nothing else does.
     """
 
     kind: str
     what: str
-    wrong: Wrong | Callable[[float], Wrong]
-    strengths: tuple[float, ...] = ()
+    wrong: Wrong
+    solve: Callable[[float], Wrong] | None = None
+    strength: float = 1.0
     neutral: float | None = None
     unit: float = 1.0
+    number: str = ""
     far_fetched: bool = False
 
-    @property
-    def is_solved(self) -> bool:
-        """Whether its strength is solved for."""
-        return callable(self.wrong) and not self.strengths
+    def at(self, strength: float) -> Candidate:
+        """The same once its strength is known."""
+        wrong = self.solve(strength) if self.solve else self.wrong
+        kind, what = self.kind, self.what
+        if kind == "factor" and strength in (0, -1):
+            kind, what = DROPPED if strength == 0 else SIGN
+        return self._replace(kind=kind, what=what, wrong=wrong, strength=strength)
 
-    def steps(self, strength: float) -> Wrong:
-        """The steps that are done wrongly, for a strength."""
-        return self.wrong(strength) if callable(self.wrong) else self.wrong
+    @property
+    def factor(self) -> float | None:
+        """The number that a step is multiplied by, for mistakes that are one."""
+        return self.strength if self.kind in FACTORS else None
+
+
+def with_strength(kind: str, what: str, solve: Callable[[float], Wrong], **rest: Any) -> Candidate:
+    """A candidate whose strength is solved for."""
+    return Candidate(kind, what, solve(1.0), solve, **rest)
+
+
+def scaled(places: Iterable[Place], factor: float) -> Wrong:
+    """The steps, with their results multiplied by a factor."""
+
+    def times(place: Place) -> Vjp:
+        return lambda *given, **keywords: place.vjp(*given, **keywords) * factor
+
+    return {place: times(place) for place in places}
+
+
+def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
+    """The vjp of what does nothing."""
+    return g
+
+
+@dataclass(frozen=True)
+class Instead:
+    """The vjp of a step with another value for one of the node's arguments.
+
+    `written` stands for that value in a formula, with {0} for the argument's own name; or it is
+    the tensor or array itself, whose name is used.
+    """
+
+    place: Place
+    slot: int
+    value: Array
+    written: Any
+
+    def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
+        """The right vjp with the other value."""
+        changed = (*given[: self.slot], self.value, *given[self.slot + 1 :])
+        return self.place.vjp(g, y, *changed, **keywords)
+
+
+@dataclass(frozen=True)
+class Always:
+    """A fixed cotangent, whatever arrives, computed from the argument and from targets.
+
+    `written` has {0} for the name of the argument and {1} for that of the targets.
+    """
+
+    value: Array
+    written: str
+    targets: Array
+
+    def __call__(self, *given: Any, **keywords: Any) -> Array:
+        """The fixed cotangent."""
+        return self.value
 
 
 def bends(place: Place) -> bool:
     """Whether the function has one argument, and a result like it that is not linear in it."""
-    traits = place.traits
-    if traits.additive or place.slot in traits.linear:
+    if place.traits.additive or place.slot in place.traits.linear:
         return False
     arrays = [a for a in place.node.arguments if is_array(plain(a))]
     return len(arrays) == 1 and place.node.shape == place.argument.shape

@@ -6,20 +6,17 @@ _pairs(...)             what builds on partial success, and a factor or slip on 
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
-import numpy as np
-
-from autograd_lite.forensics.candidate import Candidate
-from autograd_lite.forensics.case import Case, largest_error
+from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.ranking import Hypothesis, is_plausible, rank, ranked
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import Finding, Search
-from autograd_lite.forensics.slips import Slip, previous_step, slips
-from autograd_lite.tensor import Tensor
+from autograd_lite.forensics.slips import previous_step, slips_in
 
 STEPS_FOR_SINGLES = 1_000_000
 """Steps that are replayed in search of one mistake, a few seconds' worth."""
@@ -31,16 +28,16 @@ WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
 
-def explain(case: Case, harmless: Iterable[tuple[Candidate, Replay]]) -> list[Hypothesis]:
+def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
     """What explains all gradients that were handed in, the most plausible first.
 
     Args:
         case: what was handed in.
-        harmless: differences that are no mistakes, and what comes out with them.
+        harmless: differences that are no mistakes.
     """
     search = Search(case)
     found: list[Hypothesis] = []
-    changed = [replay for candidate, replay in harmless if _matters(case, candidate, replay)]
+    changed = [variation.replay for variation in harmless if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
         found = ranked(case, [*found, *_explain_on(case, search, base)])
         if found and found[0].size() == 1 and is_plausible(case, found[0]):
@@ -48,82 +45,63 @@ def explain(case: Case, harmless: Iterable[tuple[Candidate, Replay]]) -> list[Hy
     return found
 
 
-def _matters(case: Case, candidate: Candidate, replay: Replay) -> bool:
+def _matters(case: Case, variation: Variation) -> bool:
     """Whether what is no mistake changes the gradients noticeably, or makes more of them fit."""
-    right = case.graph.right
-    if case.fitted(replay) > case.fitted(right):
-        return True
-    return len(candidate.strengths) <= 1 and any(
-        largest_error(right[tensor], replay[tensor], 0.0) > case.tolerance / 100
-        for tensor in case.manual
+    right, replay = case.graph.right, variation.replay
+    return case.fitted(replay) > case.fitted(right) or (
+        not variation.far_fetched
+        and any(relative_error(right[t], replay[t]) > case.tolerance / 100 for t in case.manual)
     )
 
 
 def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     already = case.fitted(base)
+    wrong = case.everything - already
     search.budget = STEPS_FOR_SINGLES
-    able = search.reaching(case.everything - already)
-    singles = [*search.findings(base, able)]
-    complete = [
-        Hypothesis([f], {})
-        for f in singles
-        if f.fitted == case.everything and not _says_nothing(case, f)
-    ]
-    alone = _slips(case, base, case.everything - already)
-    earlier = None if already else previous_step(case.graph, case.manual)
+    singles = [*search.findings(base, search.reaching(wrong))]
+    complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
+    earlier = None if already else previous_step(case)
     if earlier is not None:
         complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier)))
+    alone = slips_in(case, base, wrong)
     if alone is not None:
         complete.append(Hypothesis([], alone))
     if any(e.size() == 1 for e in complete):
         return complete
-    others = sorted({*range(len(search.candidates))}.difference(able))
+    others = [candidate for candidate, reached in search.reached if not wrong <= reached]
     singles += search.findings(base, others)
-    singles.sort(key=lambda f: f.number)
     search.budget = STEPS_FOR_PAIRS
-    pairs = _pairs(case, search, base, singles, already)
+    pairs = _pairs(case, search, base, singles)
     search.budget = math.inf
     return [*complete, *pairs]
 
 
-def _says_nothing(case: Case, finding: Finding) -> bool:
-    """Whether a number was solved for that one wrong entry fixes, and that means nothing."""
+def _explains(case: Case, finding: Finding) -> bool:
+    """Whether all fits, not by a number that was solved for one wrong entry and means nothing."""
+    if finding.fitted != case.everything:
+        return False
     wrong = case.everything - case.fitted(case.graph.right)
-    one_entry = sum(tensor.size for tensor in wrong) == 1
-    return one_entry and finding.candidate.is_solved and bool(rank(case, finding)[0])
+    return sum(tensor.size for tensor in wrong) != 1 or not rank(case, finding.mistake)[0]
 
 
-def _slips(case: Case, predicted: Replay, tensors: frozenset[Tensor]) -> dict[Tensor, Slip] | None:
-    """A slip for each of the tensors, or None if one has none."""
-    found = {}
-    for tensor in tensors:
-        own = list(slips(case.graph, predicted, tensor, case.manual, case.alike))
-        if not own:
-            return None
-        found[tensor] = own[0]
-    return found
-
-
-def _pairs(
-    case: Case,
-    search: Search,
-    base: Replay,
-    singles: list[Finding],
-    already: frozenset[Tensor],
-) -> list[Hypothesis]:
+def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
     """Two mistakes, of which the first makes more gradients right, and the second the others.
 
     Or the first makes none right, and what is left is a factor or a slip.
     """
+    already = case.fitted(base)
     some = [f for f in singles if already < f.fitted < case.everything]
-    some.sort(key=lambda f: (-len(f.fitted), rank(case, f)))
+    some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
+    distinct: dict[Any, Finding] = {}
+    for finding in some:
+        distinct.setdefault(finding.sums, finding)
     found: list[Hypothesis] = []
-    for first in itertools.islice(_distinct(some), PARTIAL):
+    for first in [*distinct.values()][:PARTIAL]:
         found += _with_another(case, search, base, first)
     if found:
         return found
-    wholly = [f for f in singles if not f.candidate.is_solved and not f.fitted > already]
-    wholly.sort(key=lambda f: rank(case, f))
+    wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
+    wholly.sort(key=lambda f: rank(case, f.mistake))
     for first in wholly[:WHOLLY]:
         found += _with_another(case, search, base, first, factors_only=True)
     return found
@@ -133,41 +111,26 @@ def _with_another(
     case: Case, search: Search, base: Replay, first: Finding, factors_only: bool = False
 ) -> list[Hypothesis]:
     """The first mistake with slips, or with a second one."""
-    replay = search.predict(first.wrong, base)
+    replay = search.predict(first.mistake.wrong, base)
     if replay is None:
         return []
-    alone = _slips(case, replay, case.everything - first.fitted)
-    found = [] if alone is None else [Hypothesis([first], alone)]
-    numbers = search.reaching(case.everything - case.fitted(replay))
+    slips = slips_in(case, replay, case.everything - first.fitted)
+    found = [] if slips is None else [Hypothesis([first.mistake], slips)]
+    second = search.reaching(case.everything - case.fitted(replay))
     if factors_only:
         left = _is_a_factor_left(case, replay)
-        numbers = [n for n in numbers if left and search.candidates[n].kind == "factor"]
+        second = [candidate for candidate in second if left and candidate.kind == "factor"]
+    on_top = search.findings(replay, second)
     return found + [
-        Hypothesis([first, second], {})
-        for second in search.findings(replay, numbers)
-        if second.fitted == case.everything and not _says_nothing(case, second)
+        Hypothesis([first.mistake, f.mistake], error=f.error) for f in on_top if _explains(case, f)
     ]
 
 
 def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
     """Whether a factor is all that is missing in each gradient."""
-    for tensor, given in case.manual.items():
-        right = predicted[tensor]
-        square = float(np.vdot(right, right)) if given.shape == right.shape else 0.0
-        factor = float(np.vdot(right, given)) / square if square else np.nan
-        if not case.error(tensor, factor * right) <= case.tolerance:
-            return False
-    return True
-
-
-def _distinct(findings: list[Finding]) -> Iterator[Finding]:
-    """One of those that come to the same."""
-    kept: list[list[float]] = []
-    for finding in findings:
-        if not any(_alike(finding.sums, sums) for sums in kept):
-            kept.append(finding.sums)
-            yield finding
-
-
-def _alike(one: list[float], other: list[float]) -> bool:
-    return all(map(functools.partial(math.isclose, rel_tol=1e-9), one, other))
+    pairs = [(tensor, given, predicted[tensor]) for tensor, given in case.manual.items()]
+    return all(
+        given.shape == right.shape
+        and case.error(tensor, closest_factor(given, right) * right) <= case.tolerance
+        for tensor, given, right in pairs
+    )

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from autograd_lite.node import Array
 
 SAMPLES = "the number of samples"
-
-
-def factor_in_words(
-    factor: float, known: Iterable[tuple[float, str]], tolerance: float = 1e-6
-) -> str:
-    """What a gradient that is `factor` times the right one lacks or has too much of.
-
-    Empty if the number is none of the known ones.
-
-    >>> factor_in_words(0.125, known_factors({8: SAMPLES}, has_square=False))
-    'it is divided by 8, the number of samples, once too often'
-    """
-    for value, words in known:
-        if math.isclose(factor, value, rel_tol=max(1e-6, tolerance)):
-            return words
-    return ""
 
 
 def is_round(number: float) -> bool:
@@ -37,6 +25,16 @@ def is_round(number: float) -> bool:
     return math.isclose(digits * 2, round(digits * 2), rel_tol=1e-6)
 
 
+def closest_factor(given: Array, right: Array) -> float:
+    """The number that takes one array closest to another; NaN if there is none.
+
+    >>> closest_factor(np.array([2.0, 4.0]), np.array([1.0, 2.0]))
+    2.0
+    """
+    square = float(np.vdot(right, right))
+    return float(np.vdot(right, given)) / square if square else math.nan
+
+
 def rounded(number: float) -> float:
     """The round number close by, if there is one, else the number itself."""
     short = float(f"{number:.6g}")
@@ -49,6 +47,9 @@ def known_factors(lengths: Mapping[int, str], has_square: bool) -> Iterator[tupl
     Args:
         lengths: of axes, and what they count.
         has_square: whether the loss has a square, whose 2 may be missing.
+
+    >>> dict(known_factors({8: SAMPLES}, has_square=False))[1 / 8]
+    'it is divided by 8, the number of samples, once too often'
     """
     yield -1.0, "the sign is wrong"
     yield 0.0, "it is missing"

@@ -14,42 +14,33 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.forensics.candidate import Candidate, bends, multiplies_entries
+from autograd_lite.forensics.candidate import Candidate, bends, multiplies_entries, unchanged
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
 
-def _is_multiple(one: Array, other: Array) -> bool:
-    """Whether two arrays of one shape differ by a factor only."""
-    ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
-    return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
-
-
 def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The mask or the scale of inverted dropout is missing."""
-    mask = _mask_of(place.node)
-    without_mask = "the mask of dropout is missing in the backward pass"
-    without_scale = "the scale of inverted dropout is missing in the backward pass"
-    without_both = "dropout is missing in the backward pass"
     wrong: dict[str, Vjp] = {}
+    mask = _mask_of(place.node)
     if place.operation.function is neural.dropout:
         wrong = {
-            without_mask: lambda g, y, x, mask, p, *rest: g / (1 - p),
-            without_scale: lambda g, y, x, mask, p, *rest: g * mask,
-            without_both: lambda g, *given: g,
+            "the mask of dropout": lambda g, y, x, mask, p, *rest: g / (1 - p),
+            "the scale of inverted dropout": lambda g, y, x, mask, p, *rest: g * mask,
+            "dropout": unchanged,
         }
     elif multiplies_entries(place.traits) and mask is not None:
         scale = np.max(mask)
-        wrong = {without_mask: lambda g, *given: g * scale}
+        wrong["the mask of dropout"] = lambda g, *given: g * scale
         if scale != 1:
-            wrong[without_scale] = lambda g, *given: g * (mask != 0)
-            wrong[without_both] = lambda g, *given: g
+            wrong["the scale of inverted dropout"] = lambda g, *given: g * (mask != 0)
+            wrong["dropout"] = unchanged
     elif multiplies_entries(place.traits) and _scales_dropped(place):
-        wrong = {without_scale: lambda g, *given: g}
-    for words, vjp in wrong.items():
-        yield Candidate("dropout", words, {place: vjp})
+        wrong["the scale of inverted dropout"] = unchanged
+    for what, vjp in wrong.items():
+        yield Candidate("dropout", f"{what} is missing in the backward pass", {place: vjp})
 
 
 def _mask_of(node: Tensor) -> Array | None:
@@ -75,14 +66,18 @@ def _scales_dropped(place: Place) -> bool:
 
 def forgotten(graph: Graph, place: Place) -> Iterator[Candidate]:
     """The function's derivative is left out, as if it were 1."""
-    cotangent = graph.right[place.node]
-    contribution = graph.contribution(place)
+    cotangent, contribution = graph.right[place.node], graph.unmatched[place]
     if np.shape(contribution) != np.shape(cotangent):
         return
-    if not bends(place) and _is_multiple(contribution, cotangent):
-        return  # A number is missing: that is a factor.
-    words = "the derivative of {operation} is forgotten"
-    yield Candidate("derivative forgotten", words, {place: lambda g, *given, **keywords: g})
+    if bends(place) or not _is_multiple(contribution, cotangent):  # Else that is a factor.
+        words = "the derivative of {operation} is forgotten"
+        yield Candidate("derivative forgotten", words, {place: unchanged})
+
+
+def _is_multiple(one: Array, other: Array) -> bool:
+    """Whether two arrays of one shape differ by a factor only."""
+    ratios = (one / other)[other != 0] if np.ndim(one) else np.atleast_1d(one / other)
+    return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
 
 
 def twice(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -141,8 +136,8 @@ def misplaced(graph: Graph, place: Place) -> Iterator[Candidate]:
         (at_output, lambda y, x: (compute(y, *rest, **node.keywords), y)),
         (at_output, lambda y, x: (y, y)),
     ]
-    for other in graph.nodes_by[place.operation]:
-        if other is not node and other.shape == node.shape:
+    for other in graph.places_of:
+        if other.operation is place.operation and other is not node and other.shape == node.shape:
             both = other._data, plain(other.arguments[0])
             values.append((elsewhere, lambda y, x, both=both: both))
     for what, values_of in values:
@@ -249,14 +244,6 @@ def _with_constants(
 
 
 FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (
-    dropout,
-    forgotten,
-    twice,
-    shortcut,
-    misplaced,
-    another_derivative,
-    branches,
-    cross_terms,
-    ties,
-    constant_statistics,
+    *(dropout, forgotten, twice, shortcut, misplaced, another_derivative),
+    *(branches, cross_terms, ties, constant_statistics),
 )

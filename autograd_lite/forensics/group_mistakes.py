@@ -1,99 +1,165 @@
-"""Mistakes that concern several steps at once, or that have a strength to be found.
+"""Mistakes in several steps at once, in the loss, or with a number that is to be found.
 
-Each function here yields those of one kind that a graph invites.
+Each function here yields those of one kind that a case invites.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Candidate, multiplies_matrices
-from autograd_lite.forensics.factors import factor_in_words
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_array, is_recorded
-from autograd_lite.forensics.written import Always, Instead
+from autograd_lite.forensics.candidate import (
+    Always,
+    Candidate,
+    Instead,
+    multiplies_matrices,
+    scaled,
+    with_strength,
+)
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, plain
-from autograd_lite.table import TABLE
 from autograd_lite.tensor import Tensor
 
 
-def _scaled(places: Sequence[Place], factor: float) -> Wrong:
-    """The steps, with their results multiplied by a factor."""
-
-    def scaled(place: Place) -> Vjp:
-        return lambda *given, **keywords: place.vjp(*given, **keywords) * factor
-
-    return {place: scaled(place) for place in places}
-
-
-def factors(graph: Graph) -> Iterator[Candidate]:
+def factors(case: Case) -> Iterator[Candidate]:
     """A constant factor in one step, or in all steps of one sort."""
-    to_leaves = [place for place in graph.places if place.argument.operation is None]
-    alike: dict[Any, list[Place]] = {}
-    for place in to_leaves:
-        alike.setdefault((place.operation, place.slot), []).append(place)
+    places = case.graph.places
+    to_leaves = [place for place in places if place.argument.operation is None]
+    alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
     several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
-    for group in [*([place] for place in graph.places), *several]:
+    for group in [*([place] for place in places), *several]:
         what = "a constant factor is wrong"
-        yield Candidate("factor", what, partial(_scaled, group), neutral=1.0)
+        yield with_strength("factor", what, partial(scaled, group), neutral=1.0)
 
 
-def factors_in_every_layer(graph: Graph) -> Iterator[Candidate]:
+def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
     """The same factor in all products or activations: it has another power in each layer."""
-    lengths = [float(length) for length in graph.lengths]
-    strengths = (-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths))
-    alike: dict[Any, list[Place]] = {}
-    for place in graph.places:
-        if place.argument.operation is None:
-            continue
+    lengths = [float(length) for length in case.graph.lengths]
+    inner = [place for place in case.graph.places if place.argument.operation is not None]
+    products = [place for place in inner if multiplies_matrices(place.traits)]
+    bent = [place for place in inner if place.traits.activation]
+    for places in (
+        *grouped(products, lambda place: (place.operation, place.slot)).values(),
+        *grouped(bent, lambda place: place.operation).values(),
+        bent,
+    ):
+        for factor in (-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)):
+            if len(places) > 1:
+                what = "a constant factor is wrong in every layer"
+                yield Candidate("factor", what, scaled(places, factor)).at(factor)
+
+
+def statistics(case: Case) -> Iterator[Candidate]:
+    """Means, variances and sums that entries are divided by or shifted by, taken as constants."""
+    bottlenecks = {*case.graph.bottlenecks}
+    runs: list[list[Place]] = [[]]
+    for place in case.graph.places:
         if multiplies_matrices(place.traits):
-            alike.setdefault((place.operation, place.slot), []).append(place)
-        elif place.traits.activation:
-            alike.setdefault(place.operation, []).append(place)
-            alike.setdefault("activations", []).append(place)
-    for places in alike.values():
-        if len(places) > 1:
-            what = "a constant factor is wrong in every layer"
-            yield Candidate("factor", what, partial(_scaled, places), strengths)
+            runs.append([])
+        elif (
+            place.node.ndim
+            and place.traits.reduces
+            and place.node not in bottlenecks
+            and place.argument.operation
+        ):
+            runs[-1].append(place)
+    groups = [run for run in runs if run]
+    groups += [[place] for run in groups for place in run if len(run) > 1]
+    if len(runs) > 1:
+        groups.append([place for run in runs for place in run])
+    for places in groups:
+        if all(_normalizes(place) for place in places):
+            kind = "softmax cross terms"
+            what = "the sum that softmax divides by is treated as a constant: no cross terms"
+        else:
+            kind = "constant statistics"
+            what = "statistics of the batch, such as its mean, are treated as constants"
+        yield Candidate(kind, what, scaled(places, 0.0))
 
 
-def penalties(graph: Graph) -> Iterator[Candidate]:
-    """L1 or L2 terms with another strength, or on parameters that have none."""
-    terms = [place for place in graph.places if _is_penalty(graph, place)]
-    by_leaf: dict[Tensor, list[Place]] = {}
-    for place in terms:
-        by_leaf.setdefault(place.argument, []).append(place)
-    for places in [terms, *by_leaf.values()] if terms else []:
-        yield Candidate(
-            "penalty",
-            "the strength of the penalty on large weights is another one",
-            partial(_scaled, places),
-            neutral=1.0,
+def _normalizes(place: Place) -> bool:
+    """Whether it is a sum of exponentials."""
+    operation = place.argument.operation
+    return operation is not None and operation.function is np.exp
+
+
+def branches(case: Case) -> Iterator[Candidate]:
+    """The two branches of where swapped."""
+    for node, places in case.graph.places_of.items():
+        if node.operation and node.operation.function is np.where:
+            wrong = {place: _swapped(place) for place in places}
+            yield Candidate("branches", "the branches of where are swapped", wrong)
+
+
+def _swapped(place: Place) -> Vjp:
+    return lambda g, y, condition, *rest: place.vjp(g, y, np.logical_not(condition), *rest)
+
+
+def stale_weights(case: Case) -> Iterator[Candidate]:
+    """Products with weights that were updated already, in one layer or in all."""
+    products = [
+        (place, slot, argument)
+        for place in case.graph.places
+        if multiplies_matrices(place.traits) and place.argument.operation is not None
+        for slot, argument in enumerate(place.node.arguments)
+        if slot != place.slot and is_recorded(argument) and argument.operation is None
+    ]
+
+    def updated(chosen: list[tuple[Place, int, Tensor]], rate: float) -> Wrong:
+        wrong: dict[Place, Vjp] = {}
+        for place, slot, weight in chosen:
+            # Updated with the gradient by hand, if there is one.
+            right = case.graph.right[weight]
+            by_hand: Any = case.manual.get(weight, right)
+            update = by_hand if by_hand.shape == weight.shape else right
+            written = f"({{0}} - {rate:.6g} * d{{0}})"
+            wrong[place] = Instead(place, slot, weight._data - rate * update, written)
+        return wrong
+
+    for chosen in [[product] for product in products] + [products] * (len(products) > 1):
+        what = "the weights are read after their update, W - learning_rate dW"
+        yield with_strength(
+            "stale weights",
+            what,
+            partial(updated, chosen),
+            neutral=0.0,
+            number="with learning_rate {:.6g}",
         )
+
+
+def penalties(case: Case) -> Iterator[Candidate]:
+    """L1 or L2 terms with another strength, or on parameters that have none."""
+    graph = case.graph
+    terms = [place for place in graph.places if _is_penalty(graph, place)]
+    by_leaf = grouped(terms, lambda place: place.argument)
+    for places in [terms, *by_leaf.values()] if terms else []:
+        what = "the strength of the penalty on large weights is another one"
+        yield with_strength(
+            "penalty", what, partial(scaled, places), neutral=1.0, number="{:.6g} times the loss's"
+        )
+    unit = 1.0
+    if terms:
+        coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._data)
+        unit = 1.0 if math.isnan(coefficient) else coefficient
     others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
-    unit = _coefficient(graph, terms[0]) if terms else 1.0
     weights = [leaf for leaf in others if leaf.ndim > 1]
     for leaves in [others, weights, *([leaf] for leaf in others)]:
-        yield Candidate(
+        yield with_strength(
             "penalty",
             "a penalty on large weights is in the gradient that is not in the loss",
             partial(_with_decay, graph, leaves, unit),
             neutral=0.0,
             unit=unit,
+            number="with strength {:.6g}",
             far_fetched=True,
         )
-
-
-def _coefficient(graph: Graph, place: Place) -> float:
-    """What a penalty's derivative multiplies the leaf with."""
-    values, slope = place.argument._data, graph.contribution(place)
-    square = float(np.vdot(values, values))
-    return float(np.vdot(values, slope)) / square if square else 1.0
 
 
 def _is_penalty(graph: Graph, place: Place) -> bool:
@@ -138,82 +204,6 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
     return {place: decayed(leaf, place) for leaf, place in first.items()}
 
 
-def statistics(graph: Graph) -> Iterator[Candidate]:
-    """Means, variances and sums that entries are divided by or shifted by, taken as constants."""
-    bottlenecks = {*graph.bottlenecks}
-    runs: list[list[Place]] = [[]]
-    for place in graph.places:
-        if multiplies_matrices(place.traits):
-            runs.append([])
-        elif (
-            place.node.ndim
-            and place.traits.reduces
-            and place.node not in bottlenecks
-            and place.argument.operation
-        ):
-            runs[-1].append(place)
-    groups = [run for run in runs if run]
-    groups += [[place] for run in groups for place in run if len(run) > 1]
-    if len(runs) > 1:
-        groups.append([place for run in runs for place in run])
-    for places in groups:
-        if all(_normalizes(place) for place in places):
-            kind = "softmax cross terms"
-            what = "the sum that softmax divides by is treated as a constant: no cross terms"
-        else:
-            kind = "constant statistics"
-            what = "statistics of the batch, such as its mean, are treated as constants"
-        yield Candidate(kind, what, _scaled(places, 0.0))
-
-
-def _normalizes(place: Place) -> bool:
-    """Whether it is a sum of exponentials."""
-    operation = place.argument.operation
-    return operation is not None and operation.function is np.exp
-
-
-def branches(graph: Graph) -> Iterator[Candidate]:
-    """The two branches of where swapped."""
-    for node in graph.nodes_by.get(TABLE[np.where], []):
-        wrong = {place: _swapped(place) for place in graph.places_of[node]}
-        yield Candidate("branches", "the branches of where are swapped", wrong)
-
-
-def _swapped(place: Place) -> Vjp:
-    return lambda g, y, condition, *rest: place.vjp(g, y, np.logical_not(condition), *rest)
-
-
-def stale_weights(graph: Graph, manual: Mapping[Tensor, Array]) -> Iterator[Candidate]:
-    """Products with weights that were updated already, in one layer or in all."""
-    products = [
-        (place, slot, argument)
-        for place in graph.places
-        if multiplies_matrices(place.traits) and place.argument.operation is not None
-        for slot, argument in enumerate(place.node.arguments)
-        if slot != place.slot and is_recorded(argument) and argument.operation is None
-    ]
-    updates = {weight: _update(graph, manual, weight) for _, _, weight in products}
-
-    def updated(chosen: list[tuple[Place, int, Tensor]], rate: float) -> Wrong:
-        return {
-            place: Instead(
-                *(place, slot, weight._data - rate * updates[weight]),
-                written=f"({{0}} - {rate:.6g} * d{{0}})",
-            )
-            for place, slot, weight in chosen
-        }
-
-    for chosen in [[product] for product in products] + [products] * (len(products) > 1):
-        what = "the weights are read after their update, W - learning_rate dW"
-        yield Candidate("stale weights", what, partial(updated, chosen), neutral=0.0)
-
-
-def _update(graph: Graph, manual: Mapping[Tensor, Array], weight: Tensor) -> Array:
-    """The gradient that a weight was updated with: the one by hand, if there is one."""
-    gradient = manual.get(weight, graph.right[weight])
-    return gradient if gradient.shape == weight.shape else graph.right[weight]
-
-
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
     ("squared errors", "({0} - {1})", lambda p, y: p - y),
     ("absolute errors", "np.sign({0} - {1})", lambda p, y: np.sign(p - y)),
@@ -232,8 +222,9 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 """Losses, how their derivatives in the predictions are written, and what they are."""
 
 
-def other_losses(graph: Graph) -> Iterator[Candidate]:
+def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
+    graph = case.graph
     for prediction in graph.bottlenecks:
         p = prediction._data
         if not _is_layer(prediction) or not np.ndim(p):
@@ -244,11 +235,11 @@ def other_losses(graph: Graph) -> Iterator[Candidate]:
                 continue
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
-                own = _own_slope(slope, graph.right[prediction], graph)
+                own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
                     wrong = partial(_at, graph, prediction, slope, written, target)
-                    yield Candidate("another loss", what, wrong)
+                    yield with_strength("another loss", what, wrong, number="times {:.6g}")
 
 
 def _is_layer(node: Tensor) -> bool:
@@ -268,16 +259,15 @@ def _like_predictions(target: Any, predictions: Array) -> Any:
     return target
 
 
-def _own_slope(slope: Array, cotangent: Array, graph: Graph) -> bool:
+def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:
     """Whether a slope is that of the loss itself, but for a factor and an epsilon."""
-    product, square = float(np.vdot(slope, cotangent)), float(np.vdot(slope, slope))
-    if not square:
+    factor = closest_factor(cotangent, slope)
+    if math.isnan(factor):
         return True
     if slope.size == 1:
-        factor = product / square
-        return abs(factor - 1) < 1e-6 or bool(factor_in_words(factor, graph.factors))
-    length = math.sqrt(square) * math.sqrt(float(np.vdot(cotangent, cotangent)))
-    return abs(product) >= (1 - 1e-9) * length
+        return abs(factor - 1) < 1e-6 or bool(case.in_words(factor))
+    # The square of the cosine of the angle between the two is 1.
+    return not factor * closest_factor(slope, cotangent) < 1 - 2e-9
 
 
 def _at(
@@ -290,11 +280,7 @@ def _at(
     return {first: Always(strength * cotangent, factor + written, targets), **wrong}
 
 
-GROUP_MISTAKES: tuple[Callable[[Graph], Iterator[Candidate]], ...] = (
-    factors,
-    factors_in_every_layer,
-    penalties,
-    statistics,
-    branches,
-    other_losses,
+GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    *(factors, factors_in_every_layer, penalties),
+    *(statistics, branches, stale_weights, other_losses),
 )

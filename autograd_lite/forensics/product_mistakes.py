@@ -5,14 +5,19 @@ Each function here yields those of one kind that a step invites.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, bends, multiplies_matrices
+from autograd_lite.forensics.candidate import (
+    Candidate,
+    Instead,
+    bends,
+    multiplies_matrices,
+    unchanged,
+)
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
-from autograd_lite.forensics.written import Instead
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -30,25 +35,24 @@ def other_values(graph: Graph, place: Place) -> Iterator[Candidate]:
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[tuple[Any, str]]:
     """What is multiplied nearby, and has an argument's shape."""
-    here = graph.index[place]
-    candidates = []
+    here = graph.places.index(place)
+    nearby: list[Any] = []
     for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
         if near.traits.product:
             for other in near.node.arguments:
-                candidates += [other]
-                candidates += other.arguments if isinstance(other, Tensor) else []
+                nearby += [other, *(other.arguments if isinstance(other, Tensor) else ())]
         elif bends(near):
-            candidates += [near.node, near.argument]
-    seen = {id(plain(argument))}
-    own = argument if isinstance(argument, Tensor) else None
-    for other in candidates:
+            nearby += [near.node, near.argument]
+    own = plain(argument)
+    seen = {id(own)}
+    for other in nearby:
         value = plain(other)
-        if not is_array(value) or value.shape != plain(argument).shape or id(value) in seen:
+        if not is_array(value) or value.shape != own.shape or id(value) in seen:
             continue
         seen.add(id(value))
-        if own is not None and isinstance(other, Tensor) and _made_from(own, other):
+        if _is_made_from(argument, other):
             yield other, "the product is taken with the input of a function, not with its output"
-        elif own is not None and isinstance(other, Tensor) and _made_from(other, own):
+        elif _is_made_from(other, argument):
             yield other, "the product is taken with the output of a function, not with its input"
         else:
             yield other, "the product is taken with the values of another layer"
@@ -58,8 +62,12 @@ NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
 
 
-def _made_from(output: Tensor, given: Tensor) -> bool:
-    return any(argument is given for argument in output.arguments)
+def _is_made_from(output: Any, given: Any) -> bool:
+    return (
+        isinstance(given, Tensor)
+        and isinstance(output, Tensor)
+        and any(argument is given for argument in output.arguments)
+    )
 
 
 def transposed(graph: Graph, place: Place) -> Iterator[Candidate]:
@@ -84,8 +92,8 @@ def wrong_axis(graph: Graph, place: Place) -> Iterator[Candidate]:
     """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
     shape, size = place.argument.shape, place.argument.size
     unsummed: list[tuple[str, Array, Vjp]] = [
-        ("the cotangent", graph.right[place.node], lambda g, *given, **keywords: g),
-        ("the product", graph.contribution(place), place.vjp),
+        ("the cotangent", graph.right[place.node], unchanged),
+        ("the product", graph.unmatched[place], place.vjp),
     ]
     for name, value, compute in unsummed:
         if np.ndim(value) != 2 or value.size == size:
@@ -114,9 +122,4 @@ def reshaped(graph: Graph, place: Place) -> Iterator[Candidate]:
         yield Candidate("reshaped", words, {place: lambda g, *given, **k: g.reshape(shape)})
 
 
-PRODUCT_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (
-    other_values,
-    transposed,
-    wrong_axis,
-    reshaped,
-)
+PRODUCT_MISTAKES = (other_values, transposed, wrong_axis, reshaped)

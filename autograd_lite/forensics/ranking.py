@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import is_round
-from autograd_lite.forensics.search import FACTORS, Finding
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
 
@@ -36,78 +36,72 @@ KINDS = (
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 
-
 MOST = 5
 """Explanations that are kept where many explain the same."""
 
 
 @dataclass(eq=False)
 class Hypothesis:
-    """Mistakes in steps, and slips in gradients as handed in, that explain what was handed in."""
+    """Mistakes in steps, and slips in gradients as handed in, that explain what was handed in.
 
-    findings: list[Finding]
-    slips: dict[Tensor, Slip]
+    `error` is the largest relative error that is left in a gradient.
+    """
+
+    mistakes: list[Candidate]
+    slips: dict[Tensor, Slip] = field(default_factory=dict)
+    error: float = 0.0
 
     def size(self) -> int:
         """The number of different mistakes: the same slip in several gradients is one."""
-        return len(self.findings) + len({(s.kind, s.factor) for s in self.slips.values()})
+        return len(self.mistakes) + len({(s.kind, s.factor) for s in self.slips.values()})
+
+    def signature(self) -> frozenset[Any]:
+        """What hypotheses share that say the same.
+
+        A factor may stand anywhere on its path; of other mistakes in one step, one is enough.
+        """
+        of_mistakes = {
+            tuple(m.wrong) if m.factor is None else (m.kind, f"{m.factor:.6g}")
+            for m in self.mistakes
+        }
+        of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in self.slips.items()}
+        return frozenset(of_mistakes | of_slips)
 
 
 def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The hypotheses of the fewest mistakes, each once, the most plausible first."""
-    smallest = min((e.size() for e in hypotheses), default=0)
-    best = [h for h in hypotheses if h.size() == smallest]
-    known = [h for h in best if not any(rank(case, f)[0] for f in h.findings)]
-    best = known or best
-    best.sort(
-        key=lambda h: (
-            [rank(case, f) for f in h.findings] + [_rank_of_slip(case, s) for s in h.slips.values()]
-        )
-    )
-    return list({_signature(h): h for h in reversed(best)}.values())[::-1][:MOST]
-
-
-def _signature(hypothesis: Hypothesis) -> frozenset[Any]:
-    """What hypotheses share that say the same.
-
-    A factor may stand anywhere on its path; of other mistakes in one step, one is enough.
-    """
-    of_findings = {
-        (f.kind, f"{f.strength:.6g}") if f.kind in FACTORS else tuple(f.wrong)
-        for f in hypothesis.findings
+    smallest = min((h.size() for h in hypotheses), default=0)
+    ranks = {
+        h: [rank(case, m) for m in h.mistakes] + [rank(case, s) for s in h.slips.values()]
+        for h in hypotheses
+        if h.size() == smallest
     }
-    of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in hypothesis.slips.items()}
-    return frozenset(of_findings | of_slips)
+    known = [h for h in ranks if not any(rank[0] for rank in ranks[h][: len(h.mistakes)])]
+    best = sorted(known or ranks, key=ranks.__getitem__)
+    return list({h.signature(): h for h in reversed(best)}.values())[::-1][:MOST]
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     """Whether there is no need to look further."""
-    for finding in hypothesis.findings:
-        unknown, far_fetched, *_ = rank(case, finding)
-        if unknown or far_fetched or finding.kind == "another loss":
-            return False
-    return True
+    doubts = ((*rank(case, m)[:2], m.kind == "another loss") for m in hypothesis.mistakes)
+    return not any(map(any, doubts))
 
 
-def _rank_of_slip(case: Case, slip: Slip) -> tuple[Any, ...]:
-    known = slip.factor is None or bool(case.in_words(slip.factor))
-    return not known, False, KINDS.index(slip.kind) + 0.5
-
-
-def rank(case: Case, finding: Finding) -> tuple[Any, ...]:
-    """What is more plausible sorts first."""
-    graph = case.graph
-    solved = finding.candidate.is_solved
-    words = case.in_words(finding.strength) if finding.kind in FACTORS else ""
-    place = min(finding.wrong, key=lambda p: graph.position[p.node])
-    # A learning rate is left in what the weights are updated with, other factors early on.
-    is_late = "learning rate" in words and place.argument.operation is not None
+def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
+    """What is more plausible sorts first; what has a number that means nothing has True first."""
+    words = case.in_words(mistake.factor) if mistake.factor is not None else ""
+    if isinstance(mistake, Slip):
+        known = mistake.factor is None or bool(words)
+        return not known, False, KINDS.index(mistake.kind) + 0.5
+    place = case.graph.first_of(mistake.wrong)
+    solved, number = mistake.solve is not None, mistake.strength * mistake.unit
     return (
-        solved and not words and not is_round(finding.strength * finding.candidate.unit),
-        finding.candidate.far_fetched,
-        KINDS.index(finding.kind),
-        len(finding.wrong),
-        is_late,
+        solved and not words and not is_round(number),
+        mistake.far_fetched,
+        KINDS.index(mistake.kind),
+        len(mistake.wrong),
+        # A learning rate is left in what the weights are updated with, other factors early on.
+        "learning rate" in words and place.argument.operation is not None,
         place.argument not in case.named,
-        graph.position[place.node],
+        case.graph.position[place.node],
     )

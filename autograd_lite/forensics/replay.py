@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from autograd_lite.forensics.factors import SAMPLES, known_factors
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation, Traits
 from autograd_lite.program.outline import Contribution, outline
-from autograd_lite.program.program import Program, Step
+from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
 
 Vjp = Callable[..., Any]
@@ -30,11 +30,8 @@ Vjp = Callable[..., Any]
 class Place:
     """Where a mistake can be made: the step from a node to one of its arguments.
 
-    Attributes:
-        argument: whose cotangent the step adds to.
-        operation: what the node was computed by.
-        traits: what its function is.
-        step: of the program.
+    `operation` computed the node, and `traits` are what its function is; the step has a `number`
+    in the program.
     """
 
     node: Tensor
@@ -42,7 +39,7 @@ class Place:
     argument: Tensor
     operation: Operation
     traits: Traits
-    step: Step
+    number: int
 
     def vjp(self, *given: Any, **keywords: Any) -> Any:
         """The right vjp of the step."""
@@ -58,11 +55,6 @@ class Place:
         """The arguments of the node besides the one that the step leads to."""
         return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
 
-    def contribution(self, vjp: Vjp) -> Contribution:
-        """What the step does with another vjp."""
-        right: Any = self.step.function
-        return Contribution(self.node, self.slot, right.careful, vjp)
-
 
 Wrong = Mapping[Place, Vjp]
 """Steps that are done wrongly, and how."""
@@ -70,20 +62,18 @@ Wrong = Mapping[Place, Vjp]
 
 @dataclass(eq=False, slots=True)
 class Replay:
-    """The cotangents that come out with some steps done wrongly.
+    """The values of a program, by number, that come out with some steps done wrongly.
 
-    Attributes:
-        wrong: these steps.
-        values: of all steps of the program, by number.
-        cotangents: the steps of the program, by node.
-        base: the replay that it differs from.
-        fitted: the tensors with the gradients of a case, once that was asked for.
+    `replaced` has what these steps call instead, by number, and `cotangents` the steps of the
+    cotangents. `base` is the replay that it differs from, `ran` the number of steps that were run
+    for it, and `fitted` the tensors with the gradients of a case, once that was asked for.
     """
 
-    wrong: Wrong
+    replaced: Mapping[int, Vjp]
     values: list[Array]
     cotangents: Mapping[Node, Step]
     base: Replay | None = None
+    ran: int = 0
     fitted: frozenset[Tensor] | None = None
 
     def __getitem__(self, node: Node) -> Array:
@@ -100,68 +90,66 @@ def is_recorded(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
+def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
+    """The places that have a key, such as the operation, in common."""
+    groups: dict[Any, list[Place]] = {}
+    for place in places:
+        groups.setdefault(key(place), []).append(place)
+    return groups
+
+
 class Graph:
     """A recorded graph as a program, its places, and who consumes whom."""
 
     def __init__(self, loss: Tensor) -> None:
         self.loss = loss
-        self.program: Program = outline(loss)
+        self.program = outline(loss)
         self.order = cast(list[Tensor], [*self.program.values][::-1])
         self.position = {node: number for number, node in enumerate(self.order)}
         self.right = Replay({}, self.program.recorded, self.program.cotangents)
-        self.places_of = {node: self._places_of(node) for node in self.order}
-        self.places = [place for places in self.places_of.values() for place in places]
-        self.index = {place: number for number, place in enumerate(self.places)}
-        self.nodes_by: dict[Operation | None, list[Tensor]] = {}
-        for node in self.order:
-            self.nodes_by.setdefault(node.operation, []).append(node)
-        self.leaves = self.nodes_by[None]
-        self.consumers: dict[Tensor, list[Place]] = {}
-        for place in self.places:
-            self.consumers.setdefault(place.argument, []).append(place)
-
-    def _places_of(self, node: Tensor) -> list[Place]:
-        operation = node.operation
-        if operation is None:
-            return []
-        return [
-            Place(node, slot, node.arguments[slot], operation, operation.traits, step)
+        self.places = [
+            Place(node, slot, node.arguments[slot], row, row.traits, step.number)
+            for node in self.order
+            if (row := node.operation) is not None
             for slot, step in self.program.contributions[node].items()
         ]
+        self.places_of: dict[Tensor, list[Place]] = grouped(self.places, lambda place: place.node)
+        self.consumers: dict[Tensor, list[Place]] = grouped(self.places, lambda p: p.argument)
+        self.leaves = [node for node in self.order if node.operation is None]
+
+    def first_of(self, wrong: Iterable[Place]) -> Place:
+        """Of some steps the one that the backward pass takes first."""
+        return min(wrong, key=lambda place: self.position[place.node])
 
     def replay(self, wrong: Wrong, base: Replay | None = None) -> Replay | None:
         """The cotangents with some steps done wrongly, besides those of another replay.
 
         None when that is no backward pass, because the shapes do not fit.
         """
-        base = base or self.right
-        both = {**base.wrong, **wrong}
-        replaced = {place.step: place.contribution(vjp) for place, vjp in both.items()}
+        return self.run_again(self.steps_of(wrong), base or self.right)
+
+    def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:
+        """What steps that are done wrongly call, by number."""
+        found: dict[int, Vjp] = {}
+        for place, vjp in wrong.items():
+            right: Any = self.program.steps[place.number].function
+            found[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
+        return found
+
+    def run_again(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
+        """What comes out of a replay where some steps of the program call something else."""
+        below = self.program.below(replaced)
+        replaced = {**base.replaced, **replaced}
         try:
-            values = self.program.again(replaced, base.values, [place.step for place in wrong])
+            values = self.program.again(replaced, base.values, below)
         except Exception:  # An operation of the user's may not stand such values.
             return None
-        return Replay(both, values, self.program.cotangents, base)
+        return Replay(replaced, values, base.cotangents, base, len(below))
 
-    def steps_below(self, wrong: Wrong) -> int:
-        """The number of steps that are run again where some are done wrongly."""
-        return len(self.program.below([place.step for place in wrong]))
-
-    def gradients_at(self, leaf_values: Mapping[Tensor, Array]) -> Replay | None:
-        """The cotangents that the nodes have where leaves have other values."""
-        inputs = {
-            self.program.inputs[leaf]: lambda _, value=value: value
-            for leaf, value in leaf_values.items()
-        }
-        try:
-            values = self.program.again(inputs)
-        except Exception:  # An operation of the user's may not stand such values.
-            return None
-        return Replay({}, values, self.program.cotangents)
-
-    def contribution(self, place: Place) -> Array:
-        """What the step adds, before it is summed to the argument's shape."""
-        return place.unmatched(self.right[place.node])
+    @functools.cached_property
+    def unmatched(self) -> dict[Place, Array]:
+        """What each step adds, before it is summed to the argument's shape."""
+        return {place: place.unmatched(self.right[place.node]) for place in self.places}
 
     @functools.cached_property
     def bottlenecks(self) -> list[Tensor]:
@@ -180,11 +168,11 @@ class Graph:
     def lengths(self) -> dict[int, str]:
         """The lengths of axes that losses are divided by, and what they count."""
         of_parameters = {length for leaf in self.leaves for length in leaf.shape}
-        computed = [node for node in self.order if node.operation is not None]
         found: dict[int, str] = {}
-        for length in (length for node in computed for length in node.shape):
-            is_batch = length not in of_parameters
-            found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
+        for node in self.order:
+            for length in node.shape if node.operation else ():
+                is_batch = length not in of_parameters
+                found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
             found.setdefault(node.size, "the number of entries")
         for length in (0, 1):
@@ -201,10 +189,6 @@ class Graph:
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:
         """The arrays of numbers that are not differentiated, each once."""
-        found = {}
-        for place in self.places:
-            for argument in place.node.arguments:
-                value = plain(argument)
-                if not is_recorded(argument) and is_array(value) and value.dtype.kind in "fiu":
-                    found[id(value)] = value
-        return list(found.values())
+        arguments = [argument for place in self.places for argument in place.node.arguments]
+        values = [plain(argument) for argument in arguments if not is_recorded(argument)]
+        return [*{id(v): v for v in values if is_array(v) and v.dtype.kind in "fiu"}.values()]

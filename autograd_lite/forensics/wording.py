@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograd_lite.anomaly.watch import code_line_of
+from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.lines import cotangent_formula
-from autograd_lite.derivation.naming import Identifiers, given_names, names_of
+from autograd_lite.derivation.naming import Identifiers, given_names, key_of, names_of
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
-from autograd_lite.forensics.search import Finding
 from autograd_lite.forensics.slips import Slip
-from autograd_lite.forensics.written import formula_of
 from autograd_lite.tensor import Tensor
 
 
@@ -139,7 +138,7 @@ def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
     consumers = graph.consumers.get(node, [])
     if len(consumers) != 1:
         return None
-    same = graph.contribution(consumers[0]) is graph.right[consumers[0].node]
+    same = graph.unmatched[consumers[0]] is graph.right[consumers[0].node]
     return consumers[0].node if same and consumers[0].node.shape == node.shape else None
 
 
@@ -147,101 +146,87 @@ def explained(
     case: Case, hypothesis: Hypothesis, wrong: frozenset[Tensor], names: Names
 ) -> Explanation:
     """The explanation, of gradients that are wrong, that a hypothesis is."""
-    mistakes = [_in_step(case, finding, names) for finding in hypothesis.findings]
-    mistakes += _as_handed_in(case, hypothesis, names)
-    complete = hypothesis.findings and not hypothesis.slips
-    error = hypothesis.findings[-1].error if complete else 0.0
-    follows = [names.own(tensor) for tensor in case.manual if tensor in wrong]
-    consequences = _consequences(case, wrong, len(mistakes), names)
-    return Explanation(mistakes, follows, error, consequences)
-
-
-def _consequences(case: Case, wrong: frozenset[Tensor], mistakes: int, names: Names) -> str:
-    """Which gradients are wrong because of the mistakes, and which are not."""
-    bad = [names.cotangent(tensor) for tensor in case.manual if tensor in wrong]
+    mistakes = [_in_step(case, mistake, names) for mistake in hypothesis.mistakes]
+    alike: dict[Any, list[Tensor]] = {}
+    for tensor in case.manual:
+        if tensor in hypothesis.slips:
+            slip = hypothesis.slips[tensor]
+            alike.setdefault((slip.kind, slip.factor), []).append(tensor)
+    mistakes += [_slip(case, hypothesis.slips[same[0]], same, names) for same in alike.values()]
+    bad = [tensor for tensor in case.manual if tensor in wrong]
     fine = [names.cotangent(tensor) for tensor in case.manual if tensor not in wrong]
-    text = f"{_listed(bad)} wrong because of {'it' if mistakes == 1 else 'them'}"
-    return f"{text}; {_listed(fine)} right." if fine else f"{text}."
+    because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
+    consequences = f"{_listed([*map(names.cotangent, bad)])} {because}"
+    consequences += f"; {_listed(fine)} right." if fine else "."
+    return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
 
 
 def _listed(names: list[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-def _in_step(case: Case, finding: Finding, names: Names) -> Mistake:
-    graph = case.graph
-    place = min(finding.wrong, key=lambda p: graph.position[p.node])
-    targets = {names.cotangent(p.argument): None for p in finding.wrong}
+def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
+    place = case.graph.first_of(mistake.wrong)
+    targets = {names.cotangent(p.argument): None for p in mistake.wrong}
     targets.pop(names.cotangent(place.argument))
     likewise = f", and likewise to {', '.join(targets)}" if targets else ""
-    words = f"{names.step(place)}{likewise}: {finding.what}"
-    number = _number_in_words(case, finding)
-    words += f", {number}." if number else "."
-    right, used = _formulas(graph, place, finding, names)
+    what = mistake.what.replace("{operation}", place.operation.name)
+    words = f"{names.step(place)}{likewise}: {what}"
+    if mistake.solve and mistake.kind not in ("sign", "dropped path"):
+        number = mistake.number.format(mistake.strength * mistake.unit)
+        words += f", {number or _factor(case, mistake.strength)}"
     # Where a value is used more than once, a step is one of several contributions.
-    others = [p for p in graph.consumers[place.argument] if p not in finding.wrong]
-    sign = "+=" if others else "="
-    target = f"d{names.of[place.argument]} {sign} "
+    is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
+    right = ""
+    if not is_one and place.node not in names.known:
+        right = names.whole_cotangent(place.argument)
+    right = right or contribution_formula(place.node, place.slot, names.of)
+    used = _used(place, mistake, right, names)
+    target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if right != used else ("", "")
-    name = names.own(place.argument)
     ran_at = code_line_of(place.node)
-    source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
     return Mistake(
-        *(finding.kind, name, place.operation.name, finding.factor, used, right, source, words)
+        kind=mistake.kind,
+        tensor=names.own(place.argument),
+        operation=place.operation.name,
+        factor=mistake.factor,
+        used=used,
+        right=right,
+        source=f"{ran_at.file}, line {ran_at.line}" if ran_at else "",
+        sentence=f"{words}.",
     )
 
 
-def _number_in_words(case: Case, finding: Finding) -> str:
-    if not finding.candidate.is_solved or finding.kind in ("sign", "dropped path"):
-        return ""
-    if finding.kind == "penalty":
-        strength = finding.strength * finding.candidate.unit
-        added = finding.candidate.far_fetched
-        return f"with strength {strength:.6g}" if added else f"{strength:.6g} times the loss's"
-    if finding.kind == "another loss":
-        return f"times {finding.strength:.6g}"
-    if finding.kind == "stale weights":
-        return f"with learning_rate {finding.strength:.6g}"
-    words = case.in_words(finding.strength)
-    return words or f"{finding.strength:.6g}"
+def _factor(case: Case, factor: float) -> str:
+    return case.in_words(factor) or f"{factor:.6g}"
 
 
-def _formulas(graph: Graph, place: Place, finding: Finding, names: Names) -> tuple[str, str]:
-    """The right formula of a step, and the one that was used."""
-    vjp = finding.wrong[place]
-    paths = {p for p in graph.consumers[place.argument] if p not in finding.wrong}
-    right = ""
-    if not paths and place.node not in names.known:
-        right = names.whole_cotangent(place.argument)
-    right = right or contribution_formula(place.node, place.slot, names.of)
-    if finding.kind == "dropped path":
-        return right, "0"
-    if finding.kind == "penalty" and finding.candidate.far_fetched:
-        strength = finding.strength * finding.candidate.unit
-        return right, f"{right} + {strength:.6g} * {names.of[place.argument]}"
-    if finding.factor is not None:
-        factor = "-" if finding.factor == -1 else f"{finding.factor:.6g} * "
-        return right, factor + _in_brackets(right)
-    return right, formula_of(place, vjp, names.of)
-
-
-def _in_brackets(formula: str) -> str:
-    return f"({formula})" if any(sign in formula for sign in " +-*/@") else formula
-
-
-def _as_handed_in(case: Case, hypothesis: Hypothesis, names: Names) -> list[Mistake]:
-    """One mistake for the same slip in several gradients."""
-    alike: dict[tuple[Any, ...], list[Tensor]] = {}
-    for tensor in case.manual:
-        if tensor in hypothesis.slips:
-            slip = hypothesis.slips[tensor]
-            alike.setdefault((slip.kind, slip.factor), []).append(tensor)
-    return [_slip(case, hypothesis.slips[tensors[0]], tensors, names) for tensors in alike.values()]
+def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
+    """The formula that was used instead of the right one of a step."""
+    if mistake.kind == "dropped path":
+        return "0"
+    if mistake.kind == "penalty" and mistake.far_fetched:
+        return f"{right} + {mistake.strength * mistake.unit:.6g} * {names.of[place.argument]}"
+    if mistake.factor is not None:
+        factor = "-" if mistake.factor == -1 else f"{mistake.factor:.6g} * "
+        return factor + (f"({right})" if any(sign in right for sign in " +-*/@") else right)
+    vjp = mistake.wrong[place]
+    if isinstance(vjp, Always):
+        return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
+    if not isinstance(vjp, Instead):
+        return contribution_formula(place.node, place.slot, names.of, vjp)
+    key = key_of(place.node.arguments[vjp.slot])
+    if isinstance(vjp.written, str):
+        name = vjp.written.format(names.of.get(key, "x"))
+    else:
+        name = names.of.get(key_of(vjp.written), "another")
+    formula = contribution_formula(place.node, place.slot, {**names.of, key: name})
+    return formula.replace(".T.T", "")
 
 
 def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
-    words = ", ".join(names.cotangent(tensor) for tensor in tensors) + f": {slip.what}"
+    words = f"{', '.join(map(names.cotangent, tensors))}: {slip.what}"
     if slip.kind == "factor" and slip.factor:
-        words += f": {case.in_words(slip.factor) or f'{slip.factor:.6g}'}"
+        words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)

@@ -150,7 +150,7 @@ def computed(
     node._data = data
     # So that functions which are called within a rule are recorded, whatever they are called with.
     node._requires_grad = data is not None and data.dtype.kind == "f"
-    node.operation = operation
+    node.operation = operation  # type: ignore[assignment]
     node.arguments = arguments
     node.keywords = keywords
     node.name = node.grad = node.residual = None

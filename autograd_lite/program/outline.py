@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backpropagate, backward_order, match, without_nan
+from autograd_lite.engine import backward_order, backward_steps, match, without_nan
 from autograd_lite.node import NO_KEYWORDS, Array, Node, plain
 from autograd_lite.program.program import Program, Step
 
@@ -29,9 +29,10 @@ def outline(loss: Node) -> Program:
     writer = _Writer(loss)
     for node in reversed(backward_order(loss)):
         writer.forward(node)
-    seed = writer.leaf(np.ones_like(loss._data)[()])
+    writer.program.cotangents[loss] = writer.leaf(np.ones_like(loss._data)[()])
     with np.errstate(all="ignore"):
-        writer.program.cotangents = backpropagate(loss, seed, rule=writer.backward)
+        for node, careful in backward_steps(loss):
+            writer.backward(node, careful)
     writer.program.recorded = writer.values
     return writer.program
 
@@ -78,10 +79,9 @@ class _Writer:
             given.append(residual)
         program.values[node] = step
 
-    def backward(
-        self, node: Node, cotangents: dict[Any, Any], create_graph: bool, careful: bool
-    ) -> None:
+    def backward(self, node: Node, careful: bool) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
+        cotangents = self.program.cotangents
         given = [cotangents[node], self.program.values[node], *self.program.given[node]]
         values = [self.values[step.number] for step in given]
         contributions = self.program.contributions[node] = {}
@@ -113,15 +113,16 @@ class Contribution:
     def __call__(self, *given: Any) -> Array:
         """The contribution, with the shape and dtype of the argument."""
         node, slot = self.node, self.slot
-        assert node.operation is not None
         if self.vjp:
             result = self.vjp(*given, **node.keywords)
         else:
             result = node.operation.contribution(slot, [*given], node.keywords)
         result = without_nan(result, given[0]) if self.careful else result
-        return match(result, node.arguments[slot]._data, node)
+        argument = node.arguments[slot]._data
+        if getattr(result, "shape", None) == argument.shape and result.dtype == argument.dtype:
+            return result
+        return match(result, argument, node)
 
     @property
     def __name__(self) -> str:
-        assert self.node.operation is not None
         return f"backward of {self.node.operation.name}"

@@ -136,23 +136,22 @@ class Program:
 
     def again(
         self,
-        replaced: Mapping[Step, Callable[..., Any]],
-        known: list[Array] | None = None,
-        new: Collection[Step] | None = None,
+        replaced: Mapping[int, Callable[..., Any]],
+        known: list[Array],
+        numbers: Iterable[int],
     ) -> list[Array]:
         """The values of all steps, by number, where some call other functions.
 
-        Only these, and the steps below them, are run.
-
         Args:
-            replaced: the other functions. For what is not computed, one of the array itself.
-            known: values that the result differs from, `recorded` by default.
-            new: those of `replaced` that `known` is without, all by default.
+            replaced: the other functions, by number. For what is not computed, one of the array
+                itself.
+            known: values of all steps.
+            numbers: the steps that are run, in order; the others have their known values.
         """
-        values = [*(self.recorded if known is None else known)]
-        for number in self.below(replaced if new is None else new):
+        values = [*known]
+        for number in numbers:
             step, given = self.steps[number], self._given[number]
-            function = replaced.get(step) or step.function
+            function = replaced.get(number) or step.function
             if given:
                 values[number] = function(*map(values.__getitem__, given))  # type: ignore[misc]
             else:
@@ -170,17 +169,17 @@ class Program:
             for step in self.steps
         ]
 
-    def below(self, steps: Collection[Step]) -> tuple[int, ...]:
-        """The numbers of steps, and of all that depend on them, in order."""
-        numbers = tuple([step.number for step in steps])
-        if numbers not in self._known_below:
-            found, stack = {*numbers}, [*numbers]
+    def below(self, numbers: Collection[int]) -> tuple[int, ...]:
+        """The numbers of some steps, and of all that depend on them, in order."""
+        key = tuple(numbers)
+        if key not in self._known_below:
+            found, stack = {*key}, [*key]
             while stack:
                 users = [user for user in self._users[stack.pop()] if user not in found]
                 found.update(users)
                 stack += users
-            self._known_below[numbers] = tuple(sorted(found))
-        return self._known_below[numbers]
+            self._known_below[key] = tuple(sorted(found))
+        return self._known_below[key]
 
     @functools.cached_property
     def _known_below(self) -> dict[tuple[int, ...], tuple[int, ...]]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import backpropagate, backward_order, match, without_nan
+from autograd_lite.engine import backward_order, backward_steps, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, arrays_in, plain
@@ -55,8 +55,9 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     tracer = _Tracer(loss, textbook)
     program = tracer.program
     tracer.include(loss)
-    seed = tracer.leaf(np.ones_like(loss._data)[()])
-    program.cotangents = backpropagate(loss, seed, rule=tracer.backward)
+    program.cotangents[loss] = tracer.leaf(np.ones_like(loss._data)[()])
+    for node, careful in backward_steps(loss):
+        tracer.backward(node, careful)
     for call in taken:
         tracer.guard(call)
     return program
@@ -72,7 +73,7 @@ def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
     program.values[node] = tracer.leaf(node._data)
     tracer.meet(node)
     program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
-    tracer.backward(node, program.cotangents)
+    tracer.backward(node)
     return program
 
 
@@ -144,7 +145,6 @@ class _Tracer:
     def forward(self, node: Node) -> Step:
         """The step of a computed node."""
         operation = node.operation
-        assert operation is not None
         if TABLE.get(operation.function) is not operation:
             raise UnsupportedError(
                 f"derivation of {operation.name}{describe(node.arguments)}",
@@ -199,16 +199,9 @@ class _Tracer:
             self.templates[key] = template
         return self.templates[key]
 
-    def backward(
-        self,
-        node: Node,
-        cotangents: dict[Any, Any],
-        create_graph: bool = False,
-        careful: bool = False,
-    ) -> None:
+    def backward(self, node: Node, careful: bool = False) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
-        operation = node.operation
-        assert operation is not None
+        operation, cotangents = node.operation, self.program.cotangents
         given = [cotangents[node], self.program.values[node], *self.program.given[node]]
         template = self.backward_template(node, given, careful)
         contributions = self.program.contributions[node] = {}
@@ -230,7 +223,6 @@ class _Tracer:
         if key in self.templates:
             return self.templates[key]
         operation = node.operation
-        assert operation is not None
         rules = self.textbook.rules.get(operation.function)
         if rules:
             operation = dataclasses.replace(operation, vjps=rules, variadic=False)

@@ -5,12 +5,10 @@ A function for each finding looks at the evidence.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence, are_indices
+from nn.diagnosis.evidence import Evidence, are_indices, inputs
 from nn.diagnosis.output_findings import compares_probabilities
 from nn.diagnosis.report import Finding
 
@@ -27,44 +25,41 @@ def unstandardized_inputs(seen: Evidence) -> Finding | None:
         for x in node.arguments:
             if isinstance(x, Node) or np.ndim(x) < 2 or node.operation.traits.indexes:
                 continue
-            sizes = np.abs(x).reshape(-1, x.shape[-1])
+            features = x.reshape(-1, x.shape[-1])
+            sizes = np.abs(features)
             means, largest = sizes.mean(axis=0), float(sizes.max())
             worst = int(means.argmax())
-            if means[worst] > LARGE_INPUT or 0 < largest < SMALL_INPUT:
-                return _unstandardized(seen.layers[node], x, worst, float(means[worst]), largest)
+            if means[worst] > LARGE_INPUT:
+                figure, threshold = float(means[worst]), LARGE_INPUT
+                kind = "the mean of its absolute values"
+            elif 0 < largest < SMALL_INPUT:
+                figure, threshold, kind = largest, SMALL_INPUT, "the largest of all"
+            else:
+                continue
+            feature = np.asarray(features[:, worst], dtype=float)
+            return Finding(
+                "inputs not standardized",
+                (f"what enters layer {seen.layers[node]}",),
+                figure,
+                threshold,
+                f"Feature {worst} has mean {feature.mean():.3g} and standard deviation "
+                f"{feature.std():.3g}; the figure is {kind}.",
+                "Standardize: X = (X - mean) / standard_deviation, feature by feature, both taken "
+                "from the training samples alone, as sklearn.preprocessing.StandardScaler does.",
+            )
     return None
-
-
-def _unstandardized(layer: str, x: Any, worst: int, mean: float, largest: float) -> Finding:
-    feature = np.asarray(x, dtype=float).reshape(-1, x.shape[-1])[:, worst]
-    too_large = mean > LARGE_INPUT
-    return Finding(
-        "inputs not standardized",
-        (f"what enters layer {layer}",),
-        mean if too_large else largest,
-        LARGE_INPUT if too_large else SMALL_INPUT,
-        f"Feature {worst} has mean {feature.mean():.3g} and standard deviation "
-        f"{feature.std():.3g}; the figure is "
-        + ("the mean of its absolute values." if too_large else "the largest of all."),
-        "Standardize: X = (X - mean) / standard_deviation, feature by feature, both taken from the "
-        "training samples alone, as sklearn.preprocessing.StandardScaler does.",
-    )
 
 
 def wrong_labels(seen: Evidence) -> Finding | None:
     """Labels used as one-hot rows or probabilities that are indices, or the other way round."""
-    for find in (_indices_as_probabilities, _broadcast, _one_hot_as_indices):
-        finding = find(seen)
-        if finding is not None:
-            return finding
-    return None
+    return _indices_as_probabilities(seen) or _broadcast(seen) or _one_hot_as_indices(seen)
 
 
 def _indices_as_probabilities(seen: Evidence) -> Finding | None:
     refused = seen.targets is not seen.y
-    if seen.y.shape != seen.predictions.shape or not (compares_probabilities(seen) or refused):
+    if seen.y.shape != seen.predictions.shape or not are_indices(seen.y):
         return None
-    if not are_indices(seen.y):
+    if not (compares_probabilities(seen) or refused):
         return None
     low, high = float(seen.y.min()), float(seen.y.max())
     return Finding(
@@ -83,7 +78,7 @@ def _broadcast(seen: Evidence) -> Finding | None:
     """Targets of another shape than the predictions that the loss computes with."""
     predicted, y = seen.predictions.shape, seen.y
     for node in seen.in_loss:
-        shapes = {a._data.shape for a in node.arguments if isinstance(a, Node)}
+        shapes = {a._data.shape for a in inputs(node)}
         arrays = [a for a in node.arguments if isinstance(a, np.ndarray) and a.size == y.size > 1]
         targets = [a for a in arrays if np.array_equal(a.ravel(), y.ravel())]
         if predicted not in shapes or not targets or targets[0].shape == predicted:

@@ -9,9 +9,9 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.diagnosis import data_findings, network_findings, output_findings
-from nn.diagnosis.evidence import Evidence, gather
+from nn.diagnosis.evidence import Evidence, observe, require_learned
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
@@ -32,8 +32,7 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     network_findings.saturated_units,
     network_findings.vanishing_gradients,
     network_findings.exploding_gradients,
-    network_findings.large_steps,
-    network_findings.small_steps,
+    network_findings.unusual_steps,
 )
 """What is looked for, in the order of the report: causes before what follows from them."""
 
@@ -108,7 +107,17 @@ def diagnose(
     broken = network_findings.not_finite(given)
     if broken is not None:
         return Diagnosis([broken])
-    seen = gather(model, X, y, loss, optimizer)
+    attempted = f"{attempted} with X {describe_one(X)}"
+    require_learned(model, attempted)
+    if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
+        raise ArgumentError(
+            attempted,
+            f"{type(optimizer).__name__} holds none of its parameters",
+            f"Make it by {type(optimizer).__name__}(model.parameters(), ...)",
+        )
+    if X.size == 0:
+        raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
+    seen = observe(model, X, y, loss, optimizer, {})
     with np.errstate(all="ignore"):
         found = [find(seen) for find in FINDINGS]
     return Diagnosis([finding for finding in found if finding is not None])

@@ -15,9 +15,13 @@ from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
-from nn.left_alone import left_alone
+from nn.left_alone import call_left_alone
 from nn.module import Module, Parameter
 from nn.optimizers.optimizer import Optimizer
+
+LEARNED = 0.75
+"""Of the loss of the best constant: below it a model has learned, and what would keep it from
+learning is no fault. Trained tanhs are saturated where they are sure."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,13 @@ class Evidence:
     written out are single nodes, as those of the library are."""
     gradients: dict[Node, Any]
     """Of the loss, with respect to each node and parameter that it was computed from."""
-    names: dict[Node, str]
-    """Of the parameters."""
-    layer_names: dict[Node, str]
-    """Of the layers that the parameters belong to."""
 
-    @property
+    @cached_property
+    def names(self) -> dict[Node, str]:
+        """Of the parameters."""
+        return {parameter: name for name, parameter in self.model.named_parameters()}
+
+    @cached_property
     def learned_parameters(self) -> dict[str, Any]:
         """Those that are not frozen."""
         return {name: node for node, name in self.names.items() if node._requires_grad}
@@ -56,23 +61,22 @@ class Evidence:
     @cached_property
     def in_loss(self) -> list[Any]:
         """The nodes of the loss function, which follow the predictions."""
-        of_model = set(backward_order(self.predictions))
-        return [node for node in self.nodes if node not in of_model]
+        in_model = set(self.in_model)
+        return [node for node in self.nodes if node not in in_model]
 
     @cached_property
     def in_model(self) -> list[Any]:
         """The nodes that the loss function does not add."""
-        added = set(self.in_loss)
-        return [node for node in self.nodes if node not in added]
+        of_model = set(backward_order(self.predictions))
+        return [node for node in self.nodes if node in of_model]
 
     @cached_property
     def layers(self) -> dict[Node, str]:
         """The layer of each node: that of the parameter which it was computed with last."""
-        layers: dict[Node, str] = {}
+        names, layers = layer_names(self.model), dict[Node, str]()
         for node in self.nodes:
-            inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
-            own = [self.layer_names[a] for a in inputs if a in self.layer_names]
-            before = [layers[a] for a in inputs if a in layers]
+            own = [names[a] for a in inputs(node) if a in names]
+            before = [layers[a] for a in inputs(node) if a in layers]
             layers[node] = (own or before or ["the input"])[0]
         return layers
 
@@ -82,8 +86,7 @@ class Evidence:
         weights = {node for node in self.learned_parameters.values() if node.ndim > 1}
         products = []
         for node in self.in_model:
-            inputs = [argument for argument in node.arguments if isinstance(argument, Node)]
-            if not weights.isdisjoint(inputs):
+            if not weights.isdisjoint(inputs(node)):
                 traits = node.operation.traits
                 if reshapes(node):
                     weights.add(node)
@@ -100,8 +103,17 @@ class Evidence:
 
     def loss_of(self, predictions: Any) -> float:
         """The loss that other predictions would have."""
-        with left_alone(self.loss_function), no_grad(), np.errstate(all="ignore"):
+
+        def call(rewind: object) -> float:
             return float(plain(self.loss_function(Tensor(predictions), self.targets)))
+
+        with no_grad(), np.errstate(all="ignore"):
+            return call_left_alone(call, self.loss_function)
+
+    @cached_property
+    def has_learned(self) -> bool:
+        """Whether the loss is far below that of a constant, so that nothing keeps it from that."""
+        return self.loss < LEARNED * self.loss_of_constant
 
 
 def source(value: Any) -> Any:
@@ -122,6 +134,11 @@ def source(value: Any) -> Any:
     return value
 
 
+def inputs(node: Any) -> list[Any]:
+    """The nodes among a node's arguments."""
+    return [argument for argument in node.arguments if isinstance(argument, Node)]
+
+
 def traits_of(node: Any) -> Traits:
     """What the function is that a node was computed by, if it was."""
     return node.operation.traits if node.operation else NO_TRAITS
@@ -136,12 +153,6 @@ def layer_names(model: Module) -> dict[Node, str]:
     """The layer of each parameter: the module that holds it, or its own name.
 
     Its own name is taken in the outermost module, and in one that holds several weights.
-
-    >>> from nn import Dense
-    >>> model = Module()
-    >>> model.hidden, model.W = Dense(2, 2), Parameter(np.ones((2, 2)))
-    >>> list(layer_names(model).values())
-    ['W', 'hidden', 'hidden']
     """
     names: dict[Node, str] = {}
     for prefix, module in model.named_modules():
@@ -154,7 +165,7 @@ def layer_names(model: Module) -> dict[Node, str]:
 
 
 def require_learned(model: Module, attempted: str) -> list[Parameter]:
-    """The parameters that are learned, or an ArgumentError if there are none."""
+    """The parameters that are learned; an ArgumentError if there are none."""
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not learned:
         raise ArgumentError(
@@ -163,32 +174,6 @@ def require_learned(model: Module, attempted: str) -> list[Parameter]:
             "Give a model whose parameters, or some of them, require grad",
         )
     return learned
-
-
-def gather(
-    model: Module,
-    X: Any,  # noqa: N803
-    y: Any,
-    loss: Callable[[Any, Any], Any],
-    optimizer: Optimizer | None,
-) -> Evidence:
-    """Run one pass of a model that can be diagnosed, and leave everything as it was.
-
-    Raises:
-        ArgumentError: there is nothing to learn, the optimizer is another model's, there is no
-            sample, no array of predictions, or the loss is not one number.
-    """
-    attempted = _attempted(model, X)
-    require_learned(model, attempted)
-    if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
-        raise ArgumentError(
-            attempted,
-            f"{type(optimizer).__name__} holds none of its parameters",
-            f"Make it by {type(optimizer).__name__}(model.parameters(), ...)",
-        )
-    if X.size == 0:
-        raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
-    return observe(model, X, y, loss, optimizer, {})
 
 
 def observe(
@@ -200,14 +185,16 @@ def observe(
     values: Mapping[Node, Any],
 ) -> Evidence:
     """Run one pass in training mode, with other values for some parameters; undo all it does."""
-    with left_alone(model, loss, X, y), enable_grad(), np.errstate(all="ignore"):
+    attempted = f"diagnose of {type(model).__name__} with X {describe_one(X)}"
+
+    def run(rewind: object) -> Evidence:
         for parameter, array in values.items():
             parameter._data = array.copy()
         model.train()
-        predictions = predicted(model, X, _attempted(model, X))
+        predictions = predicted(model, X, attempted)
         targets = _accepted_targets(loss, predictions, y)
         value = loss(predictions, targets)
-        number = as_number(value, _attempted(model, X))
+        number = as_number(value, attempted)
         gradients: dict[Node, Any] = {}
         nodes: list[Any] = []
         if isinstance(value, Tensor) and value.requires_grad:
@@ -217,33 +204,16 @@ def observe(
             gradients = {again[node]: cotangent for node, cotangent in found.items()}
             nodes = [n for n in backward_order(again[value])[::-1] if n.operation is not None]
             predictions = again.get(predictions, predictions)
-    names: dict[Node, str] = {parameter: name for name, parameter in model.named_parameters()}
-    return Evidence(
-        model=model,
-        optimizer=optimizer,
-        X=X,
-        y=y,
-        targets=targets,
-        loss_function=loss,
-        predictions=predictions,
-        loss=number,
-        nodes=nodes,
-        gradients=gradients,
-        names=names,
-        layer_names=layer_names(model),
-    )
+        return Evidence(
+            model, optimizer, X, y, targets, loss, predictions, number, nodes, gradients
+        )
 
-
-def _attempted(model: Module, X: Any) -> str:  # noqa: N803
-    return f"diagnose of {type(model).__name__} with X {describe_one(X)}"
+    with enable_grad(), np.errstate(all="ignore"):
+        return call_left_alone(run, model, loss, X, y)
 
 
 def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
-    """What a model returns, as a tensor.
-
-    Raises:
-        ArgumentError: it is no array with a row for each sample.
-    """
+    """What a model returns, as a tensor; an ArgumentError if it has no row for each sample."""
     predictions = model(X)
     if np.ndim(plain(predictions)) == 0:
         raise ArgumentError(
@@ -255,11 +225,7 @@ def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
 
 
 def as_number(loss: Any, attempted: str) -> float:
-    """The value of a loss.
-
-    Raises:
-        ArgumentError: it is not one number.
-    """
+    """The value of a loss; an ArgumentError if it is not one number."""
     if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
         raise ArgumentError(
             attempted,

@@ -13,7 +13,7 @@ from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
 from autograd_lite.gradcheck import values_beside
 from nn.diagnosis.evidence import as_number, predicted, require_learned
-from nn.left_alone import left_alone
+from nn.left_alone import call_left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 
@@ -60,18 +60,19 @@ def gradient_difference(
     attempted = f"gradient_difference of {type(model).__name__}"
     loss = loss_function(loss)
     require(attempted, "step", step, POSITIVE)
-    X, y = _in_float64(as_array(X, attempted)), _in_float64(as_array(y, attempted))  # noqa: N806
+    X, y = (_in_float64(as_array(array, attempted), copy=False) for array in (X, y))  # noqa: N806
     learned = require_learned(model, attempted)
-    with left_alone(model, loss, X, y) as rewind:
-        for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
-            tensor._data = _in_float64(tensor._data)
 
-        def value() -> Any:
+    def gradients(rewind: Callable[[], None]) -> tuple[Any, Any]:
+        for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
+            tensor._data = _in_float64(tensor._data, copy=True)
+
+        def again() -> Any:
             rewind()
             return loss(predicted(model, X, attempted), y)
 
         with enable_grad():
-            result = value()
+            result = again()
         here = as_number(result, attempted)
         if not np.isfinite(here):
             raise ArgumentError(
@@ -79,37 +80,24 @@ def gradient_difference(
                 f"the loss is {here}, which has no differences",
                 "Look for what is not finite with detect_anomaly()",
             )
-        gradients = backpropagate(result, result._seed(None)) if _recorded(result) else {}
-        automatic = [gradients.get(parameter, np.zeros(parameter.shape)) for parameter in learned]
+        found = {}
+        if isinstance(result, Tensor) and result.requires_grad:
+            found = backpropagate(result, result._seed(None))
+        automatic = [found.get(parameter, np.zeros(parameter.shape)) for parameter in learned]
+        numeric = []
         with no_grad():
-            numeric = [
-                _differences(lambda: as_number(value(), attempted), parameter._data, step)
-                for parameter in learned
-            ]
-    return _relative(_flat(automatic), _flat(numeric))
+            for parameter in learned:
+                for index in np.ndindex(parameter.shape):
+                    below, above = values_beside(
+                        lambda: as_number(again(), attempted), parameter._data, index, step
+                    )
+                    numeric.append((above - below) / (2 * step))
+        return np.concatenate([np.ravel(array) for array in automatic]), np.array(numeric)
 
-
-def _in_float64(array: Any) -> Any:
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
-
-
-def _recorded(result: Any) -> bool:
-    return isinstance(result, Tensor) and result.requires_grad
-
-
-def _differences(loss: Callable[[], float], array: Any, step: float) -> Any:
-    """The central differences of a loss in each entry of an array, in its shape."""
-    slopes = np.empty(array.shape)
-    for index in np.ndindex(array.shape):
-        below, above = values_beside(loss, array, index, step)
-        slopes[index] = (above - below) / (2 * step)
-    return slopes
-
-
-def _flat(arrays: list[Any]) -> Any:
-    return np.concatenate([np.ravel(array) for array in arrays])
-
-
-def _relative(automatic: Any, numeric: Any) -> float:
+    automatic, numeric = call_left_alone(gradients, model, loss, X, y)
     lengths = float(np.linalg.norm(automatic) + np.linalg.norm(numeric))
     return float(np.linalg.norm(automatic - numeric)) / lengths if lengths else 0.0
+
+
+def _in_float64(array: Any, copy: bool) -> Any:
+    return array.astype(np.float64, copy=copy) if array.dtype.kind == "f" else array

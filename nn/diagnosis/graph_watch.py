@@ -9,6 +9,7 @@ from typing import Any
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Node
+from nn.diagnosis.evidence import inputs
 from nn.diagnosis.report import Diagnosis, Finding
 
 GROWTH_STEPS = 20
@@ -62,11 +63,9 @@ def _recorded() -> list[Any]:
 
 def _growth(recorded: list[Any], a_step: float) -> Finding:
     """The finding, with the tensor that the longest record ends in."""
-    inner = {
-        argument for node in recorded for argument in node.arguments if isinstance(argument, Node)
-    }
+    inner = {each for node in recorded for each in inputs(node)}
     lengths = {node: len(backward_order(node)) for node in recorded if node not in inner}
-    longest = max(lengths, key=lambda node: lengths[node])
+    longest = max(lengths, key=lengths.__getitem__)
     return Finding(
         "growing graph",
         (f"{describe_one(longest)}, computed by {longest.operation.name}",),

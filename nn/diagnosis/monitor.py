@@ -15,7 +15,7 @@ from nn.training.callback import Callback, Training, require_state
 
 KINDS: dict[str, Any] = {
     "name": str,
-    "where": list,
+    "where": (list, tuple),
     "figure": (int, float),
     "threshold": (int, float),
     "meaning": str,
@@ -108,33 +108,23 @@ class DiagnosisMonitor(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The reports, and the findings that were printed."""
         reports = [
-            {"epochs": epochs, "findings": _as_dicts(report.findings)}
+            {"epochs": epochs, "findings": list(map(asdict, report.findings))}
             for epochs, report in self.reports.items()
         ]
-        return {"reports": reports, "findings": _as_dicts(self.findings)}
+        return {"reports": reports, "findings": list(map(asdict, self.findings))}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave.
-
-        Raises:
-            ArgumentError: it is of another callback; nothing is loaded.
-        """
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
         require_state(self, state, {"reports": list, "findings": list})
         for report in state["reports"]:
             require_state(self, report, {"epochs": int, "findings": list})
         for part in (*state["reports"], state):
             for finding in part["findings"]:
                 require_state(self, finding, KINDS)
-        self.reports = {
-            report["epochs"]: Diagnosis(_from_dicts(report["findings"]))
-            for report in state["reports"]
-        }
-        self.findings = _from_dicts(state["findings"])
+        reports = state["reports"]
+        self.reports = {part["epochs"]: Diagnosis(_findings(part)) for part in reports}
+        self.findings = _findings(state)
 
 
-def _as_dicts(findings: list[Finding]) -> list[dict[str, Any]]:
-    return [{**asdict(finding), "where": list(finding.where)} for finding in findings]
-
-
-def _from_dicts(findings: list[dict[str, Any]]) -> list[Finding]:
-    return [Finding(**{**finding, "where": tuple(finding["where"])}) for finding in findings]
+def _findings(part: Mapping[str, Any]) -> list[Finding]:
+    return [Finding(**{**each, "where": tuple(each["where"])}) for each in part["findings"]]

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence
+from nn.diagnosis.evidence import Evidence, inputs
 from nn.diagnosis.report import Finding, listed
 from nn.diagnosis.trials import STEPS, changes, descended, optimized
 
@@ -34,9 +33,6 @@ training up to 0.53 before a network has learned."""
 SATURATED = 0.01
 """Distance from a limit: the slope of a sigmoid is 1/25 of its largest there, that of a tanh
 1/50."""
-LEARNED = 0.75
-"""Of the loss of the best constant: below it a model has learned, and what would keep it from
-learning is no fault. Trained tanhs are saturated where they are sure."""
 LARGEST_STEP = 1.0
 """Relative to the weights: a step as long as they are. Of 600 networks that were trained for 30
 epochs 289 had a longer first step. Of the 224 of them whose loss rose within ten steps 28 learned,
@@ -45,21 +41,13 @@ SMALLEST_STEP = 1e-5
 """Relative to the weights, which 100,000 such steps could change by their own size. Of 500
 such networks one in fifty learned with shorter steps."""
 
-
-def _learned(seen: Evidence) -> bool:
-    return seen.loss < LEARNED * seen.loss_of_constant
-
-
 # Numbers
 
 
 def not_finite(arrays: Mapping[str, Any]) -> Finding | None:
     """NaN or infinity in any of these arrays."""
-    counts = {
-        name: int((~np.isfinite(array)).sum())
-        for name, array in arrays.items()
-        if array.dtype.kind == "f"
-    }
+    floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
+    counts = {name: int((~np.isfinite(array)).sum()) for name, array in floats.items()}
     bad = {name: count for name, count in counts.items() if count}
     if not bad:
         return None
@@ -125,32 +113,26 @@ def _without_gradient(seen: Evidence) -> list[str]:
         return []  # The predictions are exact, and no gradient is right.
     uses: dict[Any, list[Any]] = {}
     for node in seen.in_model:
-        for argument in node.arguments:
-            if isinstance(argument, Node) and argument in seen.names:
+        for argument in inputs(node):
+            if argument in seen.names:
                 uses.setdefault(argument, []).append(seen.gradients[node])
     learned = seen.learned_parameters.items()
     return [name for name, p in learned if p in uses and not any(map(np.any, uses[p]))]
 
 
-def _norms(seen: Evidence) -> list[tuple[str, float]]:
-    """The norm of the gradient at what each layer with weights returns, in order.
+def _ratios(seen: Evidence) -> dict[str, float]:
+    """The norm of the gradient at what a layer with weights returns, over that at the last one.
 
     It is of the back-propagated errors, as in Glorot and Bengio, "Understanding the difficulty of
     training deep feedforward neural networks", 2010. He's initialization keeps it the same whatever
-    the layers' widths.
+    the layers' widths. Of a layer that is used often it is the least.
     """
-    return [
-        (seen.layers[node], float(np.linalg.norm(np.ravel(seen.gradients[node]))))
-        for node in seen.products
-    ]
-
-
-def _ratios(seen: Evidence) -> dict[str, float]:
-    """The norm at each layer over that at the last one; of a layer that is used often the least."""
-    *before, (_, last) = _norms(seen) or [("", 0.0)]
+    norms = [float(np.linalg.norm(np.ravel(seen.gradients[node]))) for node in seen.products]
     ratios: dict[str, float] = {}
-    for layer, norm in before if last else []:
-        ratios[layer] = min(norm / last, ratios.get(layer, np.inf))
+    for node, norm in zip(seen.products[:-1], norms):
+        if norms[-1]:
+            layer = seen.layers[node]
+            ratios[layer] = min(norm / norms[-1], ratios.get(layer, np.inf))
     return ratios
 
 
@@ -162,14 +144,14 @@ def vanishing_gradients(seen: Evidence) -> Finding | None:
     """
     ratios = _ratios(seen)
     small = {layer: ratio for layer, ratio in ratios.items() if 0 < ratio < VANISHED}
-    if not small or _learned(seen):
+    if not small or seen.has_learned:
         return None
     for after in descended(seen):
         later = _ratios(after)
         small = {layer: ratio for layer, ratio in small.items() if later.get(layer, 0) < VANISHED}
         if not small:
             return None
-    worst = min(small, key=lambda layer: small[layer])
+    worst = min(small, key=small.__getitem__)
     return Finding(
         "vanishing gradients",
         tuple(small),
@@ -188,7 +170,7 @@ def exploding_gradients(seen: Evidence) -> Finding | None:
     large = {layer: ratio for layer, ratio in ratios.items() if ratio > EXPLODED}
     if not large:
         return None
-    worst = max(large, key=lambda layer: large[layer])
+    worst = max(large, key=large.__getitem__)
     return Finding(
         "exploding gradients",
         tuple(large),
@@ -211,24 +193,22 @@ def _figures(by_layer: dict[str, float]) -> str:
 def dead_relus(seen: Evidence) -> Finding | None:
     """Layers most of whose ReLUs are 0 for each sample."""
     n = len(seen.X)
-    dead: dict[str, tuple[int, int]] = {}
+    dead: dict[str, Any] = {}
     for node in seen.in_model:
         has_rows = node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH
         if has_rows and node.operation.traits.rectifies:
             units = node.data.reshape(-1, node.shape[-1])
-            dead[seen.layers[node]] = int((units == 0).all(axis=0).sum()), units.shape[1]
-    shares = {layer: count / of for layer, (count, of) in dead.items() if count > DEAD_SHARE * of}
-    if not shares:
+            dead[seen.layers[node]] = (units == 0).all(axis=0)
+    mostly = {layer: units for layer, units in dead.items() if units.mean() > DEAD_SHARE}
+    if not mostly:
         return None
-    counted = [
-        f"{dead[layer][0]} of {dead[layer][1]} units after layer {layer}" for layer in shares
-    ]
+    counts = [f"{u.sum()} of {len(u)} units after layer {layer}" for layer, u in mostly.items()]
     return Finding(
         "dead ReLUs",
-        tuple(shares),
-        max(shares.values()),
+        tuple(mostly),
+        float(max(units.mean() for units in mostly.values())),
         DEAD_SHARE,
-        f"{listed(counted)} are 0 for each of the {n} samples, and no gradient flows through them.",
+        f"{listed(counts)} are 0 for each of the {n} samples, and no gradient flows through them.",
         "Lower the learning rate, use nn.LeakyReLU, initialize weights after He and biases with 0.",
     )
 
@@ -248,7 +228,7 @@ def saturated_units(seen: Evidence) -> Finding | None:
         share = float((distance < SATURATED).mean())
         shares[seen.layers[node]] = max(share, shares.get(seen.layers[node], 0.0))
     saturated = {layer: share for layer, share in shares.items() if share > SATURATED_SHARE}
-    if not saturated or _learned(seen):
+    if not saturated or seen.has_learned:
         return None
     return Finding(
         "saturated units",
@@ -264,11 +244,14 @@ def saturated_units(seen: Evidence) -> Finding | None:
 # Steps
 
 
-def _step_sizes(seen: Evidence) -> dict[str, float]:
-    """The norm of what a step adds to each weight, over that of the weight.
+def unusual_steps(seen: Evidence) -> Finding | None:
+    """Steps of the optimizer that overwrite weights, or change none noticeably.
 
-    A weight that is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that:
-    weights that begin near 0 are to grow.
+    It is no fault where the loss falls nevertheless, or where the model has learned.
+
+    The size of a step is the norm of what is added to a weight, over that of the weight. One that
+    is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that: weights that
+    begin near 0 are to grow.
     """
     sizes = {}
     added = changes(seen)
@@ -277,46 +260,35 @@ def _step_sizes(seen: Evidence) -> dict[str, float]:
             initial = np.sqrt(weight.size / max(weight.shape))
             size = max(np.linalg.norm(np.ravel(weight.data)), initial)
             sizes[name] = float(np.linalg.norm(np.ravel(added[name])) / size)
-    return sizes
-
-
-def large_steps(seen: Evidence) -> Finding | None:
-    """Weights that a step of the optimizer would overwrite, so that the loss does not fall."""
-    large = {name: size for name, size in _step_sizes(seen).items() if size > LARGEST_STEP}
-    if not large or _descends(seen):
+    if not sizes:
         return None
-    worst = max(large, key=lambda name: large[name])
-    return Finding(
-        "large steps",
-        tuple(large),
-        large[worst],
-        LARGEST_STEP,
-        f"A step would change {worst} by {large[worst]:.2g} times its own size; a thousandth to a "
-        "hundredth is usual.",
-        "Lower the learning rate, clip the gradients with nn.GradientClipping, or warm up with "
-        "nn.Warmup.",
-    )
+    worst = max(sizes, key=sizes.__getitem__)
+    if sizes[worst] > LARGEST_STEP and not _descends(seen):
+        return Finding(
+            "large steps",
+            tuple(name for name, size in sizes.items() if size > LARGEST_STEP),
+            sizes[worst],
+            LARGEST_STEP,
+            f"A step would change {worst} by {sizes[worst]:.2g} times its own size; a thousandth "
+            "to a hundredth is usual.",
+            "Lower the learning rate, clip the gradients with nn.GradientClipping, or warm up with "
+            "nn.Warmup.",
+        )
+    if 0 < sizes[worst] < SMALLEST_STEP and not seen.has_learned:
+        return Finding(
+            "small steps",
+            tuple(sizes),
+            sizes[worst],
+            SMALLEST_STEP,
+            f"A step would change no weight by more than {sizes[worst]:.2g} times its size; a "
+            "thousandth to a hundredth is usual.",
+            "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
+            "size.",
+        )
+    return None
 
 
 def _descends(seen: Evidence) -> bool:
     """Whether the optimizer's next steps would keep the loss below what it is."""
     losses = [after.loss for after in optimized(seen)]
     return len(losses) == STEPS and all(loss < seen.loss for loss in losses)
-
-
-def small_steps(seen: Evidence) -> Finding | None:
-    """Weights none of which a step would change noticeably, while the model has not learned."""
-    sizes = _step_sizes(seen)
-    largest = max(sizes.values(), default=0.0)
-    if not 0 < largest < SMALLEST_STEP or _learned(seen):
-        return None
-    return Finding(
-        "small steps",
-        tuple(sizes),
-        largest,
-        SMALLEST_STEP,
-        f"A step would change no weight by more than {largest:.2g} times its size; a thousandth to "
-        "a hundredth is usual.",
-        "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
-        "size.",
-    )

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite import logsumexp
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence, source, traits_of
+from nn.diagnosis.evidence import Evidence, inputs, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.diagnosis.trials import descended
 from nn.losses.loss import Loss
@@ -77,10 +77,9 @@ def _differ(before: Any, after: Any) -> bool:
 
 def loss_above_chance(seen: Evidence) -> Finding | None:
     """A cross-entropy far above that of equal probabilities, log(classes)."""
-    constant = _chance(seen)
-    if constant is None or not np.isfinite(seen.loss):
+    value, classes = _chance(seen) or (None, 1)
+    if value is None or not np.isfinite(seen.loss):
         return None
-    value, classes = constant
     chance = seen.loss_of(np.full_like(seen.predictions.data, value))
     # Weights of classes and sums over samples change both losses by one factor.
     excess = (seen.loss / chance - 1) * float(np.log(classes)) if chance > 0 else 0.0
@@ -111,9 +110,8 @@ def _chance(seen: Evidence) -> tuple[float, int] | None:
         return 0.5, 2
     logarithms = _logarithms(seen)
     # One that is given targets too is of a yes and of a no.
-    if any(len(node.arguments) > 1 for node in logarithms):
-        return 0.5, 2
-    if logarithms and applied_by_model(seen) == "sigmoid":
+    answers = any(len(node.arguments) > 1 for node in logarithms)
+    if answers or (logarithms and applied_by_model(seen) == "sigmoid"):
         return 0.5, 2
     if logarithms and _are_probabilities(seen.predictions.data):
         return 1 / classes, classes
@@ -131,11 +129,8 @@ def applied_by_model(seen: Evidence) -> str | None:
 
 def on_predictions(seen: Evidence) -> list[Any]:
     """The nodes of the loss that are computed from the predictions themselves."""
-    return [
-        node
-        for node in seen.in_loss
-        if any(isinstance(a, Node) and source(a) is seen.output for a in node.arguments)
-    ]
+    nodes = seen.in_loss
+    return [node for node in nodes if any(source(a) is seen.output for a in inputs(node))]
 
 
 def _logarithms(seen: Evidence) -> list[Any]:
@@ -168,8 +163,7 @@ def _are_probabilities(values: Any) -> bool:
 
 def probabilities_as_logits(seen: Evidence) -> Finding | None:
     """A softmax or sigmoid before a loss that applies one itself."""
-    applied = applied_by_loss(seen)
-    last = applied_by_model(seen)
+    applied, last = applied_by_loss(seen), applied_by_model(seen)
     if last is None and applied == "softmax" and _are_probabilities(seen.predictions.data):
         last = "softmax"
     if applied is None or last is None:
@@ -216,9 +210,9 @@ def log_probabilities_wanted(seen: Evidence) -> Finding | None:
     figure = float(np.abs(logsumexp(predicted, axis=-1)).max())
     if not figure > LOG_SUM:
         return None
-    kind = "logits"
+    kind, cost = "logits", "The loss falls without limit as they grow."
     if _are_probabilities(predicted):
-        kind = "probabilities"
+        kind, cost = "probabilities", "A sure wrong answer costs hardly more than an unsure one."
         sure = np.eye(predicted.shape[-1])[slopes.argmin(axis=-1)]
         # 1 - p of the right class is a loss of probabilities, and never negative.
         if not seen.loss + float((slopes * (sure - predicted)).sum()) < -LOG_SUM:
@@ -230,15 +224,9 @@ def log_probabilities_wanted(seen: Evidence) -> Finding | None:
         LOG_SUM,
         f"The loss takes the predictions for logarithms of probabilities, and they are {kind}: the "
         "figure is the logarithm of the sum of their exponentials in a row, 0 for logarithms of "
-        f"probabilities. {LINEAR_LOSS[kind]}",
+        f"probabilities. {cost}",
         "Give logits to nn.CrossEntropyLoss; or end the model in nn.LogSoftmax.",
     )
-
-
-LINEAR_LOSS = {
-    "logits": "The loss falls without limit as they grow.",
-    "probabilities": "A sure wrong answer costs hardly more than an unsure one.",
-}
 
 
 def _adds_up(seen: Evidence) -> bool:

@@ -24,17 +24,13 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        text = (
-            f"{self.name} ({listed(self.where)}): {self.meaning} {self._measured()} {self.remedy}"
-        )
+        name, where, measured, remedy = self._parts()
+        text = f"{name} ({where}): {measured} {remedy}"
         return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
-    def _measured(self) -> str:
-        return f"Figure {self.figure:.3g}, threshold {self.threshold:g}."
-
-    def cells(self) -> tuple[str, str, str, str]:
-        """The columns of the table in notebooks."""
-        return self.name, listed(self.where), f"{self.meaning} {self._measured()}", self.remedy
+    def _parts(self) -> tuple[str, str, str, str]:
+        measured = f"Figure {self.figure:.3g}, threshold {self.threshold:g}."
+        return self.name, listed(self.where), f"{self.meaning} {measured}", self.remedy
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +57,7 @@ class Diagnosis:
         if not self.findings:
             return f"<p>{NOTHING}</p>"
         rows = [_row("th", ("finding", "where", "what it means", "what helps"))]
-        rows += [_row("td", finding.cells()) for finding in self.findings]
+        rows += [_row("td", finding._parts()) for finding in self.findings]
         return f"<table>{''.join(rows)}</table>"
 
 

@@ -21,8 +21,6 @@ size, but revives no dead unit."""
 
 def changes(seen: Evidence) -> dict[str, Any]:
     """What a step of the optimizer would add to each parameter; nothing without an optimizer."""
-    if seen.optimizer is None or not _has_finite_gradients(seen):
-        return {}
     stepped = _stepped(seen, copy.deepcopy(seen.optimizer))
     return {seen.names[node]: value - node._data for node, value in stepped.items()}
 
@@ -34,9 +32,10 @@ def optimized(seen: Evidence) -> Iterator[Evidence]:
     """
     twin = copy.deepcopy(seen.optimizer)
     for _ in range(STEPS):
-        if twin is None or not _has_finite_gradients(seen):
+        values = _stepped(seen, twin)
+        if not values:
             return
-        seen = _passed(seen, _stepped(seen, twin))
+        seen = _passed(seen, values)
         yield seen
 
 
@@ -49,7 +48,7 @@ def descended(seen: Evidence) -> Iterator[Evidence]:
     learned = set(seen.learned_parameters.values())
     if seen.optimizer is not None:
         learned &= set(seen.optimizer.parameters)
-    values = {node: node._data for node in learned}
+    values: dict[Node, Any] = {}
     for _ in range(STEPS):
         gradients = {node: seen.gradients[node] for node in learned if node in seen.gradients}
         largest = (float(np.max(np.abs(slope), initial=0)) for slope in gradients.values())
@@ -57,7 +56,8 @@ def descended(seen: Evidence) -> Iterator[Evidence]:
         if not 0 < steepest < np.inf:
             return
         rate = STEP / steepest
-        values |= {node: values[node] - rate * slope for node, slope in gradients.items()}
+        for node, slope in gradients.items():
+            values[node] = values.get(node, node._data) - rate * slope
         seen = _passed(seen, values)
         yield seen
 
@@ -66,16 +66,17 @@ def _passed(seen: Evidence, values: Mapping[Node, Any]) -> Evidence:
     return observe(seen.model, seen.X, seen.y, seen.loss_function, seen.optimizer, values)
 
 
-def _has_finite_gradients(seen: Evidence) -> bool:
-    held = seen.optimizer.parameters if seen.optimizer is not None else []
-    return all(np.isfinite(seen.gradients[node]).all() for node in held if node in seen.gradients)
+def _stepped(seen: Evidence, twin: Optimizer | None) -> dict[Node, Any]:
+    """The values of the model's parameters after a step of a copy of its optimizer.
 
-
-def _stepped(seen: Evidence, twin: Optimizer) -> dict[Node, Any]:
-    """The values of the model's parameters after a step of a copy of its optimizer."""
-    assert seen.optimizer is not None
+    There are none without an optimizer, and where a gradient is not finite.
+    """
+    if seen.optimizer is None or twin is None:
+        return {}
     pairs = list(zip(seen.optimizer.parameters, twin.parameters))
     for parameter, its_copy in pairs:
         its_copy.grad = seen.gradients.get(parameter)
+        if its_copy.grad is not None and not np.isfinite(its_copy.grad).all():
+            return {}
     twin.step()
     return {node: its_copy._data for node, its_copy in pairs if node in seen.names}

@@ -2,89 +2,46 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.arguments import INTEGER, NUMBER
-from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.arguments import INTEGER, NUMBER, function_named
 from autograd_lite.table import activations
 from nn.architecture import register
-from nn.configuration import Argument
+from nn.declared import Declared, declared
 from nn.module import Module, require_input
 
 Activation = Callable[[Any], Any]
 
 
 def activation_function(activation: str | Activation) -> Activation:
-    """The function of that name, or the function itself.
-
-    Raises:
-        ArgumentError: there is none of that name, or it is a class.
-
-    >>> activation_function("tanh") is np.tanh
-    True
-    """
-    if isinstance(activation, type):
-        raise ArgumentError(
-            f"activation={activation.__name__}",
-            "it is a class, which is no function of an array",
-            f"Write activation={activation.__name__}()",
-        )
-    if callable(activation):
-        return activation
-    known = activations()
-    if not isinstance(activation, str) or activation not in known:
-        raise ArgumentError(
-            f"activation={describe_one(activation)}",
-            "there is no activation of that name",
-            f"Give one of {', '.join(known)}, a function, or None",
-        )
-    return known[activation]
+    """The function of that name, or the function itself, as `function_named` has it."""
+    return function_named("activation", activation, activations(), "a function, or None")
 
 
-class _Function(Module):
-    """A module that applies a function, whose arguments after x are those of the constructor."""
+class _Function(Module, Declared):
+    """A module that applies a function, with its fields as the arguments after x."""
 
     function: ClassVar[Callable[..., Any]]
-    names: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, function: Callable[..., Any] | None = None) -> None:
-        if function is None:
-            return
-        cls.function = staticmethod(function)
-        if isinstance(function, FunctionType):
-            cls.names = tuple(inspect.signature(function).parameters)[1:]
-            cls.__init__ = _constructor(function)  # type: ignore[method-assign]
-        register(cls)
+        super().__init_subclass__()
+        if function is not None:
+            cls.function = staticmethod(function)
+            register(cls)
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
         try:
-            result: Tensor = self.function(x, *[getattr(self, name) for name in self.names])
+            result: Tensor = self.function(x, *[getattr(self, name) for name in self._fields])
         except TypeError:
             require_input(self, x)
             raise
         return result
-
-
-def _constructor(function: Callable[..., Any]) -> Callable[..., None]:
-    """An `__init__` that takes what a function takes after x, and keeps it."""
-    signature = inspect.signature(function)
-
-    def construct(self: _Function, *values: Any, **keywords: Any) -> None:
-        bound = signature.bind(self, *values, **keywords)
-        bound.apply_defaults()
-        for name in self.names:
-            setattr(self, name, bound.arguments[name])
-
-    construct.__signature__ = signature  # type: ignore[attr-defined]
-    return construct
 
 
 class ReLU(_Function, function=autograd_lite.relu):
@@ -142,7 +99,7 @@ class LeakyReLU(_Function, function=autograd_lite.leaky_relu):
     array([-0.1,  2. ])
     """
 
-    negative_slope = Argument(NUMBER)
+    negative_slope: float = declared(NUMBER, default=0.01)
 
 
 class ELU(_Function, function=autograd_lite.elu):
@@ -152,7 +109,7 @@ class ELU(_Function, function=autograd_lite.elu):
     array([-0.6321,  2.    ])
     """
 
-    alpha = Argument(NUMBER)
+    alpha: float = declared(NUMBER, default=1.0)
 
 
 class Softmax(_Function, function=autograd_lite.softmax):
@@ -162,7 +119,7 @@ class Softmax(_Function, function=autograd_lite.softmax):
     array([0.5, 0.5])
     """
 
-    axis = Argument(INTEGER)
+    axis: int = declared(INTEGER, default=-1)
 
 
 class LogSoftmax(_Function, function=autograd_lite.log_softmax):
@@ -172,4 +129,4 @@ class LogSoftmax(_Function, function=autograd_lite.log_softmax):
     array([-0.6931, -0.6931])
     """
 
-    axis = Argument(INTEGER)
+    axis: int = declared(INTEGER, default=-1)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from autograd_lite import Tensor
-from autograd_lite.errors import IndexingError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import IndexingError, ShapeError, describe_one
 from nn.architecture import register
-from nn.module import Module, require_input
+from nn.module import Module, require_input, require_model
 
 
 @register
@@ -42,12 +42,7 @@ class Sequential(Module):
         Raises:
             UnsupportedError: it is no module.
         """
-        if not isinstance(layer, Module):
-            raise UnsupportedError(
-                f"layer {len(self.layers)} of Sequential",
-                f"{layer!r} is no module",
-                "Give modules, such as nn.Dense(2, 3) or nn.ReLU()",
-            )
+        require_model(layer, f"Sequential with layer {len(self)}:")
         self.layers = [*self.layers, layer]
         return self
 
@@ -85,13 +80,9 @@ class Residual(Module):
     """
 
     def __init__(self, block: Module, projection: Module | None = None) -> None:
-        for name, part in {"block": block, "projection": projection}.items():
-            if not isinstance(part, Module) and not (part is None and name == "projection"):
-                raise UnsupportedError(
-                    "Residual(block, projection)",
-                    f"the {name} is {part!r}, and no module",
-                    "Give modules, such as nn.Sequential(nn.Dense(8, 8), nn.ReLU())",
-                )
+        require_model(block, "Residual with block")
+        if projection is not None:
+            require_model(projection, "Residual with projection")
         self.block = block
         self.projection = projection
 

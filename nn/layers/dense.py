@@ -13,14 +13,14 @@ from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import traits_of
 from nn.architecture import register
-from nn.configuration import Argument
+from nn.declared import Declared, declared
 from nn.init import Initializer, initializer
 from nn.layers.activations import Activation, activation_function
 from nn.module import Module, Parameter, require_input
 
 
 @register
-class Dense(Module):
+class Dense(Module, Declared):
     """activation(x @ weight + bias), a fully connected layer.
 
     Args:
@@ -45,8 +45,8 @@ class Dense(Module):
     (4, 3)
     """
 
-    in_features = Argument(COUNT, size=True)
-    out_features = Argument(COUNT, size=True)
+    in_features: int = declared(COUNT, size=True)
+    out_features: int = declared(COUNT, size=True)
 
     def __init__(
         self,

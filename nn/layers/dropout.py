@@ -9,12 +9,12 @@ import numpy as np
 from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION, generator
 from nn.architecture import register
-from nn.configuration import Argument
+from nn.declared import Declared, declared
 from nn.module import Module, require_input
 
 
 @register
-class Dropout(Module):
+class Dropout(Module, Declared):
     """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
 
     Srivastava et al., "Dropout", 2014.
@@ -34,7 +34,7 @@ class Dropout(Module):
     array([1., 1., 1., 1., 1., 1.])
     """
 
-    p = Argument(FRACTION)
+    p: float = declared(FRACTION)
 
     def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
         self.p = p

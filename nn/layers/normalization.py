@@ -12,14 +12,14 @@ from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Ra
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
-from nn.configuration import Argument
+from nn.declared import Declared, declared
 from nn.module import Buffer, Module, Parameter, require_input
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
 @register
-class BatchNorm1d(Module):
+class BatchNorm1d(Module, Declared):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
     In training mean and variance are the batch's, and the running ones move towards them:
@@ -44,9 +44,9 @@ class BatchNorm1d(Module):
     (array([1.]), array([1.5]))
     """
 
-    num_features = Argument(COUNT, size=True)
-    epsilon = Argument(POSITIVE)
-    momentum = Argument(SHARE)
+    num_features: int = declared(COUNT, size=True)
+    epsilon: float = declared(POSITIVE)
+    momentum: float = declared(SHARE)
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class BatchNorm1d(Module):
 
 
 @register
-class LayerNorm(Module):
+class LayerNorm(Module, Declared):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each sample over its features.
 
     Ba et al., "Layer normalization", 2016; the same in training and in evaluation.
@@ -123,8 +123,8 @@ class LayerNorm(Module):
     array([[-1.,  1.]])
     """
 
-    normalized_shape = Argument(SHAPE, size=True)
-    epsilon = Argument(POSITIVE)
+    normalized_shape: tuple[int, ...] = declared(SHAPE, size=True)
+    epsilon: float = declared(POSITIVE)
 
     def __init__(
         self,

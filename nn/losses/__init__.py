@@ -1,1 +1,5 @@
-"""Losses, and how they are found by name."""
+"""Losses: what predictions cost.
+
+A loss says in `entries` what each entry costs, and in `takes` what predictions are; weights, means
+and sums, and what is refused are the same for all (`nn.losses.loss`).
+"""

@@ -7,8 +7,8 @@ each logarithm, log(p + epsilon); with epsilon 0 a logarithm counts as -100 at l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from autograd_lite import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from autograd_lite.arguments import FRACTION, SHARE
+from autograd_lite.arguments import FRACTION, SHARE, one_of
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.node import plain
-from nn.losses.loss import REDUCTIONS, Loss, option
+from nn.declared import declared
+from nn.losses.loss import REDUCTIONS, Loss
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
@@ -32,17 +33,19 @@ from nn.losses.probabilities import (
 )
 
 
-@dataclass(kw_only=True, eq=False)
 class _BinaryLoss(Loss):
     """Cross-entropy of independent answers, yes or no; a subclass says of what."""
 
     link = "sigmoid"
-    pos_weight: Any = None
-    label_smoothing: float = option(0.0, SHARE)
+    pos_weight: Any = declared(default=None, kw_only=True)
+    label_smoothing: float = declared(SHARE, default=0.0, kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.pos_weight = positive_weights(self, "pos_weight")
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        return {
+            **checked,
+            "pos_weight": positive_weights(self, "pos_weight", checked["pos_weight"]),
+        }
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry, without options."""
@@ -78,7 +81,6 @@ class _BinaryLoss(Loss):
         return weights.astype(predictions.dtype)
 
 
-@dataclass(kw_only=True, eq=False)
 class BCELoss(_BinaryLoss):
     """Binary cross-entropy of probabilities: -mean(t log p + (1 - t) log(1 - p)).
 
@@ -86,7 +88,6 @@ class BCELoss(_BinaryLoss):
     `BCEWithLogitsLoss` is the more precise of the two.
 
     Args:
-        reduction: "mean", "sum" or "none".
         pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
             that broadcasts to the targets.
         label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
@@ -97,7 +98,7 @@ class BCELoss(_BinaryLoss):
     """
 
     takes = "probabilities"
-    epsilon: float = option(0.0, FRACTION)
+    epsilon: float = declared(FRACTION, default=0.0, kw_only=True)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights, as one operation unless there are other options."""
@@ -117,18 +118,11 @@ class BCELoss(_BinaryLoss):
         return -(right + (1 - targets) * np.log(1 - predictions + self.epsilon))
 
 
-@dataclass(kw_only=True, eq=False)
 class BCEWithLogitsLoss(_BinaryLoss):
     """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
 
-    Targets have the shape of the logits, and are from 0 to 1; others raise an ArgumentError, which
-    in the plain mean is found where the loss is negative.
-
-    Args:
-        reduction: "mean", "sum" or "none".
-        pos_weight: factor of the first term, so how much class 1 counts; a number, or an array
-            that broadcasts to the targets.
-        label_smoothing: s, from 0 to 1: targets become (1 - s) t + s / 2.
+    Targets and options are those of `BCELoss`. Targets that are not from 0 to 1 raise an
+    ArgumentError, which in the plain mean is found where the loss is negative.
 
     >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
     0.6931
@@ -154,20 +148,16 @@ class BCEWithLogitsLoss(_BinaryLoss):
         return np.logaddexp(predictions, 0) - predictions * targets
 
 
-# One of several classes
-
-
-@dataclass(kw_only=True, eq=False)
 class _ClassLoss(Loss):
     """Cross-entropy of classes; a subclass says how predictions become log-probabilities."""
 
     link = "softmax"
-    weight: Any = None
-    label_smoothing: float = option(0.0, SHARE)
+    weight: Any = declared(default=None, kw_only=True)
+    label_smoothing: float = declared(SHARE, default=0.0, kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.weight = positive_weights(self, "weight")
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        return {**checked, "weight": positive_weights(self, "weight", checked["weight"])}
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithms of the classes' probabilities, (n, classes): by default predictions."""
@@ -194,10 +184,10 @@ class _ClassLoss(Loss):
         s = self.label_smoothing
         return (1 - s) * losses - s * weighted.mean(axis=1) if s else losses
 
-    def reduced(self, losses: Any, targets: Any) -> Tensor:
+    def averaged(self, losses: Any, targets: Any) -> Tensor:
         """The mean of losses by label is over the weights of the labels' classes."""
-        if self.weight is None or targets.ndim > 1 or self.reduction != "mean":
-            return super().reduced(losses, targets)
+        if self.weight is None or targets.ndim > 1:
+            return super().averaged(losses, targets)
         return losses.sum() / self.weight[targets].sum().item()  # type: ignore[no-any-return]
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:
@@ -235,7 +225,6 @@ class _ClassLoss(Loss):
         return values
 
 
-@dataclass(kw_only=True, eq=False)
 class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy of softmax(logits): mean of -log p of the right class.
 
@@ -269,17 +258,11 @@ class CrossEntropyLoss(_ClassLoss):
         return log_softmax(predictions)
 
 
-@dataclass(kw_only=True, eq=False)
 class CategoricalCrossEntropyLoss(_ClassLoss):
     """Cross-entropy of probabilities: mean of -log p of the right class.
 
-    `CrossEntropyLoss` takes logits and is the more precise of the two. Targets are as there.
-
-    Args:
-        reduction: "mean", "sum" or "none", which gives (n,).
-        weight: (classes,), as of `CrossEntropyLoss`.
-        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
-        epsilon: added inside of the logarithm.
+    `CrossEntropyLoss` takes logits and is the more precise of the two. Targets and options are as
+    there, with `epsilon`, which is added inside of the logarithm.
 
     >>> p = Tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
     >>> round(CategoricalCrossEntropyLoss(epsilon=1e-8)(p, np.array([0, 1, 2])).item(), 6)
@@ -287,7 +270,7 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
     """
 
     takes = "probabilities"
-    epsilon: float = option(0.0, FRACTION)
+    epsilon: float = declared(FRACTION, default=0.0, kw_only=True)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
         """The logarithm of the probabilities; raises an ArgumentError if they are none."""
@@ -295,16 +278,10 @@ class CategoricalCrossEntropyLoss(_ClassLoss):
         return np.log(predictions + self.epsilon) if self.epsilon else bounded_log(predictions)
 
 
-@dataclass(kw_only=True, eq=False)
 class NLLLoss(_ClassLoss):
     """Negative log-likelihood: mean of minus the right class's log-probability.
 
-    Targets are those of `CrossEntropyLoss`.
-
-    Args:
-        reduction: "mean", "sum" or "none", which gives (n,).
-        weight: (classes,), as of `CrossEntropyLoss`.
-        label_smoothing: from 0 to 1, as of `CrossEntropyLoss`.
+    Targets and options are those of `CrossEntropyLoss`.
 
     >>> round(NLLLoss()(Tensor(np.log([[0.7, 0.3]])), np.array([0])).item(), 4)
     0.3567
@@ -313,7 +290,6 @@ class NLLLoss(_ClassLoss):
     takes = "log-probabilities"
 
 
-@dataclass(kw_only=True, eq=False)
 class KLDivLoss(Loss):
     """Kullback-Leibler divergence of predictions from targets: mean(t (log t - log p)).
 
@@ -328,9 +304,9 @@ class KLDivLoss(Loss):
     0.6931
     """
 
-    reductions: ClassVar[tuple[str, ...]] = (*REDUCTIONS, "batchmean")
     takes = "log-probabilities"
     link = "softmax"
+    reduction: str = declared(one_of(*REDUCTIONS, "batchmean"), default="mean", kw_only=True)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """t (log t - log p) of each entry."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import Range, as_array, one_of, require, require_real
+from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.node import plain
+from nn.declared import Declared, declared
 
 REDUCTIONS = ("mean", "sum", "none")
 THRESHOLDS = {
@@ -24,13 +24,7 @@ THRESHOLDS = {
 """What predictions can be, and the number above which one alone means class 1."""
 
 
-def option(default: float, allowed: Range) -> Any:
-    """A field of a loss, and the range that it has to be in."""
-    return field(default=default, metadata={"allowed": allowed})
-
-
-@dataclass(kw_only=True, eq=False)
-class Loss:
+class Loss(Declared):
     """Base of losses: a function of predictions and targets, with its options.
 
     A subclass says in `entries` what predictions cost, and in `takes` what they are.
@@ -42,18 +36,12 @@ class Loss:
         ArgumentError: an option is out of its range.
     """
 
-    reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
     takes: ClassVar[str] = "values"
     """What predictions are: one of `THRESHOLDS`."""
     link: ClassVar[str | None] = None
     """What makes probabilities of logits, "sigmoid" or "softmax"; None without probabilities."""
-    reduction: str = "mean"
 
-    def __post_init__(self) -> None:
-        require(self, "reduction", self.reduction, one_of(*self.reductions))
-        for each in fields(self):
-            if "allowed" in each.metadata:
-                require(self, each.name, getattr(self, each.name), each.metadata["allowed"])
+    reduction: str = declared(one_of(*REDUCTIONS), default="mean", kw_only=True)
 
     @property
     def threshold(self) -> float:
@@ -83,9 +71,12 @@ class Loss:
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        if not (hasattr(predictions, "shape") and hasattr(targets, "shape")):
+        try:
+            shape, _ = predictions.shape, targets.shape
+        except AttributeError:
             predictions, targets = self.with_shape(predictions), self.with_shape(targets)
-        if 0 in predictions.shape:
+            shape = predictions.shape
+        if 0 in shape:
             raise ShapeError(
                 self.describe(predictions, targets),
                 "they have no entries, and nothing has no mean",
@@ -105,16 +96,20 @@ class Loss:
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights, for which a loss may have an operation of its own."""
         predictions, targets = self.prepared(predictions, targets)
-        return self.reduced(self.entries(predictions, targets), targets)
+        return self.averaged(self.entries(predictions, targets), targets)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The loss of each entry, or sample, of predictions and targets that are prepared."""
         raise NotImplementedError(f"{type(self).__name__} has no method entries")
 
+    def averaged(self, losses: Any, targets: Any) -> Tensor:
+        """The mean of the losses for those targets."""
+        return losses.mean()  # type: ignore[no-any-return]
+
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """The mean or the sum of the losses for those targets, or they themselves."""
         if self.reduction == "mean":
-            return losses.mean()  # type: ignore[no-any-return]
+            return self.averaged(losses, targets)
         return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:

@@ -4,20 +4,12 @@ A loss is a function of predictions and targets that returns a scalar tensor: an
 class of `nn`, its name, or any function of your own. Its derivative comes from what it computes,
 and `nn.fit` takes it like the others.
 
->>> import nn
->>> import numpy as np
 >>> def log_cosh(predictions, targets):
 ...     return np.log(np.cosh(predictions - targets)).mean()
 >>> predictions = Tensor([0.0, 1.0], requires_grad=True)
 >>> log_cosh(predictions, np.array([0.0, 0.0])).backward()
 >>> predictions.grad.round(4)
 array([0.    , 0.3808])
->>> X = np.linspace(-1, 1, 64).reshape(64, 1)
->>> model = nn.Dense(1, 1, rng=0)
->>> history = nn.fit(model, X, 2 * X + 1, loss=log_cosh, epochs=50, progress=False, rng=0,
-...                  optimizer=nn.Adam(model.parameters(), learning_rate=0.1))
->>> history["loss"][-1] < 1e-3
-True
 
 The classes refuse predictions and targets whose shapes would broadcast: (n,) with (n, 1) would
 compare every prediction with every target. A function of your own has to see to that itself.
@@ -25,16 +17,18 @@ compare every prediction with every target. A function of your own has to see to
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.arguments import function_named
+from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.node import plain
+from nn.declared import declared
 from nn.losses import classification, regression
 from nn.losses.loss import Loss
 
@@ -60,27 +54,18 @@ def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     Raises:
         ArgumentError: there is none of that name, or it is a class.
 
-    >>> import numpy as np
     >>> round(loss_function("rmse")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
     1.4142
     """
-    if callable(loss) and not isinstance(loss, type):
-        return loss
-    if isinstance(loss, str) and loss in LOSSES:
-        return LOSSES[loss]()
-    instance = loss.__name__ if isinstance(loss, type) else "nn.MSELoss"
-    raise ArgumentError(
-        f"loss={describe_one(loss)}",
-        "it is no function of predictions and targets, and no name of one",
-        f"Give a function, such as {instance}(), or one of {', '.join(LOSSES)}",
-    )
+    known = {name: kind() for name, kind in LOSSES.items()}
+    others = "a function of predictions and targets, such as nn.MSELoss()"
+    return function_named("loss", loss, known, others)
 
 
-@dataclass(kw_only=True, eq=False)
 class _OfEntries(Loss):
     """The mean of what a function of one's own returns, the loss of each sample."""
 
-    function: Callable[..., Tensor]
+    function: Callable[..., Tensor] = declared(kw_only=True)
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets as they are."""
@@ -107,7 +92,10 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     is the mean.
     """
     if isinstance(loss, Loss):
-        return replace(loss, reduction="mean") if loss.reduction == "none" else loss
+        if loss.reduction == "none":
+            loss = copy.copy(loss)
+            loss.reduction = "mean"
+        return loss
     return loss if "weights" in parameters_of(loss) else _OfEntries(function=loss)
 
 

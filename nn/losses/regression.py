@@ -6,16 +6,16 @@ Predictions and targets have one shape. At a kink the slope is 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor, relu
-from autograd_lite.arguments import POSITIVE
+from autograd_lite.arguments import POSITIVE, one_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.node import plain
-from nn.losses.loss import Loss, option
+from nn.declared import declared
+from nn.losses.loss import REDUCTIONS, Loss
 
 
 class MSELoss(Loss):
@@ -32,7 +32,6 @@ class MSELoss(Loss):
         return np.square(predictions - targets)
 
 
-@dataclass(kw_only=True, eq=False)
 class HalfSquaredErrorLoss(Loss):
     """Half the sum of squares of each sample: ½‖predictions - targets‖².
 
@@ -46,7 +45,7 @@ class HalfSquaredErrorLoss(Loss):
     2.0
     """
 
-    reduction: str = "sum"
+    reduction: str = declared(one_of(*REDUCTIONS), default="sum", kw_only=True)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """½‖p - t‖² of each sample."""
@@ -66,7 +65,6 @@ class MAELoss(Loss):
         return np.abs(predictions - targets)
 
 
-@dataclass(kw_only=True, eq=False)
 class RMSELoss(Loss):
     """Root mean squared error: sqrt(mean((predictions - targets)²)).
 
@@ -77,7 +75,7 @@ class RMSELoss(Loss):
     1.4142
     """
 
-    reductions: ClassVar[tuple[str, ...]] = ("mean",)
+    reduction: str = declared(one_of("mean"), default="mean", kw_only=True)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The root of the mean without weights."""
@@ -88,12 +86,11 @@ class RMSELoss(Loss):
         """(p - t)² of each entry."""
         return np.square(predictions - targets)
 
-    def reduced(self, losses: Any, targets: Any) -> Tensor:
+    def averaged(self, losses: Any, targets: Any) -> Tensor:
         """The root of the mean of squared errors, which weights may have multiplied."""
         return _root_mean_square(np.sqrt(losses))
 
 
-@dataclass(kw_only=True, eq=False)
 class HuberLoss(Loss):
     """½e² for errors |e| <= delta, and delta (|e| - ½ delta) beyond: outliers pull less.
 
@@ -101,13 +98,12 @@ class HuberLoss(Loss):
 
     Args:
         delta: where the parabola becomes a line, > 0.
-        reduction: "mean", "sum" or "none".
 
     >>> HuberLoss()(Tensor([0.5, 3.0]), np.array([0.0, 0.0])).item()
     1.3125
     """
 
-    delta: float = option(1.0, POSITIVE)
+    delta: float = declared(POSITIVE, default=1.0, kw_only=True)
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """½e² or delta (|e| - ½ delta) of each entry."""

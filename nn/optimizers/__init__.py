@@ -1,1 +1,6 @@
-"""Optimizers, their schedules, and the clipping of gradients."""
+"""Optimizers, their schedules, and the clipping of gradients.
+
+An optimizer says in `update` how a flat array changes, and a schedule in `rate` what the learning
+rate is after t steps; parameter groups, states and the arrays are the same for all
+(`nn.optimizers.optimizer`).
+"""

@@ -27,11 +27,10 @@ class Adam(Optimizer):
     The state holds m / (1 - β1) and v / (1 - β2).
 
     Args:
-        parameters: tensors or groups, see `Optimizer`.
+        parameters, l1, l2, weight_decay: see `Optimizer`.
         learning_rate: factor of the step, and about the most that a parameter moves.
         betas: β1 and β2, in [0, 1).
         epsilon: keeps the divisor above 0.
-        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -85,22 +84,15 @@ class AdamW(Adam):
     weight_decay: float = declared(NOT_NEGATIVE, default=0.01, kw_only=True)
 
 
-class NAdam(Optimizer):
+class NAdam(Adam):
     """Adam with Nesterov's momentum (Dozat, "Incorporating Nesterov momentum into Adam", 2016).
 
     m and v as in `Adam`;  μₜ = β1 (1 - 0.96^(t momentum_decay) / 2);  Πₜ = μ₁ μ₂ ... μₜ
     n = μₜ₊₁ m / (1 - Πₜ₊₁) + (1 - μₜ) g / (1 - Πₜ)
     θ = θ - learning_rate n / (√(v / (1 - β2ᵗ)) + epsilon)
 
-    The state holds m / (1 - β1) and v / (1 - β2).
-
     Args:
-        parameters: tensors or groups, see `Optimizer`.
-        learning_rate: factor of the step.
-        betas: β1 and β2, in [0, 1).
-        epsilon: keeps the divisor above 0.
-        momentum_decay: how fast μ goes from β1 / 2 to β1.
-        l1, l2, weight_decay: see `Optimizer`.
+        momentum_decay: how fast μ goes from β1 / 2 to β1; the others are those of `Adam`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -112,11 +104,7 @@ class NAdam(Optimizer):
     """
 
     learning_rate: LearningRate = declared(RATE, default=2e-3)
-    betas: tuple[float, float] = declared(FRACTIONS, default=(0.9, 0.999))
-    epsilon: float = declared(POSITIVE, default=1e-8)
     momentum_decay: float = declared(NOT_NEGATIVE, default=4e-3)
-
-    state_names = Adam.state_names
 
     def update(
         self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any

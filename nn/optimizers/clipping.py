@@ -42,7 +42,16 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     array([0.6, 0.8])
     """
     gradients = _gradients("clip_gradient_norm", parameters, "max_norm", max_norm)
-    largest = max((_largest(*entry) for entry in gradients.items()), default=0.0)
+    largest = 0.0
+    for tensor, array in gradients.items():
+        entry = float(np.max(np.abs(array), initial=0.0))
+        if not math.isfinite(entry):
+            raise GradientError(
+                f"clip_gradient_norm of {describe_one(tensor)}",
+                "its gradient is NaN or infinite, and so is the norm",
+                "Lower the learning rate, or clip with clip_gradient_value",
+            )
+        largest = max(largest, entry)
     if largest == 0:
         return 0.0
     # Dividing by the largest entry keeps the squares from overflowing.
@@ -57,14 +66,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
     """Bring each entry of the gradients into [-max_value, max_value]; NaN stays NaN.
 
-    Args:
-        parameters: tensors, such as `model.parameters()`; those without a gradient are left out.
-        max_value: above 0.
-
-    Raises:
-        ArgumentError: max_value is not above 0.
-        UnsupportedError: something is no tensor, or its gradient no array of real numbers.
-        ShapeError: a gradient has another shape than its tensor; nothing is changed.
+    `max_value` is above 0; what is given, and what is raised, is else as in `clip_gradient_norm`.
 
     >>> x = Tensor([1.0, 1.0], requires_grad=True)
     >>> (x * np.array([-3.0, 0.5])).sum().backward()
@@ -93,14 +95,3 @@ def _gradients(function: str, parameters: Any, name: str, limit: float) -> dict[
         for tensor in tensors
         if tensor.grad is not None
     }
-
-
-def _largest(tensor: Tensor, gradient: Any) -> float:
-    largest = float(np.max(np.abs(gradient), initial=0.0))
-    if not math.isfinite(largest):
-        raise GradientError(
-            f"clip_gradient_norm of {describe_one(tensor)}",
-            "its gradient is NaN or infinite, and so is the norm",
-            "Lower the learning rate, or clip with clip_gradient_value",
-        )
-    return largest

@@ -67,7 +67,8 @@ class Run:
         ]
 
     def __reduce__(self) -> Any:
-        # A copy shares no memory with its views, so they are made anew.
+        # A copy shares no memory with its views, so they are made anew; not with the tensors' own
+        # shapes, since those may have been changed, which the next step finds.
         return Run, (self.tensors, self.shapes, self.options, self.arrays, self.steps)
 
     def gather(self) -> bool:
@@ -85,24 +86,9 @@ class Run:
             return False
         return True
 
-    def parts(self) -> list[Run]:
-        """This run, or if some tensors have a gradient and others none, one of each kind."""
-        missing = [tensor for tensor in self.tensors if tensor.grad is None]
-        if not missing or len(missing) == len(self.tensors):
-            return [self]
-        indices = range(len(self.tensors))
-        present = [i for i in indices if self.tensors[i].grad is not None]
-        absent = [i for i in indices if self.tensors[i].grad is None]
-        return [self._only(present), self._only(absent)]
-
-    def _only(self, indices: list[int]) -> Run:
-        """A run of some of the tensors, with the state that they have."""
-        tensors = [self.tensors[i] for i in indices]
-        # Not the tensors' own shapes: those may have been changed, which is found later.
-        shapes = [self.shapes[i] for i in indices]
-        pieces = [slice(self.bounds[i], self.bounds[i + 1]) for i in indices]
-        arrays = [np.concatenate([flat[piece] for piece in pieces]) for flat in self.arrays]
-        return Run(tensors, shapes, self.options, arrays, self.steps)
+    def lacks_some_gradients(self) -> bool:
+        """Whether some of the tensors have a gradient and others none."""
+        return len({tensor.grad is None for tensor in self.tensors}) > 1
 
     def elsewhere(self) -> list[tuple[Tensor, Any, Any]]:
         """Tensors whose arrays are not in the buffer, their views in it, copies of their arrays."""

@@ -40,9 +40,21 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
                 "it is no dict with a list of parameters",
                 'Write {"parameters": [...], "learning_rate": 0.1} for each group',
             )
-        tensors = _leaves(optimizer, listed(optimizer, entry["parameters"]))
-        groups.append({**entry, "parameters": tensors})
-    _require_each_once(optimizer, [tensor for group in groups for tensor in group["parameters"]])
+        groups.append({**entry, "parameters": _leaves(optimizer, entry["parameters"])})
+    counts = Counter(tensor for group in groups for tensor in group["parameters"])
+    if not counts:
+        raise ArgumentError(
+            f"{optimizer} with no parameters",
+            "nothing would be learned",
+            "Give at least one tensor",
+        )
+    repeated, count = counts.most_common(1)[0]
+    if count > 1:
+        raise ArgumentError(
+            f"{optimizer} of {describe_one(repeated)}",
+            "it is in two groups",
+            "Give each parameter in one group",
+        )
     return groups
 
 
@@ -57,7 +69,8 @@ def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") ->
     return list(parameters)
 
 
-def _leaves(optimizer: str, entries: list[Any]) -> list[Tensor]:
+def _leaves(optimizer: str, parameters: Any) -> list[Tensor]:
+    entries = listed(optimizer, parameters)
     for entry in entries:
         leaf = isinstance(entry, Tensor) and entry.operation is None
         if not leaf or entry.dtype.kind != "f":
@@ -67,22 +80,6 @@ def _leaves(optimizer: str, entries: list[Any]) -> list[Tensor]:
                 "Give model.parameters(), or tensors made with requires_grad=True",
             )
     return list(dict.fromkeys(entries))
-
-
-def _require_each_once(optimizer: str, parameters: list[Tensor]) -> None:
-    if not parameters:
-        raise ArgumentError(
-            f"{optimizer} with no parameters",
-            "nothing would be learned",
-            "Give at least one tensor",
-        )
-    for parameter, count in Counter(parameters).items():
-        if count > 1:
-            raise ArgumentError(
-                f"{optimizer} of {describe_one(parameter)}",
-                "it is in two groups",
-                "Give each parameter in one group",
-            )
 
 
 def hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ however many layers there are.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -66,9 +67,7 @@ class Optimizer(Declared):
             as frozen ones, are left alone.
         learning_rate: factor of the step, 0 or more; or a schedule, such as
             `nn.CosineAnnealing(0.1, steps=100)`.
-        l1: strength of the penalty on absolute values.
-        l2: strength of the penalty on squares.
-        weight_decay: strength of the decoupled decay.
+        l1, l2, weight_decay: as above.
 
     Raises:
         ArgumentError: there are no parameters, one is in two groups, or a hyper-parameter is
@@ -96,6 +95,14 @@ class Optimizer(Declared):
     state_names: ClassVar[tuple[str, ...]] = ()
     """The arrays of the parameters' size that `update` keeps."""
 
+    @classmethod
+    def _declare(cls, name: str) -> None:
+        setattr(
+            cls,
+            name,
+            property(lambda self: self._value(name), lambda self, value: self._assign(name, value)),
+        )
+
     def _begin(self, values: Mapping[str, Any]) -> None:
         self.steps = 0
         """How many were taken."""
@@ -107,17 +114,16 @@ class Optimizer(Declared):
         self._accepted: list[dict[str, Any]] = [{} for _ in entries]
         self._change(map(hyper_parameters, self.groups))
         self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
-        self._runs = self._make_runs({})
-        self._copy_in()
+        self._make_runs({})
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Hyper-parameters as Python's numbers, so that they do not change an array's dtype."""
         for name, value in values.items():
-            if name not in self.fields or name == "parameters":
+            if name not in self._fields or name == "parameters":
                 raise ArgumentError(
                     f"{type(self).__name__} with {name}={value!r}",
                     "it has no such hyper-parameter",
-                    f"It has {', '.join(hyper_parameters(self.fields))}",
+                    f"It has {', '.join(hyper_parameters(self._fields))}",
                 )
         checked = {name: as_python(value) for name, value in super()._checked(values).items()}
         if "learning_rate" in checked:
@@ -158,25 +164,38 @@ class Optimizer(Declared):
         texts = [", ".join(f"{name}={value}" for name, value in group) for group in groups]
         return f"{type(self).__name__}({'; '.join(texts)})"
 
-    def _make_runs(self, steps: Mapping[Tensor, int]) -> list[Run]:
-        """Runs with states of zeros, each parameter at its step number, 0 if it has none."""
+    def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
+        """Put together what takes its steps together, with these states, or before the first."""
         together: dict[Any, list[Tensor]] = {}
         for index, group in enumerate(self.groups):
             for parameter in group["parameters"]:
-                key = index, parameter.dtype, steps.get(parameter, 0)
+                step = int(states[parameter]["steps"]) if states else 0
+                key = index, parameter.dtype, step, bool(states) and parameter.grad is None
                 together.setdefault(key, []).append(parameter)
-        runs = []
-        for (index, dtype, step), tensors in together.items():
+        self._runs = []
+        for (index, dtype, step, _), tensors in together.items():
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
             arrays = [np.zeros(size, dtype) for _ in range(2 + len(self.state_names))]
-            runs.append(Run(tensors, shapes, self._accepted[index], arrays, step))
-        return runs
+            run = Run(tensors, shapes, self._accepted[index], arrays, step)
+            for name, array in zip(self.state_names, arrays[2:] if states else ()):
+                for tensor, view in zip(tensors, run.views(array)):
+                    view[...] = states[tensor][name]
+            self._runs.append(run)
+        self._copy_in()
+
+    def _states(self) -> dict[Tensor, dict[str, Any]]:
+        """The number of steps and the arrays of each parameter."""
+        found = {}
+        for run in self._runs:
+            views = [run.views(array) for array in run.arrays[2:]]
+            for tensor, *arrays in zip(run.tensors, *views):
+                found[tensor] = {"steps": run.steps, **dict(zip(self.state_names, arrays))}
+        return found
 
     def _copy_in(self) -> None:
         """Take in the arrays of plain tensors, and those newly assigned to parameters."""
-        found = [entry for run in self._runs for entry in run.elsewhere()]
-        for tensor, view, values in found:
+        for tensor, view, values in [each for run in self._runs for each in run.elsewhere()]:
             with writable(view):
                 view[...] = values
             if isinstance(tensor, Parameter):
@@ -208,8 +227,9 @@ class Optimizer(Declared):
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
         if not all(map(Run.gather, runs)):
-            self._runs = [part for run in runs for part in run.parts()]
             self._copy_in()
+            if any(map(Run.lacks_some_gradients, runs)):
+                self._make_runs(self._states())
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
             for run in runs:
                 run.collect_gradients()
@@ -244,15 +264,10 @@ class Optimizer(Declared):
         "parameters" it has; "state" lists for each parameter its number of "steps" and copies of
         its arrays; "steps" is the number of those taken.
         """
-        state: dict[Tensor, dict[str, Any]] = {}
-        for run in self._runs:
-            views = [run.views(array) for array in run.arrays[2:]]
-            for tensor, *arrays in zip(run.tensors, *views):
-                copies = {name: array.copy() for name, array in zip(self.state_names, arrays)}
-                state[tensor] = {"steps": run.steps, **copies}
+        states = self._states()
         return {
             "groups": [told_options(group) for group in self.groups],
-            "state": [state[parameter] for parameter in self.parameters],
+            "state": [copy.deepcopy(states[parameter]) for parameter in self.parameters],
             "steps": self.steps,
         }
 
@@ -268,8 +283,7 @@ class Optimizer(Declared):
         >>> optimizer.learning_rate
         0.5
         """
-        problems = list(self._misfits(state))
-        if problems:
+        if problems := list(self._misfits(state)):
             raise ArgumentError(
                 f"load_state_dict into {type(self).__name__}",
                 "; ".join(problems),
@@ -277,13 +291,7 @@ class Optimizer(Declared):
             )
         self._change(map(loaded_options, self.groups, state["groups"]))
         self.steps = int(state["steps"])
-        entries = dict(zip(self.parameters, state["state"]))
-        self._runs = self._make_runs({p: int(entry["steps"]) for p, entry in entries.items()})
-        for run in self._runs:
-            for name, array in zip(self.state_names, run.arrays[2:]):
-                for tensor, view in zip(run.tensors, run.views(array)):
-                    view[...] = entries[tensor][name]
-        self._copy_in()
+        self._make_runs(dict(zip(self.parameters, state["state"])))
 
     def _misfits(self, state: Any) -> Iterator[str]:
         """What keeps a state from being loaded."""

@@ -22,10 +22,8 @@ class Adagrad(Optimizer):
     θ = θ - learning_rate g / (√s + epsilon)
 
     Args:
-        parameters: tensors or groups, see `Optimizer`.
-        learning_rate: factor of the step.
+        parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
         epsilon: keeps the divisor above 0.
-        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -62,11 +60,9 @@ class RMSprop(Optimizer):
     θ = θ - learning_rate g / (√s + epsilon)
 
     Args:
-        parameters: tensors or groups, see `Optimizer`.
-        learning_rate: factor of the step.
+        parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
         alpha: share of the average that stays, in [0, 1).
         epsilon: keeps the divisor above 0.
-        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

@@ -30,12 +30,10 @@ class SGD(Optimizer):
     smaller by that factor.
 
     Args:
-        parameters: tensors or groups, see `Optimizer`.
-        learning_rate: factor of the step.
+        parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
         momentum: share of the velocity that stays, in [0, 1).
         nesterov: whether to look ahead.
         average: whether the velocity is an average of gradients instead of a sum.
-        l1, l2, weight_decay: see `Optimizer`.
 
     >>> from autograd_lite import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

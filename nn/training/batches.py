@@ -43,21 +43,6 @@ def batches(
     arrays = tuple(
         array if hasattr(array, "shape") else as_array(array, "batches of") for array in arrays
     )
-    n = _common_length(arrays)
-    require("batches", "batch_size", batch_size, COUNT)
-    if not shuffle:
-        starts = range(0, n, batch_size)
-        return (tuple(array[start : start + batch_size] for array in arrays) for start in starts)
-    return _taken(arrays, generator(rng, "batches").permutation(n), batch_size)
-
-
-def _taken(arrays: tuple[Any, ...], order: Any, batch_size: int) -> Iterator[tuple[Any, ...]]:
-    for start in range(0, len(order), batch_size):
-        part = order[start : start + batch_size]
-        yield tuple([array.take(part, axis=0) for array in arrays])
-
-
-def _common_length(arrays: tuple[Any, ...]) -> int:
     lengths = {array.shape[:1] for array in arrays}
     if len(lengths) != 1 or () in lengths:
         raise ShapeError(
@@ -65,4 +50,10 @@ def _common_length(arrays: tuple[Any, ...]) -> int:
             "there are no arrays, or the numbers of samples, the lengths of axis 0, differ",
             "Give arrays with an entry for each sample",
         )
-    return int(arrays[0].shape[0])
+    require("batches", "batch_size", batch_size, COUNT)
+    (n,) = lengths.pop()
+    parts = (slice(start, start + batch_size) for start in range(0, n, batch_size))
+    if not shuffle:
+        return (tuple(array[part] for array in arrays) for part in parts)
+    order = generator(rng, "batches").permutation(n)
+    return (tuple([array.take(order[part], axis=0) for array in arrays]) for part in parts)

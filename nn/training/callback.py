@@ -86,11 +86,6 @@ class Callback:
         """Take over what `state_dict` gave."""
 
 
-def overrides(callback: Callback, name: str) -> bool:
-    """Whether a method of `Callback` is defined anew, by the class or on the instance."""
-    return name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name)
-
-
 def require_state(
     callback: Callback, state: Any, kinds: Mapping[str, type | tuple[Any, ...]]
 ) -> None:

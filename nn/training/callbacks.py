@@ -17,10 +17,8 @@ from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of,
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
-from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.progress import MODE, Progress
-from nn.optimizers.schedule import Schedule
-from nn.optimizers.schedules import Warmup
+from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
+from nn.optimizers.schedules import Schedule, Warmup
 from nn.training.callback import Callback, Training, require_figure, require_state
 
 LOSSES = ("loss", "running_loss", "validation_loss")
@@ -59,8 +57,8 @@ class EarlyStopping(Declared, Callback):
 
     patience: int = declared(COUNT, default=10)
     monitor: str = declared(TEXT, default="validation_loss")
-    min_delta: float = declared(NOT_NEGATIVE, default=0.0)
-    mode: Field[str, str | None] = declared(optional(MODE), default=None)
+    min_delta: float = declared(NOT_NEGATIVE, default=0.0, fixed=True)
+    mode: Field[str, str | None] = declared(optional(MODE), default=None, fixed=True)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
@@ -142,11 +140,7 @@ class EarlyStopping(Declared, Callback):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave.
-
-        Raises:
-            ArgumentError: it is of another callback; nothing is loaded.
-        """
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
         kinds: dict[str, Any] = {"best_epoch": int | None, "best_value": float}
         kinds |= {"best_weights": Mapping, "progress_value": float, "waited": int}
         require_state(self, state, kinds)
@@ -278,44 +272,37 @@ class GradientMonitor(Callback):
 
     def __init__(self) -> None:
         self.norms: dict[str, list[float]] = {}
-        self._parameters: list[tuple[str, Tensor]] = []
-        self._sums: list[float] = []
+        self._parameters: dict[str, Tensor] = {}
+        self._sums: dict[str, float] = {}
 
     def fit_start(self, training: Training) -> None:
         """Find the parameters, and forget an earlier training."""
         learned = set(training.optimizer.parameters)
-        self._parameters = [
-            (name, parameter)
-            for name, parameter in training.model.named_parameters()
-            if parameter in learned
-        ]
-        self._sums = [0.0] * len(self._parameters)
+        named = training.model.named_parameters()
+        self._parameters = {name: parameter for name, parameter in named if parameter in learned}
+        self._sums = dict.fromkeys(self._parameters, 0.0)
         if training.epoch == 0:
-            self.norms = {name: [] for name, _ in self._parameters}
+            self.norms = {name: [] for name in self._parameters}
 
     def gradients(self, training: Training) -> None:
         """Add up the norms of a batch."""
-        for index, (_, parameter) in enumerate(self._parameters):
+        for name, parameter in self._parameters.items():
             if parameter.grad is not None:
                 gradient = np.asarray(parameter.grad, dtype=float)
-                self._sums[index] += float(np.linalg.norm(gradient))
+                self._sums[name] += float(np.linalg.norm(gradient))
 
     def epoch_end(self, training: Training) -> None:
         """Record the means."""
-        for (name, _), total in zip(self._parameters, self._sums):
+        for name, total in self._sums.items():
             self.norms[name].append(total / (training.batch + 1))
-        self._sums = [0.0] * len(self._parameters)
+            self._sums[name] = 0.0
 
     def state_dict(self) -> dict[str, Any]:
         """The norms so far."""
         return {"norms": {name: list(norms) for name, norms in self.norms.items()}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` gave.
-
-        Raises:
-            ArgumentError: it is of another callback; nothing is loaded.
-        """
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
         require_state(self, state, {"norms": Mapping})
         require_state(self, state["norms"], dict.fromkeys(state["norms"], (list, tuple)))
         self.norms = {name: list(norms) for name, norms in state["norms"].items()}

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, require
+from autograd_lite.arguments import COUNT, WHOLE, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, FileName, read_tensors, replace_file, require_file
-from nn.training.callback import Callback, Training, overrides
+from nn.training.callback import Callback, Training
 from nn.training.history import History
 
 VERSION = 3
@@ -81,22 +80,12 @@ class Checkpoint(Callback):
     def epoch_end(self, training: Training) -> None:
         """Write, if it is time."""
         if (training.epoch + 1) % self.every == 0:
-            write(training, self.path)
+            import safetensors.numpy
 
-
-def write(training: Training, path: FileName) -> None:
-    """Write a training whose epoch has just ended.
-
-    Raises:
-        UnsupportedError: a callback's state holds what a file cannot.
-    """
-    import safetensors.numpy
-
-    attempted = f"Checkpoint in {path}"
-    arrays: dict[str, Any] = {}
-    state = _packed(_state(training), "", arrays, attempted)
-    metadata = {KEY: json.dumps({"version": VERSION, **state})}
-    replace_file(path, safetensors.numpy.save(arrays, metadata))
+            arrays: dict[str, Any] = {}
+            state = _packed(_state(training), "", arrays, f"Checkpoint in {self.path}")
+            metadata = {KEY: json.dumps({"version": VERSION, **state})}
+            replace_file(self.path, safetensors.numpy.save(arrays, metadata))
 
 
 def _state(training: Training) -> dict[str, Any]:
@@ -113,19 +102,17 @@ def _state(training: Training) -> dict[str, Any]:
         "places": places,
         "global": dict(np.random.get_state(legacy=False)),
         "callbacks": [
-            {"class": type(callback).__name__, "state": state}
-            for callback, state in _with_state(training)
+            {"class": type(callback).__name__, "state": callback.state_dict()}
+            for callback in _with_state(training)
         ],
     }
 
 
-def _with_state(training: Training) -> list[tuple[Callback, dict[str, Any]]]:
-    """The callbacks that have a state, and it."""
-    return [
-        (callback, callback.state_dict())
-        for callback in training.callbacks
-        if overrides(callback, "state_dict")
-    ]
+def _with_state(training: Training) -> list[Callback]:
+    """The callbacks that define a state, by their class or by themselves."""
+    inherited = Callback.state_dict
+    methods = [(callback, callback.state_dict) for callback in training.callbacks]
+    return [each for each, method in methods if getattr(method, "__func__", None) is not inherited]
 
 
 def _others(training: Training) -> list[Tensor]:
@@ -181,79 +168,65 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
 # Reading
 
 
-@dataclass(frozen=True)
-class SavedRun:
-    """What a file says of a training, not yet checked against one that is to go on."""
+@contextmanager
+def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
+    """Bring everything that is trained to where it was, and back if an error comes up inside.
 
-    path: FileName
-    state: dict[str, Any]
-
-    @property
-    def split_seed(self) -> int:
-        """What shuffled before validation samples were held out."""
-        return self.state["arguments"]["split_seed"]  # type: ignore[no-any-return]
-
-    @contextmanager
-    def restored(self, training: Training) -> Iterator[None]:
-        """Bring everything that is trained to where it was, and back if an error comes up inside.
-
-        Raises:
-            ArgumentError: the file does not fit; nothing is changed.
-        """
-        problems = list(self._misfits(training))
-        if problems:
-            raise ArgumentError(
-                f"fit with resume_from={self.path}",
-                "; ".join(problems),
-                "Build everything as for the run that wrote it, and call fit with the same "
-                "arguments, but for epochs; nothing was changed",
-            )
-        before = copy.deepcopy(_state(training))
-        try:
-            _load(training, self.state)
-        except Exception as error:  # a file can say anything
-            _load(training, before)
-            reason = ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
-            raise ArgumentError(
-                f"fit with resume_from={self.path}",
-                reason,
-                "Build everything as for the run that wrote it; nothing was changed",
-            ) from error
-        try:
-            yield
-        except BaseException:
-            _load(training, before)
-            raise
-
-    def _misfits(self, training: Training) -> Iterator[str]:
-        own, saved = training.arguments, self.state["arguments"]
-        for name in own:
-            if name != "split_seed" and saved.get(name) != own[name]:
-                yield f"{name} is {own[name]!r}, and was {saved.get(name)!r}"
-        done = max(map(len, self.state["history"].values()), default=0)
-        if done > training.epochs:
-            yield f"epochs is {training.epochs}, and {done} were done"
-        found, places = _generators(training)
-        if self.state["places"] != places or len(self.state["generators"]) != len(found):
-            yield "the model's layers draw from other generators, or share them otherwise"
-        arrays = self.state["model"]
-        for name, array in training.model.state_dict().items():
-            if name in arrays and np.asarray(arrays[name]).dtype != array.dtype:
-                yield f"{name} is {array.dtype}, and was {np.asarray(arrays[name]).dtype}"
-        others, learned = _others(training), self.state["learned"]
-        if _outlines(self.state["others"]) != _outlines(tensor.data for tensor in others):
-            yield "the optimizer holds other parameters that the model lacks"
-        if len(learned) != len(training.model.parameters()) + len(others):
-            yield "it says of another number of parameters which are learned"
-        classes = [type(callback).__name__ for callback, _ in _with_state(training)]
-        saved_classes = [entry["class"] for entry in self.state["callbacks"]]
-        if classes != saved_classes:
-            given, wanted = (", ".join(names) or "none" for names in (classes, saved_classes))
-            yield f"the callbacks with a state are {given}, and were {wanted}"
+    Raises an ArgumentError if the state does not fit; nothing is changed then.
+    """
+    attempted = f"fit with resume_from={state['path']}"
+    problems = list(_misfits(training, state))
+    if problems:
+        raise ArgumentError(
+            attempted,
+            "; ".join(problems),
+            "Build everything as for the run that wrote it, and call fit with the same "
+            "arguments, but for epochs; nothing was changed",
+        )
+    before = copy.deepcopy(_state(training))
+    try:
+        _load(training, state)
+    except Exception as error:  # a file can say anything
+        _load(training, before)
+        reason = ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
+        raise ArgumentError(
+            attempted,
+            reason,
+            "Build everything as for the run that wrote it; nothing was changed",
+        ) from error
+    try:
+        yield
+    except BaseException:
+        _load(training, before)
+        raise
 
 
-def _outlines(arrays: Iterable[Any]) -> list[Any]:
-    return [(np.shape(array), np.asarray(array).dtype) for array in arrays]
+def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
+    own, saved = training.arguments, state["arguments"]
+    for name in own:
+        if name != "split_seed" and saved.get(name) != own[name]:
+            yield f"{name} is {own[name]!r}, and was {saved.get(name)!r}"
+    done = max(map(len, state["history"].values()), default=0)
+    if done > training.epochs:
+        yield f"epochs is {training.epochs}, and {done} were done"
+    found, places = _generators(training)
+    if state["places"] != places or len(state["generators"]) != len(found):
+        yield "the model's layers draw from other generators, or share them otherwise"
+    arrays = state["model"]
+    for name, array in training.model.state_dict().items():
+        if name in arrays and np.asarray(arrays[name]).dtype != array.dtype:
+            yield f"{name} is {array.dtype}, and was {np.asarray(arrays[name]).dtype}"
+    others, learned = _others(training), state["learned"]
+    outlines = [(np.shape(array), np.asarray(array).dtype) for array in state["others"]]
+    if outlines != [(tensor.shape, tensor.dtype) for tensor in others]:
+        yield "the optimizer holds other parameters that the model lacks"
+    if len(learned) != len(training.model.parameters()) + len(others):
+        yield "it says of another number of parameters which are learned"
+    classes = [type(callback).__name__ for callback in _with_state(training)]
+    saved_classes = [entry["class"] for entry in state["callbacks"]]
+    if classes != saved_classes:
+        given, wanted = (", ".join(names) or "none" for names in (classes, saved_classes))
+        yield f"the callbacks with a state are {given}, and were {wanted}"
 
 
 def _load(training: Training, state: Mapping[str, Any]) -> None:
@@ -264,7 +237,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
     training.optimizer.load_state_dict(state["optimizer"])
-    for (callback, _), entry in zip(_with_state(training), state["callbacks"]):
+    for callback, entry in zip(_with_state(training), state["callbacks"]):
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):
         set_state(generator, saved)
@@ -273,14 +246,10 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     training.epoch = len(training.history["loss"])
 
 
-def read(path: FileName) -> SavedRun:
-    """Read a file that a `Checkpoint` wrote; nothing in it is executed.
+def read(path: FileName) -> dict[str, Any]:
+    """The state in a file that a `Checkpoint` wrote, with its path; nothing in it is executed.
 
-    Raises:
-        ArgumentError: it is truncated, or something else wrote it.
-        UnsupportedError: the path is no name of a file.
-        MissingPackageError: safetensors is not installed.
-        OSError: it cannot be read.
+    Raises an ArgumentError if the file is truncated, or something else wrote it.
     """
     require_file(path, "fit with resume_from")
     attempted = f"fit with resume_from={path}"
@@ -292,7 +261,7 @@ def read(path: FileName) -> SavedRun:
             "Give a file that nn.Checkpoint wrote; a model alone is read by nn.load",
         )
     try:
-        state = _unpacked(json.loads(metadata[KEY]), arrays)
+        state: dict[str, Any] = _unpacked(json.loads(metadata[KEY]), arrays)
         _require_outline(state)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ArgumentError(
@@ -300,7 +269,7 @@ def read(path: FileName) -> SavedRun:
             f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: {error!r}",
             "Give a file that was not changed since",
         ) from error
-    return SavedRun(path, state)
+    return {**state, "path": path}
 
 
 def _require_outline(state: Any) -> None:
@@ -321,8 +290,5 @@ def _require_outline(state: Any) -> None:
         raise TypeError("what is learned is not told by True and False")
     if not all(entry.keys() == {"class", "state"} for entry in state["callbacks"]):
         raise ValueError("a callback has no class or no state")
-    if (
-        not isinstance(state["arguments"]["split_seed"], int)
-        or state["arguments"]["split_seed"] < 0
-    ):
+    if not WHOLE.holds(state["arguments"]["split_seed"]):
         raise ValueError("split_seed is no seed")

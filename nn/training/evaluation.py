@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,8 +22,8 @@ from autograd_lite.node import plain
 from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module, require_model
-from nn.training.fit_arguments import Metric
-from nn.training.samples import Samples, in_dtype_of
+from nn.training.metrics import Metric
+from nn.training.samples import Samples, floats_in, shared_dtype
 
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
@@ -56,60 +56,59 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
     X = as_array(X, "predict of X")  # noqa: N806
     if X.ndim == 0:
         raise ShapeError(f"predict of X {describe_one(X)}", "it has no samples", "Give (n, ...)")
-    X = in_dtype_of(model, X)  # noqa: N806
+    X = floats_in(shared_dtype(model.parameters()), X)  # noqa: N806
     with no_grad(), mode(model, training=False):
         return _outputs(model, X, batch_size or len(X))
 
 
-def figures(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> dict[str, float]:
+def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
+    found: dict[str, float] = {}
     with no_grad(), mode(model, training=False):
-        predictions = _outputs(model, samples.X, EVALUATED_AT_ONCE)
-        measured = _measured(samples, metrics, predictions, samples.y, samples.weights)
-        if samples.validation is not None:
-            X, y = samples.validation  # noqa: N806
+        for kind, (X, y, weights) in samples.parts.items():  # noqa: N806
             predictions = _outputs(model, X, EVALUATED_AT_ONCE)
-            of_validation = _measured(samples, metrics, predictions, y, None)
-            measured |= {f"validation_{name}": each for name, each in of_validation.items()}
-    return measured
+            loss = samples.loss_of(Tensor(predictions), y, weights)
+            measured = _measured(samples, loss, predictions, y)
+            found |= {kind + name: figure for name, figure in measured.items()}
+    return found
 
 
-def rehearse(model: Module, samples: Samples, metrics: Mapping[str, Metric]) -> None:
+def rehearse(model: Module, samples: Samples) -> None:
     """Compute all figures before training, so that what does not fit together is found now.
 
     The predictions of a few training samples stand for those of all, so that loss and metrics see
     all targets. Nothing is changed.
     """
-    n, few = len(samples.X), samples.X[:REHEARSED]
 
-    def measure() -> None:
+    def measure(rewind: object) -> None:
         model.eval()
-        predictions = _outputs(model, few, len(few))
-        if len(predictions) == len(few):
-            predictions = predictions[np.arange(n) % len(few)]
-        parts = [(predictions, samples.y, samples.weights)]
-        if samples.validation is not None:
-            X, y = samples.validation  # noqa: N806
-            parts.append((_outputs(model, X, EVALUATED_AT_ONCE), y, None))
-        for predictions, y, weights in parts:
-            if weights is None and isinstance(samples.loss, Loss):
-                # Some means without weights look at targets only when they become negative.
-                weights = np.ones(len(y))
+        for kind, (X, y, weights) in samples.parts.items():  # noqa: N806
+            few = X if kind else X[:REHEARSED]
+            predictions = _outputs(model, few, EVALUATED_AT_ONCE)
+            if len(predictions) == len(few) < len(y):
+                predictions = np.resize(predictions, (len(y), *predictions.shape[1:]))
             if np.isfinite(predictions).all():  # otherwise the first batch is named
-                _measured(samples, metrics, predictions, y, weights)
+                loss = _rehearsed_loss(samples, Tensor(predictions), y, weights)
+                _measured(samples, loss, predictions, y)
 
     with no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        call_left_alone(measure, model, samples.loss, metrics)
+        call_left_alone(measure, model, samples.loss, samples.metrics)
 
 
-def _measured(
-    samples: Samples, metrics: Mapping[str, Metric], predictions: Any, y: Any, weights: Any
-) -> dict[str, float]:
-    loss = samples.loss_of(Tensor(predictions), y, weights)
+def _rehearsed_loss(samples: Samples, predictions: Tensor, y: Any, weights: Any) -> Any:
+    loss = samples.loss
+    if weights is None and isinstance(loss, Loss) and loss.reduction == "mean" and predictions.size:
+        if type(loss).__call__ is Loss.__call__:
+            # Some means of their own look at targets only when they become negative.
+            return Loss.mean(loss, predictions, y)
+    return samples.loss_of(predictions, y, weights)
+
+
+def _measured(samples: Samples, loss: Any, predictions: Any, y: Any) -> dict[str, float]:
     require_scalar(loss)
     measured = {"loss": samples.per_sample(loss.item(), len(y))}
-    for name, metric in metrics.items():
+    for name, metric in samples.metrics.items():
         measured[name] = _figure(name, metric, predictions, y)
     return measured
 
@@ -154,12 +153,12 @@ def _outputs(model: Module, X: Any, batch_size: int) -> Any:  # noqa: N803
 
 
 @contextmanager
-def mode(model: Module, training: bool) -> Iterator[None]:
-    """Switch the mode, and restore that of every module inside afterwards."""
+def mode(model: Module, training: bool) -> Iterator[list[Module]]:
+    """Switch the mode, and restore that of every module inside, which it gives, afterwards."""
     before = [(module, module.training) for _, module in model.named_modules()]
     model.train(training)
     try:
-        yield
+        yield [module for module, _ in before]
     finally:
         for module, was_training in before:
             # Past Module.__setattr__, which looks for parameters.

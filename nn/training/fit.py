@@ -6,35 +6,33 @@ import copy
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import generator, is_number
+from autograd_lite.arguments import COUNT, generator, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.node import plain
 from nn.losses.loss_function import loss_function
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer
 from nn.tensor_files import FileName
-from nn.training import checkpoint
 from nn.training.batches import batches
-from nn.training.callback import Callback, Training, overrides
+from nn.training.callback import Callback, Training
+from nn.training.checkpoint import read, restored
 from nn.training.evaluation import figures, mode, rehearse, require_scalar
 from nn.training.fit_arguments import (
-    Metric,
     checked_callbacks,
     checked_metrics,
     require_no_single_sample,
-    require_trainable,
+    trained_parameters,
 )
 from nn.training.history import History
-from nn.training.samples import Samples, prepared
-
-Hook = Callable[[Training], None]
+from nn.training.metrics import Metric
+from nn.training.samples import Samples, prepared, shared_dtype
 
 
 def fit(
@@ -120,138 +118,134 @@ def fit(
     from tqdm.auto import tqdm
 
     loss = loss_function(loss)
-    require_trainable(model, loss, optimizer, {"epochs": epochs, "batch_size": batch_size})
+    parameters = trained_parameters(model, loss, optimizer)
+    require("fit", "epochs", epochs, COUNT)
+    require("fit", "batch_size", batch_size, COUNT)
     metrics = checked_metrics(metrics, loss)
     callbacks = checked_callbacks(callbacks)
     rng = generator(rng, "fit")
-    saved = None if resume_from is None else checkpoint.read(resume_from)
-    split_seed = saved.split_seed if saved else _split_seed(validation, rng)
-    samples = prepared(model, X, y, loss, validation, sample_weight, class_weight, split_seed)
+    saved, split_seed = None, 0
+    if resume_from is not None:
+        saved = read(resume_from)
+        split_seed = saved["arguments"]["split_seed"]
+    elif is_number(validation):
+        # Of a copy: the generator itself draws only when nothing is refused any more.
+        split_seed = int(copy.deepcopy(rng).integers(2**63))
+    dtype = shared_dtype(parameters)
+    samples = prepared(
+        dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+    )
     require_no_single_sample(model, len(samples.X), batch_size)
-    rehearse(model, samples, metrics)
-    history = History({name: [] for name in _figure_names(samples, metrics)})
+    rehearse(model, samples)
+    names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
+    history = History({name: [] for name in ("running_loss", *names)})
     arguments = {"samples": len(samples.X), "batch_size": int(batch_size), "figures": list(history)}
     arguments["split_seed"] = split_seed
     training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
-    hooks = _hooks(callbacks)
-    with mode(model, training=True):
-        with saved.restored(training) if saved else nullcontext():
-            for hook in hooks["fit_start"]:
-                hook(training)
+    with mode(model, training=True) as modules:
+        with restored(training, saved) if saved else nullcontext():
+            for callback in callbacks:
+                callback.fit_start(training)
         if is_number(validation) and not saved:
-            rng.integers(2**63)  # the split's seed: only now that nothing is refused any more
+            rng.integers(2**63)
         with _ctrl_c(training), tqdm(total=epochs, disable=not progress) as bar:
             bar.update(training.epoch)
-            _train(training, samples, metrics, hooks, bar)
+            _train(training, samples, modules, bar)
     return training.history
 
 
-def _train(
-    training: Training,
-    samples: Samples,
-    metrics: Mapping[str, Metric],
-    hooks: Mapping[str, Sequence[Hook]],
-    bar: Any,
-) -> None:
-    """Train for all epochs, or until something ends it, and then end it."""
-    error: BaseException | None = None
+def _train(training: Training, samples: Samples, modules: Sequence[Module], bar: Any) -> None:
+    """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
+    errors: list[BaseException] = []
     try:
-        _train_epochs(training, samples, metrics, hooks, bar)
+        _train_epochs(training, samples, modules, bar)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
-            error = interruption
+            errors.append(interruption)
         else:
             _interrupt(training)
-    except BaseException as other:  # raised again when all is ended
-        error = other
-    if isinstance(error, TrainingError):
-        error.history = training.history
-    _end(training, hooks["fit_end"], error)
+    except BaseException as error:  # raised again when all is ended
+        if isinstance(error, TrainingError):
+            error.history = training.history
+        errors.append(error)
+    if training.stop_reason is None:
+        ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
+        training.stop_reason = ended
+    training.history.stop_reason = training.stop_reason
+    for callback in training.callbacks:
+        try:
+            callback.fit_end(training)
+        except BaseException as error:  # raised again when the others are called
+            errors.append(error)
+    for other in errors[1:]:
+        errors[0].add_note(f"fit_end raised as well: {other!r}")
+    if errors:
+        raise errors[0]
 
 
 def _train_epochs(
-    training: Training,
-    samples: Samples,
-    metrics: Mapping[str, Metric],
-    hooks: Mapping[str, Sequence[Hook]],
-    bar: Any,
+    training: Training, samples: Samples, modules: Sequence[Module], bar: Any
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
-    modules = [module for _, module in training.model.named_modules()]
+    size = training.arguments["batch_size"]
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        running_loss = _train_epoch(training, samples, hooks, buffers)
-        if running_loss is None:
-            return
-        _record(training, running_loss, figures(training.model, samples, metrics))
-        for hook in hooks["epoch_end"]:
-            hook(training)
+        training.batch, total = 0, 0.0
+        shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
+        for training.batch, (inputs, *targets) in enumerate(shuffled):
+            if training.stop_reason is not None:
+                return
+            _step(training, samples, buffers, inputs, targets)
+            total += samples.per_sample(training.batch_loss, len(inputs)) * len(inputs)
+            for callback in training.callbacks:
+                callback.batch_end(training)
+        measured = {"running_loss": total / len(samples.X), **figures(training.model, samples)}
+        for name, figure in measured.items():
+            training.history[name].append(figure)
+        for callback in training.callbacks:
+            callback.epoch_end(training)
         training.epoch += 1
         if not bar.disable:
             bar.set_postfix_str(str(training.history), refresh=False)
             bar.update()
 
 
-def _train_epoch(
-    training: Training,
-    samples: Samples,
-    hooks: Mapping[str, Sequence[Hook]],
-    buffers: Sequence[Buffer],
-) -> float | None:
-    """Train on every sample once. Returns the mean loss, or None if something cut it short."""
-    training.batch = 0
-    size = training.arguments["batch_size"]
-    shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
-    total = 0.0
-    for training.batch, (inputs, *targets) in enumerate(shuffled):
-        if training.stop_reason is not None:
-            return None
-        values = [buffer.data.copy() for buffer in buffers]
-        try:
-            _step(training, samples, inputs, targets, hooks["gradients"])
-        except TrainingError:
-            for buffer, value in zip(buffers, values):
-                buffer.data = value
-            raise
-        n = len(inputs)
-        total += samples.per_sample(training.batch_loss, n) * n
-        for hook in hooks["batch_end"]:
-            hook(training)
-    return total / len(samples.X)
-
-
 def _step(
     training: Training,
     samples: Samples,
+    buffers: Sequence[Buffer],
     inputs: Any,
     targets: Sequence[Any],
-    hooks: Sequence[Hook],
 ) -> None:
-    """Learn from one batch."""
-    batch_loss = samples.loss_of(training.model(inputs), *targets)
-    require_scalar(batch_loss)
-    training.batch_loss = batch_loss.item()
-    if not math.isfinite(training.batch_loss):
-        raise _not_finite(training, f"the loss is {training.batch_loss}")
-    training.optimizer.zero_grad()
-    batch_loss.backward(leaves_only=True)
+    """Learn from one batch, or put back the buffers that its pass changed."""
+    before = [buffer.data.copy() for buffer in buffers]
     try:
-        for hook in hooks:
-            hook(training)
-        training.optimizer.step(require_finite=True)
-    except GradientError as error:
-        names = _not_finite_gradients(training)
-        if not names:
-            raise
-        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+        batch_loss = samples.loss_of(training.model(inputs), *targets)
+        require_scalar(batch_loss)
+        training.batch_loss = batch_loss.item()
+        if not math.isfinite(training.batch_loss):
+            raise _not_finite(training, f"the loss is {training.batch_loss}")
+        training.optimizer.zero_grad()
+        batch_loss.backward(leaves_only=True)
+        try:
+            for callback in training.callbacks:
+                callback.gradients(training)
+            training.optimizer.step(require_finite=True)
+        except GradientError as error:
+            names = _not_finite_gradients(training)
+            if not names:
+                raise
+            raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+    except TrainingError:
+        for buffer, values in zip(buffers, before):
+            buffer.data = values
+        raise
 
 
 def _not_finite_gradients(training: Training) -> str:
-    """The dotted names of the parameters whose gradients are not finite."""
-    names: dict[Tensor, str] = {
-        parameter: name for name, parameter in training.model.named_parameters()
-    }
+    named = training.model.named_parameters()
+    names: dict[Tensor, str] = {parameter: name for name, parameter in named}
     return ", ".join(
         names.get(parameter, describe_one(parameter))
         for parameter in training.optimizer.parameters
@@ -268,23 +262,7 @@ def _not_finite(training: Training, reason: str) -> TrainingError:
     )
 
 
-def _record(training: Training, running_loss: float, figures: Mapping[str, float]) -> None:
-    for name, figure in {"running_loss": running_loss, **figures}.items():
-        training.history[name].append(figure)
-
-
-def _figure_names(samples: Samples, metrics: Iterable[str]) -> list[str]:
-    names = ["loss", *metrics]
-    validated = [f"validation_{name}" for name in names] if samples.validation else []
-    return ["running_loss", *names, *validated]
-
-
-def _split_seed(validation: Any, rng: np.random.Generator) -> int:
-    """What shuffles before a share is held out: the generator's next number, drawn by a copy."""
-    return int(copy.deepcopy(rng).integers(2**63)) if is_number(validation) else 0
-
-
-# Modes, hooks and interruptions
+# Interruptions
 
 
 @contextmanager
@@ -309,29 +287,3 @@ def _interrupt(training: Training) -> None:
     if training.stop_reason is None and training.epoch < training.epochs:
         place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
         training.stop_reason = f"interrupted in {place}"
-
-
-def _hooks(callbacks: Sequence[Callback]) -> dict[str, list[Hook]]:
-    """The hooks of each kind that the callbacks define."""
-    return {
-        name: [getattr(callback, name) for callback in callbacks if overrides(callback, name)]
-        for name in ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end")
-    }
-
-
-def _end(training: Training, hooks: Iterable[Hook], error: BaseException | None) -> None:
-    """Say why training ended, call every hook, and raise the first of all errors."""
-    if training.stop_reason is None:
-        ended = "every epoch done" if error is None else f"ended by {type(error).__name__}"
-        training.stop_reason = ended
-    training.history.stop_reason = training.stop_reason
-    errors = [] if error is None else [error]
-    for hook in hooks:
-        try:
-            hook(training)
-        except BaseException as of_hook:  # raised again when the others are called
-            errors.append(of_hook)
-    for other in errors[1:]:
-        errors[0].add_note(f"fit_end raised as well: {other!r}")
-    if errors:
-        raise errors[0]

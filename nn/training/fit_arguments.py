@@ -6,25 +6,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import parameters_of
-from nn.module import Module
+from nn.module import Module, Parameter
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback
 from nn.training.checkpoint import Checkpoint
-from nn.training.metrics import accuracy
-
-Metric = Callable[[Any, Any], float]
+from nn.training.metrics import Metric, accuracy
 
 RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
 
-def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str, Any]) -> None:
-    """Raise unless there is something to learn."""
+def trained_parameters(model: Any, loss: Any, optimizer: Any) -> list[Parameter]:
+    """The model's parameters; an error unless there is something to learn."""
     if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
         raise UnsupportedError(
             f"fit of {describe_one(model)} with optimizer={describe_one(optimizer)}",
@@ -38,20 +35,22 @@ def require_trainable(model: Any, loss: Any, optimizer: Any, counts: Mapping[str
             "its first parameter is y_true, and fit calls a loss with the predictions first",
             f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
         )
-    if not set(model.parameters()) & set(optimizer.parameters):
+    parameters = model.parameters()
+    if set(parameters).isdisjoint(optimizer.parameters):
         raise ArgumentError(
             f"fit of {type(model).__name__}",
             "the optimizer holds none of its parameters, so that nothing would be learned",
             f"Write {type(optimizer).__name__}(model.parameters(), ...)",
         )
-    for name, count in counts.items():
-        require("fit", name, count, COUNT)
+    return parameters
 
 
 def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
     """Raise if a batch will have one sample where its variance is needed."""
+    if (n % batch_size or batch_size) != 1:
+        return
     layers = [name for name, module in model.named_modules() if isinstance(module, BatchNorm1d)]
-    if layers and (n % batch_size or batch_size) == 1:
+    if layers:
         named = ", ".join(filter(None, layers))
         raise ArgumentError(
             f"fit with {n} training samples and batch_size={batch_size}",
@@ -82,7 +81,6 @@ def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
 
 
 def _as_called(metric: Metric, loss: Any) -> Metric:
-    """A metric as a function of predictions and targets."""
     if metric is accuracy and isinstance(loss, Loss):
         return partial(accuracy, threshold=loss.threshold)
     if _takes_targets_first(metric):
@@ -91,8 +89,7 @@ def _as_called(metric: Metric, loss: Any) -> Metric:
 
 
 def _takes_targets_first(function: Callable[..., Any]) -> bool:
-    """Whether its parameters are in scikit-learn's order."""
-    return parameters_of(function)[:1] == ["y_true"]
+    return parameters_of(function)[:1] == ["y_true"]  # as in scikit-learn
 
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:

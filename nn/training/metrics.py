@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import NUMBER, as_array, require, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+
+Metric = Callable[[Any, Any], float]
 
 
 def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
@@ -33,24 +36,27 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
     """
     require("accuracy", "threshold", threshold, NUMBER)
     predictions, targets = _columns(predictions), _columns(targets)
+    attempted = f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}"
     n = len(predictions)
     if n == 0 or len(targets) != n:
         raise ShapeError(
-            f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
+            attempted,
             f"there are {n} predictions and {len(targets)} targets",
             "Give one label, or one one-hot row, for each prediction, and at least one",
         )
-    labels = _labels(targets)
-    if _are_numbers(predictions) and not np.isin(labels, (0, 1)).all():
+    labels = _classes(targets)
+    numbers = predictions.shape[1] == 1 and predictions.dtype.kind not in "iu"
+    if numbers and not np.isin(labels, (0, 1)).all():
         raise ArgumentError(
-            f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}",
+            attempted,
             f"targets range from {labels.min()} to {labels.max()}, and one number for each sample "
             "tells class 1 from class 0",
             "Give targets 0 and 1; for those of HingeLoss, -1 and 1, write "
             "nn.accuracy(scores, (targets + 1) / 2, threshold=0)",
         )
     named = ~np.isnan(predictions).any(axis=1)
-    return float(np.mean(named & (_classes(predictions, threshold) == labels)))
+    predicted = predictions[:, 0] > threshold if numbers else _classes(predictions)
+    return float(np.mean(named & (predicted == labels)))
 
 
 def _columns(values: Any) -> Any:
@@ -66,16 +72,5 @@ def _columns(values: Any) -> Any:
     return values.reshape(len(values), -1) if len(values) else values
 
 
-def _are_numbers(predictions: Any) -> bool:
-    """Whether they are one number for each sample, and no class."""
-    return predictions.shape[1] == 1 and predictions.dtype.kind not in "iu"
-
-
-def _classes(predictions: Any, threshold: float) -> Any:
-    if _are_numbers(predictions):
-        return (predictions[:, 0] > threshold).astype(int)
-    return predictions[:, 0] if predictions.shape[1] == 1 else predictions.argmax(axis=1)
-
-
-def _labels(targets: Any) -> Any:
-    return targets.argmax(axis=1) if targets.shape[1] > 1 else targets[:, 0]
+def _classes(values: Any) -> Any:
+    return values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0]

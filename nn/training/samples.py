@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn.losses.loss import Loss, require_weights
 from nn.losses.loss_function import weighted_loss
-from nn.module import Module
+from nn.training.metrics import Metric
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays that go through the model together, and the loss of its predictions."""
+    """Arrays that go through the model together, and what measures its predictions."""
 
     X: Any
     y: Any
@@ -26,11 +26,20 @@ class Samples:
     """Of each sample in the loss, of mean 1; None where all count the same."""
     validation: tuple[Any, Any] | None
     loss: Callable[..., Tensor]
+    metrics: Mapping[str, Metric]
 
     @property
     def training(self) -> tuple[Any, ...]:
         """Samples, targets and, where there are any, weights."""
         return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+
+    @property
+    def parts(self) -> dict[str, tuple[Any, Any, Any]]:
+        """Samples, targets and weights to measure with, by what the names of figures begin with."""
+        parts = {"": (self.X, self.y, self.weights)}
+        if self.validation is not None:
+            parts["validation_"] = (*self.validation, None)
+        return parts
 
     def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
         """The loss of predictions; a function of one's own need not take weights without any."""
@@ -45,28 +54,34 @@ class Samples:
 
 
 def prepared(
-    model: Module,
+    dtype: Any,
     X: Any,  # noqa: N803
     y: Any,
     loss: Callable[..., Tensor],
+    metrics: Mapping[str, Metric],
     validation: Any,
     sample_weight: Any,
     class_weight: Any,
     split_seed: int,
 ) -> Samples:
-    """Check everything, before anything is trained; `split_seed` shuffles before a split."""
-    X, y = checked(model, X, y, "X", "y")  # noqa: N806
-    weights = np.ones(len(X)) if sample_weight is None else sample_weight
-    weights = as_array(weights, "fit with sample_weight")
-    require_weights(weights, len(X), "fit with sample_weight")
-    weights = weights.astype(float)
+    """Check everything, before anything is trained.
+
+    Floats in X become of the dtype, unless it is None; `split_seed` shuffles before a split.
+    """
+    X, y = _checked(dtype, X, y, "")  # noqa: N806
+    weights = None
+    if sample_weight is not None:
+        weights = as_array(sample_weight, "fit with sample_weight")
+        require_weights(weights, len(X), "fit with sample_weight")
+        weights = weights.astype(float)
     if isinstance(validation, tuple | list) and len(validation) == 2:
-        validation = _checked_validation(model, X, y, validation)
+        validation = _checked(dtype, validation[0], validation[1], "validation ")
+        _require_shapes(X, y, *validation)
     elif is_number(validation):
         held_out, kept = _split(len(X), validation, split_seed)
         validation = X[held_out], y[held_out]
         X, y = X[kept], y[kept]  # noqa: N806
-        weights = weights[kept]
+        weights = None if weights is None else weights[kept]
     elif validation is not None:
         raise UnsupportedError(
             f"fit with validation {describe_one(validation)}",
@@ -74,31 +89,33 @@ def prepared(
             "Give (X, y), or a number between 0 and 1",
         )
     if class_weight is not None:
-        weights = weights * _class_weights(class_weight, y)
-    elif sample_weight is None:
-        return Samples(X, y, None, validation, loss)
+        of_classes = _class_weights(class_weight, y)
+        weights = of_classes if weights is None else weights * of_classes
+    if weights is None:
+        return Samples(X, y, None, validation, loss, metrics)
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
             f"the weights of all {len(X)} training samples are 0",
             "Give positive weights to what is to be learned",
         )
-    return Samples(X, y, weights / weights.mean(), validation, weighted_loss(loss))
+    weights = weights / weights.mean()
+    return Samples(X, y, weights, validation, weighted_loss(loss), metrics)
 
 
-def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[Any, Any]:  # noqa: N803
+def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any]:  # noqa: N803
     """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
-    X, y = as_array(X, f"fit with {X_name}"), as_array(y, f"fit with {y_name}")  # noqa: N806
-    for name, array in ((X_name, X), (y_name, y)):
-        require_real(array, f"fit with {name}")
+    X, y = as_array(X, f"fit with {kind}X"), as_array(y, f"fit with {kind}y")  # noqa: N806
+    require_real(X, f"fit with {kind}X")
+    require_real(y, f"fit with {kind}y")
     if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
         raise ShapeError(
-            f"fit with {X_name} {describe_one(X)} and {y_name} {describe_one(y)}",
+            f"fit with {kind}X {describe_one(X)} and {kind}y {describe_one(y)}",
             "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
             "Give one target for each sample",
         )
-    X = in_dtype_of(model, X)  # noqa: N806
-    for name, array in ((X_name, X), (y_name, y)):
+    X = floats_in(dtype, X)  # noqa: N806
+    for name, array in ((f"{kind}X", X), (f"{kind}y", y)):
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             raise ArgumentError(
@@ -110,33 +127,31 @@ def checked(model: Module, X: Any, y: Any, X_name: str, y_name: str) -> tuple[An
     return X, y
 
 
-def in_dtype_of(model: Module, X: Any) -> Any:  # noqa: N803
-    """Samples that are floats in the dtype of the model's parameters, where those share one.
+def shared_dtype(parameters: Iterable[Tensor]) -> Any:
+    """The dtype of parameters, if all have the same, or else None."""
+    dtypes = {parameter.dtype for parameter in parameters}
+    return dtypes.pop() if len(dtypes) == 1 else None
 
-    >>> from nn import Dense
-    >>> in_dtype_of(Dense(1, 1, dtype=np.float32), np.ones((2, 1))).dtype
-    dtype('float32')
-    """
-    dtypes = {parameter.dtype for parameter in model.parameters()}
-    if X.dtype.kind != "f" or len(dtypes) != 1:
+
+def floats_in(dtype: Any, X: Any) -> Any:  # noqa: N803
+    """Samples in that dtype, if there is one and they are floats."""
+    if X.dtype.kind != "f" or dtype is None:
         return X
     with np.errstate(over="ignore"):
-        return X.astype(dtypes.pop(), copy=False)
+        return X.astype(dtype, copy=False)
 
 
 # Validation
 
 
-def _checked_validation(model: Module, X: Any, y: Any, validation: Any) -> tuple[Any, Any]:  # noqa: N803
-    pair = checked(model, validation[0], validation[1], "validation X", "validation y")
-    for name, array, other in zip(("X", "y"), (X, y), pair):
+def _require_shapes(X: Any, y: Any, X_validation: Any, y_validation: Any) -> None:  # noqa: N803
+    for name, array, other in (("X", X, X_validation), ("y", y, y_validation)):
         if array.shape[1:] != other.shape[1:]:
             raise ShapeError(
                 f"fit with {name} {describe_one(array)} and validation {describe_one(other)}",
                 "their samples differ in shape",
                 f"Give validation {name} of shape {('n', *array.shape[1:])}",
             )
-    return pair
 
 
 def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:

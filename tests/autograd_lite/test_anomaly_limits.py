@@ -19,7 +19,7 @@ from autograd_lite import (
     no_grad,
     softmax,
 )
-from autograd_lite.anomaly import watch as implementation
+from autograd_lite.anomaly.watched import watched_nodes
 from autograd_lite.errors import AnomalyError, UnsupportedError
 from autograd_lite.modes import recording, watching
 
@@ -232,7 +232,7 @@ def test_other_threads_and_tasks_are_left_alone():
 def test_nothing_is_remembered_of_graphs_that_are_dropped():
     gc.collect()
     gc.disable()
-    before = len(implementation._watched)
+    before = len(watched_nodes)
     try:
         with detect_anomaly():
             x = leaf([1.0])
@@ -240,9 +240,9 @@ def test_nothing_is_remembered_of_graphs_that_are_dropped():
             for _ in range(10_000):
                 y = y * 1.0
             y.backward([1.0])
-            assert len(implementation._watched) == before + 10_000
+            assert len(watched_nodes) == before + 10_000
             del y
-            assert len(implementation._watched) == before
+            assert len(watched_nodes) == before
         assert x.grad.tolist() == [1.0]
     finally:
         gc.enable()
@@ -287,7 +287,7 @@ def test_no_frame_is_looked_at_outside_of_it(monkeypatch):
 
     x = leaf([0.0, 1.0])
     monkeypatch.setattr(sys, "_getframe", refuse)
-    before = len(implementation._watched)
+    before = len(watched_nodes)
     loss = (np.exp(x * 2) + x).sum()
     loss.backward()
-    assert len(implementation._watched) == before
+    assert len(watched_nodes) == before

@@ -79,8 +79,9 @@ def test_the_steps_of_each_row_that_are_run_again_give_the_same(function):
         program = trace(loss)
         contributions = [s for by_slot in program.contributions.values() for s in by_slot.values()]
         for step in contributions:
-            values = program.again({step: step.function})
-            for number in program.below([step]):
+            below = program.below([step.number])
+            values = program.again({step.number: step.function}, program.recorded, below)
+            for number in below:
                 np.testing.assert_array_equal(values[number], program.recorded[number])
 
 
@@ -104,7 +105,8 @@ def test_only_the_steps_below_a_replaced_one_are_run_again():
     y = np.tanh(x)
     program = outline((y * x).sum())
     step = program.contributions[y][0]
-    values = program.again({step: lambda g, *given: 7 * g})
+    replaced = {step.number: lambda g, *given: 7 * g}
+    values = program.again(replaced, program.recorded, program.below(replaced))
     changed = [n for n, (a, b) in enumerate(zip(values, program.recorded)) if a is not b]
     assert changed == [step.number, program.cotangents[x].number]
     np.testing.assert_allclose(values[-1], 7 * x.data + y.data)
@@ -115,10 +117,10 @@ def test_what_is_replaced_stays_so_where_more_is_replaced():
     y = np.tanh(x)
     loss = (y * y).sum()
     program = outline(loss)
-    late = {program.contributions[y][0]: lambda *given: np.array([5.0, 7.0])}
-    early = {program.contributions[loss][0]: lambda *given: np.zeros(2)}
-    known = program.again(late)
-    both = program.again(late | early, known, early)
+    late = {program.contributions[y][0].number: lambda *given: np.array([5.0, 7.0])}
+    early = {program.contributions[loss][0].number: lambda *given: np.zeros(2)}
+    known = program.again(late, program.recorded, program.below(late))
+    both = program.again(late | early, known, program.below(early))
     np.testing.assert_array_equal(both[program.cotangents[x].number], [5.0, 7.0])
     np.testing.assert_array_equal(both[program.cotangents[y].number], [0.0, 0.0])
 

@@ -336,6 +336,32 @@ def test_what_metrics_and_models_hold_costs_no_memory():
     assert peak_of_rehearsal(Wide(size=size), {"table": Table(size=size)}) < size
 
 
+def test_a_loss_of_nn_sees_all_targets_without_weights_for_them():
+    n = 2**17
+    features, peaks = np.zeros((n, 1)), []
+
+    def start(training):
+        peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        training.stop_reason = "measured"
+
+    options = {"loss": nn.BCEWithLogitsLoss(), "callbacks": [hook("fit_start", start)]}
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        fit(nn.Dense(1, 1, rng=0), features, features, **options)
+    finally:
+        tracemalloc.stop()
+    assert peaks[0] < 5 * features.nbytes
+
+
+def test_a_call_of_a_loss_of_ones_own_is_rehearsed():
+    class Odd(nn.MSELoss):
+        def __call__(self, predictions, targets):
+            return super().__call__(predictions, targets[:-1])
+
+    assert_refused(ShapeError, "Odd", model=line(), y=Y, loss=Odd())
+
+
 def all_of(model, metric):
     return [model.weight.data, model.weight.grad, model.seen.data, model.array, metric.table]
 

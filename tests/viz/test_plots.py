@@ -283,7 +283,7 @@ def test_values_that_are_not_all_positive_are_on_a_linear_axis():
 @pytest.mark.parametrize(
     ("paths", "error", "reason"),
     [
-        ({}, ArgumentError, "no paths"),
+        ({}, ArgumentError, "empty"),
         ({"a": []}, ShapeError, "'a'"),
         ({"a": 1.0}, ShapeError, "'a'"),
         ({"a": np.ones((3, 3))}, ShapeError, r"\(3, 3\)"),
