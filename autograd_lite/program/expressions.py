@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.methods import unpacked
 from autograd_lite.modes import recording
 from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
 from autograd_lite.node import plain as node_plain
@@ -101,14 +102,9 @@ class Expression(Node, NDArrayOperatorsMixin):
     __index__ = __int__
 
 
-def _spread(*shape: Any) -> Any:
-    """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
-    return shape[0] if len(shape) == 1 else shape
-
-
 _METHODS: dict[str, Callable[..., Any]] = {
-    "reshape": lambda x, *shape: np.reshape(x, _spread(*shape)),
-    "transpose": lambda x, *axes: call(np.transpose, x, *((_spread(*axes),) if axes else ())),
+    "reshape": lambda x, *shape: np.reshape(x, unpacked(shape)),
+    "transpose": lambda x, *axes: call(np.transpose, x, *((unpacked(axes),) if axes else ())),
     "astype": lambda x, dtype, **_: call(astype, x, np.dtype(dtype)),
     "flatten": np.ravel,
     "item": lambda x: _looked_at(x).item(),
