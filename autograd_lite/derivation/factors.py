@@ -105,7 +105,7 @@ def cotangents(
         number = term.arguments[0] if is_broadcast(term) else term
         if is_number(number) and step.dtype != float:
             term = step.dtype.type(number)
-        formulas.let(program.cotangents[node], terms.broadcast(term, step.shape))
+        formulas.known[program.cotangents[node]] = terms.broadcast(term, step.shape)
         since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():
             own, part = ONE, formulas.term(contribution)
