@@ -43,8 +43,10 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that applies a row of the table, without NumPy's detour."""
     operation = TABLE[function]
 
-    def method(self: Any, *arguments: Any, **keywords: Any) -> Tensor:
-        return _apply(operation, (self, *arguments), keywords)
+    def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
+        if options or keywords:
+            return function(self, *options, **keywords)  # type: ignore[no-any-return]
+        return _apply(operation, (self,), NO_KEYWORDS)
 
     return _named(method, function)
 
