@@ -47,7 +47,7 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
         if keywords or (options and is_unary):
             return function(self, *options, **keywords)  # type: ignore[no-any-return]
-        return _apply(operation, (self,), NO_KEYWORDS)
+        return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
 
