@@ -42,11 +42,12 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that applies a row of the table, without NumPy's detour."""
     operation = TABLE[function]
+    is_unary = isinstance(function, np.ufunc)
 
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
-        if options or keywords:
+        if keywords or (options and is_unary):
             return function(self, *options, **keywords)  # type: ignore[no-any-return]
-        return _apply(operation, (self,), NO_KEYWORDS)
+        return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
 

@@ -140,7 +140,6 @@ def contribution_formula(
     >>> contribution_formula(a, 0, {z: "z1", a: "a1"}, lambda g, y, x: g * (1 - x * x))
     'da1 * (1 - z1 * z1)'
     """
-    assert node.operation is not None
     textbook = TEXTBOOK
     if vjp:
         rules = {node.operation.function: [vjp] * len(node.arguments)}

@@ -169,7 +169,6 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
 
 def _role(node: Node, position: int) -> str | None:
     """What the function of a node calls an argument, if that says anything."""
-    assert node.operation is not None
     try:
         names = list(inspect.signature(node.operation.compute).parameters)
     except ValueError:
