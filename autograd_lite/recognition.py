@@ -118,7 +118,6 @@ def _probabilities(node: Node, activation: Activation) -> Array | None:
 
 
 def _operation(node: Node) -> Operation:
-    assert node.operation is not None
     return node.operation
 
 

@@ -26,47 +26,38 @@ ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np
 
 
 class Formulas:
-    """The terms of a program's steps, and the names of some of them."""
+    """The terms of a program's steps: those that are known, and the names of some of them."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.terms = Terms()
+        self.known: dict[Step, Any] = {}
         self.names: dict[Step, str] = {}
         self._constants: dict[Any, Step] = {}
-        self._known: dict[int, Any] = {}
-        self._nodes = {step.number for key, step in program.inputs.items() if isinstance(key, Node)}
-
-    def knows(self, step: Step) -> bool:
-        """Whether the term of a step was found before."""
-        return step.number in self._known
-
-    def let(self, step: Step, term: Any) -> Any:
-        """Say what the term of a step is."""
-        self._known[step.number] = term
-        return term
+        self._nodes = {step for key, step in program.inputs.items() if isinstance(key, Node)}
 
     def term(self, step: Step) -> Any:
         """The term of a step, or a number."""
-        known = self._known
-        stack = [] if step.number in known else [step]
+        known = self.known
+        stack = [] if step in known else [step]
         while stack:
             last = stack[-1]
             try:
-                known[last.number] = self._converted(last)
+                known[last] = self._converted(last)
                 stack.pop()
             except KeyError:
-                missing = [part for part in steps_in(last)[::-1] if part.number not in known]
+                missing = [part for part in steps_in(last)[::-1] if part not in known]
                 if not missing:
                     raise
                 stack += missing
-        return known[step.number]
+        return known[step]
 
     def _converted(self, step: Step) -> Any:
         """The term of a step; a KeyError if that of an argument is not known yet."""
         function = step.function
         if function is None:
             array = step.arguments[0]
-            is_node = step.number in self._nodes
+            is_node = step in self._nodes
             return self.terms.leaf(step.shape, array) if is_node else self._plain(array)
         if function is same:
             return self._plain(step.arguments[0])
@@ -75,10 +66,8 @@ class Formulas:
             found = self.program.recorded[step.number]
             if found.size and np.all(found == usual):
                 return usual
-        known = self._known
-        arguments = tuple(
-            [known[x.number] if type(x) is Step else self._plain(x) for x in step.arguments]
-        )
+        known = self.known
+        arguments = tuple([known[x] if type(x) is Step else self._plain(x) for x in step.arguments])
         if function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
         if np.float64 in map(type, arguments):
@@ -95,7 +84,7 @@ class Formulas:
     def _plain(self, value: Any) -> Any:
         """The term of an argument; values that are no arrays stay what they are."""
         if type(value) is Step:
-            return self._known[value.number]
+            return self.known[value]
         if isinstance(value, Shape):
             owner = self.term(value.owner)
             if isinstance(owner, Step) and owner in self.names:
@@ -151,7 +140,6 @@ def contribution_formula(
     >>> contribution_formula(a, 0, {z: "z1", a: "a1"}, lambda g, y, x: g * (1 - x * x))
     'da1 * (1 - z1 * z1)'
     """
-    assert node.operation is not None
     textbook = TEXTBOOK
     if vjp:
         rules = {node.operation.function: [vjp] * len(node.arguments)}
@@ -164,7 +152,7 @@ def contribution_formula(
     known: list[tuple[Step, Any]] = []
     for key, step in steps.items():
         if key in names:
-            term = formulas.let(step, formulas.terms.leaf(step.shape, step.arguments[0]))
+            term = formulas.known[step] = formulas.terms.leaf(step.shape, step.arguments[0])
             formulas.names[term] = names[key]
             known.append((term, step.arguments[0]))
         else:
@@ -172,8 +160,8 @@ def contribution_formula(
     for step in unnamed:
         term = recognized(formulas.terms, step.arguments[0], known, (), ())
         if term is not None:
-            formulas.let(step, term)
-    g = formulas.let(program.cotangents[node], formulas.terms.leaf(np.shape(node._data)))
+            formulas.known[step] = term
+    g = formulas.known[program.cotangents[node]] = formulas.terms.leaf(np.shape(node._data))
     formulas.names[g] = f"d{names[node]}"
     return in_words(formulas.term(program.contributions[node][index]), formulas.names)
 

@@ -55,10 +55,9 @@ class Mathematics(NumpySource):
         shown = {"beta": "β", "gamma": "γ"}.get(letters, letters) + whole[len(letters) :]  # noqa: RUF001
         return shown if whole == name else f"d{shown}"
 
-    def plain(self, value: Any) -> Written:
-        """A value that is no term."""
-        text, precedence = super().plain(value)
-        return text.replace("np.", ""), precedence
+    def line(self, name: str, term: Any) -> str:
+        """What stands at the right of a name; that functions are NumPy's goes without saying."""
+        return super().line(name, term).replace("np.", "")
 
     def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
@@ -77,10 +76,6 @@ class Mathematics(NumpySource):
         if term.function is np.multiply and shape_of(right) == () != shape_of(left):
             return right, left
         return left, right
-
-    def array(self, array: Any) -> str:
-        """A plain array without a name."""
-        return super().array(array).replace("np.", "")
 
     def raised(self, base: Any, exponent: Any) -> str:
         """x², or x^p."""

@@ -64,7 +64,7 @@ class Reader:
             if leaf in self.given:
                 self._enter(leaf)
         for node, given in program.given.items():
-            if not all(map(self.formulas.knows, given)):
+            if not all(step in self.formulas.known for step in given):
                 self._meet_inputs(node)
             self._enter(node)
 
@@ -105,11 +105,11 @@ class Reader:
         """Find the term of a node or an array, and name it."""
         name, step = self.given.get(key_of(value)), self._step(value)
         named = name is not None and isinstance(value, np.ndarray)
-        if step is None or (named and not self.formulas.knows(step)):
+        if step is None or (named and step not in self.formulas.known):
             array = plain(value)
             term = self.formulas.terms.leaf(array.shape, array)
             if step is not None:
-                self.formulas.let(step, term)
+                self.formulas.known[step] = term
         else:
             term = self.formulas.term(step)
         if name is not None and isinstance(term, Step):
@@ -123,10 +123,10 @@ class Reader:
         for position, value in enumerate(node.arguments):
             for array in arrays_in(value):
                 step = self._step(array)
-                if step and not self.formulas.knows(step):
-                    self._meet(array, node, position)
+                if step and step not in self.formulas.known:
+                    self._meet(array, step, node, position)
 
-    def _meet(self, value: Any, node: Node, position: int) -> None:
+    def _meet(self, value: Any, step: Step, node: Node, position: int) -> None:
         """Enter an input of a node, with a name unless it is recognized, or short enough."""
         if key_of(value) not in self.given:
             array = plain(value)
@@ -134,9 +134,7 @@ class Reader:
             operands, twins = map(self._known, (arrays_in(node.arguments), twins))
             term = recognized(self.formulas.terms, array, operands, twins, self.visible)
             if term is not None:
-                step = self._step(value)
-                assert step is not None
-                self.formulas.let(step, term)
+                self.formulas.known[step] = term
                 return
             role = _role(node, position)
             if role or not is_short(array):
@@ -146,7 +144,8 @@ class Reader:
     def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
         steps = [(self._step(value), plain(value)) for value in values]
-        return [(self.formulas.term(s), x) for s, x in steps if s and self.formulas.knows(s)]
+        known = self.formulas.known
+        return [(known[step], x) for step, x in steps if step in known]
 
 
 def _others(node: Node) -> tuple[Any, ...]:
@@ -170,7 +169,6 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
 
 def _role(node: Node, position: int) -> str | None:
     """What the function of a node calls an argument, if that says anything."""
-    assert node.operation is not None
     try:
         names = list(inspect.signature(node.operation.compute).parameters)
     except ValueError:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.methods import unpacked
 from autograd_lite.modes import recording
 from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
 from autograd_lite.node import plain as node_plain
@@ -101,14 +102,9 @@ class Expression(Node, NDArrayOperatorsMixin):
     __index__ = __int__
 
 
-def _spread(*shape: Any) -> Any:
-    """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
-    return shape[0] if len(shape) == 1 else shape
-
-
 _METHODS: dict[str, Callable[..., Any]] = {
-    "reshape": lambda x, *shape: np.reshape(x, _spread(*shape)),
-    "transpose": lambda x, *axes: call(np.transpose, x, *((_spread(*axes),) if axes else ())),
+    "reshape": lambda x, *shape: np.reshape(x, unpacked(shape)),
+    "transpose": lambda x, *axes: call(np.transpose, x, *((unpacked(axes),) if axes else ())),
     "astype": lambda x, dtype, **_: call(astype, x, np.dtype(dtype)),
     "flatten": np.ravel,
     "item": lambda x: _looked_at(x).item(),
@@ -145,7 +141,7 @@ def computed(
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> Expression:
-    """An expression for what an operation gave within the rule that is traced."""
+    """An expression for what an operation gave."""
     node = Expression.__new__(Expression)
     node._data = data
     # So that functions which are called within a rule are recorded, whatever they are called with.
@@ -155,8 +151,6 @@ def computed(
     node.keywords = keywords
     node.name = node.grad = node.residual = None
     node.created = node.mutated = 0
-    if operation:
-        _seen.get().made.append(node)
     return node
 
 
@@ -205,35 +199,29 @@ def plain(value: Any) -> Any:
     return mapped(node_plain, value)
 
 
-class Seen:
-    """The expressions that were made while a rule was traced, and those whose entries it saw."""
-
-    def __init__(self) -> None:
-        self.made: list[Node] = []
-        self.looks: list[Expression] = []
+class _Tracing:
+    """What the engine records while a rule is traced becomes an expression too."""
 
     def recorded(self, node: Node) -> None:
-        """What the engine records becomes an expression too."""
         node.__class__ = Expression
-        self.made.append(node)
 
 
-_seen: ContextVar[Seen] = ContextVar("seen")
+_looks: ContextVar[list[Expression]] = ContextVar("looks")
 
 
 def _looked_at(expression: Expression) -> Array:
     """The entries of an expression, which decide on what follows."""
-    _seen.get().looks.append(expression)
+    _looks.get().append(expression)
     return expression._data
 
 
-def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, Seen]:
-    """What a rule gives for expressions, and what was seen meanwhile."""
-    seen = Seen()
-    tokens = recording.set(seen), _seen.set(seen)
+def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, list[Expression]]:
+    """What a rule gives for expressions, and those of them whose entries it looked at."""
+    looks: list[Expression] = []
+    tokens = recording.set(_Tracing()), _looks.set(looks)
     try:
         with np.errstate(all="ignore"):
-            return rule(*given, **keywords), seen
+            return rule(*given, **keywords), looks
     finally:
         recording.reset(tokens[0])
-        _seen.reset(tokens[1])
+        _looks.reset(tokens[1])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Expression, Seen, Shape, nodes_in
+from autograd_lite.program.expressions import Expression, Shape, nodes_in
 from autograd_lite.program.program import Step, mapped
 
 
@@ -28,7 +28,7 @@ class Template(NamedTuple):
 
 
 def template_of(
-    given: Iterable[Expression], results: dict[int, Any], seen: Seen, name: str
+    given: Iterable[Expression], results: dict[int, Any], looks: list[Expression], name: str
 ) -> Template:
     """The calls that lead from what was given to results, and to what was looked at.
 
@@ -42,12 +42,6 @@ def template_of(
 
     def own(value: Any) -> Any:
         if isinstance(value, Node):
-            if value not in known:
-                raise UnsupportedError(
-                    f"trace of {name}",
-                    "it computes with a tensor that it was not given",
-                    "Give the tensor as an argument, or compute with tensor.data",
-                )
             return known[value]
         if isinstance(value, Shape):
             owner = known.get(value.owner)
@@ -55,20 +49,30 @@ def template_of(
             return value.owned_by(owner) if is_given else tuple(value)
         return value
 
-    needed = {*nodes_in([*results.values(), *seen.looks])}
-    for node in reversed(seen.made):
-        if node in needed:
-            needed.update(nodes_in([node.arguments, *node.keywords.values()]))
     steps: list[Step] = []
-    for node in seen.made:
-        if node in needed and node.operation is not None:
-            operation, data = node.operation, node._data
-            arguments = as_called(operation, mapped(own, node.arguments))
-            keywords = mapped(own, node.keywords)
-            shape, dtype = (None, None) if data is None else (data.shape, data.dtype)
-            known[node] = Step(operation.function, arguments, keywords, shape, len(known), dtype)
-            steps.append(known[node])
-    return Template(steps, mapped(own, results), mapped(own, seen.looks))
+    stack: list[Any] = nodes_in([*results.values(), *looks])[::-1]
+    while stack:
+        node = stack.pop()
+        if node is None:
+            # What the node below this marker is computed from has its steps: now it is its turn.
+            node = stack.pop()
+            if node not in known:
+                operation, data = node.operation, node._data
+                arguments = as_called(operation, mapped(own, node.arguments))
+                keywords = mapped(own, node.keywords)
+                shape, dtype = (None, None) if data is None else (data.shape, data.dtype)
+                step = Step(operation.function, arguments, keywords, shape, len(known), dtype)
+                known[node] = step
+                steps.append(step)
+        elif node not in known:
+            if node.operation is None:
+                raise UnsupportedError(
+                    f"trace of {name}",
+                    "it computes with a tensor that it was not given",
+                    "Give the tensor as an argument, or compute with tensor.data",
+                )
+            stack += (node, None, *nodes_in([node.arguments, *node.keywords.values()]))
+    return Template(steps, mapped(own, results), mapped(own, looks))
 
 
 def as_called(operation: Operation, arguments: tuple[Any, ...]) -> tuple[Any, ...]:

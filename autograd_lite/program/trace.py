@@ -220,11 +220,11 @@ class _Tracer:
         if key not in self.templates:
             leaves, arguments, keywords = _expressions(node, _arrays_of(node))
             try:
-                result, seen = traced(function, *arguments, **keywords)
+                result, looks = traced(function, *arguments, **keywords)
             except TypeError:
                 return None
             result = result[0] if isinstance(result, tuple) else result
-            template = template_of(leaves, {0: result}, seen, function.__name__)
+            template = template_of(leaves, {0: result}, looks, function.__name__)
             if template.looks:
                 return template
             self.templates[key] = template
@@ -283,8 +283,8 @@ class _Tracer:
                 found[slot] = match(result, arguments[slot], node)
             return found
 
-        results, seen = traced(contributions)
-        return template_of([g, y, *leaves], results, seen, f"backward of {operation.name}")
+        results, looks = traced(contributions)
+        return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
