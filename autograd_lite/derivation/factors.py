@@ -105,6 +105,8 @@ def cotangents(
         number = term.arguments[0] if is_broadcast(term) else term
         if is_number(number) and step.dtype != float:
             term = step.dtype.type(number)
+        elif is_broadcast(term) and step.dtype != float and value_of(number) is not None:
+            term = terms.build(step.dtype.type, (number,), {}, ())
         formulas.known[program.cotangents[node]] = terms.broadcast(term, step.shape)
         since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():
@@ -116,6 +118,14 @@ def cotangents(
             arrived = Cotangent(factor.times(own), part)
             parts.setdefault(node.arguments[slot], []).append(arrived)
     return found
+
+
+def value_of(term: Any) -> Any:
+    """The value of a term of numbers alone, else None."""
+    if isinstance(term, Step) and term.function in (np.negative, np.add, np.divide):
+        parts = [value_of(part) for part in term.arguments]
+        return None if None in parts else term.function(*parts)
+    return term if is_number(term) else None
 
 
 def _is_constant(term: Any) -> bool:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivation.factors import cotangents
+from autograd_lite.derivation.factors import cotangents, value_of
 from autograd_lite.derivation.formulas import Formulas, in_words
 from autograd_lite.derivation.layout import Layout, laid_out, needed_for
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of
 from autograd_lite.derivation.reading import Reader
 from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import is_broadcast, is_number
+from autograd_lite.derivation.terms import is_broadcast
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
@@ -104,18 +104,10 @@ def _finished(formulas: Formulas, tensor: Node, term: Any) -> Any:
         target = formulas.terms.build(np.shape, (own,), {}, (len(term.shape),))
         return formulas.terms.build(np.broadcast_to, (term.arguments[0], target), {}, term.shape)
     dtype = tensor._data.dtype
-    value = _value(term)
+    value = value_of(term)
     if value is None or (dtype == np.float64 and isinstance(term, Step)):
         return term
     return float(value) if dtype == np.float64 else dtype.type(value)
-
-
-def _value(term: Any) -> Any:
-    """The value of a term of numbers alone, else None."""
-    if isinstance(term, Step) and term.function in (np.negative, np.divide):
-        parts = [_value(part) for part in term.arguments]
-        return None if None in parts else term.function(*parts)
-    return term if is_number(term) else None
 
 
 def _counts(

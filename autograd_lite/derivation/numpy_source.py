@@ -66,8 +66,6 @@ class NumpySource:
         """A value as text; beside an array a float needs no .0 to be one."""
         if type(value) is Step:
             return self.text(value, least)
-        if type(value) is np.float32:
-            value = float(value)
         text = self.text(value, least)
         return text.removesuffix(".0") if is_number(value) else text
 
@@ -130,6 +128,8 @@ class NumpySource:
         """An operator between two operands."""
         precedence, symbol = self.infix[term.function]
         left, right = self.ordered(term)
+        if any(type(x) is Step for x in term.arguments):
+            left, right = [float(x) if type(x) is np.float32 else x for x in (left, right)]
         if term.function is np.power:
             return f"{self.operand(left, ATOM)}{symbol}{self.operand(right, SIGN)}", precedence
         left, right = self.operand(left, precedence), self.operand(right, precedence + 1)
@@ -199,8 +199,8 @@ class NumpySource:
             return f"({inside},)" if len(value) == 1 else f"({inside})", ATOM
         if isinstance(value, list):
             return f"[{', '.join(map(self.text, value))}]", ATOM
-        if isinstance(value, np.dtype):
-            return f"np.{value.name}", ATOM
+        if isinstance(value, np.dtype | type):
+            return f"np.{np.dtype(value).name}", ATOM
         return "..." if value is Ellipsis else repr(value), ATOM
 
     def number(self, value: Any) -> Written:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
-from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, arrays_in, inputs_of, plain
 from autograd_lite.operation import Operation
@@ -218,10 +218,11 @@ class _Tracer:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves, arguments, keywords = _expressions(node, _arrays_of(node))
+            leaves = [*map(leaf, _arrays_of(node))]
+            arguments, keywords = _with(node, leaves)
             try:
                 result, looks = traced(function, *arguments, **keywords)
-            except TypeError:
+            except (TypeError, ValueError):
                 return None
             result = result[0] if isinstance(result, tuple) else result
             template = template_of(leaves, {0: result}, looks, function.__name__)
@@ -257,34 +258,38 @@ class _Tracer:
         rules = self.textbook.rules.get(operation.function)
         if rules:
             operation = dataclasses.replace(operation, vjps=rules, variadic=False)
-        arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
-        template = self.traced_rules(node, operation, arrays, careful)
-        if template.looks or not _is_own(operation):
-            return self.traced_rules(node, operation, [*map(self.value, given)], careful)
-        self.templates[key] = template
-        return template
+        if _is_own(operation):
+            arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
+            template = self.traced_rules(node, operation, arrays, careful)
+            if not template.looks:
+                self.templates[key] = template
+                return template
+        return self.traced_rules(node, operation, [*map(self.value, given)], careful)
 
     def traced_rules(
         self, node: Node, operation: Operation, arrays: list[Array], careful: bool
     ) -> Template:
         """What the rules of a node compute from its cotangent, its value and its arguments."""
-        g, y = map(leaf, arrays[:2])
-        leaves, arguments, keywords = _expressions(node, arrays[2:])
+        leaves = [*map(leaf, arrays)]
         wanted = [
             i for i, x in enumerate(node.arguments) if isinstance(x, Node) and x._requires_grad
         ]
 
-        def contributions() -> dict[int, Any]:
-            given = [g, y, *arguments, *([None] if operation.residual else [])]
+        def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
+            arguments, keywords = _with(node, given)
+            all_given = [g, y, *arguments, *([None] if operation.residual else [])]
             found = {}
             for slot in wanted if self.slots is None else self.slots:
-                result = operation.contribution(slot, given, keywords)
+                result = operation.contribution(slot, all_given, keywords)
                 result = without_nan(result, g) if careful else result
                 found[slot] = match(result, arguments[slot], node)
             return found
 
-        results, looks = traced(contributions)
-        return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
+        if _is_own(operation):
+            results, looks = traced(contributions, *leaves)
+        else:
+            results, looks = _traced_own(contributions, leaves, operation)
+        return template_of(leaves, results, looks, f"backward of {operation.name}")
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
@@ -327,17 +332,36 @@ def _is_own(operation: Operation) -> bool:
     return all(module.partition(".")[0] == package for module in modules)
 
 
-def _expressions(
-    node: Node, arrays: list[Array]
-) -> tuple[list[Expression], tuple[Any, ...], dict[str, Any]]:
-    """Expressions for arrays, and the arguments and keywords of a node with them in place."""
-    leaves = [*map(leaf, arrays)]
-    rest = iter(leaves)
+def _traced_own(
+    contributions: Callable[..., dict[int, Any]], leaves: list[Expression], operation: Operation
+) -> tuple[dict[int, Any], list[Expression]]:
+    """What a user's rules give for expressions, which is what they give for arrays."""
+    try:
+        results, looks = traced(contributions, *leaves)
+        with np.errstate(all="ignore"):
+            right = contributions(*[x._data.copy() for x in leaves])
+        for slot, result in results.items():
+            if not np.allclose(plain(result), right[slot], equal_nan=True):
+                raise TypeError("it is random, or changes an array that has two names")
+    except AutogradError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UnsupportedError(
+            f"source of the rule of {operation.name}",
+            f"{error}, and only calls that return new arrays are followed",
+            "Write it of functions of NumPy's that do, such as np.where to change some entries",
+        ) from error
+    return results, looks
+
+
+def _with(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a node, with values in place of its nodes and arrays."""
+    rest = iter(values)
 
     def own(value: Any) -> Any:
         return next(rest) if isinstance(value, Node | np.ndarray) else value
 
-    return leaves, mapped(own, node.arguments), mapped(own, node.keywords)
+    return mapped(own, node.arguments), mapped(own, node.keywords)
 
 
 def _key(value: Any) -> Any:

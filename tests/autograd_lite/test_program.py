@@ -13,6 +13,7 @@ from autograd_lite import (
     no_grad,
     relu,
     softmax_cross_entropy,
+    to_source,
     vjp,
 )
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
@@ -234,6 +235,74 @@ def test_a_rule_of_a_users_own_is_right_for_other_data(rule):
     program = trace(own(x).sum())
     own(other).sum().backward()
     np.testing.assert_allclose(program.run({x: other.data})[1][x], other.grad, rtol=1e-14)
+
+
+def changed(change):
+    """A rule that changes an array in place, and returns it."""
+
+    def rule(g, y, x):
+        array = g * x
+        return array if (result := change(array, x)) is None else result
+
+    return rule
+
+
+def two_names(array, x):
+    other = array
+    array *= 2
+    return other
+
+
+def part(array, x):
+    row = array[0]
+    row *= 0
+
+
+def assigned_entry(array, x):
+    array[0] = 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array, x: np.fill_diagonal(array, 0),
+        lambda array, x: array.sort(),
+        lambda array, x: array.partition(0),
+        lambda array, x: array.put([0], 0),
+        lambda array, x: array.clip(0, 1, array),
+        lambda array, x: np.put(array, [0], 0.0),
+        lambda array, x: np.place(array, x > 4, 0.0),
+        lambda array, x: np.putmask(array, x > 4, 0.0),
+        lambda array, x: np.copyto(array, x),
+        lambda array, x: np.nan_to_num(array, copy=False),
+        lambda array, x: np.multiply(array, 2, out=array),
+        lambda array, x: np.add.at(array, 0, 1.0),
+        lambda array, x: array * np.random.default_rng().normal(size=x.shape),
+        two_names,
+        part,
+        assigned_entry,
+    ],
+)
+def test_a_rule_that_changes_arrays_in_place_is_refused(change):
+    own = differentiable(changed(change))(lambda x: x * x)
+    x = Tensor([[3.0, 2.0], [1.0, 0.5]], requires_grad=True)
+    loss = (own(x) * np.array([[1.0, -2.0], [3.0, 4.0]])).sum()
+    for attempt in (trace, to_source):
+        with pytest.raises(UnsupportedError, match=r"source of the rule of <lambda>: .* new array"):
+            attempt(loss)
+
+
+def test_a_rule_may_give_ufuncs_keywords():
+    @differentiable(lambda g, y, x: np.multiply(g, 2 * x, dtype=np.float64, casting="unsafe"))
+    def square(x):
+        return x * x
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    loss = square(x).sum()
+    np.testing.assert_array_equal(trace(loss).run({x: np.array([3.0, 4.0])})[1][x], [6.0, 8.0])
+    assert "np.multiply(np.ones((2,)), 2 * x, dtype=np.float64, casting='unsafe')" in to_source(
+        loss
+    )
 
 
 @pytest.mark.parametrize(
