@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivation.formulas import Formulas
-from autograd_lite.derivation.spellings import Count, Share
+from autograd_lite.derivation.spellings import Count, Reduced, Share
 from autograd_lite.derivation.terms import Terms, is_broadcast, is_call, is_number
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
@@ -53,7 +53,8 @@ class Factor(NamedTuple):
         for numerator, denominator in ((above, below), reduced, by_count):
             if denominator in lengths and self.counted % denominator == 0:
                 return numerator, Count(denominator)
-        return reduced
+        above, below = reduced
+        return above, Reduced(below) if self.counted > 1 and type(below) is int else below
 
 
 def _reduced(above: float, below: float) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import REDUCTIONS, is_number, shape_of
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, steps_in
 
 ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10, 0, -1)
 """How tightly something binds: what stands around it decides on parentheses."""
@@ -66,6 +66,8 @@ class NumpySource:
         """A value as text; beside an array a float needs no .0 to be one."""
         if type(value) is Step:
             return self.text(value, least)
+        if type(value) is np.float32:
+            value = float(value)
         text = self.text(value, least)
         return text.removesuffix(".0") if is_number(value) else text
 
@@ -128,11 +130,11 @@ class NumpySource:
         """An operator between two operands."""
         precedence, symbol = self.infix[term.function]
         left, right = self.ordered(term)
-        if any(type(x) is Step for x in term.arguments):
-            left, right = [float(x) if type(x) is np.float32 else x for x in (left, right)]
         if term.function is np.power:
             return f"{self.operand(left, ATOM)}{symbol}{self.operand(right, SIGN)}", precedence
-        left, right = self.operand(left, precedence), self.operand(right, precedence + 1)
+        # Numbers alone keep their dtype.
+        write = self.operand if steps_in(term) else self.text
+        left, right = write(left, precedence), write(right, precedence + 1)
         return f"{left}{symbol}{right}", precedence
 
     def ordered(self, term: Step) -> tuple[Any, ...]:
