@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backward_order
-from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.harmless import harmless
 from autograd_lite.forensics.pattern import pattern_of
@@ -50,24 +50,38 @@ def examine(
         try:
             graph = Graph(loss)
             names = Names(graph, variables)
-            return _examined(_case(graph, manual, tolerance, names), names)
+            return _examined(Case(graph, dict(manual), tolerance, names.given), names)
         finally:
             watching.reset(token)
 
 
-def _case(graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names) -> Case:
-    """The case in which activations that were written out are single nodes."""
+def _with_activations(case: Case, names: Names) -> Case:
+    """The case in which activations that were written out are single nodes.
+
+    Itself where other gradients would be right then.
+    """
+    graph = case.graph
     nodes = graph.order[::-1]
-    found = written_out(nodes, manual)
-    if found:
-        again = recorded_again(nodes, found)
-        names.move(again)
-        manual = {again[tensor]: array for tensor, array in manual.items()}
-        graph = Graph(again[graph.loss])
-    return Case(graph, dict(manual), tolerance, names.given)
+    found = written_out(nodes, {node: graph.right[node] for node in nodes}, case.manual)
+    if not found:
+        return case
+    again = recorded_again(nodes, found)
+    manual = {again[tensor]: array for tensor, array in case.manual.items()}
+    named = frozenset(again.get(node, node) for node in case.named)
+    other = Case(Graph(again[graph.loss]), manual, case.tolerance, named)
+    right, fitted = other.graph.right, other.fitted(other.graph.right)
+    for tensor, rounding in case.rounding.items():
+        error = relative_error(graph.right[tensor], right[again[tensor]], rounding)
+        fits = tensor in case.fitted(graph.right)
+        if not error <= case.tolerance or fits != (again[tensor] in fitted):
+            return case
+    names.move(again)
+    return other
 
 
 def _examined(case: Case, names: Names) -> Examination:
+    if case.fitted(case.graph.right) != case.everything:
+        case = _with_activations(case, names)
     graph = case.graph
     right = case.fitted(graph.right)
     wrong = case.everything - right

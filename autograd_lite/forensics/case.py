@@ -110,6 +110,8 @@ def relative_error(
 def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
     """The step with noise of the size of a rounding error in all that it computes with."""
     precision = float(np.finfo(place.node.dtype).eps)
+    # Derivatives such as p - y and 1 - y * y are of the size of 1 before they cancel.
+    before = 1.0 if place.traits.activation or place.traits.link else 0.0
 
     def noise(shape: tuple[int, ...]) -> Array:
         return precision * np.sign(rng.random(shape) - 0.5)
@@ -124,8 +126,7 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         shape = np.shape(contribution)
         if cotangent.shape not in ((), shape):
             return contribution
-        # Derivatives such as p - y and 1 - y are of the size of 1 before they cancel.
-        size = np.minimum(abs(cotangent), max(1.0, np.max(abs(contribution), initial=0.0)))
+        size = np.minimum(abs(cotangent), np.max(abs(contribution), initial=before))
         return contribution + size * noise(shape)
 
     return noisy
