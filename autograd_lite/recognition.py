@@ -33,6 +33,11 @@ class Activation(NamedTuple):
     argument: Node
     keywords: dict[str, Any]
 
+    @property
+    def ties(self) -> Array:
+        """Where its slope jumps, so that one is as right as another."""
+        return traits_of(self.function).kink & (self.argument._data == 0)
+
 
 def written_out(
     nodes: Sequence[Node], cotangents: Mapping[Node, Array], keep: Collection[Node]
@@ -81,6 +86,8 @@ def _candidates(
     if node.operation.traits.activation or not node.operation.traits.elementwise:
         return
     for argument, parts in _behind(node, position, keep):
+        if len(parts) == len(node.arguments) == 1:
+            continue  # A function of one argument is called by its name.
         if _agree(argument._data, node._data):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(_operation(part).traits.elementwise for part in parts)
@@ -97,16 +104,16 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
 
     Both differ by no more than the rounding of the parts, so that 1e-20 is not 0 where nothing
     rounds it off. What reaches the argument is compared for the cotangent of the graph, but at
-    kinks, where one slope is as right as another.
+    ties.
     """
     function, argument, keywords = activation
     start: Any = Tensor(argument._data, requires_grad=True)
     again = {argument: start}
     for part in reversed(parts):
         again[part] = _again(part, again)
-    x, y, traits = start._data, again[parts[0]], traits_of(function)
+    x, y = start._data, again[parts[0]]
     eps = np.finfo(min(x.dtype, y._data.dtype)).eps
-    rounding = 4 * eps * _rounded_off(y, traits.elementwise)
+    rounding = 4 * eps * _rounded_off(y, traits_of(function).elementwise)
     rounding += np.finfo(eps.dtype).tiny
     if not _within(TABLE[function].compute(x, **keywords), y._data, rounding):
         return False
@@ -115,7 +122,7 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     found, expected = (backpropagate(node, seed)[start] for node in (single, y))
     largest = np.sqrt(eps) * np.abs(expected).max()
     alike = np.abs(found - expected) <= largest + rounding * np.abs(seed)
-    return bool((alike | (traits.kink & (x == 0))).all())
+    return bool((alike | activation.ties).all())
 
 
 def _rounded_off(y: Node, elementwise: bool) -> Array:
