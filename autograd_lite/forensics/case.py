@@ -40,7 +40,9 @@ class Case:
         rng = np.random.default_rng(0)
         for _ in range(REPEATS):
             noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
-            for tensor, known in self.rounding.items() if noisy else ():
+            if noisy is None:
+                continue
+            for tensor, known in self.rounding.items():
                 error = SAFETY * float(
                     abs(noisy[tensor] - self.graph.right[tensor]).max(initial=0.0)
                 )
