@@ -79,7 +79,7 @@ class Methods(Operators):
 
     def reshape(self, *shape: Any) -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), NO_KEYWORDS)
+        return _apply(TABLE[np.reshape], (self, unpacked(shape)), NO_KEYWORDS)
 
     def ravel(self) -> Tensor:
         """The entries in one axis."""
@@ -87,7 +87,7 @@ class Methods(Operators):
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
-        order = _unpacked(axes) if axes else None
+        order = unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
@@ -135,6 +135,6 @@ for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
 
 
-def _unpacked(sequence: tuple[Any, ...]) -> Any:
+def unpacked(sequence: tuple[Any, ...]) -> Any:
     """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
     return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence
