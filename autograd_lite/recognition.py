@@ -103,8 +103,8 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     """Whether an activation is what its parts are: in its values, and in what it passes back.
 
     Both differ by no more than the rounding of the parts, so that 1e-20 is not 0 where nothing
-    rounds it off. What reaches the argument is compared for the cotangent of the graph, but at
-    ties.
+    rounds it off. What reaches the argument is compared for the cotangent of the graph; at ties
+    any slope will do that is between those on both sides.
     """
     function, argument, keywords = activation
     start: Any = Tensor(argument._data, requires_grad=True)
@@ -122,7 +122,8 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     found, expected = (backpropagate(node, seed)[start] for node in (single, y))
     largest = np.sqrt(eps) * np.abs(expected).max()
     alike = np.abs(found - expected) <= largest + rounding * np.abs(seed)
-    return bool((alike | activation.ties).all())
+    slopes = expected / seed
+    return bool((alike | (activation.ties & (slopes >= 0) & (slopes <= 1))).all())
 
 
 def _rounded_off(y: Node, elementwise: bool) -> Array:

@@ -172,6 +172,9 @@ def test_at_a_kink_one_slope_is_as_right_as_another():
     found = found_in(a)[a]
     assert found.function is al.relu
     assert found.ties.tolist() == [False, True, False]
+    z = Tensor(np.array([-1.0, 0.0, -1.0]), requires_grad=True)
+    y = 17 * z * (z + 1) ** 2  # 0 at -1 and at 0, with the slopes 0 and 17
+    assert y not in found_in(y)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
