@@ -43,7 +43,8 @@ def register(kind: ModuleClass) -> ModuleClass:
     flag such as `bias` is true if the attribute is a tensor, and false if it is None. What says
     only what the tensors begin with, `rng` and names that end in `_init`, is not in the file. All
     other attributes are what the constructor makes of these again, modules included: one that it
-    makes by itself needs no registration.
+    makes by itself needs no registration. `nn.save` builds the model again to see that, and refuses
+    one of which an attribute differs, but for generators.
 
     Raises:
         UnsupportedError: it is no class of modules.

@@ -119,8 +119,7 @@ class Declared:
             allowed = self._fields[name].allowed
             if allowed is not None:
                 require(self, name, value, allowed)
-        items = values.items()
-        return {name: v.item() if isinstance(v, np.generic) else v for name, v in items}
+        return {name: _as_python(value) for name, value in values.items()}
 
     def _assign(self, name: str, value: Any) -> None:
         if self._fields[name].fixed:
@@ -136,3 +135,10 @@ class Declared:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"
+
+
+def _as_python(value: Any) -> Any:
+    """NumPy's numbers as Python's, also within tuples and lists."""
+    if type(value) in (tuple, list):
+        return type(value)(map(_as_python, value))
+    return value.item() if isinstance(value, np.generic) else value

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from nn.architecture import build, describe
-from nn.configuration import heading
+from nn.identity import identity
 from nn.module import Module, require_model
 from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
 
@@ -30,7 +30,8 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     Args:
         model: a module of a class that `nn` has or that was registered, which `load(path)` builds
             again; or `model.state_dict()` of a model of any class, for `load(path, model)`. The
-            training mode, gradients, and generators of random numbers are not saved.
+            training mode, which parameters are frozen, gradients, and generators of random numbers
+            are not saved.
         path: the file's name, usually ending in .safetensors.
 
     Raises:
@@ -163,17 +164,26 @@ def _require_told(model: Module, architecture: Any) -> None:
         names = sorted(name for name in rebuilt | found if rebuilt.get(name) != found.get(name))
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",
-            f"its configuration alone does not tell {', '.join(names)}: added, replaced, or shared "
+            f"its configuration alone does not tell {', '.join(names)}: added, changed, or shared "
             "between layers after they were built",
             "Save model.state_dict(), and write nn.load(path, model)",
         )
 
 
 def _outline(model: Module) -> dict[str, Any]:
-    """What there is of a model beside the numbers in its tensors, by name."""
-    tensors = {name: (array.shape, array.dtype) for name, array in model.state_dict().items()}
-    layers = {name or "the model": heading(module) for name, module in model.named_modules()}
-    return layers | tensors
+    """All attributes of all modules as text, but for the numbers in parameters and buffers."""
+    parts = dict(model._named(object))
+    known = {id(part): f"{type(part)} {name}" for name, part in parts.items()}
+    for tensor in model._state().values():
+        known[id(tensor)] += f" {tensor.dtype} {tensor.shape}"
+    return {
+        f"{name}.{attribute}" if name else attribute: identity(
+            value, f"nn.save of {type(model).__name__} with {attribute} of {name!r}", known
+        )
+        for name, module in model.named_modules()
+        for attribute, value in vars(module).items()
+        if attribute != "training"
+    }
 
 
 def _reason(error: Exception) -> str:

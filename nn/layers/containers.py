@@ -22,13 +22,13 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Module) -> None:
-        self.layers: list[Module] = []
-        for layer in layers:
-            self.append(layer)
+        for index, layer in enumerate(layers):
+            require_model(layer, f"Sequential with layer {index}:")
+        self.layers = list(layers)
 
     def children(self) -> Iterator[tuple[str, Module]]:
-        """The layers, named by their positions."""
-        return ((str(index), layer) for index, layer in enumerate(self.layers))
+        """The layers, named by their positions, and what else a subclass may have."""
+        return ((name.removeprefix("layers."), child) for name, child in super().children())
 
     def forward(self, x: Any) -> Tensor:
         """Apply the layers in turn."""
