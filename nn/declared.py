@@ -28,6 +28,12 @@ class Field(Generic[Read, Given]):
         self.fixed = fixed
 
     def __set_name__(self, owner: type, name: str) -> None:
+        if not issubclass(owner, Declared):
+            raise TypeError(
+                f"class {owner.__name__} with {name} = declared(...): the class does not take what "
+                f"it declares. Write class {owner.__name__}(Declared), or derive it from "
+                "nn.Module, nn.Optimizer or nn.Schedule"
+            )
         self.name = name
 
     if TYPE_CHECKING:  # Without it an instance's own attribute is read, as fast as any.
@@ -63,8 +69,9 @@ def declared(
 class Declared:
     """Base of classes that declare fields, which their constructor takes in that order.
 
-    As with dataclasses a subclass adds fields, may give those that it inherits another default,
-    and may write its `__init__` itself. Values are checked whenever they are assigned.
+    As with dataclasses a subclass adds fields, may declare those that it inherits again, and may
+    write its `__init__` itself; its own subclasses then write one, too, if they add fields. Values
+    are checked whenever they are assigned.
 
     >>> from autograd_lite.arguments import COUNT, POSITIVE
     >>> class Decay(Declared):
@@ -85,6 +92,8 @@ class Declared:
         super().__init_subclass__()
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
         cls._fields = cls._fields | own
+        if not cls._fields:
+            return
         for name in own:
             cls._declare(name)
         parameters = [
@@ -93,11 +102,19 @@ class Declared:
         ]
         cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
         shown = cls._signature
-        if cls.__init__ is not Declared.__init__:
+        if cls.__init__ is object.__init__:
+            cls.__init__ = Declared._take  # type: ignore[method-assign, assignment]
+        elif cls.__init__ is not Declared._take:
             shown = signature(cls.__init__.__get__(cls))
+            if "__init__" not in vars(cls) and (lost := own.keys() - shown.parameters.keys()):
+                raise TypeError(
+                    f"class {cls.__name__} with {min(lost)} = declared(...): it inherits the "
+                    f"constructor {cls.__init__.__qualname__}, which does not take {min(lost)}. "
+                    f"Write {cls.__name__}.__init__, and assign self.{min(lost)} there"
+                )
         cls.__signature__ = shown  # type: ignore[attr-defined]
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def _take(self, *given: Any, **named: Any) -> None:
         try:
             bound = self._signature.bind(*given, **named)
         except TypeError as error:

@@ -13,6 +13,7 @@ from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_r
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.node import plain
 from nn.configuration import opened, shown
+from nn.declared import Declared
 
 
 class Parameter(Tensor):
@@ -58,13 +59,14 @@ def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
         ) from error
 
 
-class Module:
+class Module(Declared):
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
     Attributes that are parameters or modules, or hold them in lists, tuples and dicts at any depth,
     are found by themselves, in the order of assignment; parameters are named after their
     attributes, and the keys of dicts. So are buffers, which are saved with the parameters and not
-    learned. There is no `__init__` here that a subclass has to call.
+    learned. There is no `__init__` here that a subclass has to call. Numbers that a subclass is
+    given may be fields with a range, see `nn/declared.py`.
 
     Where several have the same name, as under the keys 0 and "0", an ArgumentError says so.
 

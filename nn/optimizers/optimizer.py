@@ -58,7 +58,7 @@ class Optimizer(Declared):
     The arrays of parameters move into buffers of the optimizer's: an array that was taken from
     `parameter.data` before is no longer the parameter's.
 
-    A subclass declares hyper-parameters of its own as `nn.declared` has them:
+    A subclass declares hyper-parameters of its own as fields, see `nn/declared.py`:
     `momentum: float = declared(FRACTION, default=0.9)`.
 
     Args:

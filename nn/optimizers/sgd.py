@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite.arguments import FLAG, FRACTION
 from autograd_lite.errors import ArgumentError
-from nn.declared import Declared, declared
+from nn.declared import declared
 from nn.optimizers.groups import Options, Rate
 from nn.optimizers.optimizer import Optimizer
 
@@ -64,7 +64,7 @@ class SGD(Optimizer):
     ) -> None:
         momentums = {"momentum": momentum, "nesterov": nesterov, "average": average}
         penalties = {"l1": l1, "l2": l2, "weight_decay": weight_decay}
-        Declared.__init__(self, parameters, learning_rate, **momentums, **penalties)
+        self._take(parameters, learning_rate, **momentums, **penalties)
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(options)
