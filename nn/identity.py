@@ -36,9 +36,6 @@ def identity(value: Any, attempted: str, names: Mapping[int, str] | None = None)
     def several(values: Iterable[Any]) -> str:
         return ", ".join(map(told, values))
 
-    def pairs(values: Mapping[Any, Any]) -> str:
-        return ", ".join(sorted(f"{told(key)}: {told(item)}" for key, item in values.items()))
-
     def told(value: Any) -> str:
         if id(value) in known:
             return known[id(value)]
@@ -63,7 +60,8 @@ def identity(value: Any, attempted: str, names: Mapping[int, str] | None = None)
         if type(value) in (set, frozenset):
             return f"{type(value).__name__}({', '.join(sorted(map(told, value)))})"
         if type(value) is dict:
-            return f"dict({pairs(value)})"
+            pairs = (f"{told(key)}: {told(item)}" for key, item in value.items())
+            return f"dict({', '.join(sorted(pairs))})"
         if isinstance(value, Tensor):
             return f"tensor {told(value.data)}"
         if type(value) is np.ndarray:
@@ -96,7 +94,10 @@ def identity(value: Any, attempted: str, names: Mapping[int, str] | None = None)
         if made is copyreg.__newobj__:  # type: ignore[attr-defined]
             made, *arguments = arguments
         texts = [told(item) for item in arguments]
-        texts += [told(state)] if state is not None else []
+        if type(state) is dict:
+            texts += sorted(f"{name}={told(item)}" for name, item in state.items())
+        elif state is not None:
+            texts.append(told(state))
         texts += [several(each) for each in (items, entries) if each is not None]
         return f"{told(made)}({', '.join(texts)})"
 

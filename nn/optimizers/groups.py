@@ -10,6 +10,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, Range
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Field
+from nn.identity import identity
 
 Options: TypeAlias = Mapping[str, Any]
 """The hyper-parameters of a group by name."""
@@ -98,10 +99,13 @@ def as_python(value: Any) -> Any:
 
 
 def told(rate: Rate) -> float | str:
-    """A learning rate in a form to keep: a schedule as text, another function by its name."""
+    """A learning rate in a form to keep: a function of the step as text that tells it.
+
+    An UnsupportedError says if nothing tells it from others.
+    """
     if not callable(rate):
         return rate
-    return getattr(rate, "__qualname__", None) or repr(rate)
+    return identity(rate, f"state_dict with learning_rate={describe_one(rate)}")
 
 
 def told_options(group: Mapping[str, Any]) -> dict[str, Any]:

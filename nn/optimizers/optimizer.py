@@ -153,15 +153,15 @@ class Optimizer(Declared):
         value = rate(self.steps)
         if not NOT_NEGATIVE.holds(value):
             raise ArgumentError(
-                f"{type(self).__name__} with learning_rate={told(rate)}",
+                f"{type(self).__name__} with learning_rate={_text(rate)}",
                 f"in step {self.steps} that gives {describe_one(value)}",
                 f"Give a function of the step to {NOT_NEGATIVE.wanted}",
             )
         return float(value)
 
     def __repr__(self) -> str:
-        groups = [told_options(group).items() for group in self.groups]
-        texts = [", ".join(f"{name}={value}" for name, value in group) for group in groups]
+        groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
+        texts = [", ".join(f"{n}={_text(v)}" for n, v in group.items()) for group in groups]
         return f"{type(self).__name__}({'; '.join(texts)})"
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
@@ -260,9 +260,19 @@ class Optimizer(Declared):
     def state_dict(self) -> dict[str, Any]:
         """What a run needs to go on from here, besides the parameters themselves.
 
-        "groups" lists the hyper-parameters of each group, a schedule as text, and how many
-        "parameters" it has; "state" lists for each parameter its number of "steps" and copies of
-        its arrays; "steps" is the number of those taken.
+        "groups" lists the hyper-parameters of each group, and how many "parameters" it has; "state"
+        lists for each parameter its number of "steps" and copies of its arrays; "steps" is the
+        number of those taken.
+
+        A learning rate that is a function of the step is kept as text, and a state is loaded only
+        where the text is the same. It tells a function by its module and qualified name, its
+        defaults and the values that it encloses, a lambda by its code, too, and an object, such as
+        a schedule or a `functools.partial`, by its class and attributes. So a function that was
+        changed under its name is accepted.
+
+        Raises:
+            UnsupportedError: a learning rate encloses or holds what text cannot tell, such as a
+                lock or a generator that runs.
         """
         states = self._states()
         return {
@@ -332,6 +342,11 @@ class Optimizer(Declared):
                 array = as_array(entry[name], f"load_state_dict into {type(self).__name__} of")
                 if array.shape != parameter.shape or array.dtype.kind != "f":
                     yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"
+
+
+def _text(value: Any) -> str:
+    """A hyper-parameter as it is shown, a function by its name."""
+    return getattr(value, "__qualname__", None) or str(value)
 
 
 def _counts_steps(value: Any) -> bool:
