@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_tra
 import numpy as np
 
 from autograd_lite.arguments import Range, require
-from autograd_lite.errors import ArgumentError
 
 Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
@@ -18,14 +17,11 @@ Given = TypeVar("Given", contravariant=True)
 class Field(Generic[Read, Given]):
     """A field of a `Declared` class; for type checkers, what it is given and what is read."""
 
-    def __init__(
-        self, allowed: Range | None, default: Any, kw_only: bool, size: bool, fixed: bool
-    ) -> None:
+    def __init__(self, allowed: Range | None, default: Any, kw_only: bool, size: bool) -> None:
         self.allowed = allowed
         self.default = default
         self.kind = Parameter.KEYWORD_ONLY if kw_only else Parameter.POSITIONAL_OR_KEYWORD
         self.size = size
-        self.fixed = fixed
 
     def __set_name__(self, owner: type, name: str) -> None:
         if not issubclass(owner, Declared):
@@ -50,7 +46,6 @@ def declared(
     default: Any = Parameter.empty,
     kw_only: bool = False,
     size: bool = False,
-    fixed: bool = False,
 ) -> Any:
     """A field, in the body of a `Declared` class.
 
@@ -60,9 +55,8 @@ def declared(
         kw_only: whether it is given by name only.
         size: whether a layer has a tensor with at least as many entries as the product of all its
             sizes, so that a file without as many cannot hold the layer.
-        fixed: whether it cannot be assigned later, as what was computed with it would be wrong.
     """
-    return Field(allowed, default, kw_only, size, fixed)
+    return Field(allowed, default, kw_only, size)
 
 
 @dataclass_transform(field_specifiers=(declared,))
@@ -139,12 +133,6 @@ class Declared:
         return {name: _as_python(value) for name, value in values.items()}
 
     def _assign(self, name: str, value: Any) -> None:
-        if self._fields[name].fixed:
-            raise ArgumentError(
-                f"assignment of {name} of {type(self).__name__}",
-                "what it has compared so far was compared with the old one",
-                f"Make a new one: {type(self).__name__}({name}={value!r}, ...)",
-            )
         own = vars(self)
         others = {field: own[field] for field in self._fields if field in own}
         own.update(self._checked({**others, name: value}))

@@ -114,22 +114,6 @@ def test_an_activation_has_the_parameters_and_defaults_of_its_function(kind):
     ]
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "value"),
-    [
-        (nn.EarlyStopping(), "mode", "max"),
-        (nn.EarlyStopping(), "min_delta", 0.5),
-        (nn.ReduceOnPlateau(nn.SGD([autograd_lite.Tensor([1.0])], 0.1)), "mode", "max"),
-        (nn.ReduceOnPlateau(nn.SGD([autograd_lite.Tensor([1.0])], 0.1)), "threshold", 0.5),
-    ],
-)
-def test_what_figures_were_compared_with_cannot_be_assigned_later(owner, name, value):
-    before = getattr(owner, name)
-    with pytest.raises(ArgumentError, match="Make a new one"):
-        setattr(owner, name, value)
-    assert getattr(owner, name) == before
-
-
 def test_the_layer_in_contributing_can_be_written_as_it_stands(tmp_path):
     text = (Path(nn.__file__).parents[1] / "CONTRIBUTING.md").read_text()
     [example] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)

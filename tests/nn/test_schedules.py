@@ -245,6 +245,17 @@ def test_warm_up_rises_to_where_the_next_schedule_begins_and_then_follows_it(cas
 # ReduceOnPlateau
 
 
+@pytest.mark.parametrize(("name", "value"), [("mode", "max"), ("threshold", 0.5)])
+def test_what_values_are_compared_by_may_be_assigned_and_forgets_the_best(name, value):
+    options = {"factor": 0.5, "patience": 1}
+    schedule, made = nn.ReduceOnPlateau(sgd(), **options), sgd()
+    schedule.step(1.0)
+    setattr(schedule, name, value)
+    rates = rates_of(schedule.optimizer, schedule, [2.0, 3.0, 1.5, 1.2, 1.1])
+    again = nn.ReduceOnPlateau(made, **options, **{name: value})
+    assert rates == rates_of(made, again, [2.0, 3.0, 1.5, 1.2, 1.1])
+
+
 def test_reduce_on_plateau_counts_from_the_last_improvement():
     optimizer = sgd(1.0)
     schedule = nn.ReduceOnPlateau(optimizer, factor=0.5, patience=2)
