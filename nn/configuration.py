@@ -59,34 +59,25 @@ def configuration(module: Module) -> dict[str, Any]:
     Each is the attribute or property of the same name, but for two: `dtype` is that of the tensors,
     and a flag under whose name there is a tensor or None says whether there is one.
     """
-    kind = type(module)
-    arguments = arguments_of(kind)
-    kept = {name: getattr(module, name) for name in arguments if _is_kept(module, name)}
-    if "dtype" in arguments and (tensors := module._state()):
-        kept["dtype"] = next(iter(tensors.values())).dtype
-    found = {}
-    for name, parameter in arguments.items():
-        if name in kept:
-            value = kept[name]
-            is_flag = isinstance(parameter.default, bool)
-            if is_flag and (value is None or isinstance(value, Tensor)):
-                value = value is not None
-            found[name] = value
+    found: dict[str, Any] = {}
+    for name, parameter in arguments_of(type(module)).items():
+        if name == "dtype" and (tensors := module._state()):
+            found[name] = next(iter(tensors.values())).dtype
+        elif name in vars(module) or isinstance(getattr(type(module), name, None), property):
+            value = getattr(module, name)
+            is_flag = isinstance(parameter.default, bool) and isinstance(value, Tensor | None)
+            found[name] = value is not None if is_flag else value
     return found
-
-
-def _is_kept(module: Module, name: str) -> bool:
-    return name in vars(module) or isinstance(getattr(type(module), name, None), property)
 
 
 def shown(module: Module) -> str:
     """The configuration as it is written in a call, without defaults and the modules inside."""
-    children = {id(child) for _, child in module.children()}
+    children = {id(child) for _, child in [("", module), *module.children()]}
     values = configuration(module)
     texts = []
     is_complete = True
     for name, parameter in arguments_of(type(module)).items():
-        if name not in values or _holds_any(values[name], children):
+        if any(id(item) in children for _, item in opened([("", values.get(name, module))])):
             is_complete = False
         elif parameter.kind in STARS:
             texts += [STARS[parameter.kind] + _text(values[name])] if values[name] else []
@@ -100,10 +91,6 @@ def shown(module: Module) -> str:
 def heading(module: Module) -> str:
     """The class and the configuration, without what is inside."""
     return f"{type(module).__name__}({module.extra_repr()})"
-
-
-def _holds_any(value: Any, ids: set[int]) -> bool:
-    return any(id(item) in ids for _, item in opened([("", value)]))
 
 
 def _is_default(parameter: inspect.Parameter, value: Any) -> bool:

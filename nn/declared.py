@@ -64,8 +64,9 @@ class Declared:
     """Base of classes that declare fields, which their constructor takes in that order.
 
     As with dataclasses a subclass adds fields, may declare those that it inherits again, and may
-    write its `__init__` itself; its own subclasses then write one, too, if they add fields. Values
-    are checked whenever they are assigned.
+    write its `__init__` itself; its own subclasses then write one, too, if they add fields. What
+    was given by name only and is declared again without that comes where that is. Values are
+    checked whenever they are assigned.
 
     >>> from autograd_lite.arguments import COUNT, POSITIVE
     >>> class Decay(Declared):
@@ -85,7 +86,9 @@ class Declared:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        cls._fields = cls._fields | own
+        inherited = cls._fields.items()
+        placed = {n: field for n, field in inherited if n not in own or own[n].kind is field.kind}
+        cls._fields = placed | own
         if not cls._fields:
             return
         for name in own:
@@ -110,6 +113,7 @@ class Declared:
 
     def _take(self, *given: Any, **named: Any) -> None:
         try:
+            self._signature.bind_partial(**named)  # an unknown name, before one that is missing
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None

@@ -70,7 +70,7 @@ def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") ->
     return list(parameters)
 
 
-def _leaves(optimizer: str, parameters: Any) -> list[Tensor]:
+def _leaves(optimizer: str, parameters: Any) -> tuple[Tensor, ...]:
     entries = listed(optimizer, parameters)
     for entry in entries:
         leaf = isinstance(entry, Tensor) and entry.operation is None
@@ -80,7 +80,7 @@ def _leaves(optimizer: str, parameters: Any) -> list[Tensor]:
                 "it is no tensor of floats that was made rather than computed",
                 "Give model.parameters(), or tensors made with requires_grad=True",
             )
-    return list(dict.fromkeys(entries))
+    return tuple(dict.fromkeys(entries))
 
 
 def hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:

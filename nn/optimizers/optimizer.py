@@ -39,9 +39,10 @@ MOST_STEPS = 2**53
 class Optimizer(Declared):
     """Base of optimizers: a subclass says how it updates a flat array.
 
-    `groups` lists dicts with the "parameters" and hyper-parameters of each group, which may be
-    changed there between steps, and are checked by the next one. As attributes of the optimizer,
-    hyper-parameters are those of the first group, and assigning one sets that of every group.
+    `groups` lists dicts with the "parameters" and hyper-parameters of each group. These may be
+    changed there between steps, and are checked by the next one, which refuses other parameters. As
+    attributes of the optimizer, hyper-parameters are those of the first group, and assigning one
+    sets that of every group.
 
     A learning rate that is a schedule, or any function of the step, is asked before each step;
     `optimizer.learning_rate` is what it says for the next one.
@@ -111,7 +112,7 @@ class Optimizer(Declared):
         self.groups = [
             {"parameters": entry["parameters"], **defaults, **entry} for entry in entries
         ]
-        self._accepted: list[dict[str, Any]] = [{} for _ in entries]
+        self._accepted = [{"parameters": group["parameters"]} for group in self.groups]
         self._change(map(hyper_parameters, self.groups))
         self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
         self._make_runs({})
@@ -141,6 +142,13 @@ class Optimizer(Declared):
 
     def _change(self, options: Iterable[Mapping[str, Any]]) -> None:
         """Set the hyper-parameters of each group, or raise an ArgumentError and set none."""
+        held = [id(group.get("parameters")) for group in self.groups]
+        if held != [id(accepted["parameters"]) for accepted in self._accepted]:
+            raise ArgumentError(
+                f"{type(self).__name__} with other groups or parameters than it was made with",
+                "it keeps no state for them",
+                "Make a new optimizer, of all of them",
+            )
         checked = [self._checked(each) for each in options]
         for group, accepted, each in zip(self.groups, self._accepted, checked):
             group.update(each)

@@ -32,7 +32,7 @@ class EarlyStopping(Declared, Callback):
     better by more than `min_delta` than the one that was progress before. At the end, whether or
     not it came to that, the model gets back the parameters and buffers of the epoch with the best
     figure: also after Ctrl-C or an error. NaN is no progress and not the best; where all figures
-    are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best so far.
+    are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
 
     Args:
         patience: epochs to wait, 1 or more.

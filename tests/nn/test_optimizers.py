@@ -1,7 +1,9 @@
 """Optimizers: the steps that they take, penalties, groups, missing gradients."""
 
+import copy
 import inspect
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -315,6 +317,37 @@ def test_hyper_parameters_are_given_by_position_or_by_name_as_the_signature_says
     assert optimizer.l1 == 7.0
     with pytest.raises(TypeError, match=f"{name}.*lr"):
         kind([leaf(1.0)], lr=0.1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda groups, y: groups.append({"parameters": [y], "learning_rate": 0.1}),
+        lambda groups, y: groups[0].update(parameters=[y]),
+        lambda groups, y: groups[0].update(parameters=(*groups[0]["parameters"], y)),
+        lambda groups, y: groups[0].pop("parameters"),
+        lambda groups, y: groups.clear(),
+    ],
+)
+def test_other_groups_and_parameters_than_at_the_beginning_are_refused(change):
+    x, y = leaf(1.0), leaf(2.0)
+    optimizer = nn.SGD([x], learning_rate=0.1)
+    x.grad = y.grad = np.ones(1)
+    change(optimizer.groups, y)
+    with pytest.raises(ArgumentError, match="SGD with other groups or parameters"):
+        optimizer.step()
+    assert (x.item(), y.item()) == (1.0, 2.0)
+    with pytest.raises(AttributeError):
+        nn.SGD([x], learning_rate=0.1).groups[0]["parameters"].append(y)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_the_groups_of_a_copy_may_be_changed(duplicate):
+    optimizer = duplicate(nn.SGD([leaf(1.0)], learning_rate=0.5))
+    optimizer.groups[0]["learning_rate"] = 0.25
+    optimizer.parameters[0].grad = np.ones(())
+    optimizer.step()
+    assert optimizer.parameters[0].item() == 0.75
 
 
 def test_a_group_may_be_empty():

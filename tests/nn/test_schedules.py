@@ -190,7 +190,7 @@ def test_an_optimizer_with_a_schedule_goes_on_where_it_was(name, copied):
 def test_a_state_is_of_the_same_schedule():
     state = sgd(nn.StepDecay(0.5, every=2)).state_dict()
     assert state["groups"][0]["learning_rate"] == (
-        "nn.optimizers.schedules.StepDecay(base=0.5, every=2, factor=0.1)"
+        "nn.optimizers.schedules.StepDecay(dict(('base', 0.5), ('every', 2), ('factor', 0.1)))"
     )
     others = (0.5, nn.StepDecay(0.5, every=3), nn.ExponentialDecay(0.5, 0.1), lambda step: 0.5)
     for rate in others:
