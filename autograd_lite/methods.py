@@ -42,9 +42,12 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that applies a row of the table, without NumPy's detour."""
     operation = TABLE[function]
+    is_unary = isinstance(function, np.ufunc)
 
-    def method(self: Any, *arguments: Any, **keywords: Any) -> Tensor:
-        return _apply(operation, (self, *arguments), keywords)
+    def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
+        if keywords or (options and is_unary):
+            return function(self, *options, **keywords)  # type: ignore[no-any-return]
+        return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
 
@@ -76,7 +79,7 @@ class Methods(Operators):
 
     def reshape(self, *shape: Any) -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        return _apply(TABLE[np.reshape], (self, _unpacked(shape)), NO_KEYWORDS)
+        return _apply(TABLE[np.reshape], (self, unpacked(shape)), NO_KEYWORDS)
 
     def ravel(self) -> Tensor:
         """The entries in one axis."""
@@ -84,7 +87,7 @@ class Methods(Operators):
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
-        order = _unpacked(axes) if axes else None
+        order = unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
@@ -132,6 +135,6 @@ for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
 
 
-def _unpacked(sequence: tuple[Any, ...]) -> Any:
+def unpacked(sequence: tuple[Any, ...]) -> Any:
     """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
     return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence

@@ -2,20 +2,23 @@
 
 People think of the sigmoid and of its derivative as a whole, and so do those who look for mistakes
 in a network. A graph is recorded again with the function in place of its parts, wherever the
-values are those of an activation of what the parts were computed from.
+values are those of an activation of what the parts were computed from, and what reaches that is
+the same through both: `_stands_for` is the rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import record
+from autograd_lite.engine import backpropagate, record
+from autograd_lite.modes import enable_grad, watching
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.table import TABLE, activations, traits_of
+from autograd_lite.tensor import Tensor
 
 PARTS = 16
 """Operations that an activation consists of, at most."""
@@ -30,36 +33,52 @@ class Activation(NamedTuple):
     argument: Node
     keywords: dict[str, Any]
 
+    @property
+    def ties(self) -> Array:
+        """Where its slope jumps, so that one is as right as another."""
+        return traits_of(self.function).kink & (self.argument._data == 0)
 
-def written_out(nodes: Sequence[Node], keep: Collection[Node]) -> dict[Node, Activation]:
+
+def written_out(
+    nodes: Sequence[Node], cotangents: Mapping[Node, Array], keep: Collection[Node]
+) -> dict[Node, Activation]:
     """The nodes that are activations written out; none of `keep` is inside of one.
 
     Args:
         nodes: of a graph, each after what it was computed from.
+        cotangents: of the nodes.
         keep: nodes that somebody asks for.
 
-    >>> from autograd_lite import Tensor
     >>> from autograd_lite.engine import backward_order
     >>> z = Tensor([-1.0, 2.0], requires_grad=True)
     >>> a = 1 / (1 + np.exp(-z))
-    >>> found = written_out(backward_order(a)[::-1], [])
+    >>> cotangents = backpropagate(a, np.ones(2))
+    >>> found = written_out(backward_order(a)[::-1], cotangents, [])
     >>> found[a].function.__name__, found[a].argument is z
     ('sigmoid', True)
     """
     position = {node: number for number, node in enumerate(nodes)}
     kept = frozenset(keep)
     found: dict[Node, Activation] = {}
-    with np.errstate(all="ignore"):
-        for node in nodes:
-            for activation in _candidates(node, position, kept, found):
-                found[node] = activation
-                if traits_of(activation.function).elementwise:
-                    break  # Others go on: softmax(z - maximum) is softmax(z).
+    token = watching.set(None)  # What is tried here is no anomaly.
+    try:
+        with enable_grad(), np.errstate(all="ignore"):
+            for node in nodes:
+                for activation in _candidates(node, cotangents, position, kept, found):
+                    found[node] = activation
+                    if traits_of(activation.function).elementwise:
+                        break  # Others go on: softmax(z - maximum) is softmax(z).
+    finally:
+        watching.reset(token)
     return found
 
 
 def _candidates(
-    node: Node, position: dict[Node, int], keep: frozenset[Node], found: dict[Node, Activation]
+    node: Node,
+    cotangents: Mapping[Node, Array],
+    position: dict[Node, int],
+    keep: frozenset[Node],
+    found: dict[Node, Activation],
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
     if node.operation is None or node._data.size < 2:
@@ -67,13 +86,59 @@ def _candidates(
     if node.operation.traits.activation or not node.operation.traits.elementwise:
         return
     for argument, parts in _behind(node, position, keep):
+        if len(parts) == len(node.arguments) == 1:
+            continue  # A function of one argument is called by its name.
         if _agree(argument._data, node._data):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(_operation(part).traits.elementwise for part in parts)
         for activation in _functions_of(argument, node._data, elementwise):
-            if not _is_two_steps(node, activation, parts, found):
+            if _is_two_steps(node, activation, parts, found):
+                continue
+            if _stands_for(activation, parts, cotangents[node]):
                 yield activation
                 break
+
+
+def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> bool:
+    """Whether an activation is what its parts are: in its values, and in what it passes back.
+
+    Both differ by no more than the rounding of the parts, so that 1e-20 is not 0 where nothing
+    rounds it off. What reaches the argument is compared for the cotangent of the graph; at ties
+    any slope will do that is between those on both sides.
+    """
+    function, argument, keywords = activation
+    start: Any = Tensor(argument._data, requires_grad=True)
+    again = {argument: start}
+    for part in reversed(parts):
+        again[part] = _again(part, again)
+    x, y = start._data, again[parts[0]]
+    eps = np.finfo(min(x.dtype, y._data.dtype)).eps
+    rounding = 4 * eps * _rounded_off(y, traits_of(function).elementwise)
+    rounding += np.finfo(eps.dtype).tiny
+    if not _within(TABLE[function].compute(x, **keywords), y._data, rounding):
+        return False
+    seed = _shaken(cotangent)
+    single = record(y._data, TABLE[function], (start,), keywords, True)
+    found, expected = (backpropagate(node, seed)[start] for node in (single, y))
+    largest = np.sqrt(eps) * np.abs(expected).max()
+    alike = np.abs(found - expected) <= largest + rounding * np.abs(seed)
+    slopes = expected / seed
+    return bool((alike | (activation.ties & (slopes >= 0) & (slopes <= 1))).all())
+
+
+def _rounded_off(y: Node, elementwise: bool) -> Array:
+    """What y changes by where its parts change by their own size: each entry, or at most."""
+    found = backpropagate(y, np.ones_like(y._data))
+    changes = [np.nan_to_num(np.abs(g * part._data), posinf=0) for part, g in found.items()]
+    return sum(changes) if elementwise else sum(change.max() for change in changes)
+
+
+def _shaken(cotangent: Array) -> Array:
+    """A cotangent that is as large, in which nothing is 0 or cancels."""
+    usable = np.isfinite(cotangent) & (cotangent != 0)
+    usual = np.abs(cotangent[usable]).max() if usable.any() else 1
+    shaken = np.random.default_rng(0).uniform(0.5, 1.5, cotangent.shape)
+    return (np.where(usable, cotangent, usual) * shaken).astype(cotangent.dtype)
 
 
 def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activation]:
@@ -118,7 +183,6 @@ def _probabilities(node: Node, activation: Activation) -> Array | None:
 
 
 def _operation(node: Node) -> Operation:
-    assert node.operation is not None
     return node.operation
 
 
@@ -149,11 +213,16 @@ def _inputs(node: Node) -> set[Node]:
 
 
 def _agree(found: Array, expected: Array) -> bool:
-    """Whether arrays are equal up to rounding."""
+    """Whether arrays are equal up to the rounding of what is as large as 1."""
     eps = np.finfo(min(found.dtype, expected.dtype)).eps
-    sizes = np.abs(expected)
-    tolerance = 4 * eps * max(1, sizes.max()) + eps**0.7 * sizes
-    return bool((np.abs(found - expected) <= tolerance).all())
+    return _within(found, expected, 4 * eps * max(1, np.abs(expected).max()))
+
+
+def _within(found: Array, expected: Array, tolerance: Any) -> bool:
+    """Whether arrays differ by no more than a tolerance, and a relative one."""
+    eps = np.finfo(min(found.dtype, expected.dtype)).eps
+    allowed = tolerance + eps**0.7 * np.abs(expected)
+    return bool((np.abs(found - expected) <= allowed).all())
 
 
 def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict[Any, Any]:
@@ -174,9 +243,13 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
             function, argument, keywords = found[node]
             twin = record(node._data, TABLE[function], (again[argument],), keywords, True)
         else:
-            given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
-            row = node.operation
-            twin = record(node._data, row, given, node.keywords, True, node.residual)
+            twin = _again(node, again)
         twin.name, twin.grad = node.name, node.grad
         again[node] = twin
     return again
+
+
+def _again(node: Node, again: Mapping[Any, Any]) -> Any:
+    """The node, computed from the counterparts of its arguments."""
+    given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
+    return record(node._data, node.operation, given, node.keywords, True, node.residual)

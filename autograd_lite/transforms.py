@@ -80,7 +80,7 @@ class _Linearization:
             self.variables = [
                 +leaf
                 if isinstance(leaf, Tensor) and leaf.requires_grad
-                else Tensor(plain(leaf), requires_grad=True)
+                else Tensor(leaf.data if isinstance(leaf, Tensor) else leaf, requires_grad=True)
                 for leaf in given
             ]
             fresh = rebuilt(self.trees, self.variables)

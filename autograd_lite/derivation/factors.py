@@ -89,10 +89,8 @@ def cotangents(
 ) -> dict[Node, Any]:
     """The terms of the cotangents of all nodes of a program.
 
-    Args:
-        formulas: with the terms of the nodes.
-        named: nodes at which a constant factor is applied, as at all leaves.
-        lengths: of the data, by which a constant is divided rather than reduced.
+    A constant factor is applied at leaves, and at nodes that are named. It is reduced, unless its
+    denominator is among the lengths of the data.
     """
     terms, program = formulas.terms, formulas.program
     parts: dict[Node, list[Cotangent]] = {program.loss: [Cotangent(ONE, 1.0)]}
@@ -107,7 +105,7 @@ def cotangents(
         number = term.arguments[0] if is_broadcast(term) else term
         if is_number(number) and step.dtype != float:
             term = step.dtype.type(number)
-        formulas.let(program.cotangents[node], terms.broadcast(term, step.shape))
+        formulas.known[program.cotangents[node]] = terms.broadcast(term, step.shape)
         since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():
             own, part = ONE, formulas.term(contribution)
@@ -178,6 +176,5 @@ def _count(divisor: Any, node: Node) -> float:
     Where samples are not yet summed, as in z / 10, a divisor that is as many is so by chance.
     1 and 2 are in formulas for other reasons.
     """
-    assert node.operation is not None
     by_chance = node.operation.function is np.divide and divisor in np.shape(node._data)
     return float(divisor) if divisor > 2 and divisor % 1 == 0 and not by_chance else 1

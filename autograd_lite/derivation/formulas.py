@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivation.layout import written_out
 from autograd_lite.derivation.naming import Identifiers, key_of
 from autograd_lite.derivation.numpy_source import NumpySource, is_made
 from autograd_lite.derivation.origins import recognized
@@ -16,7 +17,7 @@ from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.expressions import Shape
-from autograd_lite.program.program import Program, Step, steps_in
+from autograd_lite.program.program import Program, Step, mapped, same, steps_in
 from autograd_lite.program.trace import trace_rule
 from autograd_lite.table import TABLE
 
@@ -25,71 +26,57 @@ ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np
 
 
 class Formulas:
-    """The terms of a program's steps.
-
-    Attributes:
-        program: whose steps they are.
-        terms: all of them.
-        names: of those that have one.
-    """
+    """The terms of a program's steps: those that are known, and the names of some of them."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.terms = Terms()
+        self.known: dict[Step, Any] = {}
         self.names: dict[Step, str] = {}
         self._constants: dict[Any, Step] = {}
-        self._known: dict[int, Any] = {}
-        self._nodes = {step.number for key, step in program.inputs.items() if isinstance(key, Node)}
-
-    def knows(self, step: Step) -> bool:
-        """Whether the term of a step was found before."""
-        return step.number in self._known
-
-    def let(self, step: Step, term: Any) -> Any:
-        """Say what the term of a step is."""
-        self._known[step.number] = term
-        return term
+        self._nodes = {step for key, step in program.inputs.items() if isinstance(key, Node)}
 
     def term(self, step: Step) -> Any:
         """The term of a step, or a number."""
-        known = self._known
-        stack = [] if step.number in known else [step]
+        known = self.known
+        stack = [] if step in known else [step]
         while stack:
             last = stack[-1]
             try:
-                known[last.number] = self._converted(last)
+                known[last] = self._converted(last)
                 stack.pop()
             except KeyError:
-                missing = [part for part in steps_in(last)[::-1] if part.number not in known]
+                missing = [part for part in steps_in(last)[::-1] if part not in known]
                 if not missing:
                     raise
                 stack += missing
-        return known[step.number]
+        return known[step]
 
     def _converted(self, step: Step) -> Any:
         """The term of a step; a KeyError if that of an argument is not known yet."""
         function = step.function
         if function is None:
             array = step.arguments[0]
-            is_node = step.number in self._nodes
+            is_node = step in self._nodes
             return self.terms.leaf(step.shape, array) if is_node else self._plain(array)
+        if function is same:
+            return self._plain(step.arguments[0])
         usual = ABSENT.get(function)
         if usual is not None:
             found = self.program.recorded[step.number]
             if found.size and np.all(found == usual):
                 return usual
-        known = self._known
-        arguments = tuple(
-            [known[x.number] if type(x) is Step else self._plain(x) for x in step.arguments]
-        )
+        known = self.known
+        arguments = tuple([known[x] if type(x) is Step else self._plain(x) for x in step.arguments])
         if function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
         if np.float64 in map(type, arguments):
             arguments = _with_floats(arguments, step)
         keywords = step.keywords
         if keywords:
-            keywords = {name: self._plain(value) for name, value in keywords.items()}
-        if function in TABLE and TABLE[function].residual:
+            keywords = self._plain(keywords)
+        row = TABLE.get(function)
+        if row and row.residual:
             several = self.terms.build(function, arguments, keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
         return self.terms.build(function, arguments, keywords, step.shape)
@@ -97,14 +84,14 @@ class Formulas:
     def _plain(self, value: Any) -> Any:
         """The term of an argument; values that are no arrays stay what they are."""
         if type(value) is Step:
-            return self._known[value.number]
+            return self.known[value]
         if isinstance(value, Shape):
             owner = self.term(value.owner)
             if isinstance(owner, Step) and owner in self.names:
                 return self.terms.build(np.shape, (owner,), {}, (len(value),))
             return tuple(value)
-        if type(value) in (list, tuple):
-            return type(value)(map(self._plain, value))
+        if type(value) in (list, tuple, dict):
+            return mapped(self._plain, value)
         if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
             return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
         if isinstance(value, np.ndarray):
@@ -141,14 +128,9 @@ def contribution_formula(
 ) -> str:
     """What a node contributes to the cotangent of one of its arguments, as NumPy source.
 
-    The cotangent of `node` itself is called d and its name.
-
-    Args:
-        node: a computed one.
-        index: of the argument.
-        names: of the node and of its arguments, as `naming.names_of` gives them. An array that
-            has none is written as `in_words` says, or as x > 0 if it says where x is positive.
-        vjp: what takes the place of the rule for this argument, called like it.
+    The cotangent of `node` itself is called d and its name. An array that has none of the names,
+    which are as `naming.names_of` gives them, is written as `in_words` says, or as x > 0 if it
+    says where x is positive. `vjp` takes the place of the rule for this argument.
 
     >>> from autograd_lite import Tensor
     >>> z = Tensor([1.0, 2.0], requires_grad=True)
@@ -158,7 +140,6 @@ def contribution_formula(
     >>> contribution_formula(a, 0, {z: "z1", a: "a1"}, lambda g, y, x: g * (1 - x * x))
     'da1 * (1 - z1 * z1)'
     """
-    assert node.operation is not None
     textbook = TEXTBOOK
     if vjp:
         rules = {node.operation.function: [vjp] * len(node.arguments)}
@@ -171,7 +152,7 @@ def contribution_formula(
     known: list[tuple[Step, Any]] = []
     for key, step in steps.items():
         if key in names:
-            term = formulas.let(step, formulas.terms.leaf(step.shape, step.arguments[0]))
+            term = formulas.known[step] = formulas.terms.leaf(step.shape, step.arguments[0])
             formulas.names[term] = names[key]
             known.append((term, step.arguments[0]))
         else:
@@ -179,8 +160,8 @@ def contribution_formula(
     for step in unnamed:
         term = recognized(formulas.terms, step.arguments[0], known, (), ())
         if term is not None:
-            formulas.let(step, term)
-    g = formulas.let(program.cotangents[node], formulas.terms.leaf(np.shape(node._data)))
+            formulas.known[step] = term
+    g = formulas.known[program.cotangents[node]] = formulas.terms.leaf(np.shape(node._data))
     formulas.names[g] = f"d{names[node]}"
     return in_words(formulas.term(program.contributions[node][index]), formulas.names)
 
@@ -200,12 +181,9 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     names = dict(names)
     identifiers = Identifiers()
     identifiers.taken.update(names.values())
-    stack = [term] if isinstance(term, Step) else []
-    while stack:
-        part = stack.pop()
-        if part not in names and part.function is not None:
-            stack += steps_in(part)[::-1]
-        elif part not in names and not is_made(part.arguments[0]):
+    parts = (term, *written_out(term, names)) if isinstance(term, Step) else ()
+    for part in parts:
+        if part not in names and part.function is None and not is_made(part.arguments[0]):
             names[part] = identifiers.unique(_word(part.arguments[0]))
     return NumpySource(names).text(term)
 

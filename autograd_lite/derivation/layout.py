@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,17 +35,13 @@ class Line:
 class Layout:
     """Formulas line by line, each using only names of inputs and of lines before it.
 
-    Attributes:
-        inputs: the terms with names that are not computed, in the order of their first use.
-        lines: what is computed, in order.
-        names: of inputs and lines.
-        terms: all that are needed, in order.
+    The inputs come in the order of their first use; terms are all that are needed.
     """
 
     inputs: list[Step]
     lines: list[Line]
     names: dict[Step, str]
-    terms: list[Step]
+    terms: Collection[Step]
 
 
 def laid_out(
@@ -54,17 +50,12 @@ def laid_out(
     cotangents: Mapping[Step, str],
     identifiers: Identifiers,
 ) -> Layout:
-    """Lines that compute some terms, and nothing else.
+    """Lines that compute terms, by the names that are wanted for them, and nothing else.
 
-    Args:
-        results: the terms that are wanted, by the names of their lines.
-        values: names of terms of the forward pass; computed ones get lines if they are needed.
-        cotangents: names of terms of the backward pass, which get lines if they are long.
-        identifiers: the names taken.
+    Values, of the forward pass, get lines if they are needed; cotangents if they are long too.
     """
     needed = needed_for(results.values())
-    parts = {term: steps_in(term) for term in needed}
-    uses = Counter(itertools.chain(results.values(), *parts.values()))
+    uses = Counter(itertools.chain(results.values(), *needed.values()))
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -75,11 +66,11 @@ def laid_out(
         aliases.setdefault(term, []).append(result)
     names: dict[Step, str] = {}
     weights = dict.fromkeys(inputs, 0)
-    for term in needed:
+    for term, parts in needed.items():
         if term in inputs:
             continue
         name = values.get(term) or _among(aliases.get(term), cotangents.get(term))
-        weight = sum(map(weights.__getitem__, parts[term])) + _weight(term)
+        weight = sum(map(weights.__getitem__, parts)) + _weight(term)
         if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
             name = cotangents[term]
         if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
@@ -95,9 +86,10 @@ def laid_out(
     lines += [Line(name, term) for name, term in results.items() if name not in done]
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
-    used = _inputs_of([line.term for line in lines], inputs, names)
     ordered = _sorted(lines, [*results], final)
-    return Layout([*dict.fromkeys([*used, *inputs])], ordered, inputs | names, needed)
+    names = inputs | names
+    used = [part for line in lines for part in written_out(line.term, names) if part in inputs]
+    return Layout([*dict.fromkeys([*used, *inputs])], ordered, names, needed)
 
 
 def _among(aliases: list[str] | None, cotangent: str | None) -> str | None:
@@ -123,45 +115,42 @@ def _weight(term: Step) -> int:
     return 1 if term.function and traits_of(term.function).elementwise else 2
 
 
+_VIEWS = {operator.getitem, np.negative, np.shape}
+
+
 def _is_view(term: Step) -> bool:
     """Whether it is written out each time that it is used: an index, or another way to look."""
     function = term.function
-    if function is None or function in (operator.getitem, np.negative, np.shape):
+    if function is None or function in _VIEWS:
         return function is not None
     return traits_of(function).moves and len(steps_in(term)) == 1
 
 
 def _is_trivial(term: Step, weight: int) -> bool:
     """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
+    if weight != _weight(term) or weight > 1:
+        return False
     numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
-    with_number = term.function in NumpySource.infix and len(numbers) > 0
-    short = _is_view(term) or with_number
-    return short and weight == _weight(term) <= 1
+    return _is_view(term) or (term.function in NumpySource.infix and len(numbers) > 0)
 
 
-def _inputs_of(
-    terms: list[Any], inputs: Mapping[Step, str], names: Mapping[Step, str]
-) -> list[Step]:
-    """The inputs in lines, from left to right."""
-    found = []
-    for term in terms:
-        stack = steps_in(term)[::-1]
-        while stack:
-            part = stack.pop()
-            if part in inputs:
-                found.append(part)
-            elif part not in names:
-                stack += steps_in(part)[::-1]
-    return found
+def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
+    """What stands in the formula of a term, from left to right; of what has a name only that."""
+    stack = steps_in(term)[::-1]
+    while stack:
+        part = stack.pop()
+        yield part
+        if part not in names:
+            stack += steps_in(part)[::-1] if part.function else []
 
 
-def needed_for(results: Any) -> list[Step]:
-    """The terms that results are computed from, themselves included, in order."""
-    found: dict[Step, None] = {}
+def needed_for(results: Any) -> dict[Step, list[Step]]:
+    """The terms that results are computed from, themselves included, in order; with their parts."""
+    found: dict[Step, list[Step]] = {}
     stack = [term for term in results if isinstance(term, Step)]
     while stack:
         term = stack.pop()
         if term not in found:
-            found[term] = None
-            stack.extend(steps_in(term))
-    return sorted(found, key=lambda term: term.number)
+            found[term] = steps_in(term)
+            stack += found[term]
+    return {term: found[term] for term in sorted(found, key=lambda term: term.number)}

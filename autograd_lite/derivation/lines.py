@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,13 +13,13 @@ from autograd_lite.derivation.factors import cotangents
 from autograd_lite.derivation.formulas import Formulas, in_words
 from autograd_lite.derivation.layout import Layout, laid_out, needed_for
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of
-from autograd_lite.derivation.reading import Reader, averaged
+from autograd_lite.derivation.reading import Reader
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import is_broadcast, is_number
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
 
 
@@ -36,11 +36,9 @@ class Lines:
     """A forward and a backward pass.
 
     Attributes:
-        layout: the lines, and the names in them.
         gradients: the names of the results, in order.
         inputs: plain arrays by name, data first.
         counts: what numbers are written as where something is divided by so many.
-        batch: the number of samples, if something is divided by it.
         first: the number of the first term of the backward pass.
         symbols: by name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a
             pre-activation z1 that the user has no name for.
@@ -73,7 +71,7 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     formulas, given, unique = reader.formulas, reader.given, reader.identifiers.unique
     data = reader.data()
     first = formulas.terms.count + 1
-    found = cotangents(formulas, given, reader.lengths())
+    found = cotangents(formulas, given, reader.lengths(data))
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
     _require(wrt, found)
@@ -85,7 +83,7 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     layout = laid_out(results, formulas.names, named, reader.identifiers)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
-    counts, batch = _counts(layout, [term for term in inputs if term in data], found, unique)
+    counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
     return Lines(layout, [*results], arrays, counts, batch, first, symbols)
 
 
@@ -121,46 +119,33 @@ def _value(term: Any) -> Any:
 
 
 def _counts(
-    layout: Layout, data: list[Step], nodes: Iterable[Node], unique: Callable[[str], str]
+    layout: Layout, data: list[Step], reader: Reader
 ) -> tuple[dict[int, str], Batch | None]:
-    """What to write where something is divided by a number, and the number of samples."""
+    """What to write where something is divided by a number, and the number of samples.
+
+    That is the length of an axis of the data which no parameter has; or else a number is the size
+    of something that is averaged. 1 and 2 are in formulas for other reasons.
+    """
     shapes = {layout.names[term]: term.shape for term in data}
+    leaves = [node._data for node in reader.program.values if node.operation is None]
+    lengths = {length for array in leaves for length in np.shape(array)}
     numbers = [x for term in layout.terms for x in term.arguments if isinstance(x, Share | Count)]
     counts: dict[int, str] = {}
     batch = None
     for number in dict.fromkeys(x.count if isinstance(x, Share) else int(x) for x in numbers):
-        axis, size = _batch_axis(number, shapes, nodes), _size(number, shapes, nodes)
-        if axis and not batch:
-            batch = Batch(unique("m"), number, axis)
+        if number <= 2:
+            continue
+        has_axis = [name for name in shapes if number in shapes[name] and number not in lengths]
+        axes = [f"{name}.shape[{shapes[name].index(number)}]" for name in has_axis]
+        means = [name for name, shape in shapes.items() if shape in reader.averaged]
+        sizes = [f"{name}.size" for name in means if math.prod(shapes[name]) == number]
+        if axes and not batch:
+            batch = Batch(reader.identifiers.unique("m"), number, axes[0])
         if batch and batch.number == number:
             counts[number] = batch.name
-        elif axis or size:
-            counts[number] = axis or size or ""
+        elif axes or sizes:
+            counts[number] = (axes + sizes)[0]
     return counts, batch
-
-
-def _batch_axis(
-    number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]
-) -> str | None:
-    """The axis of the data that has this length, which no axis of a parameter has: the samples'.
-
-    1 and 2 are in formulas for other reasons.
-    """
-    parameters = [np.shape(node._data) for node in nodes if node.operation is None]
-    if number > 2 and not any(number in shape for shape in parameters):
-        for name, shape in shapes.items():
-            if number in shape:
-                return f"{name}.shape[{shape.index(number)}]"
-    return None
-
-
-def _size(number: int, shapes: Mapping[str, tuple[int, ...]], nodes: Iterable[Node]) -> str | None:
-    """The data that have so many entries, and the shape of something that is averaged."""
-    shapes_averaged = averaged(nodes)
-    for name, shape in shapes.items():
-        if number == math.prod(shape) > 2 and shape in shapes_averaged:
-            return f"{name}.size"
-    return None
 
 
 LONGEST = 20
@@ -175,13 +160,8 @@ def cotangent_formula(
     Only what the user or a network has a name for is called by it, with a d in front for its
     cotangent; the rest is written out. Where that has more than 20 operations, all names are used,
     those of temporaries too. Numbers such as that of the samples are written as numbers, arrays
-    without a name as `formulas.in_words` does.
-
-    Args:
-        loss: a scalar that was recorded.
-        tensor: one that it depends on.
-        names: as `naming.names_of(loss, variables)` gives them; two temporaries may share one.
-        variables: of the caller.
+    without a name as `formulas.in_words` does. The names are those of `naming.names_of`, but that
+    two temporaries may share one.
 
     Raises:
         UnsupportedError: as `lines_of`.
@@ -223,7 +203,7 @@ def _cotangent(
             known[term] = name
             taken.add(name)
     first = formulas.terms.count + 1
-    found = cotangents(formulas, names, reader.lengths())
+    found = cotangents(formulas, names, reader.lengths(reader.data()))
     for node, term in found.items():
         if node is tensor:
             break
@@ -238,7 +218,7 @@ def _cotangent(
 def _operations(term: Any, names: Mapping[Step, str]) -> int:
     """How many calls a formula has in which terms with names are not written out."""
     counts: dict[Step, int] = {}
-    for part in needed_for([term]):
-        known = part in names or part.function is None
-        counts[part] = 0 if known else 1 + sum(map(counts.__getitem__, steps_in(part)))
+    for needed, parts in needed_for([term]).items():
+        known = needed in names or needed.function is None
+        counts[needed] = 0 if known else 1 + sum(map(counts.__getitem__, parts))
     return counts.get(term, 0)

@@ -36,7 +36,17 @@ class Mathematics(NumpySource):
         np.multiply: (PRODUCT, " ⊙ "),
         np.matmul: (TIGHT, " "),
     }
-    transposed: ClassVar[str] = "ᵀ"
+    around: ClassVar[dict[Any, tuple[str, str, int]]] = {
+        **NumpySource.around,
+        np.transpose: ("", "ᵀ", POWER),
+    }
+
+    forms: ClassVar[dict[Any, str]] = {
+        **NumpySource.forms,
+        np.outer: "outer",
+        # Axes of length 1, and broadcasting, go without saying.
+        **dict.fromkeys((np.expand_dims, np.broadcast_to), "inner"),
+    }
 
     def name(self, name: str) -> str:
         """dβ1 for ∂beta1."""
@@ -45,10 +55,9 @@ class Mathematics(NumpySource):
         shown = {"beta": "β", "gamma": "γ"}.get(letters, letters) + whole[len(letters) :]  # noqa: RUF001
         return shown if whole == name else f"d{shown}"
 
-    def plain(self, value: Any) -> Written:
-        """A value that is no term."""
-        text, precedence = super().plain(value)
-        return text.replace("np.", ""), precedence
+    def line(self, name: str, term: Any) -> str:
+        """What stands at the right of a name; that functions are NumPy's goes without saying."""
+        return super().line(name, term).replace("np.", "")
 
     def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
@@ -67,10 +76,6 @@ class Mathematics(NumpySource):
         if term.function is np.multiply and shape_of(right) == () != shape_of(left):
             return right, left
         return left, right
-
-    def array(self, array: Any) -> str:
-        """A plain array without a name."""
-        return super().array(array).replace("np.", "")
 
     def raised(self, base: Any, exponent: Any) -> str:
         """x², or x^p."""
@@ -103,24 +108,14 @@ class Mathematics(NumpySource):
         """The sign of a sum over axes."""
         return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)
 
-    def transpose(self, term: Step) -> Written:
-        """xᵀ."""
-        if len(term.arguments) > 1:
-            return self.call(term)
-        return f"{self.text(term.arguments[0], ATOM)}{self.transposed}", POWER
-
     def outer(self, term: Step) -> Written:
         """x yᵀ."""
         left, right = term.arguments
-        text = f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.transposed}"
-        return text, TIGHT
+        behind = self.around[np.transpose][1]
+        return f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{behind}", TIGHT
 
-    def expand_dims(self, term: Step) -> Written:
-        """x: axes of length 1 go without saying."""
-        return self.written(term.arguments[0])
-
-    def broadcast(self, term: Step) -> Written:
-        """x: broadcasting goes without saying."""
+    def inner(self, term: Step) -> Written:
+        """Only the first argument."""
         return self.written(term.arguments[0])
 
 
@@ -139,7 +134,10 @@ class Latex(Mathematics):
         np.bitwise_and: (AND, r" \land "),
         np.bitwise_or: (OR, r" \lor "),
     }
-    transposed: ClassVar[str] = r"^{\top}"
+    around: ClassVar[dict[Any, tuple[str, str, int]]] = {
+        **NumpySource.around,
+        np.transpose: ("", r"^{\top}", POWER),
+    }
 
     def enclosed(self, text: str) -> str:
         """Text in parentheses of its height."""

@@ -58,14 +58,7 @@ def names_of(loss: Node, variables: Mapping[str, Any]) -> dict[Any, str]:
 
     A tensor's own name comes first, then the variable that holds it, then its place in a network:
     z1 = W1 @ x + b1, a1 = sigmoid(z1). Parameters of layers, such as "0.weight", become W1, b1.
-    What remains is called t1, t2 and so on.
-
-    Args:
-        loss: what was computed.
-        variables: of the caller, such as `variables_of(sys._getframe(1))`.
-
-    Returns:
-        The names, by node; those of plain arrays by their `id`.
+    What remains is called t1, t2 and so on. Names of plain arrays stand under their `id`.
 
     >>> from autograd_lite import Tensor
     >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")

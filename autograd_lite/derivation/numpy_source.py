@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import is_number, shape_of
+from autograd_lite.derivation.terms import REDUCTIONS, is_number, shape_of
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.program import Step
 
@@ -22,12 +22,7 @@ Written = tuple[str, int]
 
 
 class NumpySource:
-    """NumPy source.
-
-    Args:
-        names: of terms that have one.
-        counts: names of numbers, where something is divided by so many.
-    """
+    """NumPy source, with names for terms, and for numbers where something is divided by so many."""
 
     infix: ClassVar[dict[Any, tuple[int, str]]] = {
         np.power: (POWER, " ** "),
@@ -47,34 +42,25 @@ class NumpySource:
         np.greater: (COMPARISON, " > "),
         np.greater_equal: (COMPARISON, " >= "),
     }
-    methods: ClassVar[set[Any]] = {
-        np.sum,
-        np.mean,
-        np.prod,
-        np.max,
-        np.min,
-        np.var,
-        np.std,
-        np.reshape,
-        np.squeeze,
-        astype,
+    around: ClassVar[dict[Any, tuple[str, str, int]]] = {
+        np.invert: ("~", "", SIGN),
+        np.transpose: ("", ".T", ATOM),
+        np.shape: ("", ".shape", ATOM),
     }
+    forms: ClassVar[dict[Any, str]] = {
+        **dict.fromkeys(infix, "between"),
+        **dict.fromkeys(around, "wrapped"),
+        **dict.fromkeys((*REDUCTIONS, np.reshape, np.squeeze, astype), "method"),
+        np.negative: "negative",
+        operator.getitem: "item",
+        np.expand_dims: "expand_dims",
+        np.broadcast_to: "broadcast",
+    }
+    """The methods that write calls; `call` does all others."""
 
     def __init__(self, names: Mapping[Step, str], counts: Mapping[int, str] | None = None) -> None:
         self.names = names
         self.counts = counts or {}
-        self.forms: dict[Any, Callable[[Step], Written]] = {
-            **dict.fromkeys(self.infix, self.between),
-            np.negative: self.negative,
-            np.invert: self.inverted,
-            np.transpose: self.transpose,
-            np.shape: self.shape,
-            operator.getitem: self.item,
-            np.expand_dims: self.expand_dims,
-            np.broadcast_to: self.broadcast,
-            np.outer: self.outer,
-            **dict.fromkeys(self.methods, self.method),
-        }
 
     def operand(self, value: Any, least: int) -> str:
         """A value as text; beside an array a float needs no .0 to be one."""
@@ -105,7 +91,8 @@ class NumpySource:
         """A term without its name."""
         if term.function is None:
             return self.array(term.arguments[0]), ATOM
-        return self.forms.get(term.function, self.call)(term)
+        written: Written = getattr(self, self.forms.get(term.function, "call"))(term)
+        return written
 
     def line(self, name: str, term: Any) -> str:
         """What stands at the right of a name."""
@@ -162,19 +149,12 @@ class NumpySource:
             return f"-{self.enclosed(text)}", SIGN
         return f"-{text}", min(precedence, SIGN)
 
-    def inverted(self, term: Step) -> Written:
-        """~x."""
-        return f"~{self.text(term.arguments[0], ATOM)}", SIGN
-
-    def transpose(self, term: Step) -> Written:
-        """x.T, unless axes are named."""
+    def wrapped(self, term: Step) -> Written:
+        """~x, x.T, x.shape; a function of more than that is called."""
         if len(term.arguments) > 1:
             return self.call(term)
-        return f"{self.text(term.arguments[0], ATOM)}.T", ATOM
-
-    def shape(self, term: Step) -> Written:
-        """x.shape."""
-        return f"{self.text(term.arguments[0], ATOM)}.shape", ATOM
+        before, behind, precedence = self.around[term.function]
+        return f"{before}{self.text(term.arguments[0], ATOM)}{behind}", precedence
 
     def item(self, term: Step) -> Written:
         """x[index]."""
@@ -203,10 +183,6 @@ class NumpySource:
         if is_number(x) and x in (0, 1):
             return f"np.{'ones' if x else 'zeros'}{like}({what}{dtype})", ATOM
         return f"np.full{like}({what}, {self.text(x)})", ATOM
-
-    def outer(self, term: Step) -> Written:
-        """The product of a column and a row."""
-        return self.call(term)
 
     # Plain values
 

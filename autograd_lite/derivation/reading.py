@@ -23,22 +23,15 @@ from autograd_lite.derivation.naming import (
 from autograd_lite.derivation.numpy_source import is_short
 from autograd_lite.derivation.origins import recognized
 from autograd_lite.derivation.spellings import TEXTBOOK
-from autograd_lite.node import Array, Node, arrays_in
+from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.program import Step
 from autograd_lite.program.trace import trace
-
-
-def averaged(nodes: Iterable[Node]) -> set[tuple[int, ...]]:
-    """The shapes of what is averaged."""
-    means = [node for node in nodes if node.operation and node.operation.traits.averages]
-    return {node.arguments[0].shape for node in means}
 
 
 class Reader:
     """Reads the program of a loss into terms and names.
 
     Attributes:
-        formulas: the terms.
         given: the names of nodes and arrays.
         own: those of them that the user or a network has names for, as keys of `given`.
         inputs: the terms that are not computed, and what they stand for.
@@ -62,15 +55,16 @@ class Reader:
             if not getattr(array, "requires_grad", False):
                 if key_of(array) not in self.given:
                     self.given[key_of(array)] = self.identifiers.unique(name)
-                self.visible.append((self._enter(array), getattr(array, "_data", array)))
+                self.visible.append((self._enter(array), plain(array)))
         self.own = frozenset(self.given)
-        self.averaged = averaged(nodes)
+        means = [node for node in nodes if node.operation and node.operation.traits.averages]
+        self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
         for leaf in leaves_of(nodes):
             if leaf in self.given:
                 self._enter(leaf)
         for node, given in program.given.items():
-            if not all(map(self.formulas.knows, given)):
+            if not all(step in self.formulas.known for step in given):
                 self._meet_inputs(node)
             self._enter(node)
 
@@ -80,9 +74,9 @@ class Reader:
         fixed = {t for t, x in self.inputs.items() if not getattr(x, "requires_grad", False)}
         return used & fixed
 
-    def lengths(self) -> set[int]:
-        """The lengths of the axes of the data, and the sizes of what is averaged like them."""
-        shapes = {term.shape for term in self.data()}
+    def lengths(self, data: Iterable[Step]) -> set[int]:
+        """The lengths of the axes of data, and the sizes of what is averaged like them."""
+        shapes = {term.shape for term in data}
         sizes = {math.prod(shape) for shape in shapes & self.averaged}
         return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
 
@@ -111,11 +105,11 @@ class Reader:
         """Find the term of a node or an array, and name it."""
         name, step = self.given.get(key_of(value)), self._step(value)
         named = name is not None and isinstance(value, np.ndarray)
-        if step is None or (named and not self.formulas.knows(step)):
-            array = getattr(value, "_data", value)
+        if step is None or (named and step not in self.formulas.known):
+            array = plain(value)
             term = self.formulas.terms.leaf(array.shape, array)
             if step is not None:
-                self.formulas.let(step, term)
+                self.formulas.known[step] = term
         else:
             term = self.formulas.term(step)
         if name is not None and isinstance(term, Step):
@@ -129,20 +123,18 @@ class Reader:
         for position, value in enumerate(node.arguments):
             for array in arrays_in(value):
                 step = self._step(array)
-                if step and not self.formulas.knows(step):
-                    self._meet(array, node, position)
+                if step and step not in self.formulas.known:
+                    self._meet(array, step, node, position)
 
-    def _meet(self, value: Any, node: Node, position: int) -> None:
+    def _meet(self, value: Any, step: Step, node: Node, position: int) -> None:
         """Enter an input of a node, with a name unless it is recognized, or short enough."""
         if key_of(value) not in self.given:
-            array = value._data if isinstance(value, Node) else value
+            array = plain(value)
             twins = self.factors.get(_others(node), ())
             operands, twins = map(self._known, (arrays_in(node.arguments), twins))
             term = recognized(self.formulas.terms, array, operands, twins, self.visible)
             if term is not None:
-                step = self._step(value)
-                assert step is not None
-                self.formulas.let(step, term)
+                self.formulas.known[step] = term
                 return
             role = _role(node, position)
             if role or not is_short(array):
@@ -151,8 +143,9 @@ class Reader:
 
     def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
-        steps = [(self._step(value), getattr(value, "_data", value)) for value in values]
-        return [(self.formulas.term(s), x) for s, x in steps if s and self.formulas.knows(s)]
+        steps = [(self._step(value), plain(value)) for value in values]
+        known = self.formulas.known
+        return [(known[step], x) for step, x in steps if step in known]
 
 
 def _others(node: Node) -> tuple[Any, ...]:
@@ -169,14 +162,13 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
     for node in nodes:
         others = _others(node)
         if others:
-            plain = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
-            found.setdefault(others, []).extend(plain)
+            fixed = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
+            found.setdefault(others, []).extend(fixed)
     return found
 
 
 def _role(node: Node, position: int) -> str | None:
     """What the function of a node calls an argument, if that says anything."""
-    assert node.operation is not None
     try:
         names = list(inspect.signature(node.operation.compute).parameters)
     except ValueError:

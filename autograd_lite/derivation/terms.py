@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.operation import Traits
-from autograd_lite.program.program import Step, same
+from autograd_lite.program.program import Step
 from autograd_lite.table import traits_of
 
 Shape = tuple[int, ...]
@@ -51,11 +51,16 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
-        if not traits.elementwise or function is np.positive or _has_movable(arguments):
+        may_be_simpler = not traits.elementwise or function is np.positive
+        parts = []
+        for x in arguments:
+            is_step = type(x) is Step
+            may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
+            parts.append(x if is_step else _key(x))
+        if may_be_simpler:
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
-        parts = [x if type(x) is Step else _key(x) for x in arguments]
         key = (function, *parts, *(keywords and map(_key, keywords.items())))
         term = self._by_key.get(key)
         if term is None:
@@ -112,12 +117,8 @@ def _broadcast_shape(arguments: Iterable[Any]) -> Shape:
     return np.broadcast_shapes(*shapes) if len(shapes) > 1 else shapes.pop() if shapes else ()
 
 
-def _has_movable(arguments: tuple[Any, ...]) -> bool:
-    """Whether one of them may move out of what it is given to, or disappear in it."""
-    return any(type(x) is not Step or x.function in _MOVABLE for x in arguments)
-
-
 _MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
+"""What may move out of what it is given to, or disappear in it; numbers may too."""
 
 
 def _key(value: Any) -> Any:
@@ -137,6 +138,11 @@ def is_number(value: Any) -> bool:
 
 
 _NUMBERS = (int, float, np.number, np.bool)
+
+
+def is_one(value: Any) -> bool:
+    """Whether this is the number 1."""
+    return is_number(value) and bool(value == 1)
 
 
 def shape_of(value: Any) -> Shape:
@@ -199,15 +205,11 @@ def _subtract(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
 
 def _multiply(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
     for one, other in ((a, b), (b, a)):
-        if is_number(one) and one == 1 and shape_of(other) == shape:
+        if is_one(one) and shape_of(other) == shape:
             return other
         if one is False:
             return terms.broadcast(0, shape)
     return a * b if is_number(a) and is_number(b) else None
-
-
-def _divide(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
-    return a if is_number(b) and b == 1 and shape_of(a) == shape else None
 
 
 def _negative(terms: Terms, shape: Shape, x: Any) -> Any:
@@ -216,14 +218,10 @@ def _negative(terms: Terms, shape: Shape, x: Any) -> Any:
     return x.arguments[0] if is_call(x, np.negative) else None
 
 
-def _same(terms: Terms, shape: Shape, x: Any) -> Any:
-    return x
-
-
 def _power(terms: Terms, shape: Shape, base: Any, exponent: Any) -> Any:
     if is_number(exponent) and exponent == 0:
         return terms.broadcast(1.0, shape)
-    return base if is_number(exponent) and exponent == 1 and shape_of(base) == shape else None
+    return base if is_one(exponent) and shape_of(base) == shape else None
 
 
 def _where(terms: Terms, shape: Shape, condition: Any, a: Any, b: Any) -> Any:
@@ -231,22 +229,6 @@ def _where(terms: Terms, shape: Shape, condition: Any, a: Any, b: Any) -> Any:
         return terms.broadcast(a if condition else b, shape)
     equal = is_number(a) and is_number(b) and a == b
     return terms.broadcast(a, shape) if equal else None
-
-
-def _and(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
-    return False if a is False or b is False else None
-
-
-def _or(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
-    return b if a is False else a if b is False else None
-
-
-def _zeros_like(terms: Terms, shape: Shape, x: Any) -> Any:
-    return terms.broadcast(0, shape)
-
-
-def _getitem(terms: Terms, shape: Shape, x: Any, index: Any) -> Any:
-    return x if index == () else None
 
 
 def _broadcast_to(terms: Terms, shape: Shape, x: Any, target: Any) -> Any:
@@ -296,31 +278,35 @@ def _inserted(short: Shape, long: Shape) -> Shape | None:
     return None if rest else tuple(axes)
 
 
+def _reordered(terms: Terms, shape: Shape, x: Any, axes: Iterable[int]) -> Any:
+    """A term with its axes in another order, where that is none or the reverse."""
+    order, forward = [*axes], [*range(len(shape))]
+    if order == forward:
+        return x
+    return terms.build(np.transpose, (x,), {}, shape) if order == forward[::-1] else None
+
+
 def _transpose(terms: Terms, shape: Shape, x: Any, axes: Any = None) -> Any:
     if len(shape) < 2:
         return x
     if axes is None:
         return x.arguments[0] if is_call(x, np.transpose) and len(x.arguments) == 1 else None
     axes = axes.arguments[0] if isinstance(axes, Step) else axes
-    forward = list(range(len(shape)))
-    order = [int(axis) % len(shape) for axis in axes]
-    if order == forward:
-        return x
-    return terms.build(np.transpose, (x,), {}, shape) if order == forward[::-1] else None
+    return _reordered(terms, shape, x, (int(axis) % len(shape) for axis in axes))
 
 
 def _moveaxis(terms: Terms, shape: Shape, x: Any, source: Any, destination: Any) -> Any:
-    if isinstance(source, int) and isinstance(destination, int):
-        if source % len(shape) == destination % len(shape):
-            return x
-        return terms.build(np.transpose, (x,), {}, shape) if len(shape) == 2 else None
-    return None
+    if not (isinstance(source, int) and isinstance(destination, int)):
+        return None
+    order = [*range(len(shape))]
+    order.insert(destination % len(shape), order.pop(source % len(shape)))
+    return _reordered(terms, shape, x, order)
 
 
 def _swapaxes(terms: Terms, shape: Shape, x: Any, axis1: int, axis2: int) -> Any:
-    if axis1 % len(shape) == axis2 % len(shape):
-        return x
-    return terms.build(np.transpose, (x,), {}, shape) if len(shape) == 2 else None
+    order = [*range(len(shape))]
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return _reordered(terms, shape, x, order)
 
 
 def _reduction(function: Any) -> Any:
@@ -344,10 +330,6 @@ def _reduction(function: Any) -> Any:
     return simplify
 
 
-def _astype(terms: Terms, shape: Shape, x: Any, dtype: Any) -> Any:
-    return dtype.type(x) if is_number(x) else None
-
-
 def _einsum(terms: Terms, shape: Shape, *operands: Any, **how: Any) -> Any:
     if how.get("optimize") is False:
         return terms.build(np.einsum, operands, {}, shape)
@@ -361,21 +343,21 @@ def _dot(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
     return terms.build(np.matmul, (a, b), {}, shape) if ndims <= {1, 2} else None
 
 
+REDUCTIONS = (np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std)
 SIMPLER: dict[Any, Callable[..., Any]] = {
     np.add: _add,
     np.subtract: _subtract,
     np.multiply: _multiply,
-    np.divide: _divide,
+    np.divide: lambda terms, shape, a, b: a if is_one(b) and shape_of(a) == shape else None,
     np.negative: _negative,
-    np.positive: _same,
-    same: _same,
-    operator.getitem: _getitem,
-    np.copy: _same,
+    np.positive: lambda terms, shape, x: x,
+    operator.getitem: lambda terms, shape, x, index: x if index == () else None,
+    np.copy: lambda terms, shape, x: x,
     np.power: _power,
     np.where: _where,
-    np.bitwise_and: _and,
-    np.bitwise_or: _or,
-    np.zeros_like: _zeros_like,
+    np.bitwise_and: lambda terms, shape, a, b: False if a is False or b is False else None,
+    np.bitwise_or: lambda terms, shape, a, b: b if a is False else a if b is False else None,
+    np.zeros_like: lambda terms, shape, x: terms.broadcast(0, shape),
     np.broadcast_to: _broadcast_to,
     np.reshape: _reshape,
     np.transpose: _transpose,
@@ -383,8 +365,8 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.swapaxes: _swapaxes,
     np.dot: _dot,
     np.einsum: _einsum,
-    astype: _astype,
-    **{f: _reduction(f) for f in (np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std)},
+    astype: lambda terms, shape, x, dtype: dtype.type(x) if is_number(x) else None,
+    **{f: _reduction(f) for f in REDUCTIONS},
     np.amax: _reduction(np.max),
     np.amin: _reduction(np.min),
 }

@@ -24,7 +24,7 @@ def _matmul_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
     if b.ndim == 1:
         return g * b if a.ndim == 1 else g[..., None] * b
     if a.ndim == 1:
-        return (b @ g[..., None])[..., 0]
+        return b @ g if b.ndim == 2 else (b @ g[..., None])[..., 0]
     return g @ b.swapaxes(-1, -2)
 
 
@@ -32,7 +32,7 @@ def _matmul_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
     if a.ndim == 1:
         return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
     if b.ndim == 1:
-        return (g[..., None, :] @ a)[..., 0, :]
+        return a.T @ g if a.ndim == 2 else (g[..., None, :] @ a)[..., 0, :]
     return a.swapaxes(-1, -2) @ g
 
 
@@ -75,6 +75,8 @@ def columns(b: Array) -> Array:
 def _dot_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return g * b
+    if a.ndim <= 2 and b.ndim <= 2:
+        return _matmul_vjp_a(g, y, a, b)
     matrix = columns(b)
     return (g.reshape(math.prod(a.shape[:-1]), matrix.shape[1]) @ matrix.T).reshape(a.shape)
 
@@ -82,6 +84,8 @@ def _dot_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
 def _dot_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return g * a
+    if a.ndim <= 2 and b.ndim <= 2:
+        return _matmul_vjp_b(g, y, a, b)
     matrix = rows(a)
     others = (*b.shape[:-2], *b.shape[-1:]) if b.ndim > 1 else ()
     summed = matrix.T @ g.reshape(matrix.shape[0], math.prod(others))

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import backward_order
-from autograd_lite.forensics.case import Case
+from autograd_lite.engine import backpropagate, backward_order
+from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.explain import explain
-from autograd_lite.forensics.harmless import harmless
+from autograd_lite.forensics.harmless import Variation, harmless
 from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained
@@ -50,28 +50,47 @@ def examine(
         try:
             graph = Graph(loss)
             names = Names(graph, variables)
-            return _examined(_case(graph, manual, tolerance, names), names)
+            return _examined(Case(graph, dict(manual), tolerance, names.given), names)
         finally:
             watching.reset(token)
 
 
-def _case(graph: Graph, manual: Mapping[Tensor, Any], tolerance: float, names: Names) -> Case:
-    """The case in which activations that were written out are single nodes."""
-    nodes = graph.order[::-1]
-    found = written_out(nodes, manual)
-    if found:
-        again = recorded_again(nodes, found)
-        names.move(again)
-        manual = {again[tensor]: array for tensor, array in manual.items()}
-        graph = Graph(again[graph.loss])
-    return Case(graph, dict(manual), tolerance, names.given)
+def _with_activations(case: Case, names: Names) -> Case:
+    """The case in which activations that were written out are single nodes.
+
+    Itself where other gradients would be right then, but for the slopes at kinks.
+    """
+    loss, nodes, right = case.graph.loss, case.graph.order[::-1], case.graph.right
+    found = written_out(nodes, {node: right[node] for node in nodes}, case.manual)
+    if not found:
+        return case
+    smooth = {node: activation for node, activation in found.items() if not activation.ties.any()}
+    again = recorded_again(nodes, smooth)
+    cotangents = backpropagate(again[loss], loss._seed(None))
+    for tensor, rounding in case.rounding.items():
+        error = relative_error(right[tensor], cotangents[again[tensor]], rounding)
+        if not error <= case.tolerance:
+            return case
+    again = recorded_again(nodes, found)
+    manual = {again[tensor]: array for tensor, array in case.manual.items()}
+    named = frozenset(again.get(node, node) for node in case.named)
+    other = Case(Graph(again[loss]), manual, case.tolerance, named)
+    before = {again[tensor] for tensor in case.fitted(right)}
+    after = other.fitted(other.graph.right)
+    if not before <= after or (before != after and found == smooth):
+        return case
+    names.move(again)
+    return other
 
 
-def _examined(case: Case, names: Names) -> Examination:
+def _examined(original: Case, names: Names) -> Examination:
+    right = original.fitted(original.graph.right)
+    case = original if right == original.everything else _with_activations(original, names)
     graph = case.graph
-    right = case.fitted(graph.right)
+    right = frozenset(t for t in case.manual if names.originals.get(t, t) in right)
     wrong = case.everything - right
-    variations = [*harmless(graph)] if wrong else []
+    at_kinks = Variation("kink", "at ties the slope is 0", graph.right)
+    variations = [at_kinks, *harmless(graph)] if wrong else []
     excused = dict.fromkeys(right, "agrees up to rounding")
     for variation in variations:
         for tensor in case.fitted(variation.replay) & wrong:

@@ -245,7 +245,6 @@ def other_losses(case: Case) -> Iterator[Candidate]:
 def _is_layer(node: Tensor) -> bool:
     """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
     operation = node.operation
-    assert operation is not None
     ends_layers = operation.traits.activation or multiplies_matrices(operation.traits)
     return ends_layers or operation.function in (np.add, np.divide)
 

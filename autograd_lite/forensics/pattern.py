@@ -18,22 +18,25 @@ LARGEST_RANK = 64
 def pattern_of(case: Case, wrong: frozenset[Tensor], names: Names) -> str:
     """A sentence for each wrong gradient, in the order in which they were handed in."""
     sentences = [
-        f"{names.cotangent(tensor)}: {_of_one(case.manual[tensor], case.graph.right[tensor])}."
+        f"{names.cotangent(tensor)}: "
+        f"{_of_one(case.manual[tensor], case.graph.right[tensor], case.tolerance)}."
         for tensor in case.manual
         if tensor in wrong
     ]
     return " ".join(sentences)
 
 
-def _of_one(manual: Array, automatic: Array) -> str:
+def _of_one(manual: Array, automatic: Array, tolerance: float) -> str:
     if manual.shape != automatic.shape:
         return f"its shape is {manual.shape}, the gradient's {automatic.shape}"
-    if not np.isfinite(manual).all():
-        bad = np.argwhere(~np.isfinite(manual))
-        first = tuple(bad[0].tolist())
-        return f"{len(bad)} of {manual.size} entries are NaN or infinite, the first at {first}"
+    for array, whose in ((manual, ""), (automatic, " in the automatic gradient")):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            first = tuple(bad[0].tolist())
+            entries = f"{len(bad)} of {array.size} entries are NaN or infinite{whose}"
+            return f"{entries}, the first at {first}"
     difference = manual - automatic
-    off = np.abs(difference) > 1e-6 * max(np.abs(manual).max(), np.abs(automatic).max())
+    off = np.abs(difference) > tolerance * max(np.abs(manual).max(), np.abs(automatic).max())
     return "; ".join(_features(manual, automatic, difference, off))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.derivation.formulas import contribution_formula
 from autograd_lite.derivation.lines import cotangent_formula
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of, names_of
-from autograd_lite.errors import UnsupportedError
 from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.ranking import Hypothesis
@@ -127,10 +126,15 @@ class Names:
     def whole_cotangent(self, tensor: Tensor) -> str:
         """The formula of a cotangent from named ones; empty if the loss has parts without one."""
         original = self.originals.get(tensor, tensor)
-        try:
-            return cotangent_formula(self.loss, original, self.of, self.variables)
-        except UnsupportedError:
-            return ""
+        return _written(cotangent_formula, self.loss, original, self.of, self.variables)
+
+
+def _written(formula: Callable[..., str], *given: Any) -> str:
+    """A formula; empty where it cannot be written, which is no reason to report nothing."""
+    try:
+        return formula(*given)
+    except Exception:  # A rule of the user's own may not stand what it is traced with.
+        return ""
 
 
 def _passed_on(graph: Graph, node: Tensor) -> Tensor | None:
@@ -180,10 +184,10 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     right = ""
     if not is_one and place.node not in names.known:
         right = names.whole_cotangent(place.argument)
-    right = right or contribution_formula(place.node, place.slot, names.of)
-    used = _used(place, mistake, right, names)
+    right = right or _written(contribution_formula, place.node, place.slot, names.of)
+    used = right and _used(place, mistake, right, names)
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
-    right, used = (target + right, target + used) if right != used else ("", "")
+    right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     ran_at = code_line_of(place.node)
     return Mistake(
         kind=mistake.kind,
@@ -214,13 +218,13 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if isinstance(vjp, Always):
         return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
     if not isinstance(vjp, Instead):
-        return contribution_formula(place.node, place.slot, names.of, vjp)
+        return _written(contribution_formula, place.node, place.slot, names.of, vjp)
     key = key_of(place.node.arguments[vjp.slot])
     if isinstance(vjp.written, str):
         name = vjp.written.format(names.of.get(key, "x"))
     else:
         name = names.of.get(key_of(vjp.written), "another")
-    formula = contribution_formula(place.node, place.slot, {**names.of, key: name})
+    formula = _written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     return formula.replace(".T.T", "")
 
 

@@ -15,11 +15,15 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.methods import unpacked
 from autograd_lite.modes import recording
-from autograd_lite.node import NO_KEYWORDS, Array, Node
+from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
+from autograd_lite.node import plain as node_plain
 from autograd_lite.operation import Operation
+from autograd_lite.program.program import mapped
 from autograd_lite.table import TABLE
 
 
@@ -35,11 +39,10 @@ class Shape(tuple[int, ...]):
         return shape
 
 
-class Expression(Node):
+class Expression(Node, NDArrayOperatorsMixin):
     """An array within a rule. Without operation it is what the rule was given.
 
-    >>> x = leaf(np.array([1.0, 2.0]))
-    >>> y = np.sort(x) * (x > 1)
+    >>> y, _ = traced(lambda x: np.sort(x) * (x > 1), leaf(np.array([1.0, 2.0])))
     >>> y._data, y.operation.name, y.arguments[1].operation.name
     (array([0., 2.]), 'multiply', 'greater')
     """
@@ -61,6 +64,8 @@ class Expression(Node):
         return np.array(_looked_at(self), dtype, copy=copy)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("ndim", "size", "dtype"):
+            return getattr(self._data, name)
         function = _METHODS.get(name) or getattr(np, name, None)
         if function is None:
             raise AttributeError(f"an array within a rule has no attribute {name!r}")
@@ -70,21 +75,6 @@ class Expression(Node):
     def shape(self) -> Shape:
         """Length of each axis."""
         return Shape(np.shape(self._data)).owned_by(self)
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return np.ndim(self._data)
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return np.size(self._data)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the entries."""
-        return self._data.dtype  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Any:  # noqa: N802
@@ -109,18 +99,12 @@ class Expression(Node):
     def __float__(self) -> float:
         return float(_looked_at(self))
 
-    def __index__(self) -> int:
-        return int(_looked_at(self))
-
-
-def _spread(*shape: Any) -> Any:
-    """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
-    return shape[0] if len(shape) == 1 else shape
+    __index__ = __int__
 
 
 _METHODS: dict[str, Callable[..., Any]] = {
-    "reshape": lambda x, *shape: np.reshape(x, _spread(*shape)),
-    "transpose": lambda x, *axes: call(np.transpose, x, *((_spread(*axes),) if axes else ())),
+    "reshape": lambda x, *shape: np.reshape(x, unpacked(shape)),
+    "transpose": lambda x, *axes: call(np.transpose, x, *((unpacked(axes),) if axes else ())),
     "astype": lambda x, dtype, **_: call(astype, x, np.dtype(dtype)),
     "flatten": np.ravel,
     "item": lambda x: _looked_at(x).item(),
@@ -136,52 +120,28 @@ _ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
 """Functions that say nothing about entries."""
 
 
-def _install_operators() -> None:
-    """Give `Expression` Python's operators: each calls the ufunc that it stands for."""
-    binary = {
-        "add": np.add,
-        "sub": np.subtract,
-        "mul": np.multiply,
-        "truediv": np.divide,
-        "floordiv": np.floor_divide,
-        "mod": np.remainder,
-        "pow": np.power,
-        "matmul": np.matmul,
-        "and": np.bitwise_and,
-        "or": np.bitwise_or,
-        "xor": np.bitwise_xor,
-    }
-    comparisons = {
-        "eq": np.equal,
-        "ne": np.not_equal,
-        "lt": np.less,
-        "le": np.less_equal,
-        "gt": np.greater,
-        "ge": np.greater_equal,
-    }
-    unary = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
-    for name, function in {**binary, **comparisons}.items():
-        setattr(Expression, f"__{name}__", lambda a, b, f=function: call(f, a, b))
-    for name, function in binary.items():
-        setattr(Expression, f"__r{name}__", lambda a, b, f=function: call(f, b, a))
-    for name, function in unary.items():
-        setattr(Expression, f"__{name}__", lambda a, f=function: call(f, a))
+def _rebound(a: Any, b: Any) -> Any:
+    """Says that a += b is a = a + b here: expressions do not change."""
+    return NotImplemented
 
 
-_install_operators()
+for _name in vars(NDArrayOperatorsMixin):
+    if _name.startswith("__i") and _name != "__invert__":
+        setattr(Expression, _name, _rebound)
 
 
 def leaf(data: Array) -> Expression:
     """An expression for an array that was not computed here."""
-    return _expression(data, None, (), NO_KEYWORDS)
+    return computed(data, None, (), NO_KEYWORDS)
 
 
-def _expression(
+def computed(
     data: Array,
     operation: Operation | None,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
 ) -> Expression:
+    """An expression for what an operation gave."""
     node = Expression.__new__(Expression)
     node._data = data
     # So that functions which are called within a rule are recorded, whatever they are called with.
@@ -199,13 +159,13 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 
     A tuple of arrays becomes one of expressions. What is no array is what it is for these entries.
     """
-    given = tuple(map(plain, arguments))
-    data = function(*given, **{name: plain(value) for name, value in keywords.items()})
+    given = plain(arguments)
+    data = function(*given, **plain(keywords))
     operation = called(function)
     if isinstance(data, tuple) and data and all(isinstance(part, np.ndarray) for part in data):
-        whole = _expression(None, operation, arguments, keywords)
+        whole = computed(None, operation, arguments, keywords)
         parts = [
-            _expression(part, called(operator.getitem), (whole, index), NO_KEYWORDS)
+            computed(part, called(operator.getitem), (whole, index), NO_KEYWORDS)
             for index, part in enumerate(data)
         ]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
@@ -213,7 +173,7 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     if not array or (function is operator.getitem and _is_mask(given[1])):
         for expression in nodes_in([*arguments, *keywords.values()]):
             _looked_at(expression)
-    return _expression(data, operation, arguments, keywords) if array else data
+    return computed(data, operation, arguments, keywords) if array else data
 
 
 def _is_mask(index: Any) -> bool:
@@ -222,13 +182,9 @@ def _is_mask(index: Any) -> bool:
     return any(getattr(part, "dtype", None) == np.bool for part in parts)
 
 
-def nodes_in(value: Any) -> Iterator[Expression]:
+def nodes_in(values: Any) -> list[Expression]:
     """The expressions among values, also within lists and tuples."""
-    if isinstance(value, Node):
-        yield value  # type: ignore[misc]
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from nodes_in(part)
+    return [value for value in arrays_in(values) if isinstance(value, Node)]  # type: ignore[misc]
 
 
 @functools.cache
@@ -240,11 +196,7 @@ def called(function: Callable[..., Any]) -> Operation:
 
 def plain(value: Any) -> Any:
     """The value with arrays in place of expressions, also within lists and tuples."""
-    if isinstance(value, Node):
-        return value._data
-    if type(value) in (list, tuple):
-        return type(value)(map(plain, value))
-    return value
+    return mapped(node_plain, value)
 
 
 class _Tracing:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextvars import Token
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from autograd_lite.modes import Taken, taken
 
 
-class guarded:  # noqa: N801 - a context, like no_grad
+@contextmanager
+def guarded() -> Iterator[list[Taken]]:
     """Remember the plain values that are taken out of tensors, as a context.
 
     That is what comparisons give, `bool`, `float`, `int` and `item`, and functions without a
@@ -27,14 +29,9 @@ class guarded:  # noqa: N801 - a context, like no_grad
     Traceback (most recent call last):
     autograd_lite.errors.UnsupportedError: run of a program on other data: lt: entries that ...
     """
-
-    def __init__(self) -> None:
-        self._tokens: list[Token[list[Taken] | None]] = []
-
-    def __enter__(self) -> list[Taken]:
-        found: list[Taken] = []
-        self._tokens.append(taken.set(found))
-        return found
-
-    def __exit__(self, *exception: object) -> None:
-        taken.reset(self._tokens.pop())
+    found: list[Taken] = []
+    token = taken.set(found)
+    try:
+        yield found
+    finally:
+        taken.reset(token)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
-from autograd_lite.node import NO_KEYWORDS, Array, Node
+from autograd_lite.node import NO_KEYWORDS, Array, Node, plain
 from autograd_lite.program.program import Program, Step
 
 
@@ -38,12 +38,11 @@ def outline(loss: Node) -> Program:
 
 
 class _Writer:
-    """A program in the making, the values of its steps, and what the rules of a node are given."""
+    """A program in the making, and the values of its steps."""
 
     def __init__(self, loss: Node) -> None:
         self.program = Program(loss)
         self.values: list[Any] = []
-        self.given: dict[Node, list[Step]] = {}
 
     def step(
         self,
@@ -54,10 +53,8 @@ class _Writer:
     ) -> Step:
         """The next step, and its value."""
         shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-        step = Step(function, tuple(arguments), keywords, shape, len(self.values), dtype)
-        self.program.steps.append(step)
         self.values.append(value)
-        return step
+        return self.program.step(function, tuple(arguments), keywords, shape, dtype)
 
     def leaf(self, value: Any) -> Step:
         """A step for what is not computed."""
@@ -65,32 +62,27 @@ class _Writer:
 
     def own(self, argument: Any) -> Step:
         """The step of an argument."""
-        if isinstance(argument, Node):
-            known = self.program.values.get(argument)
-            return self.leaf(argument._data) if known is None else known
-        return self.leaf(argument)
+        known = self.program.values.get(argument) if isinstance(argument, Node) else None
+        return known or self.leaf(plain(argument))
 
     def forward(self, node: Node) -> None:
         """Write the steps that compute a node."""
-        operation, data, program = node.operation, node._data, self.program
+        operation, program = node.operation, self.program
         if operation is None:
-            program.values[node] = program.inputs[node] = self.leaf(data)
+            program.values[node] = program.inputs[node] = self.leaf(node._data)
             return
-        arguments = [self.own(argument) for argument in node.arguments]
+        given = program.given[node] = [*map(self.own, node.arguments)]
+        data = (node._data, node.residual) if operation.residual else node._data
+        step = self.step(data, operation.compute, given, node.keywords)
         if operation.residual:
-            both = data, node.residual
-            step = self.step(both, operation.compute, arguments, node.keywords)
-            value, residual = (self.step(both[i], itemgetter(i), [step]) for i in (0, 1))
-            self.given[node] = [value, *arguments, residual]
-        else:
-            value = self.step(data, operation.compute, arguments, node.keywords)
-            self.given[node] = [value, *arguments]
-        program.values[node] = value
+            step, residual = (self.step(data[i], itemgetter(i), [step]) for i in (0, 1))
+            given.append(residual)
+        program.values[node] = step
 
     def backward(self, node: Node, careful: bool) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
         cotangents = self.program.cotangents
-        given = [cotangents[node], *self.given[node]]
+        given = [cotangents[node], self.program.values[node], *self.program.given[node]]
         values = [self.values[step.number] for step in given]
         contributions = self.program.contributions[node] = {}
         for slot, argument in enumerate(node.arguments):

@@ -64,7 +64,8 @@ class Program:
         inputs: the steps of the arrays that the loss was computed from, by `id`; those of
             tensors by node too.
         values: the step of each recorded node, in the order of computation.
-        given: the steps of the nodes and arrays among the arguments of each computed node.
+        given: the steps of the nodes and arrays among the arguments of each computed node; of an
+            outline, those of all that its rules are given besides its cotangent and its value.
         cotangents: the step of the cotangent of each node that requires grad.
         contributions: by node, and by index of an argument, what it contributes to the
             cotangent of that: steps that are used for nothing else.
@@ -79,6 +80,19 @@ class Program:
     cotangents: dict[Node, Step] = field(default_factory=dict)
     contributions: dict[Node, dict[int, Step]] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
+
+    def step(
+        self,
+        function: Callable[..., Any] | None,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any],
+        shape: Any,
+        dtype: Any,
+    ) -> Step:
+        """Write the next step."""
+        step = Step(function, arguments, keywords, shape, len(self.steps), dtype)
+        self.steps.append(step)
+        return step
 
     def run(self, arrays: Mapping[Any, Array] | None = None) -> tuple[Array, dict[Node, Array]]:
         """The loss and the gradients of its parameters, for other data.
@@ -234,26 +248,27 @@ def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
                 )
 
 
+def mapped(function: Callable[[Any], Any], value: Any) -> Any:
+    """What a function makes of a value, or of each one within lists, tuples and dictionaries."""
+    if type(value) in (list, tuple):
+        return type(value)([mapped(function, part) for part in value])
+    if type(value) is dict:
+        return {name: mapped(function, part) for name, part in value.items()}
+    return function(value)
+
+
 def _called(step: Step, function: Callable[..., Any] | None, found: list[Array]) -> Array:
     """What a function returns for the arguments of a step."""
     assert function is not None
-    arguments = [
-        found[argument.number] if type(argument) is Step else _filled(argument, found)
-        for argument in step.arguments
-    ]
-    keywords = step.keywords and {key: _filled(x, found) for key, x in step.keywords.items()}
+
+    def own(value: Any) -> Any:
+        return found[value.number] if type(value) is Step else value
+
+    arguments = mapped(own, step.arguments)
+    keywords = mapped(own, step.keywords)
     # The operators of ufuncs round as the engine does.
     row = TABLE.get(function) if isinstance(function, np.ufunc) else None
     return (row.compute if row else function)(*arguments, **keywords)
-
-
-def _filled(argument: Any, found: list[Array]) -> Any:
-    """An argument with values in place of steps."""
-    if type(argument) is Step:
-        return found[argument.number]
-    if type(argument) in (list, tuple):
-        return type(argument)([_filled(part, found) for part in argument])
-    return argument
 
 
 def steps_in(value: Any) -> list[Step]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +11,11 @@ import numpy as np
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
-from autograd_lite.node import Array, Node, arrays_in
+from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Expression, leaf, traced
-from autograd_lite.program.program import Guard, Program, Step, run_steps, same, steps_in
-from autograd_lite.program.rules import Slot, Template, as_called, filled, template_of
+from autograd_lite.program.expressions import Expression, Shape, leaf, traced
+from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
+from autograd_lite.program.rules import Template, as_called, template_of
 from autograd_lite.table import TABLE
 
 
@@ -68,40 +68,27 @@ def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
 
     The value of the node and its cotangent are not computed in it, and its arguments are inputs.
     """
-    tracer = _Tracer(node, textbook)
+    tracer = _Tracer(node, textbook, slots)
     program = tracer.program
     program.values[node] = tracer.leaf(node._data)
     tracer.meet(node)
     program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
-    tracer.slots[node] = slots
     tracer.backward(node)
     return program
 
 
 class _Tracer:
-    """A program in the making."""
+    """A program in the making: of all cotangents, or only of some arguments of each node."""
 
-    def __init__(self, loss: Node, textbook: Textbook | None) -> None:
+    def __init__(
+        self, loss: Node, textbook: Textbook | None, slots: Sequence[int] | None = None
+    ) -> None:
         self.program = Program(loss)
+        self.slots = slots
         self.textbook = textbook or Textbook({}, lambda operation: None)
         self.templates: dict[Any, Template] = {}
         self.keys: dict[Node, Any] = {}
-        self.slots: dict[Node, Sequence[int]] = {}
         self.found: list[Array] = []
-
-    def step(
-        self,
-        function: Callable[..., Any] | None,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
-        shape: Any,
-        dtype: Any,
-    ) -> Step:
-        """The next step."""
-        steps = self.program.steps
-        step = Step(function, arguments, keywords, shape, len(steps), dtype)
-        steps.append(step)
-        return step
 
     def leaf(self, array: Array) -> Step:
         """A step for an array that is not computed."""
@@ -111,10 +98,14 @@ class _Tracer:
                 "it is no array of NumPy's",
                 "Compute the loss from NumPy arrays",
             )
-        return self.step(None, (array,), {}, array.shape, array.dtype)
+        return self.program.step(None, (array,), {}, array.shape, array.dtype)
 
     def own(self, value: Any) -> Any:
         """An argument of a node, with steps in place of nodes and arrays."""
+        return mapped(self.own_part, value)
+
+    def own_part(self, value: Any) -> Any:
+        """The step of a node or an array; any other value as it is."""
         if isinstance(value, Node):
             known = self.program.values.get(value)
             if known is None:
@@ -122,13 +113,7 @@ class _Tracer:
                 known = self.leaf(array) if value._requires_grad else self.input(array)
                 self.program.inputs[value] = known
             return known
-        if isinstance(value, np.ndarray):
-            return self.input(value)
-        if type(value) in (list, tuple):
-            return type(value)([self.own(part) for part in value])
-        if type(value) is dict:
-            return {name: self.own(part) for name, part in value.items()}
-        return value
+        return self.input(value) if isinstance(value, np.ndarray) else value
 
     def input(self, array: Array) -> Step:
         """The step of an array that the loss was computed from, be it a tensor's or not."""
@@ -153,8 +138,8 @@ class _Tracer:
                 self.include(node)
         step, known = None, self.program.inputs
         if all(node in self.program.values or id(node._data) in known for node in nodes):
-            arguments, keywords = map(self.own, (call.arguments, call.keywords))
-            step = self.step(call.function, arguments, keywords, None, None)
+            arguments, keywords = self.own(call.arguments), self.own(call.keywords)
+            step = self.program.step(call.function, arguments, keywords, None, None)
         self.program.guards.append(Guard(step, call.outcome, call.function.__name__))
 
     def forward(self, node: Node) -> Step:
@@ -173,13 +158,13 @@ class _Tracer:
             result: Step = self.fill(template, self.program.given[node], operation)[0]
             return result
         data, arguments = node._data, as_called(operation, arguments)
-        return self.step(operation.function, arguments, keywords, data.shape, data.dtype)
+        return self.program.step(operation.function, arguments, keywords, data.shape, data.dtype)
 
     def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments and keywords of a node; what is asked for again is kept."""
-        values, slots, given = self.program.values, [], []
+        values, given = self.program.values, []
         arguments, key = [], [node.operation, node._data.shape, node._data.dtype]
-        for slot, argument in enumerate(node.arguments):
+        for argument in node.arguments:
             step = values.get(argument) if isinstance(argument, Node) else None
             if step is None:
                 own = self.own(argument)
@@ -189,29 +174,27 @@ class _Tracer:
                 own = step
                 given.append(step)
                 key += (step.shape, step.dtype)
-                slots.append(slot)
             arguments.append(own)
         keywords = node.keywords
         if keywords:
             keywords = self.own(keywords)
             given += steps_in([*keywords.values()])
             key.append(_key([*keywords.items()]))
-        self.program.given[node], self.slots[node], self.keys[node] = given, slots, tuple(key)
+        self.program.given[node], self.keys[node] = given, tuple(key)
         return tuple(arguments), keywords
 
     def forward_template(self, node: Node, function: Callable[..., Any]) -> Template | None:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves = [*map(leaf, _arrays_of(node))]
-            arguments, keywords = _expressions(node, iter(leaves))
+            leaves, arguments, keywords = _expressions(node, _arrays_of(node))
             try:
                 result, looks = traced(function, *arguments, **keywords)
             except TypeError:
                 return None
             result = result[0] if isinstance(result, tuple) else result
             template = template_of(leaves, {0: result}, looks, function.__name__)
-            if looks:
+            if template.looks:
                 return template
             self.templates[key] = template
         return self.templates[key]
@@ -227,11 +210,11 @@ class _Tracer:
             argument = node.arguments[slot]
             shape, dtype = argument._data.shape, argument._data.dtype
             if type(result) is not Step or result.number < first:
-                result = self.step(same, (result,), {}, shape, dtype)
+                result = self.program.step(same, (result,), {}, shape, dtype)
             contributions[slot] = result
             if argument in cotangents:
                 both = cotangents[argument], result
-                result = self.step(np.add, both, {}, shape, dtype)
+                result = self.program.step(np.add, both, {}, shape, dtype)
             cotangents[argument] = result
 
     def backward_template(self, node: Node, given: list[Step], careful: bool) -> Template:
@@ -244,28 +227,54 @@ class _Tracer:
         if rules:
             operation = dataclasses.replace(operation, vjps=rules, variadic=False)
         arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
-        template = _traced_rules(node, operation, self.slots[node], arrays, careful)
+        template = self.traced_rules(node, operation, arrays, careful)
         if template.looks or not _is_own(operation):
-            arrays = [*map(self.value, given)]
-            return _traced_rules(node, operation, self.slots[node], arrays, careful)
+            return self.traced_rules(node, operation, [*map(self.value, given)], careful)
         self.templates[key] = template
         return template
 
+    def traced_rules(
+        self, node: Node, operation: Operation, arrays: list[Array], careful: bool
+    ) -> Template:
+        """What the rules of a node compute from its cotangent, its value and its arguments."""
+        g, y = map(leaf, arrays[:2])
+        leaves, arguments, keywords = _expressions(node, arrays[2:])
+        wanted = [
+            i for i, x in enumerate(node.arguments) if isinstance(x, Node) and x._requires_grad
+        ]
+
+        def contributions() -> dict[int, Any]:
+            given = [g, y, *arguments, *([None] if operation.residual else [])]
+            found = {}
+            for slot in wanted if self.slots is None else self.slots:
+                result = operation.contribution(slot, given, keywords)
+                result = without_nan(result, g) if careful else result
+                found[slot] = match(result, arguments[slot], node)
+            return found
+
+        results, looks = traced(contributions)
+        return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
+
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
-        steps = [*given]
-        for call in template.calls:
-            arguments, keywords = call.arguments, call.keywords
-            if call.flat:
-                arguments = tuple([steps[x] if type(x) is Slot else x for x in arguments])
-            else:
-                arguments = filled(arguments, steps)
-                keywords = {name: filled(value, steps) for name, value in keywords.items()}
-            steps.append(self.step(call.function, arguments, keywords, call.shape, call.dtype))
-        for slot in template.looks:
-            looked_at = steps[slot]
-            self.program.guards.append(Guard(looked_at, self.value(looked_at), operation.name))
-        return {index: filled(result, steps) for index, result in template.results.items()}
+        new = [*given]
+
+        def own(value: Any) -> Any:
+            if type(value) is Step:
+                return new[value.number]
+            return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
+
+        for call in template.steps:
+            arguments = tuple(
+                [new[x.number] if type(x) is Step else mapped(own, x) for x in call.arguments]
+            )
+            keywords = call.keywords and mapped(own, call.keywords)
+            step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
+            new.append(step)
+        for look in map(own, template.looks):
+            self.program.guards.append(Guard(look, self.value(look), operation.name))
+        found: dict[int, Any] = mapped(own, template.results)
+        return found
 
     def value(self, step: Step) -> Array:
         """The value of a step, for the arrays as they are."""
@@ -277,8 +286,7 @@ class _Tracer:
 
 def _arrays_of(node: Node) -> list[Array]:
     """The arrays among the arguments of a node, and in its nodes."""
-    values = arrays_in([node.arguments, [*node.keywords.values()]])
-    return [value._data if isinstance(value, Node) else value for value in values]
+    return [*map(plain, arrays_in([node.arguments, [*node.keywords.values()]]))]
 
 
 def _is_own(operation: Operation) -> bool:
@@ -288,37 +296,17 @@ def _is_own(operation: Operation) -> bool:
     return all(module.partition(".")[0] == package for module in modules)
 
 
-def _traced_rules(
-    node: Node, operation: Operation, slots: Sequence[int], arrays: list[Array], careful: bool
-) -> Template:
-    """What the rules of a node compute from its cotangent, its value and its arguments."""
-    g, y, *leaves = map(leaf, arrays)
-    arguments, keywords = _expressions(node, iter(leaves))
-
-    def contributions() -> dict[int, Any]:
-        given = [g, y, *arguments, *([None] if operation.residual else [])]
-        found = {}
-        for slot in slots:
-            result = operation.contribution(slot, given, keywords)
-            result = without_nan(result, g) if careful else result
-            found[slot] = match(result, arguments[slot], node)
-        return found
-
-    results, looks = traced(contributions)
-    return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
-
-
 def _expressions(
-    node: Node, leaves: Iterator[Expression]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments and keywords of a node, with expressions in place of nodes and arrays."""
+    node: Node, arrays: list[Array]
+) -> tuple[list[Expression], tuple[Any, ...], dict[str, Any]]:
+    """Expressions for arrays, and the arguments and keywords of a node with them in place."""
+    leaves = [*map(leaf, arrays)]
+    rest = iter(leaves)
 
     def own(value: Any) -> Any:
-        if isinstance(value, Node | np.ndarray):
-            return next(leaves)
-        return type(value)([own(x) for x in value]) if type(value) in (list, tuple) else value
+        return next(rest) if isinstance(value, Node | np.ndarray) else value
 
-    return own(node.arguments), {name: own(value) for name, value in node.keywords.items()}
+    return leaves, mapped(own, node.arguments), mapped(own, node.keywords)
 
 
 def _key(value: Any) -> Any:

@@ -199,8 +199,8 @@ def observe(
         nodes: list[Any] = []
         if isinstance(value, Tensor) and value.requires_grad:
             order = backward_order(value)[::-1]
-            again = recorded_again(order, written_out(order, {predictions}))
             found = backpropagate(value, value._seed(None))
+            again = recorded_again(order, written_out(order, found, {predictions}))
             gradients = {again[node]: cotangent for node, cotangent in found.items()}
             nodes = [n for n in backward_order(again[value])[::-1] if n.operation is not None]
             predictions = again.get(predictions, predictions)

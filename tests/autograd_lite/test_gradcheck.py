@@ -251,3 +251,12 @@ def test_second_derivatives_between_inputs_are_checked():
     inputs = [np.array([2.0]), np.array([3.0])]
     assert gradcheck(product, inputs)
     assert "second derivative" in failure_of(product, inputs, order=2)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e4])
+def test_a_wrong_derivative_beside_a_large_constant_is_found(offset):
+    wrong = differentiable(lambda g, y, x: g * np.cos(x) * (1 + 1e-4))(lambda x: np.sin(x) + offset)
+    right = differentiable(lambda g, y, x: g * np.cos(x))(lambda x: np.sin(x) + offset)
+    gradcheck(right, np.array([0.5, -1.0]))
+    with pytest.raises(GradientCheckError):
+        gradcheck(wrong, np.array([0.5, -1.0]))

@@ -5,7 +5,15 @@ import pytest
 from samples import SAMPLES
 
 import nn
-from autograd_lite import Tensor, dropout, softmax_cross_entropy
+from autograd_lite import (
+    Tensor,
+    differentiable,
+    dropout,
+    enable_grad,
+    relu,
+    softmax_cross_entropy,
+    vjp,
+)
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.program.guards import guarded
 from autograd_lite.program.outline import outline
@@ -201,6 +209,30 @@ def test_rules_are_traced_for_each_call_where_they_look_at_entries():
     loss = np.prod(x + 1) + np.prod(x)
     loss.backward()
     assert_gradients(trace(loss).run()[1], [x])
+
+
+def rule_with_a_derivative_inside(g, y, x):
+    return vjp(lambda x: np.tanh(x) * x, x)[1](g)[0]
+
+
+def rule_that_records_and_writes_in_place(g, y, x):
+    with enable_grad():
+        t = np.tanh(x)
+        slope = 1 - t * t
+        slope *= x
+        slope += t
+        return relu(slope * g)
+
+
+@pytest.mark.parametrize(
+    "rule", [rule_with_a_derivative_inside, rule_that_records_and_writes_in_place]
+)
+def test_a_rule_of_a_users_own_is_right_for_other_data(rule):
+    own = differentiable(rule)(lambda x: np.tanh(x) * x)
+    x, other = (Tensor(array, requires_grad=True) for array in ([1.0, 2.0], [3.0, 4.0]))
+    program = trace(own(x).sum())
+    own(other).sum().backward()
+    np.testing.assert_allclose(program.run({x: other.data})[1][x], other.grad, rtol=1e-14)
 
 
 @pytest.mark.parametrize(

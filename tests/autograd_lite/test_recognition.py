@@ -67,7 +67,8 @@ def logits(scale=1.0, dtype=np.float64):
 
 
 def found_in(root, keep=()):
-    return written_out(backward_order(root)[::-1], keep)
+    cotangents = backpropagate(root, np.ones_like(root.data))
+    return written_out(backward_order(root)[::-1], cotangents, keep)
 
 
 def test_every_activation_of_the_table_has_a_form():
@@ -94,7 +95,7 @@ def test_a_graph_with_it_as_a_single_node_has_the_same_values_and_gradients(name
     y = form(logits())
     loss = (y * np.arange(24.0).reshape(6, 4)).sum()
     nodes = backward_order(loss)[::-1]
-    again = recorded_again(nodes, written_out(nodes, ()))
+    again = recorded_again(nodes, found_in(loss))
     assert again[y].operation.name == name
     expected, gradients = backpropagate(loss, 1.0), backpropagate(again[loss], 1.0)
     for node in nodes:
@@ -102,6 +103,80 @@ def test_a_graph_with_it_as_a_single_node_has_the_same_values_and_gradients(name
         if node.operation is None:
             assert again[node] is node
             np.testing.assert_allclose(gradients[node], expected[node], rtol=1e-11, atol=1e-13)
+
+
+VALUES = {
+    "zeros": np.zeros((4, 3)),
+    "ones": np.ones((4, 3)),
+    "equal rows": np.repeat([[1.0], [-2.0], [0.5], [3.0]], 3, axis=1),
+    "tiny": 1e-9 * np.arange(-5.5, 6.5).reshape(4, 3),
+    "above 0": np.arange(0.1, 1.3, 0.1).reshape(4, 3),
+    "below -40": -np.arange(40.0, 52.0).reshape(4, 3),
+    "below -200": -np.arange(200.0, 212.0).reshape(4, 3),
+    "above 200": np.arange(200.0, 212.0).reshape(4, 3),
+}
+RESEMBLING = [
+    lambda z: z * (1 / (1 + np.exp(-z.data))),
+    lambda z: z.data * (1 / (1 + np.exp(-z))),
+    lambda z: 1 / (1 + np.exp(-z.detach())) * (1 + 0 * z),
+    lambda z: np.exp(z) / np.exp(z.data).sum(axis=1, keepdims=True),
+    lambda z: np.exp(z) / np.exp(z).sum(axis=0),
+    lambda z: z / z.sum(axis=1, keepdims=True),
+    lambda z: np.clip(z / 6 + 0.5, 0, 1),
+    lambda z: -np.maximum(-z, 0),
+    lambda z: np.minimum(np.maximum(z, 0), 6),
+    lambda z: -np.logaddexp(-z, 0),
+    lambda z: np.exp(z) * 1,
+    lambda z: np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi),
+]
+
+
+@pytest.mark.filterwarnings("ignore:(divide|invalid):RuntimeWarning")
+@pytest.mark.parametrize("values", VALUES)
+def test_what_is_recognized_passes_back_what_its_parts_do(values):
+    rng = np.random.default_rng(0)
+    for form in [*(form for _, form in CASES), *RESEMBLING]:
+        z = Tensor(VALUES[values], requires_grad=True)
+        y = form(1.5 * z)
+        loss = (y * rng.normal(size=y.shape)).sum()
+        found = found_in(loss)
+        again = recorded_again(backward_order(loss)[::-1], found)
+        expected, passed = (backpropagate(root, 1.0)[z] for root in (loss, again[loss]))
+        if np.isfinite(expected).all() and not any(each.ties.any() for each in found.values()):
+            error = np.abs(passed - expected).max()
+            assert error <= 1e-6 * np.abs(expected).max() + 1e-14
+
+
+def test_at_0_a_sigmoid_is_that_of_the_argument_whose_slope_it_has():
+    z = Tensor(np.zeros((2, 3)), requires_grad=True)
+    a = 1 / (1 + np.exp(-z))
+    assert found_in(a)[a].argument is z
+
+
+@pytest.mark.parametrize("form", RESEMBLING[:4])
+def test_what_holds_a_factor_fixed_is_no_activation(form):
+    y = form(logits())
+    assert y not in found_in(y)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_small_values_are_not_0_where_nothing_rounds_them_off(dtype):
+    z = Tensor(np.linspace(-40, -30, 6).astype(dtype), requires_grad=True)
+    for p in (np.exp(-0.05 * z**2), np.exp(-0.05 * z**2) / 3):
+        assert found_in(p) == {}
+    a = 1 / (1 + np.exp(-z))
+    assert found_in(a)[a] == (al.sigmoid, z, {})
+
+
+def test_at_a_kink_one_slope_is_as_right_as_another():
+    z = Tensor(np.array([-1.0, 0.0, 2.0]), requires_grad=True)
+    a = np.maximum(z, 0)
+    found = found_in(a)[a]
+    assert found.function is al.relu
+    assert found.ties.tolist() == [False, True, False]
+    z = Tensor(np.array([-1.0, 0.0, -1.0]), requires_grad=True)
+    y = 17 * z * (z + 1) ** 2  # 0 at -1 and at 0, with the slopes 0 and 17
+    assert y not in found_in(y)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

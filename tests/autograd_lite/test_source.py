@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
-from hypothesis import given, settings
 from source_style import findings
-from test_random_programs import MANY_LEFT_OUT, drawn, given_program, output, programs, seeds
+from test_random_programs import drawn, given_program, output
 from walk import Walk
 
 import autograd_lite as al
@@ -62,8 +61,7 @@ def test_the_source_of_random_programs_computes_their_gradients(program, seed):
     assert_same(gradients, reached, relative=1e-14)
 
 
-@settings(max_examples=60, suppress_health_check=MANY_LEFT_OUT)
-@given(programs, seeds)
+@given_program
 def test_the_source_of_random_programs_stays_in_float32(program, seed):
     inputs, _ = drawn(program, seed)
     reached, gradients = gradients_of_program(program, [x.astype(np.float32) for x in inputs])

@@ -245,3 +245,27 @@ def test_equal_tensors_are_different_keys():
 def test_where_accepts_a_condition_made_of_tensors(t):
     np.where(t > 1.5, t, 0.0).sum().backward()
     np.testing.assert_array_equal(t.grad, [0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: t.elu(alpha=Tensor(2.0, requires_grad=True)),
+        lambda t: t.leaky_relu(Tensor(0.5, requires_grad=True)),
+        lambda t: t.exp(out=np.zeros(2)),
+        lambda t: t.exp(np.zeros(2)),
+        lambda t: t.tanh(dtype=float),
+        lambda t: t.log(where=np.array([True, False])),
+        lambda t: t.relu(3),
+    ],
+)
+def test_a_method_refuses_what_its_function_does_not_record(call):
+    with pytest.raises(AutogradError):
+        call(Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_a_method_takes_the_options_of_its_function_by_position_and_by_name():
+    t = Tensor([1.0, -2.0], requires_grad=True)
+    t.elu(alpha=Tensor(2.0)).sum().backward()
+    np.testing.assert_array_equal(t.grad, [1.0, 2.0 * np.exp(-2.0)])
+    np.testing.assert_array_equal(t.softmax(0).data, t.softmax(axis=0).data)

@@ -13,6 +13,7 @@ from autograd_lite import (
     compare_gradients,
     detect_anomaly,
     differentiable,
+    grad,
 )
 from autograd_lite.errors import GradientCheckError
 
@@ -215,6 +216,22 @@ def test_pattern_counts_the_entries_that_are_wrong():
     assert "2 of 12 entries" in report.pattern
 
 
+def test_pattern_counts_entries_that_are_hardly_wrong():
+    report = with_weights(lambda dW: dW * (1 + 1e-7))
+    assert not report
+    assert report.explanations == []
+    assert report.pattern == "dW: 11 of 12 entries are off."
+
+
+def test_pattern_says_that_the_automatic_gradient_is_not_finite():
+    W = Tensor([0.0, 4.0], requires_grad=True, name="W")
+    with np.errstate(divide="ignore"):
+        report = compare_gradients(np.sqrt(W).sum(), {W: np.array([1.0, 0.25])})
+    assert report.pattern == (
+        "dW: 1 of 2 entries are NaN or infinite in the automatic gradient, the first at (0,)."
+    )
+
+
 def test_pattern_says_that_only_signs_are_wrong():
     def change(dW):
         flip = np.ones(dW.shape)
@@ -281,3 +298,63 @@ def test_a_mistake_beside_a_rule_that_computes_with_arrays_only_is_named():
     W = Tensor([0.3, 0.2], requires_grad=True, name="W")
     report = compare_gradients((cube(W) * 2).sum(), {W: -6 * W.data**2})
     assert report.explanations[0].mistakes[0].kind == "sign"
+
+
+def test_a_mistake_through_a_checkpoint_is_named_without_its_formula():
+    W = Tensor([0.1, 0.2, 0.3], requires_grad=True, name="W")
+    loss = checkpoint(lambda w: np.tanh(w).sum())(W)
+    report = compare_gradients(loss, {W: 2 * (1 - np.tanh(W.data) ** 2)})
+    mistake = report.explanations[0].mistakes[0]
+    assert (mistake.factor, mistake.used, mistake.right) == (2.0, "", "")
+
+
+def _of_arrays(g, y, x):
+    if type(x) is not np.ndarray:
+        raise TypeError("arrays only")
+    return g * 2 * x
+
+
+def _asserting(g, y, x):
+    assert np.array_equal(y, x * x)
+    return g * 2 * x
+
+
+def _assigning(g, y, x):
+    slope = np.zeros_like(x)
+    slope[...] = 2 * x
+    return g * slope
+
+
+def _into(g, y, x):
+    slope = np.empty_like(x)
+    np.multiply(g, 2 * x, out=slope)
+    return slope
+
+
+RULES = {
+    "grad": lambda g, y, x: g * grad(lambda t: (t * t).sum())(x),
+    "real": lambda g, y, x: g * 2 * x.real,
+    "flat": lambda g, y, x: g * 2 * np.array([*x.flat]),
+    "entries": lambda g, y, x: g * 2 * np.array([x[0], x[1], x[2]]),
+    "index": lambda g, y, x: g * 2 * x if type(x) is np.ndarray else [][0],
+    "dtype": lambda g, y, x: np.multiply(g, 2 * x, dtype=np.float64),
+    "types": _of_arrays,
+    "assert": _asserting,
+    "assigned": _assigning,
+    "out": _into,
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_whatever_a_rule_does_its_mistakes_are_reported(rule):
+    @differentiable(RULES[rule])
+    def square(x):
+        return x * x
+
+    W = Tensor([0.3, -0.2, 0.7], requires_grad=True, name="W")
+    report = compare_gradients((np.tanh(square(W)) * 2).sum(), {W: np.ones(3)})
+    assert not report
+    assert report.pattern
+    report = compare_gradients(square(W).sum(), {W: -2 * W.data})
+    assert "sign" in [e.mistakes[0].kind for e in report.explanations]
+    assert "by hand" in str(report) or report.explanations[0].mistakes[0].used == ""

@@ -97,6 +97,88 @@ def test_a_second_division_by_the_batch_size_is_named_whatever_that_is(m):
     assert f"divided by {m}, the number of samples, once too often" in mistake.sentence
 
 
+def logistic_regression():
+    """From zeros: a loss, its weights, and their gradient."""
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    y = np.array([[1.0, 0.0]] * 2 + [[0.0, 1.0]] * 3)
+    W = Tensor(np.zeros((3, 2)), requires_grad=True, name="W")
+    a = 1 / (1 + np.exp(-(x @ W)))
+    loss = -(y * np.log(a) + (1 - y) * np.log(1 - a)).mean()
+    return loss, W, x.T @ (a.data - y) / 10
+
+
+def test_what_is_right_from_zeros_is_the_graph_s_gradient():
+    loss, W, right = logistic_regression()
+    assert compare_gradients(loss, {W: right})
+    assert first(compare_gradients(loss, {W: -right})).kind == "sign"
+    for explanation in compare_gradients(loss, {W: 2 * right}).explanations:
+        assert "sign" not in str(explanation)
+
+
+def densities():
+    """The negative logarithm of normal densities far from the mean."""
+    x = np.random.default_rng(0).normal(size=6)
+    mu = Tensor(9.0, requires_grad=True, name="mu")
+    p = np.exp(-0.5 * (x - mu) ** 2) / np.sqrt(2 * np.pi)
+    return -np.log(p).mean(), mu, np.array(9.0 - x.mean())
+
+
+def sure(offset=-40.0, dtype=np.float64):
+    """A sigmoid at logits far below 0."""
+    x = np.random.default_rng(0).normal(size=(5, 3)).astype(dtype)
+    W = Tensor(np.full((3, 2), dtype(0.3)), requires_grad=True, name="W")
+    a = 1 / (1 + np.exp(-(x @ W + dtype(offset))))
+    return -np.log(a).mean(), W, x.T @ (a.data - 1) / dtype(10)
+
+
+@pytest.mark.parametrize("case", [densities, sure, lambda: sure(-20.0, np.float32)])
+def test_no_gradient_but_the_right_one_agrees_where_values_are_tiny(case):
+    loss, tensor, right = case()
+    assert compare_gradients(loss, {tensor: right})
+    for factor in (2.0, 8.0, -1.0):
+        report = compare_gradients(loss, {tensor: right.dtype.type(factor) * right})
+        assert not report
+        assert first(report).factor == factor
+    assert not compare_gradients(loss, {tensor: right + right.dtype.type(17)})
+
+
+def test_the_derivative_of_the_whole_is_wrong_where_a_gate_is_detached():
+    x, (W,) = (
+        np.random.default_rng(0).normal(size=(5, 3)),
+        leaves(np.random.default_rng(1), W=(3, 2)),
+    )
+    z = x @ W
+    gate = 1 / (1 + np.exp(-z.data))
+    a = z * gate
+    loss = (a * a).sum()
+    assert compare_gradients(loss, {W: x.T @ (2 * a.data * gate)})
+    assert not compare_gradients(
+        loss, {W: x.T @ (2 * a.data * (gate + z.data * gate * (1 - gate)))}
+    )
+
+
+@pytest.mark.parametrize(
+    "rectified", [lambda z: np.maximum(z, 0), lambda z: np.clip(z, 0, None), lambda z: z * (z > 0)]
+)
+def test_mistakes_are_named_beside_a_slope_at_a_kink(rectified):
+    X, Y = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
+    W1, W2 = leaves(np.random.default_rng(0), W1=(2, 5), W2=(5, 1))
+    b1 = Tensor(np.zeros(5), requires_grad=True, name="b1")
+    z1 = X @ W1 + b1
+    a1 = rectified(z1)
+    a2 = 1 / (1 + np.exp(-(a1 @ W2)))
+    loss = -(Y * np.log(a2) + (1 - Y) * np.log(1 - a2)).mean()
+
+    def by_hand(dz2):
+        dz1 = dz2 @ W2.data.T * (z1.data > 0)
+        return {W1: X.T @ dz1, b1: dz1.sum(axis=0), W2: a1.data.T @ dz2}
+
+    error = (a2.data - Y) / 4
+    assert compare_gradients(loss, by_hand(error))
+    mistake = first(compare_gradients(loss, by_hand(error * a2.data * (1 - a2.data))))
+    assert (mistake.kind, mistake.operation) == ("derivative twice", "sigmoid")
+
+
 def test_an_infinite_cotangent_elsewhere_excuses_nothing():
     x, w = Tensor([0.0, 1.0], requires_grad=True), Tensor([1.0, 2.0], requires_grad=True)
     with np.errstate(divide="ignore"):

@@ -120,6 +120,11 @@ def test_a_relu_on_the_logits(hidden):
     assert "ReLU on the logits" in names(before, X, ONE_HOT, loss)
 
 
+def test_predictions_that_are_tiny_are_no_relu():
+    bell = Network(np.tanh, last=lambda z: np.exp(-0.5 * (z - 12) ** 2))
+    assert names(bell, X, YES, YES_OR_NO) == []
+
+
 def test_a_loss_far_above_chance():
     model = Network(np.tanh, last=sigmoid)
     model.W2.data *= 100
