@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, Range
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.declared import Field
+from nn.declared import Declared, Field
 from nn.identity import identity
 
 Options: TypeAlias = Mapping[str, Any]
@@ -99,13 +99,21 @@ def as_python(value: Any) -> Any:
 
 
 def told(rate: Rate) -> float | str:
-    """A learning rate in a form to keep: a function of the step as text that tells it.
+    """A learning rate in a form to keep: a function of the step by its name and identity.
 
     An UnsupportedError says if nothing tells it from others.
     """
     if not callable(rate):
         return rate
-    return identity(rate, f"state_dict with learning_rate={describe_one(rate)}")
+    told_apart = identity(rate, f"state_dict with learning_rate={describe_one(rate)}")
+    return f"{shown(rate)} {told_apart}"
+
+
+def shown(value: Any) -> str:
+    """A hyper-parameter as it is shown, a function by its name."""
+    if not callable(value) or isinstance(value, Declared):
+        return str(value)
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def told_options(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from nn.optimizers.groups import (
     group_entries,
     hyper_parameters,
     loaded_options,
+    shown,
     told,
     told_options,
 )
@@ -161,7 +162,7 @@ class Optimizer(Declared):
         value = rate(self.steps)
         if not NOT_NEGATIVE.holds(value):
             raise ArgumentError(
-                f"{type(self).__name__} with learning_rate={_text(rate)}",
+                f"{type(self).__name__} with learning_rate={shown(rate)}",
                 f"in step {self.steps} that gives {describe_one(value)}",
                 f"Give a function of the step to {NOT_NEGATIVE.wanted}",
             )
@@ -169,7 +170,7 @@ class Optimizer(Declared):
 
     def __repr__(self) -> str:
         groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
-        texts = [", ".join(f"{n}={_text(v)}" for n, v in group.items()) for group in groups]
+        texts = [", ".join(f"{n}={shown(v)}" for n, v in group.items()) for group in groups]
         return f"{type(self).__name__}({'; '.join(texts)})"
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
@@ -273,14 +274,13 @@ class Optimizer(Declared):
         number of those taken.
 
         A learning rate that is a function of the step is kept as text, and a state is loaded only
-        where the text is the same. It tells a function by its module and qualified name, its
-        defaults and the values that it encloses, a lambda by its code, too, and an object, such as
-        a schedule or a `functools.partial`, by its class and attributes. So a function that was
-        changed under its name is accepted.
+        where the text is the same. It tells a function by its module and qualified name, one
+        inside of a function by its defaults and what it encloses, too, and a lambda by its code;
+        an object, such as a schedule or a `functools.partial`, by its class and attributes. So a
+        function that was changed under its name is accepted.
 
         Raises:
-            UnsupportedError: a learning rate encloses or holds what text cannot tell, such as a
-                lock or a generator that runs.
+            UnsupportedError: a learning rate holds what nothing tells, such as a lock.
         """
         states = self._states()
         return {
@@ -350,11 +350,6 @@ class Optimizer(Declared):
                 array = as_array(entry[name], f"load_state_dict into {type(self).__name__} of")
                 if array.shape != parameter.shape or array.dtype.kind != "f":
                     yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"
-
-
-def _text(value: Any) -> str:
-    """A hyper-parameter as it is shown, a function by its name."""
-    return getattr(value, "__qualname__", None) or str(value)
 
 
 def _counts_steps(value: Any) -> bool:

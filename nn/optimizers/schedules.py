@@ -63,20 +63,19 @@ class Schedule(Declared):
         )
     )
 
-    t = 0
-    base_rates = tuple[float, ...]()
-
     state_ranges: ClassVar[dict[str, Range]] = {"steps": WHOLE}
     """What a state has besides the first rates."""
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
+        self.t = 0
+        self.base_rates: list[float] = []
         if isinstance(self.base, Optimizer):
             self.base_rates = self._base_rates(self.base)
             self._go_to(0)
 
-    def _base_rates(self, optimizer: Optimizer) -> tuple[float, ...]:
-        rates = tuple(group["learning_rate"] for group in optimizer.groups)
+    def _base_rates(self, optimizer: Optimizer) -> list[float]:
+        rates = [group["learning_rate"] for group in optimizer.groups]
         if any(map(callable, rates)):
             raise ArgumentError(
                 f"{type(self).__name__} of {type(optimizer).__name__}",
@@ -86,10 +85,9 @@ class Schedule(Declared):
         return rates
 
     def __repr__(self) -> str:
-        text = super().__repr__()
-        if isinstance(self.base, Optimizer):
-            text = text.replace(repr(self.base), f"{type(self.base).__name__}(...)")
-        return text
+        text, base = super().__repr__(), self.base
+        is_optimizer = isinstance(base, Optimizer)
+        return text.replace(repr(base), f"{type(base).__name__}(...)") if is_optimizer else text
 
     @property
     def optimizer(self) -> Optimizer:
@@ -166,7 +164,7 @@ class Schedule(Declared):
             )
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
-        self.base_rates = tuple(state["base_rates"])
+        self.base_rates = list(state["base_rates"])
 
 
 class StepDecay(Schedule):
@@ -282,9 +280,9 @@ class Warmup(Schedule):
             )
         return checked
 
-    def _base_rates(self, optimizer: Optimizer) -> tuple[float, ...]:
+    def _base_rates(self, optimizer: Optimizer) -> list[float]:
         first = super()._base_rates(optimizer)
-        return first if self.then is None else self.then.base_rates
+        return first if self.then is None else list(self.then.base_rates)
 
     def rate(self, base: float, t: int) -> float:
         """The equation above."""

@@ -189,17 +189,16 @@ def test_an_optimizer_with_a_schedule_goes_on_where_it_was(name, copied):
 
 def test_a_state_is_of_the_same_schedule():
     state = sgd(nn.StepDecay(0.5, every=2)).state_dict()
-    assert state["groups"][0]["learning_rate"] == (
-        "nn.optimizers.schedules.StepDecay(dict(('base', 0.5), ('every', 2), ('factor', 0.1)))"
-    )
+    kept = state["groups"][0]["learning_rate"]
+    assert kept.rpartition(" ")[0] == "StepDecay(base=0.5, every=2, factor=0.1)"
     others = (0.5, nn.StepDecay(0.5, every=3), nn.ExponentialDecay(0.5, 0.1), lambda step: 0.5)
     for rate in others:
         with pytest.raises(
-            ArgumentError, match=r"the learning rate of group 0 is .*, and was \S*\.StepDecay"
+            ArgumentError, match=r"the learning rate of group 0 is .*, and was StepDecay"
         ):
             sgd(rate).load_state_dict(state)
     sgd(nn.StepDecay(np.float32(0.5), every=np.int64(2))).load_state_dict(state)
-    with pytest.raises(ArgumentError, match=r"is \S*\.StepDecay.*was 0\.5"):
+    with pytest.raises(ArgumentError, match=r"is StepDecay.*was 0\.5"):
         sgd(nn.StepDecay(0.5, every=2)).load_state_dict(sgd(0.5).state_dict())
 
 
