@@ -147,6 +147,7 @@ def _rebuilt(architecture: Any, tensors: Mapping[str, Any], attempted: str) -> M
 
 def _require_told(model: Module, architecture: Any) -> None:
     """Refuse a model of which something does not follow from its architecture."""
+    found = _outline(model)
     state = np.random.get_state()
     try:
         rebuilt = _outline(build(architecture))
@@ -159,7 +160,6 @@ def _require_told(model: Module, architecture: Any) -> None:
         ) from error
     finally:
         np.random.set_state(state)
-    found = _outline(model)
     if rebuilt != found:
         names = sorted(name for name in rebuilt | found if rebuilt.get(name) != found.get(name))
         raise UnsupportedError(
@@ -171,19 +171,18 @@ def _require_told(model: Module, architecture: Any) -> None:
 
 
 def _outline(model: Module) -> dict[str, Any]:
-    """All attributes of all modules as text, but for the numbers in parameters and buffers."""
+    """What tells each attribute of each module, but for the numbers in parameters and buffers."""
     parts = dict(model._named(object))
     known = {id(part): f"{type(part)} {name}" for name, part in parts.items()}
     for tensor in model._state().values():
         known[id(tensor)] += f" {tensor.dtype} {tensor.shape}"
-    return {
-        f"{name}.{attribute}" if name else attribute: identity(
-            value, f"nn.save of {type(model).__name__} with {attribute} of {name!r}", known
-        )
-        for name, module in model.named_modules()
-        for attribute, value in vars(module).items()
-        if attribute != "training"
-    }
+    found = {}
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            path = f"{name}.{attribute}" if name else attribute
+            found[path] = identity(value, f"nn.save of {type(model).__name__} with {path}", known)
+        found.pop(f"{name}.training" if name else "training", None)
+    return found
 
 
 def _reason(error: Exception) -> str:

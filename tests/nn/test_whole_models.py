@@ -203,7 +203,9 @@ def test_an_attribute_that_nothing_tells_is_refused_by_name(path):
     nn.register(Outer)
     model = Outer()
     model.inner.lock = threading.Lock()
-    with pytest.raises(UnsupportedError, match=r"lock of 'inner': nothing tells"):
+    with pytest.raises(
+        UnsupportedError, match=r"^nn.save of Outer with inner\.lock: nothing tells"
+    ):
         nn.save(model, path)
 
 
@@ -227,3 +229,37 @@ def test_fields_keep_numbers_of_numpy_as_numbers(path):
     nn.save(nn.Sequential(model, nn.LayerNorm(np.int64(2))), path)
     assert repr(model) == "LayerNorm((3, 2), epsilon=0.5)  # 12 parameters"
     assert [type(length) for length in nn.load(path)[0].normalized_shape] == [int, int]
+
+
+# --- what is shown of it
+
+
+def test_an_argument_that_a_property_keeps_is_shown_and_saved(path):
+    @nn.register
+    class Power(nn.Module):
+        def __init__(self, exponent):
+            self.exponent = exponent
+
+        @property
+        def exponent(self):
+            return self._exponent
+
+        @exponent.setter
+        def exponent(self, value):
+            self._exponent = float(value)
+
+    nn.save(Power(3), path)
+    assert repr(nn.load(path)) == "Power(3.0)"
+
+
+def test_what_differs_from_the_default_is_shown_even_if_it_is_described_alike():
+    ones = np.ones(3)
+
+    class Keeps(nn.Module):
+        def __init__(self, table=ones, several=(1.0,) * 50, dtype=None):
+            self.table, self.several = table, several
+            self.weight = nn.Parameter([1.0], dtype=dtype)
+
+    assert Keeps(np.ones(3)).extra_repr() == ""
+    assert Keeps(np.zeros(3), (2.0,) * 50).extra_repr() == "table=array (3,), several=tuple"
+    assert Keeps(dtype=np.float32).extra_repr() == "dtype=float32"
