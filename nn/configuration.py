@@ -19,6 +19,9 @@ STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramete
 """How arguments of any number are written in a call."""
 
 
+CONTAINERS = (dict, list, tuple)
+
+
 def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     """Items, and in place of lists, tuples and dicts what is in them at any depth, by dotted name.
 
@@ -31,7 +34,7 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
 
     def walk(items: Iterable[tuple[Any, Any]], prefix: str) -> Iterator[tuple[str, Any]]:
         for key, item in items:
-            if not isinstance(item, dict | list | tuple):
+            if not isinstance(item, CONTAINERS):
                 yield f"{prefix}{key}", item
             elif id(item) not in seen:
                 seen.add(id(item))

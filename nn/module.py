@@ -46,6 +46,9 @@ class Buffer(Tensor):
         super().__init__(_copied(data, "Buffer", dtype))
 
 
+TENSORS = (Parameter, Buffer)
+
+
 def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
     try:
         return np.array(data, dtype)
@@ -134,11 +137,11 @@ class Module(Declared):
             taken.add(name)
             if isinstance(part, Module):
                 prefix = f"{name}." if name else ""
-                for own, item in part._members():
-                    if isinstance(item, Parameter | Buffer):
-                        visit(prefix + own, item)
-                for own, child in part.children():
-                    visit(prefix + own, child)
+                members = list(part._members())
+                for kinds in (TENSORS, Module):
+                    for own, item in members:
+                        if isinstance(item, kinds):
+                            visit(prefix + own, item)
 
         visit("", self)
         return ((name, part) for part, name in names.items() if isinstance(part, kind))

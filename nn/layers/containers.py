@@ -26,9 +26,8 @@ class Sequential(Module):
             require_model(layer, f"Sequential with layer {index}:")
         self.layers = list(layers)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The layers, named by their positions, and what else a subclass may have."""
-        return ((name.removeprefix("layers."), child) for name, child in super().children())
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        return ((name.removeprefix("layers."), item) for name, item in super()._members())
 
     def forward(self, x: Any) -> Tensor:
         """Apply the layers in turn."""
