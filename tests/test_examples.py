@@ -116,6 +116,7 @@ def number(output, name):
     return float(re.search(rf"^{re.escape(name)} = \[*([-\d.e]+)", output, re.MULTILINE)[1])
 
 
+@pytest.mark.exhaustive  # the README runs it as well
 def test_digits_reaches_96_percent_and_its_hand_derived_gradients_agree(tmp_path):
     output = run("digits.py", tmp_path)
     summary = re.search(
