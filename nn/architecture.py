@@ -43,7 +43,8 @@ def register(kind: ModuleClass) -> ModuleClass:
     flag such as `bias` is true if the attribute is a tensor, and false if it is None. What says
     only what the tensors begin with, `rng` and names that end in `_init`, is not in the file. All
     other attributes are what the constructor makes of these again, modules included: one that it
-    makes by itself needs no registration.
+    makes by itself needs no registration. `nn.save` builds the model again to see that, and refuses
+    one of which an attribute differs, but for generators.
 
     Raises:
         UnsupportedError: it is no class of modules.
@@ -164,8 +165,7 @@ def _built(description: Any, built: list[Module], entries: float) -> Module:
         differing = ", ".join(sorted(data.keys() ^ arguments_of(kind).keys()))
         raise ValueError(f"{name} takes other arguments: {differing}")
     arguments = {key: _value(value, built, entries) for key, value in data.items()}
-    fields = getattr(kind, "_fields", {})
-    sizes = [value for key, value in arguments.items() if key in fields and fields[key].size]
+    sizes = [value for key, value in arguments.items() if (f := kind._fields.get(key)) and f.size]
     if sizes and np.prod(np.concatenate(sizes, axis=None), dtype=float) > entries:
         raise ValueError(f"{name} is larger than the file")  # before it fills the memory
     bound = inspect.BoundArguments(inspect.signature(kind), arguments)

@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from autograd_lite import Tensor
-from autograd_lite.errors import describe_one
+from autograd_lite.errors import UnsupportedError, describe_one
+from nn.identity import identity
 
 if TYPE_CHECKING:
     from nn.module import Module
 
 STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 """How arguments of any number are written in a call."""
+
+
+CONTAINERS = (dict, list, tuple)
+
+
+def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
+    """Items, and in place of lists, tuples and dicts what is in them at any depth, by dotted name.
+
+    A container that is there twice, or in itself, is opened once.
+
+    >>> list(opened({"a": 1, "b": [2, {"c": (3,)}]}.items()))
+    [('a', 1), ('b.0', 2), ('b.1.c.0', 3)]
+    """
+    seen = set()
+
+    def walk(items: Iterable[tuple[Any, Any]], prefix: str) -> Iterator[tuple[str, Any]]:
+        for key, item in items:
+            if not isinstance(item, CONTAINERS):
+                yield f"{prefix}{key}", item
+            elif id(item) not in seen:
+                seen.add(id(item))
+                inside = item.items() if isinstance(item, dict) else enumerate(item)
+                yield from walk(inside, f"{prefix}{key}.")
+
+    return walk(items, "")
 
 
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
@@ -30,36 +59,32 @@ def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
 def configuration(module: Module) -> dict[str, Any]:
     """The arguments that build a module like this one, as far as it keeps them.
 
-    Each is the attribute of the same name, but for two: `dtype` is that of the tensors, and a flag
-    under whose name there is a tensor or None says whether there is one.
+    Each is the attribute or property of the same name, but for two: `dtype` is that of the tensors,
+    and a flag under whose name there is a tensor or None says whether there is one.
     """
-    kept = dict(vars(module))
-    tensors = module._state()
-    if tensors:
-        kept["dtype"] = next(iter(tensors.values())).dtype
-    found = {}
+    found: dict[str, Any] = {}
     for name, parameter in arguments_of(type(module)).items():
-        if name in kept:
-            value = kept[name]
-            is_flag = isinstance(parameter.default, bool)
-            if is_flag and (value is None or isinstance(value, Tensor)):
-                value = value is not None
-            found[name] = value
+        if name == "dtype" and (tensors := module._state()):
+            found[name] = next(iter(tensors.values())).dtype
+        elif name in vars(module) or isinstance(getattr(type(module), name, None), property):
+            value = getattr(module, name)
+            is_flag = isinstance(parameter.default, bool) and isinstance(value, Tensor | None)
+            found[name] = value is not None if is_flag else value
     return found
 
 
 def shown(module: Module) -> str:
     """The configuration as it is written in a call, without defaults and the modules inside."""
-    children = [child for _, child in module.children()]
+    children = {id(child) for _, child in [("", module), *module.children()]}
     values = configuration(module)
     texts = []
     is_complete = True
     for name, parameter in arguments_of(type(module)).items():
-        if name not in values or _holds_any(values[name], children):
+        if any(id(item) in children for _, item in opened([("", values.get(name, module))])):
             is_complete = False
         elif parameter.kind in STARS:
             texts += [STARS[parameter.kind] + _text(values[name])] if values[name] else []
-        elif _text(values[name]) != _text(parameter.default):
+        elif not _is_default(parameter, values[name]):
             is_optional = parameter.default is not parameter.empty
             is_named = is_optional or not is_complete or parameter.kind is parameter.KEYWORD_ONLY
             texts.append(f"{name}={_text(values[name])}" if is_named else _text(values[name]))
@@ -71,10 +96,16 @@ def heading(module: Module) -> str:
     return f"{type(module).__name__}({module.extra_repr()})"
 
 
-def _holds_any(value: Any, modules: list[Module]) -> bool:
-    items = value.values() if isinstance(value, dict) else value
-    items = items if isinstance(value, dict | list | tuple) else (value,)
-    return any(item is module for item in items for module in modules)
+def _is_default(parameter: inspect.Parameter, value: Any) -> bool:
+    default = parameter.default
+    if default is parameter.empty or default is value:
+        return default is value
+    if isinstance(value, np.dtype):
+        return bool(np.dtype(default) == value)  # and None is float64
+    try:
+        return identity(value, "text of") == identity(default, "text of")
+    except UnsupportedError:
+        return False
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_tra
 import numpy as np
 
 from autograd_lite.arguments import Range, require
-from autograd_lite.errors import ArgumentError
 
 Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
@@ -18,16 +17,19 @@ Given = TypeVar("Given", contravariant=True)
 class Field(Generic[Read, Given]):
     """A field of a `Declared` class; for type checkers, what it is given and what is read."""
 
-    def __init__(
-        self, allowed: Range | None, default: Any, kw_only: bool, size: bool, fixed: bool
-    ) -> None:
+    def __init__(self, allowed: Range | None, default: Any, kw_only: bool, size: bool) -> None:
         self.allowed = allowed
         self.default = default
         self.kind = Parameter.KEYWORD_ONLY if kw_only else Parameter.POSITIONAL_OR_KEYWORD
         self.size = size
-        self.fixed = fixed
 
     def __set_name__(self, owner: type, name: str) -> None:
+        if not issubclass(owner, Declared):
+            raise TypeError(
+                f"class {owner.__name__} with {name} = declared(...): the class does not take what "
+                f"it declares. Write class {owner.__name__}(Declared), or derive it from "
+                "nn.Module, nn.Optimizer or nn.Schedule"
+            )
         self.name = name
 
     if TYPE_CHECKING:  # Without it an instance's own attribute is read, as fast as any.
@@ -44,7 +46,6 @@ def declared(
     default: Any = Parameter.empty,
     kw_only: bool = False,
     size: bool = False,
-    fixed: bool = False,
 ) -> Any:
     """A field, in the body of a `Declared` class.
 
@@ -54,17 +55,18 @@ def declared(
         kw_only: whether it is given by name only.
         size: whether a layer has a tensor with at least as many entries as the product of all its
             sizes, so that a file without as many cannot hold the layer.
-        fixed: whether it cannot be assigned later, as what was computed with it would be wrong.
     """
-    return Field(allowed, default, kw_only, size, fixed)
+    return Field(allowed, default, kw_only, size)
 
 
 @dataclass_transform(field_specifiers=(declared,))
 class Declared:
     """Base of classes that declare fields, which their constructor takes in that order.
 
-    As with dataclasses a subclass adds fields, may give those that it inherits another default,
-    and may write its `__init__` itself. Values are checked whenever they are assigned.
+    As with dataclasses a subclass adds fields, may declare those that it inherits again, and may
+    write its `__init__` itself; its own subclasses then write one, too, if they add fields. What
+    was given by name only and is declared again without that comes where that is. Values are
+    checked whenever they are assigned.
 
     >>> from autograd_lite.arguments import COUNT, POSITIVE
     >>> class Decay(Declared):
@@ -84,7 +86,11 @@ class Declared:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
-        cls._fields = cls._fields | own
+        inherited = cls._fields.items()
+        placed = {n: field for n, field in inherited if n not in own or own[n].kind is field.kind}
+        cls._fields = placed | own
+        if not cls._fields:
+            return
         for name in own:
             cls._declare(name)
         parameters = [
@@ -93,12 +99,21 @@ class Declared:
         ]
         cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
         shown = cls._signature
-        if cls.__init__ is not Declared.__init__:
+        if cls.__init__ is object.__init__:
+            cls.__init__ = Declared._take  # type: ignore[method-assign, assignment]
+        elif cls.__init__ is not Declared._take:
             shown = signature(cls.__init__.__get__(cls))
+            if "__init__" not in vars(cls) and (lost := own.keys() - shown.parameters.keys()):
+                raise TypeError(
+                    f"class {cls.__name__} with {min(lost)} = declared(...): it inherits the "
+                    f"constructor {cls.__init__.__qualname__}, which does not take {min(lost)}. "
+                    f"Write {cls.__name__}.__init__, and assign self.{min(lost)} there"
+                )
         cls.__signature__ = shown  # type: ignore[attr-defined]
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def _take(self, *given: Any, **named: Any) -> None:
         try:
+            self._signature.bind_partial(**named)  # an unknown name, before one that is missing
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None
@@ -119,16 +134,9 @@ class Declared:
             allowed = self._fields[name].allowed
             if allowed is not None:
                 require(self, name, value, allowed)
-        items = values.items()
-        return {name: v.item() if isinstance(v, np.generic) else v for name, v in items}
+        return {name: _as_python(value) for name, value in values.items()}
 
     def _assign(self, name: str, value: Any) -> None:
-        if self._fields[name].fixed:
-            raise ArgumentError(
-                f"assignment of {name} of {type(self).__name__}",
-                "what it has compared so far was compared with the old one",
-                f"Make a new one: {type(self).__name__}({name}={value!r}, ...)",
-            )
         own = vars(self)
         others = {field: own[field] for field in self._fields if field in own}
         own.update(self._checked({**others, name: value}))
@@ -136,3 +144,10 @@ class Declared:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"
+
+
+def _as_python(value: Any) -> Any:
+    """NumPy's numbers as Python's, also within tuples and lists."""
+    if type(value) in (tuple, list):
+        return type(value)(map(_as_python, value))
+    return value.item() if isinstance(value, np.generic) else value

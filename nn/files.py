@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from nn.architecture import build, describe
-from nn.configuration import heading
+from nn.identity import identity
 from nn.module import Module, require_model
 from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
 
@@ -30,7 +30,8 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     Args:
         model: a module of a class that `nn` has or that was registered, which `load(path)` builds
             again; or `model.state_dict()` of a model of any class, for `load(path, model)`. The
-            training mode, gradients, and generators of random numbers are not saved.
+            training mode, which parameters are frozen, gradients, and generators of random numbers
+            are not saved.
         path: the file's name, usually ending in .safetensors.
 
     Raises:
@@ -146,6 +147,7 @@ def _rebuilt(architecture: Any, tensors: Mapping[str, Any], attempted: str) -> M
 
 def _require_told(model: Module, architecture: Any) -> None:
     """Refuse a model of which something does not follow from its architecture."""
+    found = _outline(model)
     state = np.random.get_state()
     try:
         rebuilt = _outline(build(architecture))
@@ -158,22 +160,29 @@ def _require_told(model: Module, architecture: Any) -> None:
         ) from error
     finally:
         np.random.set_state(state)
-    found = _outline(model)
     if rebuilt != found:
         names = sorted(name for name in rebuilt | found if rebuilt.get(name) != found.get(name))
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",
-            f"its configuration alone does not tell {', '.join(names)}: added, replaced, or shared "
+            f"its configuration alone does not tell {', '.join(names)}: added, changed, or shared "
             "between layers after they were built",
             "Save model.state_dict(), and write nn.load(path, model)",
         )
 
 
 def _outline(model: Module) -> dict[str, Any]:
-    """What there is of a model beside the numbers in its tensors, by name."""
-    tensors = {name: (array.shape, array.dtype) for name, array in model.state_dict().items()}
-    layers = {name or "the model": heading(module) for name, module in model.named_modules()}
-    return layers | tensors
+    """What tells each attribute of each module, but for the numbers in parameters and buffers."""
+    parts = dict(model._named(object))
+    known = {id(part): f"{type(part)} {name}" for name, part in parts.items()}
+    for tensor in model._state().values():
+        known[id(tensor)] += f" {tensor.dtype} {tensor.shape}"
+    found = {}
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            path = f"{name}.{attribute}" if name else attribute
+            found[path] = identity(value, f"nn.save of {type(model).__name__} with {path}", known)
+        found.pop(f"{name}.training" if name else "training", None)
+    return found
 
 
 def _reason(error: Exception) -> str:

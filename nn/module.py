@@ -12,7 +12,8 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.node import plain
-from nn.configuration import shown
+from nn.configuration import opened, shown
+from nn.declared import Declared
 
 
 class Parameter(Tensor):
@@ -45,6 +46,9 @@ class Buffer(Tensor):
         super().__init__(_copied(data, "Buffer", dtype))
 
 
+TENSORS = (Parameter, Buffer)
+
+
 def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
     try:
         return np.array(data, dtype)
@@ -58,13 +62,16 @@ def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
         ) from error
 
 
-class Module:
+class Module(Declared):
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
-    Attributes that are parameters or modules, or lists, tuples or dicts of them, are found by
-    themselves, in the order of assignment; parameters are named after their attributes. So are
-    buffers, which are saved with the parameters and not learned. There is no `__init__` here that
-    a subclass has to call.
+    Attributes that are parameters or modules, or hold them in lists, tuples and dicts at any depth,
+    are found by themselves, in the order of assignment; parameters are named after their
+    attributes, and the keys of dicts. So are buffers, which are saved with the parameters and not
+    learned. There is no `__init__` here that a subclass has to call. Numbers that a subclass is
+    given may be fields with a range, see `nn/declared.py`.
+
+    Where several have the same name, as under the keys 0 and "0", an ArgumentError says so.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -103,32 +110,45 @@ class Module:
 
     def _members(self) -> Iterator[tuple[str, Any]]:
         """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
-        for name, value in vars(self).items():
-            if isinstance(value, dict):
-                yield from ((f"{name}.{key}", item) for key, item in value.items())
-            elif isinstance(value, list | tuple):
-                yield from ((f"{name}.{index}", item) for index, item in enumerate(value))
-            else:
-                yield name, value
+        return opened(vars(self).items())
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside of this one, with their names."""
         return ((name, item) for name, item in self._members() if isinstance(item, Module))
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all inside of it, with their dotted names."""
-        yield prefix, self
-        for name, child in self.children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
-
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-        """All tensors of a kind with their dotted names, a shared one once."""
-        seen = set()
-        for prefix, module in self.named_modules():
-            for name, value in module._members():
-                if isinstance(value, kind) and value not in seen:
-                    seen.add(value)
-                    yield (f"{prefix}.{name}" if prefix else name), value
+        """This module, and all modules, parameters and buffers inside, of a kind, by dotted names.
+
+        Each once, under its first name. An ArgumentError says that two have the same name.
+        """
+        names: dict[Any, str] = {}
+        taken = set()
+
+        def visit(name: str, part: Any) -> None:
+            if part in names:
+                return
+            if name in taken:
+                raise ArgumentError(
+                    f"names of what is in {type(self).__name__}",
+                    f"two parts have the name {name!r}, one of them {type(part).__name__}",
+                    "Give keys and attributes that differ as text",
+                )
+            names[part] = name
+            taken.add(name)
+            if isinstance(part, Module):
+                prefix = f"{name}." if name else ""
+                members = list(part._members())
+                for kinds in (TENSORS, Module):
+                    for own, item in members:
+                        if isinstance(item, kinds):
+                            visit(prefix + own, item)
+
+        visit("", self)
+        return ((name, part) for part, name in names.items() if isinstance(part, kind))
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module and all inside of it with their dotted names, a shared one once."""
+        return self._named(Module)
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters with their dotted names, a shared one once, under its first name."""

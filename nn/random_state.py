@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
-from nn.module import Module
+if TYPE_CHECKING:
+    from nn.module import Module
 
 Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
 
@@ -20,19 +20,11 @@ def is_generator(value: Any) -> TypeGuard[Generator]:
 def generators(model: Module) -> dict[str, Generator]:
     """The generators in attributes of modules, also inside of lists, tuples and dicts, by name."""
     return {
-        name: generator
+        f"{prefix}.{name}" if prefix else name: value
         for prefix, module in model.named_modules()
-        for name, generator in _inside(vars(module), prefix)
+        for name, value in module._members()
+        if is_generator(value)
     }
-
-
-def _inside(value: Any, path: str) -> Iterator[tuple[str, Generator]]:
-    if is_generator(value):
-        yield path, value
-    elif isinstance(value, dict | list | tuple):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            yield from _inside(item, f"{path}.{key}" if path else str(key))
 
 
 def state_of(generator: Generator) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
 @contextmanager
 def _watching(model: Module, note: Callable[[str, Module, Any], None]) -> Iterator[None]:
     """Call `note(name, module, result)` after each call of the model and of modules inside."""
-    modules = {module: name for name, module in reversed(list(model.named_modules()))}
+    modules = {module: name for name, module in model.named_modules()}
     assigned = {module: vars(module)["forward"] for module in modules if "forward" in vars(module)}
 
     def watched(name: str, module: Module) -> Callable[[Any], Any]:

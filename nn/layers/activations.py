@@ -12,7 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import INTEGER, NUMBER, function_named
 from autograd_lite.table import activations
 from nn.architecture import register
-from nn.declared import Declared, declared
+from nn.declared import declared
 from nn.module import Module, require_input
 
 Activation = Callable[[Any], Any]
@@ -23,7 +23,7 @@ def activation_function(activation: str | Activation) -> Activation:
     return function_named("activation", activation, activations(), "a function, or None")
 
 
-class _Function(Module, Declared):
+class _Function(Module):
     """A module that applies a function, with its fields as the arguments after x."""
 
     function: ClassVar[Callable[..., Any]]

@@ -22,13 +22,12 @@ class Sequential(Module):
     """
 
     def __init__(self, *layers: Module) -> None:
-        self.layers: list[Module] = []
-        for layer in layers:
-            self.append(layer)
+        for index, layer in enumerate(layers):
+            require_model(layer, f"Sequential with layer {index}:")
+        self.layers = list(layers)
 
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The layers, named by their positions."""
-        return ((str(index), layer) for index, layer in enumerate(self.layers))
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        return ((name.removeprefix("layers."), item) for name, item in super()._members())
 
     def forward(self, x: Any) -> Tensor:
         """Apply the layers in turn."""

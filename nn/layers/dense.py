@@ -13,14 +13,14 @@ from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import traits_of
 from nn.architecture import register
-from nn.declared import Declared, declared
+from nn.declared import declared
 from nn.init import Initializer, initializer
 from nn.layers.activations import Activation, activation_function
 from nn.module import Module, Parameter, require_input
 
 
 @register
-class Dense(Module, Declared):
+class Dense(Module):
     """activation(x @ weight + bias), a fully connected layer.
 
     Args:

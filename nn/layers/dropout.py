@@ -9,12 +9,12 @@ import numpy as np
 from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION, generator
 from nn.architecture import register
-from nn.declared import Declared, declared
+from nn.declared import declared
 from nn.module import Module, require_input
 
 
 @register
-class Dropout(Module, Declared):
+class Dropout(Module):
     """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
 
     Srivastava et al., "Dropout", 2014.

@@ -12,14 +12,14 @@ from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Ra
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
-from nn.declared import Declared, declared
+from nn.declared import declared
 from nn.module import Buffer, Module, Parameter, require_input
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
 @register
-class BatchNorm1d(Module, Declared):
+class BatchNorm1d(Module):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
     In training mean and variance are the batch's, and the running ones move towards them:
@@ -106,7 +106,7 @@ class BatchNorm1d(Module, Declared):
 
 
 @register
-class LayerNorm(Module, Declared):
+class LayerNorm(Module):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each sample over its features.
 
     Ba et al., "Layer normalization", 2016; the same in training and in evaluation.

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, Range
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.declared import Field
+from nn.declared import Declared, Field
+from nn.identity import identity
 
 Options: TypeAlias = Mapping[str, Any]
 """The hyper-parameters of a group by name."""
@@ -69,7 +70,7 @@ def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") ->
     return list(parameters)
 
 
-def _leaves(optimizer: str, parameters: Any) -> list[Tensor]:
+def _leaves(optimizer: str, parameters: Any) -> tuple[Tensor, ...]:
     entries = listed(optimizer, parameters)
     for entry in entries:
         leaf = isinstance(entry, Tensor) and entry.operation is None
@@ -79,7 +80,7 @@ def _leaves(optimizer: str, parameters: Any) -> list[Tensor]:
                 "it is no tensor of floats that was made rather than computed",
                 "Give model.parameters(), or tensors made with requires_grad=True",
             )
-    return list(dict.fromkeys(entries))
+    return tuple(dict.fromkeys(entries))
 
 
 def hyper_parameters(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,10 +99,21 @@ def as_python(value: Any) -> Any:
 
 
 def told(rate: Rate) -> float | str:
-    """A learning rate in a form to keep: a schedule as text, another function by its name."""
+    """A learning rate in a form to keep: a function of the step by its name and identity.
+
+    An UnsupportedError says if nothing tells it from others.
+    """
     if not callable(rate):
         return rate
-    return getattr(rate, "__qualname__", None) or repr(rate)
+    told_apart = identity(rate, f"state_dict with learning_rate={describe_one(rate)}")
+    return f"{shown(rate)} {told_apart}"
+
+
+def shown(value: Any) -> str:
+    """A hyper-parameter as it is shown, a function by its name."""
+    if not callable(value) or isinstance(value, Declared):
+        return str(value)
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def told_options(group: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from nn.optimizers.groups import (
     group_entries,
     hyper_parameters,
     loaded_options,
+    shown,
     told,
     told_options,
 )
@@ -39,9 +40,10 @@ MOST_STEPS = 2**53
 class Optimizer(Declared):
     """Base of optimizers: a subclass says how it updates a flat array.
 
-    `groups` lists dicts with the "parameters" and hyper-parameters of each group, which may be
-    changed there between steps, and are checked by the next one. As attributes of the optimizer,
-    hyper-parameters are those of the first group, and assigning one sets that of every group.
+    `groups` lists dicts with the "parameters" and hyper-parameters of each group. These may be
+    changed there between steps, and are checked by the next one, which refuses other parameters. As
+    attributes of the optimizer, hyper-parameters are those of the first group, and assigning one
+    sets that of every group.
 
     A learning rate that is a schedule, or any function of the step, is asked before each step;
     `optimizer.learning_rate` is what it says for the next one.
@@ -58,7 +60,7 @@ class Optimizer(Declared):
     The arrays of parameters move into buffers of the optimizer's: an array that was taken from
     `parameter.data` before is no longer the parameter's.
 
-    A subclass declares hyper-parameters of its own as `nn.declared` has them:
+    A subclass declares hyper-parameters of its own as fields, see `nn/declared.py`:
     `momentum: float = declared(FRACTION, default=0.9)`.
 
     Args:
@@ -111,7 +113,7 @@ class Optimizer(Declared):
         self.groups = [
             {"parameters": entry["parameters"], **defaults, **entry} for entry in entries
         ]
-        self._accepted: list[dict[str, Any]] = [{} for _ in entries]
+        self._accepted = [{"parameters": group["parameters"]} for group in self.groups]
         self._change(map(hyper_parameters, self.groups))
         self._parameters = [tensor for entry in entries for tensor in entry["parameters"]]
         self._make_runs({})
@@ -141,6 +143,13 @@ class Optimizer(Declared):
 
     def _change(self, options: Iterable[Mapping[str, Any]]) -> None:
         """Set the hyper-parameters of each group, or raise an ArgumentError and set none."""
+        held = [id(group.get("parameters")) for group in self.groups]
+        if held != [id(accepted["parameters"]) for accepted in self._accepted]:
+            raise ArgumentError(
+                f"{type(self).__name__} with other groups or parameters than it was made with",
+                "it keeps no state for them",
+                "Make a new optimizer, of all of them",
+            )
         checked = [self._checked(each) for each in options]
         for group, accepted, each in zip(self.groups, self._accepted, checked):
             group.update(each)
@@ -153,15 +162,15 @@ class Optimizer(Declared):
         value = rate(self.steps)
         if not NOT_NEGATIVE.holds(value):
             raise ArgumentError(
-                f"{type(self).__name__} with learning_rate={told(rate)}",
+                f"{type(self).__name__} with learning_rate={shown(rate)}",
                 f"in step {self.steps} that gives {describe_one(value)}",
                 f"Give a function of the step to {NOT_NEGATIVE.wanted}",
             )
         return float(value)
 
     def __repr__(self) -> str:
-        groups = [told_options(group).items() for group in self.groups]
-        texts = [", ".join(f"{name}={value}" for name, value in group) for group in groups]
+        groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
+        texts = [", ".join(f"{n}={shown(v)}" for n, v in group.items()) for group in groups]
         return f"{type(self).__name__}({'; '.join(texts)})"
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
@@ -260,9 +269,18 @@ class Optimizer(Declared):
     def state_dict(self) -> dict[str, Any]:
         """What a run needs to go on from here, besides the parameters themselves.
 
-        "groups" lists the hyper-parameters of each group, a schedule as text, and how many
-        "parameters" it has; "state" lists for each parameter its number of "steps" and copies of
-        its arrays; "steps" is the number of those taken.
+        "groups" lists the hyper-parameters of each group, and how many "parameters" it has; "state"
+        lists for each parameter its number of "steps" and copies of its arrays; "steps" is the
+        number of those taken.
+
+        A learning rate that is a function of the step is kept as text, and a state is loaded only
+        where the text is the same. It tells a function by its module and qualified name, one
+        inside of a function by its defaults and what it encloses, too, and a lambda by its code;
+        an object, such as a schedule or a `functools.partial`, by its class and attributes. So a
+        function that was changed under its name is accepted.
+
+        Raises:
+            UnsupportedError: a learning rate holds what nothing tells, such as a lock.
         """
         states = self._states()
         return {

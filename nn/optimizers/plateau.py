@@ -60,6 +60,7 @@ class ReduceOnPlateau(Schedule):
     That is when it was not better than the best so far for more than `patience` calls in a row;
     better means below best - threshold |best|, or with mode "max" above best + threshold |best|.
     NaN is not better. The rate goes down to `minimum`, or stays where it was if that is lower.
+    Assigning `threshold` or `mode` forgets the best so far.
     (ReduceLROnPlateau in PyTorch.)
 
     >>> from autograd_lite import Tensor
@@ -80,9 +81,9 @@ class ReduceOnPlateau(Schedule):
     )
     factor: float = declared(DECAY, default=0.1)
     patience: int = declared(WHOLE, default=10)
-    threshold: float = declared(NOT_NEGATIVE, default=1e-4, fixed=True)
+    threshold: float = declared(NOT_NEGATIVE, default=1e-4)
     minimum: float = declared(NOT_NEGATIVE, default=0.0)
-    mode: str = declared(MODE, default="min", fixed=True)
+    mode: str = declared(MODE, default="min")
 
     state_ranges = Schedule.state_ranges | {"best": NOT_NAN, "waited": WHOLE, "reductions": WHOLE}
 
@@ -90,6 +91,11 @@ class ReduceOnPlateau(Schedule):
         self.reductions = 0
         super()._begin(values)
         self.progress = Progress(self.mode, share=self.threshold)
+
+    def _assign(self, name: str, value: Any) -> None:
+        super()._assign(name, value)
+        if name in ("threshold", "mode"):
+            self.progress = Progress(self.mode, share=self.threshold)
 
     def rate(self, base: float, t: int) -> float:
         """The equation above."""

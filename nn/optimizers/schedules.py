@@ -84,6 +84,11 @@ class Schedule(Declared):
             )
         return rates
 
+    def __repr__(self) -> str:
+        text, base = super().__repr__(), self.base
+        is_optimizer = isinstance(base, Optimizer)
+        return text.replace(repr(base), f"{type(base).__name__}(...)") if is_optimizer else text
+
     @property
     def optimizer(self) -> Optimizer:
         """Whose rates are set; an ArgumentError if the schedule was made from a learning rate."""

@@ -5,15 +5,15 @@ In the equations θ are the parameters and g their gradient; state begins as zer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import FLAG, FRACTION
+from autograd_lite.arguments import FLAG, FRACTION, NOT_NEGATIVE
 from autograd_lite.errors import ArgumentError
-from nn.declared import Declared, declared
-from nn.optimizers.groups import Options, Rate
+from nn.declared import declared
+from nn.optimizers.groups import Options
 from nn.optimizers.optimizer import Optimizer
 
 
@@ -44,27 +44,12 @@ class SGD(Optimizer):
     array([0.8])
     """
 
-    momentum: float = declared(FRACTION)
-    nesterov: bool = declared(FLAG)
-    average: bool = declared(FLAG, kw_only=True)
+    momentum: float = declared(FRACTION, default=0.0)
+    nesterov: bool = declared(FLAG, default=False)
+    weight_decay: float = declared(NOT_NEGATIVE, default=0.0)
+    average: bool = declared(FLAG, default=False, kw_only=True)
 
     state_names = ("velocity",)
-
-    def __init__(  # as the weight decay may be given by position, too
-        self,
-        parameters: Iterable[Any],
-        learning_rate: Rate,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-        *,
-        average: bool = False,
-        l1: float = 0.0,
-        l2: float = 0.0,
-    ) -> None:
-        momentums = {"momentum": momentum, "nesterov": nesterov, "average": average}
-        penalties = {"l1": l1, "l2": l2, "weight_decay": weight_decay}
-        Declared.__init__(self, parameters, learning_rate, **momentums, **penalties)
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(options)

@@ -32,7 +32,7 @@ class EarlyStopping(Declared, Callback):
     better by more than `min_delta` than the one that was progress before. At the end, whether or
     not it came to that, the model gets back the parameters and buffers of the epoch with the best
     figure: also after Ctrl-C or an error. NaN is no progress and not the best; where all figures
-    are NaN, nothing is restored.
+    are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
 
     Args:
         patience: epochs to wait, 1 or more.
@@ -57,12 +57,17 @@ class EarlyStopping(Declared, Callback):
 
     patience: int = declared(COUNT, default=10)
     monitor: str = declared(TEXT, default="validation_loss")
-    min_delta: float = declared(NOT_NEGATIVE, default=0.0, fixed=True)
-    mode: Field[str, str | None] = declared(optional(MODE), default=None, fixed=True)
+    min_delta: float = declared(NOT_NEGATIVE, default=0.0)
+    mode: Field[str, str | None] = declared(optional(MODE), default=None)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
         self._reset()
+
+    def _assign(self, name: str, value: Any) -> None:
+        super()._assign(name, value)
+        if name != "patience":
+            self._reset()
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)

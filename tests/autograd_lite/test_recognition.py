@@ -72,7 +72,9 @@ def found_in(root, keep=()):
 
 
 def test_every_activation_of_the_table_has_a_form():
-    assert FORMS.keys() == activations().keys()
+    assert FORMS.keys() <= activations().keys()
+    missing = activations().keys() - FORMS.keys()
+    assert not missing, "add how they are written out to FORMS in this file"
 
 
 @each_form

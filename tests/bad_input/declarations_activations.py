@@ -37,8 +37,9 @@ def along_axis(make, function):
 
 DECLARED = {
     **{
-        f"nn.{name}": declare(inputs(getattr(nn, name)), **ANY_SHAPE, **NO_NUMBER)
-        for name in ("ReLU", "Sigmoid", "Tanh", "Swish", "GELU", "Softplus")
+        f"nn.{kind.__name__}": declare(inputs(kind), **ANY_SHAPE, **NO_NUMBER)
+        for kind in nn.ReLU.__base__.__subclasses__()
+        if not kind._fields
     },
     "nn.LeakyReLU": declare(
         inputs(nn.LeakyReLU),

@@ -1,5 +1,7 @@
 """Bad input of the functions that NumPy lacks; NaN goes through, as in NumPy's own."""
 
+import inspect
+
 import numpy as np
 from declaring import Spreads, bad, declare
 from world import NAN, TEXT, named, nans
@@ -7,10 +9,16 @@ from world import NAN, TEXT, named, nans
 import autograd_lite as ag
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, IndexingError, ShapeError, UnsupportedError
+from autograd_lite.table import activations
 
 NO_NUMBER = {"range": "it takes no number"}
 ANY_SHAPE = {"shape": "it takes any shape", "length": "it takes one array"}
 LABELS = np.array([0, 1])
+OF_X_ALONE = [
+    name
+    for name, function in activations().items()
+    if hasattr(ag, name) and len(inspect.signature(function).parameters) == 1
+]
 
 
 def inputs(function, named=None):
@@ -79,7 +87,7 @@ WEIGHT, BIAS = named(2, 3, name="W"), named(3, name="b")
 DECLARED = {
     **{
         f"autograd_lite.{name}": elementwise(getattr(ag, name))
-        for name in ("relu", "sigmoid", "erf", "gelu", "softplus")
+        for name in ("erf", *OF_X_ALONE)
     },
     "autograd_lite.swish": elementwise(ag.swish, named="sigmoid"),
     "autograd_lite.leaky_relu": with_number(ag.leaky_relu),

@@ -3,6 +3,9 @@
 import copy
 import inspect
 import pickle
+import re
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import autograd_lite
 import nn
 from autograd_lite.arguments import COUNT, POSITIVE
 from autograd_lite.errors import ArgumentError
+from nn.architecture import REGISTERED
 from nn.declared import Declared, declared
 
 
@@ -110,17 +114,64 @@ def test_an_activation_has_the_parameters_and_defaults_of_its_function(kind):
     ]
 
 
-@pytest.mark.parametrize(
-    ("owner", "name", "value"),
-    [
-        (nn.EarlyStopping(), "mode", "max"),
-        (nn.EarlyStopping(), "min_delta", 0.5),
-        (nn.ReduceOnPlateau(nn.SGD([autograd_lite.Tensor([1.0])], 0.1)), "mode", "max"),
-        (nn.ReduceOnPlateau(nn.SGD([autograd_lite.Tensor([1.0])], 0.1)), "threshold", 0.5),
-    ],
-)
-def test_what_figures_were_compared_with_cannot_be_assigned_later(owner, name, value):
-    before = getattr(owner, name)
-    with pytest.raises(ArgumentError, match="Make a new one"):
-        setattr(owner, name, value)
-    assert getattr(owner, name) == before
+def test_the_layer_in_contributing_can_be_written_as_it_stands(tmp_path):
+    text = (Path(nn.__file__).parents[1] / "CONTRIBUTING.md").read_text()
+    [example] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(textwrap.dedent("   " + example.strip()), names := {"__name__": "layers"})
+    shrink = names["Shrink"]
+    nn.save(shrink(0.5), tmp_path / "shrink.safetensors")
+    loaded = nn.load(tmp_path / "shrink.safetensors")
+    assert repr(loaded) == "Shrink(strength=0.5)"
+    assert loaded(np.array([2.0])).tolist() == [1.0]
+    assert str(inspect.signature(shrink)) == "(strength=1.0)"
+    with pytest.raises(ArgumentError, match="Shrink with strength=-1"):
+        shrink(-1)
+    del REGISTERED["Shrink"]
+
+
+def test_a_module_that_declares_may_write_its_constructor():
+    class Scale(nn.Module):
+        features: int = declared(COUNT)
+        start: float = declared(POSITIVE)
+
+        def __init__(self, features, start=1.0):
+            super().__init__()
+            self.features, self.start = features, start
+            self.factor = nn.Parameter(np.full(features, start))
+
+    assert repr(Scale(2, 3.0)) == "Scale(2, start=3.0)  # 2 parameters"
+    for wrong in (lambda: Scale(0), lambda: setattr(Scale(2), "start", -1)):
+        with pytest.raises(ArgumentError, match=r"^Scale with"):
+            wrong()
+
+
+def test_a_subclass_of_an_optimizer_adds_hyper_parameters():
+    class Own(nn.SGD):
+        extra: float = declared(POSITIVE, default=1.0)
+
+    optimizer = Own([nn.Parameter([1.0])], 0.1, 0.5, extra=2.0)
+    assert (optimizer.momentum, optimizer.extra, optimizer.groups[0]["extra"]) == (0.5, 2.0, 2.0)
+
+
+def test_the_constructor_of_another_base_is_called():
+    class Named:
+        def __init__(self, name="none"):
+            self.name = name
+
+    class Model(nn.Module, Named):
+        pass
+
+    assert repr(Model("a")) == "Model(name='a')"
+
+
+def test_a_class_that_would_not_take_what_it_declares_is_refused():
+    with pytest.raises((RuntimeError, TypeError)) as info:  # a RuntimeError before Python 3.12
+
+        class Plain:
+            p: float = declared(POSITIVE)
+
+    error = info.value.__cause__ or info.value
+    assert "class Plain with p = declared(...)" in str(error)
+    assert "derive it from nn.Module" in str(error)
+    with pytest.raises(TypeError, match=r"inherits the constructor Dense.__init__.*not take b"):
+        type("Own", (nn.Dense,), {"b": declared(POSITIVE, default=1.0)})

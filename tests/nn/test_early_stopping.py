@@ -282,3 +282,20 @@ def test_a_figure_that_is_not_recorded_is_refused_before_training(monitor, mode)
     with pytest.raises(ArgumentError, match=f"{monitor}.*running_loss, loss"):
         fit(model, callbacks=[nn.EarlyStopping(monitor=monitor, mode=mode)])
     assert_same(parameters(model), before)
+
+
+def test_an_option_that_is_assigned_before_training_is_used():
+    stopping = nn.EarlyStopping(monitor="score", mode="min")
+    stopping.patience, stopping.min_delta, stopping.mode = 2, 0.5, "max"
+    scores = {"score": Script(1, 1.25, 1.5, 9)}
+    history = fit(normalized(), metrics=scores, epochs=4, callbacks=[stopping])
+    assert (len(history["score"]), stopping.best_epoch, stopping.waited) == (3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "best"), [("min_delta", 0.5, 3), ("mode", "max", 4), ("patience", 9, 1)]
+)
+def test_an_option_that_is_assigned_in_training_begins_the_comparison_anew(name, value, best):
+    change = hook("epoch_end", lambda t: setattr(t.callbacks[1], name, value), epoch=1)
+    _, _, stopping, _ = scripted([3, 1, 4, 2, 5], change, patience=8)
+    assert stopping.best_epoch == best

@@ -212,3 +212,12 @@ def test_nothing_is_changed_by_a_step_that_fails(case, error):
         assert entry.keys() == expected.keys()
         for name in entry:
             np.testing.assert_array_equal(entry[name], expected[name])
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_the_groups_of_a_copy_may_be_changed(duplicate):
+    optimizer = duplicate(nn.SGD([leaf([1.0])], learning_rate=0.5))
+    optimizer.groups[0]["learning_rate"] = 0.25
+    optimizer.parameters[0].grad = np.ones(1)
+    optimizer.step()
+    assert optimizer.parameters[0].item() == 0.75

@@ -317,6 +317,28 @@ def test_hyper_parameters_are_given_by_position_or_by_name_as_the_signature_says
         kind([leaf(1.0)], lr=0.1)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda groups, y: groups.append({"parameters": [y], "learning_rate": 0.1}),
+        lambda groups, y: groups[0].update(parameters=[y]),
+        lambda groups, y: groups[0].update(parameters=(*groups[0]["parameters"], y)),
+        lambda groups, y: groups[0].pop("parameters"),
+        lambda groups, y: groups.clear(),
+    ],
+)
+def test_other_groups_and_parameters_than_at_the_beginning_are_refused(change):
+    x, y = leaf(1.0), leaf(2.0)
+    optimizer = nn.SGD([x], learning_rate=0.1)
+    x.grad = y.grad = np.ones(1)
+    change(optimizer.groups, y)
+    with pytest.raises(ArgumentError, match="SGD with other groups or parameters"):
+        optimizer.step()
+    assert (x.item(), y.item()) == (1.0, 2.0)
+    with pytest.raises(AttributeError):
+        nn.SGD([x], learning_rate=0.1).groups[0]["parameters"].append(y)
+
+
 def test_a_group_may_be_empty():
     x = leaf(1.0, 1.0)
     nn.SGD([{"parameters": []}, {"parameters": [x]}], learning_rate=0.5).step()

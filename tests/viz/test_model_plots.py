@@ -141,8 +141,9 @@ def test_activations_are_drawn_over_their_derivatives():
         "gelu": (x * below, below + x * normal),
         "softplus": (np.log1p(np.exp(x)), s),
     }
-    axes = np.array(figure.axes).reshape(2, len(expected))
-    assert [ax.get_title() for ax in axes[0]] == list(expected)
+    axes = np.array(figure.axes).reshape(2, -1)
+    titles = [ax.get_title() for ax in axes[0]]
+    assert titles == list(expected), "give the values and derivatives of the new one above"
     for (upper, lower), (value, derivative) in zip(axes.T, expected.values(), strict=True):
         np.testing.assert_array_equal(upper.lines[0].get_xdata(), x)
         np.testing.assert_allclose(upper.lines[0].get_ydata(), value, atol=1e-12)
