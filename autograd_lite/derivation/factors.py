@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivation.formulas import Formulas
+from autograd_lite.derivation.layout import needed_for
 from autograd_lite.derivation.spellings import Count, Reduced, Share
 from autograd_lite.derivation.terms import Terms, is_broadcast, is_call, is_number
 from autograd_lite.node import Node
@@ -123,10 +124,12 @@ def cotangents(
 
 def value_of(term: Any) -> Any:
     """The value of a term of numbers alone, else None."""
-    if isinstance(term, Step) and term.function in (np.negative, np.add, np.divide):
-        parts = [value_of(part) for part in term.arguments]
-        return None if None in parts else term.function(*parts)
-    return term if is_number(term) else None
+    values: dict[Any, Any] = {}
+    for part in needed_for([term]):
+        if part.function is None or part.keywords or part.shape != ():
+            return None
+        values[part] = part.function(*[values.get(x, x) for x in part.arguments])
+    return values.get(term, term if is_number(term) else None)
 
 
 def _is_constant(term: Any) -> bool:
