@@ -49,7 +49,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         try:
-            outcome = function(*map(plain, arguments), **plain_keywords)
+            outcome = function(*map_tree(plain, arguments), **plain_keywords)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)

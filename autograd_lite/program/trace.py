@@ -167,7 +167,9 @@ class _Tracer:
         """Write the steps of what a tensor was computed from, and of itself."""
         values, order = self.program.values, backward_order(root)
         for node in order:
-            if node.operation is not None and all(x is not node._data for x in _arrays_of(node)):
+            if node.operation is not None and not any(
+                plain(argument) is node._data for argument in node.arguments
+            ):
                 self.made.setdefault(id(node._data), node)
         for node in reversed(order):
             if node not in values:
