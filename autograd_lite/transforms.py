@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import require_function
-from autograd_lite.engine import backpropagate, unshared
+from autograd_lite.engine import backpropagate, backward_order, unshared
 from autograd_lite.errors import (
     ArgumentError,
     GradientError,
@@ -22,7 +22,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.modes import enable_grad
+from autograd_lite.modes import enable_grad, take_entries, taken
 from autograd_lite.node import Node, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
@@ -98,6 +98,15 @@ class _Linearization:
                     f"it returned {describe_one(output)}",
                     "Return arrays or numbers, or lists, tuples and dicts of them",
                 )
+        if taken.get() is not None and not self.nested:
+            self._note()
+
+    def _note(self) -> None:
+        """Note the entries of all tensors that plain results are computed from."""
+        for output in leaves_of(self.value):
+            for node in backward_order(output) if isinstance(output, Tensor) else ():
+                known = [x for x in (node, *node.arguments) if isinstance(x, Node)]
+                take_entries(*[x for x in known if x.operation is None])
 
     def pull(self, cotangent: Any, create_graph: bool | None = None) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""

@@ -136,6 +136,10 @@ class _Tracer:
         made = self.made.pop(id(array), None)
         if made is None:
             known = inputs.get(id(array)) or self.leaf(array)
+            if id(array.base) in self.made:
+                # It shows what was computed: its entries were used as they were.
+                computed = self.input(array.base)
+                self.program.guards.append(Guard(computed, array.base.copy(), "data"))
         else:
             known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
             self.made[id(array)] = known
