@@ -21,7 +21,7 @@ from numpy import float64
 
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import enable_grad, no_grad, recording, watching
+from autograd_lite.modes import enable_grad, no_grad, recording, take, taken, watching
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
@@ -94,6 +94,9 @@ def record(
         node._requires_grad = False
         node.operation = None  # type: ignore[assignment]
         node.arguments = ()
+        if taken.get() is not None:
+            function = operation.function if operation.residual else operation.compute
+            take(function, arguments, keywords, node)
     return node
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
+from autograd_lite.modes import take_entries
 from autograd_lite.node import NO_KEYWORDS
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -123,6 +124,7 @@ class Methods(Operators):
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
+        take_entries(self)
         return self._data.tolist()
 
     if TYPE_CHECKING:  # the activations of the table, which are added below

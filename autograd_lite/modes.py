@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from typing import Any, NamedTuple, Protocol, Self
 
+import numpy as np
+
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.node import Node
+from autograd_lite.node import NO_KEYWORDS, Node
 
 Rule = Callable[[Node, dict[Node, Any], bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
@@ -39,7 +42,7 @@ watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 
 
 class Taken(NamedTuple):
-    """A plain value that was computed from tensors: the call, and what it gave."""
+    """What was computed from tensors beside the record: the call, and what it gave."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -48,16 +51,25 @@ class Taken(NamedTuple):
 
 
 taken: ContextVar[list[Taken] | None] = ContextVar("taken", default=None)
-"""Where plain values that are taken out of tensors are noted, if anywhere."""
+"""Where what is computed from tensors beside the record is noted, if anywhere."""
 
 
 def take(
     function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any], outcome: Any
 ) -> None:
-    """Note a plain value that was computed from tensors."""
+    """Note what was computed from tensors: a plain value, or a tensor that has no record."""
     noted = taken.get()
     if noted is not None:
+        # Entries that are seen may be changed in place; tensors tell so themselves.
+        outcome = outcome if isinstance(outcome, Node) else copy.deepcopy(outcome)
         noted.append(Taken(function, arguments, keywords, outcome))
+
+
+def take_entries(*values: Any) -> None:
+    """Note that the entries of tensors were used as they are."""
+    for value in values:
+        if isinstance(value, Node):
+            take(np.copy, (value,), NO_KEYWORDS, value._data)
 
 
 class SetRecording(ContextDecorator):

@@ -103,5 +103,7 @@ class Operators(NumPyProtocol):
 def plain_index(index: Any) -> Any:
     """An index with arrays in place of tensors."""
     if isinstance(index, tuple):
-        return tuple(plain(part) for part in index)
+        return tuple(plain_index(part) for part in index)
+    if isinstance(index, Node):
+        take(plain, (index,), NO_KEYWORDS, index)
     return plain(index)

@@ -9,10 +9,11 @@ import numpy as np
 import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.modes import take, watching
+from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.refusals import explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
+from autograd_lite.trees import map_tree
 
 
 class NumPyProtocol(Node):
@@ -48,13 +49,15 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         try:
-            outcome = function(*map(plain, arguments), **plain_keywords)
+            outcome = function(*map_tree(plain, arguments), **plain_keywords)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)
         return outcome
     implementation = COMPOSED.get(function)
     if implementation is not None:
+        if taken.get() is not None:
+            arguments, keywords = map_tree(_noted, (arguments, keywords))
         watch = watching.get()
         if watch:
             implementation = watch.within(function, implementation)
@@ -85,6 +88,12 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         differentiable = len(operation.vjps)
     arguments = (*map(operand, arguments[:differentiable]), *arguments[differentiable:])
     return apply(operation, arguments, keywords)
+
+
+def _noted(value: Any) -> Any:
+    """An array as a tensor: what is computed from that is noted where it is not recorded."""
+    floats = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    return Node.tensor_class(value) if floats else value  # type: ignore[call-arg]
 
 
 def full_name(function: Any) -> str:

@@ -18,9 +18,9 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.methods import Methods
-from autograd_lite.modes import enable_grad, recording, take
+from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated
-from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained
@@ -142,16 +142,19 @@ class Tensor(Methods):
                 f"it has {self.size} entries",
                 "Index one of them, or reduce it; tensor.data has all",
             )
-        take(np.copy, (self,), NO_KEYWORDS, self._data)
+        take_entries(self)
         return self._data.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
         """The array itself, without the record."""
+        take_entries(self)
         return self._data
 
     def detach(self) -> Tensor:
         """A tensor on the same memory that does not require grad."""
-        return Tensor(self._data, name=self.name)
+        detached = Tensor(self._data, name=self.name)
+        take(plain, (self,), NO_KEYWORDS, detached)
+        return detached
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -248,6 +251,7 @@ class Tensor(Methods):
             )
         self._data = data
         mark_mutated([self], [self._data])
+        take_entries(self, other)
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -268,9 +272,11 @@ class Tensor(Methods):
             raise explained(error, "setitem", (self, index, value), {}) from error
         self._data = array[()] if isinstance(self._data, np.generic) else array
         mark_mutated([self], [self._data])
+        take_entries(self, value, *arrays_in(index))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
         self._refuse_conversion("an array")
+        take_entries(self)
         return np.array(self._data, dtype, copy=copy)
 
     def __float__(self) -> float:

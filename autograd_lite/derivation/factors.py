@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.derivation.formulas import Formulas
-from autograd_lite.derivation.spellings import Count, Share
+from autograd_lite.derivation.layout import needed_for
+from autograd_lite.derivation.spellings import Count, Reduced, Share
 from autograd_lite.derivation.terms import Terms, is_broadcast, is_call, is_number
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
@@ -53,7 +54,8 @@ class Factor(NamedTuple):
         for numerator, denominator in ((above, below), reduced, by_count):
             if denominator in lengths and self.counted % denominator == 0:
                 return numerator, Count(denominator)
-        return reduced
+        above, below = reduced
+        return above, Reduced(below) if self.counted > 1 and type(below) is int else below
 
 
 def _reduced(above: float, below: float) -> tuple[float, float]:
@@ -105,6 +107,8 @@ def cotangents(
         number = term.arguments[0] if is_broadcast(term) else term
         if is_number(number) and step.dtype != float:
             term = step.dtype.type(number)
+        elif is_broadcast(term) and step.dtype != float and value_of(number) is not None:
+            term = terms.build(step.dtype.type, (number,), {}, ())
         formulas.known[program.cotangents[node]] = terms.broadcast(term, step.shape)
         since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, contribution in program.contributions[node].items():
@@ -116,6 +120,16 @@ def cotangents(
             arrived = Cotangent(factor.times(own), part)
             parts.setdefault(node.arguments[slot], []).append(arrived)
     return found
+
+
+def value_of(term: Any) -> Any:
+    """The value of a term of numbers alone, else None."""
+    values: dict[Any, Any] = {}
+    for part in needed_for([term]):
+        if part.function is None or part.keywords or part.shape != ():
+            return None
+        values[part] = part.function(*[values.get(x, x) for x in part.arguments])
+    return values.get(term, term if is_number(term) else None)
 
 
 def _is_constant(term: Any) -> bool:

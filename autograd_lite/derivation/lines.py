@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivation.factors import cotangents
+from autograd_lite.derivation.factors import cotangents, value_of
 from autograd_lite.derivation.formulas import Formulas, in_words
 from autograd_lite.derivation.layout import Layout, laid_out, needed_for
 from autograd_lite.derivation.naming import Identifiers, given_names, key_of
 from autograd_lite.derivation.reading import Reader
-from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import is_broadcast, is_number
+from autograd_lite.derivation.spellings import Count, Reduced, Share
+from autograd_lite.derivation.terms import is_broadcast
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
@@ -104,18 +104,10 @@ def _finished(formulas: Formulas, tensor: Node, term: Any) -> Any:
         target = formulas.terms.build(np.shape, (own,), {}, (len(term.shape),))
         return formulas.terms.build(np.broadcast_to, (term.arguments[0], target), {}, term.shape)
     dtype = tensor._data.dtype
-    value = _value(term)
+    value = value_of(term)
     if value is None or (dtype == np.float64 and isinstance(term, Step)):
         return term
     return float(value) if dtype == np.float64 else dtype.type(value)
-
-
-def _value(term: Any) -> Any:
-    """The value of a term of numbers alone, else None."""
-    if isinstance(term, Step) and term.function in (np.negative, np.divide):
-        parts = [_value(part) for part in term.arguments]
-        return None if None in parts else term.function(*parts)
-    return term if is_number(term) else None
 
 
 def _counts(
@@ -129,10 +121,10 @@ def _counts(
     shapes = {layout.names[term]: term.shape for term in data}
     leaves = [node._data for node in reader.program.values if node.operation is None]
     lengths = {length for array in leaves for length in np.shape(array)}
-    numbers = [x for term in layout.terms for x in term.arguments if isinstance(x, Share | Count)]
+    numbers = [x for term in layout.terms for x in _counted(term)]
     counts: dict[int, str] = {}
     batch = None
-    for number in dict.fromkeys(x.count if isinstance(x, Share) else int(x) for x in numbers):
+    for number in dict.fromkeys(numbers):
         if number <= 2:
             continue
         has_axis = [name for name in shapes if number in shapes[name] and number not in lengths]
@@ -145,7 +137,33 @@ def _counts(
             counts[number] = batch.name
         elif axes or sizes:
             counts[number] = (axes + sizes)[0]
+    samples = {n for shape in shapes.values() for n in shape if n not in lengths}
+    samples = {n for n in samples if any(number % n == 0 for number in counts)}
+    if any(_is_written_otherwise(n, layout, counts) for n in samples if n > 1):
+        return {}, None
     return counts, batch
+
+
+def _is_written_otherwise(length: int, layout: Layout, counts: Mapping[int, str]) -> bool:
+    """Whether a number of samples is in a divisor that is no count, such as 3 m, or in a shape.
+
+    There it stays a number, and then it does so everywhere.
+    """
+    for term in layout.terms:
+        if term.function is np.broadcast_to and type(term.arguments[1]) is tuple:
+            if length in term.arguments[1]:
+                return True
+        rest = [int(x) for x in term.arguments if isinstance(x, Reduced)]
+        rest += [number for number in _counted(term) if number > 2 and number not in counts]
+        if any(math.gcd(number, length) > 1 for number in rest):
+            return True
+    return False
+
+
+def _counted(term: Step) -> list[int]:
+    """The numbers in a term that may be so many of something."""
+    numbers = [x for x in term.arguments if isinstance(x, Share | Count)]
+    return [x.count if isinstance(x, Share) else int(x) for x in numbers]
 
 
 LONGEST = 20

@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.derivation.spellings import Count, Share
 from autograd_lite.derivation.terms import REDUCTIONS, is_number, shape_of
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, steps_in
 
 ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10, 0, -1)
 """How tightly something binds: what stands around it decides on parentheses."""
@@ -132,7 +132,9 @@ class NumpySource:
         left, right = self.ordered(term)
         if term.function is np.power:
             return f"{self.operand(left, ATOM)}{symbol}{self.operand(right, SIGN)}", precedence
-        left, right = self.operand(left, precedence), self.operand(right, precedence + 1)
+        # Numbers alone keep their dtype.
+        write = self.operand if steps_in(term) else self.text
+        left, right = write(left, precedence), write(right, precedence + 1)
         return f"{left}{symbol}{right}", precedence
 
     def ordered(self, term: Step) -> tuple[Any, ...]:
@@ -199,8 +201,8 @@ class NumpySource:
             return f"({inside},)" if len(value) == 1 else f"({inside})", ATOM
         if isinstance(value, list):
             return f"[{', '.join(map(self.text, value))}]", ATOM
-        if isinstance(value, np.dtype):
-            return f"np.{value.name}", ATOM
+        if isinstance(value, np.dtype | type):
+            return f"np.{np.dtype(value).name}", ATOM
         return "..." if value is Ellipsis else repr(value), ATOM
 
     def number(self, value: Any) -> Written:

@@ -36,6 +36,10 @@ class Count(int):
     """How many there are, in a quotient: where it has a name, such as m, it is written so."""
 
 
+class Reduced(int):
+    """What is left of a count in a fraction that was reduced, such as 15 of 30 in 2 / 30."""
+
+
 class Share(float):
     """The share 1 / count of one entry in a mean, which is written so.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import MOVES, as_operand
-from autograd_lite.node import Array
+from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
-from autograd_lite.table import composed, define, differentiable, without_derivative
+from autograd_lite.table import TABLE, composed, define, differentiable, without_derivative
+from autograd_lite.trees import map_tree
 
 INDEXES = MOVES._replace(indexes=True)
 
@@ -36,6 +38,12 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return result
 
 
+def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """`scatter` at an index in which there may be nodes: while a rule is traced, they are."""
+    return inspect.unwrap(scatter)(x, map_tree(plain, index), shape)
+
+
+TABLE[scatter].compute = _scatter_plain
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
 
 

@@ -53,7 +53,8 @@ class Expression(Node, NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         if method != "__call__" or "out" in keywords:
-            return NotImplemented
+            way = "with out=" if method == "__call__" else f"with its method {method}"
+            raise TypeError(f"np.{ufunc.__name__} is called {way}")
         return call(ufunc, *inputs, **keywords)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
@@ -69,7 +70,14 @@ class Expression(Node, NDArrayOperatorsMixin):
         function = _METHODS.get(name) or getattr(np, name, None)
         if function is None:
             raise AttributeError(f"an array within a rule has no attribute {name!r}")
-        return lambda *arguments, **keywords: function(self, *arguments, **keywords)
+
+        def method(*arguments: Any, **keywords: Any) -> Any:
+            if hasattr(np.ndarray, name):
+                # NumPy's function of that name may return what the method changes, as np.sort does.
+                getattr(self._data, name)(*plain(arguments), **plain(keywords))
+            return function(self, *arguments, **keywords)
+
+        return method
 
     @property
     def shape(self) -> Shape:
@@ -120,9 +128,25 @@ _ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
 """Functions that say nothing about entries."""
 
 
-def _rebound(a: Any, b: Any) -> Any:
-    """Says that a += b is a = a + b here: expressions do not change."""
+def _rebound(a: Expression, b: Any) -> Any:
+    """Says that a += b is a = a + b here: expressions do not change.
+
+    Raises:
+        TypeError: a is not the rule's own array, or shows the memory of another.
+    """
+    if a.operation is None or any(
+        np.may_share_memory(a._data, x._data) for x in nodes_in(a.arguments)
+    ):
+        raise TypeError("an array that was not made here is changed in place")
     return NotImplemented
+
+
+def _fixed(data: Array) -> Array:
+    """An array that no function can change."""
+    if isinstance(data, np.ndarray):
+        data = data.view()
+        data.flags.writeable = False
+    return data
 
 
 for _name in vars(NDArrayOperatorsMixin):
@@ -143,7 +167,7 @@ def computed(
 ) -> Expression:
     """An expression for what an operation gave."""
     node = Expression.__new__(Expression)
-    node._data = data
+    node._data = _fixed(data)
     # So that functions which are called within a rule are recorded, whatever they are called with.
     node._requires_grad = data is not None and data.dtype.kind == "f"
     node.operation = operation  # type: ignore[assignment]
@@ -159,6 +183,8 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
 
     A tuple of arrays becomes one of expressions. What is no array is what it is for these entries.
     """
+    if keywords and isinstance(function, np.ufunc):
+        function = with_keywords(function)
     given = plain(arguments)
     data = function(*given, **plain(keywords))
     operation = called(function)
@@ -194,6 +220,14 @@ def called(function: Callable[..., Any]) -> Operation:
     return Operation(function, (), row.compute if row else function)
 
 
+@functools.cache
+def with_keywords(ufunc: Any) -> Callable[..., Any]:
+    """A ufunc that is given keywords: another function, as its row takes none."""
+    function = functools.partial(ufunc)
+    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined]
+    return function
+
+
 def plain(value: Any) -> Any:
     """The value with arrays in place of expressions, also within lists and tuples."""
     return mapped(node_plain, value)
@@ -204,6 +238,7 @@ class _Tracing:
 
     def recorded(self, node: Node) -> None:
         node.__class__ = Expression
+        node._data = _fixed(node._data)
 
 
 _looks: ContextVar[list[Expression]] = ContextVar("looks")

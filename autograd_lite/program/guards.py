@@ -1,4 +1,4 @@
-"""Remember what is taken out of tensors while a loss is computed: its course may depend on it."""
+"""Remember what is computed from tensors beside the record: a loss may depend on it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from autograd_lite.modes import Taken, taken
 
 @contextmanager
 def guarded() -> Iterator[list[Taken]]:
-    """Remember the plain values that are taken out of tensors, as a context.
+    """Remember what is computed from tensors beside the record, as a context.
 
-    That is what comparisons give, `bool`, `float`, `int` and `item`, and functions without a
-    derivative such as `np.argmax`; not what is read from `tensor.data`. `trace` makes guards of
-    them.
+    That is what comparisons give, `bool`, `float`, `int`, `item`, `tolist`, `numpy` and `format`,
+    functions without a derivative such as `np.argmax`, and changes in place, of which `trace`
+    makes guards; and tensors that do not require grad, `detach()` included, whose steps it
+    writes. Not seen is what is computed from `tensor.data` or `tensor.grad`, from plain arrays,
+    or from the text that `str` gives.
 
     >>> import numpy as np
     >>> from autograd_lite import Tensor

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.engine import unshared
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.table import TABLE
 
 Shape = tuple[int, ...]
@@ -45,12 +45,9 @@ def same(x: Any) -> Any:
 
 
 class Guard(NamedTuple):
-    """A step whose entries decided on what was computed, what they were, and where.
+    """A step whose entries decided on what was computed, what they were, and where."""
 
-    Without a step they come from a tensor that nothing is known of.
-    """
-
-    step: Step | None
+    step: Step
     outcome: Array
     where: str
 
@@ -117,10 +114,9 @@ class Program:
         """
         found = self._leaves(arrays or {})
         run_steps(self.steps, found)
-        others = any(found[x.number] is not x.arguments[0] for x in self.inputs.values())
         for guard in self.guards:
-            now = None if guard.step is None else found[guard.step.number]
-            if others if now is None else not np.array_equal(now, guard.outcome):
+            now = found[guard.step.number]
+            if not np.array_equal(now, guard.outcome):
                 raise _refused(guard, now)
         leaves = {node: step for node, step in self.cotangents.items() if node.operation is None}
         gradients = {node: found[step.number] for node, step in leaves.items()}
@@ -201,18 +197,30 @@ class Program:
             if step.function is None:
                 found[step.number] = step.arguments[0]
         given = {self._input(key, array): array for key, array in arrays.items()}
+        replaced = [step for step, array in given.items() if array is not step.arguments[0]]
         for key, step in self.inputs.items():
             if isinstance(key, Node):
                 array = given.setdefault(step, key._data)
                 # Where its array was used without the tensor, that is the same memory.
                 given.setdefault(self.inputs.get(id(step.arguments[0]), step), array)
-        for step, array in given.items():
-            found[step.number] = array
+        for step in self.inputs.values():
+            array = step.arguments[0]
+            found[step.number] = given.get(step, array)
+            if found[step.number] is array and any(
+                np.shares_memory(array, other.arguments[0]) for other in replaced
+            ):
+                raise UnsupportedError(
+                    "run of a program on other data",
+                    f"the loss was computed from {describe_one(array)} too, which shares memory "
+                    "with an array that is replaced",
+                    "Replace both, or compute one from a tensor of the other",
+                )
         return found
 
     def _input(self, key: Any, array: Array) -> Step:
         """The step that an array is given for."""
-        step = self.inputs.get(key)
+        # A tensor may have been used as an array, such as labels in an index.
+        step = self.inputs.get(key) or self.inputs.get(id(plain(key)))
         if step is None:
             raise ArgumentError(
                 f"run of a program on {describe_one(array)}",
@@ -291,7 +299,7 @@ def _refused(guard: Guard, now: Array) -> UnsupportedError:
     here = np.array2string(np.asarray(now), threshold=6, precision=4)
     return UnsupportedError(
         f"run of a program on other data: {guard.where}",
-        f"entries that decide on what is computed were {was} when it was traced, and are now "
-        + ("unknown" if now is None else here),
+        f"entries that decide on what is computed were {was} when it was traced, "
+        f"and are now {here}",
         "Compute the loss anew for these data, and trace that",
     )

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
-from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
 from autograd_lite.modes import Taken
-from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.node import Array, Node, arrays_in, inputs_of, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Expression, Shape, leaf, traced
 from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
@@ -41,7 +41,8 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     Args:
         loss: a tensor that was recorded; the cotangent that its backward pass starts from is 1.
         textbook: what takes the place of the table.
-        taken: plain values that were taken out of tensors meanwhile, as `guarded` notes them.
+        taken: what was computed from tensors beside the record, as `guarded` notes it. What was
+            computed unnoticed from tensors that do not require grad is held fixed.
 
     Raises:
         UnsupportedError: it was computed with a function that is not in the table, or with arrays
@@ -54,12 +55,18 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     """
     tracer = _Tracer(loss, textbook)
     program = tracer.program
+    noted = [*taken]
+    for call in noted:
+        tracer.note(call)
     tracer.include(loss)
     program.cotangents[loss] = tracer.leaf(np.ones_like(loss._data)[()])
     for node, careful in backward_steps(loss):
         tracer.backward(node, careful)
-    for call in taken:
-        tracer.guard(call)
+    for call in noted:
+        if not isinstance(call.outcome, Node):
+            arguments, keywords = tracer.own(call.arguments), tracer.own(call.keywords)
+            step = program.step(call.function, arguments, keywords, None, None)
+            program.guards.append(Guard(step, call.outcome, call.function.__name__))
     return program
 
 
@@ -71,6 +78,7 @@ def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
     tracer = _Tracer(node, textbook, slots)
     program = tracer.program
     program.values[node] = tracer.leaf(node._data)
+    program.inputs |= {x: tracer.leaf(x._data) for x in dict.fromkeys(inputs_of(node))}
     tracer.meet(node)
     program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
     tracer.backward(node)
@@ -89,6 +97,7 @@ class _Tracer:
         self.templates: dict[Any, Template] = {}
         self.keys: dict[Node, Any] = {}
         self.found: list[Array] = []
+        self.made: dict[int, Node | Taken | Step] = {}
 
     def leaf(self, array: Array) -> Step:
         """A step for an array that is not computed."""
@@ -106,41 +115,65 @@ class _Tracer:
 
     def own_part(self, value: Any) -> Any:
         """The step of a node or an array; any other value as it is."""
-        if isinstance(value, Node):
-            known = self.program.values.get(value)
-            if known is None:
-                array = value._data
-                known = self.leaf(array) if value._requires_grad else self.input(array)
-                self.program.inputs[value] = known
-            return known
-        return self.input(value) if isinstance(value, np.ndarray) else value
+        if not isinstance(value, Node):
+            return self.input(value) if isinstance(value, np.ndarray) else value
+        program = self.program
+        known = program.values.get(value) or program.inputs.get(value)
+        if known is None and value.operation is not None:
+            self.include(value)
+            known = program.values[value]
+        if known is None:
+            array = value._data
+            known = self.leaf(array) if value._requires_grad else self.input(array)
+            if known.function is None:
+                program.inputs[value] = known
+        return known
 
     def input(self, array: Array) -> Step:
-        """The step of an array that the loss was computed from, be it a tensor's or not."""
+        """The step of an array that was computed, or else of one that the loss came from."""
         inputs = self.program.inputs
-        if id(array) not in inputs:
-            inputs[id(array)] = self.leaf(array)
-        return inputs[id(array)]
+        # Popped, as a tensor asks for its own array.
+        made = self.made.pop(id(array), None)
+        if made is None:
+            known = inputs.get(id(array)) or self.leaf(array)
+        else:
+            known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
+            self.made[id(array)] = known
+        if known.function is None:
+            inputs[id(array)] = known
+        return known
+
+    def note(self, call: Taken) -> None:
+        """Remember of the arrays of tensors which tensor, or which noted call, they come from."""
+        given = [x for x in arrays_in([call.arguments, call.keywords]) if isinstance(x, Node)]
+        for node in given:
+            self.made.setdefault(id(node._data), node)
+        if isinstance(call.outcome, Node):
+            self.made.setdefault(id(call.outcome._data), call)
+
+    def noted(self, call: Taken) -> Step:
+        """The step of a noted call that gave a tensor."""
+        arguments, keywords = self.own(call.arguments), self.own(call.keywords)
+        data, where = call.outcome._data, call.function.__name__
+        step = self.program.step(call.function, arguments, keywords, data.shape, data.dtype)
+        if np.array_equal(self.value(step), data, equal_nan=True):
+            return step
+        # It is random, or was changed in place since.
+        for given in steps_in([*arguments, *keywords.values()]):
+            self.program.guards.append(Guard(given, np.copy(self.value(given)), where))
+        return self.leaf(data)
 
     def include(self, root: Node) -> None:
         """Write the steps of what a tensor was computed from, and of itself."""
-        values = self.program.values
-        for node in reversed(backward_order(root)):
+        values, order = self.program.values, backward_order(root)
+        for node in order:
+            if node.operation is not None and not any(
+                plain(argument) is node._data for argument in node.arguments
+            ):
+                self.made.setdefault(id(node._data), node)
+        for node in reversed(order):
             if node not in values:
                 values[node] = self.own(node) if node.operation is None else self.forward(node)
-
-    def guard(self, call: Taken) -> None:
-        """Write the step that computes a plain value again."""
-        given = arrays_in([call.arguments, [*call.keywords.values()]])
-        nodes = [node for node in given if isinstance(node, Node)]
-        for node in nodes:
-            if node._requires_grad:
-                self.include(node)
-        step, known = None, self.program.inputs
-        if all(node in self.program.values or id(node._data) in known for node in nodes):
-            arguments, keywords = self.own(call.arguments), self.own(call.keywords)
-            step = self.program.step(call.function, arguments, keywords, None, None)
-        self.program.guards.append(Guard(step, call.outcome, call.function.__name__))
 
     def forward(self, node: Node) -> Step:
         """The step of a computed node."""
@@ -187,10 +220,11 @@ class _Tracer:
         """What a function does that is written out; None where it changes arrays in place."""
         key = self.keys[node], function
         if key not in self.templates:
-            leaves, arguments, keywords = _expressions(node, _arrays_of(node))
+            leaves = [*map(leaf, _arrays_of(node))]
+            arguments, keywords = _with(node, leaves)
             try:
                 result, looks = traced(function, *arguments, **keywords)
-            except TypeError:
+            except (TypeError, ValueError):
                 return None
             result = result[0] if isinstance(result, tuple) else result
             template = template_of(leaves, {0: result}, looks, function.__name__)
@@ -226,34 +260,38 @@ class _Tracer:
         rules = self.textbook.rules.get(operation.function)
         if rules:
             operation = dataclasses.replace(operation, vjps=rules, variadic=False)
-        arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
-        template = self.traced_rules(node, operation, arrays, careful)
-        if template.looks or not _is_own(operation):
-            return self.traced_rules(node, operation, [*map(self.value, given)], careful)
-        self.templates[key] = template
-        return template
+        if _is_own(operation):
+            arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
+            template = self.traced_rules(node, operation, arrays, careful)
+            if not template.looks:
+                self.templates[key] = template
+                return template
+        return self.traced_rules(node, operation, [*map(self.value, given)], careful)
 
     def traced_rules(
         self, node: Node, operation: Operation, arrays: list[Array], careful: bool
     ) -> Template:
         """What the rules of a node compute from its cotangent, its value and its arguments."""
-        g, y = map(leaf, arrays[:2])
-        leaves, arguments, keywords = _expressions(node, arrays[2:])
+        leaves = [*map(leaf, arrays)]
         wanted = [
             i for i, x in enumerate(node.arguments) if isinstance(x, Node) and x._requires_grad
         ]
 
-        def contributions() -> dict[int, Any]:
-            given = [g, y, *arguments, *([None] if operation.residual else [])]
+        def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
+            arguments, keywords = _with(node, given)
+            all_given = [g, y, *arguments, *([None] if operation.residual else [])]
             found = {}
             for slot in wanted if self.slots is None else self.slots:
-                result = operation.contribution(slot, given, keywords)
+                result = operation.contribution(slot, all_given, keywords)
                 result = without_nan(result, g) if careful else result
                 found[slot] = match(result, arguments[slot], node)
             return found
 
-        results, looks = traced(contributions)
-        return template_of([g, y, *leaves], results, looks, f"backward of {operation.name}")
+        if _is_own(operation):
+            results, looks = traced(contributions, *leaves)
+        else:
+            results, looks = _traced_own(contributions, leaves, operation)
+        return template_of(leaves, results, looks, f"backward of {operation.name}")
 
     def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
         """Write the steps of a template; returns its results."""
@@ -272,7 +310,7 @@ class _Tracer:
             step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
             new.append(step)
         for look in map(own, template.looks):
-            self.program.guards.append(Guard(look, self.value(look), operation.name))
+            self.program.guards.append(Guard(look, np.copy(self.value(look)), operation.name))
         found: dict[int, Any] = mapped(own, template.results)
         return found
 
@@ -296,17 +334,36 @@ def _is_own(operation: Operation) -> bool:
     return all(module.partition(".")[0] == package for module in modules)
 
 
-def _expressions(
-    node: Node, arrays: list[Array]
-) -> tuple[list[Expression], tuple[Any, ...], dict[str, Any]]:
-    """Expressions for arrays, and the arguments and keywords of a node with them in place."""
-    leaves = [*map(leaf, arrays)]
-    rest = iter(leaves)
+def _traced_own(
+    contributions: Callable[..., dict[int, Any]], leaves: list[Expression], operation: Operation
+) -> tuple[dict[int, Any], list[Expression]]:
+    """What a user's rules give for expressions, which is what they give for arrays."""
+    try:
+        results, looks = traced(contributions, *leaves)
+        with np.errstate(all="ignore"):
+            right = contributions(*[x._data.copy() for x in leaves])
+        for slot, result in results.items():
+            if not np.allclose(plain(result), right[slot], equal_nan=True):
+                raise TypeError("it is random, or changes an array that has two names")
+    except AutogradError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UnsupportedError(
+            f"source of the rule of {operation.name}",
+            f"{error}, and only calls that return new arrays are followed",
+            "Write it of functions of NumPy's that do, such as np.where to change some entries",
+        ) from error
+    return results, looks
+
+
+def _with(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a node, with values in place of its nodes and arrays."""
+    rest = iter(values)
 
     def own(value: Any) -> Any:
         return next(rest) if isinstance(value, Node | np.ndarray) else value
 
-    return leaves, mapped(own, node.arguments), mapped(own, node.keywords)
+    return mapped(own, node.arguments), mapped(own, node.keywords)
 
 
 def _key(value: Any) -> Any:

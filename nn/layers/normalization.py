@@ -79,8 +79,8 @@ class BatchNorm1d(Module):
             self._follow(self.running_mean, mean[0])
             self._follow(self.running_var, variance[0] * (n / (n - 1)))
         else:
-            scale = 1 / np.sqrt(self.running_var.data + self.epsilon)
-            y = (x - self.running_mean.data) * scale
+            scale = 1 / np.sqrt(self.running_var.detach() + self.epsilon)
+            y = (x - self.running_mean.detach()) * scale
         return y * self.weight + self.bias  # type: ignore[no-any-return]
 
     def _check(self, x: Any) -> None:

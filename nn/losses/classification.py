@@ -188,7 +188,11 @@ class _ClassLoss(Loss):
         """The mean of losses by label is over the weights of the labels' classes."""
         if self.weight is None or targets.ndim > 1:
             return super().averaged(losses, targets)
-        return losses.sum() / self.weight[targets].sum().item()  # type: ignore[no-any-return]
+        if isinstance(targets, Tensor):
+            total: Any = Tensor(self.weight)[targets].sum().astype(losses.dtype)
+        else:
+            total = self.weight[targets].sum().item()
+        return losses.sum() / total  # type: ignore[no-any-return]
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:
         classes = log_p.shape[1]
@@ -201,7 +205,7 @@ class _ClassLoss(Loss):
         return self.weight.astype(log_p.dtype)
 
     def _checked_labels(self, predictions: Any, labels: Any) -> Any:
-        """Labels as an array."""
+        """Labels as they are, if there are such classes."""
         if predictions.ndim != 2 or labels.shape != predictions.shape[:1]:
             raise ShapeError(
                 self.describe(predictions, labels),
@@ -222,7 +226,7 @@ class _ClassLoss(Loss):
                 f"labels range from {low} to {high}, classes from 0 to {classes - 1}",
                 "Number the classes from 0, or give the last layer one output for each",
             )
-        return values
+        return labels
 
 
 class CrossEntropyLoss(_ClassLoss):
@@ -312,7 +316,7 @@ class KLDivLoss(Loss):
         """t (log t - log p) of each entry."""
         require_shares(self, predictions, targets)
         # A target of 0 costs 0, whatever its logarithm.
-        return targets * (np.log(np.where(plain(targets) > 0, targets, 1)) - predictions)
+        return targets * (np.log(np.where(targets > 0, targets, 1)) - predictions)
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """As of every loss, or the sum over the number of samples."""

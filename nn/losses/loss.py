@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import Declared, declared
 
@@ -82,6 +83,12 @@ class Loss(Declared):
                 "they have no entries, and nothing has no mean",
                 "Give at least one sample",
             )
+        if taken.get() is not None:
+            # What is computed from a tensor is noted.
+            targets, weights = [
+                Tensor(self.with_shape(x)) if x is not None and not isinstance(x, Tensor) else x
+                for x in (targets, weights)
+            ]
         if weights is None and self.reduction == "mean":
             return self.mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)

@@ -191,6 +191,32 @@ def test_a_mean_or_a_sum_divided_by_the_number_of_samples_takes_any_batch_size(l
     assert_same([function_of(source)(x[:7], y[:7], W.data)], [W], relative=1e-14)
 
 
+def centered(z):
+    return z - z.mean(axis=0)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, y, W: (np.tanh(centered(z)) ** 2).mean(),
+        lambda z, y, W: (centered(z) ** 4).mean() / 3,
+        lambda z, y, W: (np.tanh(z / np.sqrt(z.var(axis=0) + 0.1)) ** 2).mean(),
+        lambda z, y, W: (centered(z) ** 3 @ W.T).mean() + ((z - y) ** 2).mean(),
+        lambda z, y, W: (np.tanh(nn.BatchNorm1d(2)(z)) ** 2).mean() + (centered(z) * y).mean(),
+    ],
+)
+@pytest.mark.parametrize("batch", [5, 8])
+def test_the_number_of_samples_is_read_off_the_data_everywhere_or_nowhere(loss, batch):
+    x, y = RNG.normal(size=(batch, 3)), RNG.normal(size=(batch, 2))
+    W = parameter(3, 2, name="W")
+    value = loss(x @ W, y, W)
+    source, gradients = generated(value, [W], {"x": x, "y": y})
+    value.backward()
+    assert_same(gradients, [W], relative=1e-13)
+    assert "m = " not in source, source
+    assert ".size" not in source, source
+
+
 # Names
 
 

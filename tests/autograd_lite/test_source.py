@@ -203,3 +203,18 @@ def test_two_functions_of_one_name_are_refused():
     x = Tensor([2.0], requires_grad=True)
     with pytest.raises(UnsupportedError, match="two different things have this name"):
         to_source((sigmoid(x) * al.sigmoid(x)).sum())
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, W: (-z).mean() + (2 * z).mean(),
+        lambda z, W: np.maximum(np.minimum(z, 1), 1).sum() + 0.01 * (W**2).sum(),
+        lambda z, W: np.tanh(z).mean() + 0.01 * (W**2).sum(),
+    ],
+)
+def test_constant_cotangents_stay_in_float32(loss):
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    W = Tensor(np.ones((4, 6), np.float32), requires_grad=True, name="W")
+    _, (gradient,) = generated(loss(x @ W, W), [W], {"x": x})
+    assert gradient.dtype == np.float32
