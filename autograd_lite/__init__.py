@@ -46,8 +46,8 @@ from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_an
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
     from autograd_lite.compare import compare_gradients
-    from autograd_lite.derivation.derive import derive
-    from autograd_lite.derivation.source import to_source
+    from autograd_lite.textbook.derive import derive
+    from autograd_lite.textbook.source import to_source
 
 __all__ = [
     "AnomalyError",
@@ -103,9 +103,9 @@ __version__ = "0.1.0"
 # What is imported when it is first used, because it takes as much time as all the rest.
 _LATER = {
     "compare_gradients": "autograd_lite.compare",
-    "derive": "autograd_lite.derivation.derive",
+    "derive": "autograd_lite.textbook.derive",
     "detect_anomaly": "autograd_lite.anomaly",
-    "to_source": "autograd_lite.derivation.source",
+    "to_source": "autograd_lite.textbook.source",
 }
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivation.naming import variables_of, visible_arrays
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.naming import variables_of, visible_arrays
 
 if TYPE_CHECKING:
     from autograd_lite.forensics.wording import Explanation

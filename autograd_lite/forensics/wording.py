@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograd_lite.anomaly.watched import code_line_of
-from autograd_lite.derivation.formulas import contribution_formula
-from autograd_lite.derivation.lines import cotangent_formula
-from autograd_lite.derivation.naming import Identifiers, given_names, key_of, names_of
 from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.ranking import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.formulas import contribution_formula
+from autograd_lite.textbook.lines import cotangent_formula
+from autograd_lite.textbook.naming import Identifiers, given_names, key_of, names_of
 
 
 @dataclass(frozen=True)

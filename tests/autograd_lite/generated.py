@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from autograd_lite.derivation.lines import lines_of
-from autograd_lite.derivation.source import source_of
+from autograd_lite.textbook.lines import lines_of
+from autograd_lite.textbook.source import source_of
 
 
 def function_of(source):

@@ -8,8 +8,8 @@ from walk import Walk
 import autograd_lite as al
 import nn
 from autograd_lite import Tensor, derive, to_source
-from autograd_lite.derivation.naming import names_of
 from autograd_lite.errors import GradientError
+from autograd_lite.textbook.naming import names_of
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))

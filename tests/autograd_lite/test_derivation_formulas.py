@@ -10,11 +10,11 @@ from walk import Walk
 
 import autograd_lite as al
 from autograd_lite import Tensor, derivatives
-from autograd_lite.derivation import spellings
-from autograd_lite.derivation.formulas import contribution_formula
-from autograd_lite.derivation.lines import cotangent_formula
-from autograd_lite.derivation.naming import names_of
 from autograd_lite.engine import backpropagate
+from autograd_lite.textbook import spellings
+from autograd_lite.textbook.formulas import contribution_formula
+from autograd_lite.textbook.lines import cotangent_formula
+from autograd_lite.textbook.naming import names_of
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))

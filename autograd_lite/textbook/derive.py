@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.lines import Lines, lines_of
-from autograd_lite.derivation.mathematics import Latex, Mathematics
-from autograd_lite.derivation.naming import variables_of
-from autograd_lite.derivation.source import source_of
-from autograd_lite.derivation.terms import shape_of
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.lines import Lines, lines_of
+from autograd_lite.textbook.mathematics import Latex, Mathematics
+from autograd_lite.textbook.naming import variables_of
+from autograd_lite.textbook.source import source_of
+from autograd_lite.textbook.terms import shape_of
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.layout import written_out
-from autograd_lite.derivation.naming import Identifiers, key_of
-from autograd_lite.derivation.numpy_source import NumpySource, is_made
-from autograd_lite.derivation.origins import recognized
-from autograd_lite.derivation.spellings import TEXTBOOK
-from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, arrays_in
 from autograd_lite.program.expressions import Shape
 from autograd_lite.program.program import Program, Step, mapped, same, steps_in
 from autograd_lite.program.trace import trace_rule
 from autograd_lite.table import TABLE
+from autograd_lite.textbook.layout import written_out
+from autograd_lite.textbook.naming import Identifiers, key_of
+from autograd_lite.textbook.numpy_source import NumpySource, is_made
+from autograd_lite.textbook.origins import recognized
+from autograd_lite.textbook.spellings import TEXTBOOK
+from autograd_lite.textbook.terms import Terms
 
 ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
 """Tests by which rules guard against ties, zeros and what is not finite; what most entries give."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.terms import Terms
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.terms import Terms
 
 Known = Iterable[tuple[Step, Any]]
 """Terms and their values."""

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivation.factors import cotangents, value_of
-from autograd_lite.derivation.formulas import Formulas, in_words
-from autograd_lite.derivation.layout import Layout, laid_out, needed_for
-from autograd_lite.derivation.naming import Identifiers, given_names, key_of
-from autograd_lite.derivation.reading import Reader
-from autograd_lite.derivation.spellings import Count, Reduced, Share
-from autograd_lite.derivation.terms import is_broadcast
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.factors import cotangents, value_of
+from autograd_lite.textbook.formulas import Formulas, in_words
+from autograd_lite.textbook.layout import Layout, laid_out, needed_for
+from autograd_lite.textbook.naming import Identifiers, given_names, key_of
+from autograd_lite.textbook.reading import Reader
+from autograd_lite.textbook.spellings import Count, Reduced, Share
+from autograd_lite.textbook.terms import is_broadcast
 
 
 class Batch(NamedTuple):
@@ -186,7 +186,7 @@ def cotangent_formula(
 
     >>> import numpy as np
     >>> from autograd_lite import Tensor
-    >>> from autograd_lite.derivation.naming import names_of
+    >>> from autograd_lite.textbook.naming import names_of
     >>> x, W = np.ones((2, 5)), Tensor([[0.5, -0.5]], requires_grad=True, name="W")
     >>> z = W @ x
     >>> loss = np.exp(3 * z).mean()

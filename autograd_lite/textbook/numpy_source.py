@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_lite.derivation.spellings import Count, Share
-from autograd_lite.derivation.terms import REDUCTIONS, is_number, shape_of
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.program.program import Step, steps_in
+from autograd_lite.textbook.spellings import Count, Share
+from autograd_lite.textbook.terms import REDUCTIONS, is_number, shape_of
 
 ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10, 0, -1)
 """How tightly something binds: what stands around it decides on parentheses."""

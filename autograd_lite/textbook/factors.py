@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivation.formulas import Formulas
-from autograd_lite.derivation.layout import needed_for
-from autograd_lite.derivation.spellings import Count, Reduced, Share
-from autograd_lite.derivation.terms import Terms, is_broadcast, is_call, is_number
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.layout import needed_for
+from autograd_lite.textbook.spellings import Count, Reduced, Share
+from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number
 
 
 class Factor(NamedTuple):

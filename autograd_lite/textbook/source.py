@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from autograd_lite.derivation.definitions import definitions
-from autograd_lite.derivation.lines import Lines, lines_of
-from autograd_lite.derivation.naming import variables_of
-from autograd_lite.derivation.numpy_source import NumpySource, full_name
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Node
+from autograd_lite.textbook.definitions import definitions
+from autograd_lite.textbook.lines import Lines, lines_of
+from autograd_lite.textbook.naming import variables_of
+from autograd_lite.textbook.numpy_source import NumpySource, full_name
 
 
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.naming import Identifiers
-from autograd_lite.derivation.numpy_source import NumpySource, is_short
-from autograd_lite.derivation.spellings import Count
-from autograd_lite.derivation.terms import is_number
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
+from autograd_lite.textbook.naming import Identifiers
+from autograd_lite.textbook.numpy_source import NumpySource, is_short
+from autograd_lite.textbook.spellings import Count
+from autograd_lite.textbook.terms import is_number
 
 SHORT, LONG = 2, 8
 """A cotangent of at most so many operations is written where it is used, if that is one place;

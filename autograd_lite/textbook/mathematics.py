@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_lite.derivation.numpy_source import (
+from autograd_lite.program.program import Step
+from autograd_lite.textbook.numpy_source import (
     AND,
     ATOM,
     COMPARISON,
@@ -20,8 +21,7 @@ from autograd_lite.derivation.numpy_source import (
     Written,
     full_name,
 )
-from autograd_lite.derivation.terms import shape_of
-from autograd_lite.program.program import Step
+from autograd_lite.textbook.terms import shape_of
 
 
 class Mathematics(NumpySource):

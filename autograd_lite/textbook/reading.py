@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivation.formulas import Formulas
-from autograd_lite.derivation.layout import needed_for
-from autograd_lite.derivation.naming import (
+from autograd_lite.node import Array, Node, arrays_in, plain
+from autograd_lite.program.program import Step
+from autograd_lite.program.trace import trace
+from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.layout import needed_for
+from autograd_lite.textbook.naming import (
     Identifiers,
     given_names,
     key_of,
     leaves_of,
     visible_arrays,
 )
-from autograd_lite.derivation.numpy_source import is_short
-from autograd_lite.derivation.origins import recognized
-from autograd_lite.derivation.spellings import TEXTBOOK
-from autograd_lite.node import Array, Node, arrays_in, plain
-from autograd_lite.program.program import Step
-from autograd_lite.program.trace import trace
+from autograd_lite.textbook.numpy_source import is_short
+from autograd_lite.textbook.origins import recognized
+from autograd_lite.textbook.spellings import TEXTBOOK
 
 
 class Reader:
