@@ -21,7 +21,7 @@ from numpy import float64
 
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import enable_grad, no_grad, recording, take, taken, watching
+from autograd_lite.modes import recording, take, taken, watching
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
@@ -115,8 +115,7 @@ def backward_order(root: Node) -> list[Node]:
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
-            stack.append(node)
-            stack.append(None)
+            stack += node, None
             for argument in node.arguments:
                 if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
                     stack.append(argument)
@@ -155,9 +154,8 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = node.operation.contribution(index, given, node.keywords)
             if type(contribution) is not float64 or type(argument._data) is not float64:
                 contribution = match(contribution, argument._data, node)
-            if argument in cotangents:
-                contribution = cotangents[argument] + contribution
-            cotangents[argument] = contribution
+            before = cotangents.get(argument)
+            cotangents[argument] = contribution if before is None else before + contribution
 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
@@ -181,11 +179,14 @@ def backpropagate(
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
     step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
-    with enable_grad() if create_graph else no_grad():
+    token = recording.set(create_graph and (watch or True))
+    try:
         for node, careful in backward_steps(root):
             step(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
+    finally:
+        recording.reset(token)
     return cotangents
 
 
