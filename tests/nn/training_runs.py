@@ -1,6 +1,7 @@
 """What the tests of fit share: samples, models, and short trainings."""
 
 import numpy as np
+import pytest
 
 import nn
 
@@ -67,3 +68,31 @@ class Script:
 
     def __call__(self, predictions, targets):
         return self.figures.pop(0)
+
+
+def classifier():
+    return nn.Sequential(
+        nn.Dense(3, 8, rng=0), nn.BatchNorm1d(8), nn.Dropout(0.5, rng=1), nn.Dense(8, 2, rng=2)
+    )
+
+
+def condition(model):
+    """All that training would change."""
+    generators = [m.rng.bit_generator.state for _, m in model.named_modules() if hasattr(m, "rng")]
+    modes = [module.training for _, module in model.named_modules()]
+    of_numpy = np.random.get_state(legacy=False)["state"]["key"].tolist()
+    state = {name: array.tobytes() for name, array in model.state_dict().items()}
+    return state, generators, modes, of_numpy
+
+
+def assert_refused(error, match, model=None, **options):
+    model, rng = model or classifier(), np.random.default_rng(0)
+    before, first = condition(model), rng.bit_generator.state
+    trained = []
+    note = hook("gradients", lambda training: trained.append(1))
+    options = {"y": LABELS, "loss": nn.CrossEntropyLoss(), "rng": rng, **options}
+    with pytest.raises(error, match=match):
+        fit(model, callbacks=[note, *options.pop("callbacks", [])], **options)
+    assert trained == []
+    assert condition(model) == before
+    assert rng.bit_generator.state == first
