@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -48,24 +47,30 @@ NO_TRAITS = Traits()
 ELEMENTWISE = Traits(elementwise=True)
 
 
-@dataclass(eq=False, repr=False)
 class Operation:
     """A row of the table: a function, its vjps and its traits. `define` says what they mean."""
 
-    function: Callable[..., Any]
-    vjps: Sequence[Any]
-    compute: Callable[..., Any]
-    sequence: bool = False
-    variadic: bool = False
-    residual: bool = False
-    traits: Traits = NO_TRAITS
-    name: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.name = self.function.__name__
-        if isinstance(self.function, np.ufunc) and self.function.signature is None:
-            self.traits = self.traits._replace(elementwise=True)
-        for vjp in self.vjps:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        vjps: Sequence[Any],
+        compute: Callable[..., Any],
+        sequence: bool = False,
+        variadic: bool = False,
+        residual: bool = False,
+        traits: Traits = NO_TRAITS,
+    ) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.vjps = vjps
+        self.compute = compute
+        self.sequence = sequence
+        self.variadic = variadic
+        self.residual = residual
+        self.traits = traits
+        if isinstance(function, np.ufunc) and function.signature is None:
+            self.traits = traits._replace(elementwise=True)
+        for vjp in vjps:
             if vjp is not None and not callable(vjp):
                 raise UnsupportedError(
                     f"a row of {self.name} with the vjp {describe_one(vjp)}",
@@ -73,8 +78,8 @@ class Operation:
                     "Give a function of (g, y, *arguments), or None",
                 )
         # Impossible where an argument between others has no vjp, so that each call is looked at.
-        incomplete = None in self.vjps or self.variadic
-        self.differentiable_arguments = -1 if incomplete else len(self.vjps)
+        incomplete = None in vjps or variadic
+        self.differentiable_arguments = -1 if incomplete else len(vjps)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -263,7 +262,9 @@ class _Tracer:
         operation = node.operation
         rules = self.textbook.rules.get(operation.function)
         if rules:
-            operation = dataclasses.replace(operation, vjps=rules, variadic=False)
+            operation = Operation(
+                operation.function, rules, operation.compute, residual=operation.residual
+            )
         if _is_own(operation):
             arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
             template = self.traced_rules(node, operation, arrays, careful)
