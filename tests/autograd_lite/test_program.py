@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from program_runs import assert_gradients
 from samples import SAMPLES
 
 import nn
@@ -23,14 +24,6 @@ def recorded(sample, scale=1.0):
     result = sample.function(*tensors)
     weights = np.random.default_rng(0).normal(size=result.shape)
     return (result * weights).sum(), tensors, weights
-
-
-def assert_gradients(gradients, tensors):
-    for tensor in tensors:
-        if tensor.grad is not None:
-            largest = np.abs(tensor.grad).max(initial=0)
-            np.testing.assert_allclose(gradients[tensor], tensor.grad, 0, 1e-14 * largest)
-            assert gradients[tensor].dtype == tensor.dtype
 
 
 @pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from program_runs import assert_gradients
 from samples import SAMPLES
 
 import nn
@@ -18,14 +19,6 @@ from autograd_lite import (
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.program.guards import guarded
 from autograd_lite.program.trace import trace
-
-
-def assert_gradients(gradients, tensors):
-    for tensor in tensors:
-        if tensor.grad is not None:
-            largest = np.abs(tensor.grad).max(initial=0)
-            np.testing.assert_allclose(gradients[tensor], tensor.grad, 0, 1e-14 * largest)
-            assert gradients[tensor].dtype == tensor.dtype
 
 
 def test_a_rule_that_looked_at_entries_is_refused_where_they_are_others():
