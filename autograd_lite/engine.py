@@ -46,7 +46,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         if isinstance(argument, Node):
             found = True
             wanted = wanted or argument._requires_grad
-            values.append(argument._data)
+            values.append(argument._array)
         else:
             values.append(argument)
     try:
@@ -75,7 +75,7 @@ def record(
 ) -> Any:
     """The node of a computed array, with its history if that is wanted and recording is on."""
     node = _new(Node.tensor_class)
-    node._data = data
+    node._array = data
     node.grad = None
     node.name = None
     node.created = mutation.mutations
@@ -152,8 +152,8 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = without_nan(contribution, cotangents[node])
             else:
                 contribution = node.operation.contribution(index, given, node.keywords)
-            if type(contribution) is not float64 or type(argument._data) is not float64:
-                contribution = match(contribution, argument._data, node)
+            if type(contribution) is not float64 or type(argument._array) is not float64:
+                contribution = match(contribution, argument._array, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
 
@@ -163,9 +163,9 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
     if create_graph:
         given = [cotangent, node, *node.arguments]
     else:
-        given = [cotangent, node._data]
+        given = [cotangent, node._array]
         for argument in node.arguments:
-            given.append(argument._data if isinstance(argument, Node) else argument)
+            given.append(argument._array if isinstance(argument, Node) else argument)
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != mutation.mutations:
@@ -210,7 +210,7 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
         return cotangent
     if isinstance(cotangent, int | float):
         cotangent, have = value.dtype.type(cotangent), ()
-    if have is None or len(have) > max(len(want), node._data.ndim):
+    if have is None or len(have) > max(len(want), node._array.ndim):
         raise refused_contribution(node, have, want)
     surplus = len(have) - len(want)
     if surplus > 0:
@@ -235,7 +235,7 @@ def unshared(cotangents: Cotangents, lent: Array = None) -> Iterator[tuple[Node,
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
         if type(cotangent) is not float64:
-            array = cotangent._data if isinstance(cotangent, Node) else cotangent
+            array = cotangent._array if isinstance(cotangent, Node) else cotangent
             if getattr(array, "base", None) is not None or id(array) in handed_out:
                 cotangent = cotangent.copy()
             handed_out.add(id(array))

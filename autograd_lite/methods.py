@@ -125,7 +125,7 @@ class Methods(Operators):
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
         take_entries(self)
-        return self._data.tolist()
+        return self._array.tolist()
 
     if TYPE_CHECKING:  # the activations of the table, which are added below
 

@@ -69,7 +69,7 @@ def take_entries(*values: Any) -> None:
     """Note that the entries of tensors were used as they are."""
     for value in values:
         if isinstance(value, Node):
-            take(np.copy, (value,), NO_KEYWORDS, value._data)
+            take(np.copy, (value,), NO_KEYWORDS, value._array)
 
 
 class SetRecording(ContextDecorator):

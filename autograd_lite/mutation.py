@@ -45,6 +45,6 @@ def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
         return False
     if value.mutated > created:
         return True
-    return isinstance(value._data, np.ndarray) and any(
-        np.may_share_memory(value._data, array) for array in arrays
+    return isinstance(value._array, np.ndarray) and any(
+        np.may_share_memory(value._array, array) for array in arrays
     )

@@ -22,7 +22,7 @@ class Node:
 
     __slots__ = (
         "__weakref__",
-        "_data",
+        "_array",
         "_requires_grad",
         "arguments",
         "created",
@@ -35,7 +35,7 @@ class Node:
     )
     tensor_class: ClassVar[type[Node]]
 
-    _data: Array
+    _array: Array
     grad: Array
     _requires_grad: bool
     name: str | None
@@ -59,4 +59,4 @@ def arrays_in(value: Any) -> list[Any]:
 
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
-    return value._data if isinstance(value, Node) else value
+    return value._array if isinstance(value, Node) else value

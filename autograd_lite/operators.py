@@ -32,7 +32,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             return _apply(operation, (self, operand(other)), NO_KEYWORDS)
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
-            data = compute(self._data, other._data)
+            data = compute(self._array, other._array)
         except (ValueError, TypeError) as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
@@ -49,7 +49,7 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
 
     def method(self: Node, other: Any) -> Any:
         try:
-            outcome = compare(self._data, plain(other))
+            outcome = compare(self._array, plain(other))
         except (ValueError, TypeError) as error:
             raise explained(error, name, (self, other), NO_KEYWORDS) from error
         take(compare, (self, other), NO_KEYWORDS, outcome)
@@ -91,7 +91,7 @@ class Operators(NumPyProtocol):
         return _apply(TABLE[operator.getitem], (self, plain_index(index)), NO_KEYWORDS)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -36,7 +36,7 @@ class Activation(NamedTuple):
     @property
     def ties(self) -> Array:
         """Where its slope jumps, so that one is as right as another."""
-        return traits_of(self.function).kink & (self.argument._data == 0)
+        return traits_of(self.function).kink & (self.argument._array == 0)
 
 
 def written_out(
@@ -81,17 +81,17 @@ def _candidates(
     found: dict[Node, Activation],
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
-    if node.operation is None or node._data.size < 2:
+    if node.operation is None or node._array.size < 2:
         return
     if node.operation.traits.activation or not node.operation.traits.elementwise:
         return
     for argument, parts in _behind(node, position, keep):
         if len(parts) == len(node.arguments) == 1:
             continue  # A function of one argument is called by its name.
-        if _agree(argument._data, node._data):
+        if _agree(argument._array, node._array):
             return  # The outermost operation does nothing here, so that it may be any.
         elementwise = all(_operation(part).traits.elementwise for part in parts)
-        for activation in _functions_of(argument, node._data, elementwise):
+        for activation in _functions_of(argument, node._array, elementwise):
             if _is_two_steps(node, activation, parts, found):
                 continue
             if _stands_for(activation, parts, cotangents[node]):
@@ -107,18 +107,18 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     any slope will do that is between those on both sides.
     """
     function, argument, keywords = activation
-    start: Any = Tensor(argument._data, requires_grad=True)
+    start: Any = Tensor(argument._array, requires_grad=True)
     again = {argument: start}
     for part in reversed(parts):
         again[part] = _again(part, again)
-    x, y = start._data, again[parts[0]]
-    eps = np.finfo(min(x.dtype, y._data.dtype)).eps
+    x, y = start._array, again[parts[0]]
+    eps = np.finfo(min(x.dtype, y._array.dtype)).eps
     rounding = 4 * eps * _rounded_off(y, traits_of(function).elementwise)
     rounding += np.finfo(eps.dtype).tiny
-    if not _within(TABLE[function].compute(x, **keywords), y._data, rounding):
+    if not _within(TABLE[function].compute(x, **keywords), y._array, rounding):
         return False
     seed = _shaken(cotangent)
-    single = record(y._data, TABLE[function], (start,), keywords, True)
+    single = record(y._array, TABLE[function], (start,), keywords, True)
     found, expected = (backpropagate(node, seed)[start] for node in (single, y))
     largest = np.sqrt(eps) * np.abs(expected).max()
     alike = np.abs(found - expected) <= largest + rounding * np.abs(seed)
@@ -128,8 +128,8 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
 
 def _rounded_off(y: Node, elementwise: bool) -> Array:
     """What y changes by where its parts change by their own size: each entry, or at most."""
-    found = backpropagate(y, np.ones_like(y._data))
-    changes = [np.nan_to_num(np.abs(g * part._data), posinf=0) for part, g in found.items()]
+    found = backpropagate(y, np.ones_like(y._array))
+    changes = [np.nan_to_num(np.abs(g * part._array), posinf=0) for part, g in found.items()]
     return sum(changes) if elementwise else sum(change.max() for change in changes)
 
 
@@ -146,7 +146,7 @@ def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activ
 
     Some entries decide first where each has its own.
     """
-    x = argument._data
+    x = argument._array
     few = slice(None, None, max(1, x.size // SAMPLE))
     axes = () if elementwise else reversed(range(x.ndim))
     choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
@@ -179,7 +179,7 @@ def _is_two_steps(
 def _probabilities(node: Node, activation: Activation) -> Array | None:
     """Those that a function of logits gives."""
     probabilities = traits_of(activation.function).probabilities
-    return probabilities and probabilities(node._data, plain(activation.argument))
+    return probabilities and probabilities(node._array, plain(activation.argument))
 
 
 def _operation(node: Node) -> Operation:
@@ -197,7 +197,7 @@ def _behind(
     frontier = _inputs(node)
     while frontier and len(parts) <= PARTS:
         last = max(frontier, key=position.__getitem__)
-        if len(frontier) == 1 and last._data.shape == node._data.shape:
+        if len(frontier) == 1 and last._array.shape == node._array.shape:
             yield last, parts
         if last.operation is None or last in keep:
             return
@@ -241,7 +241,7 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
             continue
         if node in found:
             function, argument, keywords = found[node]
-            twin = record(node._data, TABLE[function], (again[argument],), keywords, True)
+            twin = record(node._array, TABLE[function], (again[argument],), keywords, True)
         else:
             twin = _again(node, again)
         twin.name, twin.grad = node.name, node.grad
@@ -252,4 +252,4 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
 def _again(node: Node, again: Mapping[Any, Any]) -> Any:
     """The node, computed from the counterparts of its arguments."""
     given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
-    return record(node._data, node.operation, given, node.keywords, True, node.residual)
+    return record(node._array, node.operation, given, node.keywords, True, node.residual)

@@ -64,7 +64,7 @@ class Tensor(Methods):
         name: str | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        self._data = _as_array(data, requires_grad, name, dtype)
+        self._array = _as_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
         self.name = name
@@ -81,12 +81,12 @@ class Tensor(Methods):
 
         An array of another shape or dtype makes the tensor forget its gradient.
         """
-        return self._data
+        return self._array
 
     @data.setter
     def data(self, array: Any) -> None:
-        self._data = _as_array(array, self.requires_grad, self.name, None)
-        mark_mutated([self], [self._data])
+        self._array = _as_array(array, self.requires_grad, self.name, None)
+        mark_mutated([self], [self._array])
 
     @property
     def requires_grad(self) -> bool:
@@ -101,28 +101,28 @@ class Tensor(Methods):
                 "it was computed, and what was recorded decides",
                 "Set it where the tensor is made, or write tensor.detach()",
             )
-        _as_array(self._data, required, self.name, None)
+        _as_array(self._array, required, self.name, None)
         self._requires_grad = required
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return self._data.shape  # type: ignore[no-any-return]
+        return self._array.shape  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._data.ndim  # type: ignore[no-any-return]
+        return self._array.ndim  # type: ignore[no-any-return]
 
     @property
     def size(self) -> int:
         """Number of entries."""
-        return self._data.size  # type: ignore[no-any-return]
+        return self._array.size  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries."""
-        return self._data.dtype  # type: ignore[no-any-return]
+        return self._array.dtype  # type: ignore[no-any-return]
 
     @property
     def T(self) -> Tensor:  # noqa: N802
@@ -143,16 +143,16 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return self._data.item()  # type: ignore[no-any-return]
+        return self._array.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
         """The array itself, without the record."""
         take_entries(self)
-        return self._data
+        return self._array
 
     def detach(self) -> Tensor:
         """A tensor on the same memory that does not require grad."""
-        detached = Tensor(self._data, name=self.name)
+        detached = Tensor(self._array, name=self.name)
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 
@@ -203,7 +203,7 @@ class Tensor(Methods):
                     "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
                     "tensor.backward(gradient)",
                 )
-            seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._data)
+            seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._array)
         else:
             seed = _as_array(plain(gradient), False, None, self.dtype)
         if seed.shape != self.shape:
@@ -239,8 +239,8 @@ class Tensor(Methods):
                 result: Tensor = compute(self, other)
                 return result
         try:
-            with writable(self._data):
-                data = in_place(self._data, plain(other))
+            with writable(self._array):
+                data = in_place(self._array, plain(other))
         except (ValueError, TypeError) as error:
             raise explained(error, f"{symbol}=", (self, other), {}) from error
         if data.shape != self.shape:
@@ -249,8 +249,8 @@ class Tensor(Methods):
                 f"the result has shape {data.shape}",
                 f"Write y = x {symbol} ..., which makes a new tensor",
             )
-        self._data = data
-        mark_mutated([self], [self._data])
+        self._array = data
+        mark_mutated([self], [self._array])
         take_entries(self, other)
         return self
 
@@ -264,30 +264,30 @@ class Tensor(Methods):
                 "a parameter, change it inside no_grad()",
             )
         # A number has no memory to write to: it is replaced.
-        array = np.array(self._data) if isinstance(self._data, np.generic) else self._data
+        array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
         try:
             with writable(array):
                 array[plain_index(index)] = plain(value)
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, "setitem", (self, index, value), {}) from error
-        self._data = array[()] if isinstance(self._data, np.generic) else array
-        mark_mutated([self], [self._data])
+        self._array = array[()] if isinstance(self._array, np.generic) else array
+        mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
         self._refuse_conversion("an array")
         take_entries(self)
-        return np.array(self._data, dtype, copy=copy)
+        return np.array(self._array, dtype, copy=copy)
 
     def __float__(self) -> float:
         self._refuse_conversion("a number")
-        take(float, (self,), NO_KEYWORDS, self._data)
-        return float(self._data)
+        take(float, (self,), NO_KEYWORDS, self._array)
+        return float(self._array)
 
     def __int__(self) -> int:
         self._refuse_conversion("a number")
-        take(int, (self,), NO_KEYWORDS, int(self._data))
-        return int(self._data)
+        take(int, (self,), NO_KEYWORDS, int(self._array))
+        return int(self._array)
 
     def _refuse_conversion(self, what: str) -> None:
         if self._requires_grad:
@@ -300,17 +300,17 @@ class Tensor(Methods):
             )
 
     def __bool__(self) -> bool:
-        outcome = bool(self._data)
+        outcome = bool(self._array)
         take(bool, (self,), NO_KEYWORDS, outcome)
         return outcome
 
     # Text
 
     def __repr__(self) -> str:
-        if isinstance(self._data, np.ndarray):
-            text = np.array2string(self._data, separator=", ", prefix="Tensor(")
+        if isinstance(self._array, np.ndarray):
+            text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:
-            text = str(self._data)
+            text = str(self._array)
         if self.name is not None:
             text += f", name={self.name!r}"
         if self._requires_grad:

@@ -107,22 +107,22 @@ def describe(module: Module, seen: dict[Module, int] | None = None) -> dict[str,
             f"Assign each in __init__: self.{min(missing)} = {min(missing)}",
         )
     data = {
-        name: _data(value, f"{kind.__name__} with {name}", seen)
+        name: _array(value, f"{kind.__name__} with {name}", seen)
         for name, value in arguments.items()
     }
     seen[module] = len(seen)
     return {"class": kind.__name__, **data}
 
 
-def _data(value: Any, owner: str, seen: dict[Module, int]) -> Any:
+def _array(value: Any, owner: str, seen: dict[Module, int]) -> Any:
     if isinstance(value, Module):
         return describe(value, seen)
     if type(value) is list:
-        return [_data(item, owner, seen) for item in value]
+        return [_array(item, owner, seen) for item in value]
     if type(value) is tuple:
-        return {"tuple": _data(list(value), owner, seen)}
+        return {"tuple": _array(list(value), owner, seen)}
     if type(value) is dict and all(type(key) is str for key in value):
-        return {"dict": {key: _data(item, owner, seen) for key, item in value.items()}}
+        return {"dict": {key: _array(item, owner, seen) for key, item in value.items()}}
     if isinstance(value, np.dtype):
         return {"dtype": value.name}
     if isinstance(value, np.generic):

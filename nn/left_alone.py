@@ -51,7 +51,7 @@ def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: An
     ([1], np.False_)
     """
     reached = _reached(roots)
-    arrays = [value._data if isinstance(value, Tensor) else value for value in reached]
+    arrays = [value._array if isinstance(value, Tensor) else value for value in reached]
     large = [array for array in arrays if isinstance(array, np.ndarray) and array.nbytes >= LARGE]
     owners = hold(large, None, inherits=False)
     try:
@@ -87,8 +87,8 @@ def _called(
 
     for value in reached:
         if isinstance(value, Tensor):
-            data = value._data
-            value._data = data.view() if id(data) in read_only else data.copy()
+            data = value._array
+            value._array = data.view() if id(data) in read_only else data.copy()
     try:
         return function(rewind)
     finally:
@@ -132,7 +132,7 @@ def _of_other(value: Any) -> list[PutBack]:
     if isinstance(value, np.ndarray):
         return [partial(_overwrite, value, value.copy())]
     if isinstance(value, Tensor):
-        names = ("_data", "grad", "mutated", "name", "_requires_grad")
+        names = ("_array", "grad", "mutated", "name", "_requires_grad")
         return [partial(setattr, value, name, getattr(value, name)) for name in names]
     return []
 

@@ -190,7 +190,7 @@ def _entries(node: Node, bad: Array, *gradients: Array) -> list[str]:
 def _inputs_at(node: Node, index: tuple[int, ...]) -> str | None:
     """The inputs that an entry of the result is computed from, if they alone give its value."""
     operation = node.operation
-    shape, place = np.shape(node._data), tuple(slice(i, i + 1) for i in index)
+    shape, place = np.shape(node._array), tuple(slice(i, i + 1) for i in index)
     arrays = np.ndarray, np.generic
     try:
         with np.errstate(all="ignore"):

@@ -31,7 +31,7 @@ class Anomalies:
     def recorded(self, node: Node) -> None:
         """Remember a node, and look at its value."""
         remember(node, self)
-        if is_finite(node._data) or any(e.node is not None for e in entered.get()):
+        if is_finite(node._array) or any(e.node is not None for e in entered.get()):
             return
         # What was looked at when it was recorded has been let through.
         given = [value for value in bad_inputs(node) if id(value) not in watched_nodes]
@@ -82,7 +82,7 @@ class Anomalies:
 
 def _require_finite_start(root: Node, seed: Array) -> None:
     """Raise if backward starts from a scalar, or with a gradient, that is not finite."""
-    if root._data.size == 1 and not is_finite(root):
+    if root._array.size == 1 and not is_finite(root):
         culprit = origin_of(root)
         reached = "" if culprit is root else ", which has reached what backward() starts from"
         raise forward_error(culprit, reached)

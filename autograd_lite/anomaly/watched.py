@@ -110,7 +110,7 @@ def remember(node: Node, watch: object) -> None:
     """Keep the line that a node comes from, and hold what its rule may read."""
     operation = node.operation
     given = map(plain, leaves_of([node.arguments, node.keywords]))
-    held = hold(given, node._data, inherits=not operation.traits.read_only)
+    held = hold(given, node._array, inherits=not operation.traits.read_only)
     reference = weakref.ref(node, functools.partial(_forget, id(node)))
     watched_nodes[id(node)] = Watched(reference, _current_line(), watch, held)
 

@@ -48,5 +48,5 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     if getattr(y, "operation", None) is not None:
         _, mean, variance = y.residual
         return mean, variance
-    values = getattr(x, "_data", x)
+    values = getattr(x, "_array", x)
     return values.mean(axis=axes, keepdims=True), values.var(axis=axes, keepdims=True)

@@ -42,7 +42,7 @@ def examine(
         tolerance: relative error allowed.
         variables: of the caller, in which tensors may have names.
     """
-    if not all(is_array(node._data) for node in backward_order(loss)):
+    if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), np.errstate(all="ignore"):

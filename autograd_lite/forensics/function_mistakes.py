@@ -138,7 +138,7 @@ def misplaced(graph: Graph, place: Place) -> Iterator[Candidate]:
     ]
     for other in graph.places_of:
         if other.operation is place.operation and other is not node and other.shape == node.shape:
-            both = other._data, plain(other.arguments[0])
+            both = other._array, plain(other.arguments[0])
             values.append((elsewhere, lambda y, x, both=both: both))
     for what, values_of in values:
         yield Candidate("wrong place", what, {place: _at(place, values_of)})

@@ -120,7 +120,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
             by_hand: Any = case.manual.get(weight, right)
             update = by_hand if by_hand.shape == weight.shape else right
             written = f"({{0}} - {rate:.6g} * d{{0}})"
-            wrong[place] = Instead(place, slot, weight._data - rate * update, written)
+            wrong[place] = Instead(place, slot, weight._array - rate * update, written)
         return wrong
 
     for chosen in [[product] for product in products] + [products] * (len(products) > 1):
@@ -146,7 +146,7 @@ def penalties(case: Case) -> Iterator[Candidate]:
         )
     unit = 1.0
     if terms:
-        coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._data)
+        coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
         unit = 1.0 if math.isnan(coefficient) else coefficient
     others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
     weights = [leaf for leaf in others if leaf.ndim > 1]
@@ -170,8 +170,8 @@ def _is_penalty(graph: Graph, place: Place) -> bool:
     arrays = [a for a in node.arguments if is_array(plain(a)) and plain(a).ndim]
     if not place.traits.elementwise or any(a is not leaf for a in arrays):
         return False
-    mirrored = [-leaf._data if a is leaf else plain(a) for a in node.arguments]
-    even = np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._data)
+    mirrored = [-leaf._array if a is leaf else plain(a) for a in node.arguments]
+    even = np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._array)
     return even and _is_term(graph, node)
 
 
@@ -195,7 +195,7 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
             contribution = place.vjp(*given, **keywords)
             # The engine sums what was broadcast.
             copies = np.size(contribution) / leaf.size
-            return contribution + strength * unit / copies * leaf._data
+            return contribution + strength * unit / copies * leaf._array
 
         return added
 
@@ -226,7 +226,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
     for prediction in graph.bottlenecks:
-        p = prediction._data
+        p = prediction._array
         if not _is_layer(prediction) or not np.ndim(p):
             continue
         for target in graph.plain_arrays:

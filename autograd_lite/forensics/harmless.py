@@ -83,7 +83,7 @@ def _shortcuts(graph: Graph, bare: Replay) -> Iterator[Wrong]:
         if not place.traits.activation or probabilities is None:
             continue
         slope = bare[place.argument]
-        p = probabilities(place.node._data, place.argument._data)
+        p = probabilities(place.node._array, place.argument._array)
         for y in graph.plain_arrays:
             if y.shape != p.shape:
                 continue

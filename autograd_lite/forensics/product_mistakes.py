@@ -79,7 +79,7 @@ def transposed(graph: Graph, place: Place) -> Iterator[Candidate]:
                 words = "the other factor of {operation} is to be transposed, and is not"
                 vjp = Instead(place, slot, value.T, "{0}.T")
                 yield Candidate("transposed", words, {place: vjp})
-    if _is_square(place.argument._data) and place.node.ndim == 2:
+    if _is_square(place.argument._array) and place.node.ndim == 2:
         wrong = {place: lambda *given, **keywords: place.vjp(*given, **keywords).T}
         yield Candidate("transposed", "the result is transposed", wrong)
 

@@ -43,7 +43,7 @@ class Expression(Node, NDArrayOperatorsMixin):
     """An array within a rule. Without operation it is what the rule was given.
 
     >>> y, _ = traced(lambda x: np.sort(x) * (x > 1), leaf(np.array([1.0, 2.0])))
-    >>> y._data, y.operation.name, y.arguments[1].operation.name
+    >>> y._array, y.operation.name, y.arguments[1].operation.name
     (array([0., 2.]), 'multiply', 'greater')
     """
 
@@ -66,7 +66,7 @@ class Expression(Node, NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         if name in ("ndim", "size", "dtype"):
-            return getattr(self._data, name)
+            return getattr(self._array, name)
         function = _METHODS.get(name) or getattr(np, name, None)
         if function is None:
             raise AttributeError(f"an array within a rule has no attribute {name!r}")
@@ -74,7 +74,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         def method(*arguments: Any, **keywords: Any) -> Any:
             if hasattr(np.ndarray, name):
                 # NumPy's function of that name may return what the method changes, as np.sort does.
-                getattr(self._data, name)(*plain(arguments), **plain(keywords))
+                getattr(self._array, name)(*plain(arguments), **plain(keywords))
             return function(self, *arguments, **keywords)
 
         return method
@@ -82,7 +82,7 @@ class Expression(Node, NDArrayOperatorsMixin):
     @property
     def shape(self) -> Shape:
         """Length of each axis."""
-        return Shape(np.shape(self._data)).owned_by(self)
+        return Shape(np.shape(self._array)).owned_by(self)
 
     @property
     def T(self) -> Any:  # noqa: N802
@@ -93,7 +93,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         return call(operator.getitem, self, index)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -135,7 +135,7 @@ def _rebound(a: Expression, b: Any) -> Any:
         TypeError: a is not the rule's own array, or shows the memory of another.
     """
     if a.operation is None or any(
-        np.may_share_memory(a._data, x._data) for x in nodes_in(a.arguments)
+        np.may_share_memory(a._array, x._array) for x in nodes_in(a.arguments)
     ):
         raise TypeError("an array that was not made here is changed in place")
     return NotImplemented
@@ -167,7 +167,7 @@ def computed(
 ) -> Expression:
     """An expression for what an operation gave."""
     node = Expression.__new__(Expression)
-    node._data = _fixed(data)
+    node._array = _fixed(data)
     # So that functions which are called within a rule are recorded, whatever they are called with.
     node._requires_grad = data is not None and data.dtype.kind == "f"
     node.operation = operation  # type: ignore[assignment]
@@ -238,7 +238,7 @@ class _Tracing:
 
     def recorded(self, node: Node) -> None:
         node.__class__ = Expression
-        node._data = _fixed(node._data)
+        node._array = _fixed(node._array)
 
 
 _looks: ContextVar[list[Expression]] = ContextVar("looks")
@@ -247,7 +247,7 @@ _looks: ContextVar[list[Expression]] = ContextVar("looks")
 def _looked_at(expression: Expression) -> Array:
     """The entries of an expression, which decide on what follows."""
     _looks.get().append(expression)
-    return expression._data
+    return expression._array
 
 
 def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, list[Expression]]:

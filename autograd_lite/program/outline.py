@@ -29,7 +29,7 @@ def outline(loss: Node) -> Program:
     writer = _Writer(loss)
     for node in reversed(backward_order(loss)):
         writer.forward(node)
-    writer.program.cotangents[loss] = writer.leaf(np.ones_like(loss._data)[()])
+    writer.program.cotangents[loss] = writer.leaf(np.ones_like(loss._array)[()])
     with np.errstate(all="ignore"):
         for node, careful in backward_steps(loss):
             writer.backward(node, careful)
@@ -69,10 +69,10 @@ class _Writer:
         """Write the steps that compute a node."""
         operation, program = node.operation, self.program
         if operation is None:
-            program.values[node] = program.inputs[node] = self.leaf(node._data)
+            program.values[node] = program.inputs[node] = self.leaf(node._array)
             return
         given = program.given[node] = [*map(self.own, node.arguments)]
-        data = (node._data, node.residual) if operation.residual else node._data
+        data = (node._array, node.residual) if operation.residual else node._array
         step = self.step(data, operation.compute, given, node.keywords)
         if operation.residual:
             step, residual = (self.step(data[i], itemgetter(i), [step]) for i in (0, 1))
@@ -118,7 +118,7 @@ class Contribution:
         else:
             result = node.operation.contribution(slot, [*given], node.keywords)
         result = without_nan(result, given[0]) if self.careful else result
-        argument = node.arguments[slot]._data
+        argument = node.arguments[slot]._array
         if getattr(result, "shape", None) == argument.shape and result.dtype == argument.dtype:
             return result
         return match(result, argument, node)

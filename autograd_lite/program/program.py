@@ -200,7 +200,7 @@ class Program:
         replaced = [step for step, array in given.items() if array is not step.arguments[0]]
         for key, step in self.inputs.items():
             if isinstance(key, Node):
-                array = given.setdefault(step, key._data)
+                array = given.setdefault(step, key._array)
                 # Where its array was used without the tensor, that is the same memory.
                 given.setdefault(self.inputs.get(id(step.arguments[0]), step), array)
         for step in self.inputs.values():

@@ -57,7 +57,7 @@ def template_of(
             # What the node below this marker is computed from has its steps: now it is its turn.
             node = stack.pop()
             if node not in known:
-                operation, data = node.operation, node._data
+                operation, data = node.operation, node._array
                 arguments = as_called(operation, mapped(own, node.arguments))
                 keywords = mapped(own, node.keywords)
                 shape, dtype = (None, None) if data is None else (data.shape, data.dtype)

@@ -58,7 +58,7 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     for call in noted:
         tracer.note(call)
     tracer.include(loss)
-    program.cotangents[loss] = tracer.leaf(np.ones_like(loss._data)[()])
+    program.cotangents[loss] = tracer.leaf(np.ones_like(loss._array)[()])
     for node, careful in backward_steps(loss):
         tracer.backward(node, careful)
     for call in noted:
@@ -76,10 +76,10 @@ def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
     """
     tracer = _Tracer(node, textbook, slots)
     program = tracer.program
-    program.values[node] = tracer.leaf(node._data)
-    program.inputs |= {x: tracer.leaf(x._data) for x in dict.fromkeys(inputs_of(node))}
+    program.values[node] = tracer.leaf(node._array)
+    program.inputs |= {x: tracer.leaf(x._array) for x in dict.fromkeys(inputs_of(node))}
     tracer.meet(node)
-    program.cotangents[node] = tracer.leaf(np.ones_like(node._data)[()])
+    program.cotangents[node] = tracer.leaf(np.ones_like(node._array)[()])
     tracer.backward(node)
     return program
 
@@ -122,7 +122,7 @@ class _Tracer:
             self.include(value)
             known = program.values[value]
         if known is None:
-            array = value._data
+            array = value._array
             known = self.leaf(array) if value._requires_grad else self.input(array)
             if known.function is None:
                 program.inputs[value] = known
@@ -150,14 +150,14 @@ class _Tracer:
         """Remember of the arrays of tensors which tensor, or which noted call, they come from."""
         given = [x for x in arrays_in([call.arguments, call.keywords]) if isinstance(x, Node)]
         for node in given:
-            self.made.setdefault(id(node._data), node)
+            self.made.setdefault(id(node._array), node)
         if isinstance(call.outcome, Node):
-            self.made.setdefault(id(call.outcome._data), call)
+            self.made.setdefault(id(call.outcome._array), call)
 
     def noted(self, call: Taken) -> Step:
         """The step of a noted call that gave a tensor."""
         arguments, keywords = self.own(call.arguments), self.own(call.keywords)
-        data, where = call.outcome._data, call.function.__name__
+        data, where = call.outcome._array, call.function.__name__
         step = self.program.step(call.function, arguments, keywords, data.shape, data.dtype)
         if np.array_equal(self.value(step), data, equal_nan=True):
             return step
@@ -171,9 +171,9 @@ class _Tracer:
         values, order = self.program.values, backward_order(root)
         for node in order:
             if node.operation is not None and not any(
-                plain(argument) is node._data for argument in node.arguments
+                plain(argument) is node._array for argument in node.arguments
             ):
-                self.made.setdefault(id(node._data), node)
+                self.made.setdefault(id(node._array), node)
         for node in reversed(order):
             if node not in values:
                 values[node] = self.own(node) if node.operation is None else self.forward(node)
@@ -193,13 +193,13 @@ class _Tracer:
         if template:
             result: Step = self.fill(template, self.program.given[node], operation)[0]
             return result
-        data, arguments = node._data, as_called(operation, arguments)
+        data, arguments = node._array, as_called(operation, arguments)
         return self.program.step(operation.function, arguments, keywords, data.shape, data.dtype)
 
     def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments and keywords of a node; what is asked for again is kept."""
         values, given = self.program.values, []
-        arguments, key = [], [node.operation, node._data.shape, node._data.dtype]
+        arguments, key = [], [node.operation, node._array.shape, node._array.dtype]
         for argument in node.arguments:
             step = values.get(argument) if isinstance(argument, Node) else None
             if step is None:
@@ -245,7 +245,7 @@ class _Tracer:
         first = len(self.program.steps)
         for slot, result in self.fill(template, given, operation).items():
             argument = node.arguments[slot]
-            shape, dtype = argument._data.shape, argument._data.dtype
+            shape, dtype = argument._array.shape, argument._array.dtype
             if type(result) is not Step or result.number < first:
                 result = self.program.step(same, (result,), {}, shape, dtype)
             contributions[slot] = result
@@ -266,7 +266,7 @@ class _Tracer:
                 operation.function, rules, operation.compute, residual=operation.residual
             )
         if _is_own(operation):
-            arrays = [np.ones_like(node._data)[()], node._data, *_arrays_of(node)]
+            arrays = [np.ones_like(node._array)[()], node._array, *_arrays_of(node)]
             template = self.traced_rules(node, operation, arrays, careful)
             if not template.looks:
                 self.templates[key] = template
@@ -346,7 +346,7 @@ def _traced_own(
     try:
         results, looks = traced(contributions, *leaves)
         with np.errstate(all="ignore"):
-            right = contributions(*[x._data.copy() for x in leaves])
+            right = contributions(*[x._array.copy() for x in leaves])
         for slot, result in results.items():
             if not np.allclose(plain(result), right[slot], equal_nan=True):
                 raise TypeError("it is random, or changes an array that has two names")

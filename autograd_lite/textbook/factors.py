@@ -190,5 +190,5 @@ def _count(divisor: Any, node: Node) -> float:
     Where samples are not yet summed, as in z / 10, a divisor that is as many is so by chance.
     1 and 2 are in formulas for other reasons.
     """
-    by_chance = node.operation.function is np.divide and divisor in np.shape(node._data)
+    by_chance = node.operation.function is np.divide and divisor in np.shape(node._array)
     return float(divisor) if divisor > 2 and divisor % 1 == 0 and not by_chance else 1

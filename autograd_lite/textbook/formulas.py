@@ -161,7 +161,7 @@ def contribution_formula(
         term = recognized(formulas.terms, step.arguments[0], known, (), ())
         if term is not None:
             formulas.known[step] = term
-    g = formulas.known[program.cotangents[node]] = formulas.terms.leaf(np.shape(node._data))
+    g = formulas.known[program.cotangents[node]] = formulas.terms.leaf(np.shape(node._array))
     formulas.names[g] = f"d{names[node]}"
     return in_words(formulas.term(program.contributions[node][index]), formulas.names)
 

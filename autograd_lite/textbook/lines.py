@@ -103,7 +103,7 @@ def _finished(formulas: Formulas, tensor: Node, term: Any) -> Any:
         own = formulas.term(formulas.program.values[tensor])
         target = formulas.terms.build(np.shape, (own,), {}, (len(term.shape),))
         return formulas.terms.build(np.broadcast_to, (term.arguments[0], target), {}, term.shape)
-    dtype = tensor._data.dtype
+    dtype = tensor._array.dtype
     value = value_of(term)
     if value is None or (dtype == np.float64 and isinstance(term, Step)):
         return term
@@ -119,7 +119,7 @@ def _counts(
     of something that is averaged. 1 and 2 are in formulas for other reasons.
     """
     shapes = {layout.names[term]: term.shape for term in data}
-    leaves = [node._data for node in reader.program.values if node.operation is None]
+    leaves = [node._array for node in reader.program.values if node.operation is None]
     lengths = {length for array in leaves for length in np.shape(array)}
     numbers = [x for term in layout.terms for x in _counted(term)]
     counts: dict[int, str] = {}

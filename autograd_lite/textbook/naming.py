@@ -160,7 +160,7 @@ def _name_layers(leaves: list[Node], wishes: dict[Any, str]) -> None:
     for node in leaves:
         path, _, last = wishes.get(node, "").rpartition(".")
         if last == "weight":
-            letters = ("W", "b") if np.ndim(node._data) > 1 else ("gamma", "beta")
+            letters = ("W", "b") if np.ndim(node._array) > 1 else ("gamma", "beta")
             counts[letters[0]] += 1
             weight, bias = (f"{letter}{counts[letters[0]]}" for letter in letters)
             layers[path] = weight, bias
@@ -219,4 +219,4 @@ def _weights(node: Node) -> list[Node]:
     traits = node.operation.traits if node.operation else NO_TRAITS
     if not traits.product or traits.elementwise:
         return []
-    return [x for x in _parameters(node) if np.ndim(x._data) == 2][:1]
+    return [x for x in _parameters(node) if np.ndim(x._array) == 2][:1]

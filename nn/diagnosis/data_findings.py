@@ -78,7 +78,7 @@ def _broadcast(seen: Evidence) -> Finding | None:
     """Targets of another shape than the predictions that the loss computes with."""
     predicted, y = seen.predictions.shape, seen.y
     for node in seen.in_loss:
-        shapes = {a._data.shape for a in inputs(node)}
+        shapes = {a._array.shape for a in inputs(node)}
         arrays = [a for a in node.arguments if isinstance(a, np.ndarray) and a.size == y.size > 1]
         targets = [a for a in arrays if np.array_equal(a.ravel(), y.ravel())]
         if predicted not in shapes or not targets or targets[0].shape == predicted:

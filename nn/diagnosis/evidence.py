@@ -189,7 +189,7 @@ def observe(
 
     def run(rewind: object) -> Evidence:
         for parameter, array in values.items():
-            parameter._data = array.copy()
+            parameter._array = array.copy()
         model.train()
         predictions = predicted(model, X, attempted)
         targets = _accepted_targets(loss, predictions, y)

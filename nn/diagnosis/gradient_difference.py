@@ -65,7 +65,7 @@ def gradient_difference(
 
     def gradients(rewind: Callable[[], None]) -> tuple[Any, Any]:
         for _, tensor in [*model.named_parameters(), *model.named_buffers()]:
-            tensor._data = _in_float64(tensor._data, copy=True)
+            tensor._array = _in_float64(tensor._array, copy=True)
 
         def again() -> Any:
             rewind()
@@ -89,7 +89,7 @@ def gradient_difference(
             for parameter in learned:
                 for index in np.ndindex(parameter.shape):
                     below, above = values_beside(
-                        lambda: as_number(again(), attempted), parameter._data, index, step
+                        lambda: as_number(again(), attempted), parameter._array, index, step
                     )
                     numeric.append((above - below) / (2 * step))
         return np.concatenate([np.ravel(array) for array in automatic]), np.array(numeric)

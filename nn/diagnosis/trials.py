@@ -22,7 +22,7 @@ size, but revives no dead unit."""
 def changes(seen: Evidence) -> dict[str, Any]:
     """What a step of the optimizer would add to each parameter; nothing without an optimizer."""
     stepped = _stepped(seen, copy.deepcopy(seen.optimizer))
-    return {seen.names[node]: value - node._data for node, value in stepped.items()}
+    return {seen.names[node]: value - node._array for node, value in stepped.items()}
 
 
 def optimized(seen: Evidence) -> Iterator[Evidence]:
@@ -57,7 +57,7 @@ def descended(seen: Evidence) -> Iterator[Evidence]:
             return
         rate = STEP / steepest
         for node, slope in gradients.items():
-            values[node] = values.get(node, node._data) - rate * slope
+            values[node] = values.get(node, node._array) - rate * slope
         seen = _passed(seen, values)
         yield seen
 
@@ -79,4 +79,4 @@ def _stepped(seen: Evidence, twin: Optimizer | None) -> dict[Node, Any]:
         if its_copy.grad is not None and not np.isfinite(its_copy.grad).all():
             return {}
     twin.step()
-    return {node: its_copy._data for node, its_copy in pairs if node in seen.names}
+    return {node: its_copy._array for node, its_copy in pairs if node in seen.names}

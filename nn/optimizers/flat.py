@@ -77,7 +77,7 @@ class Run:
         try:
             for tensor, values, gradients, shape in together:
                 gradient = tensor.grad
-                if tensor._data is not values or gradient is None or isinstance(gradient, Tensor):
+                if tensor._array is not values or gradient is None or isinstance(gradient, Tensor):
                     return False
                 if gradient.shape != shape or gradient.dtype is not values.dtype:
                     return False
@@ -94,7 +94,7 @@ class Run:
         """Tensors whose arrays are not in the buffer, their views in it, copies of their arrays."""
         found = []
         for tensor, view in zip(self.tensors, self.value_views):
-            array = tensor._data
+            array = tensor._array
             if array is not view:
                 if array.shape != view.shape or array.dtype != view.dtype:
                     raise MutationError(
@@ -132,12 +132,12 @@ class Run:
     def copy_out(self) -> None:
         """Give plain tensors their values back; all values count as changed."""
         for tensor, view in self.plain:
-            if isinstance(tensor._data, np.generic):
-                tensor._data = view[()]
+            if isinstance(tensor._array, np.generic):
+                tensor._array = view[()]
             else:
-                with writable(tensor._data):
-                    tensor._data[...] = view
-            mark_mutated([tensor], [tensor._data])
+                with writable(tensor._array):
+                    tensor._array[...] = view
+            mark_mutated([tensor], [tensor._array])
         mark_mutated([], [self.arrays[0]])
 
 

@@ -208,7 +208,7 @@ class Optimizer(Declared):
             with writable(view):
                 view[...] = values
             if isinstance(tensor, Parameter):
-                tensor._data = view
+                tensor._array = view
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""

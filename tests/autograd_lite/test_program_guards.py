@@ -325,7 +325,7 @@ def test_targets_and_weights_of_losses_are_inputs(loss, takes, kind, weighted):
     with guarded() as taken:
         program = trace(loss(z, *given), taken=taken)
     keys = [x if isinstance(x, Tensor) else id(x) for x in given]
-    value, gradients = program.run({k: getattr(o, "_data", o) for k, o in zip(keys, others)})
+    value, gradients = program.run({k: getattr(o, "_array", o) for k, o in zip(keys, others)})
     right = loss(z, *others)
     right.backward()
     np.testing.assert_allclose(value, right.data, rtol=1e-14)
