@@ -17,6 +17,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.foreign import admit
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated
@@ -55,6 +56,8 @@ class Tensor(Methods):
     __slots__ = ()
     # Above ndarray subclasses and numpy scalars: `array * tensor` is the tensor's business.
     __array_priority__ = 1000
+    # Above pandas' DataFrame: `series * tensor` likewise.
+    __pandas_priority__ = 5000
 
     def __init__(
         self,
@@ -240,7 +243,7 @@ class Tensor(Methods):
                 return result
         try:
             with writable(self._array):
-                data = in_place(self._array, plain(other))
+                data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
         except (ValueError, TypeError) as error:
             raise explained(error, f"{symbol}=", (self, other), {}) from error
         if data.shape != self.shape:
@@ -267,7 +270,7 @@ class Tensor(Methods):
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
         try:
             with writable(array):
-                array[plain_index(index)] = plain(value)
+                array[plain_index(index)] = plain(admit(value, "assignment of"))
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, "setitem", (self, index, value), {}) from error
         self._array = array[()] if isinstance(self._array, np.generic) else array
@@ -295,8 +298,9 @@ class Tensor(Methods):
                 f"conversion of {describe_one(self)} to {what}, or assignment into one",
                 "it requires grad, and its gradient would be lost",
                 "Compute with NumPy's functions, np.sin for math.sin, and put tensors together "
-                "with np.stack, np.concatenate or np.where; for plain numbers write tensor.data "
-                "or tensor.item()",
+                "with np.stack, np.concatenate or np.where; make other libraries' arrays plain, "
+                "as in np.asarray(frame) @ tensor; for plain numbers write tensor.data or "
+                "tensor.item()",
             )
 
     def __bool__(self) -> bool:
@@ -326,6 +330,7 @@ Node.tensor_class = Tensor
 
 def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
     """The array, or for a number the NumPy scalar, that a tensor holds."""
+    data = admit(data, "Tensor of")
     if isinstance(data, Tensor):
         raise _unsuitable(
             data,
