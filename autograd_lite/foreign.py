@@ -35,8 +35,10 @@ _ARRAYS = (np.matrix, np.memmap, np.recarray)
 """Arrays of NumPy's that calculate, or are kept, otherwise than all others."""
 
 
-OWN = frozenset({np.ndarray, np.float64, np.float32, float, int, bool, tuple, list, type(None)})
-"""Types of what stays as it is, to be asked first."""
+PLAIN = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}
+"""Types of what stays as it is, to be asked first: most of what is given. Tensors are added."""
+OWN = {tuple, list, slice, *PLAIN}
+"""Those and what holds others."""
 
 
 def admit(value: Any, attempted: str) -> Any:
@@ -64,6 +66,8 @@ besides its numbers would be lost. Write x.filled(0) in place of x
 
 def admit_parts(value: Any, attempted: str) -> Any:
     """`admit`, of what is in lists and tuples too."""
+    if type(value) in PLAIN:
+        return value
     if not isinstance(value, list | tuple):
         return admit(value, attempted)
     kinds = set(map(type, value))

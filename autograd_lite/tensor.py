@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.foreign import admit
+from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated
+from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
@@ -66,7 +67,11 @@ class Tensor(Methods):
         *,
         name: str | None = None,
         dtype: DTypeLike | None = None,
+        **others: Never,
     ) -> None:
+        if others:
+            known = ("data", "requires_grad", "name", "dtype")
+            raise unknown_keyword("Tensor(...)", next(iter(others)), known)
         self._array = _as_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
@@ -165,6 +170,7 @@ class Tensor(Methods):
 
     # Differentiation
 
+    @explains_keywords
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
@@ -326,6 +332,8 @@ class Tensor(Methods):
 
 
 Node.tensor_class = Tensor
+OWN.add(Tensor)
+PLAIN.add(Tensor)
 
 
 def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
