@@ -88,11 +88,21 @@ class Tensor(Methods):
         """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
 
         An array of another shape or dtype makes the tensor forget its gradient.
+
+        That of a computed tensor is what backward reads, so it is a read-only view: NumPy raises
+        `ValueError: assignment destination is read-only` where it is changed in place. Write
+        `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array
+        return self._array if self.operation is None else _read_only(self._array)
 
     @data.setter
     def data(self, array: Any) -> None:
+        if self.operation is not None:
+            raise MutationError(
+                f"assignment to the data of {describe_one(self)}",
+                "it was computed, and what it was computed to is what backward reads",
+                "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
+            )
         self._array = _as_array(array, self.requires_grad, self.name, None)
         mark_mutated([self], [self._array])
 
@@ -154,13 +164,17 @@ class Tensor(Methods):
         return self._array.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
-        """The array itself, without the record."""
+        """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
-        return self._array
+        return self.data
 
     def detach(self) -> Tensor:
-        """A tensor on the same memory that does not require grad."""
-        detached = Tensor(self._array, name=self.name)
+        """A tensor that does not require grad, on the same memory as a leaf's.
+
+        The memory of a computed tensor is what backward reads; that is copied.
+        """
+        array = self._array if self.operation is None else self._array.copy()
+        detached = Tensor(array, name=self.name)
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 
@@ -329,6 +343,14 @@ class Tensor(Methods):
 
     def __format__(self, specification: str) -> str:
         return format(self.item() if self.size == 1 else str(self), specification)
+
+
+def _read_only(array: Any) -> Any:
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 Node.tensor_class = Tensor
