@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backpropagate, unshared
 from autograd_lite.errors import (
     GradientError,
@@ -80,6 +81,11 @@ class Tensor(Methods):
         self.arguments = ()
         self.created = 0
         self.mutated = 0
+
+    __copy__ = shallow_copy
+    __deepcopy__ = deep_copy
+    __getstate__ = state_of
+    __setstate__ = restore
 
     # State
 
