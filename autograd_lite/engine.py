@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy import float64, ndarray
 
+import autograd_lite.growth as growth
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
@@ -199,12 +200,16 @@ def backpropagate(
     step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
     token = recording.set(create_graph and (watch or True))
     try:
+        passed = []
         for node, careful in backward_steps(root):
+            passed.append(node)
             step(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
     finally:
         recording.reset(token)
+    if passed and not create_graph:
+        growth.notice(root, passed)
     return cotangents
 
 

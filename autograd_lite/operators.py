@@ -79,6 +79,18 @@ class Operators(NumPyProtocol):
     __pow__, __rpow__ = _operator(np.power)
     __matmul__, __rmatmul__ = _operator(np.matmul)
 
+    __mod__, __rmod__ = _operator(np.remainder)
+    __floordiv__, __rfloordiv__ = _operator(np.floor_divide)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __round__(self, decimals: int | None = None) -> Tensor:
+        return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return]
+
     def __neg__(self) -> Tensor:
         return _apply(TABLE[np.negative], (self,), NO_KEYWORDS)
 
