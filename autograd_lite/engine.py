@@ -13,7 +13,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import recording, take, taken, watching
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Cotangents, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     explained,
@@ -33,8 +33,6 @@ from autograd_lite.refusals import (
     refuse_without_rule,
     refused_contribution,
 )
-
-Cotangents = dict[Node, Array]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -162,8 +160,12 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
     of 0.
     """
     given = given_to_rules(node, cotangents[node], create_graph)
+    add_to = None if create_graph else node.operation.add_to
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
+            if add_to and argument in cotangents.own:
+                add_to(cotangents[argument], *given, **node.keywords)
+                continue
             if careful:
                 with np.errstate(all="ignore"):
                     contribution = node.operation.contribution(index, given, node.keywords)
@@ -174,6 +176,8 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = match(contribution, argument._array, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
+            if add_to and type(contribution) is ndarray:
+                cotangents.own.add(argument)
 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
@@ -196,7 +200,7 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents = {root: seed}
+    cotangents = Cotangents({root: seed})
     step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
     token = recording.set(create_graph and (watch or True))
     try:
@@ -253,7 +257,7 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
 
 
-def unshared(cotangents: Cotangents, lent: Array = None) -> Iterator[tuple[Node, Array]]:
+def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():

@@ -19,9 +19,8 @@ from autograd_lite.anomaly.report import (
     severity,
 )
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
-from autograd_lite.engine import Cotangents
 from autograd_lite.modes import Rule
-from autograd_lite.node import Array, Node, inputs_of
+from autograd_lite.node import Array, Cotangents, Node, inputs_of
 from autograd_lite.protocol import full_name
 
 

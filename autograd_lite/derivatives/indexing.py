@@ -44,7 +44,18 @@ def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 
 TABLE[scatter].compute = _scatter_plain
+
+
+def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
+    """What `scatter` would add, without zeros for the entries that the index leaves out."""
+    if _repeats(index):
+        np.add.at(total, index, g)
+    else:
+        total[index] += g
+
+
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
+TABLE[operator.getitem].add_to = _add_to
 
 
 def moved(function: Any) -> Callable[..., Array]:
@@ -70,6 +81,20 @@ define(
     compute=lambda a, indices, axis=None, *, mode="raise": np.take(a, indices, axis, mode=mode),
     traits=INDEXES,
 )
+
+
+def _add_taken(
+    total: Array, g: Array, y: Array, a: Array, indices: Any, axis: int | None = None, **mode: Any
+) -> None:
+    if axis is None and a.ndim == 1:
+        axis = 0
+    if axis is None or mode.get("mode", "raise") != "raise":
+        total += moved(np.take)(g, y, a, indices, axis, **mode)
+    else:
+        _add_to(total, g, y, a, (slice(None),) * (axis % a.ndim) + (np.asarray(indices),))
+
+
+TABLE[np.take].add_to = _add_taken
 
 # Borders
 
