@@ -48,10 +48,21 @@ TABLE[scatter].compute = _scatter_plain
 
 def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
     """What `scatter` would add, without zeros for the entries that the index leaves out."""
-    if _repeats(index):
-        np.add.at(total, index, g)
-    else:
+    if not _repeats(index):
         total[index] += g
+    elif isinstance(index, tuple):
+        total += inspect.unwrap(scatter)(g, index, x.shape)
+    else:
+        _add_along(total, g, index, 0)
+
+
+def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
+    """Add to entries along an axis; to one that is named twice their sum, as `scatter` does."""
+    rows, places = np.unique(np.mod(indices, total.shape[axis]), return_inverse=True)
+    axes = (slice(None),) * axis
+    sums = np.zeros_like(total, shape=(*total.shape[:axis], len(rows), *total.shape[axis + 1 :]))
+    np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type]
+    total[(*axes, rows)] += sums
 
 
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
@@ -91,7 +102,7 @@ def _add_taken(
     if axis is None or mode.get("mode", "raise") != "raise":
         total += moved(np.take)(g, y, a, indices, axis, **mode)
     else:
-        _add_to(total, g, y, a, (slice(None),) * (axis % a.ndim) + (np.asarray(indices),))
+        _add_along(total, g, indices, axis % a.ndim)
 
 
 TABLE[np.take].add_to = _add_taken
