@@ -24,6 +24,7 @@ import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import recording, take, taken, watching
+from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Cotangents, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
@@ -76,7 +77,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         refuse_unless_real(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None:
-        node.seen = mutation.seen(constants)
+        # They may be written to before backward, as a buffer that is filled again.
+        node.seen = [(value, sample(value)) for value in constants]
     return node
 
 
@@ -190,7 +192,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
             given.append(argument._array if isinstance(argument, Node) else argument)
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    rewritten = mutation.rewritten(node.seen) if node.seen else []
+    rewritten = mutation.rewritten(node.seen) if node.seen else ()
     if rewritten or node.created != mutation.mutations:
         refuse_stale(node, given, [*rewritten, *mutation.changed_since(node.created)])
     return given
@@ -201,6 +203,7 @@ def backpropagate(
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = Cotangents({root: seed})
+    cotangents.own = set()
     step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
     token = recording.set(create_graph and (watch or True))
     try:

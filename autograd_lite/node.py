@@ -53,9 +53,8 @@ class Node:
 class Cotangents(dict[Node, Array]):
     """The cotangents of nodes, and to which of them more may be added in their own memory."""
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self.own: set[Node] = set()
+    __slots__ = ("own",)
+    own: set[Node]
 
 
 def inputs_of(node: Node) -> list[Node]:
