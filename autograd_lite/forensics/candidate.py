@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
+
+StepMistakes = Iterator[tuple[str, str, Vjp]]
+"""Mistakes in one step: kind and words, as of a `Candidate`, and what takes the vjp's place."""
 
 FACTORS = {"factor", "sign", "dropped path", "penalty"}
 """Kinds whose strength is a number that the right result is multiplied by."""
@@ -61,13 +64,19 @@ def with_strength(kind: str, what: str, solve: Callable[[float], Wrong], **rest:
     return Candidate(kind, what, solve(1.0), solve, **rest)
 
 
+def changed(place: Place, change: Callable[..., Any]) -> Vjp:
+    """The vjp of a step with something done to its result, `change(result, g, y, *arguments)`."""
+    return lambda *given, **keywords: change(place.vjp(*given, **keywords), *given)
+
+
+def given(place: Place, change: Callable[..., tuple[Any, ...]]) -> Vjp:
+    """The vjp of a step that is given others, `change(y, *arguments)`, than its own."""
+    return lambda g, *own, **keywords: place.vjp(g, *change(*own), **keywords)
+
+
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
     """The steps, with their results multiplied by a factor."""
-
-    def times(place: Place) -> Vjp:
-        return lambda *given, **keywords: place.vjp(*given, **keywords) * factor
-
-    return {place: times(place) for place in places}
+    return {place: changed(place, lambda result, *rest: result * factor) for place in places}
 
 
 def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
@@ -96,10 +105,7 @@ class Instead:
 
 @dataclass(frozen=True)
 class Always:
-    """A fixed cotangent, whatever arrives, computed from the argument and from targets.
-
-    `written` has {0} for the name of the argument and {1} for that of the targets.
-    """
+    """A fixed cotangent; `written` has {0} for the argument's name and {1} for the targets'."""
 
     value: Array
     written: str

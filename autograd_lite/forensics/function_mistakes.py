@@ -1,11 +1,11 @@
 """Mistakes with the derivatives of functions: activations, losses, normalization.
 
-Each function here yields those of one kind that a step invites.
+Each function here yields what a step invites; a kind of mistake is one `yield`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,21 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.forensics.candidate import Candidate, bends, multiplies_entries, unchanged
+from autograd_lite.forensics.candidate import (
+    StepMistakes,
+    bends,
+    changed,
+    given,
+    multiplies_entries,
+    unchanged,
+)
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
 
-def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
+def dropout(graph: Graph, place: Place) -> StepMistakes:
     """The mask or the scale of inverted dropout is missing."""
     wrong: dict[str, Vjp] = {}
     mask = _mask_of(place.node)
@@ -40,7 +47,7 @@ def dropout(graph: Graph, place: Place) -> Iterator[Candidate]:
     elif multiplies_entries(place.traits) and _scales_dropped(place):
         wrong["the scale of inverted dropout"] = unchanged
     for what, vjp in wrong.items():
-        yield Candidate("dropout", f"{what} is missing in the backward pass", {place: vjp})
+        yield "dropout", f"{what} is missing in the backward pass", vjp
 
 
 def _mask_of(node: Tensor) -> Array | None:
@@ -64,14 +71,23 @@ def _scales_dropped(place: Place) -> bool:
     return scales and multiplied and _mask_of(place.argument) is not None
 
 
-def forgotten(graph: Graph, place: Place) -> Iterator[Candidate]:
-    """The function's derivative is left out, as if it were 1."""
+def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
+    """The function's derivative is left out, or applied to what already has it."""
     cotangent, contribution = graph.right[place.node], graph.unmatched[place]
-    if np.shape(contribution) != np.shape(cotangent):
-        return
-    if bends(place) or not _is_multiple(contribution, cotangent):  # Else that is a factor.
-        words = "the derivative of {operation} is forgotten"
-        yield Candidate("derivative forgotten", words, {place: unchanged})
+    # What is a multiple is a factor.
+    if np.shape(contribution) == np.shape(cotangent) and (
+        bends(place) or not _is_multiple(contribution, cotangent)
+    ):
+        yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
+    if bends(place):
+        contained = ": what arrives, such as p - y, contains it already"
+        words = "the derivative of {operation} is multiplied in twice"
+        words += contained if place.traits.activation else ""
+        yield "derivative twice", words, partial(_twice, place)
+
+
+def _twice(place: Place, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(place.vjp(g, *given, **keywords), *given, **keywords)
 
 
 def _is_multiple(one: Array, other: Array) -> bool:
@@ -80,21 +96,7 @@ def _is_multiple(one: Array, other: Array) -> bool:
     return ratios.size == 0 or bool(np.ptp(ratios) <= 1e-9 * np.max(np.abs(ratios)))
 
 
-def twice(graph: Graph, place: Place) -> Iterator[Candidate]:
-    """The derivative is applied to what already has it."""
-    if not bends(place):
-        return
-    words = "the derivative of {operation} is multiplied in twice"
-    if place.traits.activation:
-        words += ": what arrives, such as p - y, contains it already"
-
-    def doubled(g: Array, *given: Any, **keywords: Any) -> Array:
-        return place.vjp(place.vjp(g, *given, **keywords), *given, **keywords)
-
-    yield Candidate("derivative twice", words, {place: doubled})
-
-
-def shortcut(graph: Graph, place: Place) -> Iterator[Candidate]:
+def shortcut(graph: Graph, place: Place) -> StepMistakes:
     """What a loss gives for the logits is multiplied by the derivative of an activation."""
     probabilities = place.traits.probabilities
     if probabilities is None or place.traits.elementwise or place.slot != 0:
@@ -108,13 +110,8 @@ def shortcut(graph: Graph, place: Place) -> Iterator[Candidate]:
         *(partial(_slope, other) for other in (neural.sigmoid, np.tanh, neural.relu)),
     ]
     for slope in slopes:
-
-        def multiplied(
-            g: Array, y: Array, x: Array, *given: Any, slope: Any = slope, **keywords: Any
-        ) -> Array:
-            return place.vjp(g, y, x, *given, **keywords) * slope(y, x)
-
-        yield Candidate("derivative twice", words, {place: multiplied})
+        vjp = changed(place, lambda result, g, y, x, *rest, slope=slope: result * slope(y, x))
+        yield "derivative twice", words, vjp
 
 
 def _slope(function: Callable[..., Any], y: Array, x: Array) -> Array:
@@ -122,116 +119,102 @@ def _slope(function: Callable[..., Any], y: Array, x: Array) -> Array:
     return TABLE[function].contribution(0, [1.0, function(x), x], {})
 
 
-def misplaced(graph: Graph, place: Place) -> Iterator[Candidate]:
+def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
     if not bends(place):
         return
     node, compute = place.node, place.operation.compute
-    rest = [plain(argument) for argument in node.arguments[1:]]
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
     at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
     elsewhere = "the derivative of {operation} is evaluated at another layer's values"
-    values: list[tuple[str, Callable[..., tuple[Array, Array]]]] = [
-        (at_input, lambda y, x: (x, x)),
-        (at_output, lambda y, x: (compute(y, *rest, **node.keywords), y)),
-        (at_output, lambda y, x: (y, y)),
-    ]
+    yield "wrong place", at_input, given(place, lambda y, x, *rest: (x, x, *rest))
+    again = given(place, lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
+    yield "wrong place", at_output, again
+    yield "wrong place", at_output, given(place, lambda y, x, *rest: (y, y, *rest))
     for other in graph.places_of:
         if other.operation is place.operation and other is not node and other.shape == node.shape:
             both = other._array, plain(other.arguments[0])
-            values.append((elsewhere, lambda y, x, both=both: both))
-    for what, values_of in values:
-        yield Candidate("wrong place", what, {place: _at(place, values_of)})
+            vjp = given(place, lambda y, x, *rest, both=both: (*both, *rest))
+            yield "wrong place", elsewhere, vjp
 
 
-def _at(place: Place, values_of: Callable[..., tuple[Array, Array]]) -> Vjp:
-    return lambda g, y, x, *rest, **keywords: place.vjp(g, *values_of(y, x), *rest, **keywords)
-
-
-def another_derivative(graph: Graph, place: Place) -> Iterator[Candidate]:
-    """The derivative of another activation is used."""
+def another_derivative(graph: Graph, place: Place) -> StepMistakes:
+    """The derivative of another activation is used, at its own output or at the one here."""
     if not place.traits.activation or not place.argument.ndim:
         return
     for name, other in activations().items():
-        if other is place.operation.function:
-            continue
-        row = TABLE[other]
-        words = f"the derivative of {name} is used for that of {{operation}}"
-        vjps: list[Vjp] = [
-            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, row.function(x), x], {}),
-            lambda g, y, x, *_, row=row, **k: row.contribution(0, [g, y, x], {}),
-        ]
-        for each in vjps:
-            yield Candidate("another derivative", words, {place: each})
+        if other is not place.operation.function:
+            words = f"the derivative of {name} is used for that of {{operation}}"
+            yield "another derivative", words, partial(_derivative_of, other, True)
+            yield "another derivative", words, partial(_derivative_of, other, False)
 
 
-def branches(graph: Graph, place: Place) -> Iterator[Candidate]:
-    """< where > belongs."""
-
-    def swapped(g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
-        if place.operation.function is neural.relu:
-            return g * (x < 0)
-        mirrored = place.operation.compute(-x, *rest, **keywords)
-        return place.vjp(g, mirrored, -x, *rest, **keywords)
-
-    if place.traits.activation and place.traits.kink:
-        words = "the branches of {operation} are swapped: < where > belongs"
-        yield Candidate("branches", words, {place: swapped})
+def _derivative_of(
+    other: Any, at_its_output: bool, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
+) -> Array:
+    return TABLE[other].contribution(0, [g, other(x) if at_its_output else y, x], {})
 
 
-def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
-    """Softmax is differentiated entry by entry."""
+def kinks(graph: Graph, place: Place) -> StepMistakes:
+    """< where > belongs, or >=."""
+    traits, slot = place.traits, place.slot
+    words = "the derivative of {operation} at ties is 1: >= where > belongs"
+    if traits.kink and traits.activation:
+        what = "the branches of {operation} are swapped: < where > belongs"
+        yield "branches", what, partial(_mirrored, place)
+        at_zero = changed(place, lambda result, g, y, x, *rest: np.where(x == 0, g, result))
+        yield "ties", words, at_zero
+    elif traits.kink:
+        yield "ties", words, lambda g, y, x: np.where(x >= 0, g, -g)
+    elif traits.extremum and traits.elementwise:
+        yield "ties", words, lambda g, y, *pair: g * (pair[slot] == y)
+    elif traits.extremum:
+        words = "each of several equal extremes gets the whole cotangent"
+        yield "ties", words, _to_each_extreme
+
+
+def _to_each_extreme(
+    g: Array, y: Array, a: Array, axis: Any = None, *, keepdims: bool = False
+) -> Array:
+    return expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
+
+
+def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
+    if place.operation.function is neural.relu:
+        return g * (x < 0)
+    return place.vjp(g, place.operation.compute(-x, *rest, **keywords), -x, *rest, **keywords)
+
+
+def softmax(graph: Graph, place: Place) -> StepMistakes:
+    """Softmax is differentiated entry by entry, or over the wrong axis."""
     vjps: dict[Callable[..., Any], Vjp] = {
         neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
         neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        neural.softmax_cross_entropy: lambda g, y, logits, labels, *rest: (
-            place.vjp(g, y, logits, labels, *rest)
-            * np.equal(labels[:, None], np.arange(logits.shape[1]))
-        ),
+        neural.softmax_cross_entropy: changed(place, _of_right_class),
     }
     function = place.operation.function
     if function in vjps:
         words = "the Jacobian of {operation} is taken as diagonal: its cross terms are dropped"
-        yield Candidate("softmax cross terms", words, {place: vjps[function]})
+        yield "softmax cross terms", words, vjps[function]
     if function is neural.softmax and place.node.ndim == 2:
         words = "the sum in the derivative of {operation} is taken over the wrong axis"
-        yield Candidate("wrong axis", words, {place: _sum_over_the_other_axis})
+        yield "wrong axis", words, _sum_over_the_other_axis
+
+
+def _of_right_class(result: Array, g: Array, y: Array, logits: Array, labels: Any) -> Array:
+    return result * np.equal(labels[:, None], np.arange(logits.shape[1]))
 
 
 def _sum_over_the_other_axis(g: Array, y: Array, x: Array, axis: int = -1) -> Array:
     return y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
 
 
-def ties(graph: Graph, place: Place) -> Iterator[Candidate]:
-    """>= where > belongs."""
-    traits, slot = place.traits, place.slot
-    words = "the derivative of {operation} at ties is 1: >= where > belongs"
-    wrong: dict[Place, Vjp] = {}
-    if traits.kink and traits.activation:
-        wrong[place] = lambda g, y, x, *given, **keywords: np.where(
-            x == 0, g, place.vjp(g, y, x, *given, **keywords)
-        )
-    elif traits.kink:
-        wrong[place] = lambda g, y, x: np.where(x >= 0, g, -g)
-    elif traits.extremum and traits.elementwise:
-        wrong[place] = lambda g, y, *pair: g * (pair[slot] == y)
-    elif traits.extremum:
-        words = "each of several equal extremes gets the whole cotangent"
-        wrong[place] = lambda g, y, a, axis=None, *, keepdims=False: (
-            expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
-        )
-    if wrong:
-        yield Candidate("ties", words, wrong)
-
-
-def constant_statistics(graph: Graph, place: Place) -> Iterator[Candidate]:
+def constant_statistics(graph: Graph, place: Place) -> StepMistakes:
     """Mean and variance that a layer standardizes with are treated as constants."""
-    if place.operation.function is not standardize:
-        return
-    for constant in (("mean", "variance"), ("variance",), ("mean",)):
-        words = f"{' and '.join(constant)} of the batch are treated as constants"
-        vjp = partial(_with_constants, constant)
-        yield Candidate("constant statistics", words, {place: vjp})
+    if place.operation.function is standardize:
+        for constant in (("mean", "variance"), ("variance",), ("mean",)):
+            words = f"{' and '.join(constant)} of the batch are treated as constants"
+            yield "constant statistics", words, partial(_with_constants, constant)
 
 
 def _with_constants(
@@ -243,7 +226,7 @@ def _with_constants(
     return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
 
 
-FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], Iterator[Candidate]], ...] = (
-    *(dropout, forgotten, twice, shortcut, misplaced, another_derivative),
-    *(branches, cross_terms, ties, constant_statistics),
+FUNCTION_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
+    *(kinks, softmax, constant_statistics),
 )

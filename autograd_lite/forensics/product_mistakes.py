@@ -1,19 +1,22 @@
 """Mistakes with shapes: products of matrices, transposes, sums, reshapes.
 
-Each function here yields those of one kind that a step invites.
+Each function here yields what a step invites; a kind of mistake is one `yield`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
-    Candidate,
     Instead,
+    StepMistakes,
     bends,
+    changed,
     multiplies_matrices,
     unchanged,
 )
@@ -21,19 +24,25 @@ from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
+NEARBY = 12
+"""Steps before and after a product in which what it is mistaken for is looked for."""
 
-def other_values(graph: Graph, place: Place) -> Iterator[Candidate]:
+
+def other_values(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with z where a belongs, or with the values of another layer."""
-    if not place.traits.product:
-        return
-    for slot, argument in enumerate(place.node.arguments):
+    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
         if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
-            for other, words in _beside(graph, place, argument):
-                vjp = Instead(place, slot, plain(other), other)
-                yield Candidate("wrong place", words, {place: vjp})
+            for other in _beside(graph, place, argument):
+                what = "the values of another layer"
+                if _is_made_from(argument, other):
+                    what = "the input of a function, not with its output"
+                elif _is_made_from(other, argument):
+                    what = "the output of a function, not with its input"
+                words = f"the product is taken with {what}"
+                yield "wrong place", words, Instead(place, slot, plain(other), other)
 
 
-def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[tuple[Any, str]]:
+def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
     here = graph.places.index(place)
     nearby: list[Any] = []
@@ -43,83 +52,64 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[tuple[Any, st
                 nearby += [other, *(other.arguments if isinstance(other, Tensor) else ())]
         elif bends(near):
             nearby += [near.node, near.argument]
-    own = plain(argument)
-    seen = {id(own)}
+    distinct: dict[int, Any] = {}
     for other in nearby:
-        value = plain(other)
-        if not is_array(value) or value.shape != own.shape or id(value) in seen:
-            continue
-        seen.add(id(value))
-        if _is_made_from(argument, other):
-            yield other, "the product is taken with the input of a function, not with its output"
-        elif _is_made_from(other, argument):
-            yield other, "the product is taken with the output of a function, not with its input"
-        else:
-            yield other, "the product is taken with the values of another layer"
-
-
-NEARBY = 12
-"""Steps before and after a product in which what it is mistaken for is looked for."""
+        distinct.setdefault(id(plain(other)), other)
+    distinct.pop(id(plain(argument)), None)
+    for other in distinct.values():
+        if is_array(plain(other)) and plain(other).shape == plain(argument).shape:
+            yield other
 
 
 def _is_made_from(output: Any, given: Any) -> bool:
-    return (
-        isinstance(given, Tensor)
-        and isinstance(output, Tensor)
-        and any(argument is given for argument in output.arguments)
-    )
+    made = isinstance(given, Tensor) and isinstance(output, Tensor)
+    return made and any(argument is given for argument in output.arguments)
 
 
-def transposed(graph: Graph, place: Place) -> Iterator[Candidate]:
+def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
     if multiplies_matrices(place.traits):
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)
             if slot != place.slot and _is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
-                vjp = Instead(place, slot, value.T, "{0}.T")
-                yield Candidate("transposed", words, {place: vjp})
+                yield "transposed", words, Instead(place, slot, value.T, "{0}.T")
     if _is_square(place.argument._array) and place.node.ndim == 2:
-        wrong = {place: lambda *given, **keywords: place.vjp(*given, **keywords).T}
-        yield Candidate("transposed", "the result is transposed", wrong)
+        vjp = changed(place, lambda result, *rest: result.T)
+        yield "transposed", "the result is transposed", vjp
 
 
 def _is_square(value: Any) -> bool:
     return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
-def wrong_axis(graph: Graph, place: Place) -> Iterator[Candidate]:
+def wrong_axis(graph: Graph, place: Place) -> StepMistakes:
     """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
-    shape, size = place.argument.shape, place.argument.size
     unsummed: list[tuple[str, Array, Vjp]] = [
         ("the cotangent", graph.right[place.node], unchanged),
         ("the product", graph.unmatched[place], place.vjp),
     ]
-    for name, value, compute in unsummed:
-        if np.ndim(value) != 2 or value.size == size:
-            continue
-        for axis in (0, 1):
-            for keepdims in (False, True):
-                if np.sum(value, axis=axis, keepdims=keepdims).shape == shape:
+    for name, value, vjp in unsummed:
+        if np.ndim(value) == 2 and value.size != place.argument.size:
+            for axis, keepdims in itertools.product((0, 1), (False, True)):
+                if np.sum(value, axis=axis, keepdims=keepdims).shape == place.argument.shape:
                     words = f"{name} is summed over axis {axis}, the wrong one"
-                    vjp = _summed(compute, axis, keepdims)
-                    yield Candidate("wrong axis", words, {place: vjp})
+                    yield "wrong axis", words, partial(_summed, vjp, axis, keepdims)
 
 
-def _summed(compute: Vjp, axis: int, keepdims: bool) -> Vjp:
-    return lambda *given, **keywords: compute(*given, **keywords).sum(axis=axis, keepdims=keepdims)
+def _summed(vjp: Vjp, axis: int, keepdims: bool, *given: Any, **keywords: Any) -> Array:
+    return vjp(*given, **keywords).sum(axis=axis, keepdims=keepdims)
 
 
-def reshaped(graph: Graph, place: Place) -> Iterator[Candidate]:
+def reshaped(graph: Graph, place: Place) -> StepMistakes:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
     if place.operation.function is np.reshape:
         words = "the reshape is undone in the wrong order of entries"
-        wrong = {place: lambda g, *given, **keywords: np.reshape(g, shape, order="F")}
-        yield Candidate("reshaped", words, wrong)
+        yield "reshaped", words, lambda g, *given, **k: np.reshape(g, shape, order="F")
     if place.operation.function in (np.transpose, np.swapaxes):
         words = "the transpose is undone by a reshape, which mixes up the entries"
-        yield Candidate("reshaped", words, {place: lambda g, *given, **k: g.reshape(shape)})
+        yield "reshaped", words, lambda g, *given, **keywords: g.reshape(shape)
 
 
 PRODUCT_MISTAKES = (other_values, transposed, wrong_axis, reshaped)

@@ -56,7 +56,7 @@ class Place:
         return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
 
 
-Wrong = Mapping[Place, Vjp]
+Wrong = dict[Place, Vjp]
 """Steps that are done wrongly, and how."""
 
 

@@ -19,7 +19,7 @@ from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 STEP_MISTAKES = (*FUNCTION_MISTAKES, *PRODUCT_MISTAKES)
-"""The kinds of mistakes in one step: each yields the candidates that a step invites."""
+"""What yields the mistakes that a step invites."""
 
 STEPS_PER_REPLAY = 50
 """Steps of a replay that take as long as what is done with its result."""
@@ -46,17 +46,17 @@ class Finding(NamedTuple):
 
 def candidates(case: Case) -> Iterator[Candidate]:
     """Every mistake at every step where it can be made: at one of them, or at all alike."""
-    alike: dict[Any, list[Candidate]] = {}
+    alike: dict[Any, Wrong] = {}
     for place in case.graph.places:
-        own = [c for of_step in STEP_MISTAKES for c in of_step(case.graph, place)]
-        for number, candidate in enumerate(own):
-            key = (candidate.kind, candidate.what, place.operation, place.slot, number)
-            alike.setdefault(key, []).append(candidate)
-    for single in alike.values():
-        yield from single
-        for several in [single] * (len(single) > 1) + [single[1:]] * (len(single) > 2):
-            wrong = {place: vjp for each in several for place, vjp in each.wrong.items()}
-            yield several[0]._replace(wrong=wrong)
+        own = [mistake for of_step in STEP_MISTAKES for mistake in of_step(case.graph, place)]
+        for number, (kind, what, vjp) in enumerate(own):
+            key = (kind, what, place.operation, place.slot, number)
+            alike.setdefault(key, {})[place] = vjp
+    for (kind, what, *_), wrong in alike.items():
+        places = [*wrong]
+        several = [places] * (len(places) > 1) + [places[1:]] * (len(places) > 2)
+        for chosen in [*([place] for place in places), *several]:
+            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
     for of_case in GROUP_MISTAKES:
         yield from of_case(case)
 
