@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
@@ -22,28 +23,18 @@ SIGN = "sign", "the sign is wrong"
 class Candidate(NamedTuple):
     """A mistake that may have been made: the steps that are done wrongly with it.
 
-    Attributes:
-        kind: what sort it is; `ranking.KINDS` has all.
-        what: the same in words, with `{operation}` for the function whose derivative it is.
-        wrong: the steps, with a strength of 1 where that is solved for.
-        solve: the steps as a function of the strength, a number such as a factor that the
-            gradients change linearly with.
-        strength: where it is not solved for, or once it is known.
-        neutral: the strength at which nothing is wrong, if there is one.
-        unit: what a strength of 1 stands for.
-        number: how the strength is said, where it is no factor.
-        far_fetched: whether it explains only where nothing else does.
+    Its strength, if it has one, is a number that the gradients change linearly with.
     """
 
-    kind: str
-    what: str
-    wrong: Wrong
-    solve: Callable[[float], Wrong] | None = None
+    kind: str  # one of `explain.KINDS`
+    what: str  # in words, with {operation} for the function whose derivative it is
+    wrong: Wrong  # with a strength of 1 where that is solved for
+    solve: Callable[[float], Wrong] | None = None  # the steps for a strength
     strength: float = 1.0
-    neutral: float | None = None
-    unit: float = 1.0
-    number: str = ""
-    far_fetched: bool = False
+    neutral: float | None = None  # the strength at which nothing is wrong
+    unit: float = 1.0  # what a strength of 1 stands for
+    number: str = ""  # how the strength is said, where it is no factor
+    far_fetched: bool = False  # whether it explains only where nothing else does
 
     def at(self, strength: float) -> Candidate:
         """The same once its strength is known."""
@@ -59,8 +50,11 @@ class Candidate(NamedTuple):
         return self.strength if self.kind in FACTORS else None
 
 
-def with_strength(kind: str, what: str, solve: Callable[[float], Wrong], **rest: Any) -> Candidate:
-    """A candidate whose strength is solved for."""
+def with_strength(
+    kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any
+) -> Candidate:
+    """A candidate whose strength, the last argument of a function, is solved for."""
+    solve = partial(wrong_of, *given)
     return Candidate(kind, what, solve(1.0), solve, **rest)
 
 

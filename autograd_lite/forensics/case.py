@@ -19,13 +19,7 @@ SAFETY = 32.0
 
 @dataclass
 class Case:
-    """What was handed in: a graph, gradients, the relative error allowed, the nodes with a name.
-
-    Attributes:
-        rounding: the largest error of an entry, for each gradient, that rounding explains.
-        largest: the size of the largest entry of each gradient.
-        steps: the number of the step of the program that gives each gradient.
-    """
+    """What was handed in: a graph, gradients, the relative error allowed, the nodes with a name."""
 
     graph: Graph
     manual: dict[Tensor, Array]
@@ -33,19 +27,20 @@ class Case:
     named: frozenset[Any]
 
     def __post_init__(self) -> None:
+        right = self.graph.right
         self.everything = frozenset(self.manual)
-        self.steps = {tensor: self.graph.right.cotangents[tensor].number for tensor in self.manual}
+        self.steps = {tensor: right.cotangents[tensor].number for tensor in self.manual}
+        """The number of the step of the program that gives each gradient."""
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
         self.rounding = dict.fromkeys(self.manual, 0.0)
+        """The largest error of an entry that rounding explains."""
         rng = np.random.default_rng(0)
         for _ in range(REPEATS):
             noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
             if noisy is None:
                 continue
             for tensor, known in self.rounding.items():
-                error = SAFETY * float(
-                    abs(noisy[tensor] - self.graph.right[tensor]).max(initial=0.0)
-                )
+                error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
                 self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
     def in_words(self, factor: float) -> str:

@@ -1,23 +1,34 @@
-"""The search for what explains all gradients that were derived by hand.
+"""What explains all gradients that were derived by hand, the most plausible first.
 
 explain(case)           one mistake, or slips alone; else pairs
 _pairs(...)             what builds on partial success, and a factor or slip on top of others
+ranked(case, ...)       which of several explanations is the more plausible
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
+from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
-from autograd_lite.forensics.ranking import Hypothesis, is_plausible, rank, ranked
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import Finding, Search
-from autograd_lite.forensics.slips import previous_step, slips_in
+from autograd_lite.forensics.slips import Slip, Slips, previous_step, slips_in
 
+KINDS = (
+    *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
+    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "another derivative"),
+    *("another loss", "previous step", "stale weights"),
+)
+"""Kinds of mistakes, the more plausible ones first where several explain the same."""
+MOST = 5
+"""Explanations that are kept where many explain the same."""
 STEPS_FOR_SINGLES = 1_000_000
 """Steps that are replayed in search of one mistake, a few seconds' worth."""
 STEPS_FOR_PAIRS = 300_000
@@ -28,13 +39,36 @@ WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
 
-def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
-    """What explains all gradients that were handed in, the most plausible first.
+@dataclass(eq=False)
+class Hypothesis:
+    """Mistakes in steps, and slips in gradients as handed in, that explain what was handed in.
 
-    Args:
-        case: what was handed in.
-        harmless: differences that are no mistakes.
+    `error` is the largest relative error that is left in a gradient.
     """
+
+    mistakes: list[Candidate]
+    slips: Slips = field(default_factory=dict)
+    error: float = 0.0
+
+    def size(self) -> int:
+        """The number of different mistakes: the same slip in several gradients is one."""
+        return len(self.mistakes) + len({(s.kind, s.factor) for s in self.slips.values()})
+
+    def signature(self) -> frozenset[Any]:
+        """What hypotheses share that say the same.
+
+        A factor may stand anywhere on its path; of other mistakes in one step, one is enough.
+        """
+        of_mistakes = {
+            tuple(m.wrong) if m.factor is None else (m.kind, f"{m.factor:.6g}")
+            for m in self.mistakes
+        }
+        of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in self.slips.items()}
+        return frozenset(of_mistakes | of_slips)
+
+
+def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
+    """What explains all gradients that were handed in, besides differences that are harmless."""
     search = Search(case)
     found: list[Hypothesis] = []
     changed = [variation.replay for variation in harmless if _matters(case, variation)]
@@ -60,12 +94,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     search.budget = STEPS_FOR_SINGLES
     singles = [*search.findings(base, search.reaching(wrong))]
     complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
-    earlier = None if already else previous_step(case)
-    if earlier is not None:
-        complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier)))
-    alone = slips_in(case, base, wrong)
-    if alone is not None:
-        complete.append(Hypothesis([], alone))
+    slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
+    complete += [Hypothesis([], alone) for alone in slips if alone is not None]
     if any(e.size() == 1 for e in complete):
         return complete
     others = [candidate for candidate, reached in search.reached if not wrong <= reached]
@@ -98,12 +128,10 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     found: list[Hypothesis] = []
     for first in [*distinct.values()][:PARTIAL]:
         found += _with_another(case, search, base, first)
-    if found:
-        return found
-    wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
-    wholly.sort(key=lambda f: rank(case, f.mistake))
-    for first in wholly[:WHOLLY]:
-        found += _with_another(case, search, base, first, factors_only=True)
+    if not found:
+        wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
+        for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
+            found += _with_another(case, search, base, first, factors_only=True)
     return found
 
 
@@ -133,4 +161,43 @@ def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
         given.shape == right.shape
         and case.error(tensor, closest_factor(given, right) * right) <= case.tolerance
         for tensor, given, right in pairs
+    )
+
+
+def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """The hypotheses of the fewest mistakes, each once, the most plausible first."""
+    smallest = min((h.size() for h in hypotheses), default=0)
+    ranks = {
+        h: [rank(case, m) for m in h.mistakes] + [rank(case, s) for s in h.slips.values()]
+        for h in hypotheses
+        if h.size() == smallest
+    }
+    known = [h for h in ranks if not any(rank[0] for rank in ranks[h][: len(h.mistakes)])]
+    best = sorted(known or ranks, key=ranks.__getitem__)
+    return list({h.signature(): h for h in reversed(best)}.values())[::-1][:MOST]
+
+
+def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
+    """Whether there is no need to look further."""
+    doubts = ((*rank(case, m)[:2], m.kind == "another loss") for m in hypothesis.mistakes)
+    return not any(map(any, doubts))
+
+
+def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
+    """What is more plausible sorts first; what has a number that means nothing has True first."""
+    words = case.in_words(mistake.factor) if mistake.factor is not None else ""
+    if isinstance(mistake, Slip):
+        known = mistake.factor is None or bool(words)
+        return not known, False, KINDS.index(mistake.kind) + 0.5
+    place = case.graph.first_of(mistake.wrong)
+    solved, number = mistake.solve is not None, mistake.strength * mistake.unit
+    return (
+        solved and not words and not is_round(number),
+        mistake.far_fetched,
+        KINDS.index(mistake.kind),
+        len(mistake.wrong),
+        # A learning rate is left in what the weights are updated with, other factors early on.
+        "learning rate" in words and place.argument.operation is not None,
+        place.argument not in case.named,
+        case.graph.position[place.node],
     )

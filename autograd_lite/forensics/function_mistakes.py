@@ -201,7 +201,8 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong axis", words, _sum_over_the_other_axis
 
 
-def _of_right_class(result: Array, g: Array, y: Array, logits: Array, labels: Any) -> Array:
+def _of_right_class(result: Array, g: Array, y: Array, *given: Any) -> Array:
+    logits, labels, *_ = given
     return result * np.equal(labels[:, None], np.arange(logits.shape[1]))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,8 @@ from autograd_lite.forensics.candidate import (
     Always,
     Candidate,
     Instead,
+    changed,
+    given,
     multiplies_matrices,
     scaled,
     with_strength,
@@ -35,8 +36,7 @@ def factors(case: Case) -> Iterator[Candidate]:
     alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
     several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
     for group in [*([place] for place in places), *several]:
-        what = "a constant factor is wrong"
-        yield with_strength("factor", what, partial(scaled, group), neutral=1.0)
+        yield with_strength("factor", "a constant factor is wrong", scaled, group, neutral=1.0)
 
 
 def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
@@ -61,14 +61,10 @@ def statistics(case: Case) -> Iterator[Candidate]:
     bottlenecks = {*case.graph.bottlenecks}
     runs: list[list[Place]] = [[]]
     for place in case.graph.places:
+        within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
         if multiplies_matrices(place.traits):
             runs.append([])
-        elif (
-            place.node.ndim
-            and place.traits.reduces
-            and place.node not in bottlenecks
-            and place.argument.operation
-        ):
+        elif place.traits.reduces and within:
             runs[-1].append(place)
     groups = [run for run in runs if run]
     groups += [[place] for run in groups for place in run if len(run) > 1]
@@ -94,12 +90,12 @@ def branches(case: Case) -> Iterator[Candidate]:
     """The two branches of where swapped."""
     for node, places in case.graph.places_of.items():
         if node.operation and node.operation.function is np.where:
-            wrong = {place: _swapped(place) for place in places}
+            wrong = {place: given(place, _swapped) for place in places}
             yield Candidate("branches", "the branches of where are swapped", wrong)
 
 
-def _swapped(place: Place) -> Vjp:
-    return lambda g, y, condition, *rest: place.vjp(g, y, np.logical_not(condition), *rest)
+def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
+    return y, np.logical_not(condition), *rest
 
 
 def stale_weights(case: Case) -> Iterator[Candidate]:
@@ -125,13 +121,8 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
 
     for chosen in [[product] for product in products] + [products] * (len(products) > 1):
         what = "the weights are read after their update, W - learning_rate dW"
-        yield with_strength(
-            "stale weights",
-            what,
-            partial(updated, chosen),
-            neutral=0.0,
-            number="with learning_rate {:.6g}",
-        )
+        number = "with learning_rate {:.6g}"
+        yield with_strength("stale weights", what, updated, chosen, neutral=0.0, number=number)
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -141,9 +132,8 @@ def penalties(case: Case) -> Iterator[Candidate]:
     by_leaf = grouped(terms, lambda place: place.argument)
     for places in [terms, *by_leaf.values()] if terms else []:
         what = "the strength of the penalty on large weights is another one"
-        yield with_strength(
-            "penalty", what, partial(scaled, places), neutral=1.0, number="{:.6g} times the loss's"
-        )
+        number = "{:.6g} times the loss's"
+        yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
@@ -154,7 +144,7 @@ def penalties(case: Case) -> Iterator[Candidate]:
         yield with_strength(
             "penalty",
             "a penalty on large weights is in the gradient that is not in the loss",
-            partial(_with_decay, graph, leaves, unit),
+            *(_with_decay, graph, leaves, unit),
             neutral=0.0,
             unit=unit,
             number="with strength {:.6g}",
@@ -190,18 +180,18 @@ def _is_term(graph: Graph, node: Tensor) -> bool:
 def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
     """Steps that add a multiple of a leaf itself to its gradient."""
 
-    def decayed(leaf: Tensor, place: Place) -> Vjp:
-        def added(*given: Any, **keywords: Any) -> Array:
-            contribution = place.vjp(*given, **keywords)
+    wrong: Wrong = {}
+    for leaf in leaves:
+        if leaf.size and leaf in graph.consumers:
+            first = graph.consumers[leaf][0]
             # The engine sums what was broadcast.
-            copies = np.size(contribution) / leaf.size
-            return contribution + strength * unit / copies * leaf._array
-
-        return added
-
-    used = [leaf for leaf in leaves if leaf.size and leaf in graph.consumers]
-    first = {leaf: graph.consumers[leaf][0] for leaf in used}
-    return {place: decayed(leaf, place) for leaf, place in first.items()}
+            wrong[first] = changed(
+                first,
+                lambda result, *rest, leaf=leaf: (
+                    result + strength * unit * leaf.size / np.size(result) * leaf._array
+                ),
+            )
+    return wrong
 
 
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
@@ -238,8 +228,9 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
-                    wrong = partial(_at, graph, prediction, slope, written, target)
-                    yield with_strength("another loss", what, wrong, number="times {:.6g}")
+                    given_to = graph, prediction, slope, written, target
+                    number = "times {:.6g}"
+                    yield with_strength("another loss", what, _at, *given_to, number=number)
 
 
 def _is_layer(node: Tensor) -> bool:

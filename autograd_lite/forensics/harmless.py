@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import Always, unchanged
+from autograd_lite.forensics.candidate import Always, given, unchanged
 from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, is_recorded
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
@@ -96,19 +96,17 @@ def _shortcuts(graph: Graph, bare: Replay) -> Iterator[Wrong]:
 def _with_epsilon(place: Place, epsilon: float) -> Vjp:
     if place.operation.function is neural.binary_cross_entropy:
         return lambda g, y, p, t: ((1 - t) / (1 - p + epsilon) - t / (p + epsilon)) * g / p.size
-    return lambda g, y, x, *rest, **keywords: place.vjp(g, y, x + epsilon, *rest, **keywords)
+    return given(place, lambda y, x, *rest: (y, x + epsilon, *rest))
 
 
 def _kinks(graph: Graph) -> Wrong:
     """At ties, where the engine shares equally, all to one side: max(x, 0) with slope 0 at 0."""
-    chosen: dict[Place, Vjp] = {}
+    chosen: Wrong = {}
     for place in graph.places:
         others = [plain(argument) for argument in place.other_arguments]
         extremum = place.traits.extremum and place.traits.elementwise
         if extremum and len(others) == 1 and np.size(others[0]) == 1:
-            chosen[place] = _to_one_side(place.slot, others[0])
+            chosen[place] = lambda g, y, *pair, slot=place.slot, other=others[0]: (
+                g * (pair[slot] != other) * (pair[slot] == y)
+            )
     return chosen
-
-
-def _to_one_side(slot: int, other: Any) -> Vjp:
-    return lambda g, y, *pair: g * (pair[slot] != other) * (pair[slot] == y)

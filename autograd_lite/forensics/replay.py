@@ -28,18 +28,14 @@ Vjp = Callable[..., Any]
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """Where a mistake can be made: the step from a node to one of its arguments.
-
-    `operation` computed the node, and `traits` are what its function is; the step has a `number`
-    in the program.
-    """
+    """Where a mistake can be made: the step from a node to one of its arguments."""
 
     node: Tensor
     slot: int
     argument: Tensor
     operation: Operation
     traits: Traits
-    number: int
+    number: int  # of the step in the program
 
     def vjp(self, *given: Any, **keywords: Any) -> Any:
         """The right vjp of the step."""
@@ -62,19 +58,14 @@ Wrong = dict[Place, Vjp]
 
 @dataclass(eq=False, slots=True)
 class Replay:
-    """The values of a program, by number, that come out with some steps done wrongly.
+    """The values of a program that come out with some steps done wrongly."""
 
-    `replaced` has what these steps call instead, by number, and `cotangents` the steps of the
-    cotangents. `base` is the replay that it differs from, `ran` the number of steps that were run
-    for it, and `fitted` the tensors with the gradients of a case, once that was asked for.
-    """
-
-    replaced: Mapping[int, Vjp]
+    replaced: Mapping[int, Vjp]  # what these steps call instead, by number
     values: list[Array]
     cotangents: Mapping[Node, Step]
-    base: Replay | None = None
-    ran: int = 0
-    fitted: frozenset[Tensor] | None = None
+    base: Replay | None = None  # that it differs from
+    ran: int = 0  # steps that were run for it
+    fitted: frozenset[Tensor] | None = None  # whose gradients are a case's, once it was asked for
 
     def __getitem__(self, node: Node) -> Array:
         return self.values[self.cotangents[node].number]
@@ -130,11 +121,11 @@ class Graph:
 
     def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:
         """What steps that are done wrongly call, by number."""
-        found: dict[int, Vjp] = {}
-        for place, vjp in wrong.items():
-            right: Any = self.program.steps[place.number].function
-            found[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
-        return found
+        rules: list[Any] = [self.program.steps[place.number].function for place in wrong]
+        return {
+            place.number: Contribution(place.node, place.slot, rule.careful, vjp)
+            for (place, vjp), rule in zip(wrong.items(), rules)
+        }
 
     def run_again(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
         """What comes out of a replay where some steps of the program call something else."""

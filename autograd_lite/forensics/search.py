@@ -29,19 +29,12 @@ LINEAR_ENOUGH = 1e-6
 
 
 class Finding(NamedTuple):
-    """A mistake with its strength, and what comes out with it.
-
-    Attributes:
-        fitted: tensors whose gradients are as they were handed in.
-        sums: numbers that two findings share if their gradients are the same, for those that
-            make more gradients fit.
-        error: the largest relative error that is left in a gradient, where all fit.
-    """
+    """A mistake with its strength, and what comes out with it."""
 
     mistake: Candidate
-    fitted: frozenset[Tensor]
-    sums: tuple[str, ...] = ()
-    error: float = math.inf
+    fitted: frozenset[Tensor]  # whose gradients are as they were handed in
+    sums: tuple[str, ...] = ()  # where more fit, what findings with the same gradients share
+    error: float = math.inf  # the largest relative one that is left, where all fit
 
 
 def candidates(case: Case) -> Iterator[Candidate]:
@@ -62,27 +55,21 @@ def candidates(case: Case) -> Iterator[Candidate]:
 
 
 class Search:
-    """Replays of one case's candidates.
-
-    Attributes:
-        reached: all of them that have an influence, and the tensors whose gradients they change.
-        budget: steps that may still be replayed, where that is limited.
-    """
+    """Replays of one case's candidates."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
-        self.budget = math.inf
+        self.budget = math.inf  # steps that may still be replayed
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
         below: dict[Tensor, frozenset[Tensor]] = {}
         for node in reversed(case.graph.order):
             inputs = [below[place.argument] for place in case.graph.places_of.get(node, ())]
             below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
-        reached = [
-            (candidate, frozenset().union(*[below[p.argument] for p in candidate.wrong]))
-            for candidate in candidates(case)
-        ]
-        self.reached = [(candidate, tensors) for candidate, tensors in reached if tensors]
+        self.reached: list[tuple[Candidate, frozenset[Tensor]]] = []
+        for candidate in candidates(case):
+            changed = frozenset().union(*[below[place.argument] for place in candidate.wrong])
+            self.reached += [(candidate, changed)] if changed else []
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
 
     def reaching(self, tensors: frozenset[Tensor]) -> list[Candidate]:

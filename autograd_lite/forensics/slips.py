@@ -1,4 +1,7 @@
-"""Mistakes in a gradient as it was handed in: the backward pass behind it is right."""
+"""Mistakes in a gradient as it was handed in: the backward pass behind it is right.
+
+Each kind is one `yield`, with two arrays that are alike if the slip was made.
+"""
 
 from __future__ import annotations
 
@@ -23,33 +26,30 @@ class Slip(NamedTuple):
     factor: float | None = None
 
 
+Slips = dict[Tensor, Slip]
 Slipped = Iterator[tuple[Slip, Array, Array]]
-"""Slips, each with two arrays that are alike if it was made."""
 
 
-def slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
-    """The slip that turns the predicted gradient of a tensor into the one that was handed in."""
-    given, right = case.manual[tensor], predicted[tensor]
-    of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
-    for slip, one, other in itertools.chain(
-        _exchanged(case, predicted, tensor), of_shape(case, predicted, tensor)
-    ):
-        if case.alike(one, other):
-            return slip
-    return None if given.shape == right.shape else _wrong_axis(case, predicted, tensor)
-
-
-def slips_in(
-    case: Case, predicted: Replay, tensors: frozenset[Tensor]
-) -> dict[Tensor, Slip] | None:
-    """A slip for each of the tensors, or None if one has none."""
+def slips_in(case: Case, predicted: Replay, tensors: frozenset[Tensor]) -> Slips | None:
+    """The slips that turn predicted gradients into those handed in, or None if one has none."""
     found = {}
     for tensor in tensors:
-        slip = slip_in(case, predicted, tensor)
+        slip = _slip_in(case, predicted, tensor)
         if slip is None:
             return None
         found[tensor] = slip
     return found
+
+
+def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
+    given, right = case.manual[tensor], predicted[tensor]
+    of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
+    for slip, one, other in itertools.chain(
+        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right)
+    ):
+        if case.alike(one, other):
+            return slip
+    return None if given.shape == right.shape else _wrong_axis(case, predicted, tensor)
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -58,7 +58,7 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     for other in case.manual:
         if other is not tensor and case.alike(case.manual[other], right):
             yield Slip("swapped", "two gradients are swapped"), given, predicted[other]
-    earlier = tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
+    earlier = tensor.grad._array if isinstance(tensor.grad, Tensor) else tensor.grad
     if earlier is not None and not case.alike(earlier, right):
         words = "it is the gradient of an earlier backward()"
         yield Slip("previous step", words), given, earlier
@@ -66,8 +66,7 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("previous step", words), given, earlier + right
 
 
-def _of_one_shape(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
-    given, right = case.manual[tensor], predicted[tensor]
+def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     if right.ndim == 2 and right.shape[0] == right.shape[1] > 1:
         yield Slip("transposed", "the gradient is transposed"), given, right.T
     if right.ndim > 1:
@@ -86,8 +85,7 @@ def _of_one_shape(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
 
 
-def _of_another_shape(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
-    given, right = case.manual[tensor], predicted[tensor]
+def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     yield Slip("transposed", "the gradient is transposed"), given.T, right
     if given.size == right.size:
         words = (
@@ -128,8 +126,8 @@ RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 
 """Learning rates that an update may have been made with."""
 
 
-def previous_step(case: Case) -> Slip | None:
-    """Whether all gradients are those at the weights before an update with them."""
+def previous_step(case: Case) -> Slips | None:
+    """The slip if all gradients are those at the weights before an update with them."""
     manual, inputs = case.manual, case.graph.program.inputs
     leaves = [tensor for tensor in manual if tensor.operation is None]
     fit = all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items())
@@ -140,7 +138,7 @@ def previous_step(case: Case) -> Slip | None:
         # They may differ by an epsilon in a logarithm.
         if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 2):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
-            return Slip("previous step", words)
+            return dict.fromkeys(manual, Slip("previous step", words))
     return None
 
 
