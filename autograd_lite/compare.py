@@ -167,7 +167,14 @@ def compare_gradients(
     """
     _refuse(loss, manual)
     automatic = backpropagate(loss, loss._seed(None))
-    _refuse_unused(loss, manual, automatic)
+    for tensor in manual:
+        if tensor not in automatic:
+            raise ArgumentError(
+                f"compare_gradients of {describe_one(tensor)}",
+                f"{describe_one(loss)}, the loss, was not computed from it, "
+                "or it does not require grad",
+                "Compute the loss from that tensor, made with requires_grad=True",
+            )
     arrays = {tensor: _as_plain(tensor, gradient) for tensor, gradient in manual.items()}
     right = {tensor: np.asarray(automatic[tensor]) for tensor in arrays}
     frame = sys._getframe(1)
@@ -186,25 +193,21 @@ def compare_gradients(
 
 
 def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
+    attempted = f"compare_gradients of loss {describe_one(loss)}"
     if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
         raise ArgumentError(
-            f"compare_gradients of loss {describe_one(loss)}",
+            attempted,
             "it is no scalar tensor that was computed from tensors that require grad",
             "Give the loss that loss.backward() would be called on",
         )
     if not manual:
-        raise ArgumentError(
-            f"compare_gradients of loss {describe_one(loss)}",
-            "no hand-derived gradient was given",
-            "Give a dict from tensors to arrays: {W: dW}",
-        )
+        remedy = "Give a dict from tensors to arrays: {W: dW}"
+        raise ArgumentError(attempted, "no hand-derived gradient was given", remedy)
     for tensor in manual:
         if not isinstance(tensor, Tensor):
-            raise ArgumentError(
-                f"compare_gradients of {tensor!r}",
-                "the keys of the dict are tensors",
-                "Write {W: dW}, with the tensor itself",
-            )
+            remedy = "Write {W: dW}, with the tensor itself"
+            attempted = f"compare_gradients of {tensor!r}"
+            raise ArgumentError(attempted, "the keys of the dict are tensors", remedy)
 
 
 def _as_plain(tensor: Tensor, gradient: Any) -> Any:
@@ -230,19 +233,6 @@ def _names(tensors: Iterable[Tensor], variables: Mapping[str, Any]) -> dict[Tens
     return {t: t.name or held.get(id(t)) or f"tensor {n}" for n, t in enumerate(tensors)}
 
 
-def _refuse_unused(
-    loss: Tensor, manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]
-) -> None:
-    for tensor in manual:
-        if tensor not in automatic:
-            raise ArgumentError(
-                f"compare_gradients of {describe_one(tensor)}",
-                f"{describe_one(loss)}, the loss, was not computed from it, "
-                "or it does not require grad",
-                "Compute the loss from that tensor, made with requires_grad=True",
-            )
-
-
 def _tolerance(manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]) -> float:
     """The square root of the precision of the least precise dtype."""
     dtypes = {array.dtype for array in (*manual.values(), *automatic.values())}
@@ -250,21 +240,22 @@ def _tolerance(manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]) -> fl
 
 
 def _row(name: str, manual: Any, automatic: Any, tolerance: float) -> GradientRow:
+    max_error = relative_error = 0.0
+    worst: tuple[int, ...] = ()
+    reason = ""
     if manual.shape != automatic.shape:
+        max_error = relative_error = np.inf
         reason = f"has shape {manual.shape} instead of {automatic.shape}"
-        return GradientRow(name, manual, automatic, np.inf, np.inf, (), reason, "wrong")
-    if automatic.size == 0:
-        return GradientRow(name, manual, automatic, 0.0, 0.0, (), "", "agrees")
-    with np.errstate(invalid="ignore"):
-        errors = np.where(manual == automatic, 0.0, np.abs(manual - automatic))
-    flat = int(np.argmax(errors))
-    worst = tuple(int(i) for i in np.unravel_index(flat, errors.shape))
-    max_error = float(errors[worst])
-    scale = float(max(np.abs(manual).max(), np.abs(automatic).max()))
-    relative_error = max_error / scale if scale else 0.0
-    agrees = relative_error <= tolerance
-    reason = "" if agrees else _difference(manual, automatic, worst)
-    verdict = "agrees" if agrees else "wrong"
+    elif automatic.size:
+        with np.errstate(invalid="ignore"):
+            errors = np.where(manual == automatic, 0.0, np.abs(manual - automatic))
+        worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(errors)), errors.shape))
+        max_error = float(errors[worst])
+        scale = float(max(np.abs(manual).max(), np.abs(automatic).max()))
+        relative_error = max_error / scale if scale else 0.0
+        if not relative_error <= tolerance:
+            reason = _difference(manual, automatic, worst)
+    verdict = "wrong" if reason else "agrees"
     return GradientRow(name, manual, automatic, max_error, relative_error, worst, reason, verdict)
 
 

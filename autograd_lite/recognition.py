@@ -44,10 +44,7 @@ def written_out(
 ) -> dict[Node, Activation]:
     """The nodes that are activations written out; none of `keep` is inside of one.
 
-    Args:
-        nodes: of a graph, each after what it was computed from.
-        cotangents: of the nodes.
-        keep: nodes that somebody asks for.
+    The nodes are of a graph, each after what it was computed from.
 
     >>> from autograd_lite.engine import backward_order
     >>> z = Tensor([-1.0, 2.0], requires_grad=True)
@@ -228,11 +225,7 @@ def _within(found: Array, expected: Array, tolerance: Any) -> bool:
 def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict[Any, Any]:
     """Each node's counterpart in a graph in which activations are single nodes.
 
-    Leaves are their own. Nothing is computed again.
-
-    Args:
-        nodes: of a graph, each after what it was computed from.
-        found: what some of them are.
+    Leaves are their own. Nothing is computed again. Each node comes after its arguments.
     """
     again: dict[Any, Any] = {}
     for node in nodes:

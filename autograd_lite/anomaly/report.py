@@ -247,9 +247,7 @@ def _path_to_leaf(node: Node) -> list[Node]:
         new = [argument for argument in inputs_of(step) if argument not in consumer]
         consumer.update(dict.fromkeys(new, step))
         met += new
-    path: list[Node] = []
-    link: Node | None = step
-    while link is not None:
+    path = [step]
+    while (link := consumer[path[-1]]) is not None:
         path.append(link)
-        link = consumer[link]
     return path[::-1]
