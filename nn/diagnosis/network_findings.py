@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.diagnosis.evidence import Evidence, inputs
+from nn.diagnosis.evidence import STEPS, Evidence, changes, descended, inputs, optimized
 from nn.diagnosis.report import Finding, listed
-from nn.diagnosis.trials import STEPS, changes, descended, optimized
 
 VANISHED = 1e-3
 """Of the norm of the gradient at the last layer: what is left of it at another one. He's and

@@ -12,9 +12,8 @@ import numpy as np
 
 from autograd_lite import logsumexp
 from autograd_lite.node import Node
-from nn.diagnosis.evidence import Evidence, inputs, source, traits_of
+from nn.diagnosis.evidence import Evidence, descended, inputs, source, traits_of
 from nn.diagnosis.report import Finding
-from nn.diagnosis.trials import descended
 from nn.losses.loss import Loss
 
 CONSTANT_SPREAD = 1e-6
