@@ -104,11 +104,10 @@ class GradientComparison(Sequence[GradientRow]):
         if self:
             return
         wrong = [row.name for row in self.rows if not row.agrees]
-        raise GradientCheckError(
-            f"compare_gradients of {', '.join(row.name for row in self.rows)}",
-            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong",
-            f"Mend the derivation:\n{self}",
-        )
+        attempted = f"compare_gradients of {', '.join(row.name for row in self.rows)}"
+        reason = f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"
+        remedy = f"Mend the derivation:\n{self}"
+        raise GradientCheckError(attempted, reason, remedy)
 
     def to_json(self) -> str:
         """The report without the arrays: an object with "agrees", "gradients", "explanations"."""
@@ -195,11 +194,9 @@ def compare_gradients(
 def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
     attempted = f"compare_gradients of loss {describe_one(loss)}"
     if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
-        raise ArgumentError(
-            attempted,
-            "it is no scalar tensor that was computed from tensors that require grad",
-            "Give the loss that loss.backward() would be called on",
-        )
+        reason = "it is no scalar tensor that was computed from tensors that require grad"
+        remedy = "Give the loss that loss.backward() would be called on"
+        raise ArgumentError(attempted, reason, remedy)
     if not manual:
         remedy = "Give a dict from tensors to arrays: {W: dW}"
         raise ArgumentError(attempted, "no hand-derived gradient was given", remedy)
@@ -217,11 +214,9 @@ def _as_plain(tensor: Tensor, gradient: Any) -> Any:
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         given = "None" if gradient is None else describe_one(gradient)
-        raise ArgumentError(
-            f"compare_gradients of {describe_one(tensor)}",
-            f"its gradient, {given}, is no array of real numbers",
-            "Give an array of its shape; tensor.grad is None before loss.backward()",
-        )
+        reason = f"its gradient, {given}, is no array of real numbers"
+        remedy = "Give an array of its shape; tensor.grad is None before loss.backward()"
+        raise ArgumentError(f"compare_gradients of {describe_one(tensor)}", reason, remedy)
     return array
 
 

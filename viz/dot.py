@@ -53,11 +53,8 @@ def _vertex_label(vertex: Vertex) -> str:
     else:
         title = f"<B>{_escaped(vertex.title)}</B>"
     rows = [f'<TD></TD><TD ALIGN="LEFT">{title}</TD>']
-    for key, lines in (
-        ("shape", [vertex.shape]),
-        ("value", vertex.value),
-        ("grad", vertex.gradient),
-    ):
+    shown_below = {"shape": [vertex.shape], "value": vertex.value, "grad": vertex.gradient}
+    for key, lines in shown_below.items():
         for number, line in enumerate(lines):
             shown = "" if number else f'<FONT COLOR="{KEY_COLOR}">{key}</FONT>'
             rows.append(f'<TD ALIGN="LEFT">{shown}</TD><TD ALIGN="LEFT">{_escaped(line)}</TD>')

@@ -72,11 +72,10 @@ def plot_decision_boundary(
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
     if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
-        raise ShapeError(
-            f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}",
-            "a plane has two axes, and each point has one class",
-            "Give X (n, 2) and y (n,)",
-        )
+        attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
+        reason = "a plane has two axes, and each point has one class"
+        remedy = "Give X (n, 2) and y (n,)"
+        raise ShapeError(attempted, reason, remedy)
     require_finite(X, "X", or_infinite=True)
     low, high = X.min(axis=0), X.max(axis=0)
     margin = np.where(high > low, 0.1 * (high - low), 1.0)
@@ -169,11 +168,9 @@ def plot_activations(
     require_mapping(functions, "plot_activations of")
     pair = isinstance(x_range, tuple | list) and len(x_range) == 2 and all(map(is_number, x_range))
     if not pair or not x_range[0] < x_range[1]:
-        raise ArgumentError(
-            f"plot_activations over x_range={x_range!r}",
-            "there is nothing to draw",
-            "Give a range from low to high",
-        )
+        reason = "there is nothing to draw"
+        remedy = "Give a range from low to high"
+        raise ArgumentError(f"plot_activations over x_range={x_range!r}", reason, remedy)
     curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
     figure, axes = new_figure(2, len(functions), (2.6, 2.4), sharex=True)
     for (name, (x, y, slopes)), (upper, lower) in zip(curves.items(), axes.T):
@@ -198,17 +195,13 @@ def _with_slopes(
     x = Tensor(np.linspace(*x_range, 501), requires_grad=True)
     y = function(x) if callable(function) else function
     if not isinstance(y, Tensor):
-        raise UnsupportedError(
-            attempted,
-            f"{describe_one(function)} gives {describe_one(y)}, and no tensor",
-            "Give a function of NumPy or autograd_lite, such as numpy.tanh",
-        )
+        reason = f"{describe_one(function)} gives {describe_one(y)}, and no tensor"
+        remedy = "Give a function of NumPy or autograd_lite, such as numpy.tanh"
+        raise UnsupportedError(attempted, reason, remedy)
     if y.shape != x.shape:
-        raise ShapeError(
-            attempted,
-            f"for {x.shape} it returned {y.shape}",
-            "Give an elementwise function",
-        )
+        reason = f"for {x.shape} it returned {y.shape}"
+        remedy = "Give an elementwise function"
+        raise ShapeError(attempted, reason, remedy)
     y.sum().backward()
     return x.data, y.data, x.grad
 
@@ -246,18 +239,15 @@ def plot_confusion_matrix(
     if names is None:
         names = [str(label) for label in range(n_classes)]
     if not isinstance(names, Sequence):
-        raise UnsupportedError(
-            f"plot_confusion_matrix with names={describe_one(names)}",
-            "they are no list",
-            "Give a name for each class",
-        )
+        attempted = f"plot_confusion_matrix with names={describe_one(names)}"
+        reason = "they are no list"
+        remedy = "Give a name for each class"
+        raise UnsupportedError(attempted, reason, remedy)
     names = list(map(str, names))
     if len(names) < n_classes:
-        raise ShapeError(
-            f"plot_confusion_matrix with {len(names)} names",
-            f"there are {n_classes} classes",
-            "Give a name for each class",
-        )
+        reason = f"there are {n_classes} classes"
+        remedy = "Give a name for each class"
+        raise ShapeError(f"plot_confusion_matrix with {len(names)} names", reason, remedy)
     n_classes = len(names)
     counts = np.bincount(targets * n_classes + predictions, minlength=n_classes**2)
     counts = counts.reshape(n_classes, n_classes)
@@ -309,11 +299,10 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
             "Give (height, width)",
         )
     if weights.ndim != 2 or not weights.size or weights.shape[0] != math.prod(image_shape):
-        raise ShapeError(
-            f"plot_weight_images of {describe_one(weights)} as images {tuple(image_shape)}",
-            "each column has to fill one image",
-            "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T",
-        )
+        attempted = f"plot_weight_images of {describe_one(weights)} as images {tuple(image_shape)}"
+        reason = "each column has to fill one image"
+        remedy = "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T"
+        raise ShapeError(attempted, reason, remedy)
     require_finite(weights, "weights")
     n_units = weights.shape[1]
     columns = math.ceil(math.sqrt(n_units))
@@ -356,11 +345,10 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     layers = {name: numbers_of(values, repr(name)) for name, values in activations.items()}
     for name, values in layers.items():
         if values.ndim < 2 or not values.size:
-            raise ShapeError(
-                f"plot_activation_histograms of {name!r} {values.shape}",
-                "samples and units take two axes",
-                "Give an array (n_samples, n_units)",
-            )
+            attempted = f"plot_activation_histograms of {name!r} {values.shape}"
+            reason = "samples and units take two axes"
+            remedy = "Give an array (n_samples, n_units)"
+            raise ShapeError(attempted, reason, remedy)
         require_finite(values, f"activations of {name!r}")
     figure, axes = new_figure(1, len(layers), (3.2, 3.2))
     for (name, values), ax in zip(layers.items(), axes[0]):

@@ -13,11 +13,11 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, de
 from viz.figures import (
     COLORS,
     MARKERS,
-    count_along_x,
     curves_of,
     figure_of,
     new_figure,
     numbers_of,
+    over_counts,
     plot_by_epoch,
     require_mapping,
     shades,
@@ -65,11 +65,10 @@ def plot_history(
     elif best_epoch is None:
         best_epoch = _lowest(curves.get("validation_loss", curves.get("loss")))
     elif not COUNT.holds(best_epoch) or best_epoch > n_epochs:
-        raise ArgumentError(
-            f"plot_history with best_epoch={describe_one(best_epoch)}",
-            f"the history has {n_epochs} epochs, counted from 1",
-            f"Give 1 to {n_epochs}",
-        )
+        attempted = f"plot_history with best_epoch={describe_one(best_epoch)}"
+        reason = f"the history has {n_epochs} epochs, counted from 1"
+        remedy = f"Give 1 to {n_epochs}"
+        raise ArgumentError(attempted, reason, remedy)
     quantities = list(dict.fromkeys(map(_quantity, curves)))
     if ax is None:
         figure, axes = new_figure(1, len(quantities))
@@ -77,11 +76,9 @@ def plot_history(
     elif len(quantities) == 1:
         figure, panels = figure_of(ax), [ax]
     else:
-        raise ArgumentError(
-            f"plot_history of {', '.join(quantities)} with ax",
-            "axes show one quantity",
-            'Give a part: {"loss": history["loss"]}',
-        )
+        reason = "axes show one quantity"
+        remedy = 'Give a part: {"loss": history["loss"]}'
+        raise ArgumentError(f"plot_history of {', '.join(quantities)} with ax", reason, remedy)
     for panel, quantity in zip(panels, quantities):
         _plot_quantity(panel, quantity, curves, best_epoch)
     return figure
@@ -110,9 +107,7 @@ def _plot_quantity(
             plot_by_epoch(ax, values, **style)
     if best_epoch is not None:
         ax.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch: {best_epoch}")
-    ax.set(title=quantity.replace("_", " "), xlabel="epoch", ylabel=quantity.replace("_", " "))
-    count_along_x(ax)
-    ax.grid(alpha=0.3)
+    over_counts(ax, quantity.replace("_", " "), "epoch", quantity.replace("_", " "))
     ax.legend()
 
 
@@ -138,18 +133,16 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     curves = curves_of(norms, "gradient norms")
     for name, values in curves.items():
         if (values < 0).any():
-            raise ArgumentError(
-                f"plot of gradient norms with {name!r} {values.shape}",
-                f"one of them is {values.min()}, and no norm is below 0",
-                "Give numpy.linalg.norm(parameter.grad)",
-            )
+            attempted = f"plot of gradient norms with {name!r} {values.shape}"
+            reason = f"one of them is {values.min()}, and no norm is below 0"
+            remedy = "Give numpy.linalg.norm(parameter.grad)"
+            raise ArgumentError(attempted, reason, remedy)
     figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
     colors = shades(len(curves))
     by_epoch, last = axes[0]
     for (name, values), color in zip(curves.items(), colors):
         plot_by_epoch(by_epoch, values, color=color, label=name)
-    by_epoch.set(title="gradient norms", xlabel="epoch", ylabel="norm")
-    count_along_x(by_epoch)
+    over_counts(by_epoch, "gradient norms", "epoch", "norm")
     final = np.array([values[-1] for values in curves.values()])
     last.barh(range(len(final)), final, color=colors)
     names = [f"{name}: {value:.2g}" for name, value in zip(curves, final)]
@@ -164,7 +157,6 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
         if (final > 0).any():
             last.set_xscale("log")
             last.set_xlim(left=10 ** np.floor(np.log10(positive.min())))
-    by_epoch.grid(alpha=0.3)
     last.grid(alpha=0.3, axis="x")
     last.set_axisbelow(True)
     return figure
@@ -227,18 +219,14 @@ def _evaluated(function: Callable[..., Any], coordinates: Sequence[Any]) -> Any:
     try:
         values = function(*coordinates)
     except TypeError as error:
-        raise UnsupportedError(
-            attempted,
-            str(error),
-            "Give a function of as many arrays as the points have coordinates",
-        ) from error
+        reason = str(error)
+        remedy = "Give a function of as many arrays as the points have coordinates"
+        raise UnsupportedError(attempted, reason, remedy) from error
     values = numbers_of(values, "a function's value")
     if values.shape != coordinates[0].shape:
-        raise ShapeError(
-            attempted,
-            f"for arrays {coordinates[0].shape} it returned {describe_one(values)}",
-            "Give an elementwise function, such as lambda x, y: x**2 + y**2",
-        )
+        reason = f"for arrays {coordinates[0].shape} it returned {describe_one(values)}"
+        remedy = "Give an elementwise function, such as lambda x, y: x**2 + y**2"
+        raise ShapeError(attempted, reason, remedy)
     return values
 
 
@@ -248,9 +236,7 @@ def _plot_values(ax: Axes, values: Mapping[str, Any]) -> None:
         ax.plot(curve, label=name, **style)
     if all((curve > 0).all() for curve in values.values()):
         ax.set_yscale("log")
-    ax.set(title="convergence", xlabel="step", ylabel="f")
-    count_along_x(ax)
-    ax.grid(alpha=0.3)
+    over_counts(ax, "convergence", "step", "f")
     ax.legend()
 
 
@@ -276,9 +262,7 @@ def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
         )
     for name, path in points.items():
         if not np.isfinite(path).all():
-            raise ArgumentError(
-                f"plot_optimizer_paths of {name!r}",
-                f"step {int((~np.isfinite(path)).any(axis=1).argmax())} is NaN or infinite",
-                "Give the steps before it",
-            )
+            reason = f"step {int((~np.isfinite(path)).any(axis=1).argmax())} is NaN or infinite"
+            remedy = "Give the steps before it"
+            raise ArgumentError(f"plot_optimizer_paths of {name!r}", reason, remedy)
     return points

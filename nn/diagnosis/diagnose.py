@@ -90,11 +90,10 @@ def diagnose(
     require_real(X, f"{attempted} with X")
     require_real(y, f"{attempted} with y")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise UnsupportedError(
-            f"{attempted} with optimizer={describe_one(optimizer)}",
-            "it is no optimizer",
-            "Give one, such as nn.Adam(model.parameters()), or leave it out",
-        )
+        attempted = f"{attempted} with optimizer={describe_one(optimizer)}"
+        reason = "it is no optimizer"
+        remedy = "Give one, such as nn.Adam(model.parameters()), or leave it out"
+        raise UnsupportedError(attempted, reason, remedy)
     given = {"X": X, "y": y, **{name: p.data for name, p in model.named_parameters()}}
     broken = network.not_finite(given)
     if broken is not None:
@@ -102,11 +101,9 @@ def diagnose(
     attempted = f"{attempted} with X {describe_one(X)}"
     require_learned(model, attempted)
     if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
-        raise ArgumentError(
-            attempted,
-            f"{type(optimizer).__name__} holds none of its parameters",
-            f"Make it by {type(optimizer).__name__}(model.parameters(), ...)",
-        )
+        reason = f"{type(optimizer).__name__} holds none of its parameters"
+        remedy = f"Make it by {type(optimizer).__name__}(model.parameters(), ...)"
+        raise ArgumentError(attempted, reason, remedy)
     if X.size == 0:
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
     seen = observe(model, X, y, loss, optimizer, {})

@@ -174,11 +174,9 @@ def require_learned(model: Module, attempted: str) -> list[Parameter]:
     """The parameters that are learned; an ArgumentError if there are none."""
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not learned:
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
+        reason = "it has no parameter that is learned"
+        remedy = "Give a model whose parameters, or some of them, require grad"
+        raise ArgumentError(attempted, reason, remedy)
     return learned
 
 
@@ -222,22 +220,18 @@ def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
     """What a model returns, as a tensor; an ArgumentError if it has no row for each sample."""
     predictions = model(X)
     if np.ndim(plain(predictions)) == 0:
-        raise ArgumentError(
-            attempted,
-            f"it returns {describe_one(predictions)}, and no array with a row for each sample",
-            "Return predictions (n, ...) from forward",
-        )
+        reason = f"it returns {describe_one(predictions)}, and no array with a row for each sample"
+        remedy = "Return predictions (n, ...) from forward"
+        raise ArgumentError(attempted, reason, remedy)
     return predictions if isinstance(predictions, Tensor) else Tensor(predictions)
 
 
 def as_number(loss: Any, attempted: str) -> float:
     """The value of a loss; an ArgumentError if it is not one number."""
     if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
-        raise ArgumentError(
-            attempted,
-            f"the loss {describe_one(loss)} is not one number",
-            "Give a loss that is reduced to the samples' mean, or their sum",
-        )
+        reason = f"the loss {describe_one(loss)} is not one number"
+        remedy = "Give a loss that is reduced to the samples' mean, or their sum"
+        raise ArgumentError(attempted, reason, remedy)
     return float(np.reshape(plain(loss), ()))
 
 
