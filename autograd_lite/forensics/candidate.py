@@ -49,6 +49,11 @@ class Candidate(NamedTuple):
         """The number that a step is multiplied by, for mistakes that are one."""
         return self.strength if self.kind in FACTORS else None
 
+    @property
+    def says(self) -> Any:
+        """What it shares with those that say the same: a factor may be anywhere on its path."""
+        return tuple(self.wrong) if self.factor is None else (self.kind, f"{self.factor:.6g}")
+
 
 def with_strength(
     kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any

@@ -8,8 +8,8 @@ ranked(case, ...)       which of several explanations is the more plausible
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
@@ -18,7 +18,7 @@ from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import Finding, Search
-from autograd_lite.forensics.slips import Slip, Slips, previous_step, slips_in
+from autograd_lite.forensics.slips import Slip, previous_step, slips_in
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
@@ -41,30 +41,10 @@ WHOLLY = 200
 
 @dataclass(eq=False)
 class Hypothesis:
-    """Mistakes in steps, and slips in gradients as handed in, that explain what was handed in.
+    """Mistakes in steps, then slips in gradients as handed in, that explain these."""
 
-    `error` is the largest relative error that is left in a gradient.
-    """
-
-    mistakes: list[Candidate]
-    slips: Slips = field(default_factory=dict)
-    error: float = 0.0
-
-    def size(self) -> int:
-        """The number of different mistakes: the same slip in several gradients is one."""
-        return len(self.mistakes) + len({(s.kind, s.factor) for s in self.slips.values()})
-
-    def signature(self) -> frozenset[Any]:
-        """What hypotheses share that say the same.
-
-        A factor may stand anywhere on its path; of other mistakes in one step, one is enough.
-        """
-        of_mistakes = {
-            tuple(m.wrong) if m.factor is None else (m.kind, f"{m.factor:.6g}")
-            for m in self.mistakes
-        }
-        of_slips = {(t, s.kind, f"{s.factor or 0:.6g}") for t, s in self.slips.items()}
-        return frozenset(of_mistakes | of_slips)
+    mistakes: Sequence[Candidate | Slip]
+    error: float = 0.0  # the largest relative one that is left in a gradient
 
 
 def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
@@ -74,7 +54,7 @@ def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
     changed = [variation.replay for variation in harmless if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
         found = ranked(case, [*found, *_explain_on(case, search, base)])
-        if found and found[0].size() == 1 and is_plausible(case, found[0]):
+        if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
     return found
 
@@ -95,8 +75,8 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     singles = [*search.findings(base, search.reaching(wrong))]
     complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
     slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
-    complete += [Hypothesis([], alone) for alone in slips if alone is not None]
-    if any(e.size() == 1 for e in complete):
+    complete += [Hypothesis(alone) for alone in slips if alone is not None]
+    if any(len(each.mistakes) == 1 for each in complete):
         return complete
     others = [candidate for candidate, reached in search.reached if not wrong <= reached]
     singles += search.findings(base, others)
@@ -143,7 +123,7 @@ def _with_another(
     if replay is None:
         return []
     slips = slips_in(case, replay, case.everything - first.fitted)
-    found = [] if slips is None else [Hypothesis([first.mistake], slips)]
+    found = [] if slips is None else [Hypothesis([first.mistake, *slips])]
     second = search.reaching(case.everything - case.fitted(replay))
     if factors_only:
         left = _is_a_factor_left(case, replay)
@@ -166,21 +146,24 @@ def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
 
 def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     """The hypotheses of the fewest mistakes, each once, the most plausible first."""
-    smallest = min((h.size() for h in hypotheses), default=0)
-    ranks = {
-        h: [rank(case, m) for m in h.mistakes] + [rank(case, s) for s in h.slips.values()]
-        for h in hypotheses
-        if h.size() == smallest
+    smallest = min((len(h.mistakes) for h in hypotheses), default=0)
+    fewest = [h for h in hypotheses if len(h.mistakes) == smallest]
+    ranks = {h: [rank(case, mistake) for mistake in h.mistakes] for h in fewest}
+    in_doubt = {
+        h for h in fewest for m, r in zip(h.mistakes, ranks[h]) if r[0] and isinstance(m, Candidate)
     }
-    known = [h for h in ranks if not any(rank[0] for rank in ranks[h][: len(h.mistakes)])]
-    best = sorted(known or ranks, key=ranks.__getitem__)
-    return list({h.signature(): h for h in reversed(best)}.values())[::-1][:MOST]
+    known = [h for h in fewest if h not in in_doubt]
+    best = sorted(known or fewest, key=ranks.__getitem__)
+    distinct = {frozenset(m.says for m in h.mistakes): h for h in reversed(best)}
+    return [*distinct.values()][::-1][:MOST]
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     """Whether there is no need to look further."""
-    doubts = ((*rank(case, m)[:2], m.kind == "another loss") for m in hypothesis.mistakes)
-    return not any(map(any, doubts))
+    return not any(
+        isinstance(m, Candidate) and (any(rank(case, m)[:2]) or m.kind == "another loss")
+        for m in hypothesis.mistakes
+    )
 
 
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,26 +19,33 @@ from autograd_lite.tensor import Tensor
 
 
 class Slip(NamedTuple):
-    """What was done to a right gradient; `factor` is the number that it was multiplied by."""
+    """What was done to right gradients; `factor` is the number that they were multiplied by."""
 
     kind: str
     what: str
     factor: float | None = None
+    tensors: tuple[Tensor, ...] = ()
+
+    @property
+    def says(self) -> Any:
+        """What it shares with those that say the same."""
+        return self.tensors, self.kind, f"{self.factor or 0:.6g}"
 
 
-Slips = dict[Tensor, Slip]
 Slipped = Iterator[tuple[Slip, Array, Array]]
 
 
-def slips_in(case: Case, predicted: Replay, tensors: frozenset[Tensor]) -> Slips | None:
+def slips_in(case: Case, predicted: Replay, wrong: frozenset[Tensor]) -> list[Slip] | None:
     """The slips that turn predicted gradients into those handed in, or None if one has none."""
-    found = {}
-    for tensor in tensors:
-        slip = _slip_in(case, predicted, tensor)
-        if slip is None:
+    found: dict[Any, Slip] = {}
+    for tensor in case.manual:
+        slip = _slip_in(case, predicted, tensor) if tensor in wrong else None
+        if slip:
+            first = found.setdefault((slip.kind, slip.factor), slip)
+            found[first.kind, first.factor] = first._replace(tensors=(*first.tensors, tensor))
+        elif tensor in wrong:
             return None
-        found[tensor] = slip
-    return found
+    return [*found.values()]
 
 
 def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
@@ -108,25 +115,22 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         for unsummed in (cotangent, place.unmatched(cotangent)):
             for axis in (*range(np.ndim(unsummed)), None):
                 for reduce in (np.sum, np.mean):
-                    if _is_sum(given, unsummed, reduce(unsummed, axis=axis)):
+                    summed = reduce(unsummed, axis=axis)
+                    # Sums of p - y over the classes are 0 but for rounding.
+                    nothing = 1e-12 * np.max(np.abs(unsummed), initial=0.0)
+                    if given.size == summed.size and np.allclose(
+                        given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing
+                    ):
                         over = "all axes" if axis is None else f"axis {axis}, the wrong one"
                         return Slip("wrong axis", f"the {reduce.__name__} is taken over {over}")
     return None
-
-
-def _is_sum(given: Array, unsummed: Array, summed: Array) -> bool:
-    if given.size != summed.size:
-        return False
-    # Sums of p - y over the classes are 0 but for rounding.
-    nothing = 1e-12 * np.max(np.abs(unsummed), initial=0.0)
-    return np.allclose(given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing)
 
 
 RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
 """Learning rates that an update may have been made with."""
 
 
-def previous_step(case: Case) -> Slips | None:
+def previous_step(case: Case) -> list[Slip] | None:
     """The slip if all gradients are those at the weights before an update with them."""
     manual, inputs = case.manual, case.graph.program.inputs
     leaves = [tensor for tensor in manual if tensor.operation is None]
@@ -138,7 +142,7 @@ def previous_step(case: Case) -> Slips | None:
         # They may differ by an epsilon in a logarithm.
         if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 2):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
-            return dict.fromkeys(manual, Slip("previous step", words))
+            return [Slip("previous step", words, tensors=tuple(manual))]
     return None
 
 

@@ -153,12 +153,10 @@ def explained(
     case: Case, hypothesis: Hypothesis, wrong: frozenset[Tensor], names: Names
 ) -> Explanation:
     """The explanation, of gradients that are wrong, that a hypothesis is."""
-    mistakes = [_in_step(case, mistake, names) for mistake in hypothesis.mistakes]
-    alike: dict[Any, list[Tensor]] = {}
-    for tensor in [tensor for tensor in case.manual if tensor in hypothesis.slips]:
-        slip = hypothesis.slips[tensor]
-        alike.setdefault((slip.kind, slip.factor), []).append(tensor)
-    mistakes += [_slip(case, hypothesis.slips[same[0]], same, names) for same in alike.values()]
+    mistakes = [
+        _slip(case, mistake, names) if isinstance(mistake, Slip) else _in_step(case, mistake, names)
+        for mistake in hypothesis.mistakes
+    ]
     bad = [tensor for tensor in case.manual if tensor in wrong]
     fine = [names.cotangent(tensor) for tensor in case.manual if tensor not in wrong]
     because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
@@ -230,12 +228,12 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     return formula.replace(".T.T", "")
 
 
-def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
-    words = f"{', '.join(map(names.cotangent, tensors))}: {slip.what}"
+def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
+    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {slip.what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."
-    return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)
+    return Mistake(slip.kind, names.own(slip.tensors[0]), "", slip.factor, "", "", "", words)
 
 
 # Where nothing explains it
