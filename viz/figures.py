@@ -136,6 +136,18 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
     return curves
 
 
+def grid_around(points: Any, margin: float, count: int) -> tuple[Any, ...]:
+    """Coordinates (count, ...) of a grid over points (n, d), a share of their range beyond them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    beyond = np.where(high > low, margin * (high - low), 1.0)
+    return np.meshgrid(*np.linspace(low - beyond, high + beyond, count, axis=1))
+
+
+def style_of(number: int) -> dict[str, Any]:
+    """Colour and marker of a curve or a class, by its number."""
+    return {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
+
+
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
     """Draw a curve over epochs that are counted from 1; a single one as a point."""
     marker = "o" if len(values) == 1 else ""

@@ -15,13 +15,14 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, de
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
-    MARKERS,
     classes_of,
     drawing,
+    grid_around,
     new_figure,
     numbers_of,
     require_finite,
     require_mapping,
+    style_of,
 )
 
 if TYPE_CHECKING:
@@ -77,10 +78,8 @@ def plot_decision_boundary(
         remedy = "Give X (n, 2) and y (n,)"
         raise ShapeError(attempted, reason, remedy)
     require_finite(X, "X", or_infinite=True)
-    low, high = X.min(axis=0), X.max(axis=0)
-    margin = np.where(high > low, 0.1 * (high - low), 1.0)
-    sides = [np.linspace(*ends, RESOLUTION) for ends in zip(low - margin, high + margin)]
-    grid = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1).astype(X.dtype)
+    plane = grid_around(X, 0.1, RESOLUTION)
+    grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
     n_classes = max(2, int(y.max()) + 1)
     scores = _scores(model, grid, threshold, n_classes)
     right = float(np.mean(_scores(model, X, threshold, n_classes).argmax(axis=1) == y))
@@ -92,20 +91,12 @@ def plot_decision_boundary(
         surface = ahead.reshape(RESOLUTION, RESOLUTION)
         if (surface > 0).any():
             levels = [0, float(surface.max())]
-            ax.contourf(*sides, surface, levels, colors=[COLORS[label % len(COLORS)]], alpha=0.25)
+            ax.contourf(*plane, surface, levels, colors=[style_of(label)["color"]], alpha=0.25)
         if (surface > 0).any() and (surface < 0).any():
-            ax.contour(*sides, surface, [0], colors="black", linewidths=1)
+            ax.contour(*plane, surface, [0], colors="black", linewidths=1)
     for label in np.unique(y):
-        ax.scatter(
-            X[y == label, 0],
-            X[y == label, 1],
-            s=18,
-            color=COLORS[label % len(COLORS)],
-            marker=MARKERS[label % len(MARKERS)],
-            edgecolor="white",
-            linewidth=0.5,
-            label=f"class {label}",
-        )
+        look = {**style_of(label), "s": 18, "edgecolor": "white", "linewidth": 0.5}
+        ax.scatter(*X[y == label].T, label=f"class {label}", **look)
     ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
     ax.legend()
     return figure

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,16 @@ from autograd_lite.arguments import COUNT
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from viz.figures import (
     COLORS,
-    MARKERS,
     curves_of,
     figure_of,
+    grid_around,
     new_figure,
     numbers_of,
     over_counts,
     plot_by_epoch,
     require_mapping,
     shades,
+    style_of,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ LINES: dict[str, dict[str, Any]] = {
     "running_": {"label": "while training", "linestyle": "-", "color": "0.75", "zorder": 1},
 }
 """How the curves of a quantity are drawn, by what their names begin with."""
+THIN: dict[str, Any] = {"markersize": 4, "linewidth": 1.2}
 
 
 def plot_history(
@@ -63,7 +64,8 @@ def plot_history(
     if best_epoch is None and restored is not None:
         best_epoch = restored + 1
     elif best_epoch is None:
-        best_epoch = _lowest(curves.get("validation_loss", curves.get("loss")))
+        losses = curves.get("validation_loss", curves.get("loss", np.array(np.nan)))
+        best_epoch = None if np.isnan(losses).all() else int(np.nanargmin(losses)) + 1
     elif not COUNT.holds(best_epoch) or best_epoch > n_epochs:
         attempted = f"plot_history with best_epoch={describe_one(best_epoch)}"
         reason = f"the history has {n_epochs} epochs, counted from 1"
@@ -89,13 +91,6 @@ def _quantity(name: str) -> str:
     for prefix in LINES:
         name = name.removeprefix(prefix)
     return name
-
-
-def _lowest(values: Any) -> int | None:
-    """The epoch, counted from 1, of the lowest value; None where there is none."""
-    if values is None or np.isnan(values).all():
-        return None
-    return int(np.nanargmin(values)) + 1
 
 
 def _plot_quantity(
@@ -185,18 +180,18 @@ def plot_optimizer_paths(
     array([16.,  4.,  1.])
     """
     points = _points(paths)
-    together = np.concatenate(list(points.values()))
-    low, high = together.min(axis=0), together.max(axis=0)
-    margin = np.where(high > low, 0.15 * (high - low), 1.0)
-    grid = np.meshgrid(
-        *(np.linspace(*ends, 200) for ends in zip(low - margin, high + margin)), indexing="xy"
-    )
+    grid = grid_around(np.concatenate(list(points.values())), 0.15, 200)
     surface = _evaluated(function, grid)
     values = {name: _evaluated(function, list(path.T)) for name, path in points.items()}
     if ax is None:
         figure, axes = new_figure(1, 2)
         ax, by_step = axes[0]
-        _plot_values(by_step, values)
+        for number, (name, curve) in enumerate(values.items()):
+            by_step.plot(curve, label=name, **style_of(number), **THIN)
+        if all((curve > 0).all() for curve in values.values()):
+            by_step.set_yscale("log")
+        over_counts(by_step, "convergence", "step", "f")
+        by_step.legend()
     else:
         figure = figure_of(ax)
     if len(grid) == 1:
@@ -206,9 +201,9 @@ def plot_optimizer_paths(
         filled = ax.contourf(*grid, surface, 20, cmap="Greys", alpha=0.6)
         figure.colorbar(filled, ax=ax, label="f(x, y)")
         ax.set(xlabel="x", ylabel="y", title="paths")
-    for (name, path), style in zip(points.items(), _styles()):
+    for number, (name, path) in enumerate(points.items()):
         drawn = path if path.shape[1] == 2 else np.column_stack([path, values[name]])
-        ax.plot(*drawn.T, label=name, **style)
+        ax.plot(*drawn.T, label=name, **style_of(number), **THIN)
     ax.legend()
     return figure
 
@@ -228,21 +223,6 @@ def _evaluated(function: Callable[..., Any], coordinates: Sequence[Any]) -> Any:
         remedy = "Give an elementwise function, such as lambda x, y: x**2 + y**2"
         raise ShapeError(attempted, reason, remedy)
     return values
-
-
-def _plot_values(ax: Axes, values: Mapping[str, Any]) -> None:
-    """The function's value after each step."""
-    for (name, curve), style in zip(values.items(), _styles()):
-        ax.plot(curve, label=name, **style)
-    if all((curve > 0).all() for curve in values.values()):
-        ax.set_yscale("log")
-    over_counts(ax, "convergence", "step", "f")
-    ax.legend()
-
-
-def _styles() -> Iterator[dict[str, Any]]:
-    for color, marker in itertools.cycle(zip(COLORS, MARKERS)):
-        yield {"color": color, "marker": marker, "markersize": 4, "linewidth": 1.2}
 
 
 def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
