@@ -85,18 +85,17 @@ def _broadcast(seen: Evidence) -> Finding | None:
             continue
         indices = y.max() > 1 and (y == np.round(y)).all() and y.size == predicted[0]
         if node.size > max(np.prod(predicted), y.size) or (indices and node.shape == predicted):
-            return Finding(
-                "labels are broadcast",
-                ("y",),
-                node.size / y.size,
-                1,
+            meaning = (
                 f"The loss computes {node.operation.name} of predictions {predicted} and targets "
                 f"{targets[0].shape}, which NumPy broadcasts to {node.shape}: predictions are "
-                "compared with targets that are not theirs.",
+                "compared with targets that are not theirs."
+            )
+            remedy = (
                 "Give one target for each output: y.reshape(-1, 1) for one output, one-hot rows, "
                 "np.eye(classes)[labels], for several; or use nn.CrossEntropyLoss, which takes "
-                "indices.",
+                "indices."
             )
+            return Finding("labels are broadcast", ("y",), node.size / y.size, 1, meaning, remedy)
     return None
 
 
@@ -109,13 +108,10 @@ def _one_hot_as_indices(seen: Evidence) -> Finding | None:
             index = node.arguments[1]
             parts = index if isinstance(index, tuple) else (index,)
             if any(np.shape(part) == y.shape and np.array_equal(part, y) for part in parts):
-                return Finding(
-                    "labels are one-hot",
-                    ("y",),
-                    y.shape[1],
-                    1,
+                meaning = (
                     f"The loss picks predictions by the targets {y.shape}, and these are one-hot "
-                    f"rows of {y.shape[1]} numbers each: it picks those of classes 0 and 1 alone.",
-                    "Give indices, y.argmax(axis=1).",
+                    f"rows of {y.shape[1]} numbers each: it picks those of classes 0 and 1 alone."
                 )
+                remedy = "Give indices, y.argmax(axis=1)."
+                return Finding("labels are one-hot", ("y",), y.shape[1], 1, meaning, remedy)
     return None

@@ -51,16 +51,15 @@ def not_finite(arrays: Mapping[str, Any]) -> Finding | None:
     if not bad:
         return None
     first = next(iter(bad))
-    return Finding(
-        "values not finite",
-        tuple(bad),
-        bad[first],
-        0,
+    meaning = (
         f"{bad[first]} of the {arrays[first].size} entries of {first} are NaN or infinite, and so "
-        "is what is computed from them.",
-        "Remove such samples; look for a logarithm or a division of 0 with detect_anomaly(); lower "
-        "the learning rate, or clip the gradients with nn.GradientClipping, and start again.",
+        "is what is computed from them."
     )
+    remedy = (
+        "Remove such samples; look for a logarithm or a division of 0 with detect_anomaly(); lower "
+        "the learning rate, or clip the gradients with nn.GradientClipping, and start again."
+    )
+    return Finding("values not finite", tuple(bad), bad[first], 0, meaning, remedy)
 
 
 def not_finite_results(seen: Evidence) -> Finding | None:
@@ -151,16 +150,15 @@ def vanishing_gradients(seen: Evidence) -> Finding | None:
         if not small:
             return None
     worst = min(small, key=small.__getitem__)
-    return Finding(
-        "vanishing gradients",
-        tuple(small),
-        small[worst],
-        VANISHED,
+    meaning = (
         f"The gradient at layer {worst} has {small[worst]:.2g} of the length that it has at the "
-        f"last layer; by layer {_figures(ratios)}. The first layers hardly learn.",
-        "Use ReLU or LeakyReLU in place of sigmoid and tanh, and He's initialization for them; "
-        "put nn.BatchNorm1d between layers, or skip connections, nn.Residual, around them.",
+        f"last layer; by layer {_figures(ratios)}. The first layers hardly learn."
     )
+    remedy = (
+        "Use ReLU or LeakyReLU in place of sigmoid and tanh, and He's initialization for them; "
+        "put nn.BatchNorm1d between layers, or skip connections, nn.Residual, around them."
+    )
+    return Finding("vanishing gradients", tuple(small), small[worst], VANISHED, meaning, remedy)
 
 
 def exploding_gradients(seen: Evidence) -> Finding | None:
@@ -170,16 +168,15 @@ def exploding_gradients(seen: Evidence) -> Finding | None:
     if not large:
         return None
     worst = max(large, key=large.__getitem__)
-    return Finding(
-        "exploding gradients",
-        tuple(large),
-        large[worst],
-        EXPLODED,
+    meaning = (
         f"The gradient at layer {worst} is {large[worst]:.2g} times as long as at the last layer; "
-        f"by layer {_figures(ratios)}. It grows from layer to layer, and steps will overshoot.",
-        "Initialize weights after He or Xavier, clip the gradients with nn.GradientClipping, lower "
-        "the learning rate, or put nn.BatchNorm1d between layers.",
+        f"by layer {_figures(ratios)}. It grows from layer to layer, and steps will overshoot."
     )
+    remedy = (
+        "Initialize weights after He or Xavier, clip the gradients with nn.GradientClipping, lower "
+        "the learning rate, or put nn.BatchNorm1d between layers."
+    )
+    return Finding("exploding gradients", tuple(large), large[worst], EXPLODED, meaning, remedy)
 
 
 def _figures(by_layer: dict[str, float]) -> str:
@@ -229,15 +226,13 @@ def saturated_units(seen: Evidence) -> Finding | None:
     saturated = {layer: share for layer, share in shares.items() if share > SATURATED_SHARE}
     if not saturated or seen.has_learned:
         return None
-    return Finding(
-        "saturated units",
-        tuple(saturated),
-        max(saturated.values()),
-        SATURATED_SHARE,
+    figure = max(saturated.values())
+    meaning = (
         f"Sigmoids or tanhs are at their limits, where they are flat, in these shares of their "
-        f"outputs, after layer {_figures(saturated)}. Hardly any gradient flows through them.",
-        "Initialize weights after Xavier, standardize the inputs, or use ReLU.",
+        f"outputs, after layer {_figures(saturated)}. Hardly any gradient flows through them."
     )
+    remedy = "Initialize weights after Xavier, standardize the inputs, or use ReLU."
+    return Finding("saturated units", tuple(saturated), figure, SATURATED_SHARE, meaning, remedy)
 
 
 # Steps
@@ -274,16 +269,15 @@ def unusual_steps(seen: Evidence) -> Finding | None:
             "nn.Warmup.",
         )
     if 0 < sizes[worst] < SMALLEST_STEP and not seen.has_learned:
-        return Finding(
-            "small steps",
-            tuple(sizes),
-            sizes[worst],
-            SMALLEST_STEP,
+        meaning = (
             f"A step would change no weight by more than {sizes[worst]:.2g} times its size; a "
-            "thousandth to a hundredth is usual.",
-            "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
-            "size.",
+            "thousandth to a hundredth is usual."
         )
+        remedy = (
+            "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
+            "size."
+        )
+        return Finding("small steps", tuple(sizes), sizes[worst], SMALLEST_STEP, meaning, remedy)
     return None
 
 

@@ -84,17 +84,16 @@ def loss_above_chance(seen: Evidence) -> Finding | None:
     excess = (seen.loss / chance - 1) * float(np.log(classes)) if chance > 0 else 0.0
     if not excess > ABOVE_CHANCE:
         return None
-    return Finding(
-        "loss above chance",
-        ("the loss",),
-        excess,
-        ABOVE_CHANCE,
+    meaning = (
         f"The loss is {seen.loss:.3g}, and equal probabilities for {classes} classes give "
         f"{chance:.3g}: the model is sure of wrong answers. The figure is the difference for a "
-        "sample.",
-        "Before training, weights are too large: initialize them after He or Xavier, and "
-        "standardize the inputs. In training, lower the learning rate.",
+        "sample."
     )
+    remedy = (
+        "Before training, weights are too large: initialize them after He or Xavier, and "
+        "standardize the inputs. In training, lower the learning rate."
+    )
+    return Finding("loss above chance", ("the loss",), excess, ABOVE_CHANCE, meaning, remedy)
 
 
 def _chance(seen: Evidence) -> tuple[float, int] | None:
@@ -170,32 +169,30 @@ def probabilities_as_logits(seen: Evidence) -> Finding | None:
     # The right class has probability 1, and the loss takes that for a logit among zeros.
     others = seen.predictions.shape[-1] - 1 if applied == "softmax" else 1
     cost = float(np.log1p(others / np.e))
-    return Finding(
-        "probabilities given as logits",
-        ("the predictions",),
-        cost,
-        0,
+    meaning = (
         f"The model ends in {last}, and the loss applies {applied} to what it is "
-        f"given: to be sure of the right class would still cost {cost:.3g}.",
-        f"Leave the {last} out of the model, and apply it to what nn.predict returns; "
-        "or use a loss of probabilities, nn.CategoricalCrossEntropyLoss or nn.BCELoss.",
+        f"given: to be sure of the right class would still cost {cost:.3g}."
     )
+    remedy = (
+        f"Leave the {last} out of the model, and apply it to what nn.predict returns; "
+        "or use a loss of probabilities, nn.CategoricalCrossEntropyLoss or nn.BCELoss."
+    )
+    return Finding("probabilities given as logits", ("the predictions",), cost, 0, meaning, remedy)
 
 
 def single_class(seen: Evidence) -> Finding | None:
     """A softmax of one number in the loss."""
     if applied_by_loss(seen) != "softmax" or seen.predictions.shape[-1:] != (1,):
         return None
-    return Finding(
-        "softmax of one output",
-        ("the predictions",),
-        1,
-        2,
+    meaning = (
         f"The loss applies softmax to predictions {seen.predictions.shape}, one number for each "
-        "sample, of which the probability is 1 whatever it is.",
-        "Give the last layer one output for each class; or one output for yes and no, with "
-        "nn.BCEWithLogitsLoss.",
+        "sample, of which the probability is 1 whatever it is."
     )
+    remedy = (
+        "Give the last layer one output for each class; or one output for yes and no, with "
+        "nn.BCEWithLogitsLoss."
+    )
+    return Finding("softmax of one output", ("the predictions",), 1, 2, meaning, remedy)
 
 
 def log_probabilities_wanted(seen: Evidence) -> Finding | None:
@@ -216,16 +213,14 @@ def log_probabilities_wanted(seen: Evidence) -> Finding | None:
         # 1 - p of the right class is a loss of probabilities, and never negative.
         if not seen.loss + float((slopes * (sure - predicted)).sum()) < -LOG_SUM:
             return None
-    return Finding(
-        "log-probabilities wanted",
-        ("the predictions",),
-        figure,
-        LOG_SUM,
+    where = ("the predictions",)
+    meaning = (
         f"The loss takes the predictions for logarithms of probabilities, and they are {kind}: the "
         "figure is the logarithm of the sum of their exponentials in a row, 0 for logarithms of "
-        f"probabilities. {cost}",
-        "Give logits to nn.CrossEntropyLoss; or end the model in nn.LogSoftmax.",
+        f"probabilities. {cost}"
     )
+    remedy = "Give logits to nn.CrossEntropyLoss; or end the model in nn.LogSoftmax."
+    return Finding("log-probabilities wanted", where, figure, LOG_SUM, meaning, remedy)
 
 
 def _adds_up(seen: Evidence) -> bool:
@@ -251,12 +246,10 @@ def relu_on_logits(seen: Evidence) -> Finding | None:
         applied, logits = logits.operation.name, source(logits.arguments[0])
     if applied is None or not traits_of(logits).rectifies:
         return None
-    return Finding(
-        "ReLU on the logits",
-        ("the predictions",),
-        float((logits.data == 0).mean()),
-        0,
+    figure = float((logits.data == 0).mean())
+    meaning = (
         f"A ReLU comes before the {applied}: no logit can be negative, the share of them that "
-        "the figure says is 0, and no gradient flows through those.",
-        "Leave out the ReLU after the last layer, activation=None.",
+        "the figure says is 0, and no gradient flows through those."
     )
+    remedy = "Leave out the ReLU after the last layer, activation=None."
+    return Finding("ReLU on the logits", ("the predictions",), figure, 0, meaning, remedy)
