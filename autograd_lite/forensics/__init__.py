@@ -48,10 +48,7 @@ def examine(
 
 
 def _with_activations(case: Case, names: Names) -> Case:
-    """The case in which activations that were written out are single nodes.
-
-    Itself where other gradients would be right then, but for the slopes at kinks.
-    """
+    """The case in which activations written out are single nodes, if as much is right then."""
     loss, nodes, right = case.graph.loss, case.graph.order[::-1], case.graph.right
     found = written_out(nodes, {node: right[node] for node in nodes}, case.manual)
     if not found:

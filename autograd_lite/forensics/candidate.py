@@ -85,16 +85,12 @@ def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
 
 @dataclass(frozen=True)
 class Instead:
-    """The vjp of a step with another value for one of the node's arguments.
-
-    `written` stands for that value in a formula, with {0} for the argument's own name; or it is
-    the tensor or array itself, whose name is used.
-    """
+    """The vjp of a step with another value for one of the node's arguments."""
 
     place: Place
     slot: int
     value: Array
-    written: Any
+    written: Any  # in a formula, with {0} for the argument's name; or the array that has a name
 
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         """The right vjp with the other value."""

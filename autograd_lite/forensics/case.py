@@ -86,10 +86,7 @@ class Case:
 def relative_error(
     given: Array, predicted: Array, rounding: float = 0.0, largest: float | None = None
 ) -> float:
-    """The largest difference of two entries over the largest entry; infinite if shapes differ.
-
-    A difference within `rounding` is none, and `largest` is that of the entries given, if known.
-    """
+    """The largest difference of two entries, if beyond rounding, over the largest entry."""
     if given.shape != predicted.shape:
         return math.inf
     if given.size == 0:

@@ -95,10 +95,7 @@ def _explains(case: Case, finding: Finding) -> bool:
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
-    """Two mistakes, of which the first makes more gradients right, and the second the others.
-
-    Or the first makes none right, and what is left is a factor or a slip.
-    """
+    """One that makes more gradients right, or leaves a factor or a slip, and one for the others."""
     already = case.fitted(base)
     some = [f for f in singles if already < f.fitted < case.everything]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))

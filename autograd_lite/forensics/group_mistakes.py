@@ -24,7 +24,7 @@ from autograd_lite.forensics.candidate import (
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -71,19 +71,12 @@ def statistics(case: Case) -> Iterator[Candidate]:
     if len(runs) > 1:
         groups.append([place for run in runs for place in run])
     for places in groups:
-        if all(_normalizes(place) for place in places):
+        kind = "constant statistics"
+        what = "statistics of the batch, such as its mean, are treated as constants"
+        if all(place.argument.operation.function is np.exp for place in places):
             kind = "softmax cross terms"
             what = "the sum that softmax divides by is treated as a constant: no cross terms"
-        else:
-            kind = "constant statistics"
-            what = "statistics of the batch, such as its mean, are treated as constants"
         yield Candidate(kind, what, scaled(places, 0.0))
-
-
-def _normalizes(place: Place) -> bool:
-    """Whether it is a sum of exponentials."""
-    operation = place.argument.operation
-    return operation is not None and operation.function is np.exp
 
 
 def branches(case: Case) -> Iterator[Candidate]:
@@ -109,7 +102,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
     ]
 
     def updated(chosen: list[tuple[Place, int, Tensor]], rate: float) -> Wrong:
-        wrong: dict[Place, Vjp] = {}
+        wrong: Wrong = {}
         for place, slot, weight in chosen:
             # Updated with the gradient by hand, if there is one.
             right = case.graph.right[weight]
@@ -141,15 +134,10 @@ def penalties(case: Case) -> Iterator[Candidate]:
     others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
     weights = [leaf for leaf in others if leaf.ndim > 1]
     for leaves in [others, weights, *([leaf] for leaf in others)]:
-        yield with_strength(
-            "penalty",
-            "a penalty on large weights is in the gradient that is not in the loss",
-            *(_with_decay, graph, leaves, unit),
-            neutral=0.0,
-            unit=unit,
-            number="with strength {:.6g}",
-            far_fetched=True,
-        )
+        what = "a penalty on large weights is in the gradient that is not in the loss"
+        said: dict[str, Any] = {"unit": unit, "number": "with strength {:.6g}", "far_fetched": True}
+        decay = _with_decay, graph, leaves, unit
+        yield with_strength("penalty", what, *decay, neutral=0.0, **said)
 
 
 def _is_penalty(graph: Graph, place: Place) -> bool:
@@ -180,18 +168,12 @@ def _is_term(graph: Graph, node: Tensor) -> bool:
 def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
     """Steps that add a multiple of a leaf itself to its gradient."""
 
-    wrong: Wrong = {}
-    for leaf in leaves:
-        if leaf.size and leaf in graph.consumers:
-            first = graph.consumers[leaf][0]
-            # The engine sums what was broadcast.
-            wrong[first] = changed(
-                first,
-                lambda result, *rest, leaf=leaf: (
-                    result + strength * unit * leaf.size / np.size(result) * leaf._array
-                ),
-            )
-    return wrong
+    def decayed(result: Array, leaf: Tensor) -> Array:
+        # The engine sums what was broadcast.
+        return result + strength * unit * leaf.size / np.size(result) * leaf._array
+
+    used = [graph.consumers[leaf][0] for leaf in leaves if leaf.size and leaf in graph.consumers]
+    return {step: changed(step, lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
 
 
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
@@ -217,12 +199,9 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for prediction in graph.bottlenecks:
         p = prediction._array
-        if not _is_layer(prediction) or not np.ndim(p):
-            continue
-        for target in graph.plain_arrays:
-            y = _like_predictions(target, p)
-            if np.shape(y) != np.shape(p):
-                continue
+        targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
+        alike = [(each, _like_predictions(each, p)) for each in targets]
+        for target, y in [(each, y) for each, y in alike if np.shape(y) == np.shape(p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
                 own = _own_slope(slope, graph.right[prediction], case)

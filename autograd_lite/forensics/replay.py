@@ -113,10 +113,7 @@ class Graph:
         return min(wrong, key=lambda place: self.position[place.node])
 
     def replay(self, wrong: Wrong, base: Replay | None = None) -> Replay | None:
-        """The cotangents with some steps done wrongly, besides those of another replay.
-
-        None when that is no backward pass, because the shapes do not fit.
-        """
+        """The cotangents with steps done wrongly, besides those of a base; None if nothing fits."""
         return self.run_again(self.steps_of(wrong), base or self.right)
 
     def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:

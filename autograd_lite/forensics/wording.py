@@ -85,14 +85,12 @@ class Explanation:
 
 
 class Names:
-    """What tensors are called: by the user where possible.
-
-    `given` has those with a name of the user's or of a layer's.
-    """
+    """What tensors are called: by the user where possible."""
 
     def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
         self.loss = graph.loss
         self.variables = variables
+        # Those with a name of the user's or of a layer's.
         self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
         self.known = set(self.given)
