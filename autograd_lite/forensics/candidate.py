@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
-from autograd_lite.node import Array, plain
-from autograd_lite.operation import Traits
+from autograd_lite.forensics.replay import Place, Vjp, Wrong
+from autograd_lite.node import Array
 
 StepMistakes = Iterator[tuple[str, str, Vjp]]
 """Mistakes in one step: kind and words, as of a `Candidate`, and what takes the vjp's place."""
@@ -63,19 +62,9 @@ def with_strength(
     return Candidate(kind, what, solve(1.0), solve, **rest)
 
 
-def changed(place: Place, change: Callable[..., Any]) -> Vjp:
-    """The vjp of a step with something done to its result, `change(result, g, y, *arguments)`."""
-    return lambda *given, **keywords: change(place.vjp(*given, **keywords), *given)
-
-
-def given(place: Place, change: Callable[..., tuple[Any, ...]]) -> Vjp:
-    """The vjp of a step that is given others, `change(y, *arguments)`, than its own."""
-    return lambda g, *own, **keywords: place.vjp(g, *change(*own), **keywords)
-
-
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
     """The steps, with their results multiplied by a factor."""
-    return {place: changed(place, lambda result, *rest: result * factor) for place in places}
+    return {place: place.changed(lambda result, *rest: result * factor) for place in places}
 
 
 def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
@@ -109,21 +98,3 @@ class Always:
     def __call__(self, *given: Any, **keywords: Any) -> Array:
         """The fixed cotangent."""
         return self.value
-
-
-def bends(place: Place) -> bool:
-    """Whether the function has one argument, and a result like it that is not linear in it."""
-    if place.traits.additive or place.slot in place.traits.linear:
-        return False
-    arrays = [a for a in place.node.arguments if is_array(plain(a))]
-    return len(arrays) == 1 and place.node.shape == place.argument.shape
-
-
-def multiplies_entries(traits: Traits) -> bool:
-    """Whether a function is a product, or a quotient, entry by entry."""
-    return traits.product and traits.elementwise
-
-
-def multiplies_matrices(traits: Traits) -> bool:
-    """Whether a function is a product with a matrix, as layers have them."""
-    return traits.product and not traits.elementwise

@@ -14,15 +14,8 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.forensics.candidate import (
-    StepMistakes,
-    bends,
-    changed,
-    given,
-    multiplies_entries,
-    unchanged,
-)
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
+from autograd_lite.forensics.candidate import StepMistakes, unchanged
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded, multiplies_entries
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -38,13 +31,13 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
             "the scale of inverted dropout": lambda g, y, x, mask, p, *rest: g * mask,
             "dropout": unchanged,
         }
-    elif multiplies_entries(place.traits) and mask is not None:
+    elif multiplies_entries(place.operation) and mask is not None:
         scale = np.max(mask)
         wrong["the mask of dropout"] = lambda g, *given: g * scale
         if scale != 1:
             wrong["the scale of inverted dropout"] = lambda g, *given: g * (mask != 0)
             wrong["dropout"] = unchanged
-    elif multiplies_entries(place.traits) and _scales_dropped(place):
+    elif multiplies_entries(place.operation) and _scales_dropped(place):
         wrong["the scale of inverted dropout"] = unchanged
     for what, vjp in wrong.items():
         yield "dropout", f"{what} is missing in the backward pass", vjp
@@ -67,8 +60,7 @@ def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
     others, operation = place.other_arguments, place.argument.operation
     scales = len(others) == 1 and np.size(plain(others[0])) == 1
-    multiplied = operation is not None and multiplies_entries(operation.traits)
-    return scales and multiplied and _mask_of(place.argument) is not None
+    return scales and multiplies_entries(operation) and _mask_of(place.argument) is not None
 
 
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
@@ -76,10 +68,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     cotangent, contribution = graph.right[place.node], graph.unmatched[place]
     # What is a multiple is a factor.
     if np.shape(contribution) == np.shape(cotangent) and (
-        bends(place) or not _is_multiple(contribution, cotangent)
+        place.bends or not _is_multiple(contribution, cotangent)
     ):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
-    if bends(place):
+    if place.bends:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
         words += contained if place.traits.activation else ""
@@ -110,7 +102,7 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
         *(partial(_slope, other) for other in (neural.sigmoid, np.tanh, neural.relu)),
     ]
     for slope in slopes:
-        vjp = changed(place, lambda result, g, y, x, *rest, slope=slope: result * slope(y, x))
+        vjp = place.changed(lambda result, g, y, x, *rest, slope=slope: result * slope(y, x))
         yield "derivative twice", words, vjp
 
 
@@ -121,20 +113,20 @@ def _slope(function: Callable[..., Any], y: Array, x: Array) -> Array:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
-    if not bends(place):
+    if not place.bends:
         return
     node, compute = place.node, place.operation.compute
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
     at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
     elsewhere = "the derivative of {operation} is evaluated at another layer's values"
-    yield "wrong place", at_input, given(place, lambda y, x, *rest: (x, x, *rest))
-    again = given(place, lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
+    yield "wrong place", at_input, place.given(lambda y, x, *rest: (x, x, *rest))
+    again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
-    yield "wrong place", at_output, given(place, lambda y, x, *rest: (y, y, *rest))
+    yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
     for other in graph.places_of:
         if other.operation is place.operation and other is not node and other.shape == node.shape:
             both = other._array, plain(other.arguments[0])
-            vjp = given(place, lambda y, x, *rest, both=both: (*both, *rest))
+            vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
             yield "wrong place", elsewhere, vjp
 
 
@@ -162,7 +154,7 @@ def kinks(graph: Graph, place: Place) -> StepMistakes:
     if traits.kink and traits.activation:
         what = "the branches of {operation} are swapped: < where > belongs"
         yield "branches", what, partial(_mirrored, place)
-        at_zero = changed(place, lambda result, g, y, x, *rest: np.where(x == 0, g, result))
+        at_zero = place.changed(lambda result, g, y, x, *rest: np.where(x == 0, g, result))
         yield "ties", words, at_zero
     elif traits.kink:
         yield "ties", words, lambda g, y, x: np.where(x >= 0, g, -g)
@@ -190,7 +182,7 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
     vjps: dict[Callable[..., Any], Vjp] = {
         neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
         neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        neural.softmax_cross_entropy: changed(place, _of_right_class),
+        neural.softmax_cross_entropy: place.changed(_of_right_class),
     }
     function = place.operation.function
     if function in vjps:

@@ -12,19 +12,18 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import (
-    Always,
-    Candidate,
-    Instead,
-    changed,
-    given,
-    multiplies_matrices,
-    scaled,
-    with_strength,
-)
+from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.replay import (
+    Graph,
+    Place,
+    Wrong,
+    grouped,
+    is_array,
+    is_recorded,
+    multiplies_matrices,
+)
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -43,7 +42,7 @@ def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
     """The same factor in all products or activations: it has another power in each layer."""
     lengths = [float(length) for length in case.graph.lengths]
     inner = [place for place in case.graph.places if place.argument.operation is not None]
-    products = [place for place in inner if multiplies_matrices(place.traits)]
+    products = [place for place in inner if multiplies_matrices(place.operation)]
     bent = [place for place in inner if place.traits.activation]
     for places in (
         *grouped(products, lambda place: (place.operation, place.slot)).values(),
@@ -62,7 +61,7 @@ def statistics(case: Case) -> Iterator[Candidate]:
     runs: list[list[Place]] = [[]]
     for place in case.graph.places:
         within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
-        if multiplies_matrices(place.traits):
+        if multiplies_matrices(place.operation):
             runs.append([])
         elif place.traits.reduces and within:
             runs[-1].append(place)
@@ -83,7 +82,7 @@ def branches(case: Case) -> Iterator[Candidate]:
     """The two branches of where swapped."""
     for node, places in case.graph.places_of.items():
         if node.operation and node.operation.function is np.where:
-            wrong = {place: given(place, _swapped) for place in places}
+            wrong = {place: place.given(_swapped) for place in places}
             yield Candidate("branches", "the branches of where are swapped", wrong)
 
 
@@ -96,7 +95,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
     products = [
         (place, slot, argument)
         for place in case.graph.places
-        if multiplies_matrices(place.traits) and place.argument.operation is not None
+        if multiplies_matrices(place.operation) and place.argument.operation is not None
         for slot, argument in enumerate(place.node.arguments)
         if slot != place.slot and is_recorded(argument) and argument.operation is None
     ]
@@ -173,7 +172,7 @@ def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: f
         return result + strength * unit * leaf.size / np.size(result) * leaf._array
 
     used = [graph.consumers[leaf][0] for leaf in leaves if leaf.size and leaf in graph.consumers]
-    return {step: changed(step, lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
+    return {step: step.changed(lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
 
 
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
@@ -215,7 +214,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
 def _is_layer(node: Tensor) -> bool:
     """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
     operation = node.operation
-    ends_layers = operation.traits.activation or multiplies_matrices(operation.traits)
+    ends_layers = operation.traits.activation or multiplies_matrices(operation)
     return ends_layers or operation.function in (np.add, np.divide)
 
 

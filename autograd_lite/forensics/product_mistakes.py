@@ -12,15 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import (
-    Instead,
-    StepMistakes,
-    bends,
-    changed,
-    multiplies_matrices,
-    unchanged,
-)
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
+from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, multiplies_matrices
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -50,7 +43,7 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
         if near.traits.product:
             for other in near.node.arguments:
                 nearby += [other, *(other.arguments if isinstance(other, Tensor) else ())]
-        elif bends(near):
+        elif near.bends:
             nearby += [near.node, near.argument]
     distinct: dict[int, Any] = {}
     for other in nearby:
@@ -68,14 +61,14 @@ def _is_made_from(output: Any, given: Any) -> bool:
 
 def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
-    if multiplies_matrices(place.traits):
+    if multiplies_matrices(place.operation):
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)
             if slot != place.slot and _is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
                 yield "transposed", words, Instead(place, slot, value.T, "{0}.T")
     if _is_square(place.argument._array) and place.node.ndim == 2:
-        vjp = changed(place, lambda result, *rest: result.T)
+        vjp = place.changed(lambda result, *rest: result.T)
         yield "transposed", "the result is transposed", vjp
 
 

@@ -46,6 +46,22 @@ class Place:
         given = given_to_rules(self.node, cotangent, create_graph=False)
         return self.operation.contribution(self.slot, given, self.node.keywords)
 
+    def changed(self, change: Callable[..., Any]) -> Vjp:
+        """The vjp with something done to its result: `change(result, g, y, *arguments)`."""
+        return lambda *given, **keywords: change(self.vjp(*given, **keywords), *given)
+
+    def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
+        """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
+        return lambda g, *own, **keywords: self.vjp(g, *change(*own), **keywords)
+
+    @property
+    def bends(self) -> bool:
+        """Whether the function has one argument, and a result like it that is not linear in it."""
+        if self.traits.additive or self.slot in self.traits.linear:
+            return False
+        arrays = [a for a in self.node.arguments if is_array(plain(a))]
+        return len(arrays) == 1 and self.node.shape == self.argument.shape
+
     @property
     def other_arguments(self) -> list[Any]:
         """The arguments of the node besides the one that the step leads to."""
@@ -79,6 +95,16 @@ def is_array(value: Any) -> bool:
 def is_recorded(value: Any) -> bool:
     """Whether it is a tensor that requires grad."""
     return isinstance(value, Tensor) and value.requires_grad
+
+
+def multiplies_entries(operation: Operation | None) -> bool:
+    """Whether a function is a product, or a quotient, entry by entry."""
+    return operation is not None and operation.traits.product and operation.traits.elementwise
+
+
+def multiplies_matrices(operation: Operation) -> bool:
+    """Whether a function is a product with a matrix, as layers have them."""
+    return operation.traits.product and not operation.traits.elementwise
 
 
 def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
