@@ -261,16 +261,12 @@ def changes(seen: Evidence) -> dict[str, Any]:
 
 
 def optimized(seen: Evidence) -> Iterator[Evidence]:
-    """What a model shows after each of the optimizer's next steps, while gradients are finite.
-
-    What is drawn at random is the same in each pass.
-    """
+    """What a model shows after each of the optimizer's next steps, while gradients are finite."""
     twin = copy.deepcopy(seen.optimizer)
     for _ in range(STEPS):
-        values = _stepped(seen, twin)
-        if not values:
+        if not (values := _stepped(seen, twin)):
             return
-        seen = seen.after(values)
+        seen = seen.after(values)  # What is drawn at random is the same in each pass.
         yield seen
 
 
@@ -298,10 +294,7 @@ def descended(seen: Evidence) -> Iterator[Evidence]:
 
 
 def _stepped(seen: Evidence, twin: Optimizer | None) -> dict[Node, Any]:
-    """The values of the model's parameters after a step of a copy of its optimizer.
-
-    There are none without an optimizer, and where a gradient is not finite.
-    """
+    """The model's parameters after a step of a copy of its optimizer, if gradients are finite."""
     if seen.optimizer is None or twin is None:
         return {}
     pairs = list(zip(seen.optimizer.parameters, twin.parameters))

@@ -49,7 +49,9 @@ class GraphWatch:
 
     def step(self) -> None:
         """Count; call it at the end of each step."""
-        recorded = _recorded()
+        # By type(), as isinstance() asks the object, and some import a library when they are asked.
+        nodes = [each for each in gc.get_objects() if issubclass(type(each), Node)]
+        recorded = [node for node in nodes if node.operation is not None]
         self.counts.append(len(recorded))
         latest = self.counts[-GROWTH_STEPS - 1 :]
         grew = all(before < after for before, after in pairwise(latest))
@@ -59,12 +61,6 @@ class GraphWatch:
     def diagnosis(self) -> Diagnosis:
         """The finding, once the count grew at each of 20 steps in a row; or none."""
         return Diagnosis(list(self._findings))
-
-
-def _recorded() -> list[Any]:
-    # By type(), as isinstance() asks the object, and some import a library when they are asked.
-    objects = gc.get_objects()
-    return [o for o in objects if issubclass(type(o), Node) and o.operation is not None]
 
 
 def _growth(recorded: list[Any], a_step: float) -> Finding:

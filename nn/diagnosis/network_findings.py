@@ -45,8 +45,7 @@ such networks one in fifty learned with shorter steps."""
 
 def not_finite(arrays: Mapping[str, Any]) -> Finding | None:
     """NaN or infinity in any of these arrays."""
-    floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
-    counts = {name: int((~np.isfinite(array)).sum()) for name, array in floats.items()}
+    counts = {name: int((~np.isfinite(array)).sum()) for name, array in arrays.items()}
     bad = {name: count for name, count in counts.items() if count}
     if not bad:
         return None
