@@ -37,12 +37,9 @@ class CodeLine(NamedTuple):
 
 
 _INSTALLED = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-LIBRARY = tuple(
-    folder + os.sep
-    for folder in (
-        *(os.path.join(_INSTALLED, package) for package in ("autograd_lite", "nn", "viz")),
-        os.path.dirname(np.__file__),
-    )
+LIBRARY = (
+    *(os.path.join(_INSTALLED, package, "") for package in ("autograd_lite", "nn", "viz")),
+    os.path.join(os.path.dirname(np.__file__), ""),
 )
 """Whose lines are not the user's: the three packages, which are installed together, and NumPy."""
 

@@ -12,7 +12,6 @@ from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.diagnosis import data_findings as data
 from nn.diagnosis import network_findings as network
-from nn.diagnosis import output_findings as outputs
 from nn.diagnosis.evidence import Evidence, observe, require_learned
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
@@ -21,9 +20,9 @@ from nn.optimizers.optimizer import Optimizer
 
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     *(network.not_finite_results, data.wrong_labels),
-    *(outputs.probabilities_as_logits, outputs.log_probabilities_wanted, outputs.relu_on_logits),
-    *(outputs.single_class, data.unstandardized_inputs, outputs.loss_above_chance),
-    *(outputs.constant_outputs, network.no_gradient, network.dead_relus, network.saturated_units),
+    *(data.probabilities_as_logits, data.log_probabilities_wanted, data.relu_on_logits),
+    *(data.single_class, data.unstandardized_inputs, data.loss_above_chance),
+    *(data.constant_outputs, network.no_gradient, network.dead_relus, network.saturated_units),
     *(network.vanishing_gradients, network.exploding_gradients, network.unusual_steps),
 )
 """What is looked for, in the order of the report: causes before what follows from them."""
