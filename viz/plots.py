@@ -82,7 +82,14 @@ def plot_history(
         remedy = 'Give a part: {"loss": history["loss"]}'
         raise ArgumentError(f"plot_history of {', '.join(quantities)} with ax", reason, remedy)
     for panel, quantity in zip(panels, quantities):
-        _plot_quantity(panel, quantity, curves, best_epoch)
+        for prefix, line in LINES.items():
+            if prefix + quantity in curves:
+                plot_by_epoch(panel, curves[prefix + quantity], **line)
+        if best_epoch is not None:
+            label = f"best epoch: {best_epoch}"
+            panel.axvline(best_epoch, color="0.4", linestyle=":", label=label)
+        over_counts(panel, quantity.replace("_", " "), "epoch", quantity.replace("_", " "))
+        panel.legend()
     return figure
 
 
@@ -91,19 +98,6 @@ def _quantity(name: str) -> str:
     for prefix in LINES:
         name = name.removeprefix(prefix)
     return name
-
-
-def _plot_quantity(
-    ax: Axes, quantity: str, curves: Mapping[str, Any], best_epoch: int | None
-) -> None:
-    for prefix, style in LINES.items():
-        values = curves.get(prefix + quantity)
-        if values is not None:
-            plot_by_epoch(ax, values, **style)
-    if best_epoch is not None:
-        ax.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch: {best_epoch}")
-    over_counts(ax, quantity.replace("_", " "), "epoch", quantity.replace("_", " "))
-    ax.legend()
 
 
 def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:

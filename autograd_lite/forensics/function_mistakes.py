@@ -99,16 +99,11 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
     )
     slopes: list[Callable[[Array, Array], Array]] = [
         lambda y, x: probabilities(y, x) * (1 - probabilities(y, x)),
-        *(partial(_slope, other) for other in (neural.sigmoid, np.tanh, neural.relu)),
+        *(partial(_vjp_of, other, True, 1.0) for other in (neural.sigmoid, np.tanh, neural.relu)),
     ]
     for slope in slopes:
         vjp = place.changed(lambda result, g, y, x, *rest, slope=slope: result * slope(y, x))
         yield "derivative twice", words, vjp
-
-
-def _slope(function: Callable[..., Any], y: Array, x: Array) -> Array:
-    """The derivative of an activation at its input."""
-    return TABLE[function].contribution(0, [1.0, function(x), x], {})
 
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
@@ -137,13 +132,11 @@ def another_derivative(graph: Graph, place: Place) -> StepMistakes:
     for name, other in activations().items():
         if other is not place.operation.function:
             words = f"the derivative of {name} is used for that of {{operation}}"
-            yield "another derivative", words, partial(_derivative_of, other, True)
-            yield "another derivative", words, partial(_derivative_of, other, False)
+            yield "another derivative", words, partial(_vjp_of, other, True)
+            yield "another derivative", words, partial(_vjp_of, other, False)
 
 
-def _derivative_of(
-    other: Any, at_its_output: bool, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
-) -> Array:
+def _vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any, **k: Any) -> Any:
     return TABLE[other].contribution(0, [g, other(x) if at_its_output else y, x], {})
 
 

@@ -38,17 +38,14 @@ LOG_SUM = 0.01
 
 
 def constant_outputs(seen: Evidence) -> Finding | None:
-    """Predictions that are the same for all samples, though these and the targets differ.
-
-    A step of gradient descent does not change that: weights of 0 in the last layer alone, or in
-    the only one, are a beginning.
-    """
+    """Predictions that are the same for all samples, though these and the targets differ."""
     predicted = seen.predictions.data
     if len(predicted) != len(seen.X) or not _vary(seen.X) or not _vary(seen.y):
         return None
     spread, largest = _range(predicted), float(np.abs(predicted).max())
     if not spread <= CONSTANT_SPREAD * largest:
         return None
+    # Weights of 0 in the last layer alone, or in the only one, are a beginning.
     if any(_differ(predicted, after.predictions.data) for after in islice(descended(seen), 1)):
         return None
     return Finding(

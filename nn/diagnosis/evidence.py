@@ -271,9 +271,8 @@ def optimized(seen: Evidence) -> Iterator[Evidence]:
 
 
 def descended(seen: Evidence) -> Iterator[Evidence]:
-    """What a model shows after each of some steps of gradient descent.
+    """What a model shows after each of some steps of gradient descent, all of one length.
 
-    The steps are of one length, so that neither the learning rate matters nor the loss's scale.
     They move what the optimizer holds, and without one all that is learned.
     """
     learned = set(seen.learned_parameters.values())

@@ -74,13 +74,10 @@ def not_finite_results(seen: Evidence) -> Finding | None:
 
 
 def no_gradient(seen: Evidence) -> Finding | None:
-    """Parameters that the loss does not depend on, or where its gradient is and stays 0.
-
-    Some steps of gradient descent do not end that, as they do behind a layer that begins with
-    weights of 0.
-    """
+    """Parameters that the loss does not depend on, or where its gradient is and stays 0."""
     missing = [name for name, p in seen.learned_parameters.items() if p not in seen.gradients]
     zero = _without_gradient(seen)
+    # Steps of gradient descent end that behind a layer that begins with weights of 0.
     for after in descended(seen) if zero else ():
         zero = [name for name in zero if name in _without_gradient(after)]
         if not zero:
@@ -134,15 +131,12 @@ def _ratios(seen: Evidence) -> dict[str, float]:
 
 
 def vanishing_gradients(seen: Evidence) -> Finding | None:
-    """Layers where hardly any gradient arrives, while the model has not learned.
-
-    Some steps of gradient descent do not end that, as they do behind a layer whose weights begin
-    near 0.
-    """
+    """Layers where hardly any gradient arrives, while the model has not learned."""
     ratios = _ratios(seen)
     small = {layer: ratio for layer, ratio in ratios.items() if 0 < ratio < VANISHED}
     if not small or seen.has_learned:
         return None
+    # Steps of gradient descent end that behind a layer whose weights begin near 0.
     for after in descended(seen):
         later = _ratios(after)
         small = {layer: ratio for layer, ratio in small.items() if later.get(layer, 0) < VANISHED}
@@ -209,13 +203,11 @@ def dead_relus(seen: Evidence) -> Finding | None:
 
 
 def saturated_units(seen: Evidence) -> Finding | None:
-    """Layers whose sigmoids or tanhs are mostly at their limits, while the model has not learned.
-
-    The last layer's are left out: probabilities near 0 and 1 are what is wanted there.
-    """
+    """Layers whose sigmoids or tanhs are mostly at their limits, though nothing is learned yet."""
     shares: dict[str, float] = {}
     for node in seen.in_model:
         traits = node.operation.traits
+        # Probabilities near 0 and 1 are what is wanted of the last layer.
         if node is seen.output or not traits.elementwise or not traits.limits:
             continue
         low, high = traits.limits
@@ -240,11 +232,8 @@ def saturated_units(seen: Evidence) -> Finding | None:
 def unusual_steps(seen: Evidence) -> Finding | None:
     """Steps of the optimizer that overwrite weights, or change none noticeably.
 
-    It is no fault where the loss falls nevertheless, or where the model has learned.
-
     The size of a step is the norm of what is added to a weight, over that of the weight. One that
-    is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that: weights that
-    begin near 0 are to grow.
+    is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that.
     """
     sizes = {}
     added = changes(seen)
