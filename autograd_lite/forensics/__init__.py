@@ -2,8 +2,8 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`, `case`,
-`group_mistakes`, `harmless`, `slips`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `harmless`,
+`slips`, `explain`, `wording`.
 """
 
 from __future__ import annotations

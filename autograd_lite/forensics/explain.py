@@ -18,12 +18,11 @@ import numpy as np
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
-from autograd_lite.forensics.function_mistakes import FUNCTION_MISTAKES
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
 from autograd_lite.forensics.harmless import Variation
-from autograd_lite.forensics.product_mistakes import PRODUCT_MISTAKES
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, previous_step, slips_in
+from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -44,8 +43,6 @@ PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
-STEP_MISTAKES = (*FUNCTION_MISTAKES, *PRODUCT_MISTAKES)
-"""What yields the mistakes that a step invites."""
 
 STEPS_PER_REPLAY = 50
 """Steps of a replay that take as long as what is done with its result."""
