@@ -37,14 +37,8 @@ def new_figure(
         remedy = "Run: pip install 'autograd-lite[plots]'"
         raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
-    return pyplot.subplots(
-        rows,
-        columns,
-        figsize=(width * columns, height * rows),
-        layout="constrained",
-        squeeze=False,
-        **options,
-    )
+    options |= {"figsize": (width * columns, height * rows), "layout": "constrained"}
+    return pyplot.subplots(rows, columns, squeeze=False, **options)
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -160,13 +154,5 @@ def over_counts(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
 
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.grid(alpha=0.3)
-    ax.xaxis.set_major_locator(
-        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
-
-
-def shades(count: int) -> list[Any]:
-    """Colours for things that have an order, such as layers, from dark to light."""
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](position) for position in np.linspace(0, 0.85, count)]
+    whole = MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    ax.xaxis.set_major_locator(whole)

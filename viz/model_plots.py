@@ -111,12 +111,10 @@ def _scores(
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
         return output
     if output.shape not in ((len(points),), (len(points), 1)):
-        raise ShapeError(
-            f"plot_decision_boundary of a model from {describe_one(points)} to "
-            f"{describe_one(output)}",
-            "it has to give one score for each point, or one for each class",
-            "Give a function from (n, 2) to (n,) or (n, n_classes)",
-        )
+        ends = f"{describe_one(points)} to {describe_one(output)}"
+        reason = "it has to give one score for each point, or one for each class"
+        remedy = "Give a function from (n, 2) to (n,) or (n, n_classes)"
+        raise ShapeError(f"plot_decision_boundary of a model from {ends}", reason, remedy)
     output = output.reshape(-1)
     if output.dtype.kind in "iub":
         classes = classes_of(output, "the model's classes")
@@ -257,11 +255,8 @@ def plot_confusion_matrix(
     ax.set_xticks(range(n_classes), names, rotation=90 if turned else 0)
     ax.set_yticks(range(n_classes), names)
     right = float(np.mean(targets == predictions))
-    ax.set(
-        xlabel="predicted class",
-        ylabel="true class",
-        title=f"{right:.1%} of {len(targets)} samples right",
-    )
+    title = f"{right:.1%} of {len(targets)} samples right"
+    ax.set(xlabel="predicted class", ylabel="true class", title=title)
     return figure
 
 
@@ -305,9 +300,8 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     for ax in axes.flat:
         ax.axis("off")
     for unit, ax in zip(range(n_units), axes.flat):
-        image = ax.imshow(
-            weights[:, unit].reshape(image_shape), cmap="RdBu_r", vmin=-limit, vmax=limit
-        )
+        pixels = weights[:, unit].reshape(image_shape)
+        image = ax.imshow(pixels, cmap="RdBu_r", vmin=-limit, vmax=limit)
         ax.set_title(f"unit {unit}", fontsize="small")
     figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
     return figure

@@ -19,7 +19,6 @@ from viz.figures import (
     over_counts,
     plot_by_epoch,
     require_mapping,
-    shades,
     style_of,
 )
 
@@ -127,7 +126,9 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
             remedy = "Give numpy.linalg.norm(parameter.grad)"
             raise ArgumentError(attempted, reason, remedy)
     figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
-    colors = shades(len(curves))
+    from matplotlib import colormaps
+
+    colors = colormaps["viridis"](np.linspace(0, 0.85, len(curves)))  # from dark to light
     by_epoch, last = axes[0]
     for (name, values), color in zip(curves.items(), colors):
         plot_by_epoch(by_epoch, values, color=color, label=name)
@@ -229,11 +230,10 @@ def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
     shapes = {name: path.shape for name, path in points.items()}
     n_coordinates = {shape[1] if len(shape) == 2 and shape[0] else 0 for shape in shapes.values()}
     if n_coordinates not in ({1}, {2}):
-        raise ShapeError(
-            f"plot_optimizer_paths of {', '.join(f'{name!r} {shapes[name]}' for name in shapes)}",
-            "paths lie all on a line, or all in a plane",
-            "Give points (n_steps + 1,), or (n_steps + 1, 2)",
-        )
+        given = ", ".join(f"{name!r} {shape}" for name, shape in shapes.items())
+        reason = "paths lie all on a line, or all in a plane"
+        remedy = "Give points (n_steps + 1,), or (n_steps + 1, 2)"
+        raise ShapeError(f"plot_optimizer_paths of {given}", reason, remedy)
     for name, path in points.items():
         if not np.isfinite(path).all():
             reason = f"step {int((~np.isfinite(path)).any(axis=1).argmax())} is NaN or infinite"

@@ -102,15 +102,10 @@ def _vertex(array: Any, name: str | None, root: Tensor) -> Vertex:
         kind = "output" if array is root else "operation"
     elif array.requires_grad:
         kind = "parameter"
+    operation = None if array.operation is None else _call(array)
     gradient = array.grad.data if isinstance(array.grad, Tensor) else array.grad
-    return Vertex(
-        kind,
-        name or array.name,
-        None if array.operation is None else _call(array),
-        _shape(array),
-        _lines(array.data),
-        () if gradient is None else _lines(gradient),
-    )
+    slopes = () if gradient is None else _lines(gradient)
+    return Vertex(kind, name or array.name, operation, _shape(array), _lines(array.data), slopes)
 
 
 def _shape(array: Any) -> str:

@@ -15,15 +15,7 @@ from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import (
-    Graph,
-    Place,
-    Wrong,
-    grouped,
-    is_array,
-    is_recorded,
-    multiplies_matrices,
-)
+from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -42,7 +34,7 @@ def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
     """The same factor in all products or activations: it has another power in each layer."""
     lengths = [float(length) for length in case.graph.lengths]
     inner = [place for place in case.graph.places if place.argument.operation is not None]
-    products = [place for place in inner if multiplies_matrices(place.operation)]
+    products = [place for place in inner if place.multiplies_matrices]
     bent = [place for place in inner if place.traits.activation]
     for places in (
         *grouped(products, lambda place: (place.operation, place.slot)).values(),
@@ -61,7 +53,7 @@ def statistics(case: Case) -> Iterator[Candidate]:
     runs: list[list[Place]] = [[]]
     for place in case.graph.places:
         within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
-        if multiplies_matrices(place.operation):
+        if place.multiplies_matrices:
             runs.append([])
         elif place.traits.reduces and within:
             runs[-1].append(place)
@@ -95,7 +87,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
     products = [
         (place, slot, argument)
         for place in case.graph.places
-        if multiplies_matrices(place.operation) and place.argument.operation is not None
+        if place.multiplies_matrices and place.argument.operation is not None
         for slot, argument in enumerate(place.node.arguments)
         if slot != place.slot and is_recorded(argument) and argument.operation is None
     ]
@@ -213,9 +205,9 @@ def other_losses(case: Case) -> Iterator[Candidate]:
 
 def _is_layer(node: Tensor) -> bool:
     """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
-    operation = node.operation
-    ends_layers = operation.traits.activation or multiplies_matrices(operation)
-    return ends_layers or operation.function in (np.add, np.divide)
+    traits = node.operation.traits
+    ends_layers = traits.activation or (traits.product and not traits.elementwise)
+    return ends_layers or node.operation.function in (np.add, np.divide)
 
 
 def _like_predictions(target: Any, predictions: Array) -> Any:

@@ -63,6 +63,16 @@ class Place:
         return len(arrays) == 1 and self.node.shape == self.argument.shape
 
     @property
+    def multiplies_entries(self) -> bool:
+        """Whether the function is a product, or a quotient, entry by entry."""
+        return self.traits.product and self.traits.elementwise
+
+    @property
+    def multiplies_matrices(self) -> bool:
+        """Whether the function is a product with a matrix, as layers have them."""
+        return self.traits.product and not self.traits.elementwise
+
+    @property
     def other_arguments(self) -> list[Any]:
         """The arguments of the node besides the one that the step leads to."""
         return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
@@ -95,16 +105,6 @@ def is_array(value: Any) -> bool:
 def is_recorded(value: Any) -> bool:
     """Whether it is a tensor that requires grad."""
     return isinstance(value, Tensor) and value.requires_grad
-
-
-def multiplies_entries(operation: Operation | None) -> bool:
-    """Whether a function is a product, or a quotient, entry by entry."""
-    return operation is not None and operation.traits.product and operation.traits.elementwise
-
-
-def multiplies_matrices(operation: Operation) -> bool:
-    """Whether a function is a product with a matrix, as layers have them."""
-    return operation.traits.product and not operation.traits.elementwise
 
 
 def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:

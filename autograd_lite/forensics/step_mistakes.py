@@ -16,15 +16,7 @@ from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
-from autograd_lite.forensics.replay import (
-    Graph,
-    Place,
-    Vjp,
-    is_array,
-    is_recorded,
-    multiplies_entries,
-    multiplies_matrices,
-)
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -43,13 +35,13 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
             "the scale of inverted dropout": lambda g, y, x, mask, p, *rest: g * mask,
             "dropout": unchanged,
         }
-    elif multiplies_entries(place.operation) and mask is not None:
+    elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
         wrong["the mask of dropout"] = lambda g, *given: g * scale
         if scale != 1:
             wrong["the scale of inverted dropout"] = lambda g, *given: g * (mask != 0)
             wrong["dropout"] = unchanged
-    elif multiplies_entries(place.operation) and _scales_dropped(place):
+    elif place.multiplies_entries and _scales_dropped(place):
         wrong["the scale of inverted dropout"] = unchanged
     for what, vjp in wrong.items():
         yield "dropout", f"{what} is missing in the backward pass", vjp
@@ -70,9 +62,10 @@ def _mask_of(node: Tensor) -> Array | None:
 
 def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
-    others, operation = place.other_arguments, place.argument.operation
+    others, before = place.other_arguments, place.argument.operation
     scales = len(others) == 1 and np.size(plain(others[0])) == 1
-    return scales and multiplies_entries(operation) and _mask_of(place.argument) is not None
+    multiplied = before is not None and before.traits.product and before.traits.elementwise
+    return scales and multiplied and _mask_of(place.argument) is not None
 
 
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
@@ -267,7 +260,7 @@ def _is_made_from(output: Any, given: Any) -> bool:
 
 def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
-    if multiplies_matrices(place.operation):
+    if place.multiplies_matrices:
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)
             if slot != place.slot and _is_square(value):
