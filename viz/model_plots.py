@@ -218,12 +218,10 @@ def plot_confusion_matrix(
     targets = classes_of(targets, "targets")
     predictions = classes_of(predictions, "predictions")
     if len(targets) != len(predictions) or not len(targets):
-        raise ShapeError(
-            f"plot_confusion_matrix of targets {describe_one(targets)} and predictions "
-            f"{describe_one(predictions)}",
-            "there is one prediction for each sample, and at least one sample",
-            "Give arrays of the same length",
-        )
+        both = f"targets {describe_one(targets)} and predictions {describe_one(predictions)}"
+        reason = "there is one prediction for each sample, and at least one sample"
+        remedy = "Give arrays of the same length"
+        raise ShapeError(f"plot_confusion_matrix of {both}", reason, remedy)
     n_classes = int(max(targets.max(), predictions.max())) + 1
     if names is None:
         names = [str(label) for label in range(n_classes)]

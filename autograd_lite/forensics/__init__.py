@@ -2,8 +2,8 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `harmless`,
-`slips`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `slips`,
+`explain`, `wording`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.case import Case, Variation, harmless, relative_error
 from autograd_lite.forensics.explain import explain
-from autograd_lite.forensics.harmless import Variation, harmless
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
 from autograd_lite.modes import enable_grad, watching

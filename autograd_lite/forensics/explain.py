@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate
-from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
-from autograd_lite.forensics.harmless import Variation
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
