@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ class GradientRow(NamedTuple):
         return not self.reason
 
 
+@dataclass(eq=False, repr=False)
 class GradientComparison(Sequence[GradientRow]):
     """The rows of `compare_gradients`, and what explains those that are wrong.
 
@@ -54,12 +56,9 @@ class GradientComparison(Sequence[GradientRow]):
         pattern: how the errors look, where nothing explains them.
     """
 
-    def __init__(
-        self, rows: list[GradientRow], explanations: list[Explanation], pattern: str
-    ) -> None:
-        self.rows = rows
-        self.explanations = explanations
-        self.pattern = pattern
+    rows: list[GradientRow]
+    explanations: list[Explanation]
+    pattern: str
 
     def __bool__(self) -> bool:
         return all(row.agrees for row in self.rows)

@@ -171,7 +171,6 @@ def _is_two_steps(
 
 
 def _probabilities(node: Node, activation: Activation) -> Array | None:
-    """Those that a function of logits gives."""
     probabilities = traits_of(activation.function).probabilities
     return probabilities and probabilities(node._array, plain(activation.argument))
 
@@ -229,6 +228,5 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
 
 
 def _again(node: Node, again: Mapping[Any, Any]) -> Any:
-    """The node, computed from the counterparts of its arguments."""
     given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
     return record(node._array, node.operation, given, node.keywords, True, node.residual)

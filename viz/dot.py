@@ -42,8 +42,7 @@ def dot_text(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> str:
         for kind, style in STYLES.items():
             legend.node(kind, kind, **style)
             digraph.edge(f"n{len(vertices) - 1}", kind, style="invis")  # below the output is room
-    text: str = digraph.source
-    return text
+    return str(digraph.source)
 
 
 def _vertex_label(vertex: Vertex) -> str:

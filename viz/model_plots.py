@@ -179,7 +179,6 @@ def plot_activations(
 def _with_slopes(
     name: str, function: Callable[[Any], Any], x_range: tuple[float, float]
 ) -> tuple[Any, Any, Any]:
-    """Arguments, values and derivatives."""
     attempted = f"plot_activations of {name!r}"
     x = Tensor(np.linspace(*x_range, 501), requires_grad=True)
     y = function(x) if callable(function) else function

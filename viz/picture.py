@@ -100,7 +100,6 @@ def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
 
 
 def _render(dot: str, file_format: str) -> bytes:
-    """The content of a picture file, in one of the formats svg, png and pdf."""
     attempted = f"drawing a graph as {file_format}"
     program = shutil.which("dot")
     if program:

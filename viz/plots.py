@@ -204,7 +204,6 @@ def plot_optimizer_paths(
 
 
 def _evaluated(function: Callable[..., Any], coordinates: Sequence[Any]) -> Any:
-    """The function's value at each point."""
     attempted = f"plot_optimizer_paths of a function of {len(coordinates)} coordinates"
     try:
         values = function(*coordinates)

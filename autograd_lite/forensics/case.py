@@ -182,9 +182,8 @@ def _guarded(node: Tensor) -> int | None:
     traits = node.operation.traits
     inner = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
     others = [plain(a) for a in node.arguments if not is_recorded(a)]
-    if not (traits.additive or traits.extremum) or len(inner) != 1 or len(others) != 1:
-        return None
-    if np.size(others[0]) != 1:
+    sizes = [np.size(each) for each in others]
+    if not (traits.additive or traits.extremum) or len(inner) != 1 or sizes != [1]:
         return None
     number = float(np.sum(others[0]))
     at_most = node.operation.function in (np.minimum, np.fmin)
@@ -200,9 +199,7 @@ def _shortcuts(graph: Graph, bare: Replay) -> Iterator[Wrong]:
             continue
         slope = bare[place.argument]
         p = probabilities(place.node._array, place.argument._array)
-        for y in graph.plain_arrays:
-            if y.shape != p.shape:
-                continue
+        for y in [array for array in graph.plain_arrays if array.shape == p.shape]:
             usual = (np.abs(p - y) > 1e-3) & np.isfinite(slope) & (slope != 0)
             ratios = (slope / np.where(usual, p - y, 1.0))[usual]
             if ratios.size and np.ptp(ratios) <= 1e-6 * np.max(np.abs(ratios)):

@@ -42,10 +42,8 @@ PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
-
 STEPS_PER_REPLAY = 50
 """Steps of a replay that take as long as what is done with its result."""
-
 LINEAR_ENOUGH = 1e-6
 """Relative error up to which a gradient is taken to be linear in a strength."""
 
@@ -242,7 +240,6 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
 def _with_another(
     case: Case, search: Search, base: Replay, first: Finding, factors_only: bool = False
 ) -> list[Hypothesis]:
-    """The first mistake with slips, or with a second one."""
     replay = search.predict(first.mistake.wrong, base)
     if replay is None:
         return []
@@ -259,7 +256,6 @@ def _with_another(
 
 
 def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
-    """Whether a factor is all that is missing in each gradient."""
     pairs = [(tensor, given, predicted[tensor]) for tensor, given in case.manual.items()]
     return all(
         given.shape == right.shape

@@ -67,8 +67,7 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
             yield Slip("swapped", "two gradients are swapped"), given, predicted[other]
     earlier = tensor.grad._array if isinstance(tensor.grad, Tensor) else tensor.grad
     if earlier is not None and not case.alike(earlier, right):
-        words = "it is the gradient of an earlier backward()"
-        yield Slip("previous step", words), given, earlier
+        yield Slip("previous step", "it is the gradient of an earlier backward()"), given, earlier
         words = "an earlier gradient was not reset, and is added"
         yield Slip("previous step", words), given, earlier + right
 

@@ -71,10 +71,9 @@ def _scales_dropped(place: Place) -> bool:
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     """The function's derivative is left out, or applied to what already has it."""
     cotangent, contribution = graph.right[place.node], graph.unmatched[place]
+    alike = np.shape(contribution) == np.shape(cotangent)
     # What is a multiple is a factor.
-    if np.shape(contribution) == np.shape(cotangent) and (
-        place.bends or not _is_multiple(contribution, cotangent)
-    ):
+    if alike and (place.bends or not _is_multiple(contribution, cotangent)):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
     if place.bends:
         contained = ": what arrives, such as p - y, contains it already"

@@ -187,16 +187,10 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     ran_at = code_line_of(place.node)
-    return Mistake(
-        kind=mistake.kind,
-        tensor=names.own(place.argument),
-        operation=place.operation.name,
-        factor=mistake.factor,
-        used=used,
-        right=right,
-        source=f"{ran_at.file}, line {ran_at.line}" if ran_at else "",
-        sentence=f"{words}.",
-    )
+    source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
+    tensor, operation = names.own(place.argument), place.operation.name
+    words += "."
+    return Mistake(mistake.kind, tensor, operation, mistake.factor, used, right, source, words)
 
 
 def _factor(case: Case, factor: float) -> str:
@@ -204,7 +198,6 @@ def _factor(case: Case, factor: float) -> str:
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
-    """The formula that was used instead of the right one of a step."""
     if mistake.kind == "dropped path":
         return "0"
     if mistake.kind == "penalty" and mistake.far_fetched:

@@ -129,12 +129,10 @@ def applied_by_model(seen: Evidence) -> str | None:
 
 def on_predictions(seen: Evidence) -> list[Any]:
     """The nodes of the loss that are computed from the predictions themselves."""
-    nodes = seen.in_loss
-    return [node for node in nodes if any(source(a) is seen.output for a in inputs(node))]
+    return [node for node in seen.in_loss if any(source(a) is seen.output for a in inputs(node))]
 
 
 def _logarithms(seen: Evidence) -> list[Any]:
-    """The nodes of the loss that take logarithms of the predictions."""
     return [node for node in on_predictions(seen) if node.operation.traits.logarithm]
 
 

@@ -157,9 +157,8 @@ class DiagnosisMonitor(Callback):
             self._diagnose(training, training.epoch + 1)
 
     def _diagnose(self, training: Training, epochs: int) -> None:
-        report = diagnose(
-            training.model, self.X, self.y, loss=self.loss, optimizer=training.optimizer
-        )
+        model, optimizer = training.model, training.optimizer
+        report = diagnose(model, self.X, self.y, loss=self.loss, optimizer=optimizer)
         self.reports[epochs] = report
         self._note(report)
 

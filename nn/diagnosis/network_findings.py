@@ -245,7 +245,9 @@ def unusual_steps(seen: Evidence) -> Finding | None:
     if not sizes:
         return None
     worst = max(sizes, key=sizes.__getitem__)
-    if sizes[worst] > LARGEST_STEP and not _descends(seen):
+    losses = [after.loss for after in optimized(seen)] if sizes[worst] > LARGEST_STEP else []
+    descends = len(losses) == STEPS and all(loss < seen.loss for loss in losses)
+    if sizes[worst] > LARGEST_STEP and not descends:
         return Finding(
             "large steps",
             tuple(name for name, size in sizes.items() if size > LARGEST_STEP),
@@ -267,9 +269,3 @@ def unusual_steps(seen: Evidence) -> Finding | None:
         )
         return Finding("small steps", tuple(sizes), sizes[worst], SMALLEST_STEP, meaning, remedy)
     return None
-
-
-def _descends(seen: Evidence) -> bool:
-    """Whether the optimizer's next steps would keep the loss below what it is."""
-    losses = [after.loss for after in optimized(seen)]
-    return len(losses) == STEPS and all(loss < seen.loss for loss in losses)
