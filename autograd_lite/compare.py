@@ -177,7 +177,9 @@ def compare_gradients(
     right = {tensor: np.asarray(automatic[tensor]) for tensor in arrays}
     frame = sys._getframe(1)
     names = _names(arrays, frame.f_locals)
-    allowed = _tolerance(arrays, right) if tolerance is None else tolerance
+    dtypes = {array.dtype for array in (*arrays.values(), *right.values())}
+    precision = max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f")
+    allowed = math.sqrt(precision) if tolerance is None else tolerance
     rows = [_row(names[t], arrays[t], right[t], allowed) for t in arrays]
     if all(row.agrees for row in rows):
         return GradientComparison(rows, [], "")
@@ -225,12 +227,6 @@ def _names(tensors: Iterable[Tensor], variables: Mapping[str, Any]) -> dict[Tens
     for name, array in visible_arrays(variables):
         held.setdefault(id(array), name)
     return {t: t.name or held.get(id(t)) or f"tensor {n}" for n, t in enumerate(tensors)}
-
-
-def _tolerance(manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]) -> float:
-    """The square root of the precision of the least precise dtype."""
-    dtypes = {array.dtype for array in (*manual.values(), *automatic.values())}
-    return math.sqrt(max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f"))
 
 
 def _row(name: str, manual: Any, automatic: Any, tolerance: float) -> GradientRow:
