@@ -64,7 +64,7 @@ def with_strength(
 
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
     """The steps, with their results multiplied by a factor."""
-    return {place: place.changed(lambda result, *rest: result * factor) for place in places}
+    return {place: lambda *given, vjp=place.vjp, **k: vjp(*given, **k) * factor for place in places}
 
 
 def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:

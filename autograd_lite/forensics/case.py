@@ -81,8 +81,11 @@ class Case:
 
     def differ(self, one: Replay, other: Replay) -> bool:
         """Whether any of the gradients differ in two replays."""
-        pairs = ((one.values[number], other.values[number]) for number in self.steps.values())
-        return any(a is not b and (a != b).any() for a, b in pairs)
+        for number in self.steps.values():
+            a, b = one.values[number], other.values[number]
+            if a is not b and (a != b).any():
+                return True
+        return False
 
 
 def relative_error(
