@@ -188,9 +188,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     ran_at = code_line_of(place.node)
     source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
-    tensor, operation = names.own(place.argument), place.operation.name
-    words += "."
-    return Mistake(mistake.kind, tensor, operation, mistake.factor, used, right, source, words)
+    tensor, name = names.own(place.argument), place.operation.name
+    return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
 def _factor(case: Case, factor: float) -> str:

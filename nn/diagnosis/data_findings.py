@@ -153,7 +153,6 @@ def compares_probabilities(seen: Evidence) -> bool:
 
 
 def _are_probabilities(values: Any) -> bool:
-    """Whether rows of several numbers are probabilities of classes."""
     if values.ndim < 2 or values.shape[-1] < 2 or not (values >= 0).all():
         return False
     return bool(np.allclose(values.sum(axis=-1), 1, atol=1e-5))
