@@ -27,11 +27,12 @@ def outline(loss: Node) -> Program:
     ['exp', 'tanh', 'backward of tanh', 'backward of exp']
     """
     writer = _Writer(loss)
-    for node in reversed(backward_order(loss)):
+    order = backward_order(loss)
+    for node in reversed(order):
         writer.forward(node)
     writer.program.cotangents[loss] = writer.leaf(np.ones_like(loss._array)[()])
     with np.errstate(all="ignore"):
-        for node, careful in backward_steps(loss):
+        for node, careful in backward_steps(order):
             writer.backward(node, careful)
     writer.program.recorded = writer.values
     return writer.program

@@ -59,7 +59,7 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
         tracer.note(call)
     tracer.include(loss)
     program.cotangents[loss] = tracer.leaf(np.ones_like(loss._array)[()])
-    for node, careful in backward_steps(loss):
+    for node, careful in backward_steps(backward_order(loss)):
         tracer.backward(node, careful)
     for call in noted:
         if not isinstance(call.outcome, Node):
