@@ -25,10 +25,14 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.modes import enable_grad, recording, take_entries, taken
+from autograd_lite.modes import enable_grad, recording, take_entries, taken, watching
 from autograd_lite.node import Node, inputs_of, plain
+from autograd_lite.rows import apply_rule_to_rows
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
+
+ENTRIES = 2**20
+"""How many entries an array of many cotangents at once may have, so that memory stays small."""
 
 
 class Variable(Tensor):
@@ -91,7 +95,7 @@ class Linearization:
         for node in reversed(order):
             if any(argument in self._wanted for argument in inputs_of(node)):
                 self._wanted.add(node)
-        self._steps = [step for step in backward_steps(order) if step[0] in self._wanted]
+        self._steps = self._between(order)
         for variable in self.variables:
             if isinstance(variable, Variable):
                 variable.live = False
@@ -109,8 +113,7 @@ class Linearization:
 
     def pull_leaves(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
-        recorded = bool(recording.get()) and (self.is_open or any(map(_requires_grad, weights)))
-        rule = functools.partial(apply_rule, wanted=self._wanted)
+        recorded = self._is_recorded(weights)
         cotangents: Cotangents = {}
         with enable_grad() if recorded else nullcontext():
             for output, weight in zip(self.outputs, weights):
@@ -118,10 +121,60 @@ class Linearization:
                     seed = _seed(output, weight, recorded)
                     before = cotangents.get(output)
                     cotangents[output] = seed if before is None else before + seed
-            carry_back(cotangents, self._steps, recorded, leaves_only=True, rule=rule)
-            own = {x: cotangents[x] for x in self.variables if x in cotangents}
-            found = dict(unshared(own))
-        return [found[x] if x in found else np.zeros_like(x) for x in self.variables]
+            return self._carried(cotangents, self._steps, recorded)
+
+    def rows(self, output: Any) -> list[Any]:
+        """The derivatives of each entry of an output in the variables: a row for each entry."""
+        count = np.size(plain(output))
+        if not count or not _requires_grad(output):
+            return [np.zeros((count, *x.shape), x.dtype) for x in self.variables]
+        steps = self._between(backward_order(output, stop=self.variables))
+        largest = max(x._array.size for x in (*self.variables, *(node for node, _ in steps)))
+        length = max(1, ENTRIES // max(1, largest))
+        recorded = self._is_recorded([])
+        found = []
+        with enable_grad() if recorded else nullcontext():
+            for first in range(0, count, length):
+                number = min(length, count - first)
+                seeds = np.eye(number, count, first, output.dtype).reshape((number, *output.shape))
+                found.append(self._carried_rows(output, seeds, steps, recorded))
+            return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*found)]
+
+    def _carried_rows(
+        self, output: Tensor, seeds: Any, steps: Sequence[tuple[Node, bool]], recorded: bool
+    ) -> list[Any]:
+        if recorded:
+            seeds = Tensor(seeds)
+        if watching.get() is None:
+            rule, length = apply_rule_to_rows, (len(seeds),)
+            return self._carried({output: seeds}, steps, recorded, rule, length)
+        # What is looked at has to be of the shapes of the nodes.
+        found = [self._carried({output: seed}, steps, recorded) for seed in seeds]
+        return [np.stack(parts) for parts in zip(*found)]
+
+    def _carried(
+        self,
+        cotangents: Cotangents,
+        steps: Sequence[tuple[Node, bool]],
+        recorded: bool,
+        rule: Callable[..., None] = apply_rule,
+        length: tuple[int, ...] = (),
+    ) -> list[Any]:
+        """The cotangents of the variables, in rows of that length if there is one."""
+        rule = functools.partial(rule, wanted=self._wanted)
+        carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
+        found = dict(unshared({x: cotangents[x] for x in self.variables if x in cotangents}))
+        return [
+            found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)
+            for x in self.variables
+        ]
+
+    def _between(self, order: Sequence[Node]) -> list[tuple[Node, bool]]:
+        """The steps of an order that lead to variables."""
+        return [step for step in backward_steps(order) if step[0] in self._wanted]
+
+    def _is_recorded(self, weights: Sequence[Any]) -> bool:
+        return bool(recording.get()) and (self.is_open or any(map(_requires_grad, weights)))
 
     def result(self) -> Any:
         """The value as the caller gets it."""

@@ -168,19 +168,11 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
 
     def evaluate(*arguments: Any, **keywords: Any) -> Any:
         linearization = Linearization(f, arguments, positions, keywords)
-        outputs = leaves_of(linearization.value)
         blocks = []
-        for chosen, output in enumerate(outputs):
-            rows = []
-            for entry in range(np.size(plain(output))):
-                cotangent = [np.zeros_like(plain(other)) for other in outputs]
-                cotangent[chosen].reshape(-1)[entry] = 1
-                rows.append(linearization.pull_leaves(cotangent))
-            parts = []
-            for number, variable in enumerate(linearization.variables):
-                shape = (*np.shape(plain(output)), *variable.shape)
-                column = np.stack([row[number] for row in rows]) if rows else np.zeros(shape)
-                parts.append(column.reshape(shape))
+        for output in linearization.outputs:
+            shape = np.shape(plain(output))
+            rows = zip(linearization.rows(output), linearization.variables)
+            parts = [found.reshape((*shape, *variable.shape)) for found, variable in rows]
             trees = rebuilt(linearization.trees, parts)
             blocks.append(tuple(trees) if isinstance(argnums, list | tuple) else trees[0])
         return rebuilt(linearization.value, blocks)

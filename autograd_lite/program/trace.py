@@ -265,7 +265,7 @@ class _Tracer:
             operation = Operation(
                 operation.function, rules, operation.compute, residual=operation.residual
             )
-        if _is_own(operation):
+        if operation.is_own():
             arrays = [np.ones_like(node._array)[()], node._array, *_arrays_of(node)]
             template = self.traced_rules(node, operation, arrays, careful)
             if not template.looks:
@@ -292,7 +292,7 @@ class _Tracer:
                 found[slot] = match(result, arguments[slot], node)
             return found
 
-        if _is_own(operation):
+        if operation.is_own():
             results, looks = traced(contributions, *leaves)
         else:
             results, looks = _traced_own(contributions, leaves, operation)
@@ -330,13 +330,6 @@ class _Tracer:
 def _arrays_of(node: Node) -> list[Array]:
     """The arrays among the arguments of a node, and in its nodes."""
     return [*map(plain, arrays_in([node.arguments, [*node.keywords.values()]]))]
-
-
-def _is_own(operation: Operation) -> bool:
-    """Whether the rules are the project's, which compute from nothing but what they are given."""
-    package = __name__.partition(".")[0]
-    modules = [getattr(vjp, "__module__", "") for vjp in operation.vjps if vjp]
-    return all(module.partition(".")[0] == package for module in modules)
 
 
 def _traced_own(
