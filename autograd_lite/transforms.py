@@ -171,7 +171,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         blocks = []
         for output in linearization.outputs:
             shape = np.shape(plain(output))
-            rows = zip(linearization.rows(output), linearization.variables)
+            rows = zip(linearization.pullback.rows(output), linearization.variables)
             parts = [found.reshape((*shape, *variable.shape)) for found, variable in rows]
             trees = rebuilt(linearization.trees, parts)
             blocks.append(tuple(trees) if isinstance(argnums, list | tuple) else trees[0])

@@ -62,7 +62,7 @@ def test_each_output_of_several_has_its_rows():
 
 
 def test_rows_that_would_take_too_much_memory_are_carried_in_parts(monkeypatch):
-    monkeypatch.setattr("autograd_lite.linearization.ENTRIES", 48)
+    monkeypatch.setattr("autograd_lite.pullback.ENTRIES", 48)
     assert_blocks(jacobian(several)(X))
 
 
