@@ -99,11 +99,14 @@ class Operation:
     def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
         """What reaches an argument over this operation: the one place that applies a rule.
 
-        It is given what the rules are called with, the same list for all arguments: in it the
-        rule of a variadic operation is put, which they share.
+        It is given what the rules are called with, the same list for all arguments: in it what
+        the rule of a variadic operation gives is put, which they share.
         """
         if not self.variadic:
             return self.vjps[index](*given, **keywords)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
-        return given[0](index)
+        (shared,) = given
+        if callable(shared):
+            return shared(index)
+        return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None
