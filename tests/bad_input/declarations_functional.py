@@ -208,6 +208,17 @@ DECLARED = {
         length="a function may take any number of arguments",
         **NO_RANGE,
     ),
+    "autograd_lite.ravel": declare(
+        bad("type", lambda w: ag.ravel("abc"), UnsupportedError, "<U3"),
+        bad("type", lambda w: ag.ravel([ONES, 3]), UnsupportedError, "[1]", "int64"),
+        bad("type", lambda w: ag.ravel([ONES])[1]("abc"), ShapeError, "'abc'", named="unravel"),
+        bad("shape", lambda w: ag.ravel(ONES)[1](np.ones((2, 1))), ShapeError, "(2, 1)", "2",
+            named="unravel"),
+        bad("length", lambda w: ag.ravel([ONES])[1](np.ones(3)), ShapeError, "(3,)", "2",
+            named="unravel"),
+        Spreads(lambda w: ag.ravel([nans(2)])[0]),
+        **NO_RANGE,
+    ),
     "autograd_lite.derive": declare(printed(ag.derive), **NO_RANGE, nan=AS_IS),
     "autograd_lite.to_source": declare(printed(ag.to_source), **NO_RANGE, nan=AS_IS),
 }  # fmt: skip
