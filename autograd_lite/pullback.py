@@ -61,7 +61,7 @@ class Pullback:
                 self._wanted.add(node)
         self._steps = self._between(self.order)
         given = any(not isinstance(variable, Variable) for variable in variables)
-        self.is_open = given or any(map(_is_live_leaf, self.order))
+        self.is_open = given or any(map(is_live_leaf, self.order))
 
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
@@ -127,7 +127,8 @@ class Pullback:
         return bool(recording.get()) and (self.is_open or any(map(requires_grad, weights)))
 
 
-def _is_live_leaf(node: Node) -> bool:
+def is_live_leaf(node: Node) -> bool:
+    """Whether a node was not computed, and somebody may differentiate in it."""
     return node.operation is None and (not isinstance(node, Variable) or node.live)
 
 

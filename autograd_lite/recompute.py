@@ -12,7 +12,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
-from autograd_lite.pullback import Pullback, requires_grad
+from autograd_lite.pullback import Pullback, is_live_leaf, requires_grad
 from autograd_lite.tensor import Tensor
 
 
@@ -39,17 +39,18 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     require_function(f, "checkpoint of", "Give a function of tensors")
 
     @functools.wraps(f)
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **keywords: Any) -> Any:
         with enable_grad():
             variables = [_leaf(argument) for argument in arguments]
-            result = f(*variables)
+            result = f(*variables, **keywords)
         if not isinstance(result, Tensor):
+            if hasattr(result, "dtype") or isinstance(result, int | float):
+                return result
             raise _refusal(f, f"it returned {describe_one(result)}", "Return one tensor")
         data, others = result.data, []
         if result.requires_grad:
-            own = {variable for variable in variables if isinstance(variable, Node)}
-            used = [node for node in backward_order(result) if node.operation is None]
-            others = [node for node in used if node not in own]
+            order = backward_order(result, stop=filter(requires_grad, variables))
+            others = [*filter(is_live_leaf, order)]
 
         def vjp(g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
             recorded = isinstance(y, Node)
@@ -58,7 +59,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                     +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
                     for argument in arguments
                 ]
-                result = f(*again)
+                result = f(*again, **keywords)
             nodes: list[Any] = [*again, *others]
             reached = [index for index, node in enumerate(nodes) if requires_grad(node)]
             found = Pullback([result], [nodes[index] for index in reached]).pull([g])

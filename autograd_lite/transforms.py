@@ -1,7 +1,9 @@
 """Functions that turn a function of arrays into its derivatives.
 
-They take and return arrays, or lists, tuples and dicts of arrays. Inside of one another, or given
-tensors that require grad, they return tensors, so that they compose.
+They take and return arrays, or structures of them, see `trees`. What they return is a tensor where
+it depends, besides the variables, on tensors that require grad and recording is on: such as the
+variables of another transform around them, or the parameters of a network. So they compose. They
+go no further back than their variables.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
 
     Returns:
         A function of f's arguments that returns the value, and the gradient: of the structure of
-        the argument, or a tuple of them for several.
+        the argument, or a tuple of them for several. They are tensors where they depend on tensors
+        that require grad and recording is on, arrays elsewhere.
 
     Raises:
         GradientError: f returns no scalar.
@@ -92,6 +95,15 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     np.float64(12.0)
     >>> grad(lambda p: (p["w"] * p["b"]).sum())({"w": np.array([1.0]), "b": np.array([2.0])})
     {'w': array([2.]), 'b': array([1.])}
+
+    Within a loss, the gradient in the input of a network is a tensor, as its weights are:
+
+    >>> from autograd_lite import Tensor
+    >>> weight = Tensor(3.0, requires_grad=True)
+    >>> slope = grad(lambda x: np.sin(weight * x))(0.0)
+    >>> (slope**2).backward()
+    >>> weight.grad
+    np.float64(6.0)
     """
     evaluate = value_and_grad(f, argnums)
 
@@ -110,8 +122,8 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         xs: its arguments.
 
     Returns:
-        The value, and a function from a cotangent, of the value's structure, to a tuple with the
-        cotangent of each argument.
+        The value, and a function from a cotangent, of the value's structure and matched by key, to
+        a tuple with the cotangent of each argument.
 
     >>> y, pullback = vjp(lambda x: np.stack([x[0] * x[1], x[0]]), np.array([2.0, 3.0]))
     >>> y, pullback(np.array([1.0, 0.0]))
@@ -129,7 +141,7 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     Args:
         f: takes and returns arrays, or structures of them.
         xs: its arguments.
-        vs: a tangent for each, of its structure.
+        vs: a tangent for each, of its structure, matched by key.
 
     Returns:
         The value, and its tangent, of the value's structure.
