@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -77,18 +78,21 @@ class Pullback:
 
     def rows(self, output: Any) -> list[Any]:
         """The derivatives of each entry of an output in the variables: a row for each entry."""
-        count = np.size(plain(output))
+        count = math.prod(np.shape(plain(output)))
         if not count or not requires_grad(output):
             return [np.zeros((count, *x.shape), x.dtype) for x in self.variables]
         steps = self._between(backward_order(output, stop=self.variables))
         largest = max(x._array.size for x in (*self.variables, *(node for node, _ in steps)))
         length = max(1, ENTRIES // max(1, largest))
         recorded = self._is_recorded([])
+        # What is in a tensor may be another library's array, and a number is none.
+        like = output._array if output.ndim else None
         found = []
         with enable_grad() if recorded else nullcontext():
             for first in range(0, count, length):
                 number = min(length, count - first)
                 seeds = np.eye(number, count, first, output.dtype).reshape((number, *output.shape))
+                seeds = np.asarray(seeds, like=like)
                 found.append(self._carried_rows(output, seeds, steps, recorded))
             return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*found)]
 

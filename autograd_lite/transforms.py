@@ -8,6 +8,7 @@ go no further back than their variables.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -73,7 +74,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         linearization = Linearization(f, arguments, positions, keywords)
         value, outputs = linearization.value, linearization.outputs
-        if len(outputs) != 1 or outputs[0] is not value or np.size(plain(value)) != 1:
+        is_leaf = len(outputs) == 1 and outputs[0] is value
+        if not is_leaf or math.prod(np.shape(plain(value))) != 1:
             raise GradientError(
                 f"gradient of {name_of(f)}",
                 f"it returned {describe_one(value)}, and only a scalar has a gradient",
