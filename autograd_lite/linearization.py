@@ -85,7 +85,7 @@ def _is_real(value: Any) -> bool:
 
 def name_of(f: Any) -> str:
     """What a function is called in errors."""
-    return getattr(f, "__name__", repr(f))
+    return str(getattr(f, "__name__", type(f).__name__))
 
 
 def _require_positions(

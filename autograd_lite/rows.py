@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def apply_rule_to_rows(
         for index, argument in enumerate(node.arguments)
         if isinstance(argument, Node) and argument._requires_grad and argument in wanted
     ]
-    with np.errstate(all="ignore" if careful else None):
+    with np.errstate(all="ignore") if careful else nullcontext():
         found = _contributions(node, given, indices, careful)
     for index, contribution in zip(indices, found):
         argument = node.arguments[index]
@@ -55,17 +56,20 @@ def _contributions(node: Node, given: list[Any], indices: list[int], careful: bo
 
 
 def _matched(contribution: Array, node: Node, index: int, rows: Array, careful: bool) -> Array:
-    """What `engine.match` gives for each row of a contribution, or for one that all share."""
+    """What `engine.match` gives for each row of a contribution."""
     value, ndim = node.arguments[index]._array, node._array.ndim
-    if np.ndim(contribution) <= ndim:
+    if not node.operation.traits.in_rows and np.ndim(contribution) <= ndim:
+        # It does not depend on the cotangent: all rows share it.
         contribution = np.broadcast_to(contribution, rows.shape)
     if careful:
         contribution = without_nan(contribution, rows)
-    surplus = tuple(range(1, 1 + ndim - value.ndim))
+    shape = (len(rows), *value.shape)
+    if contribution.shape == shape and contribution.dtype == value.dtype:
+        return contribution
+    surplus = tuple(range(1, contribution.ndim - value.ndim))
     if surplus:
         contribution = contribution.sum(axis=surplus)
-    wanted = np.broadcast_to(value.dtype.type(0), (len(rows), *value.shape))
-    return match(contribution, wanted, node)
+    return match(contribution, np.broadcast_to(value.dtype.type(0), shape), node)
 
 
 def _moved_back(node: Node, rows: Array) -> Array:
