@@ -9,7 +9,7 @@ from typing import Any
 from autograd_lite.arguments import require_function
 from autograd_lite.engine import apply, backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.modes import enable_grad
+from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.pullback import Pullback, is_live_leaf, requires_grad
@@ -62,7 +62,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                 result = f(*again, **keywords)
             nodes: list[Any] = [*again, *others]
             reached = [index for index, node in enumerate(nodes) if requires_grad(node)]
-            found = Pullback([result], [nodes[index] for index in reached]).pull([g])
+            pullback = Pullback([result], [nodes[index] for index in reached])
+            with enable_grad() if recorded else no_grad():
+                found = pullback.pull([g])
             return dict(zip(reached, found)).__getitem__
 
         operation = Operation(call, [vjp], compute=lambda *values: data, variadic=True)
