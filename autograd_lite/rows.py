@@ -44,15 +44,15 @@ def _contributions(node: Node, given: list[Any], indices: list[int], careful: bo
         return [_matched(one, node, index, rows, careful) for index, one in zip(indices, found)]
     if traits and traits.moves:
         return [_moved_back(node, rows)]
-    found = [[] for _ in indices]
+    collected: list[list[Array]] = [[] for _ in indices]
     for row in rows:
         given_for_row = [row, *given[1:]]
-        for index, contributions in zip(indices, found):
+        for index, contributions in zip(indices, collected):
             contribution = operation.contribution(index, given_for_row, node.keywords)
             if careful:
                 contribution = without_nan(contribution, row)
             contributions.append(match(contribution, node.arguments[index]._array, node))
-    return [*map(np.stack, found)]
+    return [*map(np.stack, collected)]
 
 
 def _matched(contribution: Array, node: Node, index: int, rows: Array, careful: bool) -> Array:

@@ -34,9 +34,19 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
     if isinstance(tree, dict | Mapping):
         return _with_values(tree, {key: map_tree(function, tree[key]) for key in tree})
     if isinstance(tree, list | tuple):
-        items = [map_tree(function, value) for value in tree]
-        return tree._make(items) if hasattr(tree, "_make") else type(tree)(items)
+        return _with_items(tree, [map_tree(function, value) for value in tree])
     return None if tree is None else function(tree)
+
+
+def _with_items(tree: Any, items: list[Any]) -> Any:
+    """A list or tuple of the same kind with other items."""
+    if isinstance(tree, tuple):
+        return tree._make(items) if hasattr(tree, "_make") else type(tree)(items)
+    if type(tree) is list:
+        return items
+    made = copy.copy(tree)
+    made[:] = items
+    return made
 
 
 def _with_values(tree: Any, values: dict[Any, Any]) -> Any:
@@ -52,6 +62,12 @@ def _with_values(tree: Any, values: dict[Any, Any]) -> Any:
             made.__dict__ = made
         for key, value in values.items():
             made[key] = value
+        replaced = [(key, old) for key, old in tree.items() if values[key] is not old]
+        for name, value in getattr(made, "__dict__", {}).items():
+            if any(
+                value is old and (key == name or hasattr(old, "shape")) for key, old in replaced
+            ):
+                raise TypeError(f"its attribute {name} holds one of its values")
     except Exception as error:
         raise UnsupportedError(
             f"a {type(tree).__name__} with other values",

@@ -80,8 +80,10 @@ def test_a_defaultdict_keeps_its_factory():
 
 def test_sequences_keep_their_kind():
     given = Tagged([Layer(2.0, (3.0, [4.0])), None])
+    given.tag = "kept"
 
     def f(p):
+        assert p.tag == "kept"
         layer, nothing = p
         assert nothing is None
         return layer.weight * layer.bias[0] * layer.bias[1][0]
@@ -98,6 +100,16 @@ def test_a_mapping_that_cannot_be_rebuilt_is_refused_by_name():
 
     with pytest.raises(AutogradError, match=r"Frozen .* \(frozen\)\. Give dict"):
         grad(lambda p: p["a"])(Frozen(a=1.0))
+
+
+def test_a_mapping_whose_attributes_would_hold_what_was_given_is_refused():
+    class Cached(dict):
+        def __init__(self, **values):
+            super().__init__(values)
+            self.weight = self["weight"]
+
+    with pytest.raises(AutogradError, match="attribute weight holds one of its values"):
+        grad(lambda p: (p.weight**2).sum())(Cached(weight=np.ones(2)))
 
 
 def shuffled(tree):
