@@ -4,7 +4,7 @@ The flow of data:
 
     apply(operation, ...)       computes, and returns a node that remembers operation and arguments
     backward_order(root)        the nodes that root depends on, each one before its inputs
-    backward_steps(order)       those of them that were computed
+    backward_steps(root)        those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
     carry_back(cotangents, ...) does so at each step
     backpropagate(root, seed)   composes these: the cotangent of every node
@@ -127,7 +127,12 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
     return order[::-1]
 
 
-def backward_steps(order: Iterable[Node]) -> Iterator[tuple[Node, bool]]:
+def backward_steps(root: Node) -> Steps:
+    """The computed nodes that `root` depends on, in backward order, and which need care."""
+    return steps_of(backward_order(root))
+
+
+def steps_of(order: Iterable[Node]) -> Steps:
     """The computed nodes of an order, and which are reached through a selection of entries.
 
     To those `apply_rule` is careful.
@@ -191,7 +196,7 @@ def backpropagate(
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
-    carry_back(cotangents, backward_steps(backward_order(root)), create_graph, leaves_only)
+    carry_back(cotangents, backward_steps(root), create_graph, leaves_only)
     return cotangents
 
 

@@ -15,8 +15,8 @@ from autograd_lite.engine import (
     Steps,
     apply_rule,
     backward_order,
-    backward_steps,
     carry_back,
+    steps_of,
     unshared,
 )
 from autograd_lite.modes import enable_grad, recording, watching
@@ -125,7 +125,7 @@ class Pullback:
 
     def _between(self, order: Sequence[Node]) -> list[tuple[Node, bool]]:
         """The steps of an order that lead to variables."""
-        return [step for step in backward_steps(order) if step[0] in self._wanted]
+        return [step for step in steps_of(order) if step[0] in self._wanted]
 
     def _is_recorded(self, weights: Sequence[Any]) -> bool:
         return bool(recording.get()) and (self.is_open or any(map(requires_grad, weights)))

@@ -47,7 +47,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             if hasattr(result, "dtype") or isinstance(result, int | float):
                 return result
             raise _refusal(f, f"it returned {describe_one(result)}", "Return one tensor")
-        data, others = result.data, []
+        data, others = result._array, []
         if result.requires_grad:
             order = backward_order(result, stop=filter(requires_grad, variables))
             others = [*filter(is_live_leaf, order)]
@@ -76,7 +76,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 def _leaf(argument: Any) -> Any:
     """A tensor on the same data without its history, if it requires grad."""
     wanted = isinstance(argument, Tensor) and argument.requires_grad
-    return Tensor(argument.data, requires_grad=True, name=argument.name) if wanted else argument
+    return Tensor(argument._array, requires_grad=True, name=argument.name) if wanted else argument
 
 
 def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:

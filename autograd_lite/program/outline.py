@@ -27,12 +27,11 @@ def outline(loss: Node) -> Program:
     ['exp', 'tanh', 'backward of tanh', 'backward of exp']
     """
     writer = _Writer(loss)
-    order = backward_order(loss)
-    for node in reversed(order):
+    for node in reversed(backward_order(loss)):
         writer.forward(node)
     writer.program.cotangents[loss] = writer.leaf(np.ones_like(loss._array)[()])
     with np.errstate(all="ignore"):
-        for node, careful in backward_steps(order):
+        for node, careful in backward_steps(loss):
             writer.backward(node, careful)
     writer.program.recorded = writer.values
     return writer.program

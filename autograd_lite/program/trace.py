@@ -59,7 +59,7 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
         tracer.note(call)
     tracer.include(loss)
     program.cotangents[loss] = tracer.leaf(np.ones_like(loss._array)[()])
-    for node, careful in backward_steps(backward_order(loss)):
+    for node, careful in backward_steps(loss):
         tracer.backward(node, careful)
     for call in noted:
         if not isinstance(call.outcome, Node):
@@ -265,7 +265,7 @@ class _Tracer:
             operation = Operation(
                 operation.function, rules, operation.compute, residual=operation.residual
             )
-        if operation.is_own():
+        if _is_own(operation):
             arrays = [np.ones_like(node._array)[()], node._array, *_arrays_of(node)]
             template = self.traced_rules(node, operation, arrays, careful)
             if not template.looks:
@@ -292,7 +292,7 @@ class _Tracer:
                 found[slot] = match(result, arguments[slot], node)
             return found
 
-        if operation.is_own():
+        if _is_own(operation):
             results, looks = traced(contributions, *leaves)
         else:
             results, looks = _traced_own(contributions, leaves, operation)
@@ -330,6 +330,13 @@ class _Tracer:
 def _arrays_of(node: Node) -> list[Array]:
     """The arrays among the arguments of a node, and in its nodes."""
     return [*map(plain, arrays_in([node.arguments, [*node.keywords.values()]]))]
+
+
+def _is_own(operation: Operation) -> bool:
+    """Whether the rules are the project's, which compute from nothing but what they are given."""
+    package = __name__.partition(".")[0]
+    modules = [getattr(vjp, "__module__", "") for vjp in operation.vjps if vjp]
+    return all(module.partition(".")[0] == package for module in modules)
 
 
 def _traced_own(

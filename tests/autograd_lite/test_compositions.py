@@ -9,6 +9,7 @@ import nn
 from autograd_lite import (
     Tensor,
     checkpoint,
+    detect_anomaly,
     differentiable,
     enable_grad,
     grad,
@@ -194,6 +195,13 @@ def test_results_are_tensors_where_they_depend_on_tensors_and_recording_is_on(of
     assert isinstance(of(np.sin, point), Tensor)
     with no_grad():
         assert type(of(np.sin, point)) in (np.ndarray, np.float64)
+
+
+def test_anomalies_are_looked_for_where_only_a_part_is_differentiated_in():
+    weight = Tensor(V, requires_grad=True)
+    with detect_anomaly():
+        slope = grad(lambda x: np.sin(x * weight).sum())(V)
+    np.testing.assert_allclose(slope.data, V * np.cos(V * V), rtol=1e-13)
 
 
 def test_tensors_by_keyword_keep_their_gradients():
