@@ -6,14 +6,15 @@ The flow of data:
     backward_order(root)        the nodes that root depends on, each one before its inputs
     backward_steps(root)        those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
-    backpropagate(root, seed)   composes the last two: the cotangent of every node
+    carry_back(cotangents, ...) does so at each step
+    backpropagate(root, seed)   composes these: the cotangent of every node
 
 An operation is a row of the table of derivatives, see `table`; a node is one array, see `node`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ import autograd_lite.growth as growth
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import recording, take, taken, watching
+from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Cotangents, Node
 from autograd_lite.operation import Operation
@@ -34,6 +35,8 @@ from autograd_lite.refusals import (
     refuse_without_rule,
     refused_contribution,
 )
+
+Steps = Iterable[tuple[Node, bool]]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -73,7 +76,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data, residual = data
     if not found:
         return data
-    if type(data) is not float64 and (not hasattr(data, "dtype") or data.dtype.kind != "f"):
+    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         refuse_unless_real(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None:
@@ -121,11 +124,14 @@ def record(
 _new = object.__new__
 
 
-def backward_order(root: Node) -> list[Node]:
-    """The nodes requiring grad that `root` depends on, itself included, each before its inputs."""
+def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
+    """The nodes requiring grad that roots depend on, themselves included, each before its inputs.
+
+    Without those to stop at, and what only these depend on.
+    """
     order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[Any] = [root]
+    seen: set[Node] = set(stop)
+    stack: list[Any] = [*roots]
     while stack:
         node = stack.pop()
         if node is None:
@@ -140,13 +146,18 @@ def backward_order(root: Node) -> list[Node]:
     return order[::-1]
 
 
-def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
-    """The computed nodes in backward order, and which are reached through a selection of entries.
+def backward_steps(root: Node) -> Steps:
+    """The computed nodes that `root` depends on, in backward order, and which need care."""
+    return steps_of(backward_order(root))
+
+
+def steps_of(order: Iterable[Node]) -> Steps:
+    """The computed nodes of an order, and which are reached through a selection of entries.
 
     To those `apply_rule` is careful.
     """
     selected: set[Node] = set()
-    for node in backward_order(root):
+    for node in order:
         if node.operation is not None:
             careful = bool(selected) and node in selected
             yield node, careful
@@ -154,17 +165,25 @@ def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
                 selected.update(a for a in node.arguments if isinstance(a, Node))
 
 
-def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
+def apply_rule(
+    node: Node,
+    cotangents: Cotangents,
+    create_graph: bool,
+    careful: bool,
+    wanted: Container[Node] | None = None,
+) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
     The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
-    of 0.
+    of 0. Inputs that are not wanted, if that is said, are left out.
     """
     given = given_to_rules(node, cotangents[node], create_graph)
     add_to = None if create_graph else node.operation.add_to
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
+            if wanted is not None and argument not in wanted:
+                continue
             if add_to and argument in cotangents.own:
                 add_to(cotangents[argument], *given, **node.keywords)
                 continue
@@ -188,8 +207,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given = [cotangent, node, *node.arguments]
     else:
         given = [cotangent, node._array]
-        for argument in node.arguments:
-            given.append(argument._array if isinstance(argument, Node) else argument)
+        given += [x._array if isinstance(x, Node) else x for x in node.arguments]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     rewritten = mutation.rewritten(node.seen) if node.seen else ()
@@ -202,22 +220,33 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents = Cotangents({root: seed})
-    cotangents.own = set()
-    step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
+    cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
+    carry_back(cotangents, steps, create_graph, leaves_only)
+    if steps and not create_graph:
+        growth.notice(root, steps)
+    return cotangents
+
+
+def carry_back(
+    cotangents: Cotangents,
+    steps: Steps,
+    create_graph: bool = False,
+    leaves_only: bool = False,
+    rule: Rule = apply_rule,
+) -> None:
+    """Complete the cotangents of what the nodes of all steps are computed from.
+
+    With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
+    """
+    step = watch.around(rule) if (watch := watching.get()) else rule
     token = recording.set(create_graph and (watch or True))
     try:
-        passed = []
-        for node, careful in backward_steps(root):
-            passed.append(node)
+        for node, careful in steps:
             step(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
     finally:
         recording.reset(token)
-    if passed and not create_graph:
-        growth.notice(root, passed)
-    return cotangents
 
 
 def without_nan(contribution: Array, cotangent: Array) -> Array:

@@ -53,8 +53,9 @@ class Node:
 class Cotangents(dict[Node, Array]):
     """The cotangents of nodes, and to which of them more may be added in their own memory."""
 
-    __slots__ = ("own",)
-    own: set[Node]
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.own: set[Node] = set()
 
 
 def inputs_of(node: Node) -> list[Node]:
