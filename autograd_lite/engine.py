@@ -218,7 +218,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
 
 def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
-) -> Cotangents:
+) -> dict[Node, Array]:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
     carry_back(cotangents, steps, create_graph, leaves_only)
