@@ -9,9 +9,11 @@ from nn.diagnosis.graph_watch import GraphWatch
 from nn.diagnosis.monitor import DiagnosisMonitor
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.files import load, save
+from nn.functional_call import functional_call
 from nn.layers.activations import (
     ELU,
     GELU,
+    Function,
     LeakyReLU,
     LogSoftmax,
     ReLU,
@@ -97,6 +99,7 @@ __all__ = [
     "ExponentialDecay",
     "Finding",
     "Flatten",
+    "Function",
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
@@ -141,6 +144,7 @@ __all__ = [
     "datasets",
     "diagnose",
     "fit",
+    "functional_call",
     "gradient_difference",
     "init",
     "load",

@@ -149,9 +149,13 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
 
 
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
-    """Draw a curve over epochs that are counted from 1; a single one as a point."""
-    marker = "o" if len(values) == 1 else ""
-    ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
+    """Draw a curve over epochs that are counted from 1, past those whose figure is NaN.
+
+    A single figure is drawn as a point.
+    """
+    (measured,) = np.nonzero(~np.isnan(values))
+    marker = "o" if len(measured) == 1 else ""
+    ax.plot(measured + 1, np.asarray(values)[measured], marker=marker, **style)
 
 
 def count_along_x(ax: Axes) -> None:

@@ -23,6 +23,30 @@ def activation_function(activation: str | Activation) -> Activation:
     return function_named("activation", activation, activations(), "a function, or None")
 
 
+@register
+class Function(Module):
+    """A function of one's own, or of NumPy, as a layer: what `Sequential` makes of it.
+
+    `nn.save` takes those that are activations, such as `np.tanh`.
+
+    Args:
+        function: of a tensor, composed of differentiable functions.
+
+    Raises:
+        ArgumentError: it is no function, but a class.
+
+    >>> Function(np.square)(Tensor([3.0])).data
+    array([9.])
+    """
+
+    def __init__(self, function: Activation) -> None:
+        self.function = function_named("function", function, {}, "a function")
+
+    def forward(self, x: Any) -> Any:
+        """Apply."""
+        return self.function(x)
+
+
 class _Function(Module):
     """A module that applies a function, with its fields as the arguments after x."""
 

@@ -61,6 +61,7 @@ FIT = declare(
     option("shape", UnsupportedError, "(12, 1)", loss=lambda p, t: p - t, validation=None),
     number("epochs", lambda w, v: fit(w, epochs=v), 0, -1, 1.5, True),
     number("batch_size", lambda w, v: fit(w, batch_size=v), 0, -1, 2.5),
+    number("evaluate_every", lambda w, v: fit(w, evaluate_every=v), 0, -1, 2.5),
     # samples and targets
     data({"samples": "abc"}, "type", UnsupportedError, "X", "<U3"),
     data({"samples": None}, "type", UnsupportedError, "X", "object"),
