@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import POSITIVE, require
+from autograd_lite.arguments import POSITIVE, Range, require
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from nn.optimizers.flat import checked_gradient
 from nn.optimizers.groups import listed
+
+LIMIT = Range(POSITIVE.holds, "a finite number above 0")
 
 
 def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
@@ -23,7 +25,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     Args:
         parameters: tensors, such as `model.parameters()`; those without a gradient are left out.
-        max_norm: above 0.
+        max_norm: above 0, finite.
 
     Returns:
         The norm before clipping, 0 if there is no gradient.
@@ -55,7 +57,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     if largest == 0:
         return 0.0
     # Dividing by the largest entry keeps the squares from overflowing.
-    squares = (np.square(array / largest).sum(dtype=float) for array in gradients.values())
+    squares = (np.square(array / largest, dtype=float).sum() for array in gradients.values())
     norm = largest * math.sqrt(sum(squares))
     if norm > max_norm:
         for tensor, array in gradients.items():
@@ -89,7 +91,7 @@ def _gradients(function: str, parameters: Any, name: str, limit: float) -> dict[
                 "it is no tensor",
                 "Give model.parameters()",
             )
-    require(function, name, limit, POSITIVE)
+    require(function, name, limit, LIMIT)
     return {
         tensor: checked_gradient(tensor, f"{function} of")
         for tensor in tensors

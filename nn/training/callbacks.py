@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
-from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
+from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
 from nn.optimizers.schedules import Schedule, Warmup
 from nn.training.callback import Callback, Training, newest, require_figure, require_state
@@ -335,8 +335,8 @@ class GradientClipping(Declared, Callback):
     array([[0.5]])
     """
 
-    max_norm: float | None = declared(optional(POSITIVE), default=None)
-    max_value: float | None = declared(optional(POSITIVE), default=None)
+    max_norm: float | None = declared(optional(LIMIT), default=None)
+    max_value: float | None = declared(optional(LIMIT), default=None)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         max_norm, max_value = values["max_norm"], values["max_value"]
