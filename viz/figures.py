@@ -113,6 +113,12 @@ def classes_of(labels: Any, what: str) -> Any:
     if labels.ndim == 2 and labels.shape[1] > 1:
         require_real(labels, f"plot of {what}")
         require_finite(labels, what, or_infinite=True)
+        if np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) != 1).any():
+            raise ArgumentError(
+                f"plot of {what} {describe_one(labels)}",
+                "a row has several ones, or none, and so no class",
+                "Plot one column at a time: labels[:, 0]",
+            )
         return labels.argmax(axis=1)
     if labels.ndim not in (1, 2):
         raise ShapeError(
