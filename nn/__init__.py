@@ -60,6 +60,7 @@ from nn.optimizers.schedules import (
     Warmup,
 )
 from nn.optimizers.sgd import SGD
+from nn.random_state import manual_seed
 from nn.summary import summary
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
@@ -149,6 +150,7 @@ __all__ = [
     "init",
     "load",
     "loss_function",
+    "manual_seed",
     "predict",
     "register",
     "save",

@@ -4,9 +4,10 @@ Each function returns samples X (n, 2) and their classes y (n, 1), 0.0 or 1.0, i
 the losses take for a network with one output; `y.ravel().astype(int)` are labels (n,). Half of the
 points are of each class, give or take a few. Moons, circles, and real data are scikit-learn's.
 
-`noise` is a standard deviation, and `rng` a `numpy.random.Generator` or a seed for one: the same
-seed gives the same points, bit for bit. An ArgumentError is raised where a number is out of its
-range, and an UnsupportedError where `rng` is no generator and no seed.
+`noise` is a standard deviation, and `rng` a `numpy.random.Generator` or a seed for one, by default
+that of `nn.manual_seed`: the same seed gives the same points, bit for bit. An ArgumentError is
+raised where a number is out of its range, and an UnsupportedError where `rng` is no generator and
+no seed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, generator, require
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, require
+from nn.random_state import generator
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 

@@ -12,6 +12,7 @@ from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError,
 from nn.architecture import build, describe
 from nn.identity import identity
 from nn.module import Module, require_model
+from nn.random_state import generator, set_state, state_of
 from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
 
 ModelT = TypeVar("ModelT", bound=Module)
@@ -148,7 +149,7 @@ def _rebuilt(architecture: Any, tensors: Mapping[str, Any], attempted: str) -> M
 def _require_told(model: Module, architecture: Any) -> None:
     """Refuse a model of which something does not follow from its architecture."""
     found = _outline(model)
-    state = np.random.get_state()
+    state, drawn = np.random.get_state(), state_of(generator(None, "nn.save"))
     try:
         rebuilt = _outline(build(architecture))
     except Exception as error:  # a constructor of a registered class can do anything
@@ -160,6 +161,7 @@ def _require_told(model: Module, architecture: Any) -> None:
         ) from error
     finally:
         np.random.set_state(state)
+        set_state(generator(None, "nn.save"), drawn)
     if rebuilt != found:
         names = sorted(name for name in rebuilt | found if rebuilt.get(name) != found.get(name))
         raise UnsupportedError(

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor, dropout
-from autograd_lite.arguments import FRACTION, generator
+from autograd_lite.arguments import FRACTION
 from nn.architecture import register
 from nn.declared import declared
 from nn.module import Module, require_input
+from nn.random_state import generator
 
 
 @register
@@ -21,7 +22,7 @@ class Dropout(Module):
 
     Args:
         p: probability of dropping, 0 <= p < 1.
-        rng: a `numpy.random.Generator`, or a seed for one.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
 
     Raises:
         ArgumentError: p is out of its range.

@@ -13,6 +13,7 @@ from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
+from nn.layers.precision import in_dtype_of
 from nn.module import Buffer, Module, Parameter, require_input
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
@@ -72,6 +73,7 @@ class BatchNorm1d(Module):
             UnsupportedError: x is no array of real numbers.
         """
         self._check(x)
+        x = in_dtype_of(self.weight, x)
         if self.training:
             y = standardize(x, (0,), self.epsilon)
             mean, variance = statistics(x, y, (0,))
@@ -155,4 +157,5 @@ class LayerNorm(Module):
                 f"it normalizes arrays whose last axes are {shape}",
                 "Give inputs of that shape, or make the layer LayerNorm(n_features)",
             )
+        x = in_dtype_of(self.weight, x)
         return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]

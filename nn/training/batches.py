@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, generator, require
+from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ShapeError, describe
 from autograd_lite.trees import leaves_of, map_tree
+from nn.random_state import generator
 from nn.training.inputs import as_arrays, at
 
 
@@ -25,7 +26,8 @@ def batches(
         arrays: of one length n along axis 0; or tuples or dicts of such arrays, which are cut
             alike.
         batch_size: samples in each batch.
-        rng: a `numpy.random.Generator`, or a seed for one, of which one permutation is drawn.
+        rng: a `numpy.random.Generator`, or a seed for one, of which one permutation is drawn; by
+            default that of `nn.manual_seed`.
         shuffle: draw the samples in random order, each once. Otherwise they come in the order of
             the arrays, and the batches are views of them.
 

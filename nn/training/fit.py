@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, generator, is_number, require
+from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.losses.loss_function import loss_function
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer
+from nn.random_state import generator
 from nn.tensor_files import FileName
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
@@ -99,7 +100,8 @@ def fit(
             epoch. Each goes through all samples once more, which takes about a third of the time;
             the figures of the epochs between are NaN, but for "running_loss".
         progress: show one line that is updated.
-        rng: a `numpy.random.Generator`, or a seed for one, that shuffles.
+        rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
+            `nn.manual_seed`.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -138,7 +140,7 @@ def fit(
         split_seed = saved["arguments"]["split_seed"]
     elif is_number(validation):
         # Of a copy: the generator itself draws only when nothing is refused any more.
-        split_seed = int(copy.deepcopy(rng).integers(2**63))
+        split_seed = int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
     dtype = shared_dtype(parameters)
     samples = prepared(
         dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed

@@ -188,6 +188,10 @@ DECLARED = {
         number("batch_size", lambda w, v: nn.predict(w.model, X, batch_size=v), 0, -1, 1.5, True),
         Spreads(lambda w: nn.predict(w.model, nans(3, 2))),
     ),
+    "nn.manual_seed": declare(
+        number("seed", lambda w, v: nn.manual_seed(v), -1, 1.5, True),
+        **dict.fromkeys(("shape", "length"), "it takes one number"),
+    ),
     "nn.summary": declare(
         bad("type", lambda w: nn.summary(3, 2), UnsupportedError, "3"),
         bad("type", lambda w: nn.summary(nn.Dense, 2), UnsupportedError, "Dense(...)"),
