@@ -21,6 +21,7 @@ from numpy import float64
 
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
+from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import recording, take, taken, watching
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
@@ -41,14 +42,19 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     Returns a tensor when an argument is one, else what the function returns.
     """
     values = []
-    found = wanted = False
+    found = wanted = foreign = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
             wanted = wanted or argument._requires_grad
             values.append(argument._array)
-        else:
+        elif type(argument) in OWN:
             values.append(argument)
+        else:
+            values.append(admit(argument, f"{operation.name} of"))
+            foreign = foreign or values[-1] is not argument
+    if foreign:
+        arguments = tuple(g if isinstance(g, Node) else v for g, v in zip(arguments, values))
     try:
         data = operation.compute(*values, **keywords)
     except AutogradError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.engine import apply, record
+from autograd_lite.foreign import admit
 from autograd_lite.modes import take
 from autograd_lite.node import NO_KEYWORDS, Node, plain
 from autograd_lite.protocol import NumPyProtocol, operand
@@ -48,6 +49,7 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
     """The method of a comparison, which gives a plain array."""
 
     def method(self: Node, other: Any) -> Any:
+        other = admit(other, f"{name} of")
         try:
             outcome = compare(self._array, plain(other))
         except (ValueError, TypeError) as error:

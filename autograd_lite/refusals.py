@@ -19,6 +19,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.mutation import was_changed
+from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 
@@ -114,6 +115,8 @@ def explained(
     """
     attempted = f"{name}{describe(arguments, keywords)}"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unknown and KEYWORDS.get(unknown[1]) in ("axis", "keepdims", "ddof", "negative_slope"):
+        return unknown_keyword(attempted, unknown[1])
     if unknown:
         return UnsupportedError(
             attempted,
