@@ -15,7 +15,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.node import plain
-from nn.configuration import opened, shown
+from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
 from nn.evaluating import modes
 
@@ -218,6 +218,21 @@ class Module(Declared):
 
         return visit("", self)
 
+    def _some_parameter(self) -> Parameter | None:
+        """One of the parameters, in less time than the first one."""
+        waiting: list[Any] = [self]
+        seen = set()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Parameter):
+                return value
+            if not isinstance(value, HOLDERS) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            inside = vars(value) if isinstance(value, Module) else value
+            waiting += inside.values() if isinstance(inside, MAPPINGS) else inside
+        return None
+
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside of it with their dotted names, a shared one once."""
         return self._named(Module)
@@ -332,6 +347,7 @@ class Module(Declared):
             tensor.data = np.array(arrays[name], tensor.dtype)
 
 
+HOLDERS = (Module, *CONTAINERS)
 METHODS = frozenset(name for name, value in vars(Module).items() if isinstance(value, FunctionType))
 """What a module is used through, which no attribute may hide."""
 

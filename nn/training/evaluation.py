@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite import Tensor, no_grad
+from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import (
     ArgumentError,
@@ -63,23 +63,24 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
         require("predict", "batch_size", batch_size, COUNT)
     X = as_arrays(X, "predict of X")  # noqa: N806
     n = count(X, "predict of X")
-    X = map_tree(lambda array: _in_precision(model, array), X)  # noqa: N806
-    with no_grad(), evaluation():
+    X = _in_precision(model, X)  # noqa: N806
+    with evaluation():
         return _outputs(model, X, n, batch_size or n)
 
 
 def _in_precision(model: Module, X: Any) -> Any:  # noqa: N803
-    """Samples in the dtype of the parameters; of these only the first is looked at, mostly."""
-    first = next(model.named_parameters(), None)
-    if first is None or first[1].dtype == X.dtype:
+    """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
+    some = model._some_parameter()
+    if some is None or getattr(X, "dtype", None) == some.dtype:
         return X
-    return floats_in(shared_dtype(model.parameters()), X)
+    dtype = shared_dtype(model.parameters())
+    return map_tree(lambda array: floats_in(dtype, array), X)
 
 
 def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
     found: dict[str, float] = {}
-    with no_grad(), evaluation():
+    with evaluation():
         for kind, part in samples.parts.items():
             predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
             loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
@@ -106,7 +107,7 @@ def rehearse(model: Module, samples: Samples) -> None:
                 loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
                 _measured(samples, loss, predictions, part)
 
-    with no_grad(), evaluation(), warnings.catch_warnings():
+    with evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         call_left_alone(measure, model, samples.loss, samples.metrics)
 
@@ -165,20 +166,16 @@ def require_scalar(loss: Any) -> None:
 
 def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N803
     """What the model returns for n samples, some at a time, put together."""
-    starts = range(0, max(n, 1), max(batch_size, 1))
-    parts = [
-        map_tree(plain, called(model, at(X, slice(start, start + batch_size)))) for start in starts
-    ]
-    leaves = [leaves_of(part) for part in parts]
-    for leaf in leaves[0]:
-        if np.ndim(leaf) == 0:
-            raise ShapeError(
-                f"{type(model).__name__} of {shown(X)}",
-                f"it returned {describe_one(leaf)}, and no array with a row for each sample",
-                "Return predictions (n, ...) from forward",
-            )
+    if n <= batch_size:
+        output = called(model, X)
+        if isinstance(output, Tensor):
+            return _rows(model, X, output)
+        return map_tree(partial(_rows, model, X), output)
+    starts = range(0, n, batch_size)
+    parts = [called(model, at(X, slice(start, start + batch_size))) for start in starts]
+    leaves = [[_rows(model, X, leaf) for leaf in leaves_of(part)] for part in parts]
     joined = [np.concatenate(same) for same in zip(*leaves)]
-    if len(parts) > 1 and any(len(leaf) != n for leaf in joined):
+    if any(len(leaf) != n for leaf in joined):
         raise ShapeError(
             f"{type(model).__name__} of {shown(X)}, {batch_size} samples at a time",
             f"it returned {', '.join(map(describe_one, joined))} in all, which is not one entry "
@@ -186,6 +183,18 @@ def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N8
             "Return predictions (n, ...) from forward, or predict all samples at once",
         )
     return rebuilt(parts[0], joined)
+
+
+def _rows(model: Module, X: Any, output: Any) -> Any:  # noqa: N803
+    """A copy of the array of an output; an error unless it has a row for each sample."""
+    array = plain(output)
+    if getattr(array, "ndim", 0):
+        return array.copy()
+    raise ShapeError(
+        f"{type(model).__name__} of {shown(X)}",
+        f"it returned {describe_one(array)}, and no array with a row for each sample",
+        "Return predictions (n, ...) from forward",
+    )
 
 
 @contextmanager

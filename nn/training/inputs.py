@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.trees import leaves_of, map_tree
@@ -17,6 +19,8 @@ def is_tree(values: Any) -> bool:
 
     A list is one array, of samples, and so is a tuple of numbers or lists.
     """
+    if type(values) is np.ndarray:
+        return False
     if isinstance(values, tuple):
         return any(getattr(each, "ndim", 0) > 0 or is_tree(each) for each in values)
     return isinstance(values, Mapping)
@@ -39,7 +43,9 @@ def map_named(function: Callable[[Any, str], Any], values: Any, name: str) -> An
 
 def as_arrays(values: Any, attempted: str) -> Any:
     """An array, or several; the error for what is none says which one."""
-    return map_named(lambda each, name: as_array(each, name), values, attempted)
+    if type(values) is np.ndarray:
+        return values
+    return map_named(as_array, values, attempted)
 
 
 def named_leaves(values: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -56,6 +62,8 @@ def shown(values: Any) -> str:
 
 def count(values: Any, attempted: str) -> int:
     """How many samples there are; a ShapeError unless all arrays have an entry for each."""
+    if not is_tree(values) and values.ndim:
+        return len(values)
     lengths = {leaf.shape[:1] for leaf in leaves_of(values)}
     if len(lengths) != 1 or () in lengths:
         raise ShapeError(
