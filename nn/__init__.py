@@ -45,7 +45,7 @@ from nn.losses.regression import (
     MSELoss,
     RMSELoss,
 )
-from nn.module import Buffer, Module, Parameter
+from nn.module import Module
 from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
@@ -60,6 +60,7 @@ from nn.optimizers.schedules import (
     Warmup,
 )
 from nn.optimizers.sgd import SGD
+from nn.parameters import Buffer, Parameter
 from nn.random_state import manual_seed
 from nn.summary import summary
 from nn.training.batches import batches

@@ -13,7 +13,8 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.configuration import MAPPINGS
-from nn.module import Buffer, Module, require_model
+from nn.module import Module, require_model
+from nn.parameters import Buffer
 
 
 def functional_call(

@@ -13,60 +13,17 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
-from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.node import plain
+from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
 from nn.evaluating import modes
+from nn.parameters import TENSORS, Buffer, Parameter, is_computed
 
-
-class Parameter(Tensor):
-    """A tensor that a module learns. It requires grad, and has a copy of the data it is given.
-
-    >>> Parameter([1.0, 2.0], name="bias")
-    Tensor([1., 2.], name='bias', requires_grad=True)
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
-    ) -> None:
-        super().__init__(_copied(data, "Parameter", dtype), requires_grad=True, name=name)
-
-
-class Buffer(Tensor):
-    """A tensor that belongs to a module's state and is not learned, such as a running mean.
-
-    It does not require grad, and has a copy of the data it is given.
-
-    >>> Buffer([0.0, 1.0])
-    Tensor([0., 1.])
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, *, dtype: DTypeLike | None = None) -> None:
-        super().__init__(_copied(data, "Buffer", dtype))
-
-
-TENSORS = (Parameter, Buffer)
 UNORDERED = (set, frozenset)
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
-
-
-def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
-    try:
-        return np.array(data, dtype)
-    except AutogradError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise UnsupportedError(
-            f"{kind}({describe_one(data)}) with dtype={dtype!r}",
-            str(error).rstrip("."),
-            "Give numbers, or nested lists of one shape, and a dtype of floats",
-        ) from error
 
 
 class Module(Declared):
@@ -249,6 +206,10 @@ class Module(Declared):
         """All parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What forward kept is copied and pickled without what it was computed from.
+        return {name: _without_record(value) for name, value in vars(self).items()}
+
     def extra_repr(self) -> str:
         """The arguments that the text of this module shows: by default, its configuration.
 
@@ -378,6 +339,13 @@ def _require_kept(kind: str, name: str, tensor: Tensor) -> None:
             "it requires grad, but would not be among the parameters",
             "Write nn.Parameter(data)",
         )
+
+
+def _without_record(value: Any) -> Any:
+    if isinstance(value, list | tuple | dict):
+        recorded = any(is_computed(item) for _, item in opened([("", value)]))
+        return map_tree(_without_record, value) if recorded else value
+    return value.detach() if is_computed(value) and value.operation is not None else value
 
 
 def _require_no_parts(kind: str, name: str, values: Any) -> None:

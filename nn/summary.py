@@ -16,7 +16,8 @@ from autograd_lite.errors import ShapeError, UnsupportedError
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import heading
-from nn.module import Module, Parameter, require_model
+from nn.module import Module, require_model
+from nn.parameters import Parameter
 from nn.training.evaluation import predict
 from nn.training.inputs import shown
 

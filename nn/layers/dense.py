@@ -18,7 +18,8 @@ from nn.declared import declared
 from nn.init import Initializer, initializer
 from nn.layers.activations import Activation, activation_function
 from nn.layers.precision import in_dtype_of
-from nn.module import Module, Parameter, require_input
+from nn.module import Module, require_input
+from nn.parameters import Parameter
 from nn.random_state import generator
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nn.module import Parameter
+from nn.parameters import Parameter
 
 
 def in_dtype_of(parameter: Parameter, x: Any) -> Any:

@@ -18,7 +18,7 @@ from autograd_lite.errors import (
 )
 from autograd_lite.mutation import mark_mutated
 from autograd_lite.read_only import writable
-from nn.module import Parameter
+from nn.parameters import Parameter
 
 BLOCK = 65536
 """Entries that are updated at a time, so that they stay in the processor's cache."""

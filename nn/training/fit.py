@@ -18,8 +18,9 @@ from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.losses.loss_function import loss_function
-from nn.module import Buffer, Module
+from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.parameters import Buffer
 from nn.random_state import generator
 from nn.tensor_files import FileName
 from nn.training.batches import batches
