@@ -68,9 +68,9 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     if isinstance(model, Module):
         entry["architecture"] = _described(model)
         _require_told(model, entry["architecture"])
-        entry["frozen"] = [
-            name for name, each in model.named_parameters() if not each.requires_grad
-        ]
+        named = model.named_parameters()
+        frozen = [name for name, parameter in named if not parameter.requires_grad]
+        entry |= {"frozen": frozen} if frozen else {}
         model = model.state_dict()
     metadata = {KEY: json.dumps(entry)}
     replace_file(path, safetensors.numpy.save(arrays_of(model), metadata))
