@@ -10,9 +10,9 @@ import numpy as np
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
-from autograd_lite.errors import AutogradError, describe_one
+from autograd_lite.errors import AutogradError
 from autograd_lite.modes import take_entries
-from autograd_lite.names import unknown_attribute
+from autograd_lite.names import ATTRIBUTES, Elsewhere
 from autograd_lite.node import NO_KEYWORDS
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -136,16 +136,18 @@ class Methods(Operators):
         take_entries(self)
         return self._array.tolist()
 
-    def __getattr__(self, name: str) -> Callable[..., Tensor]:
-        """Say what is called otherwise here; the activations of the table are added below."""
-        if name.startswith("_"):
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        raise unknown_attribute(describe_one(self), name, dir(type(self)))
+    if TYPE_CHECKING:  # the activations of the table, which are added below
+
+        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
 
 
 _FUNCTIONS: list[Any] = [np.exp, np.log, *activations().values()]
 for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
+
+
+for _name in ATTRIBUTES:
+    setattr(Methods, _name, Elsewhere(_name))
 
 
 def unpacked(sequence: tuple[Any, ...]) -> Any:

@@ -7,11 +7,9 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-
-from autograd_lite.errors import MissingNameError, UnsupportedError
+from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -90,6 +88,10 @@ NO_KEYWORD = {
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
+_FUNCTIONS = (
+    "arctan cos cosh expand_dims flip log10 log1p log2 maximum minimum roll sign sin sinh sqrt"
+)
+_FUNCTIONS += " square stack tan tril triu where"
 
 ATTRIBUTES = {
     "abs": "abs(x)",
@@ -128,7 +130,15 @@ ATTRIBUTES = {
     "value": "x.data",
     "view": "x.reshape(shape)",
     "zero_": "x.data[...] = 0",
+    "add_": "x.data += y inside of no_grad(), or x = x + y",
+    "mul_": "x.data *= y inside of no_grad(), or x = x * y",
+    "sub_": "x.data -= y inside of no_grad(), or x = x - y",
+    "copy_": "x.data[...] = y",
+    "fill_": "x.data[...] = value",
+    "uniform_": "x.data[...] = rng.uniform(size=x.shape)",
+    "normal_": "x.data[...] = rng.normal(size=x.shape)",
     **{name: f"x {symbol} y" for name, symbol in _OPERATORS.items()},
+    **{name: f"np.{name}(x)" for name in _FUNCTIONS.split()},
 }
 """Attributes of other libraries' tensors, and what to write for each of a tensor x."""
 
@@ -180,21 +190,26 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
     return call
 
 
-def unknown_attribute(owner: str, name: str, known: Iterable[str]) -> MissingNameError:
-    """The error for an attribute that a tensor does not have.
+class Elsewhere:
+    """An attribute that tensors of other libraries have: reading it says what to write here.
 
-    >>> print(unknown_attribute("'x' (3,)", "unsqueeze", []))
-    unsqueeze of 'x' (3,): a tensor has no such attribute. Write np.expand_dims(x, axis)
+    `hasattr` is False of it. A `__getattr__` for all names would make each attribute slower.
+
+    >>> from autograd_lite import Tensor
+    >>> Tensor([1.0], name="x").unsqueeze(0)
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.MissingNameError: 'x' (1,).unsqueeze: a tensor has no such attribute. \
+Write np.expand_dims(x, axis)
     """
-    similar = difflib.get_close_matches(name, [other for other in known if other != name], 1)
-    if name in ATTRIBUTES:
-        remedy = f"Write {ATTRIBUTES[name]}"
-    elif name.endswith("_") and not name.startswith("_"):
-        remedy = "Write what makes a new tensor; or, to update a parameter, x.data[...] = values"
-    elif callable(getattr(np, name, None)):
-        remedy = f"Write np.{name}(x)"
-    elif similar:
-        remedy = f"Write x.{similar[0]}"
-    else:
-        remedy = "Write x.data for the array, which has all that NumPy's arrays have"
-    return MissingNameError(f"{name} of {owner}", "a tensor has no such attribute", remedy)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        of = owner if instance is None else instance
+        raise MissingNameError(
+            f"{describe_one(of)}.{self.name}",
+            "a tensor has no such attribute",
+            f"Write {ATTRIBUTES[self.name]}",
+        )

@@ -122,4 +122,4 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
 
 def operand(value: Any) -> Any:
     """Nested lists and tuples as the array they mean."""
-    return np.asarray(value) if isinstance(value, list | tuple) else value
+    return np.asarray(value) if isinstance(value, (list, tuple)) else value

@@ -40,6 +40,12 @@ class _Shape:
     __lt__ = __le__ = __gt__ = __ge__ = _fail
 
 
+def _without_values(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(map(_without_values, value))
+    return _Shape(value) if hasattr(value, "dtype") else value
+
+
 def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     """Raise if a rule reads one of the arrays that were changed after its node was made.
 
@@ -49,7 +55,7 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
         return
-    shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
+    shapes = [_without_values(value) if stale else value for value, stale in zip(given, changed)]
     shapes += given[len(changed) :]
     for index, argument in enumerate(node.arguments):
         if not (isinstance(argument, Node) and argument._requires_grad):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextvars import Token
 from typing import Self
 
 from autograd_lite.anomaly.watch import Anomalies
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import SetRecording, Watch, recording, watching
+from autograd_lite.modes import SetRecording, recording, set_back, set_for_a_while, watching
 
 
 class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
@@ -56,20 +55,20 @@ class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
 
     def __init__(self) -> None:
         super().__init__()
-        self._entered: list[tuple[Token[Watch | None], Anomalies | None]] = []
+        self._entered: list[tuple[object, Anomalies | None]] = []
 
     def __enter__(self) -> Self:
         # A context inside of another goes on with the watch of that.
         outer = watching.get()
         own = None if isinstance(outer, Anomalies) else Anomalies()
-        self._entered.append((watching.set(own or outer), own))
+        self._entered.append((set_for_a_while(watching, own or outer), own))
         self.on = bool(recording.get())
         return super().__enter__()
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
-        token, own = self._entered.pop()
-        watching.reset(token)
+        key, own = self._entered.pop()
+        set_back(key)
         if own:
             own.release()
             error = exception[1]
