@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, require
+from autograd_lite.names import explains_keywords
 from nn.random_state import generator
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
@@ -24,6 +25,7 @@ CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 Generator: TypeAlias = "np.random.Generator | int | None"
 
 
+@explains_keywords
 def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any, Any]:
     """Points within a disc of radius 0.5, class 0, and in the ring around it, class 1.
 
@@ -43,6 +45,7 @@ def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any
     return _on_a_circle(radius, angle) + rng.normal(0.0, noise, (n, 2)), _column(radius >= 0.5)
 
 
+@explains_keywords
 def spirals(n: int, noise: float = 0.5, rng: Generator = None) -> tuple[Any, Any]:
     """Two arms of a spiral that lie within each other: one turn each, class 1 further out by π.
 
@@ -61,6 +64,7 @@ def spirals(n: int, noise: float = 0.5, rng: Generator = None) -> tuple[Any, Any
     return _on_a_circle(rng.normal(2 * theta + np.pi * y, noise), theta), _column(y)
 
 
+@explains_keywords
 def xor(n: int = 4, noise: float = 0.0, rng: Generator = None) -> tuple[Any, Any]:
     """Corners of the unit square, class 1 where one coordinate is 1 and the other 0.
 
@@ -75,6 +79,7 @@ def xor(n: int = 4, noise: float = 0.0, rng: Generator = None) -> tuple[Any, Any
     return corners + rng.normal(0.0, noise, (n, 2)), _column(corners[:, 0] != corners[:, 1])
 
 
+@explains_keywords
 def blobs(n: int, noise: float = 1.0, rng: Generator = None) -> tuple[Any, Any]:
     """Two normal clouds of points, class 0 around (-2, -2) and class 1 around (2, 2).
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.architecture import build, describe
 from nn.configuration import opened
 from nn.identity import identity
@@ -27,6 +28,7 @@ COMPUTED = "computed"
 """What stands for attributes that are no part of a model."""
 
 
+@explains_keywords
 def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     """Write a model to a safetensors file, whole or not at all.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import arguments
 from autograd_lite.arguments import WHOLE, require
+from autograd_lite.names import explains_keywords
 
 if TYPE_CHECKING:
     from nn.module import Module
@@ -31,6 +32,7 @@ class _Default(np.random.Generator):
 _default = _Default(np.random.PCG64())
 
 
+@explains_keywords
 def manual_seed(seed: int) -> None:
     """Seed everything in `nn` that is given no `rng`, such as layers, `nn.fit` and data sets.
 

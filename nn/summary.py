@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, require
 from autograd_lite.errors import ShapeError, UnsupportedError
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import heading
@@ -71,6 +72,7 @@ class Summary:
     __repr__ = __str__
 
 
+@explains_keywords
 def summary(model: Module, input_shape: Any, *others: Any) -> Summary:
     """Call a model on one sample, and list its layers: those with parameters or without parts.
 

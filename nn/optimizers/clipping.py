@@ -11,12 +11,14 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import POSITIVE, Range, require
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.optimizers.flat import checked_gradient
 from nn.optimizers.groups import listed
 
 LIMIT = Range(POSITIVE.holds, "a finite number above 0")
 
 
+@explains_keywords
 def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients by one factor, so that their joint Euclidean norm is at most `max_norm`.
 
@@ -65,6 +67,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     return norm
 
 
+@explains_keywords
 def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
     """Bring each entry of the gradients into [-max_value, max_value]; NaN stays NaN.
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ShapeError, describe
+from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of, map_tree
 from nn.random_state import generator
 from nn.training.inputs import as_arrays, at
 
 
+@explains_keywords
 def batches(
     *arrays: Any,
     batch_size: int,

@@ -19,6 +19,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
@@ -36,6 +37,7 @@ REHEARSED = 8
 """Training samples that go through the model before training, to see whether all fits together."""
 
 
+@explains_keywords
 def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noqa: N803
     """The model's outputs as arrays, computed as in evaluation mode and without recording.
 

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.losses.loss_function import loss_function
@@ -39,6 +40,7 @@ from nn.training.metrics import Metric
 from nn.training.samples import Samples, prepared, shared_dtype
 
 
+@explains_keywords
 def fit(
     model: Module,
     X: Any,  # noqa: N803

@@ -11,11 +11,13 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NUMBER, as_array, require, require_real
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.losses.loss_function import loss_function
 
 Metric = Callable[[Any, Any], float]
 
 
+@explains_keywords
 def accuracy(
     predictions: Any, targets: Any, threshold: float | None = None, *, loss: Any = None
 ) -> float:
