@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
@@ -368,9 +369,14 @@ def require_model(model: Any, attempted: str) -> None:
         raise UnsupportedError(f"{attempted} {describe_one(model)}", "it is no module", remedy)
 
 
-def require_input(layer: object, x: Any) -> None:
-    """Raise an UnsupportedError unless a layer is given an array or a tensor of real numbers."""
+def require_input(layer: object, x: Any) -> Any:
+    """What a layer is given, as an array or a tensor, once it is one of real numbers.
+
+    Raises:
+        UnsupportedError: it is none, or another library's that does not become one.
+    """
     attempted = f"{type(layer).__name__} of"
+    x = admit(x, attempted)
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise UnsupportedError(
             f"{attempted} {describe_one(x)}",
@@ -378,3 +384,4 @@ def require_input(layer: object, x: Any) -> None:
             "Give a NumPy array: numpy.array(x)",
         )
     require_real(x, attempted)
+    return x

@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 
 
 class Parameter(Tensor):
@@ -46,7 +47,7 @@ TENSORS = (Parameter, Buffer)
 
 def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
     try:
-        return np.array(data, dtype)
+        return np.array(admit(data, f"{kind} of"), dtype)
     except AutogradError:
         raise
     except (TypeError, ValueError) as error:

@@ -20,7 +20,7 @@ from nn.configuration import heading
 from nn.module import Module, require_model
 from nn.parameters import Parameter
 from nn.training.evaluation import predict
-from nn.training.inputs import shown
+from nn.training.inputs import as_arrays, shown
 
 HEADINGS = ("name", "layer", "output shape", "parameters")
 
@@ -141,10 +141,10 @@ def _example(given: Any, dtype: Any) -> Any:
     """Ones in the shapes that are given, and the examples that are given themselves."""
     if isinstance(given, Mapping):
         return {name: _example(each, dtype) for name, each in given.items()}
-    if hasattr(given, "dtype") and np.ndim(plain(given)):
-        return given
+    if len(getattr(given, "shape", ())):
+        return as_arrays(given, "summary of")
     shape = given if isinstance(given, tuple | list) else (given,)
-    if any(isinstance(each, tuple | list | Mapping) or np.ndim(plain(each)) for each in shape):
+    if any(isinstance(each, tuple | list | Mapping) or getattr(each, "ndim", 0) for each in shape):
         return tuple(_example(each, dtype) for each in shape)
     require("summary", "input_shape", shape, COUNTS)
     return np.ones((1, *shape), dtype)

@@ -10,6 +10,7 @@ import numpy as np
 import autograd_lite
 from autograd_lite import Tensor
 from autograd_lite.arguments import INTEGER, NUMBER, function_named
+from autograd_lite.foreign import admit
 from autograd_lite.table import activations
 from nn.architecture import register
 from nn.declared import declared
@@ -60,6 +61,7 @@ class _Function(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
+        x = admit(x, f"{type(self).__name__} of")
         try:
             result: Tensor = self.function(x, *[getattr(self, name) for name in self._fields])
         except TypeError:

@@ -127,7 +127,7 @@ class Residual(Module):
         Raises:
             ShapeError: what is to be added has two shapes.
         """
-        require_input(self, x)
+        x = require_input(self, x)
         skipped = x if self.projection is None else self.projection(x)
         result = self.block(x)
         if result.shape != skipped.shape:

@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLOATING, require
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import traits_of
 from nn.architecture import register
@@ -88,7 +89,7 @@ class Dense(Module):
             ShapeError: the last axis of x has another length.
             UnsupportedError: x is no array of real numbers.
         """
-        x = in_dtype_of(self.weight, x)
+        x = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
             z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
         except (ShapeError, UnsupportedError) as error:

@@ -43,7 +43,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        require_input(self, x)
+        x = require_input(self, x)
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
         return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]

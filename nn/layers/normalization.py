@@ -73,8 +73,7 @@ class BatchNorm1d(Module):
             ShapeError: x has another shape.
             UnsupportedError: x is no array of real numbers.
         """
-        self._check(x)
-        x = in_dtype_of(self.weight, x)
+        x = in_dtype_of(self.weight, self._checked_input(x))
         if self.training:
             y = standardize(x, (0,), self.epsilon)
             mean, variance = statistics(x, y, (0,))
@@ -86,8 +85,8 @@ class BatchNorm1d(Module):
             y = (x - self.running_mean.detach()) * scale
         return y * self.weight + self.bias  # type: ignore[no-any-return]
 
-    def _check(self, x: Any) -> None:
-        require_input(self, x)
+    def _checked_input(self, x: Any) -> Any:
+        x = require_input(self, x)
         features = self.weight.shape[0]
         if x.ndim != 2 or x.shape[1] != features:
             raise ShapeError(
@@ -101,6 +100,7 @@ class BatchNorm1d(Module):
                 "the variance of a batch needs at least two samples",
                 "Choose a batch size that leaves no single sample over, or call model.eval() first",
             )
+        return x
 
     def _follow(self, running: Buffer, batch: Any) -> None:
         # A new array, so that the records of earlier calls in evaluation stay valid.
@@ -150,7 +150,7 @@ class LayerNorm(Module):
             ShapeError: the last axes are others.
             UnsupportedError: x is no array of real numbers.
         """
-        require_input(self, x)
+        x = require_input(self, x)
         shape = self.weight.shape
         if x.shape[-len(shape) :] != shape:
             raise ShapeError(

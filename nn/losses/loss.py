@@ -11,6 +11,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
@@ -74,6 +75,8 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
+        predictions = admit(predictions, f"{type(self).__name__} of predictions")
+        targets = admit(targets, f"{type(self).__name__} of targets")
         try:
             shape, _ = predictions.shape, targets.shape
         except AttributeError:
@@ -96,6 +99,7 @@ class Loss(Declared):
         predictions, targets = self.prepared(predictions, targets)
         losses = self.entries(predictions, targets)
         if weights is not None:
+            weights = admit(weights, f"{type(self).__name__} with weights")
             weights, n = self.with_shape(weights), losses.shape[0] if losses.ndim else 1
             require_weights(weights, n, f"{self.describe(predictions, targets)} with weights")
             weights = weights.reshape(n, *[1] * (losses.ndim - 1))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ShapeError, describe
 from autograd_lite.names import explains_keywords
@@ -48,7 +49,7 @@ def batches(
     [[2, 4], [3, 0], [1]]
     """
     arrays = tuple(
-        array if hasattr(array, "shape") else as_arrays(array, "batches of") for array in arrays
+        array if isinstance(array, Tensor) else as_arrays(array, "batches of") for array in arrays
     )
     lengths = {array.shape[:1] for array in leaves_of(arrays)}
     if len(lengths) != 1 or () in lengths:
