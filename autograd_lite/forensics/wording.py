@@ -16,9 +16,8 @@ from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.formulas import contribution_formula
-from autograd_lite.textbook.lines import cotangent_formula
 from autograd_lite.textbook.naming import Identifiers, given_names, key_of, names_of
+from autograd_lite.textbook.words import contribution_formula, cotangent_formula
 
 
 @dataclass(frozen=True)
