@@ -11,8 +11,8 @@ import numpy as np
 
 from autograd_lite.node import Array, Node
 
-mutations = 0
-"""How many there were."""
+mutations = 1
+"""How many there were, counted from 1: a tensor that was not computed has `created` 0."""
 
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
 
