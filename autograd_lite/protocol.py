@@ -9,6 +9,7 @@ import numpy as np
 import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.refusals import explained
@@ -28,15 +29,8 @@ class NumPyProtocol(Node):
                 "a change in place is not recorded",
                 f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
-        if method != "__call__":
-            raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
-        if keywords and ufunc.signature is None:
-            raise UnsupportedError(
-                f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
-                "keyword arguments of elementwise functions are not recorded",
-                "Leave them out; np.where selects entries, tensor.astype changes the dtype",
-            )
-        return _dispatch(ufunc, inputs, keywords)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return _dispatch(function, inputs, keywords)
 
     def __array_function__(
         self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -54,6 +48,8 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)
         return outcome
+    if keywords or len(arguments) > 2:
+        arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)
     if implementation is not None:
         if taken.get() is not None:
@@ -102,6 +98,9 @@ def full_name(function: Any) -> str:
     >>> full_name(np.linalg.inv)
     'np.linalg.inv'
     """
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{full_name(owner)}.{function.__name__}"
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
 

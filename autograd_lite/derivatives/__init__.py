@@ -13,4 +13,5 @@ from autograd_lite.derivatives import (  # noqa: F401
     reductions,
     shaping,
     sorting,
+    ufunc_methods,
 )

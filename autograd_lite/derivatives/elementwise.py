@@ -162,9 +162,21 @@ for extremum, beats in (
     )
 define(
     np.nan_to_num,
-    lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0),
+    lambda g, y, x, **_: np.where(np.isfinite(x), g, 0),
+    compute=lambda x, *, nan=0.0, posinf=None, neginf=None: np.nan_to_num(
+        x, True, nan, posinf, neginf
+    ),
     traits=ELEMENTWISE,
 )
+
+composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
+composed(np.modf)(lambda x: (np.fmod(x, 1), np.trunc(x)))
+
+
+@composed(np.ldexp)
+def ldexp(x: Array, exponent: Array) -> Array:
+    """x times a power of two; the exponent is a whole number, and has no derivative."""
+    return x * np.ldexp(np.ones_like(x), exponent)
 
 
 @composed(np.clip)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.reductions import Axis, expand
+from autograd_lite.derivatives.reductions import Axis, axes_of, expand
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
 from autograd_lite.table import composed, differentiable
@@ -85,10 +85,7 @@ def _norm(
     keepdims: bool = False,
 ) -> Array:
     x = as_operand(x)
-    if axis is None:
-        axes = tuple(range(x.ndim))
-    else:
-        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = axes_of(x, axis)
     if axis is None and ord is None:
         return p_norm(x, axis=axes, keepdims=keepdims)
     if len(axes) == 1:

@@ -16,6 +16,7 @@ import samples_neural
 import samples_reductions
 import samples_shaping
 import samples_sorting
+import samples_ufunc_methods
 from sampling import Sample
 
 DECLARED: dict[Callable[..., Any], list[Sample]] = {
@@ -29,6 +30,7 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_neural.SAMPLES,
     **samples_reductions.SAMPLES,
     **samples_shaping.SAMPLES,
+    **samples_ufunc_methods.SAMPLES,
 }
 
 SAMPLES = {

@@ -104,6 +104,15 @@ SAMPLES = {
         sample(lambda x: np.full_like(x, x[0]), normal(3)),
         sample(lambda x: np.full_like(x * 0, x.sum(), shape=(2, 2)), normal(3)),
     ],
+    np.divmod: [
+        sample(lambda a, b: np.add(*np.divmod(a, b)), 3 * normal(2, 3), positive(3)),
+        sample(lambda a: np.divmod(a, 0.7)[1], normal(4)),
+    ],
+    np.modf: [sample(lambda x: np.modf(x)[0] - np.modf(x)[1], 3 * normal(2, 3))],
+    np.ldexp: [
+        sample(lambda x: np.ldexp(x, 3), normal(2, 3)),
+        sample(lambda x: np.ldexp(x, np.array([[-1], [0]])), normal(3)),
+    ],
     # Steps
     np.sign: unary(np.sign),
     np.floor: unary(np.floor),
