@@ -42,7 +42,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
     owner = getattr(function, "__self__", function)
     if isinstance(owner, np.ufunc):
         of_methods = ("array", "axis", "dtype", "out", "keepdims")
-        names = of_methods if function.__name__ in ("reduce", "accumulate") else ()
+        names = of_methods if function in (owner.reduce, owner.accumulate) else ()
         return _Signature(names, _OF_UFUNCS | {"keepdims": False}, 2)
     try:
         parameters = inspect.signature(function).parameters

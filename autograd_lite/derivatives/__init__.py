@@ -2,6 +2,7 @@
 
 from autograd_lite.derivatives import (  # noqa: F401
     calculus,
+    cross_entropies,
     decompositions,
     elementwise,
     indexing,
@@ -13,5 +14,6 @@ from autograd_lite.derivatives import (  # noqa: F401
     reductions,
     shaping,
     sorting,
+    special,
     ufunc_methods,
 )

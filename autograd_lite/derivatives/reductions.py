@@ -16,6 +16,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
+from autograd_lite.precision import in_single
 from autograd_lite.table import composed, define, without_derivative
 
 Axis = int | tuple[int, ...] | None
@@ -61,7 +62,7 @@ define(
     np.sum,
     lambda g, y, a, axis=None, *, keepdims=False: expand(g, a.shape, axis, keepdims),
     compute=lambda a, axis=None, *, keepdims=False: a.sum(axis=axis, keepdims=keepdims),
-    traits=Traits(reduces=True, linear=(0,)),
+    traits=Traits(reduces=True, accumulates=True, linear=(0,)),
 )
 define(
     np.mean,
@@ -69,7 +70,7 @@ define(
         g * (y.size / max(a.size, 1)), a.shape, axis, keepdims
     ),
     compute=lambda a, axis=None, *, keepdims=False: a.mean(axis=axis, keepdims=keepdims),
-    traits=Traits(reduces=True, averages=True, linear=(0,)),
+    traits=Traits(reduces=True, averages=True, accumulates=True, linear=(0,)),
 )
 define(
     np.nansum,
@@ -77,11 +78,12 @@ define(
         np.isnan(a), 0, expand(g, a.shape, axis, keepdims)
     ),
     compute=reduction(np.nansum),
-    traits=Traits(reduces=True, selects=True),
+    traits=Traits(reduces=True, accumulates=True, selects=True),
 )
 
 
 @composed(np.nanmean)
+@in_single
 def nanmean(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """The sum over the count of the numbers."""
     count = (~np.isnan(a)).sum(axis=axis, keepdims=keepdims, dtype=a.dtype)
@@ -89,6 +91,7 @@ def nanmean(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
 
 
 @composed(np.average)
+@in_single
 def average(
     a: Any,
     axis: Axis = None,
@@ -159,7 +162,7 @@ define(
     np.cumsum,
     lambda g, y, a, axis=None: _backwards(np.cumsum, g, axis or 0).reshape(a.shape),
     compute=lambda a, axis=None: np.cumsum(a, axis),
-    traits=Traits(linear=(0,)),
+    traits=Traits(accumulates=True, linear=(0,)),
 )
 
 
@@ -225,13 +228,16 @@ def _var_vjp(
 
 
 define(
-    np.var, _var_vjp, compute=reduction(np.var, "ddof", "correction"), traits=Traits(reduces=True)
+    np.var,
+    _var_vjp,
+    compute=reduction(np.var, "ddof", "correction"),
+    traits=Traits(reduces=True, accumulates=True),
 )
 define(
     np.std,
     lambda g, y, a, *axis, **how: _var_vjp(g / (2 * (y + (y == 0))), y, a, *axis, **how),
     compute=reduction(np.std, "ddof", "correction"),
-    traits=Traits(reduces=True),
+    traits=Traits(reduces=True, accumulates=True),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.cross_entropies import softmax_cross_entropy
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import Candidate, bends, multiplies_entries, unchanged
@@ -184,7 +185,7 @@ def cross_terms(graph: Graph, place: Place) -> Iterator[Candidate]:
     vjps: dict[Callable[..., Any], Vjp] = {
         neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
         neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        neural.softmax_cross_entropy: lambda g, y, logits, labels, *rest: (
+        softmax_cross_entropy: lambda g, y, logits, labels, *rest: (
             place.vjp(g, y, logits, labels, *rest)
             * np.equal(labels[:, None], np.arange(logits.shape[1]))
         ),

@@ -7,6 +7,7 @@ formulas for reading. The tests hold both against each other.
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from types import EllipsisType
@@ -14,18 +15,24 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.cross_entropies import (
+    sigmoid_cross_entropies,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.neural import (
     dropout,
+    gelu,
     relu,
     sigmoid,
     softmax,
-    softmax_cross_entropy,
     swish,
 )
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
+from autograd_lite.derivatives.special import normal_cdf
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import call
 from autograd_lite.program.trace import Textbook
@@ -131,6 +138,12 @@ RULES: dict[Callable[..., Any], list[Callable[..., Any]]] = {
         lambda g, y, x, weight, bias: g,
     ],
     dropout: [lambda g, y, x, mask, p, _=None: g * mask / (1 - p)],
+    swish: [lambda g, y, x: g * (sigmoid(x) + y * (1 - sigmoid(x)))],
+    gelu: [lambda g, y, x: g * (normal_cdf(x) + x * (np.exp(-x * x / 2) / math.sqrt(2 * math.pi)))],
+    sigmoid_cross_entropy: [
+        lambda g, y, logits, targets, _: (sigmoid(logits) - targets) * (g / logits.size),
+        lambda g, y, logits, targets, _: logits * (-g / logits.size),
+    ],
     softmax_cross_entropy: [
         lambda g, y, logits, labels, _: (
             (
@@ -148,6 +161,10 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     dropout: lambda x, mask, p: x * mask / (1 - p),
     swish: lambda x: x * sigmoid(x),
     p_norm: inspect.unwrap(p_norm),
+    sigmoid_cross_entropies: lambda logits, targets: np.logaddexp(logits, 0) - logits * targets,
+    sigmoid_cross_entropy: lambda logits, targets: (
+        (np.logaddexp(logits, 0) - logits * targets).sum() / logits.size
+    ),
 }
 """What is written out rather than called."""
 

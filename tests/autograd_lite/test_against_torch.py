@@ -8,7 +8,8 @@ from torch_equivalents import EQUIVALENTS, F, called, elementwise, on, over, tor
 from walk import name_of
 
 import autograd_lite as al
-from autograd_lite.derivatives import neural
+from autograd_lite.derivatives import special
+from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.normalization import standardize
 
 TOLERANCE = 1e-10
@@ -39,15 +40,28 @@ FUNCTIONS_OF_NETWORKS = {
     al.elu: elementwise(F.elu, normal, rest=(0.5,)),
     al.sigmoid: elementwise(torch.sigmoid, normal),
     al.swish: elementwise(F.silu, normal),
-    neural.erf: elementwise(torch.erf, normal),
-    neural.gelu: elementwise(F.gelu, normal),
-    neural.dropout: [on(dropped, normal(2, 3), rest=(MASK, 0.3))],
+    al.erf: elementwise(torch.erf, normal),
+    special.normal_cdf: elementwise(torch.special.ndtr, normal),
+    special.i1: elementwise(torch.special.i1, normal),
+    np.i0: elementwise(torch.special.i0, normal),
+    al.gelu: elementwise(F.gelu, normal),
+    al.dropout: [on(dropped, normal(2, 3), rest=(MASK, 0.3))],
     al.softplus: elementwise(F.softplus, normal),
     al.affine: [on(lambda x, w, b: F.linear(x, w.T, b), normal(4, 3), normal(3, 2), normal(2))],
     al.softmax: [on(torch.softmax, normal(3, 4), rest=(axis,)) for axis in (0, 1)],
     al.log_softmax: [on(torch.log_softmax, normal(3, 4), rest=(axis,)) for axis in (0, 1)],
     al.logsumexp: over(torch.logsumexp, 0, -1, (0, 2)),
-    al.binary_cross_entropy: [on(binary_cross_entropy, positive(2, 2) / 3, rest=(np.eye(2),))],
+    al.binary_cross_entropy: [
+        on(binary_cross_entropy, positive(2, 2) / 3, rest=(np.eye(2),)),
+        on(F.binary_cross_entropy, positive(3) / 3, positive(3) / 4),
+    ],
+    sigmoid_cross_entropies: [
+        on(
+            lambda z, t: F.binary_cross_entropy_with_logits(z, t, reduction="none"),
+            normal(2, 3),
+            positive(2, 3) / 3,
+        )
+    ],
     al.sigmoid_cross_entropy: [
         on(F.binary_cross_entropy_with_logits, normal(2, 3), positive(2, 3) / 3)
     ],
