@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -65,7 +67,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
         arguments, keywords = positional(function, arguments, keywords)
-    operation = TABLE.get(function)
+    operation = TABLE.get(function) or _row_of_scipy(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
     if operation.sequence:
@@ -101,8 +103,22 @@ def full_name(function: Any) -> str:
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"{full_name(owner)}.{function.__name__}"
-    module = getattr(function, "__module__", None) or "numpy"
+    of_scipy = isinstance(function, np.ufunc) and _is_of_scipy(function)
+    module = "scipy.special" if of_scipy else getattr(function, "__module__", None) or "numpy"
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
+
+
+def _is_of_scipy(function: Any) -> bool:
+    """Whether it is one of `scipy.special`; ufuncs do not know where they are from."""
+    special = sys.modules.get("scipy.special")
+    return getattr(special, function.__name__, None) is function
+
+
+def _row_of_scipy(function: Any) -> Any:
+    """The row of a function of SciPy's; they are added when the first one is asked for."""
+    if _is_of_scipy(function):
+        importlib.import_module("autograd_lite.derivatives.scipy_special")
+    return TABLE.get(function)
 
 
 def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
