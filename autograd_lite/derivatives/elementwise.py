@@ -116,7 +116,10 @@ for power in (np.power, np.float_power):
         traits=Traits(remedy="Keep the base above 0, or the exponent small"),
     )
 define(np.negative, lambda g, y, x: -g, traits=Traits(linear=(0,)))
-define(np.positive, lambda g, y, x: g, traits=Traits(linear=(0,)))
+for same in (np.positive, np.conjugate):
+    define(same, lambda g, y, x: g, traits=Traits(linear=(0,)))
+for real_part in (np.real, np.real_if_close):
+    composed(real_part)(lambda val, **_: +val)
 define(np.reciprocal, lambda g, y, x: -g * y * y, traits=Traits(remedy=DIVISOR))
 define(np.square, lambda g, y, x: g * 2 * x)
 define(np.sqrt, lambda g, y, x: quotient(g, 2 * y), traits=Traits(remedy=POSITIVE))
@@ -233,6 +236,7 @@ def full_like(a: Array, fill_value: Array, **keywords: Any) -> Array:
 for step in (np.sign, np.floor, np.ceil, np.rint, np.trunc):
     define(step, lambda g, y, x: np.zeros_like(g))
 define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g), traits=ELEMENTWISE)
+composed(np.around)(lambda a, decimals=0: np.round(a, decimals))
 define(np.fix, lambda g, y, x: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
 define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))
@@ -241,5 +245,6 @@ without_derivative(
     "equal not_equal less less_equal greater greater_equal logical_and logical_or "
     "logical_xor logical_not isnan isinf isfinite isposinf isneginf signbit array_equal "
     "allclose isclose argmax argmin argsort zeros_like ones_like empty_like shape ndim "
-    "size"
+    "size imag isreal iscomplex array_equiv array2string array_repr array_str savetxt save savez "
+    "savez_compressed ix_"
 )

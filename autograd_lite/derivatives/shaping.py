@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from autograd_lite.node import Array
+from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
+from autograd_lite.trees import leaves_of
 
 MOVES = Traits(moves=True, linear=(0,))
 
@@ -21,7 +22,23 @@ def as_operand(value: Any) -> Array:
     >>> as_operand([1, 2])
     array([1, 2])
     """
-    return value if hasattr(value, "shape") else np.asarray(value)
+    if hasattr(value, "shape"):
+        return value
+    if any(isinstance(leaf, Node) for leaf in leaves_of(value)):
+        return np.stack([as_operand(part) for part in value])
+    return np.asarray(value)
+
+
+def in_floats_of_all(*values: Any) -> list[Array]:
+    """Operands in the floating dtype that NumPy makes of all; plain numbers do not widen it.
+
+    >>> in_floats_of_all(np.ones(1, np.float32), 2.0)
+    [array([1.], dtype=float32), array(2., dtype=float32)]
+    """
+    kinds = [x if isinstance(x, int | float) else as_operand(x).dtype for x in values]
+    dtype = np.result_type(1.0, *kinds)
+    operands = map(as_operand, values)
+    return [x if x.dtype == dtype else astype(x, dtype) for x in operands]
 
 
 def along(x: Array, axis: int, part: Any) -> Array:

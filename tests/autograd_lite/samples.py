@@ -8,14 +8,21 @@ from typing import Any
 
 import samples_calculus
 import samples_decompositions
+import samples_editing
 import samples_elementwise
 import samples_indexing
 import samples_joining
 import samples_linear_algebra
+import samples_linear_systems
+import samples_missing
 import samples_neural
+import samples_quantiles
+import samples_ranges
 import samples_reductions
 import samples_shaping
+import samples_signals
 import samples_sorting
+import samples_statistics
 import samples_ufunc_methods
 from sampling import Sample
 
@@ -30,6 +37,13 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_neural.SAMPLES,
     **samples_reductions.SAMPLES,
     **samples_shaping.SAMPLES,
+    **samples_ranges.SAMPLES,
+    **samples_missing.SAMPLES,
+    **samples_quantiles.SAMPLES,
+    **samples_editing.SAMPLES,
+    **samples_signals.SAMPLES,
+    **samples_statistics.SAMPLES,
+    **samples_linear_systems.SAMPLES,
     **samples_ufunc_methods.SAMPLES,
 }
 

@@ -42,6 +42,9 @@ SAMPLES = {
     np.float_power: binary(np.float_power, left=positive),
     np.negative: unary(np.negative),
     np.positive: unary(np.positive),
+    np.conjugate: unary(np.conjugate),
+    np.real: unary(np.real),
+    np.real_if_close: unary(np.real_if_close),
     np.square: unary(np.square),
     np.sqrt: unary(np.sqrt, positive),
     np.power: [
@@ -121,6 +124,7 @@ SAMPLES = {
     np.trunc: unary(np.trunc),
     np.fix: unary(np.fix),
     np.round: [*unary(np.round), sample(lambda x: np.round(x, 1), normal(3))],
+    np.around: [*unary(np.around), sample(lambda x: np.around(x, 1), normal(3))],
     np.floor_divide: binary(np.floor_divide, right=positive),
     np.heaviside: [
         sample(np.heaviside, normal(2, 3), positive(3)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from sampling import normal, positive
 from test_table import OPERATION_OF, ROWS
 from torch_equivalents import EQUIVALENTS, F, called, elementwise, on, over, torch
@@ -10,11 +11,14 @@ from walk import name_of
 import autograd_lite as al
 from autograd_lite.derivatives import special
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
+from autograd_lite.derivatives.linear_systems import nearest_solution
 from autograd_lite.derivatives.normalization import standardize
+from autograd_lite.derivatives.signals import full_convolution
 
 TOLERANCE = 1e-10
 
 WITHOUT_EQUIVALENT = {
+    "np.unwrap": "PyTorch does not add periods",
     "np.interp": "PyTorch has no interpolation between given points",
 }
 """Rows that PyTorch has nothing to compare with, each with the reason."""
@@ -28,6 +32,10 @@ MASK = np.array([True, False, True])
 
 def dropped(x, mask, p):
     return x * torch.tensor(mask) / (1 - p)
+
+
+def torch_convolution(a, v):
+    return F.conv1d(a[None, None], v.flip(0)[None, None], padding=len(v) - 1)[0, 0]
 
 
 def binary_cross_entropy(p, targets):
@@ -45,6 +53,13 @@ FUNCTIONS_OF_NETWORKS = {
     special.i1: elementwise(torch.special.i1, normal),
     np.i0: elementwise(torch.special.i0, normal),
     al.gelu: elementwise(F.gelu, normal),
+    np.conjugate: elementwise(torch.conj, normal),
+    nearest_solution: [
+        on(lambda a, b, _: torch.linalg.pinv(a) @ b, normal(4, 2), normal(4), rest=(1e-15,)),
+        on(lambda a, b, _: torch.linalg.pinv(a) @ b, normal(2, 4), normal(2, 3), rest=(1e-15,)),
+    ],
+    full_convolution: [on(torch_convolution, normal(4), normal(2))],
+    sliding_window_view: [on(lambda x, n: x.unfold(0, n, 1), normal(5), rest=(2,))],
     al.dropout: [on(dropped, normal(2, 3), rest=(MASK, 0.3))],
     al.softplus: elementwise(F.softplus, normal),
     al.affine: [on(lambda x, w, b: F.linear(x, w.T, b), normal(4, 3), normal(3, 2), normal(2))],
