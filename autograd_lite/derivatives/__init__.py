@@ -6,6 +6,7 @@ from autograd_lite.derivatives import (  # noqa: F401
     decompositions,
     editing,
     elementwise,
+    fourier,
     indexing,
     joining,
     linear_algebra,

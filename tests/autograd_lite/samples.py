@@ -10,6 +10,7 @@ import samples_calculus
 import samples_decompositions
 import samples_editing
 import samples_elementwise
+import samples_fourier
 import samples_indexing
 import samples_joining
 import samples_linear_algebra
@@ -31,6 +32,7 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_elementwise.SAMPLES,
     **samples_linear_algebra.SAMPLES,
     **samples_calculus.SAMPLES,
+    **samples_fourier.SAMPLES,
     **samples_indexing.SAMPLES,
     **samples_joining.SAMPLES,
     **samples_sorting.SAMPLES,

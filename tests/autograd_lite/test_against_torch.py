@@ -11,6 +11,7 @@ from walk import name_of
 import autograd_lite as al
 from autograd_lite.derivatives import special
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
+from autograd_lite.derivatives.fourier import transform
 from autograd_lite.derivatives.linear_systems import nearest_solution
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.signals import full_convolution
@@ -57,6 +58,15 @@ FUNCTIONS_OF_NETWORKS = {
     nearest_solution: [
         on(lambda a, b, _: torch.linalg.pinv(a) @ b, normal(4, 2), normal(4), rest=(1e-15,)),
         on(lambda a, b, _: torch.linalg.pinv(a) @ b, normal(2, 4), normal(2, 3), rest=(1e-15,)),
+    ],
+    transform: [
+        on(
+            lambda x, axis: (
+                torch.view_as_real(torch.fft.fft(torch.complex(x[0], x[1]), dim=axis)).T
+            ),
+            normal(2, 5),
+            rest=(-1,),
+        )
     ],
     full_convolution: [on(torch_convolution, normal(4), normal(2))],
     sliding_window_view: [on(lambda x, n: x.unfold(0, n, 1), normal(5), rest=(2,))],
