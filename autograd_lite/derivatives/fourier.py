@@ -108,8 +108,10 @@ class Spectrum(NDArrayOperatorsMixin):
 
 def _parts(value: Any) -> tuple[Any, Any]:
     """The real and the imaginary part of a number, an array, a tensor or a spectrum."""
-    if isinstance(value, Spectrum):
+    if isinstance(value, Spectrum | complex):
         return value.real, value.imag
+    if isinstance(value, int | float):
+        return value, 0.0
     value = as_operand(value)
     return (value.real, value.imag) if value.dtype.kind == "c" else (value, 0.0)
 

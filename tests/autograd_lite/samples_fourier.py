@@ -34,7 +34,7 @@ SAMPLES = {
         sample(lambda x: 20 + np.fft.irfft(np.fft.rfft(x) * np.conj(np.fft.rfft(x))), normal(6)),
         sample(lambda x: np.fft.irfft(x, axis=0, norm="ortho"), normal(4, 2)),
         sample(lambda x, h: np.fft.irfft(np.fft.rfft(x, axis=1) * h), normal(2, 4), normal(3)),
-        sample(lambda x: np.fft.irfft(np.fft.rfft(x) / (FILTER + 2), n=7), normal(5)),
+        sample(lambda x: 20 + np.fft.irfft(np.fft.rfft(x) / (FILTER + 2), n=7), normal(5)),
     ],
     np.fft.fft: [
         sample(lambda x: spread(np.fft.fft(x)), normal(5)),
