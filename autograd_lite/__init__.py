@@ -12,7 +12,6 @@ from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
     dropout,
     elu,
-    gelu,
     leaky_relu,
     log_softmax,
     logsumexp,
@@ -22,7 +21,7 @@ from autograd_lite.derivatives.neural import (
     softplus,
     swish,
 )
-from autograd_lite.derivatives.special import erf
+from autograd_lite.derivatives.special import erf, gelu
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,

@@ -47,6 +47,7 @@ class Traits(NamedTuple):
 
 NO_TRAITS = Traits()
 ELEMENTWISE = Traits(elementwise=True)
+ACTIVATION = Traits(elementwise=True, activation=True)
 
 
 class Operation:

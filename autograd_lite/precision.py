@@ -39,13 +39,15 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
 def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:
     """Decorates the definition of a function of x with what computes it faster, or further out.
 
-    The definition is what is printed where the source of the function is asked for.
+    The definition is what is printed where the source of the function is asked for, and what
+    computes with other arrays than NumPy's.
     """
 
     def decorate(definition: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @functools.wraps(definition)
         def compute(x: Any) -> Any:
-            return implementation(x)
+            foreign = hasattr(x, "dtype") and not isinstance(x, np.ndarray | np.generic)
+            return definition(x) if foreign else implementation(x)
 
         return compute
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from autograd_lite.derivatives.reductions import Axis, expand
-from autograd_lite.derivatives.special import density, in_blocks, normal_cdf, upper_tail
 from autograd_lite.node import Array
-from autograd_lite.operation import Traits
+from autograd_lite.operation import ACTIVATION, Traits
 from autograd_lite.precision import computed_by, in_floats
 from autograd_lite.table import differentiable
 
-ACTIVATION = Traits(elementwise=True, activation=True)
 KINKED = ACTIVATION._replace(kink=True)
 
 
@@ -88,26 +86,6 @@ def swish(x: Array) -> Array:
     array([   0., 1000.])
     """
     return x * sigmoid(x)
-
-
-def _gelu(x: Array) -> Array:
-    """max(x, 0) - |x| Φ(-|x|), which is as precise far below 0, and has its limits."""
-    tail = in_blocks(lambda x: upper_tail(np.absolute(x)), x)
-    return np.maximum(x, 0) - np.minimum(np.absolute(x), 40) * tail
-
-
-@differentiable(
-    lambda g, y, x: g * (normal_cdf(x) + np.clip(x, -40, 40) * density(x)), traits=ACTIVATION
-)
-@in_floats
-@computed_by(_gelu)
-def gelu(x: Array) -> Array:
-    """x Φ(x), with the normal distribution function Φ (Hendrycks and Gimpel, 2016).
-
-    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
-    array([-0.1587,  0.    ,  0.8413])
-    """
-    return x * normal_cdf(x)
 
 
 @differentiable(

@@ -12,36 +12,40 @@ from collections.abc import Callable
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.operation import ELEMENTWISE
+from autograd_lite.operation import ACTIVATION, ELEMENTWISE
 from autograd_lite.precision import computed_by, in_floats
 from autograd_lite.table import define, differentiable
 
 BLOCK = 16384  # entries that are computed at a time, so that they stay in the processor's cache
 
-NUMERATOR = [
-    [0.5, 0.6516894968629985, 0.42462234646070307, 0.1736971753042859, 0.048110826988513086],
-    [0.00918081878271034, 0.0011772602427196405, 9.300519599596011e-05, 3.4914442154734797e-06, 0],
-]
-DENOMINATOR = [
-    [1.0, 2.101263554528863, 2.0258104412577165, 1.1790869678048077, 0.4579469702468612],
+# The coefficients of the numerator and of the denominator: of the powers 0 to 4, and of the next.
+DOUBLE = np.array(
     [
-        0.12352895536742922,
-        0.02324605551498354,
-        0.0029597044785093962,
-        0.0002331294829582239,
-        8.75175241670777e-06,
-    ],
-]
-SINGLE = [
+        [0.5, 0.6516894968629985, 0.42462234646070307, 0.1736971753042859, 0.048110826988513086],
+        [
+            0.00918081878271034,
+            0.0011772602427196405,
+            9.300519599596011e-05,
+            3.4914442154734797e-06,
+            0.0,
+        ],
+        [1.0, 2.101263554528863, 2.0258104412577165, 1.1790869678048077, 0.4579469702468612],
+        [
+            0.12352895536742922,
+            0.02324605551498354,
+            0.0029597044785093962,
+            0.0002331294829582239,
+            8.75175241670777e-06,
+        ],
+    ]
+)
+SINGLE = np.array(
     [
-        0.4999999862021223,
-        0.31654926442879766,
-        0.09590503495437366,
-        0.011873287925284859,
-        9.0458e-07,
+        [0.49999999, 0.31654926, 0.095905035, 0.0118732879, 9.0457866e-07],
+        [1.0, 1.43098139, 0.833585067, 0.239254515, 0.0298379746],
     ],
-    [1.0, 1.430981385183481, 0.8335850673251775, 0.23925451519398966, 0.029837974616920736],
-]
+    np.float32,
+)
 ODD = [
     1.1283791670955126,
     -0.37612638903183543,
@@ -59,49 +63,71 @@ ODD = [
 
 
 def in_blocks(function: Callable[[Array], Array], x: Array) -> Array:
-    """A function of each entry, of so many at a time; float16 is computed in float32."""
+    """A function of the entries, of so many at a time; float16 is computed in float32."""
     if x.dtype == np.float16:
-        return function(x.astype(np.float32)).astype(x.dtype)
-    if type(x) is not np.ndarray or x.size <= BLOCK:
-        return function(x)
-    flat, result = x.reshape(-1), np.empty(x.size, x.dtype)
+        return in_blocks(function, x.astype(np.float32)).astype(x.dtype)
+    flat, result = np.reshape(x, -1), np.empty(x.size, x.dtype)
     for start in range(0, x.size, BLOCK):
         part = slice(start, start + BLOCK)
         result[part] = function(flat[part])
-    return result.reshape(x.shape)
+    return result.reshape(x.shape)[()]
 
 
-def tail_ratio(a: Array) -> Array:
-    """(1 - Φ(a)) exp(a² / 2) of a from 0 to 40, with the normal distribution function Φ."""
-    square = a * a
-    powers = np.stack([np.ones_like(a), a, square, square * a, square * square])
-    if a.dtype == np.float32:
-        above, below = np.tensordot(np.asarray(SINGLE, np.float32), powers, 1)
-    else:
-        fifth = square * square * a
-        low, high = np.tensordot(np.asarray(NUMERATOR), powers, 1)
-        above = low + high * fifth
-        low, high = np.tensordot(np.asarray(DENOMINATOR), powers, 1)
-        below = low + high * fifth
-    ratio = above / below
+def upper_tail(a: Array) -> tuple[Array, Array]:
+    """1 - Φ(a) of a vector a >= 0, and exp(-a² / 2)."""
     far = a > 7
-    if type(a) is np.ndarray and not far.any():
-        return ratio
+    any_far = far.any()
+    if any_far:
+        a = np.minimum(a, 40)
+    powers = np.empty((5, len(a)), a.dtype)
+    powers[0], powers[1] = 1, a
+    square = np.multiply(a, a, out=powers[2])
+    np.multiply(square, a, out=powers[3])
+    np.multiply(square, square, out=powers[4])
+    if a.dtype == np.float32:
+        tail, below = SINGLE @ powers
+    else:
+        tail, high_above, below, high_below = DOUBLE @ powers
+        fifth = np.multiply(powers[4], a, out=powers[4])
+        high_above *= fifth
+        tail += high_above
+        high_below *= fifth
+        below += high_below
+    tail /= below
+    if any_far:
+        tail[far] = _continued_fraction(a[far])
+    square *= -0.5
+    falling = np.exp(square, out=square)
+    tail *= falling
+    return tail, falling
+
+
+def _continued_fraction(a: Array) -> Array:
+    """(1 - Φ(a)) exp(a² / 2) of a > 7, by Laplace."""
     fraction = a
     for n in range(12, 0, -1):
-        fraction = a + n / np.maximum(fraction, 1)
-    return np.where(far, 1 / (np.maximum(fraction, 1) * math.sqrt(2 * math.pi)), ratio)
-
-
-def upper_tail(a: Array) -> Array:
-    """1 - Φ(a) of a >= 0."""
-    a = np.minimum(a, 40)
-    return tail_ratio(a) * np.exp(a * a / -2)
+        fraction = a + n / fraction
+    return 1 / (fraction * math.sqrt(2 * math.pi))
 
 
 def _normal_cdf(x: Array) -> Array:
-    tail = upper_tail(np.absolute(x))
+    tail, _ = upper_tail(np.absolute(x))
     return np.where(x > 0, 1 - tail, tail)
+
+
+def _gelu(x: Array) -> Array:
+    """max(x, 0) - |x| Φ(-|x|), which is as precise far below 0, and has its limits."""
+    size = np.absolute(x)
+    tail, _ = upper_tail(size)
+    tail *= np.minimum(size, 40, out=size)
+    return np.subtract(np.maximum(x, 0), tail, out=tail)
+
+
+def _gelu_slope(x: Array) -> Array:
+    tail, falling = upper_tail(np.absolute(x))
+    falling *= np.clip(x, -40, 40) / math.sqrt(2 * math.pi)
+    falling += np.where(x > 0, 1 - tail, tail)
+    return falling
 
 
 def density(x: Array) -> Array:
@@ -112,7 +138,8 @@ def density(x: Array) -> Array:
 
 def _by_entry(function: Callable[[float], float], x: Array) -> Array:
     """A function of a number, of each entry."""
-    return np.asarray(np.frompyfunc(function, 1, 1)(x)).astype(x.dtype)
+    entries: Any = np.frompyfunc(function, 1, 1)(x)
+    return entries.astype(x.dtype) if x.ndim else x.dtype.type(entries)
 
 
 @differentiable(lambda g, y, x: g * density(x), traits=ELEMENTWISE)
@@ -127,14 +154,45 @@ def normal_cdf(x: Array) -> Array:
     return _by_entry(math.erfc, x / -math.sqrt(2)) / 2
 
 
+@differentiable(
+    lambda g, y, x: g * (2 - np.square(np.clip(x, -40, 40))) * density(x), traits=ELEMENTWISE
+)
+@in_floats
+@computed_by(lambda x: in_blocks(_gelu_slope, x))
+def gelu_slope(x: Array) -> Array:
+    """Φ(x) + x exp(-x² / 2) / sqrt(2π), the derivative of x Φ(x).
+
+    >>> gelu_slope(np.array([0.0, -np.inf]))
+    array([0.5, 0. ])
+    """
+    return normal_cdf(x) + x * density(x)
+
+
+@differentiable(lambda g, y, x: g * gelu_slope(x), traits=ACTIVATION)
+@in_floats
+@computed_by(lambda x: in_blocks(_gelu, x))
+def gelu(x: Array) -> Array:
+    """x Φ(x), with the normal distribution function Φ (Hendrycks and Gimpel, 2016).
+
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+    """
+    return x * normal_cdf(x)
+
+
 def _erf(x: Array) -> Array:
     size = np.absolute(x)
-    inside, odd = np.minimum(size, 1), 0.0
-    for coefficient in ODD[::-1]:
-        odd = odd * (inside * inside) + coefficient
-    outside = np.minimum(size, 28) * math.sqrt(2)
-    large = 1 - 2 * tail_ratio(outside) * np.exp(-(np.minimum(size, 28) ** 2))
-    return np.copysign(np.where(size < 1, inside * odd, large), x)
+    inside = np.minimum(size, 1)
+    square, odd = inside * inside, np.full_like(size, ODD[-1])
+    for coefficient in ODD[-2::-1]:
+        odd *= square
+        odd += coefficient
+    odd *= inside
+    beyond = size >= 1
+    if beyond.any():
+        tail, _ = upper_tail(size[beyond] * math.sqrt(2))
+        odd[beyond] = 1 - 2 * tail
+    return np.copysign(odd, x, out=odd)
 
 
 @differentiable(

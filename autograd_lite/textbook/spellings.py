@@ -24,7 +24,6 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.neural import (
     dropout,
-    gelu,
     relu,
     sigmoid,
     softmax,
@@ -32,7 +31,7 @@ from autograd_lite.derivatives.neural import (
 )
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
-from autograd_lite.derivatives.special import normal_cdf
+from autograd_lite.derivatives.special import gelu, normal_cdf
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import call
 from autograd_lite.program.trace import Textbook

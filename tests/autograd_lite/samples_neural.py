@@ -29,6 +29,7 @@ SAMPLES = {
     al.swish: unary(al.swish),
     al.erf: [*unary(al.erf), sample(al.erf, [0.0, 1.5, -3.0])],
     special.normal_cdf: [*unary(special.normal_cdf), sample(special.normal_cdf, [0.0, -3.0, 8.0])],
+    special.gelu_slope: unary(special.gelu_slope),
     special.i1: [*unary(special.i1), sample(special.i1, [0.0, 5.0])],
     np.i0: [*unary(np.i0), sample(np.i0, [0.0, 9.0])],
     al.gelu: unary(al.gelu),

@@ -1,5 +1,7 @@
 """Values, first and second derivatives of the whole table, against PyTorch."""
 
+import math
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
@@ -51,6 +53,9 @@ FUNCTIONS_OF_NETWORKS = {
     al.swish: elementwise(F.silu, normal),
     al.erf: elementwise(torch.erf, normal),
     special.normal_cdf: elementwise(torch.special.ndtr, normal),
+    special.gelu_slope: elementwise(
+        lambda x: torch.special.ndtr(x) + x * torch.exp(-x * x / 2) / math.sqrt(2 * math.pi), normal
+    ),
     special.i1: elementwise(torch.special.i1, normal),
     np.i0: elementwise(torch.special.i0, normal),
     al.gelu: elementwise(F.gelu, normal),
