@@ -5,6 +5,8 @@ The forms of logits are stable: no overflow, no warning and nothing that cancels
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from autograd_lite.derivatives.neural import sigmoid, softmax
@@ -63,31 +65,33 @@ def _require_same_shape(predictions: Array, targets: Array) -> None:
         )
 
 
-def _binary_errors(logits: Array, targets: Array, shrunk: Array | None) -> Array:
+def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     """sigmoid(logits) - targets, of which neither half cancels."""
-    if shrunk is None:
+    if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
-    small = shrunk / (1 + shrunk)
-    return np.where(logits > 0, (1 - targets) - small, small - targets)
+    above, distance, shrunk = parts
+    errors = distance - shrunk / (1 + shrunk)
+    return np.where(above, errors, -errors)
 
 
-def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Array]:
-    """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and exp(-|logits|).
+def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
+    """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
 
     max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are |z| times how far the target
     is from the side that z is on.
     """
-    size = np.absolute(logits)
+    size, above = np.absolute(logits), logits > 0
     shrunk = np.exp(-size)
-    distance = np.where(logits > 0, 1 - targets, targets)
-    return np.where(distance == 0, 0, size) * distance + np.log1p(shrunk), shrunk
+    distance = np.where(above, 1 - targets, targets)
+    losses = np.where(distance == 0, 0, size) * distance + np.log1p(shrunk)
+    return losses, (above, distance, shrunk)
 
 
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
 
 
 @differentiable(
-    lambda g, y, logits, targets, shrunk=None: g * _binary_errors(logits, targets, shrunk),
+    lambda g, y, logits, targets, parts=None: g * _binary_errors(logits, targets, parts),
     lambda g, y, logits, targets, _=None: -g * logits,
     residual=True,
     traits=SIGMOID_LINK._replace(elementwise=True),
@@ -99,13 +103,12 @@ def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
     >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
     array([0.6931, 0.    ])
     """
-    losses, shrunk = _binary_losses(logits, targets)
-    return losses, shrunk
+    return _binary_losses(logits, targets)
 
 
 @differentiable(
-    lambda g, y, logits, targets, shrunk=None: (
-        _binary_errors(logits, targets, shrunk) * (g / logits.size)
+    lambda g, y, logits, targets, parts=None: (
+        _binary_errors(logits, targets, parts) * (g / logits.size)
     ),
     lambda g, y, logits, targets, _=None: logits * (-g / logits.size),
     residual=True,
@@ -123,8 +126,8 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     0.6931
     """
     _require_same_shape(logits, targets)
-    losses, shrunk = _binary_losses(logits, targets)
-    return losses.sum() / logits.size, shrunk
+    losses, parts = _binary_losses(logits, targets)
+    return losses.sum() / logits.size, parts
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
