@@ -69,22 +69,23 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     """sigmoid(logits) - targets, of which neither half cancels."""
     if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
-    above, distance, shrunk = parts
-    errors = distance - shrunk / (1 + shrunk)
-    return np.where(above, errors, -errors)
+    above, gap, shrunk = parts
+    small = shrunk / (1 + shrunk)
+    return gap + np.where(above, -small, small)
 
 
 def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
     """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
 
-    max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are |z| times how far the target
-    is from the side that z is on.
+    max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
+    target and the side that z is on: 1 - t above 0, -t below.
     """
-    size, above = np.absolute(logits), logits > 0
-    shrunk = np.exp(-size)
-    distance = np.where(above, 1 - targets, targets)
-    losses = np.where(distance == 0, 0, size) * distance + np.log1p(shrunk)
-    return losses, (above, distance, shrunk)
+    above, shrunk = logits > 0, np.exp(-np.absolute(logits))
+    gap = above.astype(logits.dtype) - targets
+    moderate = type(logits) is np.ndarray and shrunk.all()
+    # Infinity times a gap of 0 is 0.
+    bounded = logits if moderate else np.where(gap == 0, 0, logits)
+    return bounded * gap + np.log1p(shrunk), (above, gap, shrunk)
 
 
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
