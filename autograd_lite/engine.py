@@ -164,8 +164,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given = [cotangent, node, *node.arguments]
     else:
         given = [cotangent, node._array]
-        for argument in node.arguments:
-            given.append(argument._array if isinstance(argument, Node) else argument)
+        given += [x._array if isinstance(x, Node) else x for x in node.arguments]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != mutation.mutations:
