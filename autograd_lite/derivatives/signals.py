@@ -79,8 +79,8 @@ def _shifted(toward_end: bool) -> Any:
     def shifted(x: Any, axes: Any = None) -> Array:
         x = as_operand(x)
         axes = normalize_axis_tuple(range(x.ndim) if axes is None else axes, x.ndim)
-        halves = [x.shape[axis] // 2 for axis in axes]
-        return np.roll(x, halves if toward_end else [-half for half in halves], axes)
+        sign = 1 if toward_end else -1
+        return np.roll(x, tuple(sign * (x.shape[axis] // 2) for axis in axes), axes)
 
     return shifted
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -139,8 +138,10 @@ def density(x: Array) -> Array:
 
 def _by_entry(function: Callable[[float], float], x: Array) -> Array:
     """A function of a number, of each entry."""
-    entries: Any = np.frompyfunc(function, 1, 1)(x)
-    return entries.astype(x.dtype) if x.ndim else x.dtype.type(entries)
+    if x.ndim == 0:
+        return x.dtype.type(function(x))
+    entries = np.frompyfunc(function, 1, 1)(x)
+    return entries.astype(x.dtype)  # type: ignore[attr-defined]
 
 
 @differentiable(lambda g, y, x: g * density(x), traits=ELEMENTWISE)

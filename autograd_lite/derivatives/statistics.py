@@ -60,8 +60,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     if c.ndim == 0:
         return c / c
     deviation = np.sqrt(np.diagonal(c))
-    ratio = c / deviation[:, None] / deviation
-    return np.where(np.absolute(ratio) > 1, np.sign(ratio), ratio)
+    return np.clip(c / deviation[:, None] / deviation, -1, 1)
 
 
 @composed(np.polyval)
