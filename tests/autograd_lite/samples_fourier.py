@@ -37,9 +37,9 @@ SAMPLES = {
         sample(lambda x: 20 + np.fft.irfft(np.fft.rfft(x) / (FILTER + 2), n=7), normal(5)),
     ],
     np.fft.fft: [
-        sample(lambda x: spread(np.fft.fft(x)), normal(5)),
+        sample(lambda x: spread(-np.fft.fft(x)), normal(5)),
         sample(lambda x: np.abs(np.fft.fft(x, 4, axis=0)), normal(5, 2)),
-        sample(lambda x: np.abs(np.fft.fftshift(-np.fft.fft(x))), normal(5)),
+        sample(lambda x: np.abs(np.fft.fftshift(np.fft.fft(x))), normal(5)),
         sample(lambda x: spread(np.sum(np.fft.fft(x), axis=0)), normal(3, 4)),
     ],
     np.fft.ifft: [
