@@ -122,8 +122,8 @@ class Anomalies:
             with entering(f"backward of {node.operation.name}", node):
                 rule(node, cotangents, create_graph, careful)
             for argument in inputs_of(node):
-                found = cotangents[argument]
-                if not is_finite(found):
+                found = cotangents.get(argument)
+                if found is not None and not is_finite(found):
                     first = first or report.backward_error(node, argument, cotangents)
                     if argument.operation is None or not _is_ignored(severity(found)):
                         raise first

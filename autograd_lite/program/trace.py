@@ -85,7 +85,7 @@ class Rules:
             compute, residual = operation.compute, operation.residual
             operation = Operation(operation.function, vjps, compute, residual=residual)
         slots = recorded_slots(node) if slots is None else slots
-        if _is_own(operation):
+        if operation.is_own():
             ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
             template = _traced(node, operation, ones, careful, slots)
             if not template.looks:
@@ -109,7 +109,7 @@ def _traced(
             found[slot] = match(result, arguments[slot], node)
         return found
 
-    if _is_own(operation):
+    if operation.is_own():
         return tape.template(tape.run(contributions))
     try:
         results = tape.run(contributions)
@@ -127,13 +127,6 @@ def _traced(
             "Write it of functions of NumPy's that do, such as np.where to change some entries",
         ) from error
     return tape.template(results)
-
-
-def _is_own(operation: Operation) -> bool:
-    """Whether the rules are the project's, which compute from nothing but what they are given."""
-    package = __name__.partition(".")[0]
-    modules = [getattr(vjp, "__module__", "") for vjp in operation.vjps if vjp]
-    return all(module.partition(".")[0] == package for module in modules)
 
 
 def require_numpy(array: Any) -> None:
