@@ -161,25 +161,32 @@ def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  #
 define(np.linalg.eigvalsh, _eigenvalues_vjp)
 
 
-def _gaps(values: Array, scale: Array) -> tuple[Array, Array]:
-    """1 / (value j - value i) at row i and column j, 0 where they are equal; and where they are.
+def _reciprocal_gaps_vjp(g: Array, y: Array, values: Array) -> Array:
+    moved = g * y * y
+    return moved.sum(axis=-1) - moved.sum(axis=-2)
+
+
+@differentiable(_reciprocal_gaps_vjp)
+def reciprocal_gaps(values: Array) -> Array:
+    """1 / (value j - value i) at row i and column j; 0 where the two are equal.
 
     Values that differ by no more than the rounding of the largest are equal.
+
+    >>> reciprocal_gaps(np.array([1.0, 1.0, 3.0]))
+    array([[ 0. ,  0. ,  0.5],
+           [ 0. ,  0. ,  0.5],
+           [-0.5, -0.5,  0. ]])
     """
     differences = values[..., None, :] - values[..., None]
+    largest = np.max(np.absolute(values), axis=-1, initial=0)[..., None, None]
     rounding = 4 * values.shape[-1] * np.finfo(values.dtype).eps
-    equal = np.absolute(differences) <= rounding * scale[..., None, None]
-    return np.where(equal, 0, 1 / np.where(equal, 1, differences)), equal
+    equal = np.absolute(differences) <= rounding * largest
+    return np.where(equal, 0, 1 / np.where(equal, 1, differences))
 
 
-def _largest(x: Array) -> Array:
-    """The largest absolute value of each matrix, or of each vector, of a stack."""
-    return np.max(np.absolute(x), axis=-1, initial=0)
-
-
-def _refuse_turns(equal: Array, inner: Array, function: str, values: str, a: Array) -> None:
+def _refuse_turns(gaps: Array, inner: Array, function: str, values: str, a: Array) -> None:
     """Raise if the cotangent asks how vectors of equal values turn into each other."""
-    equal = equal & ~np.eye(equal.shape[-1], dtype=bool)
+    equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
     if not equal.any():
         return
     inner = np.absolute(inner)
@@ -196,9 +203,8 @@ def _refuse_turns(equal: Array, inner: Array, function: str, values: str, a: Arr
 
 def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     inner = transposed(y) @ g
-    values = np.linalg.eigvalsh(a, UPLO)
-    gaps, equal = _gaps(values, _largest(plain(values)))
-    _refuse_turns(equal, plain(inner), "np.linalg.eigh", "eigenvalues", a)
+    gaps = reciprocal_gaps(np.linalg.eigvalsh(a, UPLO))
+    _refuse_turns(plain(gaps), plain(inner), "np.linalg.eigh", "eigenvalues", a)
     return symmetric(y @ (gaps * inner) @ transposed(y))
 
 
@@ -236,9 +242,8 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     """
     inner = transposed(u) @ g
     rest = g - u @ inner
-    largest = _largest(plain(s))
-    gaps, equal = _gaps(s * s, largest * largest)
-    zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * largest[..., None]
+    gaps = reciprocal_gaps(s * s)
+    zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * plain(s[..., :1])
     of_zero = np.where(zero[..., None, :], plain(rest), 0)
     a = np.broadcast_to(0.0, (*u.shape[:-1], vh.shape[-1]))
     noise = 100 * np.finfo(s.dtype).eps * np.max(np.absolute(plain(g)), initial=0)
@@ -249,9 +254,9 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
             "and the result depends on it",
             "Compute from the singular values alone, or leave out those of 0",
         )
-    _refuse_turns(equal, plain(inner), "np.linalg.svd", "singular values", a)
+    _refuse_turns(plain(gaps), plain(inner), "np.linalg.svd", "singular values", a)
     turned = gaps * (inner - transposed(inner))
-    outside = rest * np.where(zero, 0, 1 / np.where(zero, 1, s))[..., None, :]
+    outside = rest * (~zero / (s + zero))[..., None, :]
     return (u @ (turned * s[..., None, :]) + outside) @ vh
 
 

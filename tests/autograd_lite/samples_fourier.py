@@ -39,7 +39,7 @@ SAMPLES = {
     np.fft.fft: [
         sample(lambda x: spread(-np.fft.fft(x)), normal(5)),
         sample(lambda x: np.abs(np.fft.fft(x, 4, axis=0)), normal(5, 2)),
-        sample(lambda x: np.abs(np.fft.fftshift(np.fft.fft(x))), normal(5)),
+        sample(lambda x: spread(np.fft.fftshift(np.fft.fft(x))), normal(5)),
         sample(lambda x: spread(np.sum(np.fft.fft(x), axis=0)), normal(3, 4)),
     ],
     np.fft.ifft: [
