@@ -77,6 +77,9 @@ class Operation:
         if traits.accumulates:
             self.compute = in_single(compute)
             self.vjps = [rule_in_single(vjp) for vjp in vjps]
+        # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
+        # whose contribution is an array of their own with few entries that are not 0.
+        self.add_to: Callable[..., None] | None = None
         if isinstance(function, np.ufunc) and function.signature is None:
             self.traits = traits._replace(elementwise=True)
         for vjp in vjps:
@@ -89,6 +92,9 @@ class Operation:
         # Impossible where an argument between others has no vjp, so that each call is looked at.
         incomplete = None in vjps or variadic
         self.differentiable_arguments = -1 if incomplete else len(vjps)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+        return self
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"

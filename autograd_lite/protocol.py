@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.derivatives  # noqa: F401 - fills the table
+from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.foreign import admit_parts
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
@@ -42,6 +44,11 @@ class NumPyProtocol(Node):
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a NumPy function that was given a tensor somewhere."""
+    operation = TABLE.get(function)
+    if operation is None or operation.sequence or keywords:
+        attempted = f"{function.__name__} of"
+        arguments = tuple(admit_parts(value, attempted) for value in arguments)
+        keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         try:
@@ -121,7 +128,17 @@ def _row_of_scipy(function: Any) -> Any:
     return TABLE.get(function)
 
 
-def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
+_IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")
+
+
+def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
+    if name.endswith(".at") or name.removeprefix("np.") in _IN_PLACE:
+        return MutationError(
+            f"{name}{describe(arguments)}",
+            "it changes an array in place, which is not recorded",
+            "Write what makes a new one, np.where(mask, values, x) or x + np.where(...); to update "
+            f"a parameter, {name}(x.data, ...)",
+        )
     return UnsupportedError(
         f"{name}{describe(arguments)}",
         "it has no row in the table of derivatives",
@@ -131,5 +148,5 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
 
 
 def operand(value: Any) -> Any:
-    """Nested lists and tuples as the array they mean."""
-    return np.asarray(value) if isinstance(value, list | tuple) else value
+    """Nested lists and tuples, also of tensors, as the array they mean."""
+    return array_of(value) if isinstance(value, (list, tuple)) else value

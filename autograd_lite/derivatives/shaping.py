@@ -11,7 +11,6 @@ from numpy.lib.array_utils import normalize_axis_index
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
-from autograd_lite.trees import leaves_of
 
 MOVES = Traits(moves=True, linear=(0,))
 
@@ -22,11 +21,23 @@ def as_operand(value: Any) -> Array:
     >>> as_operand([1, 2])
     array([1, 2])
     """
-    if hasattr(value, "shape"):
-        return value
-    if any(isinstance(leaf, Node) for leaf in leaves_of(value)):
-        return np.stack([as_operand(part) for part in value])
-    return np.asarray(value)
+    return value if hasattr(value, "shape") else array_of(value)
+
+
+def array_of(values: Any) -> Array:
+    """The array that nested lists mean, in which there may be tensors."""
+    if isinstance(values, list | tuple) and _hold_nodes(values):
+        return np.stack([as_operand(part) for part in values])
+    return np.asarray(values)
+
+
+def _hold_nodes(values: Any) -> bool:
+    kinds = set(map(type, values))
+    if any(issubclass(kind, Node) for kind in kinds):
+        return True
+    return not kinds.isdisjoint((list, tuple)) and any(
+        _hold_nodes(part) for part in values if isinstance(part, list | tuple)
+    )
 
 
 def in_floats_of_all(*values: Any) -> list[Array]:
