@@ -9,10 +9,11 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import build, describe
 from nn.identity import identity
 from nn.module import Module, require_model
-from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
+from nn.tensor_files import arrays_of, read_tensors, require_file, tensor_file
 
 ModelT = TypeVar("ModelT", bound=Module)
 
@@ -57,15 +58,15 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
             "Write nn.save(model, path)",
         )
     require_file(path, "nn.save to")
-    import safetensors.numpy
-
+    attempted = f"nn.save to {path}"
+    require_place(path, attempted)
     architecture = None
     if isinstance(model, Module):
         architecture = describe(model)
         _require_told(model, architecture)
         model = model.state_dict()
     metadata = {KEY: json.dumps({"version": VERSION, "architecture": architecture})}
-    replace_file(path, safetensors.numpy.save(arrays_of(model), metadata))
+    write_file(path, tensor_file(arrays_of(model), metadata), attempted)
 
 
 @overload

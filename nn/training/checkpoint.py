@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, WHOLE, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
-from nn.tensor_files import DTYPES, FileName, read_tensors, replace_file, require_file
+from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
 from nn.training.callback import Callback, Training
 from nn.training.history import History
 
@@ -72,20 +72,18 @@ class Checkpoint(Callback):
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""
-        attempted, folder = f"Checkpoint in {self.path}", Path(self.path).resolve().parent
-        if not folder.is_dir():
-            raise ArgumentError(attempted, f"there is no folder {folder}", "Make it first")
+        attempted = f"Checkpoint in {self.path}"
+        require_place(self.path, attempted)
         _packed(_state(training), "", {}, attempted)
 
     def epoch_end(self, training: Training) -> None:
         """Write, if it is time."""
         if (training.epoch + 1) % self.every == 0:
-            import safetensors.numpy
-
             arrays: dict[str, Any] = {}
-            state = _packed(_state(training), "", arrays, f"Checkpoint in {self.path}")
+            attempted = f"Checkpoint in {self.path}"
+            state = _packed(_state(training), "", arrays, attempted)
             metadata = {KEY: json.dumps({"version": VERSION, **state})}
-            replace_file(self.path, safetensors.numpy.save(arrays, metadata))
+            write_file(self.path, tensor_file(arrays, metadata), attempted)
 
 
 def _state(training: Training) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, generator, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.node import plain
+from autograd_lite.whole_files import FileName
 from nn.losses.loss_function import loss_function
 from nn.module import Buffer, Module
 from nn.optimizers.optimizer import Optimizer
-from nn.tensor_files import FileName
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import read, restored
