@@ -151,7 +151,8 @@ def _require_told(model: Module, architecture: Any) -> None:
     found = _outline(model)
     state = np.random.get_state()
     try:
-        rebuilt = _outline(build(architecture))
+        entries = sum(tensor.size for tensor in model._state().values())
+        rebuilt = _outline(build(architecture, entries))
     except Exception as error:  # a constructor of a registered class can do anything
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",

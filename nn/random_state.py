@@ -1,7 +1,10 @@
-"""Generators of random numbers: those that a model holds, and how far they have drawn."""
+"""Generators of random numbers: those that a model holds, how far they have drawn, and whether."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -10,6 +13,25 @@ if TYPE_CHECKING:
     from nn.module import Module
 
 Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
+
+drawing = ContextVar("drawing", default=True)
+"""Whether initial weights are drawn."""
+
+
+@contextmanager
+def without_drawing() -> Iterator[None]:
+    """Let the functions of `nn.init` give zeros, as for a model whose weights are in a file.
+
+    >>> import nn
+    >>> with without_drawing():
+    ...     nn.Dense(1, 2).weight.data
+    array([[0., 0.]])
+    """
+    token = drawing.set(False)
+    try:
+        yield
+    finally:
+        drawing.reset(token)
 
 
 def is_generator(value: Any) -> TypeGuard[Generator]:
