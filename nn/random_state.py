@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
+from autograd_lite.arguments import WHOLE
+
 if TYPE_CHECKING:
     from nn.module import Module
 
@@ -56,8 +58,15 @@ def state_of(generator: Generator) -> dict[str, Any]:
     return dict(generator.bit_generator.state)
 
 
+POSITIONS = {"pos": 624, "buffer_pos": 4}
+"""The entries of states that are positions in a buffer, which NumPy takes as they are; the last."""
+
+
 def set_state(generator: Generator, state: Any) -> None:
-    """Take over what `state_of` gave."""
+    """Take over what `state_of` gave; any exception may come of another state."""
+    for name, value in [*state.items(), *state["state"].items()]:
+        if name in POSITIONS and not (WHOLE.holds(value) and value <= POSITIONS[name]):
+            raise ValueError(f"the state of a generator has {name}={value!r}")
     if isinstance(generator, np.random.RandomState):
         generator.set_state(state)
     else:

@@ -11,20 +11,41 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, WHOLE, require
+from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
 from nn.training.callback import Callback, Training
 from nn.training.history import History
+from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
 VERSION = 3
 """Of what is in a file; one of another version is refused."""
 KEY = "autograd_lite training"
 """Where in the file's metadata the JSON is."""
-ARRAY = "<array>"
+NAME = "<array>"
 """The key, in the JSON, of the name of an array."""
+
+GENERATOR = {"bit_generator": TEXT, "state": {...: ANYTHING}, ...: ANYTHING}
+STATE = {
+    "version": Range(lambda version: version is VERSION, f"version {VERSION}"),
+    "arguments": {"split_seed": WHOLE, ...: PLAIN},
+    "history": {...: [FLOAT]},
+    "model": {...: ARRAY},
+    "others": [ARRAY],
+    "learned": [FLAG],
+    "optimizer": {
+        "groups": [{"parameters": COUNT, ...: PLAIN}],
+        "state": [{"steps": WHOLE, ...: ARRAY}],
+        "steps": WHOLE,
+    },
+    "generators": [GENERATOR],
+    "places": {...: WHOLE},
+    "global": GENERATOR,
+    "callbacks": [{"class": TEXT, "state": ANYTHING}],
+}
+"""What is in a file. What `ANYTHING` stands for is checked by those that it is given to."""
 
 
 class Checkpoint(Callback):
@@ -134,7 +155,7 @@ def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> An
     if isinstance(value, np.ndarray) and value.dtype.name in DTYPES.values():
         name = f"{len(arrays)}{path}"
         arrays[name] = np.array(value, order="C")
-        return {ARRAY: name}
+        return {NAME: name}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         items = value.items()
         return {key: _packed(item, f"{path}.{key}", arrays, attempted) for key, item in items}
@@ -155,8 +176,8 @@ def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> An
 
 def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
-        if value.keys() == {ARRAY}:
-            return arrays[value[ARRAY]]
+        if value.keys() == {NAME}:
+            return arrays[value[NAME]]
         return {key: _unpacked(item, arrays) for key, item in value.items()}
     if isinstance(value, list):
         return [_unpacked(item, arrays) for item in value]
@@ -204,6 +225,9 @@ def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
     for name in own:
         if name != "split_seed" and saved.get(name) != own[name]:
             yield f"{name} is {own[name]!r}, and was {saved.get(name)!r}"
+    figures = ", ".join(training.history), ", ".join(state["history"])
+    if figures[0] != figures[1]:
+        yield f"the figures are {figures[0]}, and were {figures[1]}"
     done = max(map(len, state["history"].values()), default=0)
     if done > training.epochs:
         yield f"epochs is {training.epochs}, and {done} were done"
@@ -260,33 +284,19 @@ def read(path: FileName) -> dict[str, Any]:
         )
     try:
         state: dict[str, Any] = _unpacked(json.loads(metadata[KEY]), arrays)
-        _require_outline(state)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        problems = list(misfits(state, STATE)) or list(_uneven(state["history"]))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        state, problems = {}, [repr(error)]
+    if problems:
         raise ArgumentError(
             attempted,
-            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: {error!r}",
+            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: "
+            + "; ".join(problems[:5]),
             "Give a file that was not changed since",
-        ) from error
+        )
     return {**state, "path": path}
 
 
-def _require_outline(state: Any) -> None:
-    """Raise unless everything is there, and of the right kind."""
-    if state["version"] != VERSION:
-        raise ValueError(f"version {state['version']!r} instead of {VERSION}")
-    kinds: dict[str, type] = dict.fromkeys(("generators", "callbacks", "others", "learned"), list)
-    kinds |= dict.fromkeys(("arguments", "history", "model", "optimizer", "places", "global"), dict)
-    for name, kind in kinds.items():
-        if not isinstance(state[name], kind):
-            raise TypeError(f"{name} is no {kind.__name__}")
-    figures = state["history"].values()
-    if len(set(map(len, figures))) != 1:
-        raise ValueError("the lists of the history differ in length")
-    if not all(isinstance(figure, float) for values in figures for figure in values):
-        raise TypeError("the history is not of numbers")
-    if not all(isinstance(each, bool) for each in state["learned"]):
-        raise TypeError("what is learned is not told by True and False")
-    if not all(entry.keys() == {"class", "state"} for entry in state["callbacks"]):
-        raise ValueError("a callback has no class or no state")
-    if not WHOLE.holds(state["arguments"]["split_seed"]):
-        raise ValueError("split_seed is no seed")
+def _uneven(history: Mapping[str, list[float]]) -> Iterator[str]:
+    if len(set(map(len, history.values()))) != 1:
+        yield "the lists of the history differ in length"
