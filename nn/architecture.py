@@ -23,7 +23,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.table import activations
-from nn.configuration import arguments_of, configuration
+from nn.configuration import arguments_of, configuration, signature_of
 from nn.module import Module
 from nn.random_state import without_drawing
 
@@ -34,6 +34,8 @@ REGISTERED: dict[str, type[Module]] = {}
 
 TIED = 2
 """How many times as large as a file its layers may be before the constructors tie some."""
+DEPTH = 64
+"""How many modules may be inside of each other in a file."""
 
 
 def register(kind: ModuleClass) -> ModuleClass:
@@ -172,6 +174,7 @@ class _Builder:
 
     def __init__(self, entries: float) -> None:
         self.entries = entries
+        self.depth = 0
         self.built: list[Module] = []
         self.counted: set[Module | Tensor] = set()
 
@@ -187,11 +190,15 @@ class _Builder:
         if data.keys() != arguments_of(kind).keys():
             differing = ", ".join(sorted(data.keys() ^ arguments_of(kind).keys()))
             raise ValueError(f"{name} takes other arguments: {differing}")
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise RecursionError(f"modules are nested more than {DEPTH} deep")
         arguments = {key: self.value(value) for key, value in data.items()}
+        self.depth -= 1
         sizes = [v for key, v in arguments.items() if (f := kind._fields.get(key)) and f.size]
         if sizes and np.prod(np.concatenate(sizes, axis=None), dtype=float) > self.entries:
             raise ValueError(f"{name} is larger than the file")  # before it fills the memory
-        bound = inspect.BoundArguments(inspect.signature(kind), arguments)
+        bound = inspect.BoundArguments(signature_of(kind), arguments)
         self.built.append(kind(*bound.args, **bound.kwargs))
         self.count(self.built[-1])
         return self.built[-1]

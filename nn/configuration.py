@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,12 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     return walk(items, "")
 
 
+@functools.lru_cache
+def signature_of(kind: type[Module]) -> inspect.Signature:
+    """That of the constructor."""
+    return inspect.signature(kind)
+
+
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """The arguments of a class that belong to its configuration.
 
@@ -51,7 +58,7 @@ def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """
     return {
         name: parameter
-        for name, parameter in inspect.signature(kind).parameters.items()
+        for name, parameter in signature_of(kind).parameters.items()
         if name != "rng" and not name.endswith("_init")
     }
 

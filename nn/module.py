@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, Self
 
 import numpy as np
@@ -47,6 +48,9 @@ class Buffer(Tensor):
 
 
 TENSORS = (Parameter, Buffer)
+
+_shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
+"""The modules in the text that is being written: what a shared one holds is written once."""
 
 
 def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
@@ -171,7 +175,16 @@ class Module(Declared):
         return shown(self)
 
     def __repr__(self) -> str:
-        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        children = list(self.children())
+        shown_before = _shown.get() or set()
+        if children and self in shown_before:
+            return f"{type(self).__name__}(...)"
+        shown_before.add(self)
+        token = _shown.set(shown_before)
+        try:
+            lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
+        finally:
+            _shown.reset(token)
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
         count = sum(parameter.size for parameter in self.parameters())
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
