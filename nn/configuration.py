@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -45,10 +45,14 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     return walk(items, "")
 
 
-@functools.lru_cache
+_signatures: WeakKeyDictionary[type[Module], inspect.Signature] = WeakKeyDictionary()
+
+
 def signature_of(kind: type[Module]) -> inspect.Signature:
     """That of the constructor."""
-    return inspect.signature(kind)
+    if kind not in _signatures:  # as telling it takes as long as building a layer
+        _signatures[kind] = inspect.signature(kind)
+    return _signatures[kind]
 
 
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
