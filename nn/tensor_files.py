@@ -74,7 +74,7 @@ def _digest(file: BinaryIO, checksum: str) -> str:
     length = file.read(8)
     header = file.read(min(int.from_bytes(length, "little"), size))
     running = hashlib.sha256(length + header.replace(_entry(checksum), _entry(BLANK), 1))
-    while chunk := file.read(2**20):
+    while chunk := file.read(2**16):
         running.update(chunk)
     return running.hexdigest()
 
