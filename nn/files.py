@@ -26,7 +26,8 @@ KEY = "autograd_lite"
 def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     """Write a model to a safetensors file, whole or not at all.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one.
+    The file takes the place of an older one in one step, so that a crash leaves the older one, and
+    has its permissions. A checksum in it tells `load` whether anything was changed since.
 
     Args:
         model: a module of a class that `nn` has or that was registered, which `load(path)` builds
@@ -39,8 +40,10 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         UnsupportedError: a layer is not registered, its configuration does not tell all of it, an
             activation is a function of one's own, a dtype is none that a file can hold, or the
             path is no name of a file.
+        ArgumentError: no file can have that name.
         MissingPackageError: safetensors is not installed.
-        OSError: the file cannot be written.
+        FileError: the file cannot be written, or is no regular file; `MissingFileError`,
+            `FolderError` and `FilePermissionError` say what else, and are Python's errors too.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -65,8 +68,8 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         architecture = describe(model)
         _require_told(model, architecture)
         model = model.state_dict()
-    metadata = {KEY: json.dumps({"version": VERSION, "architecture": architecture})}
-    write_file(path, tensor_file(arrays_of(model), metadata), attempted)
+    text = json.dumps({"version": VERSION, "architecture": architecture})
+    write_file(path, tensor_file(arrays_of(model), KEY, text), attempted)
 
 
 @overload
@@ -76,7 +79,8 @@ def load(path: FileName, model: ModelT) -> ModelT: ...
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 
-    Nothing in the file is executed, and a given model is changed only when all is right.
+    Nothing in the file is executed or drawn, what is read takes no more time and memory than a file
+    of its size should, and a given model is changed only when all is right.
 
     Args:
         path: the file's name.
@@ -84,11 +88,11 @@ def load(path: FileName, model: Module | None = None) -> Module:
             default the model that was saved is built again, in training mode.
 
     Raises:
-        ArgumentError: the file is truncated or was written by something else, or does not fit
-            the model.
+        ArgumentError: the file is truncated, was changed since, or was written by something else,
+            or does not fit the model.
         UnsupportedError: the path is no name of a file, or the model no module.
         MissingPackageError: safetensors is not installed.
-        OSError: the file cannot be read.
+        FileError: the file cannot be read, or is no regular file.
 
     >>> import tempfile
     >>> from pathlib import Path

@@ -62,12 +62,17 @@ POSITIONS = {"pos": 624, "buffer_pos": 4}
 """The entries of states that are positions in a buffer, which NumPy takes as they are; the last."""
 
 
-def set_state(generator: Generator, state: Any) -> None:
-    """Take over what `state_of` gave; any exception may come of another state."""
+def set_state(generator: Generator | None, state: Any) -> None:
+    """Have a generator, or NumPy's global one, take over what `state_of` gave.
+
+    Any exception may come of another state.
+    """
     for name, value in [*state.items(), *state["state"].items()]:
         if name in POSITIONS and not (WHOLE.holds(value) and value <= POSITIONS[name]):
             raise ValueError(f"the state of a generator has {name}={value!r}")
-    if isinstance(generator, np.random.RandomState):
+    if generator is None:
+        np.random.set_state(state)
+    elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
     else:
         generator.bit_generator.state = state

@@ -53,13 +53,17 @@ def arrays_of(state: Mapping[str, Any]) -> dict[str, Any]:
     return arrays
 
 
-def tensor_file(arrays: Mapping[str, Any], metadata: Mapping[str, str]) -> bytes:
-    """The content of a file with these arrays and metadata, and a checksum of all of it."""
+def tensor_file(arrays: Mapping[str, Any], key: str, text: str) -> bytes:
+    """The content of a file with these arrays, a text in its metadata, and a checksum of all."""
     import safetensors.numpy
 
-    content: bytes = safetensors.numpy.save(dict(arrays), {**metadata, CHECKSUM: BLANK})
-    digest = _digest(io.BytesIO(content), BLANK)
-    return content.replace(_entry(BLANK), _entry(digest), 1)
+    content: bytes = safetensors.numpy.save(dict(arrays), {key: text})
+    start, length = b'{"__metadata__":{', int.from_bytes(content[:8], "little")
+    # The entry is put in here, as safetensors writes several in an order that is never the same.
+    header = start + _entry(BLANK) + b"," + content[8 + len(start) : 8 + length].rstrip(b" ")
+    header += b" " * (-len(header) % 8)
+    content = len(header).to_bytes(8, "little") + header + content[8 + length :]
+    return content.replace(_entry(BLANK), _entry(_digest(io.BytesIO(content), BLANK)), 1)
 
 
 def _entry(checksum: str) -> bytes:

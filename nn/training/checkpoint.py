@@ -66,11 +66,12 @@ class Checkpoint(Callback):
         every: epochs from one to the next.
 
     Raises:
-        ArgumentError: `every` is not a whole number of at least 1; at the start of training, the
-            folder does not exist.
+        ArgumentError: `every` is not a whole number of at least 1, or no file can have that name.
         UnsupportedError: the path is no name of a file; at the start of training, a callback's
             state holds what a file cannot.
         MissingPackageError: safetensors is not installed.
+        FileError: at the start of training, the folder does not exist, or what is there is no
+            regular file; after an epoch, the file cannot be written.
 
     >>> import nn, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
@@ -103,8 +104,8 @@ class Checkpoint(Callback):
             arrays: dict[str, Any] = {}
             attempted = f"Checkpoint in {self.path}"
             state = _packed(_state(training), "", arrays, attempted)
-            metadata = {KEY: json.dumps({"version": VERSION, **state})}
-            write_file(self.path, tensor_file(arrays, metadata), attempted)
+            text = json.dumps({"version": VERSION, **state})
+            write_file(self.path, tensor_file(arrays, KEY, text), attempted)
 
 
 def _state(training: Training) -> dict[str, Any]:
@@ -205,8 +206,10 @@ def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
     before = copy.deepcopy(_state(training))
     try:
         _load(training, state)
-    except Exception as error:  # a file can say anything
+    except BaseException as error:  # a file can say anything
         _load(training, before)
+        if not isinstance(error, Exception):
+            raise
         reason = ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
         raise ArgumentError(
             attempted,
@@ -263,7 +266,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):
         set_state(generator, saved)
-    np.random.set_state(state["global"])
+    set_state(None, state["global"])
     training.history = History({name: list(values) for name, values in state["history"].items()})
     training.epoch = len(training.history["loss"])
 

