@@ -46,6 +46,7 @@ from autograd_lite.recompute import checkpoint
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.vectors import ravel
 
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
@@ -95,6 +96,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "no_grad",
+    "ravel",
     "relu",
     "sigmoid",
     "sigmoid_cross_entropy",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ class GradientRow(NamedTuple):
         return not self.reason
 
 
+@dataclass(eq=False, repr=False)
 class GradientComparison(Sequence[GradientRow]):
     """The rows of `compare_gradients`, and what explains those that are wrong.
 
@@ -54,12 +56,9 @@ class GradientComparison(Sequence[GradientRow]):
         pattern: how the errors look, where nothing explains them.
     """
 
-    def __init__(
-        self, rows: list[GradientRow], explanations: list[Explanation], pattern: str
-    ) -> None:
-        self.rows = rows
-        self.explanations = explanations
-        self.pattern = pattern
+    rows: list[GradientRow]
+    explanations: list[Explanation]
+    pattern: str
 
     def __bool__(self) -> bool:
         return all(row.agrees for row in self.rows)
@@ -104,11 +103,10 @@ class GradientComparison(Sequence[GradientRow]):
         if self:
             return
         wrong = [row.name for row in self.rows if not row.agrees]
-        raise GradientCheckError(
-            f"compare_gradients of {', '.join(row.name for row in self.rows)}",
-            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong",
-            f"Mend the derivation:\n{self}",
-        )
+        attempted = f"compare_gradients of {', '.join(row.name for row in self.rows)}"
+        reason = f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} wrong"
+        remedy = f"Mend the derivation:\n{self}"
+        raise GradientCheckError(attempted, reason, remedy)
 
     def to_json(self) -> str:
         """The report without the arrays: an object with "agrees", "gradients", "explanations"."""
@@ -167,12 +165,21 @@ def compare_gradients(
     """
     _refuse(loss, manual)
     automatic = backpropagate(loss, loss._seed(None))
-    _refuse_unused(loss, manual, automatic)
+    for tensor in manual:
+        if tensor not in automatic:
+            raise ArgumentError(
+                f"compare_gradients of {describe_one(tensor)}",
+                f"{describe_one(loss)}, the loss, was not computed from it, "
+                "or it does not require grad",
+                "Compute the loss from that tensor, made with requires_grad=True",
+            )
     arrays = {tensor: _as_plain(tensor, gradient) for tensor, gradient in manual.items()}
     right = {tensor: np.asarray(automatic[tensor]) for tensor in arrays}
     frame = sys._getframe(1)
     names = _names(arrays, frame.f_locals)
-    allowed = _tolerance(arrays, right) if tolerance is None else tolerance
+    dtypes = {array.dtype for array in (*arrays.values(), *right.values())}
+    precision = max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f")
+    allowed = math.sqrt(precision) if tolerance is None else tolerance
     rows = [_row(names[t], arrays[t], right[t], allowed) for t in arrays]
     if all(row.agrees for row in rows):
         return GradientComparison(rows, [], "")
@@ -186,25 +193,19 @@ def compare_gradients(
 
 
 def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
+    attempted = f"compare_gradients of loss {describe_one(loss)}"
     if not isinstance(loss, Tensor) or loss.size != 1 or not loss.requires_grad:
-        raise ArgumentError(
-            f"compare_gradients of loss {describe_one(loss)}",
-            "it is no scalar tensor that was computed from tensors that require grad",
-            "Give the loss that loss.backward() would be called on",
-        )
+        reason = "it is no scalar tensor that was computed from tensors that require grad"
+        remedy = "Give the loss that loss.backward() would be called on"
+        raise ArgumentError(attempted, reason, remedy)
     if not manual:
-        raise ArgumentError(
-            f"compare_gradients of loss {describe_one(loss)}",
-            "no hand-derived gradient was given",
-            "Give a dict from tensors to arrays: {W: dW}",
-        )
+        remedy = "Give a dict from tensors to arrays: {W: dW}"
+        raise ArgumentError(attempted, "no hand-derived gradient was given", remedy)
     for tensor in manual:
         if not isinstance(tensor, Tensor):
-            raise ArgumentError(
-                f"compare_gradients of {tensor!r}",
-                "the keys of the dict are tensors",
-                "Write {W: dW}, with the tensor itself",
-            )
+            remedy = "Write {W: dW}, with the tensor itself"
+            attempted = f"compare_gradients of {tensor!r}"
+            raise ArgumentError(attempted, "the keys of the dict are tensors", remedy)
 
 
 def _as_plain(tensor: Tensor, gradient: Any) -> Any:
@@ -214,11 +215,9 @@ def _as_plain(tensor: Tensor, gradient: Any) -> Any:
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         given = "None" if gradient is None else describe_one(gradient)
-        raise ArgumentError(
-            f"compare_gradients of {describe_one(tensor)}",
-            f"its gradient, {given}, is no array of real numbers",
-            "Give an array of its shape; tensor.grad is None before loss.backward()",
-        )
+        reason = f"its gradient, {given}, is no array of real numbers"
+        remedy = "Give an array of its shape; tensor.grad is None before loss.backward()"
+        raise ArgumentError(f"compare_gradients of {describe_one(tensor)}", reason, remedy)
     return array
 
 
@@ -230,41 +229,23 @@ def _names(tensors: Iterable[Tensor], variables: Mapping[str, Any]) -> dict[Tens
     return {t: t.name or held.get(id(t)) or f"tensor {n}" for n, t in enumerate(tensors)}
 
 
-def _refuse_unused(
-    loss: Tensor, manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]
-) -> None:
-    for tensor in manual:
-        if tensor not in automatic:
-            raise ArgumentError(
-                f"compare_gradients of {describe_one(tensor)}",
-                f"{describe_one(loss)}, the loss, was not computed from it, "
-                "or it does not require grad",
-                "Compute the loss from that tensor, made with requires_grad=True",
-            )
-
-
-def _tolerance(manual: Mapping[Tensor, Any], automatic: Mapping[Any, Any]) -> float:
-    """The square root of the precision of the least precise dtype."""
-    dtypes = {array.dtype for array in (*manual.values(), *automatic.values())}
-    return math.sqrt(max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f"))
-
-
 def _row(name: str, manual: Any, automatic: Any, tolerance: float) -> GradientRow:
+    max_error = relative_error = 0.0
+    worst: tuple[int, ...] = ()
+    reason = ""
     if manual.shape != automatic.shape:
+        max_error = relative_error = np.inf
         reason = f"has shape {manual.shape} instead of {automatic.shape}"
-        return GradientRow(name, manual, automatic, np.inf, np.inf, (), reason, "wrong")
-    if automatic.size == 0:
-        return GradientRow(name, manual, automatic, 0.0, 0.0, (), "", "agrees")
-    with np.errstate(invalid="ignore"):
-        errors = np.where(manual == automatic, 0.0, np.abs(manual - automatic))
-    flat = int(np.argmax(errors))
-    worst = tuple(int(i) for i in np.unravel_index(flat, errors.shape))
-    max_error = float(errors[worst])
-    scale = float(max(np.abs(manual).max(), np.abs(automatic).max()))
-    relative_error = max_error / scale if scale else 0.0
-    agrees = relative_error <= tolerance
-    reason = "" if agrees else _difference(manual, automatic, worst)
-    verdict = "agrees" if agrees else "wrong"
+    elif automatic.size:
+        with np.errstate(invalid="ignore"):
+            errors = np.where(manual == automatic, 0.0, np.abs(manual - automatic))
+        worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(errors)), errors.shape))
+        max_error = float(errors[worst])
+        scale = float(max(np.abs(manual).max(), np.abs(automatic).max()))
+        relative_error = max_error / scale if scale else 0.0
+        if not relative_error <= tolerance:
+            reason = _difference(manual, automatic, worst)
+    verdict = "wrong" if reason else "agrees"
     return GradientRow(name, manual, automatic, max_error, relative_error, worst, reason, verdict)
 
 

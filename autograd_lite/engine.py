@@ -6,22 +6,23 @@ The flow of data:
     backward_order(root)        the nodes that root depends on, each one before its inputs
     backward_steps(root)        those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
-    backpropagate(root, seed)   composes the last two: the cotangent of every node
+    carry_back(cotangents, ...) does so at each step
+    backpropagate(root, seed)   composes these: the cotangent of every node
 
 An operation is a row of the table of derivatives, see `table`; a node is one array, see `node`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy import float64
+from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import recording, take, taken, watching
+from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
@@ -33,6 +34,7 @@ from autograd_lite.refusals import (
 )
 
 Cotangents = dict[Node, Array]
+Steps = Iterable[tuple[Node, bool]]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -60,7 +62,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data, residual = data
     if not found:
         return data
-    if type(data) is not float64 and (not hasattr(data, "dtype") or data.dtype.kind != "f"):
+    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         refuse_unless_real(data, operation, arguments, wanted)
     return record(data, operation, arguments, keywords, wanted, residual)
 
@@ -103,11 +105,14 @@ def record(
 _new = object.__new__
 
 
-def backward_order(root: Node) -> list[Node]:
-    """The nodes requiring grad that `root` depends on, itself included, each before its inputs."""
+def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
+    """The nodes requiring grad that roots depend on, themselves included, each before its inputs.
+
+    Without those to stop at, and what only these depend on.
+    """
     order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[Any] = [root]
+    seen: set[Node] = set(stop)
+    stack: list[Any] = [*roots]
     while stack:
         node = stack.pop()
         if node is None:
@@ -122,13 +127,18 @@ def backward_order(root: Node) -> list[Node]:
     return order[::-1]
 
 
-def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
-    """The computed nodes in backward order, and which are reached through a selection of entries.
+def backward_steps(root: Node) -> Steps:
+    """The computed nodes that `root` depends on, in backward order, and which need care."""
+    return steps_of(backward_order(root))
+
+
+def steps_of(order: Iterable[Node]) -> Steps:
+    """The computed nodes of an order, and which are reached through a selection of entries.
 
     To those `apply_rule` is careful.
     """
     selected: set[Node] = set()
-    for node in backward_order(root):
+    for node in order:
         if node.operation is not None:
             careful = bool(selected) and node in selected
             yield node, careful
@@ -136,16 +146,24 @@ def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
                 selected.update(a for a in node.arguments if isinstance(a, Node))
 
 
-def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
+def apply_rule(
+    node: Node,
+    cotangents: Cotangents,
+    create_graph: bool,
+    careful: bool,
+    wanted: Container[Node] | None = None,
+) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
     The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
-    of 0.
+    of 0. Inputs that are not wanted, if that is said, are left out.
     """
     given = given_to_rules(node, cotangents[node], create_graph)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
+            if wanted is not None and argument not in wanted:
+                continue
             if careful:
                 with np.errstate(all="ignore"):
                     contribution = node.operation.contribution(index, given, node.keywords)
@@ -164,8 +182,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given = [cotangent, node, *node.arguments]
     else:
         given = [cotangent, node._array]
-        for argument in node.arguments:
-            given.append(argument._array if isinstance(argument, Node) else argument)
+        given += [x._array if isinstance(x, Node) else x for x in node.arguments]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != mutation.mutations:
@@ -178,16 +195,30 @@ def backpropagate(
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents = {root: seed}
-    step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
+    carry_back(cotangents, backward_steps(root), create_graph, leaves_only)
+    return cotangents
+
+
+def carry_back(
+    cotangents: Cotangents,
+    steps: Steps,
+    create_graph: bool = False,
+    leaves_only: bool = False,
+    rule: Rule = apply_rule,
+) -> None:
+    """Complete the cotangents of what the nodes of all steps are computed from.
+
+    With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
+    """
+    step = watch.around(rule) if (watch := watching.get()) else rule
     token = recording.set(create_graph and (watch or True))
     try:
-        for node, careful in backward_steps(root):
+        for node, careful in steps:
             step(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
     finally:
         recording.reset(token)
-    return cotangents
 
 
 def without_nan(contribution: Array, cotangent: Array) -> Array:

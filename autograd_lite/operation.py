@@ -16,6 +16,9 @@ class Traits(NamedTuple):
     # Each entry of the result comes from those that it is broadcast with. Every ufunc without a
     # signature is so, without being told.
     elementwise: bool = False
+    # Its rules are right for cotangents with one more axis in front, too, as those of elementwise
+    # functions are: `rows` carries many back at once.
+    in_rows: bool = False
     linear: tuple[int, ...] = ()  # the arguments in each of which it is, the others held fixed
     additive: bool = False  # linear in all its arguments at once: a sum of them, or a difference
     commutative: bool = False  # its two arguments may be exchanged
@@ -84,14 +87,26 @@ class Operation:
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 
+    def is_own(self) -> bool:
+        """Whether its rules are the project's, which compute from nothing but what they are given.
+
+        They treat entries as its traits say.
+        """
+        package = __name__.partition(".")[0]
+        modules = [getattr(vjp, "__module__", None) or "" for vjp in self.vjps if vjp]
+        return all(module.partition(".")[0] == package for module in modules)
+
     def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
         """What reaches an argument over this operation: the one place that applies a rule.
 
-        It is given what the rules are called with, the same list for all arguments: in it the
-        rule of a variadic operation is put, which they share.
+        It is given what the rules are called with, the same list for all arguments: in it what
+        the rule of a variadic operation gives is put, which they share.
         """
         if not self.variadic:
             return self.vjps[index](*given, **keywords)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
-        return given[0](index)
+        (shared,) = given
+        if callable(shared):
+            return shared(index)
+        return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None

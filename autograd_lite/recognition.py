@@ -15,8 +15,8 @@ import numpy as np
 
 from autograd_lite.engine import backpropagate, record
 from autograd_lite.modes import enable_grad, watching
-from autograd_lite.node import Array, Node, plain
-from autograd_lite.operation import Operation
+from autograd_lite.node import Array, Node, inputs_of, plain
+from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import TABLE, activations, traits_of
 from autograd_lite.tensor import Tensor
 
@@ -44,10 +44,7 @@ def written_out(
 ) -> dict[Node, Activation]:
     """The nodes that are activations written out; none of `keep` is inside of one.
 
-    Args:
-        nodes: of a graph, each after what it was computed from.
-        cotangents: of the nodes.
-        keep: nodes that somebody asks for.
+    The nodes are of a graph, each after what it was computed from.
 
     >>> from autograd_lite.engine import backward_order
     >>> z = Tensor([-1.0, 2.0], requires_grad=True)
@@ -81,16 +78,15 @@ def _candidates(
     found: dict[Node, Activation],
 ) -> Iterator[Activation]:
     """What a node may be, a function of one argument after the other, the nearest first."""
-    if node.operation is None or node._array.size < 2:
-        return
-    if node.operation.traits.activation or not node.operation.traits.elementwise:
+    traits = node.operation.traits if node.operation else NO_TRAITS
+    if traits.activation or not traits.elementwise or node._array.size < 2:
         return
     for argument, parts in _behind(node, position, keep):
         if len(parts) == len(node.arguments) == 1:
             continue  # A function of one argument is called by its name.
         if _agree(argument._array, node._array):
             return  # The outermost operation does nothing here, so that it may be any.
-        elementwise = all(_operation(part).traits.elementwise for part in parts)
+        elementwise = all(part.operation.traits.elementwise for part in parts)
         for activation in _functions_of(argument, node._array, elementwise):
             if _is_two_steps(node, activation, parts, found):
                 continue
@@ -142,11 +138,9 @@ def _shaken(cotangent: Array) -> Array:
 
 
 def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activation]:
-    """The activations that give y for an argument: those of each entry on its own, or the others.
-
-    Some entries decide first where each has its own.
-    """
+    """The activations that give y for an argument: those of each entry alone, or the others."""
     x = argument._array
+    # Some entries decide first where each has its own.
     few = slice(None, None, max(1, x.size // SAMPLE))
     axes = () if elementwise else reversed(range(x.ndim))
     choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
@@ -168,7 +162,7 @@ def _is_two_steps(
     if whole is None:
         return False
     for part in parts[1:]:
-        inner = found.get(part) or Activation(_operation(part).function, part.arguments[0], {})
+        inner = found.get(part) or Activation(part.operation.function, part.arguments[0], {})
         same = inner.function is activation.function and inner.argument is activation.argument
         p = None if same else _probabilities(part, inner)
         if p is not None and p.shape == whole.shape and (_agree(p, whole) or _agree(1 - p, whole)):
@@ -177,24 +171,16 @@ def _is_two_steps(
 
 
 def _probabilities(node: Node, activation: Activation) -> Array | None:
-    """Those that a function of logits gives."""
     probabilities = traits_of(activation.function).probabilities
     return probabilities and probabilities(node._array, plain(activation.argument))
-
-
-def _operation(node: Node) -> Operation:
-    return node.operation
 
 
 def _behind(
     node: Node, position: dict[Node, int], keep: frozenset[Node]
 ) -> Iterator[tuple[Node, list[Node]]]:
-    """Nodes of a node's shape that all its paths go through, the nearest first.
-
-    Each comes with the nodes between, and the node itself.
-    """
+    """Nodes of its shape that all paths of a node go through, with it and the nodes between."""
     parts = [node]
-    frontier = _inputs(node)
+    frontier = {*inputs_of(node)}
     while frontier and len(parts) <= PARTS:
         last = max(frontier, key=position.__getitem__)
         if len(frontier) == 1 and last._array.shape == node._array.shape:
@@ -204,12 +190,8 @@ def _behind(
         traits = last.operation.traits
         if not (traits.elementwise or traits.reduces or traits.moves):
             return
-        frontier = (frontier - {last}) | _inputs(last)
+        frontier = (frontier - {last}).union(inputs_of(last))
         parts.append(last)
-
-
-def _inputs(node: Node) -> set[Node]:
-    return {a for a in node.arguments if isinstance(a, Node) and a._requires_grad}
 
 
 def _agree(found: Array, expected: Array) -> bool:
@@ -228,11 +210,7 @@ def _within(found: Array, expected: Array, tolerance: Any) -> bool:
 def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict[Any, Any]:
     """Each node's counterpart in a graph in which activations are single nodes.
 
-    Leaves are their own. Nothing is computed again.
-
-    Args:
-        nodes: of a graph, each after what it was computed from.
-        found: what some of them are.
+    Leaves are their own. Nothing is computed again. Each node comes after its arguments.
     """
     again: dict[Any, Any] = {}
     for node in nodes:
@@ -250,6 +228,5 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
 
 
 def _again(node: Node, again: Mapping[Any, Any]) -> Any:
-    """The node, computed from the counterparts of its arguments."""
     given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
     return record(node._array, node.operation, given, node.keywords, True, node.residual)

@@ -78,9 +78,15 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
 def refuse_unless_real(
     data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool
 ) -> None:
-    """Raise if a result that is not of floats is not of real numbers, or has to require grad."""
+    """Raise if a result is a tensor, of no real numbers, or is to require grad without floats."""
+    if isinstance(data, Node.tensor_class):
+        raise UnsupportedError(
+            f"{operation.name}{describe(arguments)}",
+            "it returned a tensor, which it has made of one that is none of its arguments",
+            "Give it that one as an argument; or return result.data, if no gradient is to flow",
+        )
     dtype = getattr(data, "dtype", np.dtype(object))
-    if wanted or dtype.kind not in "iub":
+    if dtype.kind != "f" and (wanted or dtype.kind not in "iub"):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",
             f"its result of dtype {dtype} cannot be differentiated",

@@ -61,7 +61,7 @@ def compare_architectures():
             _, right = train(model, training, held_out, epochs=300)
             print(f"{name}, {sizes}: {right:.1%} of the held-out points right")
             viz.plot_decision_boundary(model, *map(np.vstack, zip(training, held_out)), ax=ax)
-            ax.set_title(f"{name}, {sizes}: {right:.1%} of those held out")
+            ax.set_title(f"{name}, {sizes}:\n{right:.1%} of those held out")
     return figure
 
 

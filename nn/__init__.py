@@ -5,8 +5,7 @@ from nn import datasets, init
 from nn.architecture import register
 from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.gradient_difference import gradient_difference
-from nn.diagnosis.graph_watch import GraphWatch
-from nn.diagnosis.monitor import DiagnosisMonitor
+from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.files import load, save
 from nn.layers.activations import (

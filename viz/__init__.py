@@ -1,9 +1,8 @@
 """Pictures: the graph of a computation, and plots of training and of models.
 
-The graph, as DOT, SVG, PNG or PDF: `record` reads the record of a tensor into vertices and edges,
-`dot` writes these as DOT text, `render` has Graphviz draw the text; `picture` puts the three
-together. The plots take plain data and return figures of matplotlib, which they never show:
-`plots` is about training, `model_plots` about models.
+The graph, as DOT, SVG, PNG or PDF: `vertices` reads the record of a tensor, `dot` writes that as
+DOT text, and `picture` has Graphviz draw the text. The plots take plain data and return figures of
+matplotlib, which they never show: `plots` is about training, `model_plots` about models.
 """
 
 from autograd_lite.errors import RenderingError

@@ -42,8 +42,7 @@ def dot_text(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> str:
         for kind, style in STYLES.items():
             legend.node(kind, kind, **style)
             digraph.edge(f"n{len(vertices) - 1}", kind, style="invis")  # below the output is room
-    text: str = digraph.source
-    return text
+    return str(digraph.source)
 
 
 def _vertex_label(vertex: Vertex) -> str:
@@ -53,11 +52,8 @@ def _vertex_label(vertex: Vertex) -> str:
     else:
         title = f"<B>{_escaped(vertex.title)}</B>"
     rows = [f'<TD></TD><TD ALIGN="LEFT">{title}</TD>']
-    for key, lines in (
-        ("shape", [vertex.shape]),
-        ("value", vertex.value),
-        ("grad", vertex.gradient),
-    ):
+    shown_below = {"shape": [vertex.shape], "value": vertex.value, "grad": vertex.gradient}
+    for key, lines in shown_below.items():
         for number, line in enumerate(lines):
             shown = "" if number else f'<FONT COLOR="{KEY_COLOR}">{key}</FONT>'
             rows.append(f'<TD ALIGN="LEFT">{shown}</TD><TD ALIGN="LEFT">{_escaped(line)}</TD>')

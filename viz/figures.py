@@ -33,30 +33,20 @@ def new_figure(
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise RenderingError(
-            "drawing a plot",
-            "matplotlib is not installed",
-            "Run: pip install 'autograd-lite[plots]'",
-        ) from error
+        reason = "matplotlib is not installed"
+        remedy = "Run: pip install 'autograd-lite[plots]'"
+        raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
-    return pyplot.subplots(
-        rows,
-        columns,
-        figsize=(width * columns, height * rows),
-        layout="constrained",
-        squeeze=False,
-        **options,
-    )
+    options |= {"figsize": (width * columns, height * rows), "layout": "constrained"}
+    return pyplot.subplots(rows, columns, squeeze=False, **options)
 
 
 def figure_of(ax: Axes) -> Figure:
     """The figure that axes are in."""
     if not hasattr(ax, "get_figure"):
-        raise UnsupportedError(
-            f"plot with ax={describe_one(ax)}",
-            "it is no axes of matplotlib",
-            "Write figure, ax = matplotlib.pyplot.subplots(); of several axes give one",
-        )
+        reason = "it is no axes of matplotlib"
+        remedy = "Write figure, ax = matplotlib.pyplot.subplots(); of several axes give one"
+        raise UnsupportedError(f"plot with ax={describe_one(ax)}", reason, remedy)
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure
@@ -96,11 +86,9 @@ def require_finite(array: Any, what: str, or_infinite: bool = False) -> None:
     if or_infinite:
         bad, kind = np.isnan(array), "NaN"
     if bad.any():
-        raise ArgumentError(
-            f"plot of {what} {describe_one(array)}",
-            f"{bad.sum()} of its {array.size} entries are {kind}",
-            "Leave these out, or look for what made them",
-        )
+        reason = f"{bad.sum()} of its {array.size} entries are {kind}"
+        remedy = "Leave these out, or look for what made them"
+        raise ArgumentError(f"plot of {what} {describe_one(array)}", reason, remedy)
 
 
 def classes_of(labels: Any, what: str) -> Any:
@@ -115,19 +103,15 @@ def classes_of(labels: Any, what: str) -> Any:
         require_finite(labels, what, or_infinite=True)
         return labels.argmax(axis=1)
     if labels.ndim not in (1, 2):
-        raise ShapeError(
-            f"plot of {what} {describe_one(labels)}",
-            "labels have one entry for each sample, or one column for each class",
-            "Give an array (n_samples,) or (n_samples, n_classes)",
-        )
+        reason = "labels have one entry for each sample, or one column for each class"
+        remedy = "Give an array (n_samples,) or (n_samples, n_classes)"
+        raise ShapeError(f"plot of {what} {describe_one(labels)}", reason, remedy)
     labels = labels.reshape(-1)
     finite = labels.dtype.kind in "fiub" and bool(np.isfinite(labels).all())
     if not finite or not np.all((labels >= 0) & (labels % 1 == 0)):
-        raise ArgumentError(
-            f"plot of {what} {describe_one(labels)}",
-            "classes are whole numbers from 0 up",
-            "Write numpy.unique(labels, return_inverse=True)[1]; for probabilities, p > 0.5",
-        )
+        reason = "classes are whole numbers from 0 up"
+        remedy = "Write numpy.unique(labels, return_inverse=True)[1]; for probabilities, p > 0.5"
+        raise ArgumentError(f"plot of {what} {describe_one(labels)}", reason, remedy)
     return labels.astype(int)
 
 
@@ -140,12 +124,22 @@ def curves_of(series: Mapping[str, Any], what: str) -> dict[str, Any]:
     }
     for name, values in curves.items():
         if values.ndim != 1 or not values.size:
-            raise ShapeError(
-                f"plot of {what} with {name!r} {values.shape}",
-                "a curve is a list of at least one number",
-                "Give a list of numbers, one an epoch",
-            )
+            reason = "a curve is a list of at least one number"
+            remedy = "Give a list of numbers, one an epoch"
+            raise ShapeError(f"plot of {what} with {name!r} {values.shape}", reason, remedy)
     return curves
+
+
+def grid_around(points: Any, margin: float, count: int) -> tuple[Any, ...]:
+    """Coordinates (count, ...) of a grid over points (n, d), a share of their range beyond them."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    beyond = np.where(high > low, margin * (high - low), 1.0)
+    return np.meshgrid(*np.linspace(low - beyond, high + beyond, count, axis=1))
+
+
+def style_of(number: int) -> dict[str, Any]:
+    """Colour and marker of a curve or a class, by its number."""
+    return {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
@@ -154,17 +148,11 @@ def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
     ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
 
 
-def count_along_x(ax: Axes) -> None:
-    """Number the x axis in whole numbers."""
+def over_counts(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:
+    """Title and labels of a plot over whole numbers, such as epochs, with a grid."""
     from matplotlib.ticker import MaxNLocator
 
-    ax.xaxis.set_major_locator(
-        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
-
-
-def shades(count: int) -> list[Any]:
-    """Colours for things that have an order, such as layers, from dark to light."""
-    from matplotlib import colormaps
-
-    return [colormaps["viridis"](position) for position in np.linspace(0, 0.85, count)]
+    ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    ax.grid(alpha=0.3)
+    whole = MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    ax.xaxis.set_major_locator(whole)

@@ -15,13 +15,14 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, de
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
-    MARKERS,
     classes_of,
     drawing,
+    grid_around,
     new_figure,
     numbers_of,
     require_finite,
     require_mapping,
+    style_of,
 )
 
 if TYPE_CHECKING:
@@ -72,16 +73,13 @@ def plot_decision_boundary(
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
     if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
-        raise ShapeError(
-            f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}",
-            "a plane has two axes, and each point has one class",
-            "Give X (n, 2) and y (n,)",
-        )
+        attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
+        reason = "a plane has two axes, and each point has one class"
+        remedy = "Give X (n, 2) and y (n,)"
+        raise ShapeError(attempted, reason, remedy)
     require_finite(X, "X", or_infinite=True)
-    low, high = X.min(axis=0), X.max(axis=0)
-    margin = np.where(high > low, 0.1 * (high - low), 1.0)
-    sides = [np.linspace(*ends, RESOLUTION) for ends in zip(low - margin, high + margin)]
-    grid = np.stack([side.ravel() for side in np.meshgrid(*sides)], axis=1).astype(X.dtype)
+    plane = grid_around(X, 0.1, RESOLUTION)
+    grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
     n_classes = max(2, int(y.max()) + 1)
     scores = _scores(model, grid, threshold, n_classes)
     right = float(np.mean(_scores(model, X, threshold, n_classes).argmax(axis=1) == y))
@@ -93,20 +91,12 @@ def plot_decision_boundary(
         surface = ahead.reshape(RESOLUTION, RESOLUTION)
         if (surface > 0).any():
             levels = [0, float(surface.max())]
-            ax.contourf(*sides, surface, levels, colors=[COLORS[label % len(COLORS)]], alpha=0.25)
+            ax.contourf(*plane, surface, levels, colors=[style_of(label)["color"]], alpha=0.25)
         if (surface > 0).any() and (surface < 0).any():
-            ax.contour(*sides, surface, [0], colors="black", linewidths=1)
+            ax.contour(*plane, surface, [0], colors="black", linewidths=1)
     for label in np.unique(y):
-        ax.scatter(
-            X[y == label, 0],
-            X[y == label, 1],
-            s=18,
-            color=COLORS[label % len(COLORS)],
-            marker=MARKERS[label % len(MARKERS)],
-            edgecolor="white",
-            linewidth=0.5,
-            label=f"class {label}",
-        )
+        look = {**style_of(label), "s": 18, "edgecolor": "white", "linewidth": 0.5}
+        ax.scatter(*X[y == label].T, label=f"class {label}", **look)
     ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
     ax.legend()
     return figure
@@ -121,12 +111,10 @@ def _scores(
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
         return output
     if output.shape not in ((len(points),), (len(points), 1)):
-        raise ShapeError(
-            f"plot_decision_boundary of a model from {describe_one(points)} to "
-            f"{describe_one(output)}",
-            "it has to give one score for each point, or one for each class",
-            "Give a function from (n, 2) to (n,) or (n, n_classes)",
-        )
+        ends = f"{describe_one(points)} to {describe_one(output)}"
+        reason = "it has to give one score for each point, or one for each class"
+        remedy = "Give a function from (n, 2) to (n,) or (n, n_classes)"
+        raise ShapeError(f"plot_decision_boundary of a model from {ends}", reason, remedy)
     output = output.reshape(-1)
     if output.dtype.kind in "iub":
         classes = classes_of(output, "the model's classes")
@@ -169,11 +157,9 @@ def plot_activations(
     require_mapping(functions, "plot_activations of")
     pair = isinstance(x_range, tuple | list) and len(x_range) == 2 and all(map(is_number, x_range))
     if not pair or not x_range[0] < x_range[1]:
-        raise ArgumentError(
-            f"plot_activations over x_range={x_range!r}",
-            "there is nothing to draw",
-            "Give a range from low to high",
-        )
+        reason = "there is nothing to draw"
+        remedy = "Give a range from low to high"
+        raise ArgumentError(f"plot_activations over x_range={x_range!r}", reason, remedy)
     curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
     figure, axes = new_figure(2, len(functions), (2.6, 2.4), sharex=True)
     for (name, (x, y, slopes)), (upper, lower) in zip(curves.items(), axes.T):
@@ -193,22 +179,17 @@ def plot_activations(
 def _with_slopes(
     name: str, function: Callable[[Any], Any], x_range: tuple[float, float]
 ) -> tuple[Any, Any, Any]:
-    """Arguments, values and derivatives."""
     attempted = f"plot_activations of {name!r}"
     x = Tensor(np.linspace(*x_range, 501), requires_grad=True)
     y = function(x) if callable(function) else function
     if not isinstance(y, Tensor):
-        raise UnsupportedError(
-            attempted,
-            f"{describe_one(function)} gives {describe_one(y)}, and no tensor",
-            "Give a function of NumPy or autograd_lite, such as numpy.tanh",
-        )
+        reason = f"{describe_one(function)} gives {describe_one(y)}, and no tensor"
+        remedy = "Give a function of NumPy or autograd_lite, such as numpy.tanh"
+        raise UnsupportedError(attempted, reason, remedy)
     if y.shape != x.shape:
-        raise ShapeError(
-            attempted,
-            f"for {x.shape} it returned {y.shape}",
-            "Give an elementwise function",
-        )
+        reason = f"for {x.shape} it returned {y.shape}"
+        remedy = "Give an elementwise function"
+        raise ShapeError(attempted, reason, remedy)
     y.sum().backward()
     return x.data, y.data, x.grad
 
@@ -236,28 +217,23 @@ def plot_confusion_matrix(
     targets = classes_of(targets, "targets")
     predictions = classes_of(predictions, "predictions")
     if len(targets) != len(predictions) or not len(targets):
-        raise ShapeError(
-            f"plot_confusion_matrix of targets {describe_one(targets)} and predictions "
-            f"{describe_one(predictions)}",
-            "there is one prediction for each sample, and at least one sample",
-            "Give arrays of the same length",
-        )
+        both = f"targets {describe_one(targets)} and predictions {describe_one(predictions)}"
+        reason = "there is one prediction for each sample, and at least one sample"
+        remedy = "Give arrays of the same length"
+        raise ShapeError(f"plot_confusion_matrix of {both}", reason, remedy)
     n_classes = int(max(targets.max(), predictions.max())) + 1
     if names is None:
         names = [str(label) for label in range(n_classes)]
     if not isinstance(names, Sequence):
-        raise UnsupportedError(
-            f"plot_confusion_matrix with names={describe_one(names)}",
-            "they are no list",
-            "Give a name for each class",
-        )
+        attempted = f"plot_confusion_matrix with names={describe_one(names)}"
+        reason = "they are no list"
+        remedy = "Give a name for each class"
+        raise UnsupportedError(attempted, reason, remedy)
     names = list(map(str, names))
     if len(names) < n_classes:
-        raise ShapeError(
-            f"plot_confusion_matrix with {len(names)} names",
-            f"there are {n_classes} classes",
-            "Give a name for each class",
-        )
+        reason = f"there are {n_classes} classes"
+        remedy = "Give a name for each class"
+        raise ShapeError(f"plot_confusion_matrix with {len(names)} names", reason, remedy)
     n_classes = len(names)
     counts = np.bincount(targets * n_classes + predictions, minlength=n_classes**2)
     counts = counts.reshape(n_classes, n_classes)
@@ -276,11 +252,8 @@ def plot_confusion_matrix(
     ax.set_xticks(range(n_classes), names, rotation=90 if turned else 0)
     ax.set_yticks(range(n_classes), names)
     right = float(np.mean(targets == predictions))
-    ax.set(
-        xlabel="predicted class",
-        ylabel="true class",
-        title=f"{right:.1%} of {len(targets)} samples right",
-    )
+    title = f"{right:.1%} of {len(targets)} samples right"
+    ax.set(xlabel="predicted class", ylabel="true class", title=title)
     return figure
 
 
@@ -309,11 +282,10 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
             "Give (height, width)",
         )
     if weights.ndim != 2 or not weights.size or weights.shape[0] != math.prod(image_shape):
-        raise ShapeError(
-            f"plot_weight_images of {describe_one(weights)} as images {tuple(image_shape)}",
-            "each column has to fill one image",
-            "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T",
-        )
+        attempted = f"plot_weight_images of {describe_one(weights)} as images {tuple(image_shape)}"
+        reason = "each column has to fill one image"
+        remedy = "Give weights (height * width, n_units); for (n_units, n_pixels), weights.T"
+        raise ShapeError(attempted, reason, remedy)
     require_finite(weights, "weights")
     n_units = weights.shape[1]
     columns = math.ceil(math.sqrt(n_units))
@@ -325,9 +297,8 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     for ax in axes.flat:
         ax.axis("off")
     for unit, ax in zip(range(n_units), axes.flat):
-        image = ax.imshow(
-            weights[:, unit].reshape(image_shape), cmap="RdBu_r", vmin=-limit, vmax=limit
-        )
+        pixels = weights[:, unit].reshape(image_shape)
+        image = ax.imshow(pixels, cmap="RdBu_r", vmin=-limit, vmax=limit)
         ax.set_title(f"unit {unit}", fontsize="small")
     figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
     return figure
@@ -356,11 +327,10 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     layers = {name: numbers_of(values, repr(name)) for name, values in activations.items()}
     for name, values in layers.items():
         if values.ndim < 2 or not values.size:
-            raise ShapeError(
-                f"plot_activation_histograms of {name!r} {values.shape}",
-                "samples and units take two axes",
-                "Give an array (n_samples, n_units)",
-            )
+            attempted = f"plot_activation_histograms of {name!r} {values.shape}"
+            reason = "samples and units take two axes"
+            remedy = "Give an array (n_samples, n_units)"
+            raise ShapeError(attempted, reason, remedy)
         require_finite(values, f"activations of {name!r}")
     figure, axes = new_figure(1, len(layers), (3.2, 3.2))
     for (name, values), ax in zip(layers.items(), axes[0]):

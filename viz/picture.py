@@ -1,19 +1,27 @@
-"""What people use: the graph of a tensor, to look at or to save."""
+"""What people use: the graph of a tensor, to look at or to save.
+
+Graphviz draws it: the `dot` program, or pygraphviz, which carries it as a library.
+"""
 
 from __future__ import annotations
 
+import importlib
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autograd_lite.arguments import require_path
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, RenderingError
 from autograd_lite.tensor import Tensor
 from autograd_lite.whole_files import FileName, require_place, write_file
 from viz.dot import dot_text
-from viz.render import FORMATS, render
 from viz.vertices import Edge, Vertex, read
+
+FORMATS = ("svg", "png", "pdf")
+WITHOUT = "graph.save('graph.dot') works without it"
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,7 +45,7 @@ class Graph:
         Raises:
             RenderingError: there is neither a `dot` program nor pygraphviz, or the program failed.
         """
-        return render(self.dot, "svg").decode()
+        return _render(self.dot, "svg").decode()
 
     def save(self, path: FileName) -> Path:
         """Write the picture to a file and return its path; the suffix selects the format.
@@ -57,15 +65,13 @@ class Graph:
         path = Path(path)
         file_format = path.suffix.lower().removeprefix(".")
         if file_format not in ("dot", *FORMATS):
-            raise ArgumentError(
-                f"graph.save({str(path)!r})",
-                f"{path.suffix!r} is not the suffix of a format that a graph can be written in",
-                f"End the name in .dot, .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}",
-            )
+            reason = f"{path.suffix!r} is not the suffix of a format that a graph can be written in"
+            remedy = f"End the name in .dot, .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
+            raise ArgumentError(f"graph.save({str(path)!r})", reason, remedy)
         attempted = f"graph.save to {path}"
         require_place(path, attempted)
         text = self.dot
-        content = text.encode() if file_format == "dot" else render(text, file_format)
+        content = text.encode() if file_format == "dot" else _render(text, file_format)
         write_file(path, content, attempted)
         return path
 
@@ -97,3 +103,32 @@ def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
     output sum ('25',) ('1',)
     """
     return Graph(*read(tensor, {} if names is None else names))
+
+
+def _render(dot: str, file_format: str) -> bytes:
+    attempted = f"drawing a graph as {file_format}"
+    program = shutil.which("dot")
+    if program:
+        import graphviz  # type: ignore[import-untyped]
+
+        try:
+            content: bytes = graphviz.pipe("dot", file_format, dot.encode(), quiet=True)
+        except subprocess.CalledProcessError as error:
+            reason = f"the program {program} failed: {error.stderr.decode(errors='replace')}"
+            remedy = f"Mend the installation of Graphviz; {WITHOUT}"
+            raise RenderingError(attempted, reason, remedy) from error
+        return content
+    try:
+        pygraphviz = importlib.import_module("pygraphviz")
+        content = pygraphviz.AGraph(string=dot).draw(format=file_format, prog="dot")
+    except ImportError as error:
+        raise RenderingError(
+            attempted,
+            "there is no program `dot` on the PATH, and pygraphviz is not installed",
+            "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz; "
+            f"{WITHOUT}",
+        ) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = f"pygraphviz failed: {error}"
+        raise RenderingError(attempted, reason, f"Install Graphviz; {WITHOUT}") from error
+    return content

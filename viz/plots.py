@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +11,15 @@ from autograd_lite.arguments import COUNT
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from viz.figures import (
     COLORS,
-    MARKERS,
-    count_along_x,
     curves_of,
     figure_of,
+    grid_around,
     new_figure,
     numbers_of,
+    over_counts,
     plot_by_epoch,
     require_mapping,
-    shades,
+    style_of,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ LINES: dict[str, dict[str, Any]] = {
     "running_": {"label": "while training", "linestyle": "-", "color": "0.75", "zorder": 1},
 }
 """How the curves of a quantity are drawn, by what their names begin with."""
+THIN: dict[str, Any] = {"markersize": 4, "linewidth": 1.2}
 
 
 def plot_history(
@@ -63,13 +63,13 @@ def plot_history(
     if best_epoch is None and restored is not None:
         best_epoch = restored + 1
     elif best_epoch is None:
-        best_epoch = _lowest(curves.get("validation_loss", curves.get("loss")))
+        losses = curves.get("validation_loss", curves.get("loss", np.array(np.nan)))
+        best_epoch = None if np.isnan(losses).all() else int(np.nanargmin(losses)) + 1
     elif not COUNT.holds(best_epoch) or best_epoch > n_epochs:
-        raise ArgumentError(
-            f"plot_history with best_epoch={describe_one(best_epoch)}",
-            f"the history has {n_epochs} epochs, counted from 1",
-            f"Give 1 to {n_epochs}",
-        )
+        attempted = f"plot_history with best_epoch={describe_one(best_epoch)}"
+        reason = f"the history has {n_epochs} epochs, counted from 1"
+        remedy = f"Give 1 to {n_epochs}"
+        raise ArgumentError(attempted, reason, remedy)
     quantities = list(dict.fromkeys(map(_quantity, curves)))
     if ax is None:
         figure, axes = new_figure(1, len(quantities))
@@ -77,13 +77,18 @@ def plot_history(
     elif len(quantities) == 1:
         figure, panels = figure_of(ax), [ax]
     else:
-        raise ArgumentError(
-            f"plot_history of {', '.join(quantities)} with ax",
-            "axes show one quantity",
-            'Give a part: {"loss": history["loss"]}',
-        )
+        reason = "axes show one quantity"
+        remedy = 'Give a part: {"loss": history["loss"]}'
+        raise ArgumentError(f"plot_history of {', '.join(quantities)} with ax", reason, remedy)
     for panel, quantity in zip(panels, quantities):
-        _plot_quantity(panel, quantity, curves, best_epoch)
+        for prefix, line in LINES.items():
+            if prefix + quantity in curves:
+                plot_by_epoch(panel, curves[prefix + quantity], **line)
+        if best_epoch is not None:
+            label = f"best epoch: {best_epoch}"
+            panel.axvline(best_epoch, color="0.4", linestyle=":", label=label)
+        over_counts(panel, quantity.replace("_", " "), "epoch", quantity.replace("_", " "))
+        panel.legend()
     return figure
 
 
@@ -92,28 +97,6 @@ def _quantity(name: str) -> str:
     for prefix in LINES:
         name = name.removeprefix(prefix)
     return name
-
-
-def _lowest(values: Any) -> int | None:
-    """The epoch, counted from 1, of the lowest value; None where there is none."""
-    if values is None or np.isnan(values).all():
-        return None
-    return int(np.nanargmin(values)) + 1
-
-
-def _plot_quantity(
-    ax: Axes, quantity: str, curves: Mapping[str, Any], best_epoch: int | None
-) -> None:
-    for prefix, style in LINES.items():
-        values = curves.get(prefix + quantity)
-        if values is not None:
-            plot_by_epoch(ax, values, **style)
-    if best_epoch is not None:
-        ax.axvline(best_epoch, color="0.4", linestyle=":", label=f"best epoch: {best_epoch}")
-    ax.set(title=quantity.replace("_", " "), xlabel="epoch", ylabel=quantity.replace("_", " "))
-    count_along_x(ax)
-    ax.grid(alpha=0.3)
-    ax.legend()
 
 
 def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
@@ -138,18 +121,18 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     curves = curves_of(norms, "gradient norms")
     for name, values in curves.items():
         if (values < 0).any():
-            raise ArgumentError(
-                f"plot of gradient norms with {name!r} {values.shape}",
-                f"one of them is {values.min()}, and no norm is below 0",
-                "Give numpy.linalg.norm(parameter.grad)",
-            )
+            attempted = f"plot of gradient norms with {name!r} {values.shape}"
+            reason = f"one of them is {values.min()}, and no norm is below 0"
+            remedy = "Give numpy.linalg.norm(parameter.grad)"
+            raise ArgumentError(attempted, reason, remedy)
     figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
-    colors = shades(len(curves))
+    from matplotlib import colormaps
+
+    colors = colormaps["viridis"](np.linspace(0, 0.85, len(curves)))  # from dark to light
     by_epoch, last = axes[0]
     for (name, values), color in zip(curves.items(), colors):
         plot_by_epoch(by_epoch, values, color=color, label=name)
-    by_epoch.set(title="gradient norms", xlabel="epoch", ylabel="norm")
-    count_along_x(by_epoch)
+    over_counts(by_epoch, "gradient norms", "epoch", "norm")
     final = np.array([values[-1] for values in curves.values()])
     last.barh(range(len(final)), final, color=colors)
     names = [f"{name}: {value:.2g}" for name, value in zip(curves, final)]
@@ -164,7 +147,6 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
         if (final > 0).any():
             last.set_xscale("log")
             last.set_xlim(left=10 ** np.floor(np.log10(positive.min())))
-    by_epoch.grid(alpha=0.3)
     last.grid(alpha=0.3, axis="x")
     last.set_axisbelow(True)
     return figure
@@ -193,18 +175,18 @@ def plot_optimizer_paths(
     array([16.,  4.,  1.])
     """
     points = _points(paths)
-    together = np.concatenate(list(points.values()))
-    low, high = together.min(axis=0), together.max(axis=0)
-    margin = np.where(high > low, 0.15 * (high - low), 1.0)
-    grid = np.meshgrid(
-        *(np.linspace(*ends, 200) for ends in zip(low - margin, high + margin)), indexing="xy"
-    )
+    grid = grid_around(np.concatenate(list(points.values())), 0.15, 200)
     surface = _evaluated(function, grid)
     values = {name: _evaluated(function, list(path.T)) for name, path in points.items()}
     if ax is None:
         figure, axes = new_figure(1, 2)
         ax, by_step = axes[0]
-        _plot_values(by_step, values)
+        for number, (name, curve) in enumerate(values.items()):
+            by_step.plot(curve, label=name, **style_of(number), **THIN)
+        if all((curve > 0).all() for curve in values.values()):
+            by_step.set_yscale("log")
+        over_counts(by_step, "convergence", "step", "f")
+        by_step.legend()
     else:
         figure = figure_of(ax)
     if len(grid) == 1:
@@ -214,49 +196,27 @@ def plot_optimizer_paths(
         filled = ax.contourf(*grid, surface, 20, cmap="Greys", alpha=0.6)
         figure.colorbar(filled, ax=ax, label="f(x, y)")
         ax.set(xlabel="x", ylabel="y", title="paths")
-    for (name, path), style in zip(points.items(), _styles()):
+    for number, (name, path) in enumerate(points.items()):
         drawn = path if path.shape[1] == 2 else np.column_stack([path, values[name]])
-        ax.plot(*drawn.T, label=name, **style)
+        ax.plot(*drawn.T, label=name, **style_of(number), **THIN)
     ax.legend()
     return figure
 
 
 def _evaluated(function: Callable[..., Any], coordinates: Sequence[Any]) -> Any:
-    """The function's value at each point."""
     attempted = f"plot_optimizer_paths of a function of {len(coordinates)} coordinates"
     try:
         values = function(*coordinates)
     except TypeError as error:
-        raise UnsupportedError(
-            attempted,
-            str(error),
-            "Give a function of as many arrays as the points have coordinates",
-        ) from error
+        reason = str(error)
+        remedy = "Give a function of as many arrays as the points have coordinates"
+        raise UnsupportedError(attempted, reason, remedy) from error
     values = numbers_of(values, "a function's value")
     if values.shape != coordinates[0].shape:
-        raise ShapeError(
-            attempted,
-            f"for arrays {coordinates[0].shape} it returned {describe_one(values)}",
-            "Give an elementwise function, such as lambda x, y: x**2 + y**2",
-        )
+        reason = f"for arrays {coordinates[0].shape} it returned {describe_one(values)}"
+        remedy = "Give an elementwise function, such as lambda x, y: x**2 + y**2"
+        raise ShapeError(attempted, reason, remedy)
     return values
-
-
-def _plot_values(ax: Axes, values: Mapping[str, Any]) -> None:
-    """The function's value after each step."""
-    for (name, curve), style in zip(values.items(), _styles()):
-        ax.plot(curve, label=name, **style)
-    if all((curve > 0).all() for curve in values.values()):
-        ax.set_yscale("log")
-    ax.set(title="convergence", xlabel="step", ylabel="f")
-    count_along_x(ax)
-    ax.grid(alpha=0.3)
-    ax.legend()
-
-
-def _styles() -> Iterator[dict[str, Any]]:
-    for color, marker in itertools.cycle(zip(COLORS, MARKERS)):
-        yield {"color": color, "marker": marker, "markersize": 4, "linewidth": 1.2}
 
 
 def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
@@ -269,16 +229,13 @@ def _points(paths: Mapping[str, Any]) -> dict[str, Any]:
     shapes = {name: path.shape for name, path in points.items()}
     n_coordinates = {shape[1] if len(shape) == 2 and shape[0] else 0 for shape in shapes.values()}
     if n_coordinates not in ({1}, {2}):
-        raise ShapeError(
-            f"plot_optimizer_paths of {', '.join(f'{name!r} {shapes[name]}' for name in shapes)}",
-            "paths lie all on a line, or all in a plane",
-            "Give points (n_steps + 1,), or (n_steps + 1, 2)",
-        )
+        given = ", ".join(f"{name!r} {shape}" for name, shape in shapes.items())
+        reason = "paths lie all on a line, or all in a plane"
+        remedy = "Give points (n_steps + 1,), or (n_steps + 1, 2)"
+        raise ShapeError(f"plot_optimizer_paths of {given}", reason, remedy)
     for name, path in points.items():
         if not np.isfinite(path).all():
-            raise ArgumentError(
-                f"plot_optimizer_paths of {name!r}",
-                f"step {int((~np.isfinite(path)).any(axis=1).argmax())} is NaN or infinite",
-                "Give the steps before it",
-            )
+            reason = f"step {int((~np.isfinite(path)).any(axis=1).argmax())} is NaN or infinite"
+            remedy = "Give the steps before it"
+            raise ArgumentError(f"plot_optimizer_paths of {name!r}", reason, remedy)
     return points

@@ -52,11 +52,9 @@ class Edge:
 def read(tensor: Tensor, names: Mapping[str, Any]) -> tuple[tuple[Vertex, ...], tuple[Edge, ...]]:
     """The vertices and edges of what a tensor was computed from, arguments before operations."""
     if not isinstance(tensor, Tensor):
-        raise UnsupportedError(
-            f"viz.graph({describe_one(tensor)})",
-            "it is not a tensor, so that nothing was recorded in it",
-            "Give it the tensor that was computed, such as the loss",
-        )
+        reason = "it is not a tensor, so that nothing was recorded in it"
+        remedy = "Give it the tensor that was computed, such as the loss"
+        raise UnsupportedError(f"viz.graph({describe_one(tensor)})", reason, remedy)
     computed = [node for node in reversed(backward_order(tensor)) if node.operation is not None]
     arrays = {id(array): array for node in computed for array in _operands(node)}
     arrays[id(tensor)] = tensor
@@ -90,11 +88,9 @@ def _labels(names: Mapping[str, Any]) -> dict[int, str]:
         raise UnsupportedError(f"viz.graph with names={describe_one(names)}", reason, remedy)
     for name, array in names.items():
         if not isinstance(name, str) or not hasattr(array, "shape"):
-            raise UnsupportedError(
-                f"viz.graph with names={{{describe_one(name)}: {describe_one(array)}}}",
-                "the keys of names are to be strings, and its values tensors",
-                remedy,
-            )
+            attempted = f"viz.graph with names={{{describe_one(name)}: {describe_one(array)}}}"
+            reason = "the keys of names are to be strings, and its values tensors"
+            raise UnsupportedError(attempted, reason, remedy)
     return {id(array): name for name, array in names.items()}
 
 
@@ -106,15 +102,10 @@ def _vertex(array: Any, name: str | None, root: Tensor) -> Vertex:
         kind = "output" if array is root else "operation"
     elif array.requires_grad:
         kind = "parameter"
+    operation = None if array.operation is None else _call(array)
     gradient = array.grad.data if isinstance(array.grad, Tensor) else array.grad
-    return Vertex(
-        kind,
-        name or array.name,
-        None if array.operation is None else _call(array),
-        _shape(array),
-        _lines(array.data),
-        () if gradient is None else _lines(gradient),
-    )
+    slopes = () if gradient is None else _lines(gradient)
+    return Vertex(kind, name or array.name, operation, _shape(array), _lines(array.data), slopes)
 
 
 def _shape(array: Any) -> str:

@@ -25,11 +25,9 @@ def is_finite(value: Any) -> bool:
 
 def floats_given(node: Node) -> list[Any]:
     """The tensors, arrays and numbers of floats that an operation was given."""
-    return [value for value in leaves_of([node.arguments, node.keywords]) if _is_of_floats(value)]
-
-
-def _is_of_floats(value: Any) -> bool:
-    return isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    given = leaves_of([node.arguments, node.keywords])
+    kinds = [getattr(getattr(value, "dtype", None), "kind", "") for value in given]
+    return [v for v, kind in zip(given, kinds) if kind == "f" or isinstance(v, float)]
 
 
 def is_meant(operation: Operation, value: Any) -> bool:
@@ -56,11 +54,9 @@ def _numpy(value: Any) -> Any:
 
 
 def made_by(node: Node) -> Array:
-    """Where a result is worse than what the operation was given.
-
-    That is entry by entry where each depends on those alone that it is broadcast with.
-    """
+    """Where a result is worse than what the operation was given."""
     given = [severity(value) for value in floats_given(node)]
+    # Entry by entry where each depends on those alone that it is broadcast with.
     if node.operation.traits.elementwise:
         worst = functools.reduce(np.maximum, given, 0)
     else:
@@ -247,9 +243,7 @@ def _path_to_leaf(node: Node) -> list[Node]:
         new = [argument for argument in inputs_of(step) if argument not in consumer]
         consumer.update(dict.fromkeys(new, step))
         met += new
-    path: list[Node] = []
-    link: Node | None = step
-    while link is not None:
+    path = [step]
+    while (link := consumer[path[-1]]) is not None:
         path.append(link)
-        link = consumer[link]
     return path[::-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import linecache
 import os
 import sys
@@ -37,12 +36,9 @@ class CodeLine(NamedTuple):
 
 
 _INSTALLED = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-LIBRARY = tuple(
-    folder + os.sep
-    for folder in (
-        *(os.path.join(_INSTALLED, package) for package in ("autograd_lite", "nn", "viz")),
-        os.path.dirname(np.__file__),
-    )
+LIBRARY = (
+    *(os.path.join(_INSTALLED, package, "") for package in ("autograd_lite", "nn", "viz")),
+    os.path.join(os.path.dirname(np.__file__), ""),
 )
 """Whose lines are not the user's: the three packages, which are installed together, and NumPy."""
 
@@ -111,12 +107,9 @@ def remember(node: Node, watch: object) -> None:
     operation = node.operation
     given = map(plain, leaves_of([node.arguments, node.keywords]))
     held = hold(given, node._array, inherits=not operation.traits.read_only)
-    reference = weakref.ref(node, functools.partial(_forget, id(node)))
-    watched_nodes[id(node)] = Watched(reference, _current_line(), watch, held)
-
-
-def _forget(key: int, reference: weakref.ref[Node]) -> None:
-    watched_nodes.pop(key).release()
+    key = id(node)
+    reference = weakref.ref(node, lambda _: watched_nodes.pop(key).release())
+    watched_nodes[key] = Watched(reference, _current_line(), watch, held)
 
 
 def code_line_of(node: Node) -> CodeLine | None:

@@ -2,8 +2,8 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `function_mistakes`, `product_mistakes`, `case`,
-`group_mistakes`, `harmless`, `slips`, `search`, `ranking`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `slips`,
+`explain`, `wording`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import Case, relative_error
+from autograd_lite.forensics.case import Case, Variation, harmless, relative_error
 from autograd_lite.forensics.explain import explain
-from autograd_lite.forensics.harmless import Variation, harmless
-from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.replay import Graph, is_array
-from autograd_lite.forensics.wording import Explanation, Names, explained
+from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
@@ -34,14 +32,7 @@ Examination = tuple[dict[Tensor, str], list[Explanation], str]
 def examine(
     loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float, variables: Mapping[str, Any]
 ) -> Examination:
-    """Find what explains gradients that are not the automatic ones.
-
-    Args:
-        loss: what the gradients are of.
-        manual: the gradients that were derived by hand, as arrays.
-        tolerance: relative error allowed.
-        variables: of the caller, in which tensors may have names.
-    """
+    """Find what explains gradients that are not the automatic ones, with the caller's names."""
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
@@ -56,10 +47,7 @@ def examine(
 
 
 def _with_activations(case: Case, names: Names) -> Case:
-    """The case in which activations that were written out are single nodes.
-
-    Itself where other gradients would be right then, but for the slopes at kinks.
-    """
+    """The case in which activations written out are single nodes, if as much is right then."""
     loss, nodes, right = case.graph.loss, case.graph.order[::-1], case.graph.right
     found = written_out(nodes, {node: right[node] for node in nodes}, case.manual)
     if not found:
@@ -86,17 +74,16 @@ def _with_activations(case: Case, names: Names) -> Case:
 def _examined(original: Case, names: Names) -> Examination:
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
-    graph = case.graph
-    right = frozenset(t for t in case.manual if names.originals.get(t, t) in right)
+    graph, own = case.graph, names.originals
+    right = frozenset(t for t in case.manual if own.get(t, t) in right)
     wrong = case.everything - right
     at_kinks = Variation("kink", "at ties the slope is 0", graph.right)
     variations = [at_kinks, *harmless(graph)] if wrong else []
-    excused = dict.fromkeys(right, "agrees up to rounding")
+    excused = {own.get(tensor, tensor): "agrees up to rounding" for tensor in right}
     for variation in variations:
         for tensor in case.fitted(variation.replay) & wrong:
-            excused.setdefault(tensor, f"equal up to {variation.kind}: {variation.what}")
-    wrong -= excused.keys()
-    excused = {names.originals.get(tensor, tensor): text for tensor, text in excused.items()}
+            excused[own.get(tensor, tensor)] = f"equal up to {variation.kind}: {variation.what}"
+            wrong -= {tensor}
     if not wrong:
         return excused, [], ""
     if len(graph.places) > MOST_STEPS:

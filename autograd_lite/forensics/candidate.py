@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
-from autograd_lite.forensics.replay import Place, Vjp, Wrong, is_array
-from autograd_lite.node import Array, plain
-from autograd_lite.operation import Traits
+from autograd_lite.forensics.replay import Place, Vjp, Wrong
+from autograd_lite.node import Array
+
+StepMistakes = Iterator[tuple[str, str, Vjp]]
+"""Mistakes in one step: kind and words, as of a `Candidate`, and what takes the vjp's place."""
 
 FACTORS = {"factor", "sign", "dropped path", "penalty"}
 """Kinds whose strength is a number that the right result is multiplied by."""
@@ -19,28 +22,18 @@ SIGN = "sign", "the sign is wrong"
 class Candidate(NamedTuple):
     """A mistake that may have been made: the steps that are done wrongly with it.
 
-    Attributes:
-        kind: what sort it is; `ranking.KINDS` has all.
-        what: the same in words, with `{operation}` for the function whose derivative it is.
-        wrong: the steps, with a strength of 1 where that is solved for.
-        solve: the steps as a function of the strength, a number such as a factor that the
-            gradients change linearly with.
-        strength: where it is not solved for, or once it is known.
-        neutral: the strength at which nothing is wrong, if there is one.
-        unit: what a strength of 1 stands for.
-        number: how the strength is said, where it is no factor.
-        far_fetched: whether it explains only where nothing else does.
+    Its strength, if it has one, is a number that the gradients change linearly with.
     """
 
-    kind: str
-    what: str
-    wrong: Wrong
-    solve: Callable[[float], Wrong] | None = None
+    kind: str  # one of `explain.KINDS`
+    what: str  # in words, with {operation} for the function whose derivative it is
+    wrong: Wrong  # with a strength of 1 where that is solved for
+    solve: Callable[[float], Wrong] | None = None  # the steps for a strength
     strength: float = 1.0
-    neutral: float | None = None
-    unit: float = 1.0
-    number: str = ""
-    far_fetched: bool = False
+    neutral: float | None = None  # the strength at which nothing is wrong
+    unit: float = 1.0  # what a strength of 1 stands for
+    number: str = ""  # how the strength is said, where it is no factor
+    far_fetched: bool = False  # whether it explains only where nothing else does
 
     def at(self, strength: float) -> Candidate:
         """The same once its strength is known."""
@@ -55,19 +48,23 @@ class Candidate(NamedTuple):
         """The number that a step is multiplied by, for mistakes that are one."""
         return self.strength if self.kind in FACTORS else None
 
+    @property
+    def says(self) -> Any:
+        """What it shares with those that say the same: a factor may be anywhere on its path."""
+        return tuple(self.wrong) if self.factor is None else (self.kind, f"{self.factor:.6g}")
 
-def with_strength(kind: str, what: str, solve: Callable[[float], Wrong], **rest: Any) -> Candidate:
-    """A candidate whose strength is solved for."""
+
+def with_strength(
+    kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any
+) -> Candidate:
+    """A candidate whose strength, the last argument of a function, is solved for."""
+    solve = partial(wrong_of, *given)
     return Candidate(kind, what, solve(1.0), solve, **rest)
 
 
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
     """The steps, with their results multiplied by a factor."""
-
-    def times(place: Place) -> Vjp:
-        return lambda *given, **keywords: place.vjp(*given, **keywords) * factor
-
-    return {place: times(place) for place in places}
+    return {place: lambda *given, vjp=place.vjp, **k: vjp(*given, **k) * factor for place in places}
 
 
 def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
@@ -77,16 +74,12 @@ def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
 
 @dataclass(frozen=True)
 class Instead:
-    """The vjp of a step with another value for one of the node's arguments.
-
-    `written` stands for that value in a formula, with {0} for the argument's own name; or it is
-    the tensor or array itself, whose name is used.
-    """
+    """The vjp of a step with another value for one of the node's arguments."""
 
     place: Place
     slot: int
     value: Array
-    written: Any
+    written: Any  # in a formula, with {0} for the argument's name; or the array that has a name
 
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         """The right vjp with the other value."""
@@ -96,10 +89,7 @@ class Instead:
 
 @dataclass(frozen=True)
 class Always:
-    """A fixed cotangent, whatever arrives, computed from the argument and from targets.
-
-    `written` has {0} for the name of the argument and {1} for that of the targets.
-    """
+    """A fixed cotangent; `written` has {0} for the argument's name and {1} for the targets'."""
 
     value: Array
     written: str
@@ -108,21 +98,3 @@ class Always:
     def __call__(self, *given: Any, **keywords: Any) -> Array:
         """The fixed cotangent."""
         return self.value
-
-
-def bends(place: Place) -> bool:
-    """Whether the function has one argument, and a result like it that is not linear in it."""
-    if place.traits.additive or place.slot in place.traits.linear:
-        return False
-    arrays = [a for a in place.node.arguments if is_array(plain(a))]
-    return len(arrays) == 1 and place.node.shape == place.argument.shape
-
-
-def multiplies_entries(traits: Traits) -> bool:
-    """Whether a function is a product, or a quotient, entry by entry."""
-    return traits.product and traits.elementwise
-
-
-def multiplies_matrices(traits: Traits) -> bool:
-    """Whether a function is a product with a matrix, as layers have them."""
-    return traits.product and not traits.elementwise

@@ -1,31 +1,30 @@
-"""What was handed in, and when a prediction fits it: what rounding explains does."""
+"""What was handed in, and which differences are no mistakes: by rounding, epsilons, kinks."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp
-from autograd_lite.node import Array
+from autograd_lite.derivatives import neural
+from autograd_lite.forensics.candidate import Always, unchanged
+from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, is_recorded
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 REPEATS = 3
 SAFETY = 32.0
 """How much more than the effect of noise is still taken for rounding."""
+EPSILONS = tuple(10.0**-power for power in range(5, 17))
+"""What people add inside of a logarithm or to a denominator."""
 
 
 @dataclass
 class Case:
-    """What was handed in: a graph, gradients, the relative error allowed, the nodes with a name.
-
-    Attributes:
-        rounding: the largest error of an entry, for each gradient, that rounding explains.
-        largest: the size of the largest entry of each gradient.
-        steps: the number of the step of the program that gives each gradient.
-    """
+    """What was handed in: a graph, gradients, the relative error allowed, the nodes with a name."""
 
     graph: Graph
     manual: dict[Tensor, Array]
@@ -33,19 +32,20 @@ class Case:
     named: frozenset[Any]
 
     def __post_init__(self) -> None:
+        right = self.graph.right
         self.everything = frozenset(self.manual)
-        self.steps = {tensor: self.graph.right.cotangents[tensor].number for tensor in self.manual}
+        self.steps = {tensor: right.cotangents[tensor].number for tensor in self.manual}
+        """The number of the step of the program that gives each gradient."""
         self.largest = {t: float(abs(g).max(initial=0.0)) for t, g in self.manual.items()}
         self.rounding = dict.fromkeys(self.manual, 0.0)
+        """The largest error of an entry that rounding explains."""
         rng = np.random.default_rng(0)
         for _ in range(REPEATS):
             noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
             if noisy is None:
                 continue
             for tensor, known in self.rounding.items():
-                error = SAFETY * float(
-                    abs(noisy[tensor] - self.graph.right[tensor]).max(initial=0.0)
-                )
+                error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
                 self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
     def in_words(self, factor: float) -> str:
@@ -91,10 +91,7 @@ class Case:
 def relative_error(
     given: Array, predicted: Array, rounding: float = 0.0, largest: float | None = None
 ) -> float:
-    """The largest difference of two entries over the largest entry; infinite if shapes differ.
-
-    A difference within `rounding` is none, and `largest` is that of the entries given, if known.
-    """
+    """The largest difference of two entries, if beyond rounding, over the largest entry."""
     if given.shape != predicted.shape:
         return math.inf
     if given.size == 0:
@@ -131,3 +128,98 @@ def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
         return contribution + size * noise(shape)
 
     return noisy
+
+
+# An epsilon more or less, another choice at a kink
+
+
+class Variation(NamedTuple):
+    """A difference that is no mistake, what comes out with it, and whether it is far-fetched."""
+
+    kind: str
+    what: str
+    replay: Replay
+    far_fetched: bool = False
+
+
+def harmless(graph: Graph) -> Iterator[Variation]:
+    """Variations of the backward pass that are as right as the engine's."""
+    bare = _without_epsilons(graph)
+    if bare:
+        yield Variation("epsilon", "the loss's epsilon is left out", bare)
+        for wrong in _shortcuts(graph, bare):
+            replay = graph.replay(wrong, bare)
+            if replay:
+                yield Variation("epsilon", "the loss's epsilon is left out", replay)
+    logarithms = [place for place in graph.places if place.traits.logarithm]
+    for epsilon in EPSILONS if logarithms else ():
+        replay = graph.replay({place: _with_epsilon(place, epsilon) for place in logarithms})
+        if replay:
+            words = "an epsilon is added inside of the logarithm"
+            yield Variation("epsilon", words, replay, far_fetched=True)
+    kinks = _kinks(graph)
+    replay = graph.replay(kinks) if kinks else None
+    if replay:
+        yield Variation("kink", "at ties the slope is 0", replay)
+
+
+def _without_epsilons(graph: Graph) -> Replay | None:
+    """Both passes without epsilons that are added, and without clips, if there are any."""
+    replaced: dict[int, Vjp] = {}
+    for node, places in graph.places_of.items():
+        slot = _guarded(node)
+        if slot is not None:
+            value = graph.program.values[node].number
+            replaced[value] = lambda *given, slot=slot, **keywords: given[slot]
+            replaced |= graph.steps_of(dict.fromkeys(places, unchanged))
+    return graph.run_again(replaced, graph.right) if replaced else None
+
+
+def _guarded(node: Tensor) -> int | None:
+    """The index of what an epsilon is added to, or what is clipped just above 0 or just below 1."""
+    if node.operation is None or not node.operation.traits.commutative:
+        return None
+    traits = node.operation.traits
+    inner = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
+    others = [plain(a) for a in node.arguments if not is_recorded(a)]
+    sizes = [np.size(each) for each in others]
+    if not (traits.additive or traits.extremum) or len(inner) != 1 or sizes != [1]:
+        return None
+    number = float(np.sum(others[0]))
+    at_most = node.operation.function in (np.minimum, np.fmin)
+    distance = abs(1 - number) if at_most else abs(number)
+    return inner[0] if 0 < distance <= 1.1 * EPSILONS[0] else None
+
+
+def _shortcuts(graph: Graph, bare: Replay) -> Iterator[Wrong]:
+    """p - y for the logits, which is right where p saturates and y / p is not a number any more."""
+    for place in graph.places:
+        probabilities = place.traits.probabilities
+        if not place.traits.activation or probabilities is None:
+            continue
+        slope = bare[place.argument]
+        p = probabilities(place.node._array, place.argument._array)
+        for y in [array for array in graph.plain_arrays if array.shape == p.shape]:
+            usual = (np.abs(p - y) > 1e-3) & np.isfinite(slope) & (slope != 0)
+            ratios = (slope / np.where(usual, p - y, 1.0))[usual]
+            if ratios.size and np.ptp(ratios) <= 1e-6 * np.max(np.abs(ratios)):
+                yield {place: Always(np.median(ratios) * (p - y), "({0} - {1})", y)}
+
+
+def _with_epsilon(place: Place, epsilon: float) -> Vjp:
+    if place.operation.function is neural.binary_cross_entropy:
+        return lambda g, y, p, t: ((1 - t) / (1 - p + epsilon) - t / (p + epsilon)) * g / p.size
+    return place.given(lambda y, x, *rest: (y, x + epsilon, *rest))
+
+
+def _kinks(graph: Graph) -> Wrong:
+    """At ties, where the engine shares equally, all to one side: max(x, 0) with slope 0 at 0."""
+    chosen: Wrong = {}
+    for place in graph.places:
+        others = [plain(argument) for argument in place.other_arguments]
+        extremum = place.traits.extremum and place.traits.elementwise
+        if extremum and len(others) == 1 and np.size(others[0]) == 1:
+            chosen[place] = lambda g, y, *pair, slot=place.slot, other=others[0]: (
+                g * (pair[slot] != other) * (pair[slot] == y)
+            )
+    return chosen

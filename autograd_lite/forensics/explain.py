@@ -1,23 +1,39 @@
-"""The search for what explains all gradients that were derived by hand.
+"""What explains all gradients that were derived by hand, the most plausible first.
 
+Search                  replays of every mistake at every step where it can be made
 explain(case)           one mistake, or slips alone; else pairs
 _pairs(...)             what builds on partial success, and a factor or slip on top of others
+ranked(case, ...)       which of several explanations is the more plausible
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.harmless import Variation
-from autograd_lite.forensics.ranking import Hypothesis, is_plausible, rank, ranked
-from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.search import Finding, Search
-from autograd_lite.forensics.slips import previous_step, slips_in
+import numpy as np
 
+from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.case import Case, Variation, relative_error
+from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
+from autograd_lite.forensics.replay import Place, Replay, Wrong
+from autograd_lite.forensics.slips import Slip, previous_step, slips_in
+from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
+from autograd_lite.node import Array
+from autograd_lite.tensor import Tensor
+
+KINDS = (
+    *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
+    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "another derivative"),
+    *("another loss", "previous step", "stale weights"),
+)
+"""Kinds of mistakes, the more plausible ones first where several explain the same."""
+MOST = 5
+"""Explanations that are kept where many explain the same."""
 STEPS_FOR_SINGLES = 1_000_000
 """Steps that are replayed in search of one mistake, a few seconds' worth."""
 STEPS_FOR_PAIRS = 300_000
@@ -26,21 +42,144 @@ PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
+STEPS_PER_REPLAY = 50
+"""Steps of a replay that take as long as what is done with its result."""
+LINEAR_ENOUGH = 1e-6
+"""Relative error up to which a gradient is taken to be linear in a strength."""
+
+
+class Finding(NamedTuple):
+    """A mistake with its strength, and what comes out with it."""
+
+    mistake: Candidate
+    fitted: frozenset[Tensor]  # whose gradients are as they were handed in
+    sums: tuple[str, ...] = ()  # where more fit, what findings with the same gradients share
+    error: float = math.inf  # the largest relative one that is left, where all fit
+
+
+def candidates(case: Case) -> Iterator[Candidate]:
+    """Every mistake at every step where it can be made: at one of them, or at all alike."""
+    alike: dict[Any, Wrong] = {}
+    for place in case.graph.places:
+        own = [mistake for of_step in STEP_MISTAKES for mistake in of_step(case.graph, place)]
+        for number, (kind, what, vjp) in enumerate(own):
+            key = (kind, what, place.operation, place.slot, number)
+            alike.setdefault(key, {})[place] = vjp
+    for (kind, what, *_), wrong in alike.items():
+        places = [*wrong]
+        several = [places] * (len(places) > 1) + [places[1:]] * (len(places) > 2)
+        for chosen in [*([place] for place in places), *several]:
+            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
+    for of_case in GROUP_MISTAKES:
+        yield from of_case(case)
+
+
+class Search:
+    """Replays of one case's candidates."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.budget = math.inf  # steps that may still be replayed
+        rng = np.random.default_rng(0)
+        self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
+        below: dict[Tensor, frozenset[Tensor]] = {}
+        for node in reversed(case.graph.order):
+            inputs = [below[place.argument] for place in case.graph.places_of.get(node, ())]
+            below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
+        self.reached: list[tuple[Candidate, frozenset[Tensor]]] = []
+        for candidate in candidates(case):
+            changed = frozenset().union(*[below[place.argument] for place in candidate.wrong])
+            self.reached += [(candidate, changed)] if changed else []
+        self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
+
+    def reaching(self, tensors: frozenset[Tensor]) -> list[Candidate]:
+        """The candidates that have an influence on the gradients of all of these."""
+        return [candidate for candidate, reached in self.reached if tensors <= reached]
+
+    def predict(self, wrong: Wrong, base: Replay) -> Replay | None:
+        """What comes out with more steps wrong; None if nothing, or the budget is used up."""
+        if self.budget <= 0:
+            return None
+        replay = self.case.graph.replay(wrong, base)
+        self.budget -= (replay.ran if replay else 0) + STEPS_PER_REPLAY
+        return replay
+
+    def findings(self, base: Replay, chosen: Iterable[Candidate]) -> Iterator[Finding]:
+        """Those of the candidates that change something, on top of mistakes assumed."""
+        case = self.case
+        for candidate in chosen:
+            for mistake in self._solved(candidate, base):
+                predicted = self.predict(mistake.wrong, base)
+                if predicted is None or not case.differ(base, predicted):
+                    continue
+                finding = Finding(mistake, case.fitted(predicted))
+                if finding.fitted == case.everything:
+                    error = max([case.error(t, predicted[t]) for t in case.manual])
+                    finding = finding._replace(error=error)
+                elif finding.fitted > case.fitted(base):
+                    sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
+                    finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
+                yield finding
+
+    def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
+        """Itself, or with the strengths that make a gradient right, which they change linearly."""
+        wrong, solve = candidate.wrong, candidate.solve
+        if base.replaced and any(place.number in base.replaced for place in wrong):
+            return []
+        if solve is None:
+            return [candidate]
+        at_zero = base if candidate.neutral == 0 else self._at_zero(solve, [*wrong], base)
+        at_one = base if candidate.neutral == 1 else self.predict(wrong, base)
+        if at_zero is None or at_one is None:
+            return []
+        neutral = candidate.neutral or 0.0
+        known = {f"{neutral:.6g}": neutral}
+        for tensor, number in self.case.steps.items():
+            zero, one = at_zero.values[number], at_one.values[number]
+            if zero is not one and tensor not in self.case.fitted(base):
+                strength = self._strength(tensor, zero, one - zero)
+                if strength is not None:
+                    known.setdefault(f"{strength:.6g}", strength)
+        return [candidate.at(strength) for strength in [*known.values()][1:3]]
+
+    def _at_zero(
+        self, solve: Callable[[float], Wrong], places: list[Place], base: Replay
+    ) -> Replay | None:
+        """What comes out where steps add nothing: the same for candidates of the same steps."""
+        if self.last_zero is None or self.last_zero[:2] != (places, base):
+            self.last_zero = places, base, self.predict(solve(0.0), base)
+        return self.last_zero[2]
+
+    def _strength(self, tensor: Tensor, at_zero: Array, slope: Array) -> float | None:
+        """The strength that reproduces a tensor's gradient by hand, if there is one."""
+        case, given = self.case, self.case.manual[tensor]
+        if given.shape != at_zero.shape:
+            return None
+        solved = closest_factor(given - at_zero, slope)
+        if not case.error(tensor, at_zero + solved * slope) <= max(LINEAR_ENOUGH, case.tolerance):
+            return None
+        for strength in (0.0, rounded(solved)):
+            if case.error(tensor, at_zero + strength * slope) <= case.tolerance:
+                return strength
+        return solved
+
+
+@dataclass(eq=False)
+class Hypothesis:
+    """Mistakes in steps, then slips in gradients as handed in, that explain these."""
+
+    mistakes: Sequence[Candidate | Slip]
+    error: float = 0.0  # the largest relative one that is left in a gradient
 
 
 def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
-    """What explains all gradients that were handed in, the most plausible first.
-
-    Args:
-        case: what was handed in.
-        harmless: differences that are no mistakes.
-    """
+    """What explains all gradients that were handed in, besides differences that are harmless."""
     search = Search(case)
     found: list[Hypothesis] = []
     changed = [variation.replay for variation in harmless if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
         found = ranked(case, [*found, *_explain_on(case, search, base)])
-        if found and found[0].size() == 1 and is_plausible(case, found[0]):
+        if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
     return found
 
@@ -60,13 +199,9 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     search.budget = STEPS_FOR_SINGLES
     singles = [*search.findings(base, search.reaching(wrong))]
     complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
-    earlier = None if already else previous_step(case)
-    if earlier is not None:
-        complete.append(Hypothesis([], dict.fromkeys(case.manual, earlier)))
-    alone = slips_in(case, base, wrong)
-    if alone is not None:
-        complete.append(Hypothesis([], alone))
-    if any(e.size() == 1 for e in complete):
+    slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
+    complete += [Hypothesis(alone) for alone in slips if alone is not None]
+    if any(len(each.mistakes) == 1 for each in complete):
         return complete
     others = [candidate for candidate, reached in search.reached if not wrong <= reached]
     singles += search.findings(base, others)
@@ -85,10 +220,7 @@ def _explains(case: Case, finding: Finding) -> bool:
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
-    """Two mistakes, of which the first makes more gradients right, and the second the others.
-
-    Or the first makes none right, and what is left is a factor or a slip.
-    """
+    """One that makes more gradients right, or leaves a factor or a slip, and one for the others."""
     already = case.fitted(base)
     some = [f for f in singles if already < f.fitted < case.everything]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
@@ -98,24 +230,21 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
     found: list[Hypothesis] = []
     for first in [*distinct.values()][:PARTIAL]:
         found += _with_another(case, search, base, first)
-    if found:
-        return found
-    wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
-    wholly.sort(key=lambda f: rank(case, f.mistake))
-    for first in wholly[:WHOLLY]:
-        found += _with_another(case, search, base, first, factors_only=True)
+    if not found:
+        wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
+        for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
+            found += _with_another(case, search, base, first, factors_only=True)
     return found
 
 
 def _with_another(
     case: Case, search: Search, base: Replay, first: Finding, factors_only: bool = False
 ) -> list[Hypothesis]:
-    """The first mistake with slips, or with a second one."""
     replay = search.predict(first.mistake.wrong, base)
     if replay is None:
         return []
     slips = slips_in(case, replay, case.everything - first.fitted)
-    found = [] if slips is None else [Hypothesis([first.mistake], slips)]
+    found = [] if slips is None else [Hypothesis([first.mistake, *slips])]
     second = search.reaching(case.everything - case.fitted(replay))
     if factors_only:
         left = _is_a_factor_left(case, replay)
@@ -127,10 +256,51 @@ def _with_another(
 
 
 def _is_a_factor_left(case: Case, predicted: Replay) -> bool:
-    """Whether a factor is all that is missing in each gradient."""
     pairs = [(tensor, given, predicted[tensor]) for tensor, given in case.manual.items()]
     return all(
         given.shape == right.shape
         and case.error(tensor, closest_factor(given, right) * right) <= case.tolerance
         for tensor, given, right in pairs
+    )
+
+
+def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
+    """The hypotheses of the fewest mistakes, each once, the most plausible first."""
+    smallest = min((len(h.mistakes) for h in hypotheses), default=0)
+    fewest = [h for h in hypotheses if len(h.mistakes) == smallest]
+    ranks = {h: [rank(case, mistake) for mistake in h.mistakes] for h in fewest}
+    in_doubt = {
+        h for h in fewest for m, r in zip(h.mistakes, ranks[h]) if r[0] and isinstance(m, Candidate)
+    }
+    known = [h for h in fewest if h not in in_doubt]
+    best = sorted(known or fewest, key=ranks.__getitem__)
+    distinct = {frozenset(m.says for m in h.mistakes): h for h in reversed(best)}
+    return [*distinct.values()][::-1][:MOST]
+
+
+def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
+    """Whether there is no need to look further."""
+    return not any(
+        isinstance(m, Candidate) and (any(rank(case, m)[:2]) or m.kind == "another loss")
+        for m in hypothesis.mistakes
+    )
+
+
+def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
+    """What is more plausible sorts first; what has a number that means nothing has True first."""
+    words = case.in_words(mistake.factor) if mistake.factor is not None else ""
+    if isinstance(mistake, Slip):
+        known = mistake.factor is None or bool(words)
+        return not known, False, KINDS.index(mistake.kind) + 0.5
+    place = case.graph.first_of(mistake.wrong)
+    solved, number = mistake.solve is not None, mistake.strength * mistake.unit
+    return (
+        solved and not words and not is_round(number),
+        mistake.far_fetched,
+        KINDS.index(mistake.kind),
+        len(mistake.wrong),
+        # A learning rate is left in what the weights are updated with, other factors early on.
+        "learning rate" in words and place.argument.operation is not None,
+        place.argument not in case.named,
+        case.graph.position[place.node],
     )

@@ -44,9 +44,7 @@ def rounded(number: float) -> float:
 def known_factors(lengths: Mapping[int, str], has_square: bool) -> Iterator[tuple[float, str]]:
     """Factors, and what a gradient that is off by one lacks or has too much of.
 
-    Args:
-        lengths: of axes, and what they count.
-        has_square: whether the loss has a square, whose 2 may be missing.
+    `lengths` are of axes, with what they count; the 2 of a square may be missing.
 
     >>> dict(known_factors({8: SAMPLES}, has_square=False))[1 / 8]
     'it is divided by 8, the number of samples, once too often'

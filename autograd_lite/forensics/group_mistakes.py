@@ -7,23 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.candidate import (
-    Always,
-    Candidate,
-    Instead,
-    multiplies_matrices,
-    scaled,
-    with_strength,
-)
+from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -35,15 +27,14 @@ def factors(case: Case) -> Iterator[Candidate]:
     alike = grouped(to_leaves, lambda place: (place.operation, place.slot))
     several = [group for group in (to_leaves, *alike.values()) if len(group) > 1]
     for group in [*([place] for place in places), *several]:
-        what = "a constant factor is wrong"
-        yield with_strength("factor", what, partial(scaled, group), neutral=1.0)
+        yield with_strength("factor", "a constant factor is wrong", scaled, group, neutral=1.0)
 
 
 def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
     """The same factor in all products or activations: it has another power in each layer."""
     lengths = [float(length) for length in case.graph.lengths]
     inner = [place for place in case.graph.places if place.argument.operation is not None]
-    products = [place for place in inner if multiplies_matrices(place.traits)]
+    products = [place for place in inner if place.multiplies_matrices]
     bent = [place for place in inner if place.traits.activation]
     for places in (
         *grouped(products, lambda place: (place.operation, place.slot)).values(),
@@ -61,45 +52,34 @@ def statistics(case: Case) -> Iterator[Candidate]:
     bottlenecks = {*case.graph.bottlenecks}
     runs: list[list[Place]] = [[]]
     for place in case.graph.places:
-        if multiplies_matrices(place.traits):
+        within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
+        if place.multiplies_matrices:
             runs.append([])
-        elif (
-            place.node.ndim
-            and place.traits.reduces
-            and place.node not in bottlenecks
-            and place.argument.operation
-        ):
+        elif place.traits.reduces and within:
             runs[-1].append(place)
     groups = [run for run in runs if run]
     groups += [[place] for run in groups for place in run if len(run) > 1]
     if len(runs) > 1:
         groups.append([place for run in runs for place in run])
     for places in groups:
-        if all(_normalizes(place) for place in places):
+        kind = "constant statistics"
+        what = "statistics of the batch, such as its mean, are treated as constants"
+        if all(place.argument.operation.function is np.exp for place in places):
             kind = "softmax cross terms"
             what = "the sum that softmax divides by is treated as a constant: no cross terms"
-        else:
-            kind = "constant statistics"
-            what = "statistics of the batch, such as its mean, are treated as constants"
         yield Candidate(kind, what, scaled(places, 0.0))
-
-
-def _normalizes(place: Place) -> bool:
-    """Whether it is a sum of exponentials."""
-    operation = place.argument.operation
-    return operation is not None and operation.function is np.exp
 
 
 def branches(case: Case) -> Iterator[Candidate]:
     """The two branches of where swapped."""
     for node, places in case.graph.places_of.items():
         if node.operation and node.operation.function is np.where:
-            wrong = {place: _swapped(place) for place in places}
+            wrong = {place: place.given(_swapped) for place in places}
             yield Candidate("branches", "the branches of where are swapped", wrong)
 
 
-def _swapped(place: Place) -> Vjp:
-    return lambda g, y, condition, *rest: place.vjp(g, y, np.logical_not(condition), *rest)
+def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
+    return y, np.logical_not(condition), *rest
 
 
 def stale_weights(case: Case) -> Iterator[Candidate]:
@@ -107,13 +87,13 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
     products = [
         (place, slot, argument)
         for place in case.graph.places
-        if multiplies_matrices(place.traits) and place.argument.operation is not None
+        if place.multiplies_matrices and place.argument.operation is not None
         for slot, argument in enumerate(place.node.arguments)
         if slot != place.slot and is_recorded(argument) and argument.operation is None
     ]
 
     def updated(chosen: list[tuple[Place, int, Tensor]], rate: float) -> Wrong:
-        wrong: dict[Place, Vjp] = {}
+        wrong: Wrong = {}
         for place, slot, weight in chosen:
             # Updated with the gradient by hand, if there is one.
             right = case.graph.right[weight]
@@ -125,13 +105,8 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
 
     for chosen in [[product] for product in products] + [products] * (len(products) > 1):
         what = "the weights are read after their update, W - learning_rate dW"
-        yield with_strength(
-            "stale weights",
-            what,
-            partial(updated, chosen),
-            neutral=0.0,
-            number="with learning_rate {:.6g}",
-        )
+        number = "with learning_rate {:.6g}"
+        yield with_strength("stale weights", what, updated, chosen, neutral=0.0, number=number)
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -141,9 +116,8 @@ def penalties(case: Case) -> Iterator[Candidate]:
     by_leaf = grouped(terms, lambda place: place.argument)
     for places in [terms, *by_leaf.values()] if terms else []:
         what = "the strength of the penalty on large weights is another one"
-        yield with_strength(
-            "penalty", what, partial(scaled, places), neutral=1.0, number="{:.6g} times the loss's"
-        )
+        number = "{:.6g} times the loss's"
+        yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
@@ -151,15 +125,10 @@ def penalties(case: Case) -> Iterator[Candidate]:
     others = [leaf for leaf in graph.leaves if leaf not in by_leaf]
     weights = [leaf for leaf in others if leaf.ndim > 1]
     for leaves in [others, weights, *([leaf] for leaf in others)]:
-        yield with_strength(
-            "penalty",
-            "a penalty on large weights is in the gradient that is not in the loss",
-            partial(_with_decay, graph, leaves, unit),
-            neutral=0.0,
-            unit=unit,
-            number="with strength {:.6g}",
-            far_fetched=True,
-        )
+        what = "a penalty on large weights is in the gradient that is not in the loss"
+        said: dict[str, Any] = {"unit": unit, "number": "with strength {:.6g}", "far_fetched": True}
+        decay = _with_decay, graph, leaves, unit
+        yield with_strength("penalty", what, *decay, neutral=0.0, **said)
 
 
 def _is_penalty(graph: Graph, place: Place) -> bool:
@@ -190,18 +159,12 @@ def _is_term(graph: Graph, node: Tensor) -> bool:
 def _with_decay(graph: Graph, leaves: Sequence[Tensor], unit: float, strength: float) -> Wrong:
     """Steps that add a multiple of a leaf itself to its gradient."""
 
-    def decayed(leaf: Tensor, place: Place) -> Vjp:
-        def added(*given: Any, **keywords: Any) -> Array:
-            contribution = place.vjp(*given, **keywords)
-            # The engine sums what was broadcast.
-            copies = np.size(contribution) / leaf.size
-            return contribution + strength * unit / copies * leaf._array
+    def decayed(result: Array, leaf: Tensor) -> Array:
+        # The engine sums what was broadcast.
+        return result + strength * unit * leaf.size / np.size(result) * leaf._array
 
-        return added
-
-    used = [leaf for leaf in leaves if leaf.size and leaf in graph.consumers]
-    first = {leaf: graph.consumers[leaf][0] for leaf in used}
-    return {place: decayed(leaf, place) for leaf, place in first.items()}
+    used = [graph.consumers[leaf][0] for leaf in leaves if leaf.size and leaf in graph.consumers]
+    return {step: step.changed(lambda r, *_, of=step.argument: decayed(r, of)) for step in used}
 
 
 SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
@@ -227,26 +190,24 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for prediction in graph.bottlenecks:
         p = prediction._array
-        if not _is_layer(prediction) or not np.ndim(p):
-            continue
-        for target in graph.plain_arrays:
-            y = _like_predictions(target, p)
-            if np.shape(y) != np.shape(p):
-                continue
+        targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
+        alike = [(each, _like_predictions(each, p)) for each in targets]
+        for target, y in [(each, y) for each, y in alike if np.shape(y) == np.shape(p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
-                    wrong = partial(_at, graph, prediction, slope, written, target)
-                    yield with_strength("another loss", what, wrong, number="times {:.6g}")
+                    given_to = graph, prediction, slope, written, target
+                    number = "times {:.6g}"
+                    yield with_strength("another loss", what, _at, *given_to, number=number)
 
 
 def _is_layer(node: Tensor) -> bool:
     """Whether predictions are what an operation like that gives: a layer's, not a loss's."""
-    operation = node.operation
-    ends_layers = operation.traits.activation or multiplies_matrices(operation.traits)
-    return ends_layers or operation.function in (np.add, np.divide)
+    traits = node.operation.traits
+    ends_layers = traits.activation or (traits.product and not traits.elementwise)
+    return ends_layers or node.operation.function in (np.add, np.divide)
 
 
 def _like_predictions(target: Any, predictions: Array) -> Any:

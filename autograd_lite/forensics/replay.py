@@ -28,18 +28,14 @@ Vjp = Callable[..., Any]
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """Where a mistake can be made: the step from a node to one of its arguments.
-
-    `operation` computed the node, and `traits` are what its function is; the step has a `number`
-    in the program.
-    """
+    """Where a mistake can be made: the step from a node to one of its arguments."""
 
     node: Tensor
     slot: int
     argument: Tensor
     operation: Operation
     traits: Traits
-    number: int
+    number: int  # of the step in the program
 
     def vjp(self, *given: Any, **keywords: Any) -> Any:
         """The right vjp of the step."""
@@ -50,31 +46,52 @@ class Place:
         given = given_to_rules(self.node, cotangent, create_graph=False)
         return self.operation.contribution(self.slot, given, self.node.keywords)
 
+    def changed(self, change: Callable[..., Any]) -> Vjp:
+        """The vjp with something done to its result: `change(result, g, y, *arguments)`."""
+        return lambda *given, **keywords: change(self.vjp(*given, **keywords), *given)
+
+    def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
+        """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
+        return lambda g, *own, **keywords: self.vjp(g, *change(*own), **keywords)
+
+    @property
+    def bends(self) -> bool:
+        """Whether the function has one argument, and a result like it that is not linear in it."""
+        if self.traits.additive or self.slot in self.traits.linear:
+            return False
+        arrays = [a for a in self.node.arguments if is_array(plain(a))]
+        return len(arrays) == 1 and self.node.shape == self.argument.shape
+
+    @property
+    def multiplies_entries(self) -> bool:
+        """Whether the function is a product, or a quotient, entry by entry."""
+        return self.traits.product and self.traits.elementwise
+
+    @property
+    def multiplies_matrices(self) -> bool:
+        """Whether the function is a product with a matrix, as layers have them."""
+        return self.traits.product and not self.traits.elementwise
+
     @property
     def other_arguments(self) -> list[Any]:
         """The arguments of the node besides the one that the step leads to."""
         return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
 
 
-Wrong = Mapping[Place, Vjp]
+Wrong = dict[Place, Vjp]
 """Steps that are done wrongly, and how."""
 
 
 @dataclass(eq=False, slots=True)
 class Replay:
-    """The values of a program, by number, that come out with some steps done wrongly.
+    """The values of a program that come out with some steps done wrongly."""
 
-    `replaced` has what these steps call instead, by number, and `cotangents` the steps of the
-    cotangents. `base` is the replay that it differs from, `ran` the number of steps that were run
-    for it, and `fitted` the tensors with the gradients of a case, once that was asked for.
-    """
-
-    replaced: Mapping[int, Vjp]
+    replaced: Mapping[int, Vjp]  # what these steps call instead, by number
     values: list[Array]
     cotangents: Mapping[Node, Step]
-    base: Replay | None = None
-    ran: int = 0
-    fitted: frozenset[Tensor] | None = None
+    base: Replay | None = None  # that it differs from
+    ran: int = 0  # steps that were run for it
+    fitted: frozenset[Tensor] | None = None  # whose gradients are a case's, once it was asked for
 
     def __getitem__(self, node: Node) -> Array:
         return self.values[self.cotangents[node].number]
@@ -122,19 +139,16 @@ class Graph:
         return min(wrong, key=lambda place: self.position[place.node])
 
     def replay(self, wrong: Wrong, base: Replay | None = None) -> Replay | None:
-        """The cotangents with some steps done wrongly, besides those of another replay.
-
-        None when that is no backward pass, because the shapes do not fit.
-        """
+        """The cotangents with steps done wrongly, besides those of a base; None if nothing fits."""
         return self.run_again(self.steps_of(wrong), base or self.right)
 
     def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:
         """What steps that are done wrongly call, by number."""
-        found: dict[int, Vjp] = {}
-        for place, vjp in wrong.items():
-            right: Any = self.program.steps[place.number].function
-            found[place.number] = Contribution(place.node, place.slot, right.careful, vjp)
-        return found
+        rules: list[Any] = [self.program.steps[place.number].function for place in wrong]
+        return {
+            place.number: Contribution(place.node, place.slot, rule.careful, vjp)
+            for (place, vjp), rule in zip(wrong.items(), rules)
+        }
 
     def run_again(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
         """What comes out of a replay where some steps of the program call something else."""

@@ -1,10 +1,13 @@
-"""Mistakes in a gradient as it was handed in: the backward pass behind it is right."""
+"""Mistakes in a gradient as it was handed in: the backward pass behind it is right.
+
+Each kind is one `yield`, with two arrays that are alike if the slip was made.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,40 +19,44 @@ from autograd_lite.tensor import Tensor
 
 
 class Slip(NamedTuple):
-    """What was done to a right gradient; `factor` is the number that it was multiplied by."""
+    """What was done to right gradients; `factor` is the number that they were multiplied by."""
 
     kind: str
     what: str
     factor: float | None = None
+    tensors: tuple[Tensor, ...] = ()
+
+    @property
+    def says(self) -> Any:
+        """What it shares with those that say the same."""
+        return self.tensors, self.kind, f"{self.factor or 0:.6g}"
 
 
 Slipped = Iterator[tuple[Slip, Array, Array]]
-"""Slips, each with two arrays that are alike if it was made."""
 
 
-def slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
-    """The slip that turns the predicted gradient of a tensor into the one that was handed in."""
+def slips_in(case: Case, predicted: Replay, wrong: frozenset[Tensor]) -> list[Slip] | None:
+    """The slips that turn predicted gradients into those handed in, or None if one has none."""
+    found: dict[Any, Slip] = {}
+    for tensor in case.manual:
+        slip = _slip_in(case, predicted, tensor) if tensor in wrong else None
+        if slip:
+            first = found.setdefault((slip.kind, slip.factor), slip)
+            found[first.kind, first.factor] = first._replace(tensors=(*first.tensors, tensor))
+        elif tensor in wrong:
+            return None
+    return [*found.values()]
+
+
+def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     given, right = case.manual[tensor], predicted[tensor]
     of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
     for slip, one, other in itertools.chain(
-        _exchanged(case, predicted, tensor), of_shape(case, predicted, tensor)
+        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right)
     ):
         if case.alike(one, other):
             return slip
     return None if given.shape == right.shape else _wrong_axis(case, predicted, tensor)
-
-
-def slips_in(
-    case: Case, predicted: Replay, tensors: frozenset[Tensor]
-) -> dict[Tensor, Slip] | None:
-    """A slip for each of the tensors, or None if one has none."""
-    found = {}
-    for tensor in tensors:
-        slip = slip_in(case, predicted, tensor)
-        if slip is None:
-            return None
-        found[tensor] = slip
-    return found
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -58,16 +65,14 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     for other in case.manual:
         if other is not tensor and case.alike(case.manual[other], right):
             yield Slip("swapped", "two gradients are swapped"), given, predicted[other]
-    earlier = tensor.grad.data if isinstance(tensor.grad, Tensor) else tensor.grad
+    earlier = tensor.grad._array if isinstance(tensor.grad, Tensor) else tensor.grad
     if earlier is not None and not case.alike(earlier, right):
-        words = "it is the gradient of an earlier backward()"
-        yield Slip("previous step", words), given, earlier
+        yield Slip("previous step", "it is the gradient of an earlier backward()"), given, earlier
         words = "an earlier gradient was not reset, and is added"
         yield Slip("previous step", words), given, earlier + right
 
 
-def _of_one_shape(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
-    given, right = case.manual[tensor], predicted[tensor]
+def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     if right.ndim == 2 and right.shape[0] == right.shape[1] > 1:
         yield Slip("transposed", "the gradient is transposed"), given, right.T
     if right.ndim > 1:
@@ -86,8 +91,7 @@ def _of_one_shape(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
 
 
-def _of_another_shape(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
-    given, right = case.manual[tensor], predicted[tensor]
+def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     yield Slip("transposed", "the gradient is transposed"), given.T, right
     if given.size == right.size:
         words = (
@@ -110,26 +114,23 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         for unsummed in (cotangent, place.unmatched(cotangent)):
             for axis in (*range(np.ndim(unsummed)), None):
                 for reduce in (np.sum, np.mean):
-                    if _is_sum(given, unsummed, reduce(unsummed, axis=axis)):
+                    summed = reduce(unsummed, axis=axis)
+                    # Sums of p - y over the classes are 0 but for rounding.
+                    nothing = 1e-12 * np.max(np.abs(unsummed), initial=0.0)
+                    if given.size == summed.size and np.allclose(
+                        given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing
+                    ):
                         over = "all axes" if axis is None else f"axis {axis}, the wrong one"
                         return Slip("wrong axis", f"the {reduce.__name__} is taken over {over}")
     return None
-
-
-def _is_sum(given: Array, unsummed: Array, summed: Array) -> bool:
-    if given.size != summed.size:
-        return False
-    # Sums of p - y over the classes are 0 but for rounding.
-    nothing = 1e-12 * np.max(np.abs(unsummed), initial=0.0)
-    return np.allclose(given.reshape(summed.shape), summed, rtol=1e-6, atol=nothing)
 
 
 RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
 """Learning rates that an update may have been made with."""
 
 
-def previous_step(case: Case) -> Slip | None:
-    """Whether all gradients are those at the weights before an update with them."""
+def previous_step(case: Case) -> list[Slip] | None:
+    """The slip if all gradients are those at the weights before an update with them."""
     manual, inputs = case.manual, case.graph.program.inputs
     leaves = [tensor for tensor in manual if tensor.operation is None]
     fit = all(t.shape == g.shape and np.isfinite(g).all() for t, g in manual.items())
@@ -140,7 +141,7 @@ def previous_step(case: Case) -> Slip | None:
         # They may differ by an epsilon in a logarithm.
         if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 2):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
-            return Slip("previous step", words)
+            return [Slip("previous step", words, tensors=tuple(manual))]
     return None
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
 
 from autograd_lite.anomaly.watched import code_line_of
 from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.ranking import Hypothesis
+from autograd_lite.forensics.explain import Hypothesis
 from autograd_lite.forensics.replay import Graph, Place
 from autograd_lite.forensics.slips import Slip
+from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.formulas import contribution_formula
-from autograd_lite.textbook.lines import cotangent_formula
 from autograd_lite.textbook.naming import Identifiers, given_names, key_of, names_of
+from autograd_lite.textbook.words import contribution_formula, cotangent_formula
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,12 @@ class Explanation:
 
 
 class Names:
-    """What tensors are called: by the user where possible.
-
-    `given` has those with a name of the user's or of a layer's.
-    """
+    """What tensors are called: by the user where possible."""
 
     def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
         self.loss = graph.loss
         self.variables = variables
+        # Those with a name of the user's or of a layer's.
         self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
         self.known = set(self.given)
@@ -150,22 +150,19 @@ def explained(
     case: Case, hypothesis: Hypothesis, wrong: frozenset[Tensor], names: Names
 ) -> Explanation:
     """The explanation, of gradients that are wrong, that a hypothesis is."""
-    mistakes = [_in_step(case, mistake, names) for mistake in hypothesis.mistakes]
-    alike: dict[Any, list[Tensor]] = {}
-    for tensor in case.manual:
-        if tensor in hypothesis.slips:
-            slip = hypothesis.slips[tensor]
-            alike.setdefault((slip.kind, slip.factor), []).append(tensor)
-    mistakes += [_slip(case, hypothesis.slips[same[0]], same, names) for same in alike.values()]
+    mistakes = [
+        _slip(case, mistake, names) if isinstance(mistake, Slip) else _in_step(case, mistake, names)
+        for mistake in hypothesis.mistakes
+    ]
     bad = [tensor for tensor in case.manual if tensor in wrong]
     fine = [names.cotangent(tensor) for tensor in case.manual if tensor not in wrong]
     because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
-    consequences = f"{_listed([*map(names.cotangent, bad)])} {because}"
-    consequences += f"; {_listed(fine)} right." if fine else "."
+    consequences = f"{_are([*map(names.cotangent, bad)])} {because}"
+    consequences += f"; {_are(fine)} right." if fine else "."
     return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
 
 
-def _listed(names: list[str]) -> str:
+def _are(names: list[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
@@ -189,16 +186,9 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
     ran_at = code_line_of(place.node)
-    return Mistake(
-        kind=mistake.kind,
-        tensor=names.own(place.argument),
-        operation=place.operation.name,
-        factor=mistake.factor,
-        used=used,
-        right=right,
-        source=f"{ran_at.file}, line {ran_at.line}" if ran_at else "",
-        sentence=f"{words}.",
-    )
+    source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
+    tensor, name = names.own(place.argument), place.operation.name
+    return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
 def _factor(case: Case, factor: float) -> str:
@@ -206,7 +196,6 @@ def _factor(case: Case, factor: float) -> str:
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
-    """The formula that was used instead of the right one of a step."""
     if mistake.kind == "dropped path":
         return "0"
     if mistake.kind == "penalty" and mistake.far_fetched:
@@ -228,9 +217,64 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     return formula.replace(".T.T", "")
 
 
-def _slip(case: Case, slip: Slip, tensors: list[Tensor], names: Names) -> Mistake:
-    words = f"{', '.join(map(names.cotangent, tensors))}: {slip.what}"
+def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
+    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {slip.what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."
-    return Mistake(slip.kind, names.own(tensors[0]), "", slip.factor, "", "", "", words)
+    return Mistake(slip.kind, names.own(slip.tensors[0]), "", slip.factor, "", "", "", words)
+
+
+# Where nothing explains it
+
+LARGEST_RANK = 64
+"""Ranks of larger matrices take long to compute, and say little."""
+
+
+def pattern_of(case: Case, wrong: frozenset[Tensor], names: Names) -> str:
+    """A sentence for each wrong gradient, in the order in which they were handed in."""
+    sentences = [
+        f"{names.cotangent(tensor)}: "
+        f"{_of_one(case.manual[tensor], case.graph.right[tensor], case.tolerance)}."
+        for tensor in case.manual
+        if tensor in wrong
+    ]
+    return " ".join(sentences)
+
+
+def _of_one(manual: Array, automatic: Array, tolerance: float) -> str:
+    if manual.shape != automatic.shape:
+        return f"its shape is {manual.shape}, the gradient's {automatic.shape}"
+    for array, whose in ((manual, ""), (automatic, " in the automatic gradient")):
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            first = tuple(bad[0].tolist())
+            entries = f"{len(bad)} of {array.size} entries are NaN or infinite{whose}"
+            return f"{entries}, the first at {first}"
+    difference = manual - automatic
+    off = np.abs(difference) > tolerance * max(np.abs(manual).max(), np.abs(automatic).max())
+    return "; ".join(_features(manual, automatic, difference, off))
+
+
+def _features(manual: Array, automatic: Array, difference: Array, off: Array) -> Iterator[str]:
+    count = int(off.sum())
+    yield "all entries are off" if off.all() else f"{count} of {off.size} entries are off"
+    if not off.all() and off.ndim == 2:
+        rows, columns = np.flatnonzero(off.any(axis=1)), np.flatnonzero(off.any(axis=0))
+        if len(rows) < off.shape[0]:
+            yield f"only in {_listed('row', rows)}"
+        if len(columns) < off.shape[1]:
+            yield f"only in {_listed('column', columns)}"
+    opposite = off & (np.abs(manual + automatic) <= 1e-6 * np.abs(automatic))
+    if opposite.any():
+        every = "all of these" if (opposite == off).all() else f"{int(opposite.sum())} of these"
+        yield f"{every} have the opposite sign"
+    if off.ndim == 2 and 1 < min(off.shape) <= LARGEST_RANK and count > 1:
+        rank = int(np.linalg.matrix_rank(difference, tol=1e-6 * np.abs(difference).max()))
+        if rank < min(off.shape):
+            yield f"the error has rank {rank}"
+
+
+def _listed(what: str, indices: Array) -> str:
+    shown = ", ".join(map(str, indices[:5].tolist())) + (", ..." if len(indices) > 5 else "")
+    return f"{what}{'s' if len(indices) > 1 else ''} {shown}"

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.errors import UnsupportedError
 from autograd_lite.methods import unpacked
 from autograd_lite.modes import recording
 from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
 from autograd_lite.node import plain as node_plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.program import mapped
-from autograd_lite.table import TABLE
+from autograd_lite.program.program import Step, mapped, steps_in
 
 
 class Shape(tuple[int, ...]):
@@ -40,12 +40,7 @@ class Shape(tuple[int, ...]):
 
 
 class Expression(Node, NDArrayOperatorsMixin):
-    """An array within a rule. Without operation it is what the rule was given.
-
-    >>> y, _ = traced(lambda x: np.sort(x) * (x > 1), leaf(np.array([1.0, 2.0])))
-    >>> y._array, y.operation.name, y.arguments[1].operation.name
-    (array([0., 2.]), 'multiply', 'greater')
-    """
+    """An array within a rule, of which the tape of the rule has the step."""
 
     __slots__ = ()
     __array_priority__ = 2000
@@ -81,7 +76,6 @@ class Expression(Node, NDArrayOperatorsMixin):
 
     @property
     def shape(self) -> Shape:
-        """Length of each axis."""
         return Shape(np.shape(self._array)).owned_by(self)
 
     @property
@@ -97,17 +91,6 @@ class Expression(Node, NDArrayOperatorsMixin):
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(_looked_at(self))
-
-    def __int__(self) -> int:
-        return int(_looked_at(self))
-
-    def __float__(self) -> float:
-        return float(_looked_at(self))
-
-    __index__ = __int__
 
 
 _METHODS: dict[str, Callable[..., Any]] = {
@@ -129,53 +112,23 @@ _ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
 
 
 def _rebound(a: Expression, b: Any) -> Any:
-    """Says that a += b is a = a + b here: expressions do not change.
-
-    Raises:
-        TypeError: a is not the rule's own array, or shows the memory of another.
-    """
-    if a.operation is None or any(
-        np.may_share_memory(a._array, x._array) for x in nodes_in(a.arguments)
-    ):
+    """Says that a += b is a = a + b here, if a is the rule's own: expressions do not change."""
+    steps = _tape.get().steps
+    shown = [x for x, step in steps.items() if step in steps[a].arguments]
+    if steps[a].function is None or any(np.may_share_memory(a._array, x._array) for x in shown):
         raise TypeError("an array that was not made here is changed in place")
     return NotImplemented
 
 
-def _fixed(data: Array) -> Array:
-    """An array that no function can change."""
-    if isinstance(data, np.ndarray):
-        data = data.view()
-        data.flags.writeable = False
-    return data
+def _converted(number: Callable[..., Any]) -> Any:
+    return lambda self: number(_looked_at(self))
 
 
+for _name, _number in {"bool": bool, "int": int, "float": float, "index": int}.items():
+    setattr(Expression, f"__{_name}__", _converted(_number))
 for _name in vars(NDArrayOperatorsMixin):
     if _name.startswith("__i") and _name != "__invert__":
         setattr(Expression, _name, _rebound)
-
-
-def leaf(data: Array) -> Expression:
-    """An expression for an array that was not computed here."""
-    return computed(data, None, (), NO_KEYWORDS)
-
-
-def computed(
-    data: Array,
-    operation: Operation | None,
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-) -> Expression:
-    """An expression for what an operation gave."""
-    node = Expression.__new__(Expression)
-    node._array = _fixed(data)
-    # So that functions which are called within a rule are recorded, whatever they are called with.
-    node._requires_grad = data is not None and data.dtype.kind == "f"
-    node.operation = operation  # type: ignore[assignment]
-    node.arguments = arguments
-    node.keywords = keywords
-    node.name = node.grad = node.residual = None
-    node.created = node.mutated = 0
-    return node
 
 
 def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
@@ -184,22 +137,20 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     A tuple of arrays becomes one of expressions. What is no array is what it is for these entries.
     """
     if keywords and isinstance(function, np.ufunc):
-        function = with_keywords(function)
-    given = plain(arguments)
+        function = _with_keywords(function)
+    tape, given = _tape.get(), plain(arguments)
     data = function(*given, **plain(keywords))
-    operation = called(function)
     if isinstance(data, tuple) and data and all(isinstance(part, np.ndarray) for part in data):
-        whole = computed(None, operation, arguments, keywords)
+        whole = tape.expression(None, function, arguments, keywords)
         parts = [
-            computed(part, called(operator.getitem), (whole, index), NO_KEYWORDS)
+            tape.expression(part, operator.getitem, (whole, index))
             for index, part in enumerate(data)
         ]
         return type(data)(*parts) if hasattr(data, "_fields") else tuple(parts)
     array = isinstance(data, np.ndarray | np.generic)
     if not array or (function is operator.getitem and _is_mask(given[1])):
-        for expression in nodes_in([*arguments, *keywords.values()]):
-            _looked_at(expression)
-    return computed(data, operation, arguments, keywords) if array else data
+        tape.looks += [x for x in arrays_in([arguments, keywords]) if isinstance(x, Node)]
+    return tape.expression(data, function, arguments, keywords) if array else data
 
 
 def _is_mask(index: Any) -> bool:
@@ -208,20 +159,8 @@ def _is_mask(index: Any) -> bool:
     return any(getattr(part, "dtype", None) == np.bool for part in parts)
 
 
-def nodes_in(values: Any) -> list[Expression]:
-    """The expressions among values, also within lists and tuples."""
-    return [value for value in arrays_in(values) if isinstance(value, Node)]  # type: ignore[misc]
-
-
 @functools.cache
-def called(function: Callable[..., Any]) -> Operation:
-    """A function as it is called within rules: without derivatives."""
-    row = TABLE.get(function) if isinstance(function, np.ufunc) else None
-    return Operation(function, (), row.compute if row else function)
-
-
-@functools.cache
-def with_keywords(ufunc: Any) -> Callable[..., Any]:
+def _with_keywords(ufunc: Any) -> Callable[..., Any]:
     """A ufunc that is given keywords: another function, as its row takes none."""
     function = functools.partial(ufunc)
     function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined]
@@ -233,30 +172,137 @@ def plain(value: Any) -> Any:
     return mapped(node_plain, value)
 
 
-class _Tracing:
-    """What the engine records while a rule is traced becomes an expression too."""
+class Template(NamedTuple):
+    """What a function or a rule computes from steps that it is given later."""
+
+    steps: list[Step]  # numbered after those that are given
+    results: dict[int, Any]  # steps, or plain values; of a rule by index of the argument
+    looks: list[Step]  # whose entries it looked at, so that it may compute otherwise for others
+
+    def filled(
+        self, given: Iterable[Any], write: Callable[[Step, list[Any], dict[str, Any]], Any]
+    ) -> tuple[dict[int, Any], list[Any]]:
+        """The results, and what is looked at, with what `write` makes of each step in its place.
+
+        It gets the step, and its arguments and keywords with such things in place of steps.
+        """
+        new = [*given]
+
+        def own(value: Any) -> Any:
+            if type(value) is Step:
+                return new[value.number]
+            return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
+
+        for step in self.steps:
+            arguments = [
+                new[x.number] if type(x) is Step else x if type(x) is float else mapped(own, x)
+                for x in step.arguments
+            ]
+            new.append(write(step, arguments, step.keywords and mapped(own, step.keywords)))
+        return mapped(own, self.results), mapped(own, self.looks)
+
+
+class Tape:
+    """The calls that a rule makes, as steps; what the engine records meanwhile is one too."""
+
+    def __init__(self, name: str, given: Iterable[Array]) -> None:
+        self.name = name
+        self.steps: dict[Node, Step] = {}
+        self.looks: list[Any] = []
+        self.given = [self.expression(array, None, ()) for array in given]
+
+    def run(self, rule: Callable[..., Any]) -> Any:
+        """What a rule returns for expressions in place of the arrays."""
+        tokens = recording.set(self), _tape.set(self)
+        try:
+            with np.errstate(all="ignore"):
+                return rule(*self.given)
+        finally:
+            recording.reset(tokens[0])
+            _tape.reset(tokens[1])
+
+    def expression(
+        self,
+        data: Array,
+        function: Callable[..., Any] | None,
+        arguments: tuple[Any, ...],
+        keywords: dict[str, Any] = NO_KEYWORDS,
+    ) -> Expression:
+        """An expression for what a function gave, or for what the rule was given."""
+        node = Expression.__new__(Expression)
+        node._array = data
+        # So that functions which are called within a rule are recorded, whatever is given to them.
+        node._requires_grad = data is not None and data.dtype.kind == "f"
+        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment]
+        node.arguments, node.keywords = (), NO_KEYWORDS
+        node.created = node.mutated = 0
+        self._write(node, function, arguments, keywords)
+        return node
 
     def recorded(self, node: Node) -> None:
-        node.__class__ = Expression
-        node._array = _fixed(node._array)
+        """Take what the engine recorded."""
+        if node.operation is None:
+            self.steps[node] = Step(None, (), NO_KEYWORDS, None, len(self.steps))
+        else:
+            node.__class__ = Expression
+            arguments = as_called(node.operation, node.arguments)
+            self._write(node, node.operation.function, arguments, node.keywords)
+
+    def _write(self, node: Node, function: Any, arguments: Any, keywords: dict[str, Any]) -> None:
+        data = node._array
+        if isinstance(data, np.ndarray):
+            node._array = data = data.view()
+            data.flags.writeable = False
+        shape, dtype = (None, None) if data is None else (data.shape, data.dtype)
+        arguments, keywords = mapped(self._own, arguments), mapped(self._own, keywords)
+        step = Step(function, arguments, keywords, shape, len(self.steps), dtype)
+        self.steps[node] = step
+
+    def _own(self, value: Any) -> Any:
+        """A part of an argument, with steps in place of expressions."""
+        if isinstance(value, Node):
+            if value not in self.steps:
+                # Recorded by what a rule turned recording on for, or a tensor that it knows.
+                self.recorded(value)
+            return self.steps[value]
+        if isinstance(value, Shape):
+            owner = self.steps[value.owner]
+            return value.owned_by(owner) if owner.number < len(self.given) else tuple(value)
+        return value
+
+    def template(self, results: dict[int, Any]) -> Template:
+        """The calls that lead from what was given to results, and to what was looked at."""
+        results, looks = mapped(self._own, results), mapped(self._own, self.looks)
+        found, steps = {self.steps[x] for x in self.given}, list[Step]()
+        stack: list[Any] = steps_in([*results.values(), *looks])[::-1]
+        while stack:
+            step = stack.pop()
+            if step is None:
+                # What the step below this marker uses is written: now it is its turn.
+                step = stack.pop()
+                step.number = len(self.given) + len(steps)
+                steps.append(step)
+            elif step not in found:
+                if step.function is None:
+                    raise UnsupportedError(
+                        f"trace of {self.name}",
+                        "it computes with a tensor that it was not given",
+                        "Give the tensor as an argument, or compute with tensor.data",
+                    )
+                found.add(step)
+                stack += [step, None, *steps_in(step)[::-1]]
+        return Template(steps, results, looks)
 
 
-_looks: ContextVar[list[Expression]] = ContextVar("looks")
+_tape: ContextVar[Tape] = ContextVar("tape")
 
 
 def _looked_at(expression: Expression) -> Array:
     """The entries of an expression, which decide on what follows."""
-    _looks.get().append(expression)
+    _tape.get().looks.append(expression)
     return expression._array
 
 
-def traced(rule: Callable[..., Any], *given: Any, **keywords: Any) -> tuple[Any, list[Expression]]:
-    """What a rule gives for expressions, and those of them whose entries it looked at."""
-    looks: list[Expression] = []
-    tokens = recording.set(_Tracing()), _looks.set(looks)
-    try:
-        with np.errstate(all="ignore"):
-            return rule(*given, **keywords), looks
-    finally:
-        recording.reset(tokens[0])
-        _looks.reset(tokens[1])
+def as_called(operation: Operation, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments as those of the function: a list where the operation takes one by one."""
+    return ([*arguments],) if operation.sequence else arguments

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,24 +19,14 @@ Shape = tuple[int, ...]
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """A call of a function; or, without one, what is not computed, such as an array.
+    """A call of a function; or, without one, what is not computed: an array, if it is known."""
 
-    Attributes:
-        function: of NumPy, of the table, or of a user.
-        arguments: steps, or plain values, or lists and tuples of both; without a function the
-            array, if it is known.
-        keywords: likewise.
-        shape: of the result; None where it is a tuple of several.
-        number: its place among all steps; those in arguments come before it.
-        dtype: of the result; None in formulas, which are printed and not run.
-    """
-
-    function: Callable[..., Any] | None
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    shape: Any
-    number: int
-    dtype: Any = None
+    function: Any  # of NumPy, of the table, or of a user; or None
+    arguments: tuple[Any, ...]  # steps, or plain values, or lists and tuples of both
+    keywords: dict[str, Any]  # likewise
+    shape: Any  # of the result; None where it is a tuple of several
+    number: int  # its place among all steps; those in arguments come before it
+    dtype: Any = None  # of the result; None in formulas, which are printed and not run
 
 
 def same(x: Any) -> Any:
@@ -54,55 +44,37 @@ class Guard(NamedTuple):
 
 @dataclass(eq=False)
 class Program:
-    """The forward and the backward pass of a loss.
-
-    Attributes:
-        steps: all of them, in order.
-        inputs: the steps of the arrays that the loss was computed from, by `id`; those of
-            tensors by node too.
-        values: the step of each recorded node, in the order of computation.
-        given: the steps of the nodes and arrays among the arguments of each computed node; of an
-            outline, those of all that its rules are given besides its cotangent and its value.
-        cotangents: the step of the cotangent of each node that requires grad.
-        contributions: by node, and by index of an argument, what it contributes to the
-            cotangent of that: steps that are used for nothing else.
-        guards: what must be as it was, for the steps to be right for other data.
-    """
+    """The forward and the backward pass of a loss."""
 
     loss: Node
     steps: list[Step] = field(default_factory=list)
+    # Of the arrays that the loss was computed from, by `id`; those of tensors by node too.
     inputs: dict[Any, Step] = field(default_factory=dict)
+    # Of each recorded node, in the order of computation.
     values: dict[Node, Step] = field(default_factory=dict)
-    given: dict[Node, list[Step]] = field(default_factory=dict)
     cotangents: dict[Node, Step] = field(default_factory=dict)
+    # By node, and by index of an argument; they are used for nothing but its cotangent.
     contributions: dict[Node, dict[int, Step]] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
+    _below: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
 
     def step(
-        self,
-        function: Callable[..., Any] | None,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
-        shape: Any,
-        dtype: Any,
+        self, function: Any, arguments: Sequence[Any], keywords: Any, shape: Any, dtype: Any
     ) -> Step:
-        """Write the next step."""
-        step = Step(function, arguments, keywords, shape, len(self.steps), dtype)
+        step = Step(function, tuple(arguments), keywords, shape, len(self.steps), dtype)
         self.steps.append(step)
         return step
 
     def run(self, arrays: Mapping[Any, Array] | None = None) -> tuple[Array, dict[Node, Array]]:
         """The loss and the gradients of its parameters, for other data.
 
-        Args:
-            arrays: what takes the place of inputs, by tensor, or by `id` of a plain array; of the
-                same shape and dtype. The others are what they are now.
+        Given by tensor, or by `id` of a plain array, these take the place of inputs of the same
+        shape and dtype. The others are what they are now.
 
         Raises:
             ArgumentError: an array is given for what is no input.
             ShapeError: an array has another shape or dtype than the input.
-            UnsupportedError: the loss was computed in a way that depends on entries, and these
-                have others.
+            UnsupportedError: the loss depends on entries in a way that is not computed anew.
 
         >>> from autograd_lite import Tensor
         >>> from autograd_lite.program.trace import trace
@@ -112,8 +84,7 @@ class Program:
         >>> float(loss), gradients[x]
         (25.0, array([6., 8.]))
         """
-        found = self._leaves(arrays or {})
-        run_steps(self.steps, found)
+        found = run_steps(self.steps, self._inputs(arrays or {}))
         for guard in self.guards:
             now = found[guard.step.number]
             if not np.array_equal(now, guard.outcome):
@@ -126,30 +97,22 @@ class Program:
     @functools.cached_property
     def recorded(self) -> list[Array]:
         """The values of all steps, by number, for the arrays as they are."""
-        found = self._leaves({})
-        run_steps(self.steps, found)
-        return found
+        found = run_steps(self.steps, self._inputs({}))
+        return [found[number] for number in range(len(self.steps))]
 
     def again(
-        self,
-        replaced: Mapping[int, Callable[..., Any]],
-        known: list[Array],
-        numbers: Iterable[int],
+        self, replaced: Mapping[int, Callable[..., Any]], known: list[Array], numbers: Iterable[int]
     ) -> list[Array]:
-        """The values of all steps, by number, where some call other functions.
+        """The values of all steps, where those of some numbers are run, and some replaced.
 
-        Args:
-            replaced: the other functions, by number. For what is not computed, one of the array
-                itself.
-            known: values of all steps.
-            numbers: the steps that are run, in order; the others have their known values.
+        What replaces what is not computed is a function of the array.
         """
         values = [*known]
         for number in numbers:
             step, given = self.steps[number], self._given[number]
             function = replaced.get(number) or step.function
             if given:
-                values[number] = function(*map(values.__getitem__, given))  # type: ignore[misc]
+                values[number] = function(*map(values.__getitem__, given))
             else:
                 values[number] = _called(step, function, values)
         return values
@@ -168,18 +131,14 @@ class Program:
     def below(self, numbers: Collection[int]) -> tuple[int, ...]:
         """The numbers of some steps, and of all that depend on them, in order."""
         key = tuple(numbers)
-        if key not in self._known_below:
+        if key not in self._below:
             found, stack = {*key}, [*key]
             while stack:
                 users = [user for user in self._users[stack.pop()] if user not in found]
                 found.update(users)
                 stack += users
-            self._known_below[key] = tuple(sorted(found))
-        return self._known_below[key]
-
-    @functools.cached_property
-    def _known_below(self) -> dict[tuple[int, ...], tuple[int, ...]]:
-        return {}
+            self._below[key] = tuple(sorted(found))
+        return self._below[key]
 
     @functools.cached_property
     def _users(self) -> list[list[int]]:
@@ -190,12 +149,9 @@ class Program:
                 users[argument.number].append(step.number)
         return users
 
-    def _leaves(self, arrays: Mapping[Any, Array]) -> list[Array]:
-        """The values of all steps, with those that are not computed filled in."""
-        found: list[Array] = [None] * len(self.steps)
-        for step in self.steps:
-            if step.function is None:
-                found[step.number] = step.arguments[0]
+    def _inputs(self, arrays: Mapping[Any, Array]) -> dict[int, Array]:
+        """The values of inputs, by number, where some arrays take the place of others."""
+        found: dict[int, Array] = {}
         given = {self._input(key, array): array for key, array in arrays.items()}
         replaced = [step for step, array in given.items() if array is not step.arguments[0]]
         for key, step in self.inputs.items():
@@ -206,9 +162,8 @@ class Program:
         for step in self.inputs.values():
             array = step.arguments[0]
             found[step.number] = given.get(step, array)
-            if found[step.number] is array and any(
-                np.shares_memory(array, other.arguments[0]) for other in replaced
-            ):
+            shared = [x for x in replaced if np.shares_memory(array, x.arguments[0])]
+            if shared and found[step.number] is array:
                 raise UnsupportedError(
                     "run of a program on other data",
                     f"the loss was computed from {describe_one(array)} too, which shares memory "
@@ -236,16 +191,11 @@ class Program:
         return step
 
 
-def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
-    """Compute the values of steps, by their numbers.
-
-    Raises:
-        UnsupportedError: a result has another shape than when the steps were traced.
-    """
-
+def run_steps(steps: Iterable[Step], found: dict[int, Any]) -> dict[int, Any]:
+    """The values of steps, by number; those that are found are not computed."""
     with np.errstate(all="ignore"):
         for step in steps:
-            if step.function is None:
+            if step.number in found:
                 continue
             result = found[step.number] = _called(step, step.function, found)
             if step.shape is not None and result.shape != step.shape:
@@ -254,6 +204,7 @@ def run_steps(steps: Iterable[Step], found: list[Array]) -> None:
                     f"its result has shape {result.shape}, and had {step.shape} when traced",
                     "Compute the loss anew for these data, and trace that",
                 )
+    return found
 
 
 def mapped(function: Callable[[Any], Any], value: Any) -> Any:
@@ -265,13 +216,14 @@ def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     return function(value)
 
 
-def _called(step: Step, function: Callable[..., Any] | None, found: list[Array]) -> Array:
-    """What a function returns for the arguments of a step."""
-    assert function is not None
+def _called(step: Step, function: Any, found: Any) -> Array:
+    """What a function returns for the arguments of a step; without one, its array."""
 
     def own(value: Any) -> Any:
         return found[value.number] if type(value) is Step else value
 
+    if function is None:
+        return step.arguments[0]
     arguments = mapped(own, step.arguments)
     keywords = mapped(own, step.keywords)
     # The operators of ufuncs round as the engine does.
@@ -295,8 +247,8 @@ def steps_in(value: Any) -> list[Step]:
 
 
 def _refused(guard: Guard, now: Array) -> UnsupportedError:
-    was = np.array2string(np.asarray(guard.outcome), threshold=6, precision=4)
-    here = np.array2string(np.asarray(now), threshold=6, precision=4)
+    arrays = np.asarray(guard.outcome), np.asarray(now)
+    was, here = (np.array2string(array, threshold=6, precision=4) for array in arrays)
     return UnsupportedError(
         f"run of a program on other data: {guard.where}",
         f"entries that decide on what is computed were {was} when it was traced, "

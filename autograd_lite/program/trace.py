@@ -2,46 +2,191 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
 from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
-from autograd_lite.modes import Taken
-from autograd_lite.node import Array, Node, arrays_in, inputs_of, plain
+from autograd_lite.modes import Taken, taken
+from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Expression, Shape, leaf, traced
+from autograd_lite.program.expressions import Tape, Template, as_called
+from autograd_lite.program.expressions import plain as all_plain
 from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
-from autograd_lite.program.rules import Template, as_called, template_of
 from autograd_lite.table import TABLE
 
-
-class Textbook(NamedTuple):
-    """How a textbook writes some rules, and some functions.
-
-    Attributes:
-        rules: vjps that take the place of the table's, by function.
-        written_out: what a row's function does, where it is written out rather than called.
-    """
-
-    rules: Mapping[Callable[..., Any], list[Callable[..., Any]]]
-    written_out: Callable[[Operation], Callable[..., Any] | None]
+Vjps = Mapping[Callable[..., Any], Sequence[Callable[..., Any]]]
 
 
-def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] = ()) -> Program:
+class Rules:
+    """What functions and rules do; some rules are replaced, some functions written out."""
+
+    def __init__(self, replaced: Vjps, written_out: Callable[[Operation], Any]) -> None:
+        self._replaced = replaced
+        self._written_out = written_out
+        self._templates: dict[Any, Template] = {}
+        self._kinds: dict[Any, int] = {}
+
+    def _kind(self, node: Node) -> int:
+        """A number that is the same for all nodes that are alike."""
+        if node not in self._kinds:
+            self._kinds[node] = self._kinds.setdefault(signature(node), len(self._kinds))
+        return self._kinds[node]
+
+    def call(self, node: Node) -> Template:
+        """What the function of a node does; one step, unless it is written out."""
+        key = self._kind(node)
+        if key in self._templates:
+            return self._templates[key]
+        operation, template = node.operation, None
+        if TABLE.get(operation.function) is not operation:
+            raise UnsupportedError(
+                f"derivation of {operation.name}{describe(node.arguments)}",
+                "it has no row in the table of derivatives",
+                "Compute the loss without checkpoint",
+            )
+        tape = Tape(operation.name, map(plain, arrays_of(node)))
+        arguments, keywords = with_arrays(node, tape.given)
+        function = self._written_out(operation)
+        if function:
+            try:
+                result = tape.run(lambda *_: function(*arguments, **keywords))
+                template = tape.template({0: result[0] if isinstance(result, tuple) else result})
+            except (TypeError, ValueError):
+                pass  # It changes arrays in place.
+        if template is None:
+            called = operation.function, as_called(operation, arguments), keywords
+            template = tape.template({0: tape.expression(node._array, *called)})
+        if not template.looks:
+            self._templates[key] = template
+        return template
+
+    def template(
+        self,
+        node: Node,
+        values: Callable[[], list[Array]],
+        careful: bool = False,
+        slots: tuple[int, ...] | None = None,
+    ) -> Template:
+        """What a node contributes to the cotangents of its arguments, or of some of them.
+
+        Given are its cotangent, its value and its arrays; rules that look at entries get `values`.
+        """
+        operation = node.operation
+        key = self._kind(node), careful, slots
+        if key in self._templates:
+            return self._templates[key]
+        vjps = self._replaced.get(operation.function)
+        if vjps:
+            compute, residual = operation.compute, operation.residual
+            operation = Operation(operation.function, vjps, compute, residual=residual)
+        slots = recorded_slots(node) if slots is None else slots
+        if operation.is_own():
+            ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
+            template = _traced(node, operation, ones, careful, slots)
+            if not template.looks:
+                self._templates[key] = template
+                return template
+        return _traced(node, operation, values(), careful, slots)
+
+
+def _traced(
+    node: Node, operation: Operation, arrays: list[Array], careful: bool, slots: tuple[int, ...]
+) -> Template:
+    tape = Tape(f"backward of {operation.name}", arrays)
+
+    def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
+        arguments, keywords = with_arrays(node, given)
+        all_given = [g, y, *arguments, *([None] if operation.residual else [])]
+        found = {}
+        for slot in slots:
+            result = operation.contribution(slot, all_given, keywords)
+            result = without_nan(result, g) if careful else result
+            found[slot] = match(result, arguments[slot], node)
+        return found
+
+    if operation.is_own():
+        return tape.template(tape.run(contributions))
+    try:
+        results = tape.run(contributions)
+        with np.errstate(all="ignore"):
+            right = contributions(*[array.copy() for array in arrays])
+        for slot, result in results.items():
+            if not np.allclose(all_plain(result), right[slot], equal_nan=True):
+                raise TypeError("it is random, or changes an array that has two names")
+    except AutogradError:
+        raise
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UnsupportedError(
+            f"source of the rule of {operation.name}",
+            f"{error}, and only calls that return new arrays are followed",
+            "Write it of functions of NumPy's that do, such as np.where to change some entries",
+        ) from error
+    return tape.template(results)
+
+
+def require_numpy(array: Any) -> None:
+    if not isinstance(array, np.ndarray | np.generic):
+        raise UnsupportedError(
+            f"trace of what was computed from {describe_one(array)}",
+            "it is no array of NumPy's",
+            "Compute the loss from NumPy arrays",
+        )
+
+
+def recorded_slots(node: Node) -> tuple[int, ...]:
+    """The indices of the arguments that require grad."""
+    arguments = enumerate(node.arguments)
+    return tuple([i for i, x in arguments if isinstance(x, Node) and x._requires_grad])
+
+
+def arrays_of(node: Node) -> list[Any]:
+    """The nodes and arrays among the arguments and the keywords of a node."""
+    return arrays_in([node.arguments, node.keywords] if node.keywords else node.arguments)
+
+
+def with_arrays(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments and keywords of a node, with values in place of its nodes and arrays."""
+    rest = iter(values)
+
+    def own(value: Any) -> Any:
+        return next(rest) if isinstance(value, Node | np.ndarray) else value
+
+    return mapped(own, node.arguments), node.keywords and mapped(own, node.keywords)
+
+
+def signature(node: Node) -> tuple[Any, ...]:
+    """What tells nodes apart for which the rules may compute otherwise."""
+    array = node._array
+    key = [node.operation, array.shape, array.dtype, *map(value_key, node.arguments)]
+    return (*key, value_key([*node.keywords.items()])) if node.keywords else tuple(key)
+
+
+def value_key(value: Any) -> Any:
+    """What tells values apart: equal for equal numbers, and for arrays of one shape and dtype."""
+    if isinstance(value, Node):
+        return value._requires_grad, value._array.shape, value._array.dtype
+    if isinstance(value, int | float | str | np.generic):
+        return type(value), value or repr(value)
+    if isinstance(value, np.ndarray):
+        return np.ndarray, value.shape, value.dtype
+    if isinstance(value, list | tuple):
+        return type(value), *map(value_key, value)
+    if isinstance(value, slice):
+        return slice, *map(value_key, (value.start, value.stop, value.step))
+    return value if type(value) is Step else (type(value), id(value))
+
+
+def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
     """The program of a loss: what was recorded, and the backward pass.
 
-    It follows the branches that the record took. Rules are traced once for all nodes with the
-    same function, shapes and plain arguments. Where a rule looks at entries, the program has a
-    guard.
-
-    Args:
-        loss: a tensor that was recorded; the cotangent that its backward pass starts from is 1.
-        textbook: what takes the place of the table.
-        taken: what was computed from tensors beside the record, as `guarded` notes it. What was
-            computed unnoticed from tensors that do not require grad is held fixed.
+    It follows the branches that the record took; where a rule looks at entries, it has a guard.
+    What was `taken` from tensors beside the record, as `guarded` notes it, is in it too. What was
+    computed unnoticed from tensors that do not require grad is held fixed.
 
     Raises:
         UnsupportedError: it was computed with a function that is not in the table, or with arrays
@@ -52,60 +197,36 @@ def trace(loss: Node, textbook: Textbook | None = None, taken: Iterable[Taken] =
     >>> [step.function.__name__ for step in trace(np.tanh(x).sum()).steps if step.function]
     ['tanh', 'sum', 'broadcast_to', 'multiply', 'subtract', 'multiply']
     """
-    tracer = _Tracer(loss, textbook)
-    program = tracer.program
+    tracer = Tracer(loss)
     noted = [*taken]
     for call in noted:
         tracer.note(call)
-    tracer.include(loss)
-    program.cotangents[loss] = tracer.leaf(np.ones_like(loss._array)[()])
-    for node, careful in backward_steps(loss):
-        tracer.backward(node, careful)
+    tracer.write()
     for call in noted:
         if not isinstance(call.outcome, Node):
-            arguments, keywords = tracer.own(call.arguments), tracer.own(call.keywords)
-            step = program.step(call.function, arguments, keywords, None, None)
-            program.guards.append(Guard(step, call.outcome, call.function.__name__))
-    return program
+            tracer.guard(tracer.called(call, None, None), call.outcome, call.function.__name__)
+    return tracer.program
 
 
-def trace_rule(node: Node, slots: Sequence[int], textbook: Textbook) -> Program:
-    """What a node contributes to the cotangents of some arguments, as a program of its own.
+class Tracer:
+    """A program in the making."""
 
-    The value of the node and its cotangent are not computed in it, and its arguments are inputs.
-    """
-    tracer = _Tracer(node, textbook, slots)
-    program = tracer.program
-    program.values[node] = tracer.leaf(node._array)
-    program.inputs |= {x: tracer.leaf(x._array) for x in dict.fromkeys(inputs_of(node))}
-    tracer.meet(node)
-    program.cotangents[node] = tracer.leaf(np.ones_like(node._array)[()])
-    tracer.backward(node)
-    return program
-
-
-class _Tracer:
-    """A program in the making: of all cotangents, or only of some arguments of each node."""
-
-    def __init__(
-        self, loss: Node, textbook: Textbook | None, slots: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, loss: Node) -> None:
         self.program = Program(loss)
-        self.slots = slots
-        self.textbook = textbook or Textbook({}, lambda operation: None)
-        self.templates: dict[Any, Template] = {}
-        self.keys: dict[Node, Any] = {}
-        self.found: list[Array] = []
+        self.rules = Rules({}, lambda operation: None)
+        self.given: dict[Node, list[Any]] = {}
+        self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
 
+    def write(self) -> None:
+        loss, program = self.program.loss, self.program
+        self.include(loss)
+        program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
+        for node, careful in backward_steps(loss):
+            self.backward(node, careful)
+
     def leaf(self, array: Array) -> Step:
-        """A step for an array that is not computed."""
-        if not isinstance(array, np.ndarray | np.generic):
-            raise UnsupportedError(
-                f"trace of what was computed from {describe_one(array)}",
-                "it is no array of NumPy's",
-                "Compute the loss from NumPy arrays",
-            )
+        require_numpy(array)
         return self.program.step(None, (array,), {}, array.shape, array.dtype)
 
     def own(self, value: Any) -> Any:
@@ -138,7 +259,7 @@ class _Tracer:
             if id(array.base) in self.made:
                 # It shows what was computed: its entries were used as they were.
                 computed = self.input(array.base)
-                self.program.guards.append(Guard(computed, array.base.copy(), "data"))
+                self.guard(computed, array.base.copy(), "data")
         else:
             known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
             self.made[id(array)] = known
@@ -148,23 +269,29 @@ class _Tracer:
 
     def note(self, call: Taken) -> None:
         """Remember of the arrays of tensors which tensor, or which noted call, they come from."""
-        given = [x for x in arrays_in([call.arguments, call.keywords]) if isinstance(x, Node)]
-        for node in given:
-            self.made.setdefault(id(node._array), node)
+        for x in arrays_in([call.arguments, call.keywords]):
+            if isinstance(x, Node):
+                self.made.setdefault(id(x._array), x)
         if isinstance(call.outcome, Node):
             self.made.setdefault(id(call.outcome._array), call)
 
     def noted(self, call: Taken) -> Step:
         """The step of a noted call that gave a tensor."""
-        arguments, keywords = self.own(call.arguments), self.own(call.keywords)
         data, where = call.outcome._array, call.function.__name__
-        step = self.program.step(call.function, arguments, keywords, data.shape, data.dtype)
+        step = self.called(call, data.shape, data.dtype)
         if np.array_equal(self.value(step), data, equal_nan=True):
             return step
         # It is random, or was changed in place since.
-        for given in steps_in([*arguments, *keywords.values()]):
-            self.program.guards.append(Guard(given, np.copy(self.value(given)), where))
+        for given in steps_in(step):
+            self.guard(given, np.copy(self.value(given)), where)
         return self.leaf(data)
+
+    def called(self, call: Taken, shape: Any, dtype: Any) -> Step:
+        arguments, keywords = self.own(call.arguments), self.own(call.keywords)
+        return self.program.step(call.function, arguments, keywords, shape, dtype)
+
+    def guard(self, step: Step, outcome: Any, where: str) -> None:
+        self.program.guards.append(Guard(step, outcome, where))
 
     def include(self, root: Node) -> None:
         """Write the steps of what a tensor was computed from, and of itself."""
@@ -179,206 +306,56 @@ class _Tracer:
                 values[node] = self.own(node) if node.operation is None else self.forward(node)
 
     def forward(self, node: Node) -> Step:
-        """The step of a computed node."""
-        operation = node.operation
-        if TABLE.get(operation.function) is not operation:
-            raise UnsupportedError(
-                f"derivation of {operation.name}{describe(node.arguments)}",
-                "it has no row in the table of derivatives",
-                "Compute the loss without checkpoint",
-            )
-        arguments, keywords = self.meet(node)
-        function = self.textbook.written_out(operation)
-        template = function and self.forward_template(node, function)
-        if template:
-            result: Step = self.fill(template, self.program.given[node], operation)[0]
-            return result
-        data, arguments = node._array, as_called(operation, arguments)
-        return self.program.step(operation.function, arguments, keywords, data.shape, data.dtype)
+        given = self.given[node] = [*map(self.own_part, arrays_of(node))]
+        step: Step = self.rules.call(node).filled(given, self.written)[0][0]
+        return step
 
-    def meet(self, node: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments and keywords of a node; what is asked for again is kept."""
-        values, given = self.program.values, []
-        arguments, key = [], [node.operation, node._array.shape, node._array.dtype]
-        for argument in node.arguments:
-            step = values.get(argument) if isinstance(argument, Node) else None
-            if step is None:
-                own = self.own(argument)
-                given += steps_in((own,))
-                key.append(_key(own))
-            else:
-                own = step
-                given.append(step)
-                key += (step.shape, step.dtype)
-            arguments.append(own)
-        keywords = node.keywords
-        if keywords:
-            keywords = self.own(keywords)
-            given += steps_in([*keywords.values()])
-            key.append(_key([*keywords.items()]))
-        self.program.given[node], self.keys[node] = given, tuple(key)
-        return tuple(arguments), keywords
-
-    def forward_template(self, node: Node, function: Callable[..., Any]) -> Template | None:
-        """What a function does that is written out; None where it changes arrays in place."""
-        key = self.keys[node], function
-        if key not in self.templates:
-            leaves = [*map(leaf, _arrays_of(node))]
-            arguments, keywords = _with(node, leaves)
-            try:
-                result, looks = traced(function, *arguments, **keywords)
-            except (TypeError, ValueError):
-                return None
-            result = result[0] if isinstance(result, tuple) else result
-            template = template_of(leaves, {0: result}, looks, function.__name__)
-            if template.looks:
-                return template
-            self.templates[key] = template
-        return self.templates[key]
-
-    def backward(self, node: Node, careful: bool = False) -> None:
+    def backward(self, node: Node, careful: bool) -> None:
         """Write the steps by which a node adds to the cotangents of its arguments."""
-        operation, cotangents = node.operation, self.program.cotangents
-        given = [cotangents[node], self.program.values[node], *self.program.given[node]]
-        template = self.backward_template(node, given, careful)
-        contributions = self.program.contributions[node] = {}
-        first = len(self.program.steps)
-        for slot, result in self.fill(template, given, operation).items():
+        program, cotangents = self.program, self.program.cotangents
+        given = [cotangents[node], program.values[node], *self.given[node]]
+        first = len(program.steps)
+        contributions = program.contributions[node] = {}
+        for slot, result in self.results(node, given, careful).items():
             argument = node.arguments[slot]
             shape, dtype = argument._array.shape, argument._array.dtype
             if type(result) is not Step or result.number < first:
-                result = self.program.step(same, (result,), {}, shape, dtype)
+                result = program.step(same, (result,), {}, shape, dtype)
             contributions[slot] = result
             if argument in cotangents:
                 both = cotangents[argument], result
-                result = self.program.step(np.add, both, {}, shape, dtype)
+                result = program.step(operator.add, both, {}, shape, dtype)
             cotangents[argument] = result
 
-    def backward_template(self, node: Node, given: list[Step], careful: bool) -> Template:
-        """What the rules of a node compute: for all nodes like it, unless they look at entries."""
-        key = self.keys[node], careful
-        if key in self.templates:
-            return self.templates[key]
-        operation = node.operation
-        rules = self.textbook.rules.get(operation.function)
-        if rules:
-            operation = Operation(
-                operation.function, rules, operation.compute, residual=operation.residual
-            )
-        if _is_own(operation):
-            arrays = [np.ones_like(node._array)[()], node._array, *_arrays_of(node)]
-            template = self.traced_rules(node, operation, arrays, careful)
-            if not template.looks:
-                self.templates[key] = template
-                return template
-        return self.traced_rules(node, operation, [*map(self.value, given)], careful)
+    def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
+        """Write the steps of the rules of a node; what they give, by argument."""
+        template = self.rules.template(node, lambda: [*map(self.value, given)], careful)
+        results, looks = template.filled(given, self.written)
+        for look in looks:
+            self.guard(look, np.copy(self.value(look)), node.operation.name)
+        return results
 
-    def traced_rules(
-        self, node: Node, operation: Operation, arrays: list[Array], careful: bool
-    ) -> Template:
-        """What the rules of a node compute from its cotangent, its value and its arguments."""
-        leaves = [*map(leaf, arrays)]
-        wanted = [
-            i for i, x in enumerate(node.arguments) if isinstance(x, Node) and x._requires_grad
-        ]
-
-        def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
-            arguments, keywords = _with(node, given)
-            all_given = [g, y, *arguments, *([None] if operation.residual else [])]
-            found = {}
-            for slot in wanted if self.slots is None else self.slots:
-                result = operation.contribution(slot, all_given, keywords)
-                result = without_nan(result, g) if careful else result
-                found[slot] = match(result, arguments[slot], node)
-            return found
-
-        if _is_own(operation):
-            results, looks = traced(contributions, *leaves)
-        else:
-            results, looks = _traced_own(contributions, leaves, operation)
-        return template_of(leaves, results, looks, f"backward of {operation.name}")
-
-    def fill(self, template: Template, given: list[Step], operation: Operation) -> dict[int, Any]:
-        """Write the steps of a template; returns its results."""
-        new = [*given]
-
-        def own(value: Any) -> Any:
-            if type(value) is Step:
-                return new[value.number]
-            return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
-
-        for call in template.steps:
-            arguments = tuple(
-                [new[x.number] if type(x) is Step else mapped(own, x) for x in call.arguments]
-            )
-            keywords = call.keywords and mapped(own, call.keywords)
-            step = self.program.step(call.function, arguments, keywords, call.shape, call.dtype)
-            new.append(step)
-        for look in map(own, template.looks):
-            self.program.guards.append(Guard(look, np.copy(self.value(look)), operation.name))
-        found: dict[int, Any] = mapped(own, template.results)
-        return found
+    def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:
+        return self.program.step(step.function, arguments, keywords, step.shape, step.dtype)
 
     def value(self, step: Step) -> Array:
-        """The value of a step, for the arrays as they are."""
-        new = self.program.steps[len(self.found) : step.number + 1]
-        self.found += [step.arguments[0] if step.function is None else None for step in new]
-        run_steps(new, self.found)
+        run_steps(self.program.steps[len(self.found) : step.number + 1], self.found)
         return self.found[step.number]
 
 
-def _arrays_of(node: Node) -> list[Array]:
-    """The arrays among the arguments of a node, and in its nodes."""
-    return [*map(plain, arrays_in([node.arguments, [*node.keywords.values()]]))]
+@contextmanager
+def guarded() -> Iterator[list[Taken]]:
+    """Remember what is computed from tensors beside the record, as a context.
 
-
-def _is_own(operation: Operation) -> bool:
-    """Whether the rules are the project's, which compute from nothing but what they are given."""
-    package = __name__.partition(".")[0]
-    modules = [getattr(vjp, "__module__", "") for vjp in operation.vjps if vjp]
-    return all(module.partition(".")[0] == package for module in modules)
-
-
-def _traced_own(
-    contributions: Callable[..., dict[int, Any]], leaves: list[Expression], operation: Operation
-) -> tuple[dict[int, Any], list[Expression]]:
-    """What a user's rules give for expressions, which is what they give for arrays."""
+    That is what comparisons give, `bool`, `float`, `int`, `item`, `tolist`, `numpy` and `format`,
+    functions without a derivative such as `np.argmax`, and changes in place, of which `trace`
+    makes guards; and tensors that do not require grad, `detach()` included, whose steps it
+    writes. Not seen is what is computed from `tensor.data` or `tensor.grad`, from plain arrays,
+    or from the text that `str` gives.
+    """
+    found: list[Taken] = []
+    token = taken.set(found)
     try:
-        results, looks = traced(contributions, *leaves)
-        with np.errstate(all="ignore"):
-            right = contributions(*[x._array.copy() for x in leaves])
-        for slot, result in results.items():
-            if not np.allclose(plain(result), right[slot], equal_nan=True):
-                raise TypeError("it is random, or changes an array that has two names")
-    except AutogradError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UnsupportedError(
-            f"source of the rule of {operation.name}",
-            f"{error}, and only calls that return new arrays are followed",
-            "Write it of functions of NumPy's that do, such as np.where to change some entries",
-        ) from error
-    return results, looks
-
-
-def _with(node: Node, values: Iterable[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments and keywords of a node, with values in place of its nodes and arrays."""
-    rest = iter(values)
-
-    def own(value: Any) -> Any:
-        return next(rest) if isinstance(value, Node | np.ndarray) else value
-
-    return mapped(own, node.arguments), mapped(own, node.keywords)
-
-
-def _key(value: Any) -> Any:
-    """What tells arguments apart for which a rule may compute otherwise."""
-    if type(value) is Step:
-        return Step, value.shape, value.dtype
-    if isinstance(value, list | tuple):
-        return type(value), *map(_key, value)
-    if isinstance(value, slice):
-        return slice, *map(_key, (value.start, value.stop, value.step))
-    if isinstance(value, int | float | str | np.generic):
-        return type(value), value or repr(value)
-    return type(value), id(value)
+        yield found
+    finally:
+        taken.reset(token)

@@ -92,17 +92,12 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
       dW = δ xᵀ                      (1, 2)
     """
     lines = lines_of(loss, wrt, variables_of(sys._getframe(1)))
-    found = _values(lines) if values else {}
+    found: dict[str, Any] = {}
+    if values:
+        exec(source_of(lines, "locals()"), found)
+        found = found["backward"](**lines.inputs)
     forward, backward = (tuple(_steps(lines, found, part)) for part in (False, True))
     return Derivation(forward, backward)
-
-
-def _values(lines: Lines) -> dict[str, Any]:
-    """The results of all lines by name."""
-    namespace: dict[str, Any] = {}
-    exec(source_of(lines, "locals()"), namespace)
-    found: dict[str, Any] = namespace["backward"](**lines.inputs)
-    return found
 
 
 def _steps(lines: Lines, values: dict[str, Any], backward: bool) -> Iterator[Formula]:
@@ -113,13 +108,14 @@ def _steps(lines: Lines, values: dict[str, Any], backward: bool) -> Iterator[For
     if lines.batch and not backward:
         m, number, _ = lines.batch
         yield Formula(m, str(number), f"{latex.name(m)} = {number}", None)
-    for line in lines.layout.lines:
-        early = isinstance(line.term, Step) and line.term.number < lines.first
+    for own, term in lines.layout.lines:
+        early = isinstance(term, Step) and term.number < lines.first
         if early != backward:
-            name = symbols.get(line.name, line.name)
-            both = f"{latex.name(name)} = {latex.line(name, line.term)}"
-            formula, value = text.line(name, line.term), values.get(line.name)
-            yield Formula(text.name(name), formula, both, shape_of(line.term), value)
+            name = symbols.get(own, own)
+            both = f"{latex.name(name)} = {latex.line(name, term)}"
+            yield Formula(
+                text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
+            )
 
 
 def _text(steps: tuple[Formula, ...]) -> Iterator[str]:

@@ -8,35 +8,30 @@ is complete.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+import operator
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.engine import backward_steps
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step
-from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.layout import needed_for
+from autograd_lite.program.program import Step, steps_in
+from autograd_lite.textbook.reading import Formulas
 from autograd_lite.textbook.spellings import Count, Reduced, Share
-from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number
+from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 
 
 class Factor(NamedTuple):
-    """A constant, as what to multiply with and what to divide by.
-
-    `counted` is the part of the denominator that may be a number of samples: a mean is over so
-    many, or a sum was divided by it.
-    """
+    """A constant, as what to multiply with and what to divide by."""
 
     numerator: float
     denominator: float
+    # What of it may be a number of samples: a mean is over so many, or a sum was divided by it.
     counted: float = 1
 
     def times(self, other: Factor) -> Factor:
-        """The product."""
-        if other is ONE:
-            return self
-        return Factor(*(mine * its for mine, its in zip(self, other)))
+        return self if other is ONE else Factor(*map(operator.mul, self, other))
 
     def to(self, terms: Terms, term: Any, lengths: Collection[int]) -> Any:
         """A term times the constant, reduced unless it is over the length of something."""
@@ -79,25 +74,21 @@ MINUS_ONE = Factor(-1, 1)
 SIGNS = (ONE, MINUS_ONE)
 
 
-class Cotangent(NamedTuple):
-    """A factor times an array."""
-
-    factor: Factor
-    term: Any
+Cotangent = tuple[Factor, Any]
+"""A factor times the term of an array."""
 
 
 def cotangents(
-    formulas: Formulas, named: Collection[Node], lengths: Collection[int]
+    formulas: Formulas, nodes: Sequence[Node], named: Collection[Node], lengths: Collection[int]
 ) -> dict[Node, Any]:
-    """The terms of the cotangents of all nodes of a program.
+    """The terms of the cotangents of nodes, which come in the order of computation, the loss last.
 
-    A constant factor is applied at leaves, and at nodes that are named. It is reduced, unless its
-    denominator is among the lengths of the data.
+    A constant factor is applied at leaves, and at nodes that are named.
     """
-    terms, program = formulas.terms, formulas.program
-    parts: dict[Node, list[Cotangent]] = {program.loss: [Cotangent(ONE, 1.0)]}
+    terms, careful = formulas.terms, dict(backward_steps(nodes[-1]))
+    parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
     found = {}
-    for node, step in reversed(program.values.items()):
+    for node in reversed(nodes):
         factor, term = _sum(terms, parts.pop(node), lengths)
         found[node] = factor.to(terms, term, lengths)
         if node.operation is None:
@@ -105,29 +96,33 @@ def cotangents(
         if node in named and not _is_constant(term):
             factor, term = ONE, found[node]
         number = term.arguments[0] if is_broadcast(term) else term
-        if is_number(number) and step.dtype != float:
-            term = step.dtype.type(number)
-        elif is_broadcast(term) and step.dtype != float and value_of(number) is not None:
-            term = terms.build(step.dtype.type, (number,), {}, ())
-        formulas.known[program.cotangents[node]] = terms.broadcast(term, step.shape)
+        dtype = node._array.dtype
+        if dtype != np.float64 and is_number(number):
+            term = dtype.type(number)
+        elif dtype != np.float64 and is_broadcast(term) and value_of(number) is not None:
+            term = terms.build(dtype.type, (number,), {}, ())
+        g = terms.broadcast(term, node._array.shape)
         since, loose = terms.count, factor != ONE or _is_constant(term)
-        for slot, contribution in program.contributions[node].items():
-            own, part = ONE, formulas.term(contribution)
+        for slot, part in formulas.contributions(node, g, careful[node]).items():
+            own = ONE
             if loose:
                 own, part = _split(terms, part, since, node)
             elif is_call(part, np.negative):
                 own, part = MINUS_ONE, part.arguments[0]
-            arrived = Cotangent(factor.times(own), part)
-            parts.setdefault(node.arguments[slot], []).append(arrived)
+            parts.setdefault(node.arguments[slot], []).append((factor.times(own), part))
     return found
 
 
 def value_of(term: Any) -> Any:
     """The value of a term of numbers alone, else None."""
-    values: dict[Any, Any] = {}
-    for part in needed_for([term]):
+    stack = [term] if isinstance(term, Step) else []
+    while stack:
+        part = stack.pop()
         if part.function is None or part.keywords or part.shape != ():
             return None
+        stack += steps_in(part)
+    values: dict[Any, Any] = {}
+    for part in needed_for([term]):
         values[part] = part.function(*[values.get(x, x) for x in part.arguments])
     return values.get(term, term if is_number(term) else None)
 
@@ -139,19 +134,18 @@ def _is_constant(term: Any) -> bool:
 
 def _sum(terms: Terms, parts: list[Cotangent], lengths: Collection[int]) -> Cotangent:
     """The sum of what arrived at a node, in the order of arrival."""
-    first, *others = parts
-    if not others:
-        return first
-    sizes = {(abs(part.factor.numerator), *part.factor[1:]) for part in parts}
+    if len(parts) == 1:
+        return parts[0]
+    sizes = {(abs(factor.numerator), *factor[1:]) for factor, _ in parts}
     common = Factor(*sizes.pop()) if len(sizes) == 1 else ONE
     total: Any = None
-    for part in parts:
-        own = Factor(math.copysign(1, part.factor.numerator), 1) if common != ONE else part.factor
-        term = own.to(terms, part.term, lengths)
+    for factor, part in parts:
+        own = Factor(math.copysign(1, factor.numerator), 1) if common != ONE else factor
+        term = own.to(terms, part, lengths)
         total = term if total is None else terms.call(np.add, total, term)
     if is_call(total, np.negative):
-        common, total = common.times(MINUS_ONE), total.arguments[0]
-    return Cotangent(common, total)
+        return common.times(MINUS_ONE), total.arguments[0]
+    return common, total
 
 
 def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any]:
@@ -165,17 +159,15 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
         return (Factor(float(term), 1), 1.0) if term and math.isfinite(term) else (ONE, term)
     if term.number <= since and not all(map(is_number, term.arguments)):
         return ONE, term
-    function, (first, *others) = term.function, term.arguments or (None,)
+    function = term.function
+    if function not in (np.negative, np.broadcast_to, np.multiply, np.divide):
+        return ONE, term
+    factor, inner = _split(terms, term.arguments[0], since, node)
     if function is np.negative:
-        factor, inner = _split(terms, first, since, node)
         return factor.times(MINUS_ONE), inner
     if function is np.broadcast_to:
-        factor, inner = _split(terms, first, since, node)
         return factor, terms.broadcast(inner, term.shape, term)
-    if function not in (np.multiply, np.divide):
-        return ONE, term
-    factor, inner = _split(terms, first, since, node)
-    other = others[0]
+    other = term.arguments[1]
     if function is np.multiply:
         right, other = _split(terms, other, since, node)
         factor = factor.times(right)
@@ -185,10 +177,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
 
 
 def _count(divisor: Any, node: Node) -> float:
-    """The divisor if it may be the number of samples, else 1.
-
-    Where samples are not yet summed, as in z / 10, a divisor that is as many is so by chance.
-    1 and 2 are in formulas for other reasons.
-    """
+    """The divisor if it may be the number of samples, else 1; 1 and 2 have other reasons."""
+    # Where samples are not yet summed, as in z / 10, a divisor that is as many is so by chance.
     by_chance = node.operation.function is np.divide and divisor in np.shape(node._array)
     return float(divisor) if divisor > 2 and divisor % 1 == 0 and not by_chance else 1

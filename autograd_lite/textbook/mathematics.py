@@ -21,7 +21,7 @@ from autograd_lite.textbook.numpy_source import (
     Written,
     full_name,
 )
-from autograd_lite.textbook.terms import shape_of
+from autograd_lite.textbook.terms import several, shape_of
 
 
 class Mathematics(NumpySource):
@@ -85,37 +85,33 @@ class Mathematics(NumpySource):
 
     def call(self, term: Step) -> Written:
         """A function of its arguments; how NumPy is to shape the result goes without saying."""
-        function: Any = term.function
-        if function is np.absolute:
+        if term.function is np.absolute:
             return f"|{self.text(term.arguments[0])}|", ATOM
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
         inside = self.listed(term.arguments, keywords)
-        return self.function(full_name(function).rpartition(".")[2], inside)
+        return self.function(full_name(term.function).rpartition(".")[2], inside)
 
     def function(self, name: str, inside: str) -> Written:
-        """A function by its name."""
         return f"{name}({inside})", ATOM
 
     def method(self, term: Step) -> Written:
         """A sum over all entries, or over numbered axes; others as functions."""
         if term.function is not np.sum:
             return self.call(term)
-        axis = term.keywords.get("axis", ())
-        sign = self.sum(axis if isinstance(axis, tuple) else (axis,))
+        sign = self.sum(several(term.keywords.get("axis", ())))
         return f"{sign} {self.text(term.arguments[0], TIGHT)}", PRODUCT
 
     def sum(self, axes: tuple[int, ...]) -> str:
-        """The sign of a sum over axes."""
         return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)
 
     def outer(self, term: Step) -> Written:
-        """x yᵀ."""
         left, right = term.arguments
-        behind = self.around[np.transpose][1]
-        return f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{behind}", TIGHT
+        return (
+            f"{self.text(left, TIGHT)} {self.text(right, ATOM)}{self.around[np.transpose][1]}",
+            TIGHT,
+        )
 
     def inner(self, term: Step) -> Written:
-        """Only the first argument."""
         return self.written(term.arguments[0])
 
 
@@ -140,7 +136,6 @@ class Latex(Mathematics):
     }
 
     def enclosed(self, text: str) -> str:
-        """Text in parentheses of its height."""
         return rf"\left({text}\right)"
 
     def name(self, name: str) -> str:
@@ -174,11 +169,9 @@ class Latex(Mathematics):
         return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
 
     def function(self, name: str, inside: str) -> Written:
-        """A function by its name."""
         known = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det")
         shown = f"\\{name}" if name in known else rf"\operatorname{{{name}}}".replace("_", r"\_")
         return rf"{shown}\left({inside}\right)", ATOM
 
     def sum(self, axes: tuple[int, ...]) -> str:
-        """The sign of a sum over axes."""
         return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")

@@ -6,7 +6,7 @@ import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -14,43 +14,30 @@ import numpy as np
 
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import backward_order
-from autograd_lite.node import Node, arrays_in
-from autograd_lite.operation import NO_TRAITS
+from autograd_lite.node import Node, arrays_in, inputs_of
 from autograd_lite.table import TABLE
 
 
 class Identifiers:
-    """Valid Python names, none given twice, and none that generated source has for a function.
-
-    >>> names = Identifiers()
-    >>> names.unique("W1"), names.unique("W1"), names.unique("my weight"), names.unique("lambda")
-    ('W1', 'W1_2', 'my_weight', 'lambda_')
-    """
+    """Valid Python names, none given twice, and none that generated source has for a function."""
 
     def __init__(self) -> None:
         functions = {function.__name__ for function in TABLE if isinstance(function, FunctionType)}
         self.taken = {"np", "math", "positions", "gathered", *functions}
 
     def unique(self, wish: str) -> str:
-        """The name, made valid, or one like it that is free."""
         name = re.sub(r"\W", "_", wish)
         if keyword.iskeyword(name) or not name.isidentifier():
             name = f"{name}_" if keyword.iskeyword(name) else f"_{name}"
-        wishes = (f"{name}_{count}" for count in itertools.count(2))
-        chosen = next(wish for wish in itertools.chain([name], wishes) if wish not in self.taken)
+        wishes = itertools.chain([name], (f"{name}_{count}" for count in itertools.count(2)))
+        chosen = next(wish for wish in wishes if wish not in self.taken)
         self.taken.add(chosen)
         return chosen
 
 
 def variables_of(frame: FrameType) -> dict[str, Any]:
-    """The variables that code in a frame sees, its own before those of its module.
-
-    >>> import sys
-    >>> sorted(name for name in variables_of(sys._getframe()) if name in ("re", "variables_of"))
-    ['re', 'variables_of']
-    """
-    outer = {k: v for k, v in frame.f_globals.items() if k not in frame.f_locals}
-    return {**frame.f_locals, **outer}
+    """The variables that code in a frame sees, its own before those of its module."""
+    return {**frame.f_locals, **{**frame.f_globals, **frame.f_locals}}
 
 
 def names_of(loss: Node, variables: Mapping[str, Any]) -> dict[Any, str]:
@@ -59,29 +46,18 @@ def names_of(loss: Node, variables: Mapping[str, Any]) -> dict[Any, str]:
     A tensor's own name comes first, then the variable that holds it, then its place in a network:
     z1 = W1 @ x + b1, a1 = sigmoid(z1). Parameters of layers, such as "0.weight", become W1, b1.
     What remains is called t1, t2 and so on. Names of plain arrays stand under their `id`.
-
-    >>> from autograd_lite import Tensor
-    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
-    >>> total = np.exp(w * 2).sum()
-    >>> sorted(names_of(total, {"total": total}).values())
-    ['t1', 't2', 'total', 'w']
     """
     identifiers, nodes = Identifiers(), backward_order(loss)[::-1]
     names = given_names(nodes, variables, identifiers)
-    counts = itertools.count(1)
-    for node in nodes:
-        if node not in names:
-            names[node] = identifiers.unique(f"t{next(counts)}")
+    for count, node in enumerate([node for node in nodes if node not in names], 1):
+        names[node] = identifiers.unique(f"t{count}")
     return names
 
 
 def given_names(
     nodes: Sequence[Node], variables: Mapping[str, Any], identifiers: Identifiers
 ) -> dict[Any, str]:
-    """The names of `names_of` but for temporaries, which nobody named and no network has.
-
-    The nodes come in the order of computation, the loss last.
-    """
+    """The names of `names_of` but for temporaries; the nodes come in the order of computation."""
     leaves = leaves_of(nodes)
     wishes = _own_names(nodes, variables)
     _name_layers(leaves, wishes)
@@ -94,21 +70,16 @@ def given_names(
 
 
 def visible_arrays(variables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The tensors and arrays that variables hold, or lists and dicts in them, with names.
-
-    >>> xs = [np.zeros(1), np.ones(2)]
-    >>> [name for name, array in visible_arrays({"xs": xs, "n": 3, "layer": {"W": xs[0]}})]
-    ['xs0', 'xs1', 'W']
-    """
+    """The tensors and arrays that variables hold, or lists and dicts in them, with names."""
     for name, value in variables.items():
-        inside: Iterable[tuple[Any, Any]] = [(name, value)]
+        inside: Any = {name: value}
         if name.startswith("_") or not name.isidentifier():
             continue
         if isinstance(value, dict):
-            inside = value.items()
+            inside = value
         elif isinstance(value, list | tuple):
-            inside = ((f"{name}{index}", item) for index, item in enumerate(value))
-        for label, array in inside:
+            inside = {f"{name}{index}": item for index, item in enumerate(value)}
+        for label, array in inside.items():
             if isinstance(array, Node | np.ndarray) and isinstance(label, str):
                 yield label, array
 
@@ -120,9 +91,8 @@ def key_of(value: Any) -> Any:
 
 def _own_names(nodes: Sequence[Node], variables: Mapping[str, Any]) -> dict[Any, str]:
     """The names of tensors and variables, in the order of computation."""
-    visible: dict[int, str] = {}
-    for label, array in visible_arrays(variables):
-        visible.setdefault(id(array), label)
+    # The first name of an array counts.
+    visible = {id(array): label for label, array in [*visible_arrays(variables)][::-1]}
     wishes: dict[Any, str] = {}
     for node in nodes:
         for value in (*arrays_in(node.arguments), node):
@@ -133,10 +103,8 @@ def _own_names(nodes: Sequence[Node], variables: Mapping[str, Any]) -> dict[Any,
 
 
 def leaves_of(nodes: Sequence[Node]) -> list[Node]:
-    """The tensors that were not computed, in the order in which a network uses them.
-
-    The last use counts: a penalty uses all weights at once.
-    """
+    """The tensors that were not computed, in the order in which a network uses them."""
+    # The last use counts: a penalty uses all weights at once.
     depths: dict[Node, int] = {}
     for node in nodes:
         if node.operation is not None:
@@ -151,19 +119,15 @@ def leaves_of(nodes: Sequence[Node]) -> list[Node]:
 
 
 def _name_layers(leaves: list[Node], wishes: dict[Any, str]) -> None:
-    """Rename parameters of modules: "0.weight" and "0.bias" to W1 and b1.
-
-    A weight with one axis is the scale of a normalization: gamma1, and beta1 for its bias.
-    """
+    """Rename "0.weight" and "0.bias" to W1 and b1, those of a normalization to gamma1 and beta1."""
     layers: dict[str, tuple[str, str]] = {}
     counts: Counter[str] = Counter()
     for node in leaves:
         path, _, last = wishes.get(node, "").rpartition(".")
         if last == "weight":
-            letters = ("W", "b") if np.ndim(node._array) > 1 else ("gamma", "beta")
-            counts[letters[0]] += 1
-            weight, bias = (f"{letter}{counts[letters[0]]}" for letter in letters)
-            layers[path] = weight, bias
+            weight, bias = ("W", "b") if np.ndim(node._array) > 1 else ("gamma", "beta")
+            counts[weight] += 1
+            layers[path] = f"{weight}{counts[weight]}", f"{bias}{counts[weight]}"
     for node in leaves:
         path, _, last = wishes.get(node, "").rpartition(".")
         if path in layers and last in ("weight", "bias"):
@@ -174,12 +138,11 @@ def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
     """Name what has none by its place: weights, biases, pre-activations and activations."""
     lower = any(re.fullmatch(r"[az]\d*", wish) for wish in wishes.values())
     z = "Z" if "X" in wishes.values() and not lower else "z"
-    weights = Counter(weight for node in nodes for weight in _weights(node))
+    computed = [node for node in nodes if node.operation is not None]
+    weights = Counter(weight for node in computed for weight in _weights(node))
     layers = itertools.count(1)
     products: dict[Node, str] = {}
-    for node in nodes:
-        if node.operation is None:
-            continue
+    for node in computed:
         function, arguments = node.operation.function, node.arguments
         for weight in _weights(node):
             number = re.search(r"\d*$", wishes.setdefault(weight, f"W{next(layers)}"))
@@ -192,31 +155,25 @@ def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
             wishes.setdefault(parameters[0], f"b{products[node]}")
         if function is affine and node in products:
             wishes.setdefault(arguments[2], f"b{products[node]}")
-    for node in nodes:
+    for node in computed:
+        traits = node.operation.traits
         if node in products:
             wishes.setdefault(node, f"{z}{products[node]}")
-        elif _is_activation(node):
+        # A maximum is how ReLU is written out.
+        elif traits.activation or (traits.extremum and traits.elementwise):
             for argument in arrays_in(node.arguments):
                 before = re.fullmatch(r"[zZ](\d*)", wishes.get(key_of(argument), ""))
                 if before:
                     wishes.setdefault(node, f"{'A' if before[0][0] == 'Z' else 'a'}{before[1]}")
 
 
-def _is_activation(node: Node) -> bool:
-    """Whether a node is an activation, or a maximum, which is how ReLU is written out."""
-    traits = node.operation.traits if node.operation else NO_TRAITS
-    return traits.activation or (traits.extremum and traits.elementwise)
-
-
 def _parameters(node: Node) -> list[Node]:
     """The arguments of a node that are leaves and require grad."""
-    nodes = [x for x in node.arguments if isinstance(x, Node)]
-    return [x for x in nodes if x.operation is None and x._requires_grad]
+    return [x for x in inputs_of(node) if x.operation is None]
 
 
 def _weights(node: Node) -> list[Node]:
     """The weight matrix that a node multiplies with, if that is what it does."""
-    traits = node.operation.traits if node.operation else NO_TRAITS
-    if not traits.product or traits.elementwise:
-        return []
-    return [x for x in _parameters(node) if np.ndim(x._array) == 2][:1]
+    traits = node.operation.traits
+    matrices = [x for x in _parameters(node) if np.ndim(x._array) == 2]
+    return matrices[:1] if traits.product and not traits.elementwise else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Mapping
@@ -11,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import Count, Share
-from autograd_lite.textbook.terms import REDUCTIONS, is_number, shape_of
+from autograd_lite.textbook.terms import REDUCTIONS, is_number, several, shape_of
 
 ATOM, POWER, SIGN, TIGHT, PRODUCT, SUM, AND, OR, COMPARISON, NOTHING = range(10, 0, -1)
 """How tightly something binds: what stands around it decides on parentheses."""
@@ -66,9 +65,7 @@ class NumpySource:
         """A value as text; beside an array a float needs no .0 to be one."""
         if type(value) is Step:
             return self.text(value, least)
-        if type(value) is np.float32:
-            value = float(value)
-        text = self.text(value, least)
+        text = self.text(float(value) if type(value) is np.float32 else value, least)
         return text.removesuffix(".0") if is_number(value) else text
 
     def text(self, value: Any, least: int = NOTHING) -> str:
@@ -77,7 +74,6 @@ class NumpySource:
         return text if precedence >= least else self.enclosed(text)
 
     def enclosed(self, text: str) -> str:
-        """Text in parentheses."""
         return f"({text})"
 
     def written(self, value: Any) -> Written:
@@ -88,32 +84,24 @@ class NumpySource:
         return self.computed(value) if name is None else (self.name(name), ATOM)
 
     def computed(self, term: Step) -> Written:
-        """A term without its name."""
         if term.function is None:
             return self.array(term.arguments[0]), ATOM
         written: Written = getattr(self, self.forms.get(term.function, "call"))(term)
         return written
 
     def line(self, name: str, term: Any) -> str:
-        """What stands at the right of a name."""
         own = isinstance(term, Step) and self.names.get(term) == name
         return self.computed(term)[0] if own else self.text(term)
 
     def name(self, name: str) -> str:
-        """A name as it is written."""
         return name
 
-    # Calls
-
     def call(self, term: Step) -> Written:
-        """A function of its arguments."""
         inside = self.listed(term.arguments, term.keywords)
         return f"{full_name(term.function)}({inside})", ATOM
 
     def method(self, term: Step) -> Written:
-        """A method of the first argument."""
-        function: Any = term.function
-        others = term.arguments[1:]
+        function, others = term.function, term.arguments[1:]
         if is_number(term.arguments[0]):
             return self.call(term)
         if function is np.reshape and type(others[0]) is tuple and others[0]:
@@ -122,18 +110,16 @@ class NumpySource:
         return f"{self.text(term.arguments[0], ATOM)}.{function.__name__}({inside})", ATOM
 
     def listed(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> str:
-        """Arguments between commas."""
         named = [f"{name}={self.text(value)}" for name, value in keywords.items()]
         return ", ".join([*map(self.text, arguments), *named])
 
     def between(self, term: Step) -> Written:
-        """An operator between two operands."""
         precedence, symbol = self.infix[term.function]
         left, right = self.ordered(term)
         if term.function is np.power:
             return f"{self.operand(left, ATOM)}{symbol}{self.operand(right, SIGN)}", precedence
         # Numbers alone keep their dtype.
-        write = self.operand if steps_in(term) else self.text
+        write = self.operand if Step in (type(left), type(right)) else self.text
         left, right = write(left, precedence), write(right, precedence + 1)
         return f"{left}{symbol}{right}", precedence
 
@@ -168,7 +154,7 @@ class NumpySource:
     def expand_dims(self, term: Step) -> Written:
         """x[:, None]."""
         x, axes = term.arguments
-        axes = {axis % len(term.shape) for axis in (axes if isinstance(axes, tuple) else (axes,))}
+        axes = {axis % len(term.shape) for axis in several(axes)}
         parts = ["None" if i in axes else ":" for i in range(max(axes, default=0) + 1)]
         return f"{self.text(x, ATOM)}[{', '.join(parts)}]", ATOM
 
@@ -186,15 +172,11 @@ class NumpySource:
             return f"np.{'ones' if x else 'zeros'}{like}({what}{dtype})", ATOM
         return f"np.full{like}({what}, {self.text(x)})", ATOM
 
-    # Plain values
-
     def plain(self, value: Any) -> Written:
-        """A value that is no term."""
         if is_number(value):
             return self.number(value)
-        if isinstance(value, slice) or (
-            type(value) is tuple and any(isinstance(part, slice) for part in value)
-        ):
+        parts = value if type(value) is tuple else (value,)
+        if any(isinstance(part, slice) for part in parts):
             return f"np.s_[{self.index(value)}]", ATOM
         if isinstance(value, tuple):
             inside = ", ".join(map(self.text, value))
@@ -206,18 +188,13 @@ class NumpySource:
         return "..." if value is Ellipsis else repr(value), ATOM
 
     def number(self, value: Any) -> Written:
-        """A number, as short as can be."""
         if isinstance(value, Share):
             return f"1 / {self.text(Count(value.count))}", PRODUCT
         if isinstance(value, Count):
             return self.counts.get(value, str(int(value))), ATOM
         text = repr(value)
         if type(value) is float:
-            text = (
-                text.replace("e-0", "e-")
-                if math.isfinite(value)
-                else re.sub("(inf|nan)", r"np.\1", text)
-            )
+            text = re.sub("(inf|nan)", r"np.\1", text.replace("e-0", "e-"))
         return text, SIGN if text.startswith("-") else ATOM
 
     def index(self, value: Any) -> str:
@@ -235,11 +212,7 @@ class NumpySource:
 
 
 def is_short(array: Any) -> bool:
-    """Whether an array without a name is written out; otherwise it has to be given.
-
-    >>> is_short(np.eye(100)), is_short(np.array([3.0, 1.0])), is_short(np.array([3.0, 1.0] * 9))
-    (True, True, False)
-    """
+    """Whether an array without a name is written out; otherwise it has to be given."""
     return is_made(array) or (array.size <= 20 and len(_literal(array)) <= 40)
 
 
@@ -262,9 +235,10 @@ def _made(array: Any) -> str | None:
         return f"np.arange({len(array)})"
     if array.ndim == 2 and np.array_equal(array, np.eye(len(array))):
         return f"np.eye({len(array)}{dtype})"
-    if not array.size or (array == 0).all():
-        return f"np.zeros({array.shape}{dtype})"
-    return f"np.ones({array.shape}{dtype})" if (array == 1).all() else None
+    for number, name in enumerate(("zeros", "ones")):
+        if (array == number).all():
+            return f"np.{name}({array.shape}{dtype})"
+    return None
 
 
 def full_name(function: Any) -> str:

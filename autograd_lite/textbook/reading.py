@@ -1,76 +1,210 @@
-"""The program of a loss, read into terms and names."""
+"""The record of a loss, read into terms and names."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
-from autograd_lite.program.program import Step
-from autograd_lite.program.trace import trace
-from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.layout import needed_for
-from autograd_lite.textbook.naming import (
-    Identifiers,
-    given_names,
-    key_of,
-    leaves_of,
-    visible_arrays,
-)
+from autograd_lite.program.expressions import Shape, Template
+from autograd_lite.program.outline import outline
+from autograd_lite.program.program import Program, Step, mapped, run_steps
+from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
+from autograd_lite.table import TABLE
+from autograd_lite.textbook import naming
 from autograd_lite.textbook.numpy_source import is_short
-from autograd_lite.textbook.origins import recognized
-from autograd_lite.textbook.spellings import TEXTBOOK
+from autograd_lite.textbook.spellings import RULES, function_written_out
+from autograd_lite.textbook.terms import Terms, needed_for
+
+ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
+"""Tests by which rules guard against ties, zeros and what is not finite; what most entries give."""
 
 
-class Reader:
-    """Reads the program of a loss into terms and names.
+class Formulas:
+    """The terms of nodes and arrays, by `key`, and the names of some terms."""
 
-    Attributes:
-        given: the names of nodes and arrays.
-        own: those of them that the user or a network has names for, as keys of `given`.
-        inputs: the terms that are not computed, and what they stand for.
-        visible: the terms of data that variables hold, and their values.
-        users: the ids of all tensors and arrays that variables hold.
-        averaged: the shapes of what is averaged.
-        factors: plain arrays by the functions of what they multiply.
-    """
+    def __init__(self, rules: Vjps = RULES) -> None:
+        self.terms = Terms()
+        self.known: dict[Any, Any] = {}
+        self.names: dict[Step, str] = {}
+        self._rules = Rules(rules, function_written_out)
+        self._arguments: dict[Node, list[Any]] = {}
+        self._constants: dict[Any, Step] = {}
+
+    @staticmethod
+    def key(value: Any) -> Any:
+        """A tensor that requires grad, or the id of an array, be it that of a tensor or not."""
+        return value if isinstance(value, Node) and value._requires_grad else id(plain(value))
+
+    def term(self, value: Any) -> Any:
+        is_node = isinstance(value, Node)
+        if is_node and value in self.known:
+            return self.known[value]
+        key = self.key(value)
+        if key not in self.known:
+            array = plain(value)
+            require_numpy(array)
+            term = self.terms.leaf(array.shape, array) if is_node else self._plain(array)
+            self.known[key] = term
+        return self.known[key]
+
+    def name(self, value: Any, name: str) -> Any:
+        """The term of a tensor or an array, which has a name now if it has none."""
+        if isinstance(value, np.ndarray):
+            self.known.setdefault(id(value), self.terms.leaf(value.shape, value))
+        term = self.term(value)
+        if isinstance(term, Step):
+            self.names.setdefault(term, name)
+        return term
+
+    def cotangent_of(self, node: Node) -> Array:
+        return np.ones_like(node._array)[()]
+
+    def arguments(self, node: Node) -> list[Any]:
+        """The terms of what a node was computed from."""
+        if node not in self._arguments:
+            self._arguments[node] = [*map(self.term, arrays_of(node))]
+        return self._arguments[node]
+
+    def compute(self, node: Node) -> None:
+        template, arrays = self._rules.call(node), lambda: [*map(plain, arrays_of(node))]
+        self.known[node] = self._filled(template, self.arguments(node), arrays)[0]
+
+    def contributions(
+        self, node: Node, g: Any, careful: bool, slots: tuple[int, ...] | None = None
+    ) -> dict[int, Any]:
+        """What a node contributes to the cotangents of its arguments, given the term of its own."""
+
+        def arrays() -> list[Array]:
+            return [self.cotangent_of(node), node._array, *map(plain, arrays_of(node))]
+
+        template = self._rules.template(node, arrays, careful, slots)
+        return self._filled(template, [g, self.known[node], *self.arguments(node)], arrays)
+
+    def _filled(
+        self, template: Template, given: list[Any], arrays: Callable[[], list[Array]]
+    ) -> dict[int, Any]:
+        """The terms of the results of a template, given the terms of arrays."""
+        values: dict[int, Any] = {}
+
+        def write(step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+            usual = ABSENT.get(step.function)
+            if usual is not None:
+                found = run_steps(template.steps, values or dict(enumerate(arrays())))[step.number]
+                if found.size and np.all(found == usual):
+                    return usual
+            return self._term(step, arguments, keywords)
+
+        results, _ = template.filled(given, write)
+        own = template.results.items()
+        return {i: results[i] if type(x) is Step else self._plain(x) for i, x in own}
+
+    def _term(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        """The term of a step of a template, for terms and plain values as arguments."""
+        for position, own in enumerate(step.arguments):
+            if type(own) is not Step:
+                arguments[position] = self._plain(arguments[position])
+        if step.function is astype and step.arguments[0].dtype == step.dtype:
+            return arguments[0]
+        # Floats are the same as scalars, unless there are arrays of float32.
+        if np.float64 in map(type, arguments) and not any(
+            getattr(x, "dtype", None) == np.float32 for x in step.arguments
+        ):
+            arguments = [float(x) if type(x) is np.float64 else x for x in arguments]
+        if keywords:
+            keywords = self._plain(keywords)
+        row = TABLE.get(step.function)
+        if row and row.residual:
+            several = self.terms.build(step.function, tuple(arguments), keywords, None)
+            return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
+        return self.terms.build(step.function, tuple(arguments), keywords, step.shape)
+
+    def _plain(self, value: Any) -> Any:
+        """A value as it is written: arrays as terms, scalars as numbers."""
+        if type(value) in (Step, int, float):
+            return value
+        if isinstance(value, Shape):
+            if isinstance(value.owner, Step) and value.owner in self.names:
+                return self.terms.build(np.shape, (value.owner,), {}, (len(value),))
+            return tuple(value)
+        if type(value) in (list, tuple, dict):
+            return mapped(self._plain, value)
+        if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
+            return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
+        if isinstance(value, np.ndarray):
+            return self._constant(value)
+        if isinstance(value, np.integer):
+            return int(value)
+        if isinstance(value, slice):
+            return slice(*map(self._plain, (value.start, value.stop, value.step)))
+        return value
+
+    def _constant(self, array: Array) -> Any:
+        """The term of an array that has no name; equal short ones are one term."""
+        first = array.flat[0] if array.dtype == float and array.size else None
+        if first in (0, 1) and (array == first).all():
+            return self.terms.broadcast(float(first), array.shape)
+        key = (array.shape, array.dtype, array.tobytes() if array.size < 100 else id(array))
+        if key not in self._constants:
+            self._constants[key] = self.terms.leaf(array.shape, array)
+        return self._constants[key]
+
+
+class Reader(Formulas):
+    """Reads the record of a loss into terms and names."""
 
     def __init__(self, loss: Node, variables: Mapping[str, Any]) -> None:
-        self.program = program = trace(loss, TEXTBOOK)
-        self.formulas = Formulas(program)
-        self.identifiers = Identifiers()
-        nodes = [*program.values]
-        self.given = given_names(nodes, variables, self.identifiers)
-        self.inputs: dict[Step, Any] = {}
-        self.visible: list[tuple[Step, Array]] = []
-        self.users: set[int] = set()
-        for name, array in visible_arrays(variables):
+        super().__init__()
+        self.nodes = nodes = backward_order(loss)[::-1]
+        self.identifiers = naming.Identifiers()
+        # What the loss was computed from besides tensors that require grad.
+        self.used: list[Any] = []
+        # The names of nodes and arrays.
+        self.given = naming.given_names(nodes, variables, self.identifiers)
+        self.inputs: dict[Step, Any] = {}  # what is not computed, by term
+        self.visible: list[tuple[Step, Array]] = []  # the data that variables hold
+        self.users: set[int] = set()  # the ids of all that variables hold
+        for name, array in naming.visible_arrays(variables):
             self.users.add(id(array))
             if not getattr(array, "requires_grad", False):
-                if key_of(array) not in self.given:
-                    self.given[key_of(array)] = self.identifiers.unique(name)
-                self.visible.append((self._enter(array), plain(array)))
+                if naming.key_of(array) not in self.given:
+                    self.given[naming.key_of(array)] = self.identifiers.unique(name)
+                self._enter(array)
+                self.visible.append((self.term(array), plain(array)))
         self.own = frozenset(self.given)
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
-        for leaf in leaves_of(nodes):
+        for leaf in naming.leaves_of(nodes):
             if leaf in self.given:
                 self._enter(leaf)
-        for node, given in program.given.items():
-            if not all(step in self.formulas.known for step in given):
+        for node in nodes:
+            if node.operation is not None:
                 self._meet_inputs(node)
-            self._enter(node)
+                self.compute(node)
+            if node in self.given:
+                self._enter(node)
+
+    @functools.cached_property
+    def _outline(self) -> Program:
+        return outline(self.nodes[-1])
+
+    def cotangent_of(self, node: Node) -> Array:
+        return self._outline.recorded[self._outline.cotangents[node].number]
 
     def data(self) -> set[Step]:
         """The inputs of the loss that are no parameters."""
-        used = {*needed_for(map(self.formulas.term, self.program.inputs.values()))}
+        used = {*needed_for(map(self.term, self.used))}
         fixed = {t for t, x in self.inputs.items() if not getattr(x, "requires_grad", False)}
         return used & fixed
 
@@ -96,56 +230,41 @@ class Reader:
                 symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
         return named, symbols
 
-    def _step(self, value: Any) -> Step | None:
-        """The step of a node or an array, if the program has one."""
-        key = key_of(value)
-        return self.program.inputs.get(key) or self.program.values.get(key)
-
-    def _enter(self, value: Any) -> Any:
+    def _enter(self, value: Any) -> None:
         """Find the term of a node or an array, and name it."""
-        name, step = self.given.get(key_of(value)), self._step(value)
-        named = name is not None and isinstance(value, np.ndarray)
-        if step is None or (named and step not in self.formulas.known):
-            array = plain(value)
-            term = self.formulas.terms.leaf(array.shape, array)
-            if step is not None:
-                self.formulas.known[step] = term
-        else:
-            term = self.formulas.term(step)
-        if name is not None and isinstance(term, Step):
-            self.formulas.names.setdefault(term, name)
-            if term.function is None:
-                self.inputs.setdefault(term, value)
-        return term
+        name = self.given.get(naming.key_of(value))
+        term = self.term(value) if name is None else self.name(value, name)
+        if name is not None and isinstance(term, Step) and term.function is None:
+            self.inputs.setdefault(term, value)
 
     def _meet_inputs(self, node: Node) -> None:
-        """Enter the inputs of a node that were not met before."""
+        known = self.known
         for position, value in enumerate(node.arguments):
-            for array in arrays_in(value):
-                step = self._step(array)
-                if step and step not in self.formulas.known:
-                    self._meet(array, step, node, position)
+            if not (isinstance(value, Node) and value in known):
+                for array in arrays_in(value):
+                    self.used.append(array)
+                    if self.key(array) not in known:
+                        self._meet(array, node, position)
+        self.used += arrays_in(node.keywords) if node.keywords else ()
 
-    def _meet(self, value: Any, step: Step, node: Node, position: int) -> None:
+    def _meet(self, value: Any, node: Node, position: int) -> None:
         """Enter an input of a node, with a name unless it is recognized, or short enough."""
-        if key_of(value) not in self.given:
+        if naming.key_of(value) not in self.given:
             array = plain(value)
             twins = self.factors.get(_others(node), ())
             operands, twins = map(self._known, (arrays_in(node.arguments), twins))
-            term = recognized(self.formulas.terms, array, operands, twins, self.visible)
+            term = recognized(self.terms, array, operands, twins, self.visible)
             if term is not None:
-                self.formulas.known[step] = term
+                self.known[self.key(value)] = term
                 return
             role = _role(node, position)
             if role or not is_short(array):
-                self.given[key_of(value)] = self.identifiers.unique(role or "data")
+                self.given[naming.key_of(value)] = self.identifiers.unique(role or "data")
         self._enter(value)
 
     def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
-        steps = [(self._step(value), plain(value)) for value in values]
-        known = self.formulas.known
-        return [(known[step], x) for step, x in steps if step in known]
+        return [(self.known[self.key(x)], plain(x)) for x in values if self.key(x) in self.known]
 
 
 def _others(node: Node) -> tuple[Any, ...]:
@@ -175,3 +294,62 @@ def _role(node: Node, position: int) -> str | None:
         return None
     name = names[position] if position < len(names) and not node.operation.variadic else ""
     return {"condition": "mask"}.get(name, name) if len(name) > 1 else None
+
+
+# Only tensors are recorded: where data are plain arrays, `1 - Y` is one more array, and so are the
+# statistics of a batch. What they were computed from is recognized by values.
+
+Known = Iterable[tuple[Step, Any]]
+"""Terms and their values."""
+Guess = tuple[Any, tuple[Any, ...], dict[str, Any]]
+
+ENTRIES = 16
+
+
+def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible: Known) -> Any:
+    """The term by which an array follows from one of others that have terms, or None.
+
+    Of the operands that it is used with, it may say where they are positive, or be a mean or a
+    variance. It may be 1 minus a twin, which stands elsewhere in its place, as Y does in
+    Y * log(A) + (1 - Y) * log(1 - A). Of what else is visible it may be anything.
+    """
+    guesses = [(term, x, guess) for term, x in operands for guess in _of_operand(x, array)]
+    guesses += ((term, x, guess) for term, x in twins for guess in _of_twin(x, array))
+    # Short ones, and zeros and ones, such as sample weights, may be equal to 1 - Y by chance.
+    if array.size >= ENTRIES and len(np.unique(array)) > 1 and not np.isin(array, (0, 1)).all():
+        guesses += ((term, x, guess) for term, x in visible for guess in _of_visible(x, array))
+    for term, x, (function, arguments, keywords) in guesses:
+        guess = function(*arguments, **keywords)
+        if guess.dtype == array.dtype and np.array_equal(guess, array):
+            own = tuple(term if argument is x else argument for argument in arguments)
+            return terms.build(function, own, keywords, array.shape)
+    return None
+
+
+def _of_operand(x: Any, array: Any) -> Iterator[Guess]:
+    """Calls that could have given an array that is used together with x."""
+    if x.shape == array.shape and array.dtype == bool:
+        yield np.greater, (x, 0), {}
+    if x.ndim == array.ndim and array.any():
+        axes = tuple(i for i in range(x.ndim) if array.shape[i] == 1 != x.shape[i])
+        if axes and all(i in axes or m == n for i, (m, n) in enumerate(zip(x.shape, array.shape))):
+            for function in (np.mean, np.var):
+                yield function, (x,), {"axis": axes, "keepdims": True}
+
+
+def _of_twin(x: Any, array: Any) -> Iterator[Guess]:
+    """Calls that could have given an array that is used as x is."""
+    if x.shape == array.shape and x.dtype != bool:
+        yield np.subtract, (1, x), {}
+
+
+def _of_visible(x: Any, array: Any) -> Iterator[Guess]:
+    """Calls that could have given an array from any x."""
+    yield from _of_operand(x, array)
+    yield from _of_twin(x, array)
+    if x.shape == array.shape:
+        yield (np.copy, (x,), {}) if x.dtype == array.dtype else (astype, (x, array.dtype), {})
+        if x.dtype != bool:
+            yield np.negative, (x,), {}
+    if x.shape[::-1] == array.shape:
+        yield np.transpose, (x,), {}

@@ -1,18 +1,103 @@
-"""The backward pass of a graph as a NumPy program."""
+"""The backward pass of a graph as a NumPy program, with the source of all that it needs."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import operator
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
+from types import FunctionType, ModuleType
 from typing import Any
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Node
-from autograd_lite.textbook.definitions import definitions
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
+
+
+class _Definitions:
+    """The import statements, and the definitions in order, that plain Python functions need."""
+
+    def __init__(self, functions: Iterable[Any]) -> None:
+        self.imports = {"import numpy as np"}
+        self.texts: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        for function in functions:
+            self.add(function.__name__, function)
+
+    def add(self, name: str, value: Any, user: FunctionType | None = None) -> None:
+        """Write what a name stands for in a function that uses it, after what that needs."""
+        if isinstance(value, ModuleType):
+            module = value.__name__
+            self.imports.add(f"import {module}" + (f" as {name}" if name != module else ""))
+        elif name not in self.values:
+            self.values[name] = value
+            if callable(value) and isinstance(inspect.unwrap(value), FunctionType):
+                self._function(name, inspect.unwrap(value))
+            else:
+                self._assignment(name, user)
+        elif self.values[name] is not value:
+            raise _refusal(name, "two different things have this name")
+
+    def _function(self, name: str, function: FunctionType) -> None:
+        try:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        except (OSError, TypeError, SyntaxError) as error:
+            raise _refusal(name, "its source cannot be read") from error
+        definition = tree.body[0]
+        if not isinstance(definition, ast.FunctionDef):
+            raise _refusal(name, "it is not defined by def")
+        bare = _Bare().visit(definition)
+        self._names_in(bare, function)
+        self.texts[name] = ast.unparse(bare)
+
+    def _names_in(self, tree: ast.AST, function: FunctionType) -> None:
+        """Write what the names in a function stand for that are not its own."""
+        known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        for node in ast.walk(tree):
+            name = getattr(node, "id", None)
+            if name in known and name not in function.__code__.co_varnames:
+                self.add(name, known[name], function)
+
+    def _assignment(self, name: str, user: FunctionType | None) -> None:
+        """Write the assignment to a name in the file of a function that uses it."""
+        module = inspect.getmodule(user)
+        for statement in ast.parse(inspect.getsource(module)).body if module and user else ():
+            match statement:
+                case (
+                    ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
+                    | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
+                ) if target == name and user:
+                    self._names_in(value, user)
+                    self.texts[name] = f"{name} = {ast.unparse(value)}"
+                    return
+        raise _refusal(name, "it is neither a function written in Python nor assigned in its file")
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes decorators, docstrings and annotations away."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        node.decorator_list, node.returns = [], None
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> Any:
+        node.annotation = None
+        return node
+
+
+def _refusal(name: str, reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"source of {name}",
+        reason,
+        "Define it with def, in a file, of NumPy functions; derive(loss) needs no source",
+    )
 
 
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
@@ -64,15 +149,16 @@ def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
     functions = [term.function for term in lines.layout.terms if term.function is not None]
     own = [f for f in dict.fromkeys(functions) if "." not in full_name(f) and f not in _BUILT_IN]
-    imports, helpers = definitions(own)
+    definitions = _Definitions(own)
     source = NumpySource(lines.layout.names, lines.counts)
-    body = [f"{line.name} = {source.line(line.name, line.term)}" for line in lines.layout.lines]
+    body = [f"{name} = {source.line(name, term)}" for name, term in lines.layout.lines]
     if lines.batch:
-        body.insert(0, f"{lines.batch.name} = {lines.batch.source}")
+        name, _, length = lines.batch
+        body.insert(0, f"{name} = {length}")
     body.append(f"return {returned or ', '.join(lines.gradients)}")
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
-    imports = sorted({"import numpy as np", *imports})
-    return "\n\n\n".join(["\n".join(imports), *helpers, "\n".join(function)]) + "\n"
+    imports = "\n".join(sorted(definitions.imports))
+    return "\n\n\n".join([imports, *definitions.texts.values(), "\n".join(function)]) + "\n"
 
 
 _BUILT_IN = {operator.getitem, astype}

@@ -14,21 +14,13 @@ from typing import Any
 
 import numpy as np
 
+import autograd_lite.derivatives.neural as neural
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
-from autograd_lite.derivatives.neural import (
-    dropout,
-    relu,
-    sigmoid,
-    softmax,
-    softmax_cross_entropy,
-    swish,
-)
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import call
-from autograd_lite.program.trace import Textbook
 from autograd_lite.table import TABLE
 
 
@@ -41,13 +33,9 @@ class Reduced(int):
 
 
 class Share(float):
-    """The share 1 / count of one entry in a mean, which is written so.
+    """The share 1 / count of one entry in a mean, which is written so."""
 
-    >>> Share(count=4)
-    1 / 4
-    """
-
-    def __new__(cls, count: int) -> Share:  # noqa: D102
+    def __new__(cls, count: int) -> Share:
         return super().__new__(cls, 1 / count)
 
     def __init__(self, count: int) -> None:
@@ -64,26 +52,22 @@ def _mean_vjp(g: Any, y: Any, a: Any, axis: Any = None, *, keepdims: bool = Fals
 
 def _product(function: Any) -> list[Callable[..., Any]]:
     """The rules of a product of matrices; for a column times a row NumPy has a word."""
-    general_a, general_b = TABLE[function].vjps
+    general = TABLE[function].vjps
 
-    def vjp_a(g: Any, y: Any, a: Any, b: Any) -> Any:
-        is_outer = (np.ndim(a), np.ndim(b)) == (2, 1)
-        return np.outer(g, b) if is_outer else general_a(g, y, a, b)
+    def ndims(*arrays: Any) -> tuple[int, ...]:
+        return tuple(map(np.ndim, arrays))
 
-    def vjp_b(g: Any, y: Any, a: Any, b: Any) -> Any:
-        is_outer = (np.ndim(a), np.ndim(b)) == (1, 2)
-        return np.outer(a, g) if is_outer else general_b(g, y, a, b)
-
-    return [vjp_a, vjp_b]
+    return [
+        lambda g, y, a, b: np.outer(g, b) if ndims(a, b) == (2, 1) else general[0](g, y, a, b),
+        lambda g, y, a, b: np.outer(a, g) if ndims(a, b) == (1, 2) else general[1](g, y, a, b),
+    ]
 
 
 def _getitem_vjp(g: Any, y: Any, x: Any, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
-    if all(
-        isinstance(x, slice | None | EllipsisType) and x in (None, ..., slice(None)) for x in parts
-    ):
-        return g.reshape(x.shape)
-    return scatter(g, index, x.shape)
+    views = slice | None | EllipsisType
+    is_whole = all(isinstance(x, views) and x in (None, ..., slice(None)) for x in parts)
+    return g.reshape(x.shape) if is_whole else scatter(g, index, x.shape)
 
 
 def positions(x: Any) -> Any:
@@ -115,7 +99,7 @@ def _pad_vjp(g: Any, y: Any, x: Any, pad_width: Any, mode: str = "constant", **_
 
 
 RULES: dict[Callable[..., Any], list[Callable[..., Any]]] = {
-    relu: [lambda g, y, x: g * (x > 0)],
+    neural.relu: [lambda g, y, x: g * (x > 0)],
     np.mean: [_mean_vjp],
     np.matmul: _product(np.matmul),
     np.dot: _product(np.dot),
@@ -130,11 +114,11 @@ RULES: dict[Callable[..., Any], list[Callable[..., Any]]] = {
         lambda g, y, x, weight, bias: rows(x).T @ rows(g),
         lambda g, y, x, weight, bias: g,
     ],
-    dropout: [lambda g, y, x, mask, p, _=None: g * mask / (1 - p)],
-    softmax_cross_entropy: [
+    neural.dropout: [lambda g, y, x, mask, p, _=None: g * mask / (1 - p)],
+    neural.softmax_cross_entropy: [
         lambda g, y, logits, labels, _: (
             (
-                softmax(logits)
+                neural.softmax(logits)
                 - call(operator.getitem, np.eye(logits.shape[1], dtype=y.dtype), labels)
             )
             * (g / len(labels))
@@ -145,17 +129,14 @@ RULES: dict[Callable[..., Any], list[Callable[..., Any]]] = {
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     affine: lambda x, weight, bias: x @ weight + bias,
-    dropout: lambda x, mask, p: x * mask / (1 - p),
-    swish: lambda x: x * sigmoid(x),
+    neural.dropout: lambda x, mask, p: x * mask / (1 - p),
+    neural.swish: lambda x: x * neural.sigmoid(x),
     p_norm: inspect.unwrap(p_norm),
 }
 """What is written out rather than called."""
 
 
-def _written_out(operation: Operation) -> Callable[..., Any] | None:
+def function_written_out(operation: Operation) -> Callable[..., Any] | None:
+    """What a function does, where it is written out; so is what returns more than a result."""
     residual = operation.compute if operation.residual else None
     return FUNCTIONS.get(operation.function, residual)
-
-
-TEXTBOOK = Textbook(RULES, _written_out)
-"""What takes the place of the table in formulas. What returns more than a result is written out."""

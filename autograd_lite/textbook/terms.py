@@ -9,29 +9,22 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.operation import Traits
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.trace import value_key
 from autograd_lite.table import traits_of
 
 Shape = tuple[int, ...]
 
 
 class Terms:
-    """All terms of some formulas. Equal calls are one term.
-
-    >>> terms = Terms()
-    >>> x = terms.leaf((3,))
-    >>> terms.call(np.multiply, 1, x) is x
-    True
-    >>> terms.call(np.tanh, x) is terms.call(np.tanh, x)
-    True
-    """
+    """All terms of some formulas. Equal calls are one term."""
 
     def __init__(self) -> None:
         self._by_key: dict[Any, Step] = {}
@@ -51,17 +44,18 @@ class Terms:
     ) -> Any:
         """The term of a call, or a simpler one with the same value, or a number."""
         traits = traits_of(function)
+        # Only what may move makes a call of an elementwise function simpler, but for +x.
         may_be_simpler = not traits.elementwise or function is np.positive
         parts = []
         for x in arguments:
             is_step = type(x) is Step
             may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
-            parts.append(x if is_step else _key(x))
+            parts.append(x if is_step else value_key(x))
         if may_be_simpler:
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
                 return simpler
-        key = (function, *parts, *(keywords and map(_key, keywords.items())))
+        key = (function, *parts, *(keywords and map(value_key, keywords.items())))
         term = self._by_key.get(key)
         if term is None:
             self.count += 1
@@ -69,17 +63,9 @@ class Terms:
         return term
 
     def _simpler(
-        self,
-        function: Any,
-        traits: Traits,
-        arguments: tuple[Any, ...],
-        keywords: dict[str, Any],
-        shape: Shape,
+        self, function: Any, traits: Traits, arguments: Any, keywords: Any, shape: Shape
     ) -> Any:
-        """A term with the same value as a call, or a number; None where the call is the simplest.
-
-        Only what may move makes a call of an elementwise function simpler, but for +x.
-        """
+        """A term, or a number, with the same value as a call; None where that is the simplest."""
         if traits.elementwise and function is not astype:
             if any(map(is_broadcast, arguments)):
                 wide = next(x for x in arguments if is_broadcast(x))
@@ -121,17 +107,6 @@ _MOVABLE = {np.negative, np.broadcast_to, np.expand_dims}
 """What may move out of what it is given to, or disappear in it; numbers may too."""
 
 
-def _key(value: Any) -> Any:
-    """What tells values apart: equal for equal ones, and hashable."""
-    if type(value) is Step:
-        return value
-    if isinstance(value, list | tuple):
-        return type(value), *map(_key, value)
-    if isinstance(value, int | float):
-        return type(value), value or repr(value)
-    return type(value), repr(value)
-
-
 def is_number(value: Any) -> bool:
     """Whether this is a number that was written down."""
     return isinstance(value, _NUMBERS)
@@ -141,7 +116,6 @@ _NUMBERS = (int, float, np.number, np.bool)
 
 
 def is_one(value: Any) -> bool:
-    """Whether this is the number 1."""
     return is_number(value) and bool(value == 1)
 
 
@@ -151,12 +125,10 @@ def shape_of(value: Any) -> Shape:
 
 
 def is_call(value: Any, function: Any) -> bool:
-    """Whether this is a call of a function."""
     return type(value) is Step and value.function is function
 
 
 def is_broadcast(value: Any) -> bool:
-    """Whether this was broadcast to a larger shape."""
     return is_call(value, np.broadcast_to)
 
 
@@ -177,6 +149,28 @@ def _without_leading_axes(value: Any) -> Any:
         if value.shape == (1,) * (len(value.shape) - len(inner.shape)) + inner.shape:
             return inner
     return value
+
+
+def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
+    """What stands in the formula of a term, from left to right; of what has a name only that."""
+    stack = steps_in(term)[::-1]
+    while stack:
+        part = stack.pop()
+        yield part
+        if part not in names:
+            stack += steps_in(part)[::-1] if part.function else []
+
+
+def needed_for(results: Any) -> dict[Step, list[Step]]:
+    """The terms that results are computed from, themselves included, in order; with their parts."""
+    found: dict[Step, list[Step]] = {}
+    stack = [term for term in results if isinstance(term, Step)]
+    while stack:
+        term = stack.pop()
+        if term not in found:
+            found[term] = steps_in(term)
+            stack += found[term]
+    return {term: found[term] for term in sorted(found, key=lambda term: term.number)}
 
 
 # One function each: the simpler term, or None
@@ -247,26 +241,21 @@ def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") 
     gone = _inserted(shape, x.shape)
     if not gone:
         return None
-    if is_call(x, np.sum) and x.keywords.get("keepdims") and _axes(x) == gone:
+    if (
+        is_call(x, np.sum)
+        and x.keywords.get("keepdims")
+        and gone == tuple(sorted(several(x.keywords.get("axis", ()))))
+    ):
         return terms.build(np.sum, x.arguments, {"axis": x.keywords["axis"]}, shape)
     return terms.build(np.squeeze, (x, gone if len(gone) > 1 else gone[0]), {}, shape)
 
 
-def _axes(reduced: Step) -> Shape:
-    """The axes of a reduction, counted from the first."""
-    return tuple(sorted(_several(reduced.keywords.get("axis", ()))))
-
-
-def _several(axis: Any) -> tuple[int, ...]:
+def several(axis: Any) -> tuple[int, ...]:
     return axis if isinstance(axis, tuple) else (axis,)
 
 
 def _inserted(short: Shape, long: Shape) -> Shape | None:
-    """The axes of length 1 that a shape has beyond those of another, or None.
-
-    >>> _inserted((2, 3), (2, 1, 3))
-    (1,)
-    """
+    """The axes of length 1 that a shape has beyond those of another, or None."""
     axes, rest = [], list(short)
     for axis, length in enumerate(long):
         if rest and length == rest[0]:
@@ -278,35 +267,22 @@ def _inserted(short: Shape, long: Shape) -> Shape | None:
     return None if rest else tuple(axes)
 
 
-def _reordered(terms: Terms, shape: Shape, x: Any, axes: Iterable[int]) -> Any:
-    """A term with its axes in another order, where that is none or the reverse."""
-    order, forward = [*axes], [*range(len(shape))]
-    if order == forward:
-        return x
-    return terms.build(np.transpose, (x,), {}, shape) if order == forward[::-1] else None
+def _reordering(function: Any) -> Any:
+    """Leaves out what keeps the order of axes, and calls its reverse a transpose."""
 
+    def simplify(terms: Terms, shape: Shape, x: Any, *how: Any) -> Any:
+        if is_call(x, np.transpose) and not how and len(x.arguments) == 1:
+            return x.arguments[0]
+        # Without entries, as all axes are told apart by their lengths.
+        lengths = tuple(range(len(shape)))
+        axes = [part.arguments[0] if isinstance(part, Step) else part for part in how]
+        order = function(np.empty(lengths), *axes).shape
+        if order == lengths:
+            return x
+        is_reverse = how and order == lengths[::-1]
+        return terms.build(np.transpose, (x,), {}, shape) if is_reverse else None
 
-def _transpose(terms: Terms, shape: Shape, x: Any, axes: Any = None) -> Any:
-    if len(shape) < 2:
-        return x
-    if axes is None:
-        return x.arguments[0] if is_call(x, np.transpose) and len(x.arguments) == 1 else None
-    axes = axes.arguments[0] if isinstance(axes, Step) else axes
-    return _reordered(terms, shape, x, (int(axis) % len(shape) for axis in axes))
-
-
-def _moveaxis(terms: Terms, shape: Shape, x: Any, source: Any, destination: Any) -> Any:
-    if not (isinstance(source, int) and isinstance(destination, int)):
-        return None
-    order = [*range(len(shape))]
-    order.insert(destination % len(shape), order.pop(source % len(shape)))
-    return _reordered(terms, shape, x, order)
-
-
-def _swapaxes(terms: Terms, shape: Shape, x: Any, axis1: int, axis2: int) -> Any:
-    order = [*range(len(shape))]
-    order[axis1], order[axis2] = order[axis2], order[axis1]
-    return _reordered(terms, shape, x, order)
+    return simplify
 
 
 def _reduction(function: Any) -> Any:
@@ -323,7 +299,7 @@ def _reduction(function: Any) -> Any:
         if "correction" in kept:
             kept["ddof"] = kept.pop("correction")
         if "axis" in kept:
-            axes = [i % len(x.shape) for i in _several(kept["axis"])]
+            axes = [i % len(x.shape) for i in several(kept["axis"])]
             kept["axis"] = tuple(axes) if len(axes) > 1 else axes[0]
         return terms.build(function, (x,), kept, shape) if axis or kept != keywords else None
 
@@ -331,16 +307,14 @@ def _reduction(function: Any) -> Any:
 
 
 def _einsum(terms: Terms, shape: Shape, *operands: Any, **how: Any) -> Any:
-    if how.get("optimize") is False:
-        return terms.build(np.einsum, operands, {}, shape)
-    return None
+    is_usual = how.get("optimize") is False
+    return terms.build(np.einsum, operands, {}, shape) if is_usual else None
 
 
 def _dot(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
     ndims = {len(shape_of(a)), len(shape_of(b))}
-    if 0 in ndims:
-        return terms.build(np.multiply, (a, b), {}, shape)
-    return terms.build(np.matmul, (a, b), {}, shape) if ndims <= {1, 2} else None
+    function = np.multiply if 0 in ndims else np.matmul
+    return terms.build(function, (a, b), {}, shape) if 0 in ndims or ndims <= {1, 2} else None
 
 
 REDUCTIONS = (np.sum, np.mean, np.prod, np.max, np.min, np.var, np.std)
@@ -360,9 +334,7 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.zeros_like: lambda terms, shape, x: terms.broadcast(0, shape),
     np.broadcast_to: _broadcast_to,
     np.reshape: _reshape,
-    np.transpose: _transpose,
-    np.moveaxis: _moveaxis,
-    np.swapaxes: _swapaxes,
+    **{f: _reordering(f) for f in (np.transpose, np.moveaxis, np.swapaxes)},
     np.dot: _dot,
     np.einsum: _einsum,
     astype: lambda terms, shape, x, dtype: dtype.type(x) if is_number(x) else None,

@@ -10,7 +10,8 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.diagnosis import data_findings, network_findings, output_findings
+from nn.diagnosis import data_findings as data
+from nn.diagnosis import network_findings as network
 from nn.diagnosis.evidence import Evidence, observe, require_learned
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
@@ -18,21 +19,11 @@ from nn.module import Module, require_model
 from nn.optimizers.optimizer import Optimizer
 
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
-    network_findings.not_finite_results,
-    data_findings.wrong_labels,
-    output_findings.probabilities_as_logits,
-    output_findings.log_probabilities_wanted,
-    output_findings.relu_on_logits,
-    output_findings.single_class,
-    data_findings.unstandardized_inputs,
-    output_findings.loss_above_chance,
-    output_findings.constant_outputs,
-    network_findings.no_gradient,
-    network_findings.dead_relus,
-    network_findings.saturated_units,
-    network_findings.vanishing_gradients,
-    network_findings.exploding_gradients,
-    network_findings.unusual_steps,
+    *(network.not_finite_results, data.wrong_labels),
+    *(data.probabilities_as_logits, data.log_probabilities_wanted, data.relu_on_logits),
+    *(data.single_class, data.unstandardized_inputs, data.loss_above_chance),
+    *(data.constant_outputs, network.no_gradient, network.dead_relus, network.saturated_units),
+    *(network.vanishing_gradients, network.exploding_gradients, network.unusual_steps),
 )
 """What is looked for, in the order of the report: causes before what follows from them."""
 
@@ -98,23 +89,20 @@ def diagnose(
     require_real(X, f"{attempted} with X")
     require_real(y, f"{attempted} with y")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise UnsupportedError(
-            f"{attempted} with optimizer={describe_one(optimizer)}",
-            "it is no optimizer",
-            "Give one, such as nn.Adam(model.parameters()), or leave it out",
-        )
+        attempted = f"{attempted} with optimizer={describe_one(optimizer)}"
+        reason = "it is no optimizer"
+        remedy = "Give one, such as nn.Adam(model.parameters()), or leave it out"
+        raise UnsupportedError(attempted, reason, remedy)
     given = {"X": X, "y": y, **{name: p.data for name, p in model.named_parameters()}}
-    broken = network_findings.not_finite(given)
+    broken = network.not_finite(given)
     if broken is not None:
         return Diagnosis([broken])
     attempted = f"{attempted} with X {describe_one(X)}"
     require_learned(model, attempted)
     if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
-        raise ArgumentError(
-            attempted,
-            f"{type(optimizer).__name__} holds none of its parameters",
-            f"Make it by {type(optimizer).__name__}(model.parameters(), ...)",
-        )
+        reason = f"{type(optimizer).__name__} holds none of its parameters"
+        remedy = f"Make it by {type(optimizer).__name__}(model.parameters(), ...)"
+        raise ArgumentError(attempted, reason, remedy)
     if X.size == 0:
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
     seen = observe(model, X, y, loss, optimizer, {})

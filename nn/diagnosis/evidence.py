@@ -1,8 +1,9 @@
-"""What one forward and backward pass shows of a model, gathered without changing the model."""
+"""What passes show of a model, now and after steps on trial, without changing the model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,11 @@ from nn.optimizers.optimizer import Optimizer
 LEARNED = 0.75
 """Of the loss of the best constant: below it a model has learned, and what would keep it from
 learning is no fault. Trained tanhs are saturated where they are sure."""
+STEPS = 10
+"""How many are tried: what they end is no fault of the model, but its beginning."""
+STEP = 0.1
+"""Largest entry of a step of descent: it shows in float32, and makes a weight of 0 one of a usual
+size, but revives no dead unit."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class Evidence:
     written out are single nodes, as those of the library are."""
     gradients: dict[Node, Any]
     """Of the loss, with respect to each node and parameter that it was computed from."""
+
+    def after(self, values: Mapping[Node, Any]) -> Evidence:
+        """What the model shows with other values for some parameters."""
+        return observe(self.model, self.X, self.y, self.loss_function, self.optimizer, values)
 
     @cached_property
     def names(self) -> dict[Node, str]:
@@ -95,12 +105,6 @@ class Evidence:
                     products.append(node)
         return products
 
-    @cached_property
-    def loss_of_constant(self) -> float:
-        """The loss of predicting the mean prediction for all samples."""
-        values = self.predictions.data
-        return self.loss_of(np.broadcast_to(values.mean(axis=0), values.shape).copy())
-
     def loss_of(self, predictions: Any) -> float:
         """The loss that other predictions would have."""
 
@@ -112,8 +116,10 @@ class Evidence:
 
     @cached_property
     def has_learned(self) -> bool:
-        """Whether the loss is far below that of a constant, so that nothing keeps it from that."""
-        return self.loss < LEARNED * self.loss_of_constant
+        """Whether the loss is far below that of the mean prediction for all samples."""
+        values = self.predictions.data
+        constant = np.broadcast_to(values.mean(axis=0), values.shape).copy()
+        return self.loss < LEARNED * self.loss_of(constant)
 
 
 def source(value: Any) -> Any:
@@ -168,11 +174,9 @@ def require_learned(model: Module, attempted: str) -> list[Parameter]:
     """The parameters that are learned; an ArgumentError if there are none."""
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not learned:
-        raise ArgumentError(
-            attempted,
-            "it has no parameter that is learned",
-            "Give a model whose parameters, or some of them, require grad",
-        )
+        reason = "it has no parameter that is learned"
+        remedy = "Give a model whose parameters, or some of them, require grad"
+        raise ArgumentError(attempted, reason, remedy)
     return learned
 
 
@@ -216,22 +220,18 @@ def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
     """What a model returns, as a tensor; an ArgumentError if it has no row for each sample."""
     predictions = model(X)
     if np.ndim(plain(predictions)) == 0:
-        raise ArgumentError(
-            attempted,
-            f"it returns {describe_one(predictions)}, and no array with a row for each sample",
-            "Return predictions (n, ...) from forward",
-        )
+        reason = f"it returns {describe_one(predictions)}, and no array with a row for each sample"
+        remedy = "Return predictions (n, ...) from forward"
+        raise ArgumentError(attempted, reason, remedy)
     return predictions if isinstance(predictions, Tensor) else Tensor(predictions)
 
 
 def as_number(loss: Any, attempted: str) -> float:
     """The value of a loss; an ArgumentError if it is not one number."""
     if np.size(plain(loss)) != 1 or np.asarray(plain(loss)).dtype.kind not in "fiub":
-        raise ArgumentError(
-            attempted,
-            f"the loss {describe_one(loss)} is not one number",
-            "Give a loss that is reduced to the samples' mean, or their sum",
-        )
+        reason = f"the loss {describe_one(loss)} is not one number"
+        remedy = "Give a loss that is reduced to the samples' mean, or their sum"
+        raise ArgumentError(attempted, reason, remedy)
     return float(np.reshape(plain(loss), ()))
 
 
@@ -249,3 +249,57 @@ def _accepted_targets(loss: Callable[[Any, Any], Any], predictions: Tensor, y: A
     except ArgumentError:
         return np.clip(y, 0, 1)
     return y
+
+
+# Steps on trial, which the model does not take
+
+
+def changes(seen: Evidence) -> dict[str, Any]:
+    """What a step of the optimizer would add to each parameter; nothing without an optimizer."""
+    stepped = _stepped(seen, copy.deepcopy(seen.optimizer))
+    return {seen.names[node]: value - node._array for node, value in stepped.items()}
+
+
+def optimized(seen: Evidence) -> Iterator[Evidence]:
+    """What a model shows after each of the optimizer's next steps, while gradients are finite."""
+    twin = copy.deepcopy(seen.optimizer)
+    for _ in range(STEPS):
+        if not (values := _stepped(seen, twin)):
+            return
+        seen = seen.after(values)  # What is drawn at random is the same in each pass.
+        yield seen
+
+
+def descended(seen: Evidence) -> Iterator[Evidence]:
+    """What a model shows after each of some steps of gradient descent, all of one length.
+
+    They move what the optimizer holds, and without one all that is learned.
+    """
+    learned = set(seen.learned_parameters.values())
+    if seen.optimizer is not None:
+        learned &= set(seen.optimizer.parameters)
+    values: dict[Node, Any] = {}
+    for _ in range(STEPS):
+        gradients = {node: seen.gradients[node] for node in learned if node in seen.gradients}
+        largest = (float(np.max(np.abs(slope), initial=0)) for slope in gradients.values())
+        steepest = max(largest, default=0.0)
+        if not 0 < steepest < np.inf:
+            return
+        rate = STEP / steepest
+        for node, slope in gradients.items():
+            values[node] = values.get(node, node._array) - rate * slope
+        seen = seen.after(values)
+        yield seen
+
+
+def _stepped(seen: Evidence, twin: Optimizer | None) -> dict[Node, Any]:
+    """The model's parameters after a step of a copy of its optimizer, if gradients are finite."""
+    if seen.optimizer is None or twin is None:
+        return {}
+    pairs = list(zip(seen.optimizer.parameters, twin.parameters))
+    for parameter, its_copy in pairs:
+        its_copy.grad = seen.gradients.get(parameter)
+        if its_copy.grad is not None and not np.isfinite(its_copy.grad).all():
+            return {}
+    twin.step()
+    return {node: its_copy._array for node, its_copy in pairs if node in seen.names}

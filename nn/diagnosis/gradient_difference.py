@@ -75,11 +75,9 @@ def gradient_difference(
             result = again()
         here = as_number(result, attempted)
         if not np.isfinite(here):
-            raise ArgumentError(
-                attempted,
-                f"the loss is {here}, which has no differences",
-                "Look for what is not finite with detect_anomaly()",
-            )
+            reason = f"the loss is {here}, which has no differences"
+            remedy = "Look for what is not finite with detect_anomaly()"
+            raise ArgumentError(attempted, reason, remedy)
         found = {}
         if isinstance(result, Tensor) and result.requires_grad:
             found = backpropagate(result, result._seed(None))

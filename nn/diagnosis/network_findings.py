@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from nn.diagnosis.evidence import Evidence, inputs
+from nn.diagnosis.evidence import STEPS, Evidence, changes, descended, inputs, optimized
 from nn.diagnosis.report import Finding, listed
-from nn.diagnosis.trials import STEPS, changes, descended, optimized
 
 VANISHED = 1e-3
 """Of the norm of the gradient at the last layer: what is left of it at another one. He's and
@@ -46,22 +45,20 @@ such networks one in fifty learned with shorter steps."""
 
 def not_finite(arrays: Mapping[str, Any]) -> Finding | None:
     """NaN or infinity in any of these arrays."""
-    floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
-    counts = {name: int((~np.isfinite(array)).sum()) for name, array in floats.items()}
+    counts = {name: int((~np.isfinite(array)).sum()) for name, array in arrays.items()}
     bad = {name: count for name, count in counts.items() if count}
     if not bad:
         return None
     first = next(iter(bad))
-    return Finding(
-        "values not finite",
-        tuple(bad),
-        bad[first],
-        0,
+    meaning = (
         f"{bad[first]} of the {arrays[first].size} entries of {first} are NaN or infinite, and so "
-        "is what is computed from them.",
-        "Remove such samples; look for a logarithm or a division of 0 with detect_anomaly(); lower "
-        "the learning rate, or clip the gradients with nn.GradientClipping, and start again.",
+        "is what is computed from them."
     )
+    remedy = (
+        "Remove such samples; look for a logarithm or a division of 0 with detect_anomaly(); lower "
+        "the learning rate, or clip the gradients with nn.GradientClipping, and start again."
+    )
+    return Finding("values not finite", tuple(bad), bad[first], 0, meaning, remedy)
 
 
 def not_finite_results(seen: Evidence) -> Finding | None:
@@ -77,13 +74,10 @@ def not_finite_results(seen: Evidence) -> Finding | None:
 
 
 def no_gradient(seen: Evidence) -> Finding | None:
-    """Parameters that the loss does not depend on, or where its gradient is and stays 0.
-
-    Some steps of gradient descent do not end that, as they do behind a layer that begins with
-    weights of 0.
-    """
+    """Parameters that the loss does not depend on, or where its gradient is and stays 0."""
     missing = [name for name, p in seen.learned_parameters.items() if p not in seen.gradients]
     zero = _without_gradient(seen)
+    # Steps of gradient descent end that behind a layer that begins with weights of 0.
     for after in descended(seen) if zero else ():
         zero = [name for name in zero if name in _without_gradient(after)]
         if not zero:
@@ -137,31 +131,27 @@ def _ratios(seen: Evidence) -> dict[str, float]:
 
 
 def vanishing_gradients(seen: Evidence) -> Finding | None:
-    """Layers where hardly any gradient arrives, while the model has not learned.
-
-    Some steps of gradient descent do not end that, as they do behind a layer whose weights begin
-    near 0.
-    """
+    """Layers where hardly any gradient arrives, while the model has not learned."""
     ratios = _ratios(seen)
     small = {layer: ratio for layer, ratio in ratios.items() if 0 < ratio < VANISHED}
     if not small or seen.has_learned:
         return None
+    # Steps of gradient descent end that behind a layer whose weights begin near 0.
     for after in descended(seen):
         later = _ratios(after)
         small = {layer: ratio for layer, ratio in small.items() if later.get(layer, 0) < VANISHED}
         if not small:
             return None
     worst = min(small, key=small.__getitem__)
-    return Finding(
-        "vanishing gradients",
-        tuple(small),
-        small[worst],
-        VANISHED,
+    meaning = (
         f"The gradient at layer {worst} has {small[worst]:.2g} of the length that it has at the "
-        f"last layer; by layer {_figures(ratios)}. The first layers hardly learn.",
-        "Use ReLU or LeakyReLU in place of sigmoid and tanh, and He's initialization for them; "
-        "put nn.BatchNorm1d between layers, or skip connections, nn.Residual, around them.",
+        f"last layer; by layer {_figures(ratios)}. The first layers hardly learn."
     )
+    remedy = (
+        "Use ReLU or LeakyReLU in place of sigmoid and tanh, and He's initialization for them; "
+        "put nn.BatchNorm1d between layers, or skip connections, nn.Residual, around them."
+    )
+    return Finding("vanishing gradients", tuple(small), small[worst], VANISHED, meaning, remedy)
 
 
 def exploding_gradients(seen: Evidence) -> Finding | None:
@@ -171,16 +161,15 @@ def exploding_gradients(seen: Evidence) -> Finding | None:
     if not large:
         return None
     worst = max(large, key=large.__getitem__)
-    return Finding(
-        "exploding gradients",
-        tuple(large),
-        large[worst],
-        EXPLODED,
+    meaning = (
         f"The gradient at layer {worst} is {large[worst]:.2g} times as long as at the last layer; "
-        f"by layer {_figures(ratios)}. It grows from layer to layer, and steps will overshoot.",
-        "Initialize weights after He or Xavier, clip the gradients with nn.GradientClipping, lower "
-        "the learning rate, or put nn.BatchNorm1d between layers.",
+        f"by layer {_figures(ratios)}. It grows from layer to layer, and steps will overshoot."
     )
+    remedy = (
+        "Initialize weights after He or Xavier, clip the gradients with nn.GradientClipping, lower "
+        "the learning rate, or put nn.BatchNorm1d between layers."
+    )
+    return Finding("exploding gradients", tuple(large), large[worst], EXPLODED, meaning, remedy)
 
 
 def _figures(by_layer: dict[str, float]) -> str:
@@ -214,13 +203,11 @@ def dead_relus(seen: Evidence) -> Finding | None:
 
 
 def saturated_units(seen: Evidence) -> Finding | None:
-    """Layers whose sigmoids or tanhs are mostly at their limits, while the model has not learned.
-
-    The last layer's are left out: probabilities near 0 and 1 are what is wanted there.
-    """
+    """Layers whose sigmoids or tanhs are mostly at their limits, though nothing is learned yet."""
     shares: dict[str, float] = {}
     for node in seen.in_model:
         traits = node.operation.traits
+        # Probabilities near 0 and 1 are what is wanted of the last layer.
         if node is seen.output or not traits.elementwise or not traits.limits:
             continue
         low, high = traits.limits
@@ -230,15 +217,13 @@ def saturated_units(seen: Evidence) -> Finding | None:
     saturated = {layer: share for layer, share in shares.items() if share > SATURATED_SHARE}
     if not saturated or seen.has_learned:
         return None
-    return Finding(
-        "saturated units",
-        tuple(saturated),
-        max(saturated.values()),
-        SATURATED_SHARE,
+    figure = max(saturated.values())
+    meaning = (
         f"Sigmoids or tanhs are at their limits, where they are flat, in these shares of their "
-        f"outputs, after layer {_figures(saturated)}. Hardly any gradient flows through them.",
-        "Initialize weights after Xavier, standardize the inputs, or use ReLU.",
+        f"outputs, after layer {_figures(saturated)}. Hardly any gradient flows through them."
     )
+    remedy = "Initialize weights after Xavier, standardize the inputs, or use ReLU."
+    return Finding("saturated units", tuple(saturated), figure, SATURATED_SHARE, meaning, remedy)
 
 
 # Steps
@@ -247,11 +232,8 @@ def saturated_units(seen: Evidence) -> Finding | None:
 def unusual_steps(seen: Evidence) -> Finding | None:
     """Steps of the optimizer that overwrite weights, or change none noticeably.
 
-    It is no fault where the loss falls nevertheless, or where the model has learned.
-
     The size of a step is the norm of what is added to a weight, over that of the weight. One that
-    is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that: weights that
-    begin near 0 are to grow.
+    is smaller than LeCun's initialization, 1 / sqrt(fan_in), counts as large as that.
     """
     sizes = {}
     added = changes(seen)
@@ -263,7 +245,9 @@ def unusual_steps(seen: Evidence) -> Finding | None:
     if not sizes:
         return None
     worst = max(sizes, key=sizes.__getitem__)
-    if sizes[worst] > LARGEST_STEP and not _descends(seen):
+    losses = [after.loss for after in optimized(seen)] if sizes[worst] > LARGEST_STEP else []
+    descends = len(losses) == STEPS and all(loss < seen.loss for loss in losses)
+    if sizes[worst] > LARGEST_STEP and not descends:
         return Finding(
             "large steps",
             tuple(name for name, size in sizes.items() if size > LARGEST_STEP),
@@ -275,20 +259,13 @@ def unusual_steps(seen: Evidence) -> Finding | None:
             "nn.Warmup.",
         )
     if 0 < sizes[worst] < SMALLEST_STEP and not seen.has_learned:
-        return Finding(
-            "small steps",
-            tuple(sizes),
-            sizes[worst],
-            SMALLEST_STEP,
+        meaning = (
             f"A step would change no weight by more than {sizes[worst]:.2g} times its size; a "
-            "thousandth to a hundredth is usual.",
-            "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
-            "size.",
+            "thousandth to a hundredth is usual."
         )
+        remedy = (
+            "Raise the learning rate, or use nn.Adam, whose steps do not depend on the gradient's "
+            "size."
+        )
+        return Finding("small steps", tuple(sizes), sizes[worst], SMALLEST_STEP, meaning, remedy)
     return None
-
-
-def _descends(seen: Evidence) -> bool:
-    """Whether the optimizer's next steps would keep the loss below what it is."""
-    losses = [after.loss for after in optimized(seen)]
-    return len(losses) == STEPS and all(loss < seen.loss for loss in losses)

@@ -12,9 +12,8 @@ import autograd_lite as al
 from autograd_lite import Tensor, derivatives
 from autograd_lite.engine import backpropagate
 from autograd_lite.textbook import spellings
-from autograd_lite.textbook.formulas import contribution_formula
-from autograd_lite.textbook.lines import cotangent_formula
 from autograd_lite.textbook.naming import names_of
+from autograd_lite.textbook.words import contribution_formula, cotangent_formula
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(20, 3)), RNG.normal(size=(20, 2))

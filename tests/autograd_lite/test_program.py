@@ -12,10 +12,9 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.errors import UnsupportedError
-from autograd_lite.program.guards import guarded
 from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program
-from autograd_lite.program.trace import trace
+from autograd_lite.program.trace import guarded, trace
 
 
 def recorded(sample, scale=1.0):

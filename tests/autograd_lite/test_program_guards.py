@@ -17,8 +17,7 @@ from autograd_lite import (
     vjp,
 )
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
-from autograd_lite.program.guards import guarded
-from autograd_lite.program.trace import trace
+from autograd_lite.program.trace import guarded, trace
 
 
 def test_a_rule_that_looked_at_entries_is_refused_where_they_are_others():
