@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -87,13 +88,13 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
 
 
 def as_array(values: Any, attempted: str) -> Any:
-    """An array of numbers, lists, or of a tensor that does not require grad.
+    """An array of numbers, lists, another library's array, or a tensor that requires no grad.
 
     >>> as_array([1.0, 2.0], "predict")
     array([1., 2.])
     """
     try:
-        return np.asarray(values)
+        return np.asarray(admit(values, attempted))
     except AutogradError:
         raise
     except (TypeError, ValueError) as error:

@@ -22,6 +22,7 @@ from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
+from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
@@ -43,14 +44,26 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     Returns a tensor when an argument is one, else what the function returns.
     """
     values = []
-    found = wanted = False
+    constants = []
+    found = wanted = foreign = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
-            wanted = wanted or argument._requires_grad
-            values.append(argument._array)
+            value = argument._array
+            if argument._requires_grad:
+                wanted = True
+            elif type(value) is ndarray:
+                constants.append(value)
         else:
-            values.append(argument)
+            value = argument
+            if type(value) is ndarray:
+                constants.append(value)
+            elif type(value) not in OWN:
+                value = admit(value, f"{operation.name} of")
+                foreign = foreign or value is not argument
+        values.append(value)
+    if foreign:
+        arguments = tuple(g if isinstance(g, Node) else v for g, v in zip(arguments, values))
     try:
         data = operation.compute(*values, **keywords)
     except AutogradError:
@@ -64,7 +77,10 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         refuse_unless_real(data, operation, arguments, wanted)
-    return record(data, operation, arguments, keywords, wanted, residual)
+    node = record(data, operation, arguments, keywords, wanted, residual)
+    if constants and node.operation is not None:
+        node.seen = mutation.seen(constants)
+    return node
 
 
 def record(
@@ -88,6 +104,7 @@ def record(
         node.arguments = arguments
         node.keywords = keywords
         node.residual = residual
+        node.seen = ()
         if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
         if mode is not True:
@@ -185,8 +202,9 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given += [x._array if isinstance(x, Node) else x for x in node.arguments]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    if node.created != mutation.mutations:
-        refuse_stale(node, given, mutation.changed_since(node.created))
+    rewritten = mutation.rewritten(node.seen) if node.seen else []
+    if rewritten or node.created != mutation.mutations:
+        refuse_stale(node, given, [*rewritten, *mutation.changed_since(node.created)])
     return given
 
 

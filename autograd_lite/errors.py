@@ -49,6 +49,10 @@ class UnsupportedError(AutogradError, TypeError):
     """A function, a type or a dtype that cannot be differentiated."""
 
 
+class MissingNameError(AutogradError, AttributeError):
+    """An attribute that a tensor does not have, often called otherwise in another library."""
+
+
 class GradientError(AutogradError, RuntimeError):
     """Backward from, or a gradient of, something that has none."""
 

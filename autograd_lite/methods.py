@@ -10,7 +10,9 @@ import numpy as np
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
+from autograd_lite.errors import AutogradError
 from autograd_lite.modes import take_entries
+from autograd_lite.names import ATTRIBUTES, Elsewhere
 from autograd_lite.node import NO_KEYWORDS
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -35,19 +37,24 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     """The method that calls a NumPy function with the tensor as its first argument."""
 
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return function(self, *arguments, **keywords)
+        try:
+            return function(self, *arguments, **keywords)
+        except AutogradError:
+            raise
+        except TypeError as error:  # of NumPy's own, before it asks the tensor
+            raise explained(error, function.__name__, (self, *arguments), keywords) from error
 
     return _named(method, function)
 
 
 def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that applies a row of the table, without NumPy's detour."""
-    operation = TABLE[function]
+    operation, called = TABLE[function], _method(function)
     is_unary = isinstance(function, np.ufunc)
 
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
         if keywords or (options and is_unary):
-            return function(self, *options, **keywords)  # type: ignore[no-any-return]
+            return called(self, *options, **keywords)  # type: ignore[no-any-return]
         return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
@@ -55,9 +62,11 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
 def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that reduces axes, without NumPy's detour."""
-    operation = TABLE[function]
+    operation, called = TABLE[function], _method(function)
 
-    def method(self: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
+        if others:
+            return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return]
         return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
 
     return _named(method, function)
@@ -135,6 +144,10 @@ class Methods(Operators):
 _FUNCTIONS: list[Any] = [np.exp, np.log, *activations().values()]
 for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
+
+
+for _name in ATTRIBUTES:
+    setattr(Methods, _name, Elsewhere(_name))
 
 
 def unpacked(sequence: tuple[Any, ...]) -> Any:

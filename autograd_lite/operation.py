@@ -84,6 +84,9 @@ class Operation:
         incomplete = None in vjps or variadic
         self.differentiable_arguments = -1 if incomplete else len(vjps)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+        return self
+
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
 

@@ -9,6 +9,7 @@ import numpy as np
 import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.foreign import admit_parts
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.refusals import explained
@@ -46,6 +47,11 @@ class NumPyProtocol(Node):
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a NumPy function that was given a tensor somewhere."""
+    operation = TABLE.get(function)
+    if operation is None or operation.sequence or keywords:
+        attempted = f"{function.__name__} of"
+        arguments = tuple(admit_parts(value, attempted) for value in arguments)
+        keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         try:
@@ -69,7 +75,6 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
         arguments, keywords = positional(function, arguments, keywords)
-    operation = TABLE.get(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
     if operation.sequence:
@@ -117,4 +122,4 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
 
 def operand(value: Any) -> Any:
     """Nested lists and tuples as the array they mean."""
-    return np.asarray(value) if isinstance(value, list | tuple) else value
+    return np.asarray(value) if isinstance(value, (list, tuple)) else value

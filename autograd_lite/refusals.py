@@ -19,6 +19,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.mutation import was_changed
+from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 
@@ -39,6 +40,12 @@ class _Shape:
     __lt__ = __le__ = __gt__ = __ge__ = _fail
 
 
+def _without_values(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(map(_without_values, value))
+    return _Shape(value) if hasattr(value, "dtype") else value
+
+
 def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     """Raise if a rule reads one of the arrays that were changed after its node was made.
 
@@ -48,7 +55,7 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
         return
-    shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
+    shapes = [_without_values(value) if stale else value for value, stale in zip(given, changed)]
     shapes += given[len(changed) :]
     for index, argument in enumerate(node.arguments):
         if not (isinstance(argument, Node) and argument._requires_grad):
@@ -120,6 +127,8 @@ def explained(
     """
     attempted = f"{name}{describe(arguments, keywords)}"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unknown and KEYWORDS.get(unknown[1]) in ("axis", "keepdims", "ddof", "negative_slope"):
+        return unknown_keyword(attempted, unknown[1])
     if unknown:
         return UnsupportedError(
             attempted,

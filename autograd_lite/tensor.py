@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backpropagate, unshared
 from autograd_lite.errors import (
     GradientError,
@@ -17,9 +18,11 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import mark_mutated
+from autograd_lite.mutation import mark_mutated, shown_by_others
+from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
@@ -55,6 +58,8 @@ class Tensor(Methods):
     __slots__ = ()
     # Above ndarray subclasses and numpy scalars: `array * tensor` is the tensor's business.
     __array_priority__ = 1000
+    # Above pandas' DataFrame: `series * tensor` likewise.
+    __pandas_priority__ = 5000
 
     def __init__(
         self,
@@ -63,7 +68,11 @@ class Tensor(Methods):
         *,
         name: str | None = None,
         dtype: DTypeLike | None = None,
+        **others: Never,
     ) -> None:
+        if others:
+            known = ("data", "requires_grad", "name", "dtype")
+            raise unknown_keyword("Tensor(...)", next(iter(others)), known)
         self._array = _as_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
@@ -73,6 +82,11 @@ class Tensor(Methods):
         self.created = 0
         self.mutated = 0
 
+    __copy__ = shallow_copy
+    __deepcopy__ = deep_copy
+    __getstate__ = state_of
+    __setstate__ = restore
+
     # State
 
     @property
@@ -80,11 +94,21 @@ class Tensor(Methods):
         """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
 
         An array of another shape or dtype makes the tensor forget its gradient.
+
+        That of a computed tensor is what backward reads, so it is a read-only view: NumPy raises
+        `ValueError: assignment destination is read-only` where it is changed in place. Write
+        `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array
+        return self._array if self.operation is None else _read_only(self._array)
 
     @data.setter
     def data(self, array: Any) -> None:
+        if self.operation is not None:
+            raise MutationError(
+                f"assignment to the data of {describe_one(self)}",
+                "it was computed, and what it was computed to is what backward reads",
+                "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
+            )
         self._array = _as_array(array, self.requires_grad, self.name, None)
         mark_mutated([self], [self._array])
 
@@ -146,13 +170,17 @@ class Tensor(Methods):
         return self._array.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
-        """The array itself, without the record."""
+        """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
-        return self._array
+        return self.data
 
     def detach(self) -> Tensor:
-        """A tensor on the same memory that does not require grad."""
-        detached = Tensor(self._array, name=self.name)
+        """A tensor that does not require grad, on the same memory as a leaf's.
+
+        The memory of a computed tensor is what backward reads; that is copied.
+        """
+        array = self._array if self.operation is None else self._array.copy()
+        detached = Tensor(array, name=self.name)
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 
@@ -162,6 +190,7 @@ class Tensor(Methods):
 
     # Differentiation
 
+    @explains_keywords
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
@@ -240,7 +269,7 @@ class Tensor(Methods):
                 return result
         try:
             with writable(self._array):
-                data = in_place(self._array, plain(other))
+                data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
         except (ValueError, TypeError) as error:
             raise explained(error, f"{symbol}=", (self, other), {}) from error
         if data.shape != self.shape:
@@ -263,16 +292,35 @@ class Tensor(Methods):
                 "Write np.where(mask, value, tensor), np.stack or np.concatenate; or, to update "
                 "a parameter, change it inside no_grad()",
             )
+        if isinstance(value, Tensor) and isinstance(value._array, np.ndarray):
+            self._refuse_exchange(index, value)
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
         try:
             with writable(array):
-                array[plain_index(index)] = plain(value)
+                array[plain_index(index)] = plain(admit(value, "assignment of"))
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, "setitem", (self, index, value), {}) from error
         self._array = array[()] if isinstance(self._array, np.generic) else array
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
+
+    def _refuse_exchange(self, index: Any, value: Tensor) -> None:
+        """Raise where `x[i], x[j] = x[j], x[i]` would lose x[i]: both are views of x."""
+        if not np.may_share_memory(self._array, value._array):
+            return
+        try:
+            target = self._array[plain_index(index)]
+        except IndexError as error:
+            raise explained(error, "setitem", (self, index, value), {}) from error
+        if shown_by_others(target, value):
+            raise MutationError(
+                f"assignment to an index of {describe_one(self)}",
+                f"{describe_one(value)} is a part of it, and what it overwrites is a part that is "
+                "still in use: exchanged one after the other they would be equal",
+                "Exchange them at once, x[[i, j]] = x[[j, i]], or shuffle all, "
+                "x = x[rng.permutation(len(x))]; or take copies: x[i].copy()",
+            )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
         self._refuse_conversion("an array")
@@ -295,8 +343,9 @@ class Tensor(Methods):
                 f"conversion of {describe_one(self)} to {what}, or assignment into one",
                 "it requires grad, and its gradient would be lost",
                 "Compute with NumPy's functions, np.sin for math.sin, and put tensors together "
-                "with np.stack, np.concatenate or np.where; for plain numbers write tensor.data "
-                "or tensor.item()",
+                "with np.stack, np.concatenate or np.where; make other libraries' arrays plain, "
+                "as in np.asarray(frame) @ tensor; for plain numbers write tensor.data or "
+                "tensor.item()",
             )
 
     def __bool__(self) -> bool:
@@ -321,11 +370,22 @@ class Tensor(Methods):
         return format(self.item() if self.size == 1 else str(self), specification)
 
 
+def _read_only(array: Any) -> Any:
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 Node.tensor_class = Tensor
+OWN.add(Tensor)
+PLAIN.add(Tensor)
 
 
 def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
     """The array, or for a number the NumPy scalar, that a tensor holds."""
+    data = admit(data, "Tensor of")
     if isinstance(data, Tensor):
         raise _unsuitable(
             data,

@@ -140,7 +140,7 @@ def _array(value: Any, owner: str, seen: dict[Module, int]) -> Any:
     names = [name for name, function in activations().items() if function is value]
     if not names:
         raise UnsupportedError(
-            f"nn.save of {owner}={describe_one(value)}",
+            f"nn.save of {owner}={getattr(value, '__qualname__', describe_one(value))}",
             "a file holds no code, and no objects but those of configurations",
             f"Use an activation of {', '.join(activations())}, a module, or numbers and text; or "
             "save model.state_dict() and write nn.load(path, model)",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections import UserDict, UserList, deque
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -20,7 +22,8 @@ STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramete
 """How arguments of any number are written in a call."""
 
 
-CONTAINERS = (dict, list, tuple)
+MAPPINGS = (dict, UserDict, MappingProxyType)
+CONTAINERS = (*MAPPINGS, list, tuple, deque, UserList)
 
 
 def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
@@ -39,7 +42,7 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
                 yield f"{prefix}{key}", item
             elif id(item) not in seen:
                 seen.add(id(item))
-                inside = item.items() if isinstance(item, dict) else enumerate(item)
+                inside = item.items() if isinstance(item, MAPPINGS) else enumerate(item)
                 yield from walk(inside, f"{prefix}{key}.")
 
     return walk(items, "")

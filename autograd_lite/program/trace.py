@@ -252,6 +252,7 @@ class Tracer:
     def input(self, array: Array) -> Step:
         """The step of an array that was computed, or else of one that the loss came from."""
         inputs = self.program.inputs
+        array = self.data_of(array)
         # Popped, as a tensor asks for its own array.
         made = self.made.pop(id(array), None)
         if made is None:
@@ -266,6 +267,13 @@ class Tracer:
         if known.function is None:
             inputs[id(array)] = known
         return known
+
+    def data_of(self, array: Array) -> Array:
+        """What was computed, if that is shown whole, as `tensor.data` shows it; else the array."""
+        base = array.base
+        shown = not array.flags.writeable and isinstance(base, np.ndarray) and id(base) in self.made
+        whole = shown and (array.shape, array.strides) == (base.shape, base.strides)
+        return base if whole and array.dtype == base.dtype else array
 
     def note(self, call: Taken) -> None:
         """Remember of the arrays of tensors which tensor, or which noted call, they come from."""

@@ -36,6 +36,9 @@ class Training:
     `fit_end` how many epochs are done."""
     batch: int = 0
     """Within its epoch, counted from 0."""
+    evaluated: bool = True
+    """In `epoch_end`, whether the epoch's figures were measured; else all but "running_loss" are
+    NaN, see `evaluate_every` of `nn.fit`."""
     batch_loss: float = math.nan
     """Of the last batch, as the loss function reduces it."""
     stop_reason: str | None = None
@@ -95,6 +98,12 @@ def require_state(callback: Callback, state: Any, schema: Schema) -> None:
             f"the state is of another callback: {'; '.join(problems[:5])}",
             "Give a state_dict() of the same class; nothing was loaded",
         )
+
+
+def newest(training: Training, monitor: str) -> float | None:
+    """The epoch's figure of that name; None if it was not measured."""
+    figures = training.history.get(monitor)
+    return figures[-1] if figures and (training.evaluated or monitor == "running_loss") else None
 
 
 def require_figure(callback: Callback, monitor: str, history: History) -> None:

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, WHOLE, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
 from nn.module import Module
-from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
+from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
 from nn.optimizers.schedules import Schedule, Warmup
-from nn.training.callback import Callback, Training, require_figure, require_state
+from nn.training.callback import Callback, Training, newest, require_figure, require_state
 from nn.training.schema import ARRAY, FLOAT
 
 LOSSES = ("loss", "running_loss", "validation_loss")
@@ -37,7 +37,7 @@ class EarlyStopping(Declared, Callback):
     are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
 
     Args:
-        patience: epochs to wait, 1 or more.
+        patience: epochs to wait, 1 or more, of those whose figures are measured.
         monitor: the figure's name in the history.
         min_delta: what progress has to exceed, 0 or more.
         mode: "min" if lower is better, "max" if higher is; by default "min" for a figure whose
@@ -123,7 +123,9 @@ class EarlyStopping(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
-        value = training.history[self.monitor][-1]
+        value = newest(training, self.monitor)
+        if value is None:
+            return
         if self._best.made_by(value):
             self.best_epoch = training.epoch
             self.best_weights = training.model.state_dict()
@@ -237,9 +239,9 @@ class LRSchedule(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Step, if that is after each epoch."""
-        if self.every == "epoch":
-            figures = training.history.get(self.monitor)
-            self.schedule.step(figures[-1] if figures else None)
+        value = newest(training, self.monitor)
+        if self.every == "epoch" and (value is not None or _plateau(self.schedule) is None):
+            self.schedule.step(value)
 
     def state_dict(self) -> dict[str, Any]:
         """That of the schedule."""
@@ -347,8 +349,8 @@ class GradientClipping(Declared, Callback):
     array([[0.5]])
     """
 
-    max_norm: float | None = declared(optional(POSITIVE), default=None)
-    max_value: float | None = declared(optional(POSITIVE), default=None)
+    max_norm: float | None = declared(optional(LIMIT), default=None)
+    max_value: float | None = declared(optional(LIMIT), default=None)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         max_norm, max_value = values["max_norm"], values["max_value"]

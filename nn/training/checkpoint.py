@@ -225,9 +225,9 @@ def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
 
 def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
     own, saved = training.arguments, state["arguments"]
-    for name in own:
-        if name != "split_seed" and saved.get(name) != own[name]:
-            yield f"{name} is {own[name]!r}, and was {saved.get(name)!r}"
+    for name in {**own, **saved}:
+        if name != "split_seed" and saved.get(name) != own.get(name):
+            yield f"{name} is {own.get(name)!r}, and was {saved.get(name)!r}"
     figures = ", ".join(training.history), ", ".join(state["history"])
     if figures[0] != figures[1]:
         yield f"the figures are {figures[0]}, and were {figures[1]}"

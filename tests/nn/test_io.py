@@ -1,5 +1,6 @@
 """Models in files: bit for bit what was saved, and the old file after a crash."""
 
+import json
 import os
 import stat
 import sys
@@ -13,12 +14,13 @@ from model_files import (
     every_layer,
     refusal,
     rewrite,
+    safetensors_numpy,
     small,
 )
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.table import activations
 from nn import tensor_files
 from nn.architecture import REGISTERED
@@ -57,6 +59,52 @@ def test_the_arguments_of_layers_are_rebuilt(path):
     assert loaded[13].block.epsilon == 1e-4
     assert loaded[15].axis == 0
     assert loaded.training
+
+
+def test_what_is_frozen_is_frozen_in_the_rebuilt_model(path):
+    model = every_layer()
+    model[0].weight.requires_grad = model[11].bias.requires_grad = False
+    nn.save(model, path)
+    flags = [parameter.requires_grad for parameter in model.parameters()]
+    assert [parameter.requires_grad for parameter in nn.load(path).parameters()] == flags
+    assert all(parameter.requires_grad for parameter in nn.load(path, every_layer()).parameters())
+
+
+@pytest.mark.parametrize("frozen", ["0.weight", ["0.wait"], 3])
+def test_a_file_that_freezes_what_is_not_there_is_refused(path, frozen):
+    nn.save(small(), path)
+    tensors, entry = content(path)
+    metadata = {"autograd_lite": json.dumps({**entry, "frozen": frozen})}
+    path.write_bytes(safetensors_numpy.save(tensors, metadata))
+    with pytest.raises(ArgumentError, match="cannot be built"):
+        nn.load(path)
+
+
+class Remembering(nn.Module):
+    def __init__(self):
+        self.inner = nn.Dense(2, 1, rng=0)
+        self.hidden = None
+        self.steps = []
+
+    def forward(self, x):
+        self.hidden = self.inner(x)
+        self.steps.append((self.hidden, {"twice": 2 * self.hidden}))
+        self.extra = self.hidden + 1
+        return self.hidden
+
+
+@pytest.mark.parametrize("use", [lambda model, x: model(x), nn.predict])
+def test_tensors_that_forward_left_are_no_part_of_a_model(path, use):
+    nn.register(Remembering)
+    model = Remembering()
+    use(model, np.ones((3, 2)))
+    nn.save(model, path)
+    loaded = nn.load(path)
+    assert_same_bits(loaded, model)
+    assert (loaded.hidden, loaded.steps, hasattr(loaded, "extra")) == (None, [], False)
+    model.shift = Tensor([1.0])
+    with pytest.raises(UnsupportedError, match="does not tell shift"):
+        nn.save(model, path)
 
 
 def test_running_statistics_are_saved_with_the_parameters(path):

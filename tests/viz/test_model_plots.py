@@ -14,6 +14,25 @@ import viz
 from autograd_lite import relu
 from autograd_lite.errors import ArgumentError, ShapeError
 
+
+def test_rows_with_several_ones_have_no_class():
+    for call in (
+        viz.plot_confusion_matrix,
+        lambda a, b: viz.plot_decision_boundary(relu, a[:, :2], b),
+    ):
+        with pytest.raises(ArgumentError, match="several ones"):
+            call(np.array([[1, 1, 0], [0, 1, 0]]), np.array([[1, 1, 0], [0, 1, 0]]))
+
+
+def test_the_boundary_of_logits_is_that_of_their_loss():
+    logits = lambda points: points[:, 0]  # noqa: E731
+    with pytest.raises(ArgumentError, match=r"no probabilities.*BCEWithLogitsLoss"):
+        viz.plot_decision_boundary(logits, X, Y)
+    figure = viz.plot_decision_boundary(logits, X, Y, loss=nn.BCEWithLogitsLoss())
+    other = viz.plot_decision_boundary(logits, X, Y, threshold=0.0)
+    assert figure.axes[0].get_title() == other.axes[0].get_title()
+
+
 # --- decision boundary
 
 
