@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import Range
+from autograd_lite.arguments import Range, is_whole
 from autograd_lite.errors import describe_one
 
 Schema = Range | list[Any] | dict[Any, Any]
@@ -24,6 +24,9 @@ def _is_plain(value: Any) -> bool:
 
 
 FLOAT = Range(lambda x: isinstance(x, float), "a float")
+FIGURE = Range(
+    lambda x: isinstance(x, float) or (is_whole(x) and bool(abs(x) < 2**53)), "a number, also NaN"
+)
 ARRAY = Range(lambda x: isinstance(x, np.ndarray), "an array")
 PLAIN = Range(_is_plain, "a number, text, None, or a list of them")
 ANYTHING = Range(lambda x: True, "anything")
