@@ -14,17 +14,19 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy import float64, ndarray
 
+import autograd_lite.growth as growth
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
-from autograd_lite.node import Array, Node
+from autograd_lite.mutation import sample
+from autograd_lite.node import Array, Cotangents, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     explained,
@@ -34,7 +36,6 @@ from autograd_lite.refusals import (
     refused_contribution,
 )
 
-Cotangents = dict[Node, Array]
 Steps = Iterable[tuple[Node, bool]]
 
 
@@ -79,7 +80,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         refuse_unless_real(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None:
-        node.seen = mutation.seen(constants)
+        # They may be written to before backward, as a buffer that is filled again.
+        node.seen = [(value, sample(value)) for value in constants]
     return node
 
 
@@ -177,9 +179,13 @@ def apply_rule(
     of 0. Inputs that are not wanted, if that is said, are left out.
     """
     given = given_to_rules(node, cotangents[node], create_graph)
+    add_to = None if create_graph else node.operation.add_to
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if wanted is not None and argument not in wanted:
+                continue
+            if add_to and argument in cotangents.own:
+                add_to(cotangents[argument], *given, **node.keywords)
                 continue
             if careful:
                 with np.errstate(all="ignore"):
@@ -191,6 +197,8 @@ def apply_rule(
                 contribution = match(contribution, argument._array, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
+            if add_to and type(contribution) is ndarray:
+                cotangents.own.add(argument)
 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
@@ -202,7 +210,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given += [x._array if isinstance(x, Node) else x for x in node.arguments]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    rewritten = mutation.rewritten(node.seen) if node.seen else []
+    rewritten = mutation.rewritten(node.seen) if node.seen else ()
     if rewritten or node.created != mutation.mutations:
         refuse_stale(node, given, [*rewritten, *mutation.changed_since(node.created)])
     return given
@@ -212,8 +220,10 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents = {root: seed}
-    carry_back(cotangents, backward_steps(root), create_graph, leaves_only)
+    cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
+    carry_back(cotangents, steps, create_graph, leaves_only)
+    if steps and not create_graph:
+        growth.notice(root, steps)
     return cotangents
 
 
@@ -279,7 +289,7 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
 
 
-def unshared(cotangents: Cotangents, lent: Array = None) -> Iterator[tuple[Node, Array]]:
+def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():

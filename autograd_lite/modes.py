@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.node import NO_KEYWORDS, Node
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
 
-Rule = Callable[[Node, dict[Node, Any], bool, bool], None]
+Rule = Callable[[Node, Cotangents, bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 

@@ -84,14 +84,6 @@ def sample(array: Array) -> bytes:
     return array.flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return]
 
 
-def seen(constants: Sequence[Array]) -> list[tuple[Array, bytes]]:
-    """The constant arguments of a node, with their samples.
-
-    They may be written to through NumPy before backward, as a buffer that is filled again.
-    """
-    return [(array, sample(array)) for array in constants]
-
-
-def rewritten(constants: Sequence[tuple[Array, bytes]]) -> list[Array]:
-    """Those constants that are others now."""
-    return [array for array, before in constants if sample(array) != before]
+def rewritten(seen: Sequence[tuple[Array, bytes]]) -> list[Array]:
+    """The constants of a node whose samples are others now."""
+    return [array for array, before in seen if sample(array) != before]

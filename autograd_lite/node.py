@@ -50,6 +50,14 @@ class Node:
     mutated: int  # the number of the last mutation of this node
 
 
+class Cotangents(dict[Node, Array]):
+    """The cotangents of nodes, and to which of them more may be added in their own memory."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.own: set[Node] = set()
+
+
 def inputs_of(node: Node) -> list[Node]:
     """The nodes among the arguments of a node that require grad."""
     return [a for a in node.arguments if isinstance(a, Node) and a._requires_grad]

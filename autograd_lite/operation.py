@@ -71,6 +71,9 @@ class Operation:
         self.variadic = variadic
         self.residual = residual
         self.traits = traits
+        # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
+        # whose contribution is an array of their own with few entries that are not 0.
+        self.add_to: Callable[..., None] | None = None
         if isinstance(function, np.ufunc) and function.signature is None:
             self.traits = traits._replace(elementwise=True)
         for vjp in vjps:

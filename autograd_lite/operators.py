@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.engine import apply, record
 from autograd_lite.foreign import admit
 from autograd_lite.modes import take
-from autograd_lite.mutation import parts, seen
+from autograd_lite.mutation import parts, sample
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import explained
@@ -42,7 +42,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         if self._requires_grad is not other._requires_grad and node.operation is not None:
             constant = other._array if self._requires_grad else self._array
             if type(constant) is np.ndarray:
-                node.seen = seen([constant])
+                node.seen = [(constant, sample(constant))]
         return node
 
     def right(self: Node, other: Any) -> Tensor:
@@ -79,6 +79,18 @@ class Operators(NumPyProtocol):
     __pow__, __rpow__ = _operator(np.power)
     __matmul__, __rmatmul__ = _operator(np.matmul)
 
+    __mod__, __rmod__ = _operator(np.remainder)
+    __floordiv__, __rfloordiv__ = _operator(np.floor_divide)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __round__(self, decimals: int | None = None) -> Tensor:
+        return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return]
+
     def __neg__(self) -> Tensor:
         return _apply(TABLE[np.negative], (self,), NO_KEYWORDS)
 
@@ -99,7 +111,7 @@ class Operators(NumPyProtocol):
         index = plain_index(index)
         part = _apply(TABLE[operator.getitem], (self, index), NO_KEYWORDS)
         if part.operation is not None:
-            part.seen = seen([x for x in arrays_in(index) if type(x) is np.ndarray])
+            part.seen = [(x, sample(x)) for x in arrays_in(index) if type(x) is np.ndarray]
         elif type(part._array) is np.ndarray:
             parts.add(part)
         return part

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.derivatives  # noqa: F401 - fills the table
+from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts
@@ -111,7 +112,17 @@ def full_name(function: Any) -> str:
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
 
 
-def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
+_IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")
+
+
+def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
+    if name.endswith(".at") or name.removeprefix("np.") in _IN_PLACE:
+        return MutationError(
+            f"{name}{describe(arguments)}",
+            "it changes an array in place, which is not recorded",
+            "Write what makes a new one, np.where(mask, values, x) or x + np.where(...); to update "
+            f"a parameter, {name}(x.data, ...)",
+        )
     return UnsupportedError(
         f"{name}{describe(arguments)}",
         "it has no row in the table of derivatives",
@@ -121,5 +132,5 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
 
 
 def operand(value: Any) -> Any:
-    """Nested lists and tuples as the array they mean."""
-    return np.asarray(value) if isinstance(value, (list, tuple)) else value
+    """Nested lists and tuples, also of tensors, as the array they mean."""
+    return array_of(value) if isinstance(value, (list, tuple)) else value

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import (
-    Cotangents,
     Steps,
     apply_rule,
     backward_order,
@@ -20,7 +19,7 @@ from autograd_lite.engine import (
     unshared,
 )
 from autograd_lite.modes import enable_grad, recording, watching
-from autograd_lite.node import Node, inputs_of, plain
+from autograd_lite.node import Cotangents, Node, inputs_of, plain
 from autograd_lite.rows import apply_rule_to_rows
 from autograd_lite.tensor import Tensor
 
@@ -67,7 +66,7 @@ class Pullback:
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
         recorded = self._is_recorded(weights)
-        cotangents: Cotangents = {}
+        cotangents = Cotangents()
         with enable_grad() if recorded else nullcontext():
             for output, weight in zip(self.outputs, weights):
                 if requires_grad(output):
@@ -101,9 +100,9 @@ class Pullback:
             seeds = Tensor(seeds)
         if watching.get() is None:
             rule, length = apply_rule_to_rows, (len(seeds),)
-            return self._carried({output: seeds}, steps, recorded, rule, length)
+            return self._carried(Cotangents({output: seeds}), steps, recorded, rule, length)
         # What is looked at has to be of the shapes of the nodes.
-        found = [self._carried({output: seed}, steps, recorded) for seed in seeds]
+        found = [self._carried(Cotangents({output: x}), steps, recorded) for x in seeds]
         return [np.stack(parts) for parts in zip(*found)]
 
     def _carried(

@@ -17,7 +17,6 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -79,7 +78,8 @@ def define(
         traits: what the function is.
 
     Raises:
-        UnsupportedError: the function is a plain Python function, or none; or a vjp is none.
+        UnsupportedError: the function is none of NumPy's that ask, as `math.sin` and plain Python
+            functions; or a vjp is none.
 
     >>> from autograd_lite import Tensor
     >>> row = define(np.spacing, lambda g, y, x: 0 * g)
@@ -93,16 +93,21 @@ def define(
         raise UnsupportedError(
             f"define({describe_one(function)}, ...)", "it is no function", "Give one of NumPy's"
         )
-    if isinstance(function, FunctionType):
+    if not _asks(function):
         raise UnsupportedError(
             f"define({function.__name__}, ...)",
-            "it is a plain Python function, which does not ask what to do with tensors",
-            "Decorate it with @differentiable(vjp, ...)",
+            "it does not ask what to do with tensors, so that a row would have no effect",
+            "Decorate a Python function with @differentiable(vjp, ...), and call that",
         )
     chosen = compute or _OPERATORS.get(function, function)
     row = Operation(function, vjps, chosen, sequence, variadic or sequence, residual, traits)
     TABLE[function] = row
     return row
+
+
+def _asks(function: Any) -> bool:
+    """Whether a function, given a tensor, asks that what to do."""
+    return isinstance(function, np.ufunc | type(np.sum)) or function is operator.getitem
 
 
 def differentiable(

@@ -248,6 +248,8 @@ class Tensor(Methods):
     __imul__ = _in_place("*", operator.imul, operator.mul)
     __itruediv__ = _in_place("/", operator.itruediv, operator.truediv)
     __ipow__ = _in_place("**", operator.ipow, operator.pow)
+    __imod__ = _in_place("%", operator.imod, operator.mod)
+    __ifloordiv__ = _in_place("//", operator.ifloordiv, operator.floordiv)
 
     def _change(self, symbol: str, in_place: Any, compute: Any, other: Any) -> Tensor:
         """`x += other`: x + other where that is recorded, else a change of the array.
@@ -258,11 +260,16 @@ class Tensor(Methods):
         if recording.get():
             if self._requires_grad and self.operation is None:
                 name = self.name or "x"
+                remedy = f"Write {name}.data {symbol}= ..., which updates a parameter"
+                if self.grad is None:  # it is no update
+                    remedy = (
+                        f"Write {name} = {name} {symbol} ..., which makes a new tensor; "
+                        "or, to update a parameter, change it inside no_grad()"
+                    )
                 raise MutationError(
                     f"{name} {symbol}= ... of {describe_one(self)}",
                     "it is a leaf that requires grad, and a change in place is not recorded",
-                    f"Write {name} = {name} {symbol} ..., which makes a new tensor; "
-                    "or, to update a parameter, change it inside no_grad()",
+                    remedy,
                 )
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
@@ -323,29 +330,26 @@ class Tensor(Methods):
             )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
-        self._refuse_conversion("an array")
+        self._refuse_conversion("an array", _FOR_ARRAYS)
         take_entries(self)
         return np.array(self._array, dtype, copy=copy)
 
     def __float__(self) -> float:
-        self._refuse_conversion("a number")
+        self._refuse_conversion("a number", _FOR_NUMBERS)
         take(float, (self,), NO_KEYWORDS, self._array)
         return float(self._array)
 
     def __int__(self) -> int:
-        self._refuse_conversion("a number")
+        self._refuse_conversion("a number", _FOR_NUMBERS)
         take(int, (self,), NO_KEYWORDS, int(self._array))
         return int(self._array)
 
-    def _refuse_conversion(self, what: str) -> None:
+    def _refuse_conversion(self, what: str, remedy: str) -> None:
         if self._requires_grad:
             raise UnsupportedError(
                 f"conversion of {describe_one(self)} to {what}, or assignment into one",
                 "it requires grad, and its gradient would be lost",
-                "Compute with NumPy's functions, np.sin for math.sin, and put tensors together "
-                "with np.stack, np.concatenate or np.where; make other libraries' arrays plain, "
-                "as in np.asarray(frame) @ tensor; for plain numbers write tensor.data or "
-                "tensor.item()",
+                remedy,
             )
 
     def __bool__(self) -> bool:
@@ -368,6 +372,17 @@ class Tensor(Methods):
 
     def __format__(self, specification: str) -> str:
         return format(self.item() if self.size == 1 else str(self), specification)
+
+
+_FOR_NUMBERS = (
+    "Write loss.item() for a plain number; to keep the gradient compute with NumPy's functions, "
+    "np.sin for math.sin, and put tensors together with np.stack"
+)
+_FOR_ARRAYS = (
+    "Compute with NumPy's functions, np.sin for math.sin, and put tensors together with np.stack, "
+    "np.concatenate or np.where; make other libraries' arrays plain, as in "
+    "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
+)
 
 
 def _read_only(array: Any) -> Any:

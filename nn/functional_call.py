@@ -92,6 +92,7 @@ class _Substitution:
         if isinstance(value, Module):
             twin = self.made[id(value)] = object.__new__(type(value))
             vars(twin).update({name: self(each) for name, each in vars(value).items()})
+            vars(twin)["_named"] = _refuse_search
         elif isinstance(value, Buffer):
             self.made[id(value)] = Buffer(value.data)
         elif isinstance(value, MappingProxyType):
@@ -114,6 +115,14 @@ class _Substitution:
             self.made[id(value)] = MethodType(value.__func__, self(value.__self__))
         elif isinstance(value, FunctionType):
             _require_free(value)
+
+
+def _refuse_search(kind: type[Any]) -> Any:
+    raise UnsupportedError(
+        "parameters(), or another search for parts, in forward inside of functional_call",
+        "the tensors that are given would not be among them",
+        "Compute what needs all parameters outside of forward, from those that are given",
+    )
 
 
 def _require_free(function: FunctionType) -> None:

@@ -10,10 +10,9 @@ import numpy as np
 from autograd_lite.anomaly import report
 from autograd_lite.anomaly.report import bad_inputs, is_computed, is_finite, made_by, severity
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
-from autograd_lite.engine import Cotangents
 from autograd_lite.errors import AutogradError
 from autograd_lite.modes import Rule, SetRecording, recording, set_back, set_for_a_while, watching
-from autograd_lite.node import Array, Node, inputs_of
+from autograd_lite.node import Array, Cotangents, Node, inputs_of
 from autograd_lite.protocol import full_name
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ShapeError, describe_one
-from autograd_lite.trees import leaves_of, map_tree
+from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.layers.containers import Sequential
 
 
@@ -26,33 +26,30 @@ def is_tree(values: Any) -> bool:
     return isinstance(values, Mapping)
 
 
-def map_named(function: Callable[[Any, str], Any], values: Any, name: str) -> Any:
-    """Apply a function to each of several arrays and its name, such as X['left'] or X[0].
+def as_arrays(values: Any, attempted: str) -> Any:
+    """An array, or several; the error for what is none says which one.
 
-    >>> map_named(lambda values, name: f"{name}: {values}", {"a": 1, "b": 2}, "X")
-    {'a': "X['a']: 1", 'b': "X['b']: 2"}
+    >>> as_arrays({"a": [1, 2], "b": np.array([3])}, "fit with X")
+    {'a': array([1, 2]), 'b': array([3])}
     """
+    if type(values) is np.ndarray:
+        return values
     if not is_tree(values):
-        return function(values, name)
+        return as_array(values, attempted)
     if isinstance(values, Mapping):
         items = values.items()
-        return {key: map_named(function, each, f"{name}[{key!r}]") for key, each in items}
-    parts = [map_named(function, each, f"{name}[{place}]") for place, each in enumerate(values)]
+        return {key: as_arrays(each, f"{attempted}[{key!r}]") for key, each in items}
+    parts = [as_arrays(each, f"{attempted}[{place}]") for place, each in enumerate(values)]
     return type(values)(*parts) if hasattr(values, "_fields") else tuple(parts)
 
 
-def as_arrays(values: Any, attempted: str) -> Any:
-    """An array, or several; the error for what is none says which one."""
-    if type(values) is np.ndarray:
-        return values
-    return map_named(as_array, values, attempted)
+def named_leaves(arrays: Any, name: str) -> list[tuple[str, Any]]:
+    """Each of several arrays, with its name, such as X['left'] or X[0].
 
-
-def named_leaves(values: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Each of several arrays, with its name."""
-    found: list[tuple[str, Any]] = []
-    map_named(lambda each, own: found.append((own, each)), values, name)
-    return iter(found)
+    >>> named_leaves({"a": np.array([1]), "b": (np.array([2]),)}, "X")
+    [("X['a']", array([1])), ("X['b'][0]", array([2]))]
+    """
+    return [(name + path, array) for path, array, _ in matched(name, arrays, arrays)]
 
 
 def shown(values: Any) -> str:

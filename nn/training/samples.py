@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.trees import leaves_of, map_tree
+from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss, require_weights
 from nn.losses.loss_function import weighted_loss
 from nn.training.inputs import as_arrays, at, is_tree, named_leaves, shown
@@ -167,14 +167,13 @@ def floats_in(dtype: Any, X: Any) -> Any:  # noqa: N803
 
 def _require_shapes(X: Any, y: Any, X_validation: Any, y_validation: Any) -> None:  # noqa: N803
     for kind, arrays, others in (("X", X, X_validation), ("y", y, y_validation)):
-        held_out = dict(named_leaves(others, kind))
-        for name, array in named_leaves(arrays, kind):
-            other = held_out.pop(name, None)
-            if other is None or array.shape[1:] != other.shape[1:]:
+        for path, array, other in matched(f"fit with validation {kind}", arrays, others):
+            if array.shape[1:] != other.shape[1:]:
                 raise ShapeError(
-                    f"fit with {name} {describe_one(array)} and validation {shown(others)}",
+                    f"fit with {kind}{path} {describe_one(array)} and validation "
+                    f"{describe_one(other)}",
                     "their samples differ in shape",
-                    f"Give validation {name} of shape {('n', *array.shape[1:])}",
+                    f"Give validation {kind}{path} of shape {('n', *array.shape[1:])}",
                 )
 
 

@@ -287,6 +287,16 @@ def test_a_change_is_seen_through_a_view_of_what_was_changed(view):
         y.backward()
 
 
+@pytest.mark.parametrize("symbol", IN_PLACE)
+def test_an_update_in_place_is_told_to_change_the_data_and_nothing_else(symbol):
+    w = leaf([1.0, 2.0], "w")
+    (w * w).sum().backward()
+    with pytest.raises(MutationError) as caught:
+        IN_PLACE[symbol](w, 0.1 * w.grad)
+    assert f"Write w.data {symbol}= ..." in str(caught.value)
+    assert "w = w" not in str(caught.value)
+
+
 # The array of a computed tensor
 
 

@@ -104,3 +104,17 @@ def test_what_encloses_the_model_itself_is_refused_and_its_methods_are_rebound()
 def test_parameters_that_do_not_fit_are_refused(given):
     with pytest.raises(ArgumentError, match="weight, bias"):
         nn.functional_call(nn.Dense(2, 1), given, X)
+
+
+def test_a_search_for_parameters_that_would_miss_those_given_is_refused():
+    class Penalized(nn.Module):
+        def __init__(self):
+            self.inner = nn.Dense(2, 1, rng=0)
+
+        def forward(self, x):
+            return self.inner(x).sum() + sum((p**2).sum() for p in self.parameters())
+
+    model = Penalized()
+    assert model(X).requires_grad
+    with pytest.raises(UnsupportedError, match=r"inside of functional_call.*outside of forward"):
+        nn.functional_call(model, {"inner.bias": np.ones(1)}, X)

@@ -131,6 +131,7 @@ def fit(X, y, model=None, **options):
         (lambda: fit((A, B), (A, B), loss="mse"), UnsupportedError, "MSELoss of a tuple"),
         (lambda: fit((A, B), (A, B), class_weight="balanced"), ArgumentError, "several targets"),
         (lambda: fit((A, B), A, validation=((A, A), A)), ShapeError, r"X\[1\]"),
+        (lambda: fit({"a": A, "b": B}, A, validation=({"a": A}, A)), ShapeError, "lacks 'b'"),
         (lambda: nn.predict(Two(), (A, B[:3])), ShapeError, r"\(12, 2\), array \(3, 3\)"),
         (lambda: nn.predict(Two(), (A, B), batch_size=0), ArgumentError, "batch_size=0"),
     ],
