@@ -104,12 +104,11 @@ class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
 
 
-class FileError(AutogradError, OSError):
+class FileError(ArgumentError, OSError):
     """A file that cannot be written or read; `errno` is that of the system, where it refused."""
 
     def __init__(self, attempted: str, reason: str, remedy: str) -> None:
         super().__init__(attempted, reason, remedy)
-        self.args = (attempted, reason, remedy)  # of three, OSError takes one away
         self.errno, self.strerror, self.filename = None, reason, None
 
 
