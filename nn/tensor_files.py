@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -62,8 +61,11 @@ def tensor_file(arrays: Mapping[str, Any], key: str, text: str) -> bytes:
     # The entry is put in here, as safetensors writes several in an order that is never the same.
     header = start + _entry(BLANK) + b"," + content[8 + len(start) : 8 + length].rstrip(b" ")
     header += b" " * (-len(header) % 8)
-    content = len(header).to_bytes(8, "little") + header + content[8 + length :]
-    return content.replace(_entry(BLANK), _entry(_digest(io.BytesIO(content), BLANK)), 1)
+    size, data = len(header).to_bytes(8, "little"), memoryview(content)[8 + length :]
+    digest = hashlib.sha256(size + header)
+    digest.update(data)
+    header = header.replace(_entry(BLANK), _entry(digest.hexdigest()), 1)
+    return b"".join((size, header, data))
 
 
 def _entry(checksum: str) -> bytes:
