@@ -27,7 +27,8 @@ def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLik
     """The array, or for a number the NumPy scalar, that a tensor holds."""
     if type(data) not in OWN:
         data = admit(data, "Tensor of")
-    if isinstance(data, Node):
+    # No other node: what a tensor holds while a rule is traced is one.
+    if isinstance(data, Node.tensor_class):
         raise _unsuitable(
             data,
             name,
