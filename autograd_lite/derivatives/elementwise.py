@@ -48,7 +48,8 @@ def chosen(g: Array, wins: Array, ties: Array) -> Array:
 def share(a: Array, b: Array, base: Any = math.e) -> Array:
     """The share of baseᵃ in baseᵃ + baseᵇ: half at ties, infinite ones too, and 0 of 0."""
     with np.errstate(invalid="ignore", over="ignore"):
-        ratio = 1 / (1 + (np.exp if base == math.e else np.exp2)(np.where(a == b, 0, b - a)))
+        distance = np.where((a == b) & np.isinf(a), 0, b - a)
+        ratio = 1 / (1 + (np.exp if base == math.e else np.exp2)(distance))
     return np.where(np.maximum(a, b) == -np.inf, 0, ratio)
 
 

@@ -230,3 +230,10 @@ def test_many_numbers_of_half_precision_are_summed_in_single(function, value, sl
     assert y.dtype == x.grad.dtype == np.float16
     np.testing.assert_allclose(y.data, value, rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose(x.grad[-1], slope, rtol=2e-2, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+def test_smooth_functions_have_second_derivatives_where_their_arguments_are_equal(function):
+    curvature = math.log(2 if function is np.logaddexp2 else math.e) / 4
+    found = al.hessian(lambda x: function(x[0], x[1]))(np.array([0.3, 0.3]))
+    np.testing.assert_allclose(found, [[curvature, -curvature], [-curvature, curvature]], 1e-12)
