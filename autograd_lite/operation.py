@@ -118,7 +118,11 @@ class Operation:
             return self.vjps[index](*given, **keywords)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
-        (shared,) = given
-        if callable(shared):
-            return shared(index)
-        return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None
+        return part_of(given[0], index)
+
+
+def part_of(shared: Any, index: int) -> Any:
+    """What one argument gets of what the rule of a variadic operation gives."""
+    if callable(shared):
+        return shared(index)
+    return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None
