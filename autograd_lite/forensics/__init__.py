@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import Case, Variation, harmless, relative_error
+from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
@@ -39,6 +39,7 @@ def examine(
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
+            refuse_changed(loss)
             graph = Graph(loss)
             names = Names(graph, variables)
             return _examined(Case(graph, dict(manual), tolerance, names.given), names)
