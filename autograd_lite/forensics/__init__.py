@@ -91,6 +91,8 @@ def _examined(original: Case, names: Names) -> Examination:
         reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
         return excused, [], f"{reason} {pattern_of(case, wrong, names)}"
     found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
-    distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
+    distinct: dict[Any, Explanation] = {}
+    for each in found:
+        distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)
     pattern = "" if found else pattern_of(case, wrong, names)
-    return excused, list(distinct.values())[::-1], pattern
+    return excused, [*distinct.values()], pattern

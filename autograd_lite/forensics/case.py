@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -52,10 +52,18 @@ class Case:
                 error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
                 self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
-    def in_words(self, factor: float) -> str:
+    def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
-        for known, words in self.graph.factors:
-            if math.isclose(factor, known, rel_tol=max(1e-6, self.tolerance)):
+        return self.usual_words(factor, place) or self._words(factor, self.graph.rarer_factors)
+
+    def usual_words(self, factor: float, place: Place | None = None) -> str:
+        """The same, without learning rates and products; at a place, of its own numbers too."""
+        here = self.graph.factors_at(place) if place else ()
+        return self._words(factor, self.graph.usual_factors) or self._words(factor, here)
+
+    def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
+        for number, words in known:
+            if math.isclose(factor, number, rel_tol=max(1e-6, self.tolerance)):
                 return words
         return ""
 

@@ -139,7 +139,7 @@ def previous_step(case: Case) -> list[Slip] | None:
         before = {inputs[t].number: lambda x, t=t, r=rate: x + r * manual[t] for t in leaves}
         gradients = case.graph.run_again(before, case.graph.right)
         # They may differ by an epsilon in a logarithm.
-        if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 2):
+        if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 1000):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
             return [Slip("previous step", words, tensors=tuple(manual))]
     return None
