@@ -22,6 +22,7 @@ from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
+from autograd_lite.forensics.uses import alike, dropped_uses, factors_alike, roles, wrong_cotangent
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -59,18 +60,20 @@ class Finding(NamedTuple):
 
 def candidates(case: Case) -> Iterator[Candidate]:
     """Every mistake at every step where it can be made: at one of them, or at all alike."""
-    alike: dict[Any, Wrong] = {}
+    same: dict[Any, Wrong] = {}
     for place in case.graph.places:
-        own = [mistake for of_step in STEP_MISTAKES for mistake in of_step(case.graph, place)]
+        own = [mistake for of_step in (*STEP_MISTAKES, wrong_cotangent) for mistake in of_step(case.graph, place)]
         for number, (kind, what, vjp) in enumerate(own):
             key = (kind, what, place.operation, place.slot, number)
-            alike.setdefault(key, {})[place] = vjp
-    for (kind, what, *_), wrong in alike.items():
+            same.setdefault(key, {})[place] = vjp
+    of = roles(case.graph)
+    for (kind, what, *_), wrong in same.items():
         places = [*wrong]
-        several = [places] * (len(places) > 1) + [places[1:]] * (len(places) > 2)
-        for chosen in [*([place] for place in places), *several]:
+        several = {tuple(group): group for group in [places, places[1:], *alike(places, of)]}
+        groups = [group for group in several.values() if len(group) > 1]
+        for chosen in [*([place] for place in places), *groups]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in GROUP_MISTAKES:
+    for of_case in (*GROUP_MISTAKES, dropped_uses, factors_alike):
         yield from of_case(case)
 
 
