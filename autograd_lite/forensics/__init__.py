@@ -21,6 +21,7 @@ from autograd_lite.forensics.wording import Explanation, Names, explained, patte
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.naming import visible_arrays
 
 MOST_STEPS = 1000
 """Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
@@ -42,7 +43,8 @@ def examine(
             refuse_changed(loss)
             graph = Graph(loss)
             names = Names(graph, variables)
-            return _examined(Case(graph, dict(manual), tolerance, names.given), names)
+            arrays = {name: a for name, a in visible_arrays(variables) if is_array(a)}
+            return _examined(Case(graph, dict(manual), tolerance, names.given, arrays), names)
         finally:
             watching.reset(token)
 
@@ -63,7 +65,7 @@ def _with_activations(case: Case, names: Names) -> Case:
     again = recorded_again(nodes, found)
     manual = {again[tensor]: array for tensor, array in case.manual.items()}
     named = frozenset(again.get(node, node) for node in case.named)
-    other = Case(Graph(again[loss]), manual, case.tolerance, named)
+    other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays)
     before = {again[tensor] for tensor in case.fitted(right)}
     after = other.fitted(other.graph.right)
     if not before <= after or (before != after and found == smooth):

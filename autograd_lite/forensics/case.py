@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,12 +28,16 @@ EPSILONS = tuple(10.0**-power for power in range(5, 17))
 
 @dataclass
 class Case:
-    """What was handed in: a graph, gradients, the relative error allowed, the nodes with a name."""
+    """What was handed in: a graph, gradients, the relative error allowed.
+
+    Besides, the nodes that have a name, and the arrays that the caller has, by name.
+    """
 
     graph: Graph
     manual: dict[Tensor, Array]
     tolerance: float
     named: frozenset[Any]
+    arrays: Mapping[str, Array]
 
     def __post_init__(self) -> None:
         right = self.graph.right

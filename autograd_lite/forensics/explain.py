@@ -9,6 +9,7 @@ ranked(case, ...)       which of several explanations is the more plausible
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
 from autograd_lite.forensics.replay import Place, Replay, Wrong
-from autograd_lite.forensics.slips import Slip, previous_step, slips_in
+from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import alike, dropped_uses, factors_alike, roles, wrong_cotangent
 from autograd_lite.node import Array
@@ -30,7 +31,8 @@ KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "another derivative"),
-    *("another loss", "previous step", "stale weights"),
+    *("another loss", "previous step", "stale weights", "other arrays"),
+    *("misplaced", "copied", "another quantity"),
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
@@ -62,10 +64,12 @@ def candidates(case: Case) -> Iterator[Candidate]:
     """Every mistake at every step where it can be made: at one of them, or at all alike."""
     same: dict[Any, Wrong] = {}
     for place in case.graph.places:
-        own = [mistake for of_step in (*STEP_MISTAKES, wrong_cotangent) for mistake in of_step(case.graph, place)]
-        for number, (kind, what, vjp) in enumerate(own):
-            key = (kind, what, place.operation, place.slot, number)
-            same.setdefault(key, {})[place] = vjp
+        counts: Counter[Any] = Counter()
+        for of_step in (*STEP_MISTAKES, wrong_cotangent):
+            for kind, what, vjp in of_step(case.graph, place):
+                counts[kind, what] += 1
+                key = (kind, what, place.operation, place.slot, counts[kind, what])
+                same.setdefault(key, {})[place] = vjp
     of = roles(case.graph)
     for (kind, what, *_), wrong in same.items():
         places = [*wrong]
@@ -215,6 +219,7 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     singles = [*search.findings(base, search.reaching(wrong))]
     complete = [Hypothesis([f.mistake], error=f.error) for f in singles if search.explains([f])]
     slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
+    slips += [newton(case)] if base is case.graph.right and not any(slips) else []
     complete += [Hypothesis(s) for s in slips if s and _is_evidence(case, search, s)]
     if any(len(each.mistakes) == 1 for each in complete):
         return complete

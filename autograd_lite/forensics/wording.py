@@ -218,7 +218,8 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
 
 
 def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
-    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {slip.what}"
+    what = slip.what if slip.other is None else slip.what.format(names.of[slip.other])
+    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."
