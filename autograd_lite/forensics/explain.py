@@ -332,9 +332,9 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     if isinstance(mistake, Slip):
         return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
-    words = case.in_words(factor) if factor is not None else ""
+    words = case.in_words(factor, place) if factor is not None else ""
     return (
-        _is_solved(case, mistake),
+        not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched,
         KINDS.index(mistake.kind),
         len(mistake.wrong),

@@ -52,14 +52,19 @@ def slips_in(case: Case, predicted: Replay, wrong: frozenset[Tensor]) -> list[Sl
 
 def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     given, right = case.manual[tensor], predicted[tensor]
+    if not np.isfinite(right).all():
+        return None
     of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
+    of_right: tuple[Slipped, ...] = ()
+    if predicted is case.graph.right:  # After another mistake, they explain too much.
+        of_right = (
+            _copied(case, tensor),
+            _misplaced(case, given, right),
+            _updated(case, predicted, tensor),
+            _on_the_bias(case, tensor, given, right),
+        )
     for slip, one, other in itertools.chain(
-        _exchanged(case, predicted, tensor),
-        of_shape(case, tensor, given, right),
-        _copied(case, tensor),
-        _misplaced(case, given, right),
-        _updated(case, predicted, tensor),
-        _on_the_bias(case, tensor, given, right),
+        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right), *of_right
     ):
         if case.alike(one, other):
             return slip

@@ -229,6 +229,16 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                 yield "wrong place", words, Instead(place, slot, plain(other), other)
 
 
+def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
+    """What a product is taken with is multiplied in again."""
+    for other in map(plain, place.other_arguments if place.traits.product else ()):
+        contribution = graph.unmatched[place]
+        if is_array(other) and other.ndim and other.shape == np.shape(contribution):
+            words = "the other factor of {operation} is multiplied in twice"
+            words += ": what arrives contains it already"
+            yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
+
+
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
     here = graph.places.index(place)
@@ -302,5 +312,5 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
     *(kinks, softmax, constant_statistics),
-    *(other_values, transposed, wrong_axis, reshaped),
+    *(other_values, multiplied_twice, transposed, wrong_axis, reshaped),
 )

@@ -104,15 +104,14 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     """Nodes that are computed from a node, or that it is computed from; and what is said then."""
-    after = node
-    for _ in range(3):
-        consumers = graph.consumers.get(after, [])
-        if len(consumers) != 1:
+    after, branches = node, len(graph.places_of[node]) > 1
+    while len(graph.consumers.get(after, ())) == 1:
+        (place,) = graph.consumers[after]
+        after, branches = place.node, branches or len(graph.places_of[place.node]) > 1
+        if place.bends:
+            if branches:  # Else it is forgotten there.
+                yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
-        bends, name = consumers[0].bends, consumers[0].operation.name
-        after = consumers[0].node
-        if bends:
-            yield after, f"the derivative of {name} is forgotten here, and only here"
     for place in graph.places_of.get(node, ()):
         if place.argument.operation is not None:
             yield place.argument, "it is computed from what arrives one step further back"
