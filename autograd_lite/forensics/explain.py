@@ -20,6 +20,7 @@ from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
+from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
@@ -77,7 +78,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         groups = [group for group in several.values() if len(group) > 1]
         for chosen in [*([place] for place in places), *groups]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in (*GROUP_MISTAKES, dropped_uses, factors_alike):
+    for of_case in (*GROUP_MISTAKES, dropped_uses, factors_alike, other_arrays):
         yield from of_case(case)
 
 
