@@ -24,7 +24,14 @@ from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
-from autograd_lite.forensics.uses import alike, dropped_uses, factors_alike, roles, wrong_cotangent
+from autograd_lite.forensics.uses import (
+    alike,
+    dropped_uses,
+    factors_alike,
+    own_term,
+    roles,
+    wrong_cotangent,
+)
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -66,7 +73,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
     same: dict[Any, Wrong] = {}
     for place in case.graph.places:
         counts: Counter[Any] = Counter()
-        for of_step in (*STEP_MISTAKES, wrong_cotangent):
+        for of_step in (*STEP_MISTAKES, wrong_cotangent, own_term):
             for kind, what, vjp in of_step(case.graph, place):
                 counts[kind, what] += 1
                 key = (kind, what, place.operation, place.slot, counts[kind, what])

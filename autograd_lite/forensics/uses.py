@@ -8,12 +8,14 @@ from typing import Any
 from autograd_lite.forensics.candidate import (
     DROPPED,
     Candidate,
+    Instead,
     StepMistakes,
     scaled,
     with_strength,
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, grouped, is_recorded
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 DEPTH = 4
@@ -115,3 +117,25 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     for place in graph.places_of.get(node, ()):
         if place.argument.operation is not None:
             yield place.argument, "it is computed from what arrives one step further back"
+
+
+def own_term(graph: Graph, place: Place) -> StepMistakes:
+    """In the derivative of what a difference goes into, such as its square, one side is left out."""
+    leaf, uses = place.argument, graph.consumers.get(place.node, [])
+    if leaf.operation is not None or not place.traits.additive or len(uses) != 1:
+        return
+    (use,) = uses
+    if not use.traits.elementwise or use.slot in use.traits.linear or use.traits.additive:
+        return
+    given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
+    rest = place.operation.compute(*given, **place.node.keywords)
+    instead = Instead(use, use.slot, rest, "")
+    arguments = [*map(plain, use.node.arguments)]
+
+    def vjp(g: Array, *own: Any, **keywords: Any) -> Array:
+        arriving = graph.right[use.node]
+        without = instead(arriving, use.node._array, *arguments, **use.node.keywords)
+        return place.vjp(without, *own, **keywords)
+
+    words = f"its own value is left out of the derivative of {use.operation.name}"
+    yield "dropped path", f"{words}, as if it were 0", vjp
