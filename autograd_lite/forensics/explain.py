@@ -9,6 +9,7 @@ ranked(case, ...)       which of several explanations is the more plausible
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,8 +29,9 @@ from autograd_lite.tensor import Tensor
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
-    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "another derivative"),
-    *("another loss", "previous step", "stale weights"),
+    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
+    *("another derivative", "cotangent lost", "entries left out", "repeated index", "shifted"),
+    *("kernel", "labels", "another loss", "previous step", "stale weights"),
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
@@ -62,8 +64,10 @@ def candidates(case: Case) -> Iterator[Candidate]:
     alike: dict[Any, Wrong] = {}
     for place in case.graph.places:
         own = [mistake for of_step in STEP_MISTAKES for mistake in of_step(case.graph, place)]
-        for number, (kind, what, vjp) in enumerate(own):
-            key = (kind, what, place.operation, place.slot, number)
+        counts: Counter[tuple[str, str]] = Counter()
+        for kind, what, vjp in own:
+            key = (kind, what, place.operation, place.slot, counts[kind, what])
+            counts[kind, what] += 1
             alike.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in alike.items():
         places = [*wrong]

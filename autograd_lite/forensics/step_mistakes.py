@@ -15,7 +15,9 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
+from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
+from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
@@ -307,4 +309,6 @@ STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
     *(kinks, softmax, constant_statistics),
     *(other_values, transposed, wrong_axis, reshaped),
+    *FORMULA_MISTAKES,
+    *ARRAY_MISTAKES,
 )

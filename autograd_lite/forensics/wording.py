@@ -172,6 +172,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     targets.pop(names.cotangent(place.argument))
     likewise = f", and likewise to {', '.join(targets)}" if targets else ""
     what = mistake.what.replace("{operation}", place.operation.name)
+    what = what.replace("{argument}", names.of[place.argument])
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.solve and mistake.kind not in ("sign", "dropped path"):
         number = mistake.number.format(mistake.strength * mistake.unit)
