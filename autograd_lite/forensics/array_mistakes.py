@@ -85,12 +85,14 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
             yield "repeated index", words + within + how, partial(_assigned, place, axis)
 
 
-def _assigned(place: Place, axis: int | None, g: Array, y: Array, x: Array, *rest: Any) -> Array:
+def _assigned(
+    place: Place, loop: int | None, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
+) -> Array:
     """Assigned where the operation takes an entry from, at once or for each slice of an axis."""
     places = np.arange(x.size).reshape(x.shape)
-    taken = place.operation.compute(places, *map(plain, rest), **place.node.keywords)
+    taken = place.operation.compute(places, *map(plain, rest), **keywords)
     total = np.zeros(x.size, g.dtype)
-    slices = [(taken, g)] if axis is None else zip(*(np.moveaxis(a, axis, 0) for a in (taken, g)))
+    slices = [(taken, g)] if loop is None else zip(*(np.moveaxis(a, loop, 0) for a in (taken, g)))
     for indices, values in slices:
         total[indices.reshape(-1)] += values.reshape(-1)
     return total.reshape(x.shape)
@@ -122,9 +124,9 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
 
 
 def _rolled_before(
-    place: Place, shift: int, axis: int, g: Array, *given: Any, **keywords: Any
+    place: Place, shift: int, along: int, g: Array, *given: Any, **keywords: Any
 ) -> Array:
-    return place.vjp(np.roll(g, shift, axis), *given, **keywords)
+    return place.vjp(np.roll(g, shift, along), *given, **keywords)
 
 
 def _rolled(shift: int, axis: int, result: Array, *given: Any) -> Array:
@@ -161,13 +163,14 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
 
 def kernels(graph: Graph, place: Place) -> StepMistakes:
     """The other factor of a product is a kernel that is not flipped, or turned."""
-    if not place.multiplies_matrices or is_recorded(place.argument) is False:
+    if not place.multiplies_matrices:
         return
     for slot, argument in enumerate(place.node.arguments):
         if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
             continue
         leaf, moves = _moved_from(argument)
-        if leaf.operation is None and 1 <= leaf.ndim != 2 or moves:
+        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2
+        if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = _moved_again(turned, moves)
                 yield "kernel", f"the kernel {words}", Instead(place, slot, value, "{0}[::-1]")

@@ -20,6 +20,7 @@ from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
+from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
@@ -74,7 +75,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         several = [places] * (len(places) > 1) + [places[1:]] * (len(places) > 2)
         for chosen in [*([place] for place in places), *several]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in GROUP_MISTAKES:
+    for of_case in (*GROUP_MISTAKES, *JOINT_MISTAKES):
         yield from of_case(case)
 
 

@@ -254,7 +254,7 @@ def of_products(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.product or place.operation.function is np.divide:
         return
     others = [plain(argument) for argument in place.other_arguments]
-    if len(others) != 1 or not is_array(others[0]) or np.ptp(others[0]) == 0:
+    if len(others) != 1 or not is_array(others[0]) or np.size(others[0]) == 1:
         return
     other, shape = others[0], place.argument.shape
     words = "the other factor of {operation} is multiplied in twice: its square"

@@ -168,7 +168,7 @@ def _are(names: list[str]) -> str:
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    targets = {names.cotangent(p.argument): None for p in mistake.wrong}
+    targets = {names.cotangent(p.argument): None for p in mistake.wrong if p.slot >= 0}
     targets.pop(names.cotangent(place.argument))
     likewise = f", and likewise to {', '.join(targets)}" if targets else ""
     what = mistake.what.replace("{operation}", place.operation.name)
