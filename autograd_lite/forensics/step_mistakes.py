@@ -114,7 +114,7 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
-    if not place.bends:
+    if not (place.bends and place.traits.activation):
         return
     node, compute = place.node, place.operation.compute
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
