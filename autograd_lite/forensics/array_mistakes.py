@@ -19,46 +19,57 @@ from autograd_lite.tensor import Tensor
 
 def some_entries(graph: Graph, place: Place) -> StepMistakes:
     """Only the first or the last of several counts, or all others: = for +=, a loop off by one."""
-    node = place.node
-    starts = any(node is each for each in graph.bottlenecks) or place.argument.operation is None
-    pools = place.traits.reduces or place.traits.indexes
-    if not node.ndim or not (pools or (starts and not place.traits.additive)):
-        if not (starts and place.argument.shape != node.shape):
-            return
-    for axis in range(node.ndim):
-        length = node.shape[axis]
-        if length < 2:
-            continue
-        what = _entry(graph, place, axis)
+    node, argument = place.node, place.argument
+    spreads = place.traits.reduces or place.traits.indexes
+    ends = argument.operation is None and node.shape != argument.shape
+    if node.ndim and (spreads or ends or _is_one_of(node, graph.bottlenecks)):
+        masks = _masks(graph, place, node)
+        yield from ((kind, words, _before(place, mask)) for kind, words, mask in masks)
+    elif argument.ndim and _is_one_of(argument, graph.bottlenecks):
+        masks = _masks(graph, place, argument)
+        yield from ((kind, words, _afterwards(place, mask)) for kind, words, mask in masks)
+
+
+def _is_one_of(node: Tensor, nodes: list[Tensor]) -> bool:
+    return any(node is each for each in nodes)
+
+
+def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
+    kind, lost = "entries left out", "what arrives at the others is lost"
+    for axis, length in enumerate(node.shape):
+        what = _entry(graph, place, node, axis)
         for words, kept in (
-            (f"only the last {what} counts: what arrives at the others is lost", [length - 1]),
-            (f"only the first {what} counts: what arrives at the others is lost", [0]),
+            (f"only the last {what} counts: {lost}", [length - 1]),
+            (f"only the first {what} counts: {lost}", [0]),
             (f"the last {what} is left out", [*range(length - 1)]),
             (f"the first {what} is left out", [*range(1, length)]),
         ):
-            mask = np.isin(np.arange(length), kept).reshape(-1, *[1] * (node.ndim - axis - 1))
-            yield "entries left out", words, _masked(place, mask)
+            if length > 1:
+                mask = np.isin(np.arange(length), kept)
+                yield kind, words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
     if place.traits.reduces and node.ndim > 1:
-        for first, words in ((True, "first"), (False, "last")):
+        for number, words in ((0, "first"), (-1, "last")):
             corner = np.zeros(node.shape[-2:], bool)
-            corner[(0, 0) if first else (-1, -1)] = True
-            what = f"only the {words} window counts: what arrives at the others is lost"
-            yield "entries left out", what, _masked(place, corner)
+            corner[number, number] = True
+            yield kind, f"only the {words} window counts: {lost}", corner
 
 
-def _entry(graph: Graph, place: Place, axis: int) -> str:
-    node = place.node
+def _entry(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
     if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES:
         return "sample"
-    if place.traits.reduces:
+    if place.traits.reduces and node is place.node:
         return "window" if node.ndim == 1 else f"row of windows, along axis {axis},"
     if node.ndim == 1:
         return "sample" if axis == 0 else "entry"
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
 
 
-def _masked(place: Place, mask: Array) -> Vjp:
+def _before(place: Place, mask: Array) -> Vjp:
     return lambda g, *given, **keywords: place.vjp(g * mask, *given, **keywords)
+
+
+def _afterwards(place: Place, mask: Array) -> Vjp:
+    return place.changed(lambda result, *given: result * mask)
 
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:

@@ -29,7 +29,7 @@ from autograd_lite.tensor import Tensor
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
-    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    *("wrong place", "derivative twice", "derivative forgotten", "another variable", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "repeated index", "shifted"),
     *("kernel", "labels", "another loss", "previous step", "stale weights"),
@@ -164,7 +164,9 @@ class Search:
         if not case.error(tensor, at_zero + solved * slope) <= max(LINEAR_ENOUGH, case.tolerance):
             return None
         for strength in (0.0, rounded(solved)):
-            if case.error(tensor, at_zero + strength * slope) <= case.tolerance:
+            # What is nothing but rounding was summed up; 0 is written down.
+            summed = strength == 0 and given.any() and not at_zero.any()
+            if not summed and case.error(tensor, at_zero + strength * slope) <= case.tolerance:
                 return strength
         return solved
 

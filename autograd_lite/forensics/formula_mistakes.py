@@ -269,7 +269,8 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
     linear = place.traits.additive or place.slot in place.traits.linear
     alike = place.traits.elementwise and place.node.shape == place.argument.shape
-    if linear and alike and place.node.ndim:
+    before = place.argument.operation
+    if linear and alike and place.node.ndim and not (before and before.traits.reduces):
         slot = place.slot
         words = "it is multiplied by {argument} itself, where the inner derivative belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * pair[slot]

@@ -141,15 +141,17 @@ def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
     """Both passes with another plain argument of a node."""
 
     def replaced(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        return *arguments[:slot], value, *arguments[slot + 1 :]
+        # Without what the operation has kept of its forward pass.
+        return *arguments[:slot], value, *arguments[slot + 1 : len(node.arguments)]
 
     compute = node.operation.compute
     wrong: Wrong = {
         place: place.given(lambda y, *arguments: (y, *replaced(arguments)))
         for place in graph.places_of[node]
     }
-    forward = _forward(graph, node)
-    return wrong | {forward: lambda *given, **keywords: compute(*replaced(given), **keywords)}
+    if not node.operation.residual:
+        wrong[_forward(graph, node)] = lambda *given, **k: compute(*replaced(given), **k)
+    return wrong
 
 
 def labels(case: Case) -> Candidates:
@@ -225,14 +227,10 @@ def softmax_axis(case: Case) -> Candidates:
         if function in functions:
             (place,) = places
             axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
-            other = 1 - axis % 2
-            forward: Vjp = lambda x, *_, f=function, axis=other, **k: f(x, axis=axis)  # noqa: E731
-            changed: Vjp = lambda g, y, x, *_, vjp=place.vjp, axis=other, **k: (  # noqa: E731
-                vjp(g, y, x, axis=axis)
-            )
+            forward, backward = _over(1 - axis % 2, place)
             start = {_forward(graph, node): forward}
             yield Candidate("wrong axis", words, {place: place.vjp, **start})
-            yield Candidate("wrong axis", words, {place: changed, **start})
+            yield Candidate("wrong axis", words, {place: backward, **start})
         elif function is neural.softmax_cross_entropy:
             place = places[0]
             vjp = place.changed(
@@ -243,19 +241,34 @@ def softmax_axis(case: Case) -> Candidates:
             yield Candidate("wrong axis", words, {place: vjp})
 
 
+def _over(axis: int, place: Place) -> tuple[Vjp, Vjp]:
+    """The forward and the backward step of a softmax over an axis."""
+    function, vjp = place.operation.function, place.vjp
+    return (
+        lambda x, *rest, **keywords: function(x, axis=axis),
+        lambda g, y, x, *rest, **keywords: vjp(g, y, x, axis=axis),
+    )
+
+
 # Layers that normalize, in the formula for the whole
 
 
-def normalizations(case: Case) -> Candidates:
-    """dx = (g - mean(g) - y mean(g y)) / s with means over another axis, or sums for means."""
+def differentiated_as_a_whole(case: Case) -> Candidates:
+    """What lies between two nodes is forgotten, or a normalization has its means over another axis.
+
+    The latter is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
+    """
     graph = case.graph
     position = {node: -number for node, number in graph.position.items()}
     for node in graph.places_of:
-        if not node.operation.traits.product or node.ndim < 2 or not node.operation.traits.elementwise:
+        if not node.operation.traits.elementwise or node.ndim < 1:
             continue
         for x, _ in behind(node, position, frozenset()):
             chain = _straight(graph, node, x)
-            for axis in range(node.ndim) if chain else ():
+            if chain[1:] and {x, node} <= case.named:
+                words = "the derivative of all that is computed in between is forgotten"
+                yield Candidate("derivative forgotten", words, _only(graph, chain))
+            for axis in range(node.ndim) if chain and node.ndim > 1 else ():
                 for centred in (True, False):
                     scale = _scale(x._array, node._array, axis, centred)
                     if scale is not None:
@@ -325,15 +338,19 @@ def _whole(
         along = y * mean(g * y, axis=axis, keepdims=True)
         return (g - mean(g, axis=axis, keepdims=True) * centred - along) / scale
 
-    wrong: Wrong = {}
+    return Candidate(kind, what, _only(graph, chain) | {chain[0]: formula})
+
+
+def _only(graph: Graph, chain: list[Place]) -> Wrong:
+    """What arrives is passed on as it is over some steps, and over no others of the same nodes."""
+    wrong: Wrong = dict.fromkeys(chain, unchanged)
     for place in chain:
         others = [other for other in graph.places_of[place.node] if other is not place]
-        wrong |= scaled(others, 0.0) | {place: unchanged}
-    wrong[chain[0]] = formula
-    return Candidate(kind, what, {chain[0]: formula, **wrong})
+        wrong |= scaled(others, 0.0)
+    return wrong
 
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    *(labels, softmax_axis, normalizations),
+    *(labels, softmax_axis, differentiated_as_a_whole),
 )

@@ -77,10 +77,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
-    if place.bends:
+    if place.bends and place.traits.activation:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
-        words += contained if place.traits.activation else ""
+        words += contained
         yield "derivative twice", words, partial(_twice, place)
 
 
