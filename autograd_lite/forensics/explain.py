@@ -20,6 +20,7 @@ from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
+from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
@@ -37,10 +38,11 @@ from autograd_lite.tensor import Tensor
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
-    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
-    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "another derivative"),
-    *("another loss", "previous step", "stale weights", "other arrays"),
-    *("misplaced", "copied", "another quantity"),
+    *("wrong place", "derivative twice", "derivative forgotten", "another variable", "sign"),
+    *("factor", "dropped path", "transposed", "reshaped", "wrong axis", "not summed", "swapped"),
+    *("wrong formula", "another derivative", "cotangent lost", "entries left out"),
+    *("repeated index", "shifted", "kernel", "labels", "another loss", "previous step"),
+    *("stale weights", "other arrays", "misplaced", "copied", "another quantity"),
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
@@ -85,7 +87,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         groups = [group for group in several.values() if len(group) > 1]
         for chosen in [*([place] for place in places), *groups]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in (*GROUP_MISTAKES, dropped_uses, factors_alike, other_arrays):
+    for of_case in (*GROUP_MISTAKES, *JOINT_MISTAKES, dropped_uses, factors_alike, other_arrays):
         yield from of_case(case)
 
 
@@ -186,7 +188,9 @@ class Search:
         if not case.error(tensor, at_zero + solved * slope) <= max(LINEAR_ENOUGH, case.tolerance):
             return None
         for strength in (0.0, rounded(solved)):
-            if case.error(tensor, at_zero + strength * slope) <= case.tolerance:
+            # What is nothing but rounding was summed up; 0 is written down.
+            summed = strength == 0 and given.any() and not at_zero.any()
+            if not summed and case.error(tensor, at_zero + strength * slope) <= case.tolerance:
                 return strength
         return solved
 

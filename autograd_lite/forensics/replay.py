@@ -41,7 +41,7 @@ class Place:
     """Where a mistake can be made: the step from a node to one of its arguments."""
 
     node: Tensor
-    slot: int
+    slot: int  # of the argument; -1 for the forward step, which has the loss for an argument
     argument: Tensor
     operation: Operation
     traits: Traits
@@ -154,11 +154,13 @@ class Graph:
 
     def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:
         """What steps that are done wrongly call, by number."""
-        rules: list[Any] = [self.program.steps[place.number].function for place in wrong]
-        return {
-            place.number: Contribution(place.node, place.slot, rule.careful, vjp)
-            for (place, vjp), rule in zip(wrong.items(), rules)
-        }
+        found: dict[int, Vjp] = {}
+        for place, vjp in wrong.items():
+            rule: Any = self.program.steps[place.number].function
+            if place.slot >= 0:
+                vjp = Contribution(place.node, place.slot, rule.careful, vjp)
+            found[place.number] = vjp
+        return found
 
     def run_again(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
         """What comes out of a replay where some steps of the program call something else."""

@@ -68,7 +68,7 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     ):
         if case.alike(one, other):
             return slip
-    return None if given.shape == right.shape else _wrong_axis(case, predicted, tensor)
+    return _wrong_axis(case, predicted, tensor) if given.shape != right.shape else None
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -106,20 +106,14 @@ def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
         return
     off = abs(given - right) > case.tolerance * abs(right).max()
     one, other = np.sort(given, axis=None), np.sort(right, axis=None)
-    yield Slip("misplaced", _order(case, given, right, off)), one, other
+    yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
         words = f"{left_out.sum()} of its {given.size} entries are left at 0"
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
 
 
-def _order(case: Case, given: Array, right: Array, off: Array) -> str:
-    for axis in range(given.ndim):
-        if case.alike(given, np.flip(right, axis)):
-            return f"its entries are in the opposite order along axis {axis}"
-        for shift in (1, -1):
-            if case.alike(given, np.roll(right, shift, axis)):
-                return f"its entries are shifted by one along axis {axis}"
+def _order(off: Array) -> str:
     if off.sum() == 2:
         places = " and ".join(str(tuple(place)) for place in np.argwhere(off).tolist())
         return f"two of its entries are swapped, {places}"
@@ -159,8 +153,11 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("reshaped", words), given, right.T.reshape(right.shape)
         words = "the gradient is reshaped in the wrong order of entries"
         yield Slip("reshaped", words), given, right.reshape(right.shape, order="F")
+    yield from _in_another_order(given, right)
     if np.any(right):
         yield Slip("factor", "all entries are 0", 0.0), given, np.zeros_like(right)
+    if tensor.operation is None:
+        yield from _by_another_variable(case, tensor, given, right)
     if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
         return  # A factor there is a mistake in that step.
     factor = closest_factor(given, right)
@@ -168,6 +165,41 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("sign", "the sign is wrong", -1.0), given, -right
     if np.isfinite(factor):
         yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
+
+
+def _in_another_order(given: Array, right: Array) -> Slipped:
+    """The right entries elsewhere: shifted by one, reversed, or two of them swapped."""
+    for axis, length in enumerate(right.shape):
+        along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
+        for shift in (1, -1) if length > 2 else ():
+            words = f"the {along} are shifted by one: an index or a slice is off by one"
+            yield Slip("shifted", words), given, np.roll(right, shift, axis)
+        if length > 1:
+            words = f"the {along} are in reverse order"
+            yield Slip("shifted", words), given, np.flip(right, axis)
+        others = tuple(other for other in range(right.ndim) if other != axis)
+        off = np.flatnonzero(~np.isclose(given, right, rtol=1e-6).all(axis=others))
+        if len(off) == 2:
+            order = np.arange(length)
+            order[off] = off[::-1]
+            words = f"{along} {off[0]} and {off[1]} are swapped"
+            yield Slip("shifted", words), given, np.take(right, order, axis)
+
+
+def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The derivative by the logarithm, the exponential or the square of a parameter."""
+    values = tensor._array
+    if right.size == 1 and case.in_words(float(np.sum(values))):
+        return
+    for words, factor in (
+        ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
+        ("divided by {0}, as if by the chain rule for exp({0})", 1 / values),
+        ("divided by 2 {0}: it is the derivative by the square of {0}, not by {0}", 0.5 / values),
+        ("multiplied by exp({0}): the parameter is {0}, not exp(-{0})", np.exp(values)),
+        ("divided by exp({0}): it is the derivative by exp({0}), not by {0}", np.exp(-values)),
+    ):
+        what = words.format(tensor.name or "the parameter")
+        yield Slip("another variable", f"it is {what}"), given, right * factor
 
 
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

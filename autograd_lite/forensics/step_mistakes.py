@@ -15,7 +15,9 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
+from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
+from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
@@ -75,10 +77,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
-    if place.bends:
+    if place.bends and place.traits.activation:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
-        words += contained if place.traits.activation else ""
+        words += contained
         yield "derivative twice", words, partial(_twice, place)
 
 
@@ -112,7 +114,7 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
-    if not place.bends or len(place.node.arguments) != 1:
+    if not (place.bends and place.traits.activation):
         return
     node, compute = place.node, place.operation.compute
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
@@ -313,4 +315,6 @@ STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
     *(kinks, softmax, constant_statistics),
     *(other_values, multiplied_twice, transposed, wrong_axis, reshaped),
+    *FORMULA_MISTAKES,
+    *ARRAY_MISTAKES,
 )

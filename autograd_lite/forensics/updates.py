@@ -41,8 +41,6 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
     if is_round(rate) and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"
         yield what, weights - rounded(rate) * right
-    yield "it is multiplied by {0}, as if for the logarithm of {0}", right * weights
-    yield "it is divided by {0}, as if {0} were the logarithm", right / weights
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from _with_velocity(case, given, right)

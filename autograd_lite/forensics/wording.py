@@ -168,10 +168,11 @@ def _are(names: list[str]) -> str:
 
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    targets = {names.cotangent(p.argument): None for p in mistake.wrong}
+    targets = {names.cotangent(p.argument): None for p in mistake.wrong if p.slot >= 0}
     targets.pop(names.cotangent(place.argument))
     likewise = f", and likewise to {', '.join(targets)}" if targets else ""
     what = mistake.what.replace("{operation}", place.operation.name)
+    what = what.replace("{argument}", names.of[place.argument])
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.solve and mistake.kind not in ("sign", "dropped path"):
         number = mistake.number.format(mistake.strength * mistake.unit)

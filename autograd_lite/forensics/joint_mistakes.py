@@ -1,0 +1,356 @@
+"""Mistakes that show in several steps: kernels, windows, labels, layers that normalize."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives import neural
+from autograd_lite.forensics.array_mistakes import turns_of
+from autograd_lite.forensics.candidate import Candidate, Instead, scaled, unchanged
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_array, is_recorded
+from autograd_lite.node import Array, plain
+from autograd_lite.recognition import behind
+from autograd_lite.tensor import Tensor
+
+Candidates = Iterator[Candidate]
+
+
+def derivative_in_one_direction(case: Case) -> Candidates:
+    """An activation's derivative is in the delta for the parameters, or in that for the layer
+    below, and not in the other."""
+    graph = case.graph
+    by_parameters: dict[Any, dict[str, Wrong]] = {}
+    for activation in graph.places:
+        if not activation.bends:
+            continue
+        own, below = _parameters_and_below(graph, activation.argument)
+        if not own or not below:
+            continue
+        for what, without, others in (
+            ("in the parameters' gradients; the layer below has it", own, below),
+            ("on the way down to the layer below; the parameters have it", below, own),
+            *((f"in this gradient alone", [one], [p for p in [*own, *below] if p is not one]) for one in own),
+        ):
+            key = activation.operation, what, *[place.argument for place in own], *[place.argument for place in without]
+            wrong = by_parameters.setdefault(key, {})
+            wrong |= {activation: unchanged} | {p: _after(activation, p) for p in others}
+    for (operation, what, *_), wrong in by_parameters.items():
+        words = f"the derivative of {operation.name} is forgotten {what}"
+        yield Candidate("derivative forgotten", words, wrong)
+
+
+def _parameters_and_below(graph: Graph, z: Tensor) -> tuple[list[Place], list[Place]]:
+    """Where a delta goes that arrives at z: to parameters, and on to layers below."""
+    own: list[Place] = []
+    below: list[Place] = []
+    nodes = [z]
+    for node in nodes:
+        for place in graph.places_of.get(node, ()):
+            if place.argument.operation is None:
+                own.append(place)
+            elif place.traits.additive:
+                nodes.append(place.argument)
+            else:
+                below.append(place)
+    return own, below
+
+
+def _after(activation: Place, place: Place) -> Vjp:
+    """The step with an activation's derivative multiplied in before."""
+    values = activation.node._array, *map(plain, activation.node.arguments)
+    keywords = activation.node.keywords
+
+    def vjp(g: Array, *given: Any, **own: Any) -> Any:
+        return place.vjp(activation.vjp(g, *values, **keywords), *given, **own)
+
+    return vjp
+
+
+# Kernels and windows that are written as slices
+
+
+def kernels_of_slices(case: Case) -> Candidates:
+    """A kernel whose entries are multiplied with slices is not flipped, or turned."""
+    graph = case.graph
+    for leaf in graph.leaves:
+        products = []
+        for use in graph.consumers.get(leaf, ()):
+            for place in graph.consumers.get(use.node, ()) if use.traits.indexes else ():
+                inner = [other for other in graph.places_of[place.node] if other is not place]
+                products += [(other, place.slot, use.node) for other in inner]
+        products = [each for each in products if each[0].traits.product]
+        for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
+            wrong: Wrong = {
+                other: Instead(other, slot, turned[plain(entry.arguments[1])], "{0} turned")
+                for other, slot, entry in products
+            }
+            yield Candidate("kernel", f"the kernel {words}", wrong)
+
+
+def overlapping_windows(case: Case) -> Candidates:
+    """Where windows overlap, the gradient of one of them is assigned, not added."""
+    graph = case.graph
+    for tensor, places in graph.consumers.items():
+        windows = [place for place in places if place.traits.indexes]
+        if len(windows) < 2 or tensor.ndim == 0:
+            continue
+        positions = np.arange(tensor.size).reshape(tensor.shape)
+        try:
+            taken = [
+                place.operation.compute(positions, *place.node.arguments[1:], **place.node.keywords)
+                for place in windows
+            ]
+        except (IndexError, TypeError):
+            continue
+        if len(np.unique(np.concatenate([np.ravel(each) for each in taken]))) == sum(
+            map(np.size, taken)
+        ):
+            continue
+        # Consumers are in the order of the backward pass.
+        for order, which in ((1, "first"), (-1, "last")):
+            owner = np.full(tensor.size, -1)
+            for number in [*range(len(windows))][::order]:
+                owner[np.ravel(taken[number])] = number
+            wrong: Wrong = {
+                place: place.changed(
+                    lambda result, *_, own=(owner == number).reshape(tensor.shape): result * own
+                )
+                for number, place in enumerate(windows)
+            }
+            words = (
+                "the windows overlap, and what arrives at an entry over several of them is "
+                f"overwritten (=), not added (+=): only the {which} window counts there"
+            )
+            yield Candidate("repeated index", words, wrong)
+
+
+# The forward pass with other data
+
+
+def _forward(graph: Graph, node: Tensor) -> Place:
+    """The step that computes a node, which a candidate may replace too."""
+    row = node.operation
+    return Place(node, -1, graph.loss, row, row.traits, graph.program.values[node].number)
+
+
+def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
+    """Both passes with another plain argument of a node."""
+
+    def replaced(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        # Without what the operation has kept of its forward pass.
+        return *arguments[:slot], value, *arguments[slot + 1 : len(node.arguments)]
+
+    compute = node.operation.compute
+    wrong: Wrong = {
+        place: place.given(lambda y, *arguments: (y, *replaced(arguments)))
+        for place in graph.places_of[node]
+    }
+    if not node.operation.residual:
+        wrong[_forward(graph, node)] = lambda *given, **k: compute(*replaced(given), **k)
+    return wrong
+
+
+def labels(case: Case) -> Candidates:
+    """The labels or targets are off by one: those of another class, or of another sample."""
+    graph = case.graph
+    for node in graph.places_of:
+        for slot, index in _labels_in(node):
+            values = index[1] if isinstance(index, tuple) else index
+            classes = plain(node.arguments[0]).shape[1]
+            for words, others in (
+                ("off by one: those of the class after", (values + 1) % classes),
+                ("off by one: those of the class before", (values - 1) % classes),
+                ("off by one sample: those of the next", np.roll(values, -1)),
+                ("off by one sample: those of the one before", np.roll(values, 1)),
+            ):
+                other = (index[0], others) if isinstance(index, tuple) else others
+                wrong = _with_argument(graph, node, slot, other)
+                yield Candidate("labels", f"the labels are {words}", wrong)
+    for targets in graph.plain_arrays:
+        yield from _targets(graph, targets)
+
+
+def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
+    """Labels that a node is given as integers, or picks entries by, as p[np.arange(m), y]."""
+    if node.operation.function is neural.softmax_cross_entropy:
+        yield 1, plain(node.arguments[1])
+    if node.operation.name == "getitem" and np.ndim(plain(node.arguments[0])) == 2:
+        index = node.arguments[1]
+        pair = isinstance(index, tuple) and len(index) == 2
+        if pair and all(is_array(plain(part)) and np.ndim(plain(part)) == 1 for part in index):
+            rows, values = map(plain, index)
+            if values.dtype.kind in "iu" and np.array_equal(rows, np.arange(len(rows))):
+                yield 1, (rows, values)
+
+
+def _targets(graph: Graph, targets: Array) -> Candidates:
+    """The rows or columns of targets, or of one minus them, are shifted by one."""
+    uses: list[tuple[Tensor, int, bool]] = []
+    for node in graph.places_of:
+        traits = node.operation.traits
+        for slot, argument in enumerate(node.arguments):
+            values = plain(argument)
+            if is_recorded(argument) or not is_array(values) or values.shape != targets.shape:
+                continue
+            if values.ndim == 0 or not (traits.elementwise and (traits.product or traits.additive)):
+                continue
+            if values is targets or np.array_equal(values, targets):
+                uses.append((node, slot, False))
+            elif np.array_equal(values, 1 - targets):
+                uses.append((node, slot, True))
+    if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
+        return
+    for axis in range(min(targets.ndim, 2)):
+        what = "columns" if axis else "rows"
+        for shift in (1, -1) if targets.shape[axis] > 1 else ():
+            others = np.roll(targets, shift, axis)
+            wrong: Wrong = {}
+            for node, slot, complement in uses:
+                wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
+            words = f"the {what} of the labels or targets are shifted by one: an index is off by one"
+            yield Candidate("labels", words, wrong)
+
+
+def softmax_axis(case: Case) -> Candidates:
+    """The probabilities are taken over the wrong axis in the forward pass of the derivation."""
+    graph = case.graph
+    functions = (neural.softmax, neural.log_softmax)
+    words = "the probabilities of {operation} are taken over the wrong axis in the forward pass"
+    for node, places in graph.places_of.items():
+        function, x = node.operation.function, plain(node.arguments[0])
+        if np.ndim(x) != 2:
+            continue
+        if function in functions:
+            (place,) = places
+            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
+            forward, backward = _over(1 - axis % 2, place)
+            start = {_forward(graph, node): forward}
+            yield Candidate("wrong axis", words, {place: place.vjp, **start})
+            yield Candidate("wrong axis", words, {place: backward, **start})
+        elif function is neural.softmax_cross_entropy:
+            place = places[0]
+            vjp = place.changed(
+                lambda result, g, y, z, *_: (
+                    result + g * (neural.softmax(z, axis=0) - neural.softmax(z)) / len(z)
+                )
+            )
+            yield Candidate("wrong axis", words, {place: vjp})
+
+
+def _over(axis: int, place: Place) -> tuple[Vjp, Vjp]:
+    """The forward and the backward step of a softmax over an axis."""
+    function, vjp = place.operation.function, place.vjp
+    return (
+        lambda x, *rest, **keywords: function(x, axis=axis),
+        lambda g, y, x, *rest, **keywords: vjp(g, y, x, axis=axis),
+    )
+
+
+# Layers that normalize, in the formula for the whole
+
+
+def differentiated_as_a_whole(case: Case) -> Candidates:
+    """What lies between two nodes is forgotten, or a normalization has its means over another axis.
+
+    The latter is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
+    """
+    graph = case.graph
+    position = {node: -number for node, number in graph.position.items()}
+    for node in graph.places_of:
+        if not node.operation.traits.elementwise or node.ndim < 1:
+            continue
+        for x, _ in behind(node, position, frozenset()):
+            chain = _straight(graph, node, x)
+            if chain[1:] and {x, node} <= case.named:
+                words = "the derivative of all that is computed in between is forgotten"
+                yield Candidate("derivative forgotten", words, _only(graph, chain))
+            for axis in range(node.ndim) if chain and node.ndim > 1 else ():
+                for centred in (True, False):
+                    scale = _scale(x._array, node._array, axis, centred)
+                    if scale is not None:
+                        yield from _normalized(graph, chain, node, axis, centred, scale)
+
+
+def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
+    """The steps from a node to one before it through nodes of its shape; empty if none."""
+    chain: list[Place] = []
+    while node is not x:
+        steps = [p for p in graph.places_of.get(node, ()) if p.argument.shape == node.shape]
+        if not steps:
+            return []
+        chain.append(steps[0])
+        node = steps[0].argument
+    return chain
+
+
+def _scale(x: Array, y: Array, axis: int, centred: bool) -> Array | None:
+    """What x, without its mean over an axis, is divided by, if that is its size there."""
+    deviation = x - x.mean(axis=axis, keepdims=True) if centred else x
+    square = np.mean(deviation**2, axis=axis, keepdims=True)
+    ratio = np.mean(y**2, axis=axis, keepdims=True)
+    scale = np.sqrt(square / ratio)
+    if not np.isfinite(scale).all() or not np.allclose(deviation, y * scale, rtol=1e-6, atol=1e-9):
+        return None
+    length = x.shape[axis]
+    per_entry = ratio if centred or abs(ratio - 1).max() < 0.1 else ratio * length
+    return scale if np.all(abs(per_entry - 1) < 0.1) else None
+
+
+def _normalized(
+    graph: Graph, chain: list[Place], node: Tensor, axis: int, centred: bool, scale: Array
+) -> Candidates:
+    y, length = node._array, node.shape[axis]
+    unit = np.mean(y**2, axis=axis, keepdims=True)
+    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
+    everything = tuple(range(node.ndim))
+    others = [other for other in everything if other != axis]
+    words = "in the derivative of what is normalized the {0} are taken over {1}"
+    name = "means" if mean is np.mean else "sums"
+    for other in others:
+        what = words.format(name, f"axis {other}, the wrong one, and not over axis {axis}")
+        yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
+    what = words.format(name, f"all axes, and not over axis {axis}")
+    yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
+    if mean is np.mean:
+        what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
+        what = what.format(length)
+        yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axis, centred)
+
+
+def _whole(
+    graph: Graph,
+    chain: list[Place],
+    what: str,
+    kind: str,
+    y: Array,
+    scale: Array,
+    mean: Any,
+    axis: Any,
+    centred: bool,
+) -> Candidate:
+    """The formula from the output to the input, in the first step; the others pass it on."""
+
+    def formula(g: Array, *given: Any, **keywords: Any) -> Array:
+        along = y * mean(g * y, axis=axis, keepdims=True)
+        return (g - mean(g, axis=axis, keepdims=True) * centred - along) / scale
+
+    return Candidate(kind, what, _only(graph, chain) | {chain[0]: formula})
+
+
+def _only(graph: Graph, chain: list[Place]) -> Wrong:
+    """What arrives is passed on as it is over some steps, and over no others of the same nodes."""
+    wrong: Wrong = dict.fromkeys(chain, unchanged)
+    for place in chain:
+        others = [other for other in graph.places_of[place.node] if other is not place]
+        wrong |= scaled(others, 0.0)
+    return wrong
+
+
+JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
+    *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
+    *(labels, softmax_axis, differentiated_as_a_whole),
+)
