@@ -60,6 +60,7 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         of_right = (
             _copied(case, tensor),
             _misplaced(case, given, right),
+            _by_another_variable(case, tensor, given, right),
             _updated(case, predicted, tensor),
             _on_the_bias(case, tensor, given, right),
         )
@@ -156,8 +157,6 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
     yield from _in_another_order(given, right)
     if np.any(right):
         yield Slip("factor", "all entries are 0", 0.0), given, np.zeros_like(right)
-    if tensor.operation is None:
-        yield from _by_another_variable(case, tensor, given, right)
     if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
         return  # A factor there is a mistake in that step.
     factor = closest_factor(given, right)
@@ -189,6 +188,8 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """The derivative by the logarithm, the exponential or the square of a parameter."""
     values = tensor._array
+    if tensor.operation is not None or given.shape != right.shape:
+        return
     if right.size == 1 and case.in_words(float(np.sum(values))):
         return
     for words, factor in (
