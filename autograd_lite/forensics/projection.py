@@ -7,9 +7,9 @@ in that direction; and all tangents come out of one forward pass.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
-from typing import Any
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,22 @@ STEP = 1e-6
 CLOSE = 1e-5
 """Relative error of an inner product up to which gradients may be equal."""
 
-Change = dict[tuple[Tensor, int], float]
-"""How inner products change, by the tensor whose gradient it is and the number of the direction."""
+Key = tuple[Tensor, int]
+"""A tensor whose gradient it is, and the number of a direction."""
+
+
+class Change(NamedTuple):
+    """How inner products change, and how exactly that is known."""
+
+    by: dict[Key, float]
+    exactly_to: dict[Key, float]
+
+    def plus(self, other: Change, times: float) -> Change:
+        """With a multiple of another change."""
+        return Change(
+            {key: number + times * other.by[key] for key, number in self.by.items()},
+            {k: e + abs(times) * other.exactly_to[k] for k, e in self.exactly_to.items()},
+        )
 
 
 class Projection:
@@ -35,20 +49,30 @@ class Projection:
     def __init__(self, case: Case) -> None:
         self.graph = case.graph
         rng = np.random.default_rng(0)
-        self.tangents: dict[tuple[Tensor, int], dict[Tensor, Array]] = {}
-        self.missing: Change = {}
+        self.precision = math.sqrt(np.finfo(case.graph.loss.dtype).eps)
+        self.tangents: dict[Key, dict[Tensor, Array]] = {}
+        self.sizes: dict[Key, dict[Tensor, float]] = {}
+        self.missing: dict[Key, float] = {}
         """By how much the inner products of the gradients handed in differ from the right ones."""
-        self.allowed: Change = {}
-        for tensor, number in itertools.product(case.manual, (0, 1)):
-            given, right = case.manual[tensor], case.graph.right[tensor]
-            if given.shape != right.shape:
-                continue
-            direction = rng.choice([-1.0, -0.7, 0.6, 1.0], tensor.shape)
-            key = tensor, number
-            self.tangents[key] = tangents(self.graph, tensor, direction)
+        self.allowed: dict[Key, float] = {}
+        norms: dict[Tensor, float] = {}
+        right = case.fitted(case.graph.right)
+        for tensor, given in case.manual.items():
+            for number in (0,) if tensor in right else (0, 1):
+                direction = rng.choice([-1.0, -0.7, 0.6, 1.0], tensor.shape)
+                key = tensor, number
+                of = self.tangents[key] = tangents(self.graph, tensor, direction)
+                self.sizes[key] = self.sizes.get((tensor, 0)) or _sizes(self.graph, of, norms)
+                self._compare(case, key, given, direction)
+
+    def _compare(self, case: Case, key: Key, given: Array, direction: Array) -> None:
+        tensor, right = key[0], case.graph.right[key[0]]
+        self.missing[key], self.allowed[key] = math.nan, 0.0
+        if given.shape == right.shape:
             self.missing[key] = float(np.vdot(given - right, direction))
-            size = np.abs(given).sum() + np.abs(right).sum()
-            self.allowed[key] = CLOSE * float(size) + case.rounding[tensor] * tensor.size
+            size = float(np.abs(given).sum() + np.abs(right).sum())
+            close = max(CLOSE, case.tolerance)
+            self.allowed[key] = close * size + case.rounding[tensor] * tensor.size
 
     def takes(self, candidate: Candidate) -> bool:
         """Whether the steps of a candidate are backward steps that do not build on each other."""
@@ -59,16 +83,23 @@ class Projection:
 
     def change(self, wrong: Wrong) -> Change | None:
         """What steps that are done wrongly change; None if they cannot be done."""
-        found = dict.fromkeys(self.missing, 0.0)
+        found = self.none()
         for place, vjp in wrong.items():
             try:
                 more = self._added(place, vjp) - self.graph.right.values[place.number]
+                size = _norm(more)
             except Exception:  # An operation of the user's may not stand such values.
                 return None
             for key, of in self.tangents.items():
                 if place.argument in of:
-                    found[key] += float(np.vdot(more, of[place.argument]))
+                    found.by[key] += float(np.vdot(more, of[place.argument]))
+                    exact = self.precision * size * self.sizes[key][place.argument]
+                    found.exactly_to[key] += exact
         return found
+
+    def none(self) -> Change:
+        """The change by nothing."""
+        return Change(dict.fromkeys(self.missing, 0.0), dict.fromkeys(self.missing, 0.0))
 
     def _added(self, place: Place, vjp: Vjp) -> Array:
         (replaced,) = self.graph.steps_of({place: vjp}).values()
@@ -77,24 +108,25 @@ class Projection:
 
     def fitted(self, change: Change) -> frozenset[Tensor]:
         """The tensors whose gradients may be as they were handed in, after a change."""
-        off = {key[0] for key, d in change.items() if not self._is_close(key, d)}
+        off = {key[0] for key in self.missing if not self._is_close(key, change)}
         return frozenset(tensor for tensor, _ in self.missing if tensor not in off)
 
-    def _is_close(self, key: tuple[Tensor, int], change: float) -> bool:
-        return abs(change - self.missing[key]) <= self.allowed[key]
+    def _is_close(self, key: Key, change: Change) -> bool:
+        error = abs(change.by[key] - self.missing[key])
+        return error <= self.allowed[key] + change.exactly_to[key]
 
-    def strengths(self, fixed: Change, slopes: Change, wrong: Iterable[Tensor]) -> list[float]:
-        """By what to multiply slopes so that one of the wrong gradients may fit."""
-        found = []
+    def with_strengths(
+        self, fixed: Change, slope: Change, wrong: Iterable[Tensor]
+    ) -> Iterator[Change]:
+        """The changes with a multiple of a slope that may make one of the wrong gradients fit."""
         for tensor in wrong:
             keys = [key for key in ((tensor, 0), (tensor, 1)) if key in self.missing]
-            square = sum(slopes[key] ** 2 for key in keys)
+            square = sum(slope.by[key] ** 2 for key in keys)
             if square > 0:
-                rest = sum(slopes[key] * (self.missing[key] - fixed[key]) for key in keys)
-                strength = rest / square
-                if all(self._is_close(k, fixed[k] + strength * slopes[k]) for k in keys):
-                    found.append(strength)
-        return found
+                rest = sum(slope.by[k] * (self.missing[k] - fixed.by[k]) for k in keys)
+                change = fixed.plus(slope, rest / square)
+                if all(self._is_close(key, change) for key in keys):
+                    yield change
 
 
 def tangents(graph: Graph, tensor: Tensor, direction: Array) -> dict[Tensor, Array]:
@@ -107,6 +139,28 @@ def tangents(graph: Graph, tensor: Tensor, direction: Array) -> dict[Tensor, Arr
         if moved:
             found[node] = sum(_along(place, found[place.argument]) for place in moved)
     return found
+
+
+def _sizes(
+    graph: Graph, of: dict[Tensor, Array], norms: dict[Tensor, float]
+) -> dict[Tensor, float]:
+    """How large tangents are, or those that they come from where they cancel."""
+    found: dict[Tensor, float] = {}
+    for node, tangent in of.items():
+        size = _norm(tangent)
+        for place in graph.places_of.get(node, ()):
+            argument = place.argument
+            if argument in found:
+                for each in (node, argument):
+                    if each not in norms:
+                        norms[each] = _norm(each._array)
+                size = max(size, found[argument] * norms[node] / (norms[argument] or 1.0))
+        found[node] = size
+    return found
+
+
+def _norm(array: Array) -> float:
+    return math.sqrt(float(np.vdot(array, array)))
 
 
 def _along(place: Place, tangent: Array) -> Array:

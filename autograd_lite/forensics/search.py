@@ -22,6 +22,7 @@ from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
     alike,
+    dropped_alike,
     dropped_uses,
     factors_alike,
     own_term,
@@ -51,7 +52,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
 
     What is tried quickly comes first, and what is in all steps of a loop before what is in one.
     """
-    for of_case in (*GROUP_MISTAKES, dropped_uses, other_arrays):
+    for of_case in (dropped_alike, *GROUP_MISTAKES, dropped_uses, other_arrays):
         yield from of_case(case)
     of = roles(case.graph)
     single: list[Candidate] = []
@@ -149,19 +150,15 @@ class Search:
         projection, base = self.projection, self.case.fitted(self.case.graph.right)
         change = projection.change(candidate.wrong)
         if change is None or candidate.solve is None:
-            return projection.fitted(change) if change and any(change.values()) else None
-        wrong = self.case.everything - base
-        if candidate.neutral == 0:
-            slopes, fixed = change, dict.fromkeys(change, 0.0)
-        else:
+            return projection.fitted(change) if change and any(change.by.values()) else None
+        fixed = projection.none()
+        if candidate.neutral != 0:
             zero = projection.change(candidate.solve(0.0))
             if zero is None:
                 return None
-            slopes = {key: change[key] - zero[key] for key in change}
-            fixed = zero
+            fixed, change = zero, change.plus(zero, -1.0)
         found = base
-        for strength in projection.strengths(fixed, slopes, wrong):
-            there = {key: fixed[key] + strength * slopes[key] for key in slopes}
+        for there in projection.with_strengths(fixed, change, self.case.everything - base):
             found = max(found, projection.fitted(there), key=len)
         return found
 
