@@ -129,11 +129,12 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         distinct.setdefault(finding.sums, finding)
     found: list[Hypothesis] = []
     for first in [*distinct.values()][:PARTIAL]:
-        found += _with_another(case, search, base, first)
+        found += [] if search.is_over else _with_another(case, search, base, first)
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
-            found += _with_another(case, search, base, first, factors_only=True)
+            if not search.is_over:
+                found += _with_another(case, search, base, first, factors_only=True)
     return found
 
 
