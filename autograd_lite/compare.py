@@ -155,6 +155,7 @@ def compare_gradients(
 
     Raises:
         ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad.
+        MutationError: a gradient differs, and an array of the record was written into since.
 
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
     >>> report = compare_gradients((W**2).sum(), {W: W.data})

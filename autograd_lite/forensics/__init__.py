@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import Case, Variation, harmless, relative_error
+from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.naming import visible_arrays
 
 MOST_STEPS = 1000
 """Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
@@ -39,9 +40,11 @@ def examine(
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
+            refuse_changed(loss)
             graph = Graph(loss)
             names = Names(graph, variables)
-            return _examined(Case(graph, dict(manual), tolerance, names.given), names)
+            arrays = {name: a for name, a in visible_arrays(variables) if is_array(a)}
+            return _examined(Case(graph, dict(manual), tolerance, names.given, arrays), names)
         finally:
             watching.reset(token)
 
@@ -62,7 +65,7 @@ def _with_activations(case: Case, names: Names) -> Case:
     again = recorded_again(nodes, found)
     manual = {again[tensor]: array for tensor, array in case.manual.items()}
     named = frozenset(again.get(node, node) for node in case.named)
-    other = Case(Graph(again[loss]), manual, case.tolerance, named)
+    other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays)
     before = {again[tensor] for tensor in case.fitted(right)}
     after = other.fitted(other.graph.right)
     if not before <= after or (before != after and found == smooth):
@@ -90,6 +93,8 @@ def _examined(original: Case, names: Names) -> Examination:
         reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
         return excused, [], f"{reason} {pattern_of(case, wrong, names)}"
     found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
-    distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
+    distinct: dict[Any, Explanation] = {}
+    for each in found:
+        distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)
     pattern = "" if found else pattern_of(case, wrong, names)
-    return excused, list(distinct.values())[::-1], pattern
+    return excused, [*distinct.values()], pattern

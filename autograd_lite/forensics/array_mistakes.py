@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -91,7 +90,7 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
     yield "repeated index", words + how, partial(_assigned, place, None)
     for axis in range(place.node.ndim):
-        if 1 < place.node.shape[axis]:
+        if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"
             yield "repeated index", words + within + how, partial(_assigned, place, axis)
 
@@ -123,7 +122,7 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
         for shift, what in shifts.items():
             if shift:
                 words = f"the {along} of what arrives are {what}: a slice that is off"
-                yield "shifted", words, partial(_rolled_before, place, shift, axis)
+                yield "misplaced", words, partial(_rolled_before, place, shift, axis)
     elif place.traits.indexes and node.ndim:
         for axis, length in enumerate(place.argument.shape):
             if length > 1 and length > 2 * (length == 2):
@@ -131,7 +130,7 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
                 for shift in (1, -1):
                     words = f"the {along} are shifted by one: an index or a slice is off by one"
                     vjp = place.changed(partial(_rolled, shift, axis))
-                    yield "shifted", words, vjp
+                    yield "misplaced", words, vjp
 
 
 def _rolled_before(

@@ -22,17 +22,19 @@ from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.replay import Place, Replay, Wrong
-from autograd_lite.forensics.slips import Slip, previous_step, slips_in
+from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
+from autograd_lite.forensics.uses import alike, dropped_uses, factors_alike, roles, wrong_cotangent
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
-    *("wrong place", "derivative twice", "derivative forgotten", "another variable", "sign", "factor", "dropped path"),
+    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
-    *("another derivative", "cotangent lost", "entries left out", "repeated index", "shifted"),
-    *("kernel", "labels", "another loss", "previous step", "stale weights"),
+    *("another derivative", "cotangent lost", "entries left out", "repeated index", "misplaced"),
+    *("kernel", "labels", "another loss", "previous step", "stale weights", "other arrays"),
+    *("copied", "another quantity"),
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
@@ -62,20 +64,22 @@ class Finding(NamedTuple):
 
 def candidates(case: Case) -> Iterator[Candidate]:
     """Every mistake at every step where it can be made: at one of them, or at all alike."""
-    alike: dict[Any, Wrong] = {}
+    same: dict[Any, Wrong] = {}
     for place in case.graph.places:
-        own = [mistake for of_step in STEP_MISTAKES for mistake in of_step(case.graph, place)]
-        counts: Counter[tuple[str, str]] = Counter()
-        for kind, what, vjp in own:
-            key = (kind, what, place.operation, place.slot, counts[kind, what])
-            counts[kind, what] += 1
-            alike.setdefault(key, {})[place] = vjp
-    for (kind, what, *_), wrong in alike.items():
+        counts: Counter[Any] = Counter()
+        for of_step in (*STEP_MISTAKES, wrong_cotangent):
+            for kind, what, vjp in of_step(case.graph, place):
+                counts[kind, what] += 1
+                key = (kind, what, place.operation, place.slot, counts[kind, what])
+                same.setdefault(key, {})[place] = vjp
+    of = roles(case.graph)
+    for (kind, what, *_), wrong in same.items():
         places = [*wrong]
-        several = [places] * (len(places) > 1) + [places[1:]] * (len(places) > 2)
-        for chosen in [*([place] for place in places), *several]:
+        several = {tuple(group): group for group in [places, places[1:], *alike(places, of)]}
+        groups = [group for group in several.values() if len(group) > 1]
+        for chosen in [*([place] for place in places), *groups]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in (*GROUP_MISTAKES, *JOINT_MISTAKES):
+    for of_case in (*GROUP_MISTAKES, *JOINT_MISTAKES, dropped_uses, factors_alike):
         yield from of_case(case)
 
 
@@ -87,15 +91,27 @@ class Search:
         self.budget = math.inf  # steps that may still be replayed
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
-        below: dict[Tensor, frozenset[Tensor]] = {}
+        self.below: dict[Tensor, frozenset[Tensor]] = {}
         for node in reversed(case.graph.order):
-            inputs = [below[place.argument] for place in case.graph.places_of.get(node, ())]
-            below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
+            inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
+            self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
         self.reached: list[tuple[Candidate, frozenset[Tensor]]] = []
         for candidate in candidates(case):
-            changed = frozenset().union(*[below[place.argument] for place in candidate.wrong])
+            changed = self.changed(candidate)
             self.reached += [(candidate, changed)] if changed else []
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
+
+    def changed(self, mistake: Candidate | Slip) -> frozenset[Tensor]:
+        """The tensors whose gradients a mistake has an influence on."""
+        if isinstance(mistake, Slip):
+            return frozenset(mistake.tensors)
+        none: frozenset[Tensor] = frozenset()
+        return none.union(*[self.below[place.argument] for place in mistake.wrong])
+
+    def explains(self, findings: Sequence[Finding]) -> bool:
+        """Whether all gradients fit with the last finding, and no number that is none's."""
+        fits = findings[-1].fitted == self.case.everything
+        return fits and _is_evidence(self.case, self, [f.mistake for f in findings])
 
     def reaching(self, tensors: frozenset[Tensor]) -> list[Candidate]:
         """The candidates that have an influence on the gradients of all of these."""
@@ -205,9 +221,10 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     wrong = case.everything - already
     search.budget = STEPS_FOR_SINGLES
     singles = [*search.findings(base, search.reaching(wrong))]
-    complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
+    complete = [Hypothesis([f.mistake], error=f.error) for f in singles if search.explains([f])]
     slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
-    complete += [Hypothesis(alone) for alone in slips if alone is not None]
+    slips += [newton(case)] if base is case.graph.right and not any(slips) else []
+    complete += [Hypothesis(s) for s in slips if s and _is_evidence(case, search, s)]
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     others = [candidate for candidate, reached in search.reached if not wrong <= reached]
@@ -218,12 +235,28 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
     return [*complete, *pairs]
 
 
-def _explains(case: Case, finding: Finding) -> bool:
-    """Whether all fits, not by a number that was solved for one wrong entry and means nothing."""
-    if finding.fitted != case.everything:
-        return False
+def _is_evidence(case: Case, search: Search, mistakes: Sequence[Candidate | Slip]) -> bool:
+    """Whether mistakes explain more than what their numbers were solved for.
+
+    A number without words makes any entry right: there are to be two wrong ones more.
+    """
     wrong = case.everything - case.fitted(case.graph.right)
-    return sum(tensor.size for tensor in wrong) != 1 or not rank(case, finding.mistake)[0]
+    solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
+    entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    return all(count > 2 for count in entries) and (
+        not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
+    )
+
+
+def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
+    """Whether a mistake has a number that means nothing: one that was solved for."""
+    if isinstance(mistake, Slip):
+        return mistake.factor is not None and not case.in_words(mistake.factor)
+    if mistake.solve is None:
+        return False
+    factor, place = mistake.factor, case.graph.first_of(mistake.wrong)
+    words = case.in_words(factor, place) if factor is not None else ""
+    return not words and not is_round(mistake.strength * mistake.unit)
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
@@ -251,14 +284,17 @@ def _with_another(
     if replay is None:
         return []
     slips = slips_in(case, replay, case.everything - first.fitted)
-    found = [] if slips is None else [Hypothesis([first.mistake, *slips])]
+    both = None if slips is None else [first.mistake, *slips]
+    found = [Hypothesis(both)] if both and _is_evidence(case, search, both) else []
     second = search.reaching(case.everything - case.fitted(replay))
     if factors_only:
         left = _is_a_factor_left(case, replay)
         second = [candidate for candidate in second if left and candidate.kind == "factor"]
     on_top = search.findings(replay, second)
     return found + [
-        Hypothesis([first.mistake, f.mistake], error=f.error) for f in on_top if _explains(case, f)
+        Hypothesis([first.mistake, f.mistake], error=f.error)
+        for f in on_top
+        if search.explains([first, f])
     ]
 
 
@@ -281,8 +317,10 @@ def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     }
     known = [h for h in fewest if h not in in_doubt]
     best = sorted(known or fewest, key=ranks.__getitem__)
-    distinct = {frozenset(m.says for m in h.mistakes): h for h in reversed(best)}
-    return [*distinct.values()][::-1][:MOST]
+    distinct: dict[Any, Hypothesis] = {}
+    for hypothesis in best:
+        distinct.setdefault(frozenset(m.says for m in hypothesis.mistakes), hypothesis)
+    return [*distinct.values()][:MOST]
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
@@ -295,17 +333,16 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
-    words = case.in_words(mistake.factor) if mistake.factor is not None else ""
     if isinstance(mistake, Slip):
-        known = mistake.factor is None or bool(words)
-        return not known, False, KINDS.index(mistake.kind) + 0.5
-    place = case.graph.first_of(mistake.wrong)
-    solved, number = mistake.solve is not None, mistake.strength * mistake.unit
+        return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
+    place, factor = case.graph.first_of(mistake.wrong), mistake.factor
+    words = case.in_words(factor) if factor is not None else ""
     return (
-        solved and not words and not is_round(number),
+        _is_solved(case, mistake),
         mistake.far_fetched,
         KINDS.index(mistake.kind),
         len(mistake.wrong),
+        factor is not None and not case.usual_words(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
         place.argument not in case.named,

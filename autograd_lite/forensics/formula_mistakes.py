@@ -244,7 +244,13 @@ def of_norms(graph: Graph, place: Place) -> StepMistakes:
 
 
 def _of_norm(
-    rule: Slope, g: Array, y: Array, x: Array, p: float = 2, axis: Any = None, keepdims: bool = False
+    rule: Slope,
+    g: Array,
+    y: Array,
+    x: Array,
+    p: float = 2,
+    axis: Any = None,
+    keepdims: bool = False,
 ) -> Array:
     return expand(g, x.shape, axis, keepdims) * rule(expand(y, x.shape, axis, keepdims), x)
 
@@ -404,7 +410,9 @@ def _other_extreme(
     return expand(g, x.shape, axis, keepdims) * (x == chosen)
 
 
-def _first_entry(g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+def _first_entry(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
+) -> Array:
     reduced = np.max(x, axis=axis, keepdims=True).shape
     first = np.ones(x.shape, bool)
     for number, (length, kept) in enumerate(zip(x.shape, reduced)):
@@ -440,7 +448,9 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
         words = "the mean is not subtracted in the derivative of {operation}"
         yield "wrong formula", words, _not_centred
     if function is np.std:
-        words = "the derivative of {operation} is taken to be that of the variance, without the root"
+        words = (
+            "the derivative of {operation} is taken to be that of the variance, without the root"
+        )
         yield "wrong formula", words, lambda g, y, *given, **k: place.vjp(g * 2 * y, y, *given, **k)
     if function is np.cumsum:
         words = "the cumulative sum is taken from the start, where it is one from the end"

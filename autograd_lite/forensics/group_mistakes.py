@@ -87,7 +87,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
     products = [
         (place, slot, argument)
         for place in case.graph.places
-        if place.multiplies_matrices and place.argument.operation is not None
+        if place.multiplies_matrices
         for slot, argument in enumerate(place.node.arguments)
         if slot != place.slot and is_recorded(argument) and argument.operation is None
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from autograd_lite.forensics.array_mistakes import turns_of
 from autograd_lite.forensics.candidate import Candidate, Instead, scaled, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_array, is_recorded
-from autograd_lite.node import Array, plain
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
 
@@ -20,26 +20,24 @@ Candidates = Iterator[Candidate]
 
 
 def derivative_in_one_direction(case: Case) -> Candidates:
-    """An activation's derivative is in the delta for the parameters, or in that for the layer
-    below, and not in the other."""
+    """An activation's derivative is in one delta, for the parameters or for the layer below."""
     graph = case.graph
-    by_parameters: dict[Any, dict[str, Wrong]] = {}
+    alike: dict[Any, Wrong] = {}
     for activation in graph.places:
         if not activation.bends:
             continue
         own, below = _parameters_and_below(graph, activation.argument)
-        if not own or not below:
-            continue
-        for what, without, others in (
-            ("in the parameters' gradients; the layer below has it", own, below),
-            ("on the way down to the layer below; the parameters have it", below, own),
-            *((f"in this gradient alone", [one], [p for p in [*own, *below] if p is not one]) for one in own),
+        leaves = [place.argument for place in own]
+        for what, kept in (
+            ("in the parameters' gradients; the layer below has it", below),
+            ("on the way down to the layer below; the parameters have it", own),
         ):
-            key = activation.operation, what, *[place.argument for place in own], *[place.argument for place in without]
-            wrong = by_parameters.setdefault(key, {})
-            wrong |= {activation: unchanged} | {p: _after(activation, p) for p in others}
-    for (operation, what, *_), wrong in by_parameters.items():
-        words = f"the derivative of {operation.name} is forgotten {what}"
+            if own and below:
+                wrong = alike.setdefault((activation.operation, what, *leaves), {})
+                wrong[activation] = unchanged
+                wrong.update((place, _after(activation, place)) for place in kept)
+    for (_, what, *_), wrong in alike.items():
+        words = f"the derivative of {{operation}} is forgotten {what}"
         yield Candidate("derivative forgotten", words, wrong)
 
 
@@ -211,7 +209,9 @@ def _targets(graph: Graph, targets: Array) -> Candidates:
             wrong: Wrong = {}
             for node, slot, complement in uses:
                 wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
-            words = f"the {what} of the labels or targets are shifted by one: an index is off by one"
+            words = (
+                f"the {what} of the labels or targets are shifted by one: an index is off by one"
+            )
             yield Candidate("labels", words, wrong)
 
 
@@ -259,11 +259,12 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
     The latter is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
     """
     graph = case.graph
-    position = {node: -number for node, number in graph.position.items()}
+    position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
     for node in graph.places_of:
         if not node.operation.traits.elementwise or node.ndim < 1:
             continue
-        for x, _ in behind(node, position, frozenset()):
+        for found, _ in behind(node, position, frozenset()):
+            x = cast(Tensor, found)
             chain = _straight(graph, node, x)
             if chain[1:] and {x, node} <= case.named:
                 words = "the derivative of all that is computed in between is forgotten"

@@ -7,15 +7,25 @@ vjp of a step; only the steps below it are run again.
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from autograd_lite.engine import given_to_rules
-from autograd_lite.forensics.factors import SAMPLES, known_factors
+from autograd_lite.forensics.factors import (
+    SAMPLES,
+    factors_of_constant,
+    factors_of_mean,
+    factors_of_power,
+    factors_of_sum,
+    rarer_factors,
+    usual_factors,
+)
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation, Traits
 from autograd_lite.program.outline import Contribution, outline
@@ -182,7 +192,7 @@ class Graph:
 
     @functools.cached_property
     def lengths(self) -> dict[int, str]:
-        """The lengths of axes that losses are divided by, and what they count."""
+        """The numbers that losses are divided by, and what they count: lengths of axes, uses."""
         of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         found: dict[int, str] = {}
         for node in self.order:
@@ -191,16 +201,53 @@ class Graph:
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
             found.setdefault(node.size, "the number of entries")
+        for leaf in self.leaves:
+            found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
-        return dict(samples_first[:8])
+        return dict(samples_first[:10])
 
     @functools.cached_property
-    def factors(self) -> list[tuple[float, str]]:
+    def positions(self) -> dict[int, str]:
+        """How many entries neighbouring axes of what was computed have, and which they are."""
+        found: dict[int, str] = {}
+        for node in self.order:
+            for first, last in itertools.combinations(range(node.ndim + 1), 2):
+                axes = node.shape[first:last]
+                if len(axes) > 1 and 1 not in axes and math.prod(axes) not in self.lengths:
+                    words = f"{'·'.join(map(str, axes))} positions"
+                    found.setdefault(math.prod(axes), words)
+        return dict(itertools.islice(found.items(), 10))
+
+    @functools.cached_property
+    def usual_factors(self) -> list[tuple[float, str]]:
         """The constant factors that people get wrong here, in words."""
         functions = {place.operation.function for place in self.places}
-        return [*known_factors(self.lengths, not functions.isdisjoint((np.power, np.square)))]
+        has_square = not functions.isdisjoint((np.power, np.square))
+        return [*usual_factors(self.lengths, self.positions, has_square)]
+
+    @functools.cached_property
+    def rarer_factors(self) -> list[tuple[float, str]]:
+        """Learning rates, and several factors at once, in words."""
+        return [*rarer_factors(self.lengths)]
+
+    def factors_at(self, place: Place) -> Iterator[tuple[float, str]]:
+        """The constant factors that the numbers in one step explain, in words."""
+        function, entries = place.operation.function, place.argument.size // max(place.node.size, 1)
+        if place.traits.averages and entries > 1:
+            yield from factors_of_mean(entries)
+        elif function is np.sum and entries > 1:
+            yield from factors_of_sum(entries)
+        elif function is np.sqrt:
+            yield from factors_of_power(0.5)
+        elif function is np.power or (place.slot in place.traits.linear and place.multiplies_entries):
+            constants = [plain(a) for a in place.other_arguments if not is_recorded(a)]
+            for number in [float(np.sum(a)) for a in constants if np.size(a) == 1]:
+                if function is np.power:
+                    yield from factors_of_power(number)
+                elif number not in (0, 1, -1):
+                    yield from factors_of_constant(number, function is np.divide, self.lengths)
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:

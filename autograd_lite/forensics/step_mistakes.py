@@ -147,19 +147,15 @@ def _vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any
 
 
 def kinks(graph: Graph, place: Place) -> StepMistakes:
-    """< where > belongs, or >=."""
+    """< where > belongs; the whole cotangent to each of several equals."""
     traits, slot = place.traits, place.slot
-    words = "the derivative of {operation} at ties is 1: >= where > belongs"
     if traits.kink and traits.activation:
         what = "the branches of {operation} are swapped: < where > belongs"
         yield "branches", what, partial(_mirrored, place)
-        at_zero = place.changed(lambda result, g, y, x, *rest: np.where(x == 0, g, result))
-        yield "ties", words, at_zero
-    elif traits.kink:
-        yield "ties", words, lambda g, y, x: np.where(x >= 0, g, -g)
-    elif traits.extremum and traits.elementwise:
+    elif traits.extremum and traits.elementwise and all(map(is_recorded, place.other_arguments)):
+        words = "each of two equal arguments of {operation} gets the whole cotangent"
         yield "ties", words, lambda g, y, *pair: g * (pair[slot] == y)
-    elif traits.extremum:
+    elif traits.extremum and not traits.elementwise:
         words = "each of several equal extremes gets the whole cotangent"
         yield "ties", words, _to_each_extreme
 

@@ -176,7 +176,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.solve and mistake.kind not in ("sign", "dropped path"):
         number = mistake.number.format(mistake.strength * mistake.unit)
-        words += f", {number or _factor(case, mistake.strength)}"
+        words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
     is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
     right = ""
@@ -192,8 +192,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _factor(case: Case, factor: float) -> str:
-    return case.in_words(factor) or f"{factor:.6g}"
+def _factor(case: Case, factor: float, place: Place | None = None) -> str:
+    return case.in_words(factor, place) or f"{factor:.6g}"
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
@@ -219,7 +219,8 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
 
 
 def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
-    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {slip.what}"
+    what = slip.what if slip.other is None else slip.what.format(names.of[slip.other])
+    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."

@@ -1,0 +1,116 @@
+"""Mistakes in some uses of a tensor, and in steps that are alike: in a loop over time or samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from autograd_lite.forensics.candidate import (
+    DROPPED,
+    Candidate,
+    StepMistakes,
+    scaled,
+    with_strength,
+)
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.replay import Graph, Place, grouped, is_recorded
+from autograd_lite.tensor import Tensor
+
+DEPTH = 4
+"""Operations before a step that it has in common with those that play the same role."""
+Roles = list[dict[Place, Any]]
+"""What the role of each step is, in coarse terms first."""
+
+
+def roles(graph: Graph) -> Roles:
+    """The roles of steps: two play the same if the same was computed before, of the same leaves.
+
+    Whatever is further back counts as the same, and so do constants, with which loops start.
+    """
+    known: dict[Any, int] = {}
+    colours: dict[Any, int] = {leaf: -1 - n for n, leaf in enumerate(graph.leaves)}
+    found: Roles = []
+    for _ in range(DEPTH):
+        finer = {
+            node: known.setdefault(
+                (node.operation, *[_colour(colours, a) for a in node.arguments]), len(known) + 1
+            )
+            for node in graph.places_of
+        }
+        colours = {leaf: colours[leaf] for leaf in graph.leaves} | finer
+        found.append({p: (colours[p.node], p.slot, colours.get(p.argument)) for p in graph.places})
+    return found
+
+
+def _colour(colours: dict[Any, int], argument: Any) -> int:
+    return colours.get(argument, 0) if is_recorded(argument) else 0
+
+
+def alike(places: Iterable[Place], of: Roles) -> list[list[Place]]:
+    """The sets of two or more of these steps that play one role, each once."""
+    places = [*places]
+    sets: dict[frozenset[Place], list[Place]] = {}
+    for role in of:
+        for group in grouped(places, role.__getitem__).values():
+            if len(group) > 1:
+                sets.setdefault(frozenset(group), group)
+    return [*sets.values()]
+
+
+def dropped_uses(case: Case) -> Iterator[Candidate]:
+    """All uses of a tensor but one, or but those that are alike, are left out."""
+    graph = case.graph
+    of = roles(graph)
+    for uses in graph.consumers.values():
+        kept = [[use] for use in uses] if len(uses) > 2 else []
+        kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]
+        for group in kept:
+            chosen = {*group}
+            others = [use for use in uses if use not in chosen]
+            which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
+            what = f"only {which} counted: what arrives over the other uses is left out"
+            yield Candidate(DROPPED[0], what, scaled(others, 0.0))
+
+
+def factors_alike(case: Case) -> Iterator[Candidate]:
+    """A constant factor in steps that play one role, such as the same step at all times."""
+    graph = case.graph
+    lengths = [float(length) for length in graph.lengths]
+    for group in alike(graph.places, roles(graph)):
+        what = "a constant factor is wrong"
+        if all(place.argument.operation is None for place in group):
+            yield with_strength("factor", what, scaled, group, neutral=1.0)
+            continue
+        # From one step to the next, a factor has another power in each.
+        for factor in (0.0, -1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)):
+            yield Candidate("factor", what, scaled(group, factor)).at(factor)
+
+
+def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
+    """A parameter's gradient is computed from what arrives at another node: da where dz is."""
+    if place.argument.operation is not None:
+        return
+    for node, words in _near(graph, place.node):
+        if node.shape == place.node.shape:
+            cotangent = graph.right[node]
+            yield (
+                "derivative forgotten" if "forgotten" in words else "wrong place",
+                words,
+                lambda g, *given, of=cotangent, **keywords: place.vjp(of, *given, **keywords),
+            )
+
+
+def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Nodes that are computed from a node, or that it is computed from; and what is said then."""
+    after = node
+    for _ in range(3):
+        consumers = graph.consumers.get(after, [])
+        if len(consumers) != 1:
+            break
+        bends, name = consumers[0].bends, consumers[0].operation.name
+        after = consumers[0].node
+        if bends:
+            yield after, f"the derivative of {name} is forgotten here, and only here"
+    for place in graph.places_of.get(node, ()):
+        if place.argument.operation is not None:
+            yield place.argument, "it is computed from what arrives one step further back"
