@@ -32,8 +32,8 @@ KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
-    *("another derivative", "cotangent lost", "entries left out", "repeated index", "misplaced"),
-    *("kernel", "labels", "another loss", "previous step", "stale weights", "other arrays"),
+    *("another derivative", "cotangent lost", "repeated index", "entries left out", "labels"),
+    *("misplaced", "kernel", "another loss", "previous step", "stale weights", "other arrays"),
     *("copied", "another quantity"),
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""

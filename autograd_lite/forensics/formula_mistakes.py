@@ -101,6 +101,7 @@ FORMULAS: dict[Any, Formulas] = {
     np.sqrt: (
         ("half of the root, not one over twice the root", lambda a, z: a / 2),
         ("1 / (2 z), without the root", lambda a, z: 1 / (2 * z)),
+        ("1 / 2: it is not divided by the root", lambda a, z: 0.5 + 0 * z),
         *OUTPUT,
     ),
     np.square: (
@@ -316,6 +317,8 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         yield "softmax cross terms", words + what, _unweighted
         what = "the subtracted sum is not multiplied by A"
         yield "softmax cross terms", words + what, _sum_alone
+        what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
+        yield "softmax cross terms", words + what, place.changed(_sum_only)
         what = "the sum is taken over all entries, not over each distribution"
         yield "wrong axis", words + what, lambda g, y, *r, **k: y * (g - (g * y).sum())
     if function is neural.log_softmax:
@@ -323,6 +326,12 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         what = "the logarithm stands where the probabilities belong"
         yield "softmax cross terms", words + what, _log_for_probabilities
         yield "softmax cross terms", words + "the probabilities' term is left out", unchanged
+        what = "what arrives is left out, and only the probabilities' term kept: p, and not p - y"
+        yield "softmax cross terms", words + what, place.changed(lambda result, g, *_: result - g)
+    if function is neural.softmax_cross_entropy:
+        yield "softmax cross terms", "the labels are not subtracted: p, and not p - y", _p_alone
+    if function is neural.sigmoid_cross_entropy and place.slot == 0:
+        yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", _p_alone
     if function is neural.logsumexp:
         what = "exp(z) is not divided by the sum"
         yield "softmax cross terms", words + what, place.changed(_not_normalized)
@@ -334,6 +343,16 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
 
 def _no_sum(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
     return g * y
+
+
+def _sum_only(result: Any, g: Any, y: Any, *given: Any) -> Any:
+    return result - g * y
+
+
+def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
+    if labels.shape == z.shape:
+        return neural.sigmoid(z) * (g / z.size)
+    return neural.softmax(z) * (g / len(z))
 
 
 def _sum_added(g: Any, y: Any, x: Any, axis: int = -1) -> Any:

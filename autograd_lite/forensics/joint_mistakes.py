@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -113,11 +114,10 @@ def overlapping_windows(case: Case) -> Candidates:
             owner = np.full(tensor.size, -1)
             for number in [*range(len(windows))][::order]:
                 owner[np.ravel(taken[number])] = number
+            shown = [(owner == number).reshape(tensor.shape) for number in range(len(windows))]
             wrong: Wrong = {
-                place: place.changed(
-                    lambda result, *_, own=(owner == number).reshape(tensor.shape): result * own
-                )
-                for number, place in enumerate(windows)
+                place: place.changed(lambda result, *_, own=own: result * own)
+                for place, own in zip(windows, shown)
             }
             words = (
                 "the windows overlap, and what arrives at an entry over several of them is "
@@ -215,39 +215,44 @@ def _targets(graph: Graph, targets: Array) -> Candidates:
             yield Candidate("labels", words, wrong)
 
 
-def softmax_axis(case: Case) -> Candidates:
-    """The probabilities are taken over the wrong axis in the forward pass of the derivation."""
+def softmax_in_forward(case: Case) -> Candidates:
+    """The probabilities of the derivation are taken over another axis, or not normalized."""
     graph = case.graph
-    functions = (neural.softmax, neural.log_softmax)
-    words = "the probabilities of {operation} are taken over the wrong axis in the forward pass"
-    for node, places in graph.places_of.items():
-        function, x = node.operation.function, plain(node.arguments[0])
-        if np.ndim(x) != 2:
-            continue
-        if function in functions:
-            (place,) = places
-            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
-            forward, backward = _over(1 - axis % 2, place)
-            start = {_forward(graph, node): forward}
-            yield Candidate("wrong axis", words, {place: place.vjp, **start})
-            yield Candidate("wrong axis", words, {place: backward, **start})
-        elif function is neural.softmax_cross_entropy:
-            place = places[0]
-            vjp = place.changed(
-                lambda result, g, y, z, *_: (
-                    result + g * (neural.softmax(z, axis=0) - neural.softmax(z)) / len(z)
-                )
-            )
-            yield Candidate("wrong axis", words, {place: vjp})
-
-
-def _over(axis: int, place: Place) -> tuple[Vjp, Vjp]:
-    """The forward and the backward step of a softmax over an axis."""
-    function, vjp = place.operation.function, place.vjp
-    return (
-        lambda x, *rest, **keywords: function(x, axis=axis),
-        lambda g, y, x, *rest, **keywords: vjp(g, y, x, axis=axis),
+    words = "the probabilities of {operation} are "
+    others: tuple[tuple[str, Any], ...] = (
+        ("taken over the wrong axis in the forward pass", lambda x, axis: _softmax(x, 1 - axis)),
+        (
+            "divided by the sum over all entries in the forward pass",
+            lambda x, axis: _softmax(x, None),
+        ),
+        ("not divided by their sum in the forward pass", lambda x, axis: np.exp(x)),
     )
+    for node, places in graph.places_of.items():
+        function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
+        if np.ndim(x) != 2 or function not in (neural.softmax, neural.softmax_cross_entropy):
+            continue
+        for what, probabilities in others:
+            kind = "wrong axis" if "axis" in what else "wrong formula"
+            if function is neural.softmax_cross_entropy:
+                vjp = place.changed(
+                    lambda result, g, y, z, *_, of=probabilities: (
+                        result + g * (of(z, 1) - neural.softmax(z)) / len(z)
+                    )
+                )
+                yield Candidate(kind, words + what, {place: vjp})
+                continue
+            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
+            of = partial(_probabilities, probabilities, axis % 2)
+            yield Candidate(kind, words + what, {place: place.vjp, _forward(graph, node): of})
+
+
+def _softmax(x: Array, axis: int | None) -> Array:
+    exponentials = np.exp(x - x.max())
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -> Array:
+    return of(x, along)
 
 
 # Layers that normalize, in the formula for the whole
@@ -263,10 +268,10 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
     for node in graph.places_of:
         if not node.operation.traits.elementwise or node.ndim < 1:
             continue
-        for found, _ in behind(node, position, frozenset()):
+        for found, parts in behind(node, position, frozenset()):
             x = cast(Tensor, found)
             chain = _straight(graph, node, x)
-            if chain[1:] and {x, node} <= case.named:
+            if len(parts) > 1 and chain and any(map(_bends, parts)):
                 words = "the derivative of all that is computed in between is forgotten"
                 yield Candidate("derivative forgotten", words, _only(graph, chain))
             for axis in range(node.ndim) if chain and node.ndim > 1 else ():
@@ -274,6 +279,13 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                     scale = _scale(x._array, node._array, axis, centred)
                     if scale is not None:
                         yield from _normalized(graph, chain, node, axis, centred, scale)
+
+
+def _bends(node: Node) -> bool:
+    """Whether an operation is not linear in what is recorded."""
+    traits = node.operation.traits
+    recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
+    return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
 
 
 def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
@@ -353,5 +365,5 @@ def _only(graph: Graph, chain: list[Place]) -> Wrong:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    *(labels, softmax_axis, differentiated_as_a_whole),
+    *(labels, softmax_in_forward, differentiated_as_a_whole),
 )

@@ -5,7 +5,6 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
@@ -272,24 +271,6 @@ def _is_square(value: Any) -> bool:
     return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
-def wrong_axis(graph: Graph, place: Place) -> StepMistakes:
-    """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
-    unsummed: list[tuple[str, Array, Vjp]] = [
-        ("the cotangent", graph.right[place.node], unchanged),
-        ("the product", graph.unmatched[place], place.vjp),
-    ]
-    for name, value, vjp in unsummed:
-        if np.ndim(value) == 2 and value.size != place.argument.size:
-            for axis, keepdims in itertools.product((0, 1), (False, True)):
-                if np.sum(value, axis=axis, keepdims=keepdims).shape == place.argument.shape:
-                    words = f"{name} is summed over axis {axis}, the wrong one"
-                    yield "wrong axis", words, partial(_summed, vjp, axis, keepdims)
-
-
-def _summed(vjp: Vjp, axis: int, keepdims: bool, *given: Any, **keywords: Any) -> Array:
-    return vjp(*given, **keywords).sum(axis=axis, keepdims=keepdims)
-
-
 def reshaped(graph: Graph, place: Place) -> StepMistakes:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
@@ -304,7 +285,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
     *(kinks, softmax, constant_statistics),
-    *(other_values, transposed, wrong_axis, reshaped),
+    *(other_values, transposed, reshaped),
     *FORMULA_MISTAKES,
     *ARRAY_MISTAKES,
 )
