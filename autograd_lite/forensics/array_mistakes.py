@@ -145,14 +145,14 @@ def _rolled(shift: int, axis: int, result: Array, *given: Any) -> Array:
 
 # Kernels and matrices
 
-TURNS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
-    ("is to be flipped on the way back, and is not", "[::-1, ::-1]", lambda k: _flip(k, -2, -1)),
-    ("is turned by 90 degrees, not by 180", "", lambda k: np.rot90(k, -1, (-2, -1))),
-    ("is turned by 270 degrees, not by 180", "", lambda k: np.rot90(k, 1, (-2, -1))),
-    ("is transposed", ".T", lambda k: np.swapaxes(k, -2, -1)),
-    ("is flipped along one axis only", "[:, ::-1]", lambda k: _flip(k, -1)),
-    ("is flipped along one axis only", "[::-1]", lambda k: _flip(k, -2)),
-    ("is flipped and transposed", "", lambda k: np.swapaxes(_flip(k, -2, -1), -2, -1)),
+TURNS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("is to be flipped on the way back, and is not", lambda k: _flip(k, -2, -1)),
+    ("is turned by 90 degrees, not by 180", lambda k: np.rot90(k, -1, (-2, -1))),
+    ("is turned by 270 degrees, not by 180", lambda k: np.rot90(k, 1, (-2, -1))),
+    ("is transposed", lambda k: np.swapaxes(k, -2, -1)),
+    ("is flipped along one axis only", lambda k: _flip(k, -1)),
+    ("is flipped along one axis only", lambda k: _flip(k, -2)),
+    ("is flipped and transposed", lambda k: np.swapaxes(_flip(k, -2, -1), -2, -1)),
 )
 
 
@@ -165,7 +165,7 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
     if kernel.ndim == 1:
         yield "is to be flipped on the way back, and is not", kernel[::-1]
         return
-    for words, _, turn in TURNS:
+    for words, turn in TURNS:
         turned = turn(kernel)
         if turned.shape == kernel.shape and not np.array_equal(turned, kernel):
             yield words, turned
@@ -183,7 +183,7 @@ def kernels(graph: Graph, place: Place) -> StepMistakes:
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = _moved_again(turned, moves)
-                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "{0}[::-1]")
+                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "")
 
 
 def _moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -217,7 +217,7 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     node, vjp = place.node, place.vjp
     square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
     if square and place.multiplies_matrices:
-        words = "what arrives is transposed where it is not to be, or the other way around"
+        words = "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
         swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)  # noqa: E731
         yield "transposed", words, swapped
     if node.ndim > 2 and place.multiplies_matrices:
@@ -261,7 +261,7 @@ def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Ar
 
 
 def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
-    return np.full(shape, reduce(vjp(*given, **keywords)))
+    return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
 
 
 def spread(graph: Graph, place: Place) -> StepMistakes:

@@ -30,9 +30,10 @@ from autograd_lite.tensor import Tensor
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
+    "repeated index",
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
-    *("another derivative", "cotangent lost", "repeated index", "entries left out", "labels"),
+    *("another derivative", "cotangent lost", "entries left out", "labels"),
     *("misplaced", "kernel", "another loss", "previous step", "stale weights", "other arrays"),
     *("copied", "another quantity"),
 )

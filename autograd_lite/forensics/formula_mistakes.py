@@ -194,7 +194,7 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         ("x ** n, the value itself", lambda y, x, n: y),
         ("x ** (n - 1), without the factor n", lambda y, x, n: x ** (n - 1)),
         ("n x ** (n + 1): the exponent n is raised", lambda y, x, n: n * y * x),
-        ("n x ** (n - 2): the exponent n is lowered by 2", lambda y, x, n: n * y / x / x),
+        ("n x ** (n - 2): the exponent n is lowered by 2", lambda y, x, n: n * x ** (n - 2)),
         ("n times the square of x ** n", lambda y, x, n: n * y * y),
         ("x ** n log(x), as if x were the exponent", lambda y, x, n: y * np.log(x)),
     )
@@ -265,7 +265,8 @@ def of_products(graph: Graph, place: Place) -> StepMistakes:
         return
     other, shape = others[0], place.argument.shape
     words = "the other factor of {operation} is multiplied in twice: its square"
-    if np.shape(other) == shape and (place.multiplies_entries or place.node.ndim == 0):
+    signs = np.all(np.abs(other) == 1)  # whose squares are 1, as if it were forgotten
+    if not signs and np.shape(other) == shape and (place.multiplies_entries or place.node.ndim == 0):
         yield "derivative twice", words, place.changed(lambda result, *_: result * other)
     if place.multiplies_entries:
         words = "the product itself is multiplied in, where the other factor belongs"

@@ -20,6 +20,10 @@ from autograd_lite.tensor import Tensor
 Candidates = Iterator[Candidate]
 
 
+def _joint(kind: str, what: str, wrong: Wrong) -> Candidate:
+    return Candidate(kind, what, wrong, joint=True)
+
+
 def derivative_in_one_direction(case: Case) -> Candidates:
     """An activation's derivative is in one delta, for the parameters or for the layer below."""
     graph = case.graph
@@ -39,7 +43,7 @@ def derivative_in_one_direction(case: Case) -> Candidates:
                 wrong.update((place, _after(activation, place)) for place in kept)
     for (_, what, *_), wrong in alike.items():
         words = f"the derivative of {{operation}} is forgotten {what}"
-        yield Candidate("derivative forgotten", words, wrong)
+        yield _joint("derivative forgotten", words, wrong)
 
 
 def _parameters_and_below(graph: Graph, z: Tensor) -> tuple[list[Place], list[Place]]:
@@ -84,10 +88,10 @@ def kernels_of_slices(case: Case) -> Candidates:
         products = [each for each in products if each[0].traits.product]
         for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
             wrong: Wrong = {
-                other: Instead(other, slot, turned[plain(entry.arguments[1])], "{0} turned")
+                other: Instead(other, slot, turned[plain(entry.arguments[1])], "")
                 for other, slot, entry in products
             }
-            yield Candidate("kernel", f"the kernel {words}", wrong)
+            yield _joint("kernel", f"the kernel {words}", wrong)
 
 
 def overlapping_windows(case: Case) -> Candidates:
@@ -123,7 +127,7 @@ def overlapping_windows(case: Case) -> Candidates:
                 "the windows overlap, and what arrives at an entry over several of them is "
                 f"overwritten (=), not added (+=): only the {which} window counts there"
             )
-            yield Candidate("repeated index", words, wrong)
+            yield _joint("repeated index", words, wrong)
 
 
 # The forward pass with other data
@@ -152,6 +156,19 @@ def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
     return wrong
 
 
+def solved_systems(case: Case) -> Candidates:
+    """The matrix of a linear system is to be transposed on the way back, and is not."""
+    for node, places in case.graph.places_of.items():
+        if node.operation.function is np.linalg.solve:
+            words = "the matrix is to be transposed in the system on the way back, and is not"
+            given = {place: place.given(_with_transposed) for place in places}
+            yield _joint("transposed", words, given)
+
+
+def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
+    return y, np.swapaxes(a, -1, -2), b
+
+
 def labels(case: Case) -> Candidates:
     """The labels or targets are off by one: those of another class, or of another sample."""
     graph = case.graph
@@ -167,7 +184,7 @@ def labels(case: Case) -> Candidates:
             ):
                 other = (index[0], others) if isinstance(index, tuple) else others
                 wrong = _with_argument(graph, node, slot, other)
-                yield Candidate("labels", f"the labels are {words}", wrong)
+                yield _joint("labels", f"the labels are {words}", wrong)
     for targets in graph.plain_arrays:
         yield from _targets(graph, targets)
 
@@ -212,7 +229,7 @@ def _targets(graph: Graph, targets: Array) -> Candidates:
             words = (
                 f"the {what} of the labels or targets are shifted by one: an index is off by one"
             )
-            yield Candidate("labels", words, wrong)
+            yield _joint("labels", words, wrong)
 
 
 def softmax_in_forward(case: Case) -> Candidates:
@@ -239,11 +256,11 @@ def softmax_in_forward(case: Case) -> Candidates:
                         result + g * (of(z, 1) - neural.softmax(z)) / len(z)
                     )
                 )
-                yield Candidate(kind, words + what, {place: vjp})
+                yield _joint(kind, words + what, {place: vjp})
                 continue
             axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
             of = partial(_probabilities, probabilities, axis % 2)
-            yield Candidate(kind, words + what, {place: place.vjp, _forward(graph, node): of})
+            yield _joint(kind, words + what, {place: place.vjp, _forward(graph, node): of})
 
 
 def _softmax(x: Array, axis: int | None) -> Array:
@@ -272,8 +289,11 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
             x = cast(Tensor, found)
             chain = _straight(graph, node, x)
             if len(parts) > 1 and chain and any(map(_bends, parts)):
-                words = "the derivative of all that is computed in between is forgotten"
-                yield Candidate("derivative forgotten", words, _only(graph, chain))
+                words = "what is computed in between is not differentiated: "
+                words += "the inner derivative of the chain rule is forgotten"
+                if all(part.operation.traits.extremum for part in parts):
+                    words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
+                yield _joint("derivative forgotten", words, _only(graph, chain))
             for axis in range(node.ndim) if chain and node.ndim > 1 else ():
                 for centred in (True, False):
                     scale = _scale(x._array, node._array, axis, centred)
@@ -328,6 +348,12 @@ def _normalized(
         yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
     what = words.format(name, f"all axes, and not over axis {axis}")
     yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
+    for what, other_scale in (
+        ("what is normalized is not divided by its deviation", 1.0),
+        ("what is normalized is divided by the square of its deviation", scale**2),
+    ):
+        what = f"in the derivative {what}"
+        yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axis, centred)
     if mean is np.mean:
         what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
         what = what.format(length)
@@ -340,7 +366,7 @@ def _whole(
     what: str,
     kind: str,
     y: Array,
-    scale: Array,
+    scale: Any,
     mean: Any,
     axis: Any,
     centred: bool,
@@ -351,7 +377,7 @@ def _whole(
         along = y * mean(g * y, axis=axis, keepdims=True)
         return (g - mean(g, axis=axis, keepdims=True) * centred - along) / scale
 
-    return Candidate(kind, what, _only(graph, chain) | {chain[0]: formula})
+    return _joint(kind, what, _only(graph, chain) | {chain[0]: formula})
 
 
 def _only(graph: Graph, chain: list[Place]) -> Wrong:
@@ -365,5 +391,5 @@ def _only(graph: Graph, chain: list[Place]) -> Wrong:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    *(labels, softmax_in_forward, differentiated_as_a_whole),
+    *(solved_systems, labels, softmax_in_forward, differentiated_as_a_whole),
 )

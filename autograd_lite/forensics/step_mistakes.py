@@ -228,6 +228,18 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                     what = "the output of a function, not with its input"
                 words = f"the product is taken with {what}"
                 yield "wrong place", words, Instead(place, slot, plain(other), other)
+            matrix = _transposed_from(argument)
+            for other in _beside(graph, place, matrix) if matrix is not None else ():
+                words = "the product is taken with another matrix"
+                vjp = Instead(place, slot, plain(other).T, other, turned=True)
+                yield "wrong place", words, vjp
+
+
+def _transposed_from(argument: Any) -> Tensor | None:
+    """The matrix that an argument is the transpose of, if it is one."""
+    operation = argument.operation if isinstance(argument, Tensor) else None
+    transposes = operation is not None and operation.function is np.transpose
+    return argument.arguments[0] if transposes and argument.ndim == 2 else None
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
