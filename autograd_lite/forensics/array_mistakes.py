@@ -21,16 +21,12 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     node, argument = place.node, place.argument
     spreads = place.traits.reduces or place.traits.indexes
     ends = argument.operation is None and node.shape != argument.shape
-    if node.ndim and (spreads or ends or _is_one_of(node, graph.bottlenecks)):
+    if node.ndim and (spreads or ends or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
         yield from ((kind, words, _before(place, mask)) for kind, words, mask in masks)
-    elif argument.ndim and _is_one_of(argument, graph.bottlenecks):
+    elif argument.ndim and argument in graph.bottlenecks:
         masks = _masks(graph, place, argument)
         yield from ((kind, words, _afterwards(place, mask)) for kind, words, mask in masks)
-
-
-def _is_one_of(node: Tensor, nodes: list[Tensor]) -> bool:
-    return any(node is each for each in nodes)
 
 
 def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
@@ -217,7 +213,9 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     node, vjp = place.node, place.vjp
     square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
     if square and place.multiplies_matrices:
-        words = "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
+        words = (
+            "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
+        )
         swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)  # noqa: E731
         yield "transposed", words, swapped
     if node.ndim > 2 and place.multiplies_matrices:

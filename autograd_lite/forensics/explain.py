@@ -21,10 +21,18 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
+from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
-from autograd_lite.forensics.uses import alike, dropped_uses, factors_alike, roles, wrong_cotangent
+from autograd_lite.forensics.uses import (
+    alike,
+    dropped_uses,
+    factors_alike,
+    own_term,
+    roles,
+    wrong_cotangent,
+)
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -33,9 +41,9 @@ KINDS = (
     "repeated index",
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
-    *("another derivative", "cotangent lost", "entries left out", "labels"),
-    *("misplaced", "kernel", "another loss", "previous step", "stale weights", "other arrays"),
-    *("copied", "another quantity"),
+    *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
+    *("another loss", "previous step", "stale weights", "other arrays", "copied"),
+    "another quantity",
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
@@ -68,7 +76,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
     same: dict[Any, Wrong] = {}
     for place in case.graph.places:
         counts: Counter[Any] = Counter()
-        for of_step in (*STEP_MISTAKES, wrong_cotangent):
+        for of_step in (*STEP_MISTAKES, wrong_cotangent, own_term):
             for kind, what, vjp in of_step(case.graph, place):
                 counts[kind, what] += 1
                 key = (kind, what, place.operation, place.slot, counts[kind, what])
@@ -80,7 +88,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         groups = [group for group in several.values() if len(group) > 1]
         for chosen in [*([place] for place in places), *groups]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in (*GROUP_MISTAKES, *JOINT_MISTAKES, dropped_uses, factors_alike):
+    for of_case in (*GROUP_MISTAKES, *JOINT_MISTAKES, dropped_uses, factors_alike, other_arrays):
         yield from of_case(case)
 
 
@@ -337,9 +345,9 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     if isinstance(mistake, Slip):
         return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
-    words = case.in_words(factor) if factor is not None else ""
+    words = case.in_words(factor, place) if factor is not None else ""
     return (
-        _is_solved(case, mistake),
+        not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched,
         KINDS.index(mistake.kind),
         len(mistake.wrong),

@@ -17,8 +17,8 @@ from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
-from autograd_lite.node import Array, plain
+from autograd_lite.forensics.replay import Graph, Place, Vjp
+from autograd_lite.node import Array
 
 Slope = Callable[[Any, Any], Any]
 """A derivative as a function of the output and of the input."""
@@ -190,7 +190,7 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "the derivative of {operation} is taken to be "
     rules: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
-        ("n x ** n: the exponent n is not lowered", lambda y, x, n: n * y),
+        ("n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}", lambda y, x, n: n * y),
         ("x ** n, the value itself", lambda y, x, n: y),
         ("x ** (n - 1), without the factor n", lambda y, x, n: x ** (n - 1)),
         ("n x ** (n + 1): the exponent n is raised", lambda y, x, n: n * y * x),
@@ -257,18 +257,8 @@ def _of_norm(
 
 
 def of_products(graph: Graph, place: Place) -> StepMistakes:
-    """The other factor is multiplied in twice, or the argument itself in its place."""
-    if not place.traits.product or place.operation.function is np.divide:
-        return
-    others = [plain(argument) for argument in place.other_arguments]
-    if len(others) != 1 or not is_array(others[0]) or np.size(others[0]) == 1:
-        return
-    other, shape = others[0], place.argument.shape
-    words = "the other factor of {operation} is multiplied in twice: its square"
-    signs = np.all(np.abs(other) == 1)  # whose squares are 1, as if it were forgotten
-    if not signs and np.shape(other) == shape and (place.multiplies_entries or place.node.ndim == 0):
-        yield "derivative twice", words, place.changed(lambda result, *_: result * other)
-    if place.multiplies_entries:
+    """The product itself stands where the other factor belongs."""
+    if place.multiplies_entries and place.operation.function is not np.divide:
         words = "the product itself is multiplied in, where the other factor belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * y
 

@@ -112,12 +112,16 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
 def penalties(case: Case) -> Iterator[Candidate]:
     """L1 or L2 terms with another strength, or on parameters that have none."""
     graph = case.graph
-    terms = [place for place in graph.places if _is_penalty(graph, place)]
+    terms = [place for term in penalty_terms(graph) for place in term]
     by_leaf = grouped(terms, lambda place: place.argument)
     for places in [terms, *by_leaf.values()] if terms else []:
         what = "the strength of the penalty on large weights is another one"
         number = "{:.6g} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
+        wrong_sign = Candidate(
+            "penalty", "the sign of the penalty on large weights is wrong", scaled(places, -1.0)
+        )
+        yield wrong_sign._replace(strength=-1.0)
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
@@ -131,28 +135,50 @@ def penalties(case: Case) -> Iterator[Candidate]:
         yield with_strength("penalty", what, *decay, neutral=0.0, **said)
 
 
-def _is_penalty(graph: Graph, place: Place) -> bool:
-    """Whether a step is that of the sizes of a leaf's entries, which are a term of the loss."""
-    leaf, node = place.argument, place.node
-    if leaf.operation is not None or all(other.node is node for other in graph.consumers[leaf]):
-        return False
-    arrays = [a for a in node.arguments if is_array(plain(a)) and plain(a).ndim]
-    if not place.traits.elementwise or any(a is not leaf for a in arrays):
-        return False
-    mirrored = [-leaf._array if a is leaf else plain(a) for a in node.arguments]
-    even = np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._array)
-    return even and _is_term(graph, node)
+def penalty_terms(graph: Graph) -> list[list[Place]]:
+    """The steps to leaves of each term of the loss that is one on the size of their entries."""
+    found = []
+    stack = [graph.loss]
+    while stack:
+        node = stack.pop()
+        if node.operation is None:
+            continue
+        traits, recorded = node.operation.traits, graph.places_of[node]
+        linear = len(recorded) == 1 and recorded[0].slot in traits.linear
+        if traits.additive or linear:
+            stack += [place.argument for place in recorded]
+        else:
+            steps = _of_leaves_alone(graph, node)
+            leaves = {step.argument for step in steps}
+            elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
+            if steps and elsewhere and _is_even(graph, node, leaves):
+                found.append(steps)
+    return found
 
 
-def _is_term(graph: Graph, node: Tensor) -> bool:
-    """Whether the loss is a multiple of a node, or of its sum, and something else."""
-    while node is not graph.loss:
-        place, *others = graph.consumers[node]
-        recorded = [argument for argument in place.other_arguments if is_recorded(argument)]
-        linear = place.slot in place.traits.linear and not recorded
-        if others or not (linear or place.traits.additive):
+def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
+    """The steps from a term to leaves; none if anything but numbers is in it besides."""
+    found, stack, seen = [], [node], {node}
+    while stack:
+        for place in graph.places_of[stack.pop()]:
+            arrays = [plain(a) for a in place.node.arguments if not is_recorded(a)]
+            if any(is_array(a) and a.ndim and a.dtype.kind == "f" for a in arrays):
+                return []
+            if place.argument.operation is None:
+                found.append(place)
+            elif place.argument not in seen:
+                seen.add(place.argument)
+                stack.append(place.argument)
+    return found
+
+
+def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:
+    """Whether a term is the same for the negative of each that it is computed from."""
+    inputs, number = graph.program.inputs, graph.program.values[term].number
+    for leaf in leaves:
+        replay = graph.run_again({inputs[leaf].number: np.negative}, graph.right)
+        if replay is None or not np.array_equal(replay.values[number], term._array):
             return False
-        node = place.node
     return True
 
 

@@ -242,6 +242,18 @@ def _transposed_from(argument: Any) -> Tensor | None:
     return argument.arguments[0] if transposes and argument.ndim == 2 else None
 
 
+def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
+    """What a product is taken with is multiplied in again."""
+    product = place.traits.product and place.operation.function is not np.divide
+    for other in map(plain, place.other_arguments if product else ()):
+        contribution = graph.unmatched[place]
+        alike = is_array(other) and other.ndim and other.shape == np.shape(contribution)
+        if alike and not np.all(np.abs(other) == 1):  # Twice a sign is as if it were forgotten.
+            words = "the other factor of {operation} is multiplied in twice"
+            words += ": what arrives contains it already"
+            yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
+
+
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
     here = graph.places.index(place)
@@ -297,7 +309,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
     *(kinks, softmax, constant_statistics),
-    *(other_values, transposed, reshaped),
+    *(other_values, multiplied_twice, transposed, reshaped),
     *FORMULA_MISTAKES,
     *ARRAY_MISTAKES,
 )

@@ -32,7 +32,7 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
     if is_round(largest):
         yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
     signs = np.sign(right)
-    if right.size > 2:
+    if right.size > 2 and len(np.unique(signs)) > 1:
         yield from _multiple(given, signs, "it is the sign of the gradient")
         yield "it is the square of the gradient", right**2
         yield "the signs are lost: these are the absolute values of the gradient", abs(right)
@@ -41,8 +41,6 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
     if is_round(rate) and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"
         yield what, weights - rounded(rate) * right
-    yield "it is multiplied by {0}, as if for the logarithm of {0}", right * weights
-    yield "it is divided by {0}, as if {0} were the logarithm", right / weights
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from _with_velocity(case, given, right)
@@ -71,7 +69,10 @@ def newton_step(case: Case) -> bool:
     """Whether all wrong gradients are steps of Newton's: the Hessian's product is the gradient."""
     graph, right = case.graph, case.graph.right
     wrong = [t for t in case.manual if t not in case.fitted(right)]
-    fits = all(t.operation is None and t.shape == case.manual[t].shape for t in wrong)
+    fits = all(
+        t.operation is None and t.shape == case.manual[t].shape and np.isfinite(right[t]).all()
+        for t in wrong
+    )
     if not fits or len(graph.places) > MOST_FOR_NEWTON or sum(t.size for t in wrong) < 2:
         return False
     try:

@@ -8,12 +8,14 @@ from typing import Any
 from autograd_lite.forensics.candidate import (
     DROPPED,
     Candidate,
+    Instead,
     StepMistakes,
     scaled,
     with_strength,
 )
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, grouped, is_recorded
+from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 DEPTH = 4
@@ -102,15 +104,36 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     """Nodes that are computed from a node, or that it is computed from; and what is said then."""
-    after = node
-    for _ in range(3):
-        consumers = graph.consumers.get(after, [])
-        if len(consumers) != 1:
+    after, branches = node, len(graph.places_of[node]) > 1
+    while len(graph.consumers.get(after, ())) == 1:
+        (place,) = graph.consumers[after]
+        after, branches = place.node, branches or len(graph.places_of[place.node]) > 1
+        if place.bends:
+            if branches:  # Else it is forgotten there.
+                yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
-        bends, name = consumers[0].bends, consumers[0].operation.name
-        after = consumers[0].node
-        if bends:
-            yield after, f"the derivative of {name} is forgotten here, and only here"
     for place in graph.places_of.get(node, ()):
         if place.argument.operation is not None:
             yield place.argument, "it is computed from what arrives one step further back"
+
+
+def own_term(graph: Graph, place: Place) -> StepMistakes:
+    """In the derivative of what a difference goes into, such as its square, one side is left out."""
+    leaf, uses = place.argument, graph.consumers.get(place.node, [])
+    if leaf.operation is not None or not place.traits.additive or len(uses) != 1:
+        return
+    (use,) = uses
+    if not use.traits.elementwise or use.slot in use.traits.linear or use.traits.additive:
+        return
+    given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
+    rest = place.operation.compute(*given, **place.node.keywords)
+    instead = Instead(use, use.slot, rest, "")
+    arguments = [*map(plain, use.node.arguments)]
+
+    def vjp(g: Array, *own: Any, **keywords: Any) -> Array:
+        arriving = graph.right[use.node]
+        without = instead(arriving, use.node._array, *arguments, **use.node.keywords)
+        return place.vjp(without, *own, **keywords)
+
+    words = f"its own value is left out of the derivative of {use.operation.name}"
+    yield "dropped path", f"{words}, as if it were 0", vjp
