@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite.derivatives.reductions import Axis, expand
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import composed, differentiable
 
 
@@ -27,7 +28,7 @@ def _p_norm_vjp(
     return g * np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
 
 
-@differentiable(_p_norm_vjp)
+@differentiable(_p_norm_vjp, traits=Traits(reduces=True))
 def p_norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
     """(sum |x|^p)^(1/p) over axes.
 

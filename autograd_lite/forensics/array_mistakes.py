@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -22,16 +21,12 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
     node, argument = place.node, place.argument
     spreads = place.traits.reduces or place.traits.indexes
     ends = argument.operation is None and node.shape != argument.shape
-    if node.ndim and (spreads or ends or _is_one_of(node, graph.bottlenecks)):
+    if node.ndim and (spreads or ends or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
         yield from ((kind, words, _before(place, mask)) for kind, words, mask in masks)
-    elif argument.ndim and _is_one_of(argument, graph.bottlenecks):
+    elif argument.ndim and argument in graph.bottlenecks:
         masks = _masks(graph, place, argument)
         yield from ((kind, words, _afterwards(place, mask)) for kind, words, mask in masks)
-
-
-def _is_one_of(node: Tensor, nodes: list[Tensor]) -> bool:
-    return any(node is each for each in nodes)
 
 
 def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
@@ -91,7 +86,7 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
     yield "repeated index", words + how, partial(_assigned, place, None)
     for axis in range(place.node.ndim):
-        if 1 < place.node.shape[axis]:
+        if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"
             yield "repeated index", words + within + how, partial(_assigned, place, axis)
 
@@ -123,7 +118,7 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
         for shift, what in shifts.items():
             if shift:
                 words = f"the {along} of what arrives are {what}: a slice that is off"
-                yield "shifted", words, partial(_rolled_before, place, shift, axis)
+                yield "misplaced", words, partial(_rolled_before, place, shift, axis)
     elif place.traits.indexes and node.ndim:
         for axis, length in enumerate(place.argument.shape):
             if length > 1 and length > 2 * (length == 2):
@@ -131,7 +126,7 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
                 for shift in (1, -1):
                     words = f"the {along} are shifted by one: an index or a slice is off by one"
                     vjp = place.changed(partial(_rolled, shift, axis))
-                    yield "shifted", words, vjp
+                    yield "misplaced", words, vjp
 
 
 def _rolled_before(
@@ -146,14 +141,14 @@ def _rolled(shift: int, axis: int, result: Array, *given: Any) -> Array:
 
 # Kernels and matrices
 
-TURNS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
-    ("is to be flipped on the way back, and is not", "[::-1, ::-1]", lambda k: _flip(k, -2, -1)),
-    ("is turned by 90 degrees, not by 180", "", lambda k: np.rot90(k, -1, (-2, -1))),
-    ("is turned by 270 degrees, not by 180", "", lambda k: np.rot90(k, 1, (-2, -1))),
-    ("is transposed", ".T", lambda k: np.swapaxes(k, -2, -1)),
-    ("is flipped along one axis only", "[:, ::-1]", lambda k: _flip(k, -1)),
-    ("is flipped along one axis only", "[::-1]", lambda k: _flip(k, -2)),
-    ("is flipped and transposed", "", lambda k: np.swapaxes(_flip(k, -2, -1), -2, -1)),
+TURNS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("is to be flipped on the way back, and is not", lambda k: _flip(k, -2, -1)),
+    ("is turned by 90 degrees, not by 180", lambda k: np.rot90(k, -1, (-2, -1))),
+    ("is turned by 270 degrees, not by 180", lambda k: np.rot90(k, 1, (-2, -1))),
+    ("is transposed", lambda k: np.swapaxes(k, -2, -1)),
+    ("is flipped along one axis only", lambda k: _flip(k, -1)),
+    ("is flipped along one axis only", lambda k: _flip(k, -2)),
+    ("is flipped and transposed", lambda k: np.swapaxes(_flip(k, -2, -1), -2, -1)),
 )
 
 
@@ -166,7 +161,7 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
     if kernel.ndim == 1:
         yield "is to be flipped on the way back, and is not", kernel[::-1]
         return
-    for words, _, turn in TURNS:
+    for words, turn in TURNS:
         turned = turn(kernel)
         if turned.shape == kernel.shape and not np.array_equal(turned, kernel):
             yield words, turned
@@ -184,7 +179,7 @@ def kernels(graph: Graph, place: Place) -> StepMistakes:
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = _moved_again(turned, moves)
-                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "{0}[::-1]")
+                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "")
 
 
 def _moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -223,7 +218,9 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     node, vjp = place.node, place.vjp
     square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
     if square and place.multiplies_matrices:
-        words = "what arrives is transposed where it is not to be, or the other way around"
+        words = (
+            "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
+        )
         swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)  # noqa: E731
         yield "transposed", words, swapped
     if node.ndim > 2 and place.multiplies_matrices:
@@ -267,7 +264,7 @@ def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Ar
 
 
 def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
-    return np.full(shape, reduce(vjp(*given, **keywords)))
+    return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
 
 
 def spread(graph: Graph, place: Place) -> StepMistakes:

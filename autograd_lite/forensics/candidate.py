@@ -34,6 +34,7 @@ class Candidate(NamedTuple):
     unit: float = 1.0  # what a strength of 1 stands for
     number: str = ""  # how the strength is said, where it is no factor
     far_fetched: bool = False  # whether it explains only where nothing else does
+    joint: bool = False  # whether its steps are one mistake, called by the first of them
 
     def at(self, strength: float) -> Candidate:
         """The same once its strength is known."""
@@ -79,7 +80,9 @@ class Instead:
     place: Place
     slot: int
     value: Array
-    written: Any  # in a formula, with {0} for the argument's name; or the array that has a name
+    # In a formula, with {0} for the argument's name, none if it is empty; or what has a name.
+    written: Any
+    turned: bool = False  # whether what has a name is transposed
 
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         """The right vjp with the other value."""

@@ -21,11 +21,12 @@ from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
-    *("wrong place", "derivative twice", "derivative forgotten", "another variable", "sign"),
-    *("factor", "dropped path", "transposed", "reshaped", "wrong axis", "not summed", "swapped"),
-    *("wrong formula", "another derivative", "cotangent lost", "entries left out"),
-    *("repeated index", "shifted", "kernel", "labels", "another loss", "previous step"),
-    *("stale weights", "other arrays", "misplaced", "copied", "another quantity"),
+    "repeated index",
+    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
+    *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
+    *("another loss", "previous step", "stale weights", "other arrays", "copied"),
+    "another quantity",
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5

@@ -17,8 +17,8 @@ from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
-from autograd_lite.node import Array, plain
+from autograd_lite.forensics.replay import Graph, Place, Vjp
+from autograd_lite.node import Array
 
 Slope = Callable[[Any, Any], Any]
 """A derivative as a function of the output and of the input."""
@@ -101,6 +101,7 @@ FORMULAS: dict[Any, Formulas] = {
     np.sqrt: (
         ("half of the root, not one over twice the root", lambda a, z: a / 2),
         ("1 / (2 z), without the root", lambda a, z: 1 / (2 * z)),
+        ("1 / 2: it is not divided by the root", lambda a, z: 0.5 + 0 * z),
         *OUTPUT,
     ),
     np.square: (
@@ -189,11 +190,11 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "the derivative of {operation} is taken to be "
     rules: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
-        ("n x ** n: the exponent n is not lowered", lambda y, x, n: n * y),
+        ("n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}", lambda y, x, n: n * y),
         ("x ** n, the value itself", lambda y, x, n: y),
         ("x ** (n - 1), without the factor n", lambda y, x, n: x ** (n - 1)),
         ("n x ** (n + 1): the exponent n is raised", lambda y, x, n: n * y * x),
-        ("n x ** (n - 2): the exponent n is lowered by 2", lambda y, x, n: n * y / x / x),
+        ("n x ** (n - 2): the exponent n is lowered by 2", lambda y, x, n: n * x ** (n - 2)),
         ("n times the square of x ** n", lambda y, x, n: n * y * y),
         ("x ** n log(x), as if x were the exponent", lambda y, x, n: y * np.log(x)),
     )
@@ -244,23 +245,20 @@ def of_norms(graph: Graph, place: Place) -> StepMistakes:
 
 
 def _of_norm(
-    rule: Slope, g: Array, y: Array, x: Array, p: float = 2, axis: Any = None, keepdims: bool = False
+    rule: Slope,
+    g: Array,
+    y: Array,
+    x: Array,
+    p: float = 2,
+    axis: Any = None,
+    keepdims: bool = False,
 ) -> Array:
     return expand(g, x.shape, axis, keepdims) * rule(expand(y, x.shape, axis, keepdims), x)
 
 
 def of_products(graph: Graph, place: Place) -> StepMistakes:
-    """The other factor is multiplied in twice, or the argument itself in its place."""
-    if not place.traits.product or place.operation.function is np.divide:
-        return
-    others = [plain(argument) for argument in place.other_arguments]
-    if len(others) != 1 or not is_array(others[0]) or np.size(others[0]) == 1:
-        return
-    other, shape = others[0], place.argument.shape
-    words = "the other factor of {operation} is multiplied in twice: its square"
-    if np.shape(other) == shape and (place.multiplies_entries or place.node.ndim == 0):
-        yield "derivative twice", words, place.changed(lambda result, *_: result * other)
-    if place.multiplies_entries:
+    """The product itself stands where the other factor belongs."""
+    if place.multiplies_entries and place.operation.function is not np.divide:
         words = "the product itself is multiplied in, where the other factor belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * y
 
@@ -310,6 +308,8 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         yield "softmax cross terms", words + what, _unweighted
         what = "the subtracted sum is not multiplied by A"
         yield "softmax cross terms", words + what, _sum_alone
+        what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
+        yield "softmax cross terms", words + what, place.changed(_sum_only)
         what = "the sum is taken over all entries, not over each distribution"
         yield "wrong axis", words + what, lambda g, y, *r, **k: y * (g - (g * y).sum())
     if function is neural.log_softmax:
@@ -317,6 +317,12 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         what = "the logarithm stands where the probabilities belong"
         yield "softmax cross terms", words + what, _log_for_probabilities
         yield "softmax cross terms", words + "the probabilities' term is left out", unchanged
+        what = "what arrives is left out, and only the probabilities' term kept: p, and not p - y"
+        yield "softmax cross terms", words + what, place.changed(lambda result, g, *_: result - g)
+    if function is neural.softmax_cross_entropy:
+        yield "softmax cross terms", "the labels are not subtracted: p, and not p - y", _p_alone
+    if function is neural.sigmoid_cross_entropy and place.slot == 0:
+        yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", _p_alone
     if function is neural.logsumexp:
         what = "exp(z) is not divided by the sum"
         yield "softmax cross terms", words + what, place.changed(_not_normalized)
@@ -328,6 +334,16 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
 
 def _no_sum(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
     return g * y
+
+
+def _sum_only(result: Any, g: Any, y: Any, *given: Any) -> Any:
+    return result - g * y
+
+
+def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
+    if labels.shape == z.shape:
+        return neural.sigmoid(z) * (g / z.size)
+    return neural.softmax(z) * (g / len(z))
 
 
 def _sum_added(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
@@ -404,7 +420,9 @@ def _other_extreme(
     return expand(g, x.shape, axis, keepdims) * (x == chosen)
 
 
-def _first_entry(g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False) -> Array:
+def _first_entry(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
+) -> Array:
     reduced = np.max(x, axis=axis, keepdims=True).shape
     first = np.ones(x.shape, bool)
     for number, (length, kept) in enumerate(zip(x.shape, reduced)):
@@ -440,7 +458,9 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
         words = "the mean is not subtracted in the derivative of {operation}"
         yield "wrong formula", words, _not_centred
     if function is np.std:
-        words = "the derivative of {operation} is taken to be that of the variance, without the root"
+        words = (
+            "the derivative of {operation} is taken to be that of the variance, without the root"
+        )
         yield "wrong formula", words, lambda g, y, *given, **k: place.vjp(g * 2 * y, y, *given, **k)
     if function is np.cumsum:
         words = "the cumulative sum is taken from the start, where it is one from the end"

@@ -49,7 +49,7 @@ def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
 
 def statistics(case: Case) -> Iterator[Candidate]:
     """Means, variances and sums that entries are divided by or shifted by, taken as constants."""
-    bottlenecks = {*case.graph.bottlenecks}
+    bottlenecks = case.graph.bottlenecks
     runs: list[list[Place]] = [[]]
     for place in case.graph.places:
         within = place.node.ndim and place.argument.operation and place.node not in bottlenecks

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,35 +13,37 @@ from autograd_lite.forensics.array_mistakes import turns_of
 from autograd_lite.forensics.candidate import Candidate, Instead, scaled, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_array, is_recorded
-from autograd_lite.node import Array, plain
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
 
 Candidates = Iterator[Candidate]
 
 
+def _joint(kind: str, what: str, wrong: Wrong) -> Candidate:
+    return Candidate(kind, what, wrong, joint=True)
+
+
 def derivative_in_one_direction(case: Case) -> Candidates:
-    """An activation's derivative is in the delta for the parameters, or in that for the layer
-    below, and not in the other."""
+    """An activation's derivative is in one delta, for the parameters or for the layer below."""
     graph = case.graph
-    by_parameters: dict[Any, dict[str, Wrong]] = {}
+    alike: dict[Any, Wrong] = {}
     for activation in graph.places:
         if not activation.bends:
             continue
         own, below = _parameters_and_below(graph, activation.argument)
-        if not own or not below:
-            continue
-        for what, without, others in (
-            ("in the parameters' gradients; the layer below has it", own, below),
-            ("on the way down to the layer below; the parameters have it", below, own),
-            *((f"in this gradient alone", [one], [p for p in [*own, *below] if p is not one]) for one in own),
+        leaves = [place.argument for place in own]
+        for what, kept in (
+            ("in the parameters' gradients; the layer below has it", below),
+            ("on the way down to the layer below; the parameters have it", own),
         ):
-            key = activation.operation, what, *[place.argument for place in own], *[place.argument for place in without]
-            wrong = by_parameters.setdefault(key, {})
-            wrong |= {activation: unchanged} | {p: _after(activation, p) for p in others}
-    for (operation, what, *_), wrong in by_parameters.items():
-        words = f"the derivative of {operation.name} is forgotten {what}"
-        yield Candidate("derivative forgotten", words, wrong)
+            if own and below:
+                wrong = alike.setdefault((activation.operation, what, *leaves), {})
+                wrong[activation] = unchanged
+                wrong.update((place, _after(activation, place)) for place in kept)
+    for (_, what, *_), wrong in alike.items():
+        words = f"the derivative of {{operation}} is forgotten {what}"
+        yield _joint("derivative forgotten", words, wrong)
 
 
 def _parameters_and_below(graph: Graph, z: Tensor) -> tuple[list[Place], list[Place]]:
@@ -85,10 +88,10 @@ def kernels_of_slices(case: Case) -> Candidates:
         products = [each for each in products if each[0].traits.product]
         for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
             wrong: Wrong = {
-                other: Instead(other, slot, turned[plain(entry.arguments[1])], "{0} turned")
+                other: Instead(other, slot, turned[plain(entry.arguments[1])], "")
                 for other, slot, entry in products
             }
-            yield Candidate("kernel", f"the kernel {words}", wrong)
+            yield _joint("kernel", f"the kernel {words}", wrong)
 
 
 def overlapping_windows(case: Case) -> Candidates:
@@ -115,17 +118,16 @@ def overlapping_windows(case: Case) -> Candidates:
             owner = np.full(tensor.size, -1)
             for number in [*range(len(windows))][::order]:
                 owner[np.ravel(taken[number])] = number
+            shown = [(owner == number).reshape(tensor.shape) for number in range(len(windows))]
             wrong: Wrong = {
-                place: place.changed(
-                    lambda result, *_, own=(owner == number).reshape(tensor.shape): result * own
-                )
-                for number, place in enumerate(windows)
+                place: place.changed(lambda result, *_, own=own: result * own)
+                for place, own in zip(windows, shown)
             }
             words = (
                 "the windows overlap, and what arrives at an entry over several of them is "
                 f"overwritten (=), not added (+=): only the {which} window counts there"
             )
-            yield Candidate("repeated index", words, wrong)
+            yield _joint("repeated index", words, wrong)
 
 
 # The forward pass with other data
@@ -154,6 +156,19 @@ def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
     return wrong
 
 
+def solved_systems(case: Case) -> Candidates:
+    """The matrix of a linear system is to be transposed on the way back, and is not."""
+    for node, places in case.graph.places_of.items():
+        if node.operation.function is np.linalg.solve:
+            words = "the matrix is to be transposed in the system on the way back, and is not"
+            given = {place: place.given(_with_transposed) for place in places}
+            yield _joint("transposed", words, given)
+
+
+def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
+    return y, np.swapaxes(a, -1, -2), b
+
+
 def labels(case: Case) -> Candidates:
     """The labels or targets are off by one: those of another class, or of another sample."""
     graph = case.graph
@@ -169,7 +184,7 @@ def labels(case: Case) -> Candidates:
             ):
                 other = (index[0], others) if isinstance(index, tuple) else others
                 wrong = _with_argument(graph, node, slot, other)
-                yield Candidate("labels", f"the labels are {words}", wrong)
+                yield _joint("labels", f"the labels are {words}", wrong)
     for targets in graph.plain_arrays:
         yield from _targets(graph, targets)
 
@@ -211,43 +226,50 @@ def _targets(graph: Graph, targets: Array) -> Candidates:
             wrong: Wrong = {}
             for node, slot, complement in uses:
                 wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
-            words = f"the {what} of the labels or targets are shifted by one: an index is off by one"
-            yield Candidate("labels", words, wrong)
-
-
-def softmax_axis(case: Case) -> Candidates:
-    """The probabilities are taken over the wrong axis in the forward pass of the derivation."""
-    graph = case.graph
-    functions = (neural.softmax, neural.log_softmax)
-    words = "the probabilities of {operation} are taken over the wrong axis in the forward pass"
-    for node, places in graph.places_of.items():
-        function, x = node.operation.function, plain(node.arguments[0])
-        if np.ndim(x) != 2:
-            continue
-        if function in functions:
-            (place,) = places
-            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
-            forward, backward = _over(1 - axis % 2, place)
-            start = {_forward(graph, node): forward}
-            yield Candidate("wrong axis", words, {place: place.vjp, **start})
-            yield Candidate("wrong axis", words, {place: backward, **start})
-        elif function is neural.softmax_cross_entropy:
-            place = places[0]
-            vjp = place.changed(
-                lambda result, g, y, z, *_: (
-                    result + g * (neural.softmax(z, axis=0) - neural.softmax(z)) / len(z)
-                )
+            words = (
+                f"the {what} of the labels or targets are shifted by one: an index is off by one"
             )
-            yield Candidate("wrong axis", words, {place: vjp})
+            yield _joint("labels", words, wrong)
 
 
-def _over(axis: int, place: Place) -> tuple[Vjp, Vjp]:
-    """The forward and the backward step of a softmax over an axis."""
-    function, vjp = place.operation.function, place.vjp
-    return (
-        lambda x, *rest, **keywords: function(x, axis=axis),
-        lambda g, y, x, *rest, **keywords: vjp(g, y, x, axis=axis),
+def softmax_in_forward(case: Case) -> Candidates:
+    """The probabilities of the derivation are taken over another axis, or not normalized."""
+    graph = case.graph
+    words = "the probabilities of {operation} are "
+    others: tuple[tuple[str, Any], ...] = (
+        ("taken over the wrong axis in the forward pass", lambda x, axis: _softmax(x, 1 - axis)),
+        (
+            "divided by the sum over all entries in the forward pass",
+            lambda x, axis: _softmax(x, None),
+        ),
+        ("not divided by their sum in the forward pass", lambda x, axis: np.exp(x)),
     )
+    for node, places in graph.places_of.items():
+        function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
+        if np.ndim(x) != 2 or function not in (neural.softmax, neural.softmax_cross_entropy):
+            continue
+        for what, probabilities in others:
+            kind = "wrong axis" if "axis" in what else "wrong formula"
+            if function is neural.softmax_cross_entropy:
+                vjp = place.changed(
+                    lambda result, g, y, z, *_, of=probabilities: (
+                        result + g * (of(z, 1) - neural.softmax(z)) / len(z)
+                    )
+                )
+                yield _joint(kind, words + what, {place: vjp})
+                continue
+            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
+            of = partial(_probabilities, probabilities, axis % 2)
+            yield _joint(kind, words + what, {place: place.vjp, _forward(graph, node): of})
+
+
+def _softmax(x: Array, axis: int | None) -> Array:
+    exponentials = np.exp(x - x.max())
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -> Array:
+    return of(x, along)
 
 
 # Layers that normalize, in the formula for the whole
@@ -259,20 +281,31 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
     The latter is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
     """
     graph = case.graph
-    position = {node: -number for node, number in graph.position.items()}
+    position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
     for node in graph.places_of:
         if not node.operation.traits.elementwise or node.ndim < 1:
             continue
-        for x, _ in behind(node, position, frozenset()):
+        for found, parts in behind(node, position, frozenset()):
+            x = cast(Tensor, found)
             chain = _straight(graph, node, x)
-            if chain[1:] and {x, node} <= case.named:
-                words = "the derivative of all that is computed in between is forgotten"
-                yield Candidate("derivative forgotten", words, _only(graph, chain))
+            if len(parts) > 1 and chain and any(map(_bends, parts)):
+                words = "what is computed in between is not differentiated: "
+                words += "the inner derivative of the chain rule is forgotten"
+                if all(part.operation.traits.extremum for part in parts):
+                    words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
+                yield _joint("derivative forgotten", words, _only(graph, chain))
             for axis in range(node.ndim) if chain and node.ndim > 1 else ():
                 for centred in (True, False):
                     scale = _scale(x._array, node._array, axis, centred)
                     if scale is not None:
                         yield from _normalized(graph, chain, node, axis, centred, scale)
+
+
+def _bends(node: Node) -> bool:
+    """Whether an operation is not linear in what is recorded."""
+    traits = node.operation.traits
+    recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
+    return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
 
 
 def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
@@ -315,6 +348,12 @@ def _normalized(
         yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
     what = words.format(name, f"all axes, and not over axis {axis}")
     yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
+    for what, other_scale in (
+        ("what is normalized is not divided by its deviation", 1.0),
+        ("what is normalized is divided by the square of its deviation", scale**2),
+    ):
+        what = f"in the derivative {what}"
+        yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axis, centred)
     if mean is np.mean:
         what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
         what = what.format(length)
@@ -327,7 +366,7 @@ def _whole(
     what: str,
     kind: str,
     y: Array,
-    scale: Array,
+    scale: Any,
     mean: Any,
     axis: Any,
     centred: bool,
@@ -338,7 +377,7 @@ def _whole(
         along = y * mean(g * y, axis=axis, keepdims=True)
         return (g - mean(g, axis=axis, keepdims=True) * centred - along) / scale
 
-    return Candidate(kind, what, _only(graph, chain) | {chain[0]: formula})
+    return _joint(kind, what, _only(graph, chain) | {chain[0]: formula})
 
 
 def _only(graph: Graph, chain: list[Place]) -> Wrong:
@@ -352,5 +391,5 @@ def _only(graph: Graph, chain: list[Place]) -> Wrong:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    *(labels, softmax_axis, differentiated_as_a_whole),
+    *(solved_systems, labels, softmax_in_forward, differentiated_as_a_whole),
 )

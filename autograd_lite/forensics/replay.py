@@ -201,7 +201,7 @@ class Graph:
         return {place: place.unmatched(self.right[place.node]) for place in self.places}
 
     @functools.cached_property
-    def bottlenecks(self) -> list[Tensor]:
+    def bottlenecks(self) -> dict[Tensor, None]:
         """Computed nodes that every path from the loss goes through, the loss left out."""
         steps_from = Counter(place.node for place in self.places)
         found = []
@@ -211,7 +211,7 @@ class Graph:
             if open_edges == 0 and node is not self.loss and node.operation is not None:
                 found.append(node)
             open_edges += steps_from[node]
-        return found
+        return dict.fromkeys(found)
 
     @functools.cached_property
     def lengths(self) -> dict[int, str]:
@@ -264,7 +264,9 @@ class Graph:
             yield from factors_of_sum(entries)
         elif function is np.sqrt:
             yield from factors_of_power(0.5)
-        elif function is np.power or place.slot in place.traits.linear and place.multiplies_entries:
+        elif function is np.power or (
+            place.slot in place.traits.linear and place.multiplies_entries
+        ):
             constants = [plain(a) for a in place.other_arguments if not is_recorded(a)]
             for number in [float(np.sum(a)) for a in constants if np.size(a) == 1]:
                 if function is np.power:

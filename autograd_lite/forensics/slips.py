@@ -172,17 +172,17 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
         for shift in (1, -1) if length > 2 else ():
             words = f"the {along} are shifted by one: an index or a slice is off by one"
-            yield Slip("shifted", words), given, np.roll(right, shift, axis)
+            yield Slip("misplaced", words), given, np.roll(right, shift, axis)
         if length > 1:
             words = f"the {along} are in reverse order"
-            yield Slip("shifted", words), given, np.flip(right, axis)
+            yield Slip("misplaced", words), given, np.flip(right, axis)
         others = tuple(other for other in range(right.ndim) if other != axis)
         off = np.flatnonzero(~np.isclose(given, right, rtol=1e-6).all(axis=others))
         if len(off) == 2:
             order = np.arange(length)
             order[off] = off[::-1]
             words = f"{along} {off[0]} and {off[1]} are swapped"
-            yield Slip("shifted", words), given, np.take(right, order, axis)
+            yield Slip("misplaced", words), given, np.take(right, order, axis)
 
 
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -200,7 +200,7 @@ def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array)
         ("divided by exp({0}): it is the derivative by exp({0}), not by {0}", np.exp(-values)),
     ):
         what = words.format(tensor.name or "the parameter")
-        yield Slip("another variable", f"it is {what}"), given, right * factor
+        yield Slip("another quantity", f"it is {what}"), given, right * factor
 
 
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

@@ -5,7 +5,6 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
@@ -229,13 +228,27 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                     what = "the output of a function, not with its input"
                 words = f"the product is taken with {what}"
                 yield "wrong place", words, Instead(place, slot, plain(other), other)
+            matrix = _transposed_from(argument)
+            for other in _beside(graph, place, matrix) if matrix is not None else ():
+                words = "the product is taken with another matrix"
+                vjp = Instead(place, slot, plain(other).T, other, turned=True)
+                yield "wrong place", words, vjp
+
+
+def _transposed_from(argument: Any) -> Tensor | None:
+    """The matrix that an argument is the transpose of, if it is one."""
+    operation = argument.operation if isinstance(argument, Tensor) else None
+    transposes = operation is not None and operation.function is np.transpose
+    return argument.arguments[0] if transposes and argument.ndim == 2 else None
 
 
 def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
     """What a product is taken with is multiplied in again."""
-    for other in map(plain, place.other_arguments if place.traits.product else ()):
+    product = place.traits.product and place.operation.function is not np.divide
+    for other in map(plain, place.other_arguments if product else ()):
         contribution = graph.unmatched[place]
-        if is_array(other) and other.ndim and other.shape == np.shape(contribution):
+        alike = is_array(other) and other.ndim and other.shape == np.shape(contribution)
+        if alike and not np.all(np.abs(other) == 1):  # Twice a sign is as if it were forgotten.
             words = "the other factor of {operation} is multiplied in twice"
             words += ": what arrives contains it already"
             yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
@@ -282,24 +295,6 @@ def _is_square(value: Any) -> bool:
     return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
-def wrong_axis(graph: Graph, place: Place) -> StepMistakes:
-    """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
-    unsummed: list[tuple[str, Array, Vjp]] = [
-        ("the cotangent", graph.right[place.node], unchanged),
-        ("the product", graph.unmatched[place], place.vjp),
-    ]
-    for name, value, vjp in unsummed:
-        if np.ndim(value) == 2 and value.size != place.argument.size:
-            for axis, keepdims in itertools.product((0, 1), (False, True)):
-                if np.sum(value, axis=axis, keepdims=keepdims).shape == place.argument.shape:
-                    words = f"{name} is summed over axis {axis}, the wrong one"
-                    yield "wrong axis", words, partial(_summed, vjp, axis, keepdims)
-
-
-def _summed(vjp: Vjp, axis: int, keepdims: bool, *given: Any, **keywords: Any) -> Array:
-    return vjp(*given, **keywords).sum(axis=axis, keepdims=keepdims)
-
-
 def reshaped(graph: Graph, place: Place) -> StepMistakes:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
@@ -313,7 +308,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks, softmax),
-    *(constant_statistics, another_derivative, multiplied_twice, wrong_axis, reshaped),
+    *(constant_statistics, another_derivative, multiplied_twice, reshaped),
     other_values,
     *FORMULA_MISTAKES,
     *ARRAY_MISTAKES,

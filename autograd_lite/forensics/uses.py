@@ -40,9 +40,7 @@ def roles(graph: Graph) -> Roles:
             for node in graph.places_of
         }
         colours = {leaf: colours[leaf] for leaf in graph.leaves} | finer
-        found.append(
-            {p: (colours[p.node], p.slot, colours.get(p.argument)) for p in graph.places}
-        )
+        found.append({p: (colours[p.node], p.slot, colours.get(p.argument)) for p in graph.places})
     return found
 
 

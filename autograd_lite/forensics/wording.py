@@ -170,7 +170,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
     targets = {names.cotangent(p.argument): None for p in mistake.wrong if p.slot >= 0}
     targets.pop(names.cotangent(place.argument))
-    likewise = f", and likewise to {', '.join(targets)}" if targets else ""
+    several = targets and not mistake.joint
+    likewise = f", and likewise to {', '.join(targets)}" if several else ""
     what = mistake.what.replace("{operation}", place.operation.name)
     what = what.replace("{argument}", names.of[place.argument])
     words = f"{names.step(place)}{likewise}: {what}"
@@ -197,6 +198,8 @@ def _factor(case: Case, factor: float, place: Place | None = None) -> str:
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
+    if mistake.joint:
+        return ""
     if mistake.kind == "dropped path":
         return "0"
     if mistake.kind == "penalty" and mistake.far_fetched:
@@ -213,7 +216,9 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if isinstance(vjp.written, str):
         name = vjp.written.format(names.of.get(key, "x"))
     else:
-        name = names.of.get(key_of(vjp.written), "another")
+        name = names.of.get(key_of(vjp.written), "another") + ".T" * vjp.turned
+    if not name:
+        return ""
     formula = _written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     return formula.replace(".T.T", "")
 

@@ -51,8 +51,8 @@ def embedding(seed=0):
             [
                 ("repeated index", assigned),
                 ("repeated index", row_by_row),
-                ("shifted", scattered((tokens + 1) % 5)),
-                ("shifted", scattered((tokens - 1) % 5)),
+                ("misplaced", scattered((tokens + 1) % 5)),
+                ("misplaced", scattered((tokens - 1) % 5)),
             ],
         ),
     ]
@@ -223,7 +223,9 @@ def attention(seed=0):
 
     steps = [
         step("Z2", lambda v, g: squares_slope(v, "Z2")),
-        step("V1", lambda v, g: v["A1"].T @ g["Z2"], [("transposed", lambda v, g: v["A1"] @ g["Z2"])]),
+        step(
+            "V1", lambda v, g: v["A1"].T @ g["Z2"], [("transposed", lambda v, g: v["A1"] @ g["Z2"])]
+        ),
         step("A1", lambda v, g: g["Z2"] @ v["V1"].T),
         step(
             "S1",
@@ -232,15 +234,26 @@ def attention(seed=0):
                 ("softmax cross terms", lambda v, g: v["A1"] * g["A1"]),
                 ("softmax cross terms", lambda v, g: v["A1"] * (1 - v["A1"]) * g["A1"]),
                 ("softmax cross terms", lambda v, g: v["A1"] * (g["A1"] + weighted(v, g))),
-                ("softmax cross terms", lambda v, g: v["A1"] * (g["A1"] - g["A1"].sum(1, keepdims=True))),
+                (
+                    "softmax cross terms",
+                    lambda v, g: v["A1"] * (g["A1"] - g["A1"].sum(1, keepdims=True)),
+                ),
                 ("softmax cross terms", lambda v, g: v["A1"] * g["A1"] - weighted(v, g)),
                 ("wrong axis", lambda v, g: v["A1"] * (g["A1"] - (g["A1"] * v["A1"]).sum(0))),
                 ("wrong axis", lambda v, g: v["A1"] * (g["A1"] - (g["A1"] * v["A1"]).sum())),
                 ("derivative forgotten", lambda v, g: g["A1"]),
             ],
         ),
-        step("Q1", lambda v, g: g["S1"] @ v["K1"] / 2, [("transposed", lambda v, g: g["S1"].T @ v["K1"] / 2)]),
-        step("K1", lambda v, g: g["S1"].T @ v["Q1"] / 2, [("transposed", lambda v, g: g["S1"] @ v["Q1"] / 2)]),
+        step(
+            "Q1",
+            lambda v, g: g["S1"] @ v["K1"] / 2,
+            [("transposed", lambda v, g: g["S1"].T @ v["K1"] / 2)],
+        ),
+        step(
+            "K1",
+            lambda v, g: g["S1"].T @ v["Q1"] / 2,
+            [("transposed", lambda v, g: g["S1"] @ v["Q1"] / 2)],
+        ),
         *(step(f"W{c.lower()}", lambda v, g, c=c: v["X"].T @ g[f"{c}1"]) for c in "QKV"),
     ]
     steps = [with_places(each, ["unnamed"]) for each in steps]
@@ -357,7 +370,7 @@ def classified(seed=0, written=True, samples=6):
             [
                 ("entries left out", lambda v, g: np.outer(v["A1"][-1], g["Z2"][-1])),
                 ("entries left out", lambda v, g: v["A1"][:-1].T @ g["Z2"][:-1]),
-                ("shifted", lambda v, g: np.roll(v["A1"].T @ g["Z2"], 1, axis=1)),
+                ("misplaced", lambda v, g: np.roll(v["A1"].T @ g["Z2"], 1, axis=1)),
             ],
         ),
         step(
@@ -409,7 +422,7 @@ def column_of_ones(seed=0, samples=6):
         step("Z2", lambda v, g: squares_slope(v, "Z2")),
         step("W2", lambda v, g: v["A1"].T @ g["Z2"]),
         step("A1", lambda v, g: g["Z2"] @ v["W2"].T),
-        step("H1", lambda v, g: g["A1"][:, 1:], [("shifted", lambda v, g: g["A1"][:, :-1])]),
+        step("H1", lambda v, g: g["A1"][:, 1:], [("misplaced", lambda v, g: g["A1"][:, :-1])]),
         step(
             "Z1",
             lambda v, g: g["H1"] * v["H1"] * (1 - v["H1"]),
@@ -460,7 +473,9 @@ def square_weights(seed=0, samples=6):
         step("Z1", lambda v, g: g["A1"] * (1 - v["A1"] ** 2)),
         step("W1", lambda v, g: v["X"].T @ g["Z1"]),
     ]
-    steps = [with_places(each, ["Z2"]) if each.place in ("W2", "b2", "A1") else each for each in steps]
+    steps = [
+        with_places(each, ["Z2"]) if each.place in ("W2", "b2", "A1") else each for each in steps
+    ]
     t = parameters(v, ["W1", "W2", "b2"])
     t["Z1"] = named(v["X"] @ t["W1"], "Z1")
     t["A1"] = named(np.tanh(t["Z1"]), "A1")

@@ -7,6 +7,8 @@ import sys
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+import by_hand_arrays
+import by_hand_formulas
 import by_hand_kinks
 import by_hand_normalization
 import by_hand_paths
@@ -19,6 +21,9 @@ from autograd_lite import compare_gradients
 
 SEEDS = 3
 """How often each of the networks with something special is made, with other numbers."""
+
+
+SUBJECTS = by_hand_paths, by_hand_normalization, by_hand_kinks, by_hand_formulas, by_hand_arrays
 
 
 class Outcome(NamedTuple):
@@ -44,7 +49,7 @@ def dense_groups(dtype=np.float64, layers=4):
 
 def all_groups(layers=4):
     found = dense_groups(layers=layers)
-    for subject in (by_hand_paths, by_hand_normalization, by_hand_kinks):
+    for subject in SUBJECTS:
         found += [group for seed in range(SEEDS) for group in subject.groups(seed)]
     return found
 
