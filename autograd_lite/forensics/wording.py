@@ -154,11 +154,15 @@ def explained(
         _slip(case, mistake, names) if isinstance(mistake, Slip) else _in_step(case, mistake, names)
         for mistake in hypothesis.mistakes
     ]
-    bad = [tensor for tensor in case.manual if tensor in wrong]
+    left = hypothesis.unexplained
+    bad = [tensor for tensor in case.manual if tensor in wrong and tensor not in left]
     fine = [names.cotangent(tensor) for tensor in case.manual if tensor not in wrong]
+    unexplained = [names.cotangent(tensor) for tensor in case.manual if tensor in wrong & left]
     because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
-    consequences = f"{_are([*map(names.cotangent, bad)])} {because}"
-    consequences += f"; {_are(fine)} right." if fine else "."
+    parts = [f"{_are([*map(names.cotangent, bad)])} {because}"]
+    parts += [f"{_are(unexplained)} wrong too, and nothing explains that"] * bool(unexplained)
+    parts += [f"{_are(fine)} right"] * bool(fine)
+    consequences = f"{'; '.join(parts)}."
     return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
 
 
