@@ -98,9 +98,7 @@ def _explain_on(
     return complete
 
 
-def _in_part(
-    case: Case, search: Search, base: Replay, singles: list[Finding]
-) -> list[Hypothesis]:
+def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
     """What makes some of the wrong gradients right, in steps and in those that are left."""
     already = case.fitted(base)
     some = [f for f in singles if f.fitted > already]
