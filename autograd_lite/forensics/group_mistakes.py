@@ -156,6 +156,15 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
     return found
 
 
+def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
+    """By what the loss's penalties multiply the entries of leaves, where that is one number."""
+    found = {}
+    for place in [place for term in penalty_terms(graph) for place in term]:
+        added, values = graph.right.values[place.number], place.argument._array
+        found[place.argument] = closest_factor(added[added != 0], values[added != 0])
+    return found
+
+
 def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
     """The steps from a term to leaves; none if anything but numbers is in it besides."""
     found: list[Place] = []
@@ -208,6 +217,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
         "(sigmoid({0}) - {1})",
         lambda p, y: neural.sigmoid(p) - y,
     ),
+    ("a prediction that is rounded to a label", "(({0} > 0) - {1})", lambda p, y: (p > 0) - y),
 )
 """Losses, how their derivatives in the predictions are written, and what they are."""
 

@@ -47,8 +47,10 @@ def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
             hard = array == array.max(axis=axis, keepdims=True)
             if (hard.sum(axis=axis) == 1).all() and not np.isin(array, (0, 1)).all():
                 yield "hard labels", hard.astype(array.dtype)
-    if ((array >= 0) & (array <= 1)).all() and array.dtype.kind == "f":
+    if ((array >= 0) & (array <= 1)).all() and array.dtype.kind in "fi":
         yield "1 - labels", 1 - array
+        if np.isin(array, (0, 1)).all():
+            yield "labels of -1 and 1", 2 * array - 1
 
 
 def _are_complements(one: Array, other: Array) -> bool:
