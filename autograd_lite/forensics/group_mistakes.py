@@ -225,7 +225,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
-    for prediction in graph.bottlenecks:
+    for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
         alike = [(each, _like_predictions(each, p)) for each in targets]
@@ -238,6 +238,18 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                     given_to = graph, prediction, slope, written, target
                     number = "times {:.6g}"
                     yield with_strength("another loss", what, _at, *given_to, number=number)
+
+
+def _predictions(graph: Graph) -> list[Tensor]:
+    """Nodes that every path from the loss goes through, those of penalties left out."""
+    to_leaves = {place for term in penalty_terms(graph) for place in term}
+    aside: set[Tensor] = set()
+    for node in reversed(graph.order):
+        places = graph.places_of.get(node, [])
+        if places and all(place in to_leaves or place.argument in aside for place in places):
+            aside.add(node)
+    left_out = [p for p in graph.places if p.node in aside or p.argument in aside]
+    return [*graph.bottlenecks_without(frozenset(left_out))]
 
 
 def _is_layer(node: Tensor) -> bool:

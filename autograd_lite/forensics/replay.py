@@ -205,12 +205,18 @@ class Graph:
     @functools.cached_property
     def bottlenecks(self) -> dict[Tensor, None]:
         """Computed nodes that every path from the loss goes through, the loss left out."""
-        steps_from = Counter(place.node for place in self.places)
+        return self.bottlenecks_without(frozenset())
+
+    def bottlenecks_without(self, left_out: frozenset[Place]) -> dict[Tensor, None]:
+        """The same where some steps do not count."""
+        steps = [place for place in self.places if place not in left_out]
+        steps_from = Counter(place.node for place in steps)
+        steps_to = Counter(place.argument for place in steps)
         found = []
         open_edges = 0
         for node in self.order:
-            open_edges -= len(self.consumers.get(node, ()))
-            if open_edges == 0 and node is not self.loss and node.operation is not None:
+            open_edges -= steps_to[node]
+            if steps_to[node] and open_edges == 0 and node is not self.loss and node.operation is not None:
                 found.append(node)
             open_edges += steps_from[node]
         return dict.fromkeys(found)

@@ -139,7 +139,7 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
             np.moveaxis(within, axis, 0)[index] = True
             what = f"{'row' if axis == 0 else 'column'} {index % given.shape[axis]}"
             for of_what, term in (("1", np.ones_like(right)), ("{0}", tensor._array)):
-                share = rounded(closest_factor(difference[within], term[within]))
+                share = closest_factor(difference[within], term[within])
                 is_own = bool(penalties) and case.alike(
                     np.array(share), np.array(penalties.get(tensor, 0.0))
                 )
