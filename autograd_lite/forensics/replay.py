@@ -216,7 +216,12 @@ class Graph:
         open_edges = 0
         for node in self.order:
             open_edges -= steps_to[node]
-            if steps_to[node] and open_edges == 0 and node is not self.loss and node.operation is not None:
+            if (
+                steps_to[node]
+                and open_edges == 0
+                and node is not self.loss
+                and node.operation is not None
+            ):
                 found.append(node)
             open_edges += steps_from[node]
         return dict.fromkeys(found)

@@ -125,7 +125,7 @@ def _order(off: Array) -> str:
 def _updated(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     given, right = case.manual[tensor], predicted[tensor]
     for words, array in made_of(case, predicted, tensor) if given.shape == right.shape else ():
-        yield Slip("another quantity", words, other=tensor), given, array
+        yield Slip("another quantity", words), given, array
 
 
 def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
