@@ -50,12 +50,14 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str,
 
 
 def _entry(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
-    if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES:
+    pools = node.operation is not None and node.operation.traits.extremum
+    pools = pools or (place.traits.reduces and node is place.node and node.ndim > 1)
+    if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES and not pools:
         return "sample"
-    if place.traits.reduces and node is place.node:
+    if pools:
         return "window" if node.ndim == 1 else f"row of windows, along axis {axis},"
     if node.ndim == 1:
-        return "sample" if axis == 0 else "entry"
+        return "sample"
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
 
 
@@ -208,6 +210,26 @@ def inverted(graph: Graph, place: Place) -> StepMistakes:
             yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
 
 
+def next_slice(graph: Graph, place: Place) -> StepMistakes:
+    """A product is taken with the slice of an array that starts one row before, or after."""
+    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
+        for other in _next_slices(plain(argument)) if slot != place.slot else ():
+            words = "the rows of the other factor are off by one: a slice of the same array"
+            yield "misplaced", words, Instead(place, slot, other, "")
+
+
+def _next_slices(array: Any) -> Iterator[Array]:
+    base = array.base if isinstance(array, np.ndarray) else None
+    if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
+        return
+    start, beyond = divmod(array.ctypes.data - base.ctypes.data, base.strides[0] or 1)
+    if beyond or base.shape[1:] != array.shape[1:]:
+        return
+    for other in (start - 1, start + 1):
+        if 0 <= other <= len(base) - len(array):
+            yield base[other : other + len(array)]
+
+
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     """What arrives at a product is to be transposed, and is not: dS for dS.T."""
     node, vjp = place.node, place.vjp
@@ -254,6 +276,22 @@ def other_sums(graph: Graph, place: Place) -> StepMistakes:
                 yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
 
 
+def counted_once(graph: Graph, place: Place) -> StepMistakes:
+    """What was broadcast counts once, not as often as something arrives."""
+    unsummed = graph.unmatched[place]
+    if place.argument.size < np.size(unsummed) and not np.all(unsummed):
+        words = "what was broadcast counts once, not as often as it was used: a sum is left out"
+        yield "not summed", words, place.changed(partial(_per_use, place.argument))
+
+
+def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:
+    more = result.ndim - argument.ndim
+    own = [1] * more + [*argument.shape]
+    axes = tuple(axis for axis, length in enumerate(own) if length < result.shape[axis])
+    uses = np.maximum((result != 0).sum(axis=axes, keepdims=True), 1)
+    return (result.sum(axis=axes, keepdims=True) / uses).reshape(argument.shape)
+
+
 def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
     return vjp(*given, **keywords).sum(axis=axes).reshape(shape)
 
@@ -276,5 +314,5 @@ def spread(graph: Graph, place: Place) -> StepMistakes:
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(some_entries, repeated_indices, shifted),
-    *(kernels, inverted, arrives_transposed, other_sums, spread),
+    *(kernels, inverted, next_slice, arrives_transposed, other_sums, counted_once, spread),
 )

@@ -86,6 +86,7 @@ FORMULAS: dict[Any, Formulas] = {
             "z times the normal density alone, half of the product rule: a term is left out",
             lambda a, z: z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
         ),
+        ("sigmoid(1.702 z), an approximation's half", lambda a, z: neural.sigmoid(1.702 * z)),
         ("that of swish", lambda a, z: neural.sigmoid(z) * (1 + z * (1 - neural.sigmoid(z)))),
         *OUTPUT,
     ),

@@ -292,6 +292,9 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
                 if all(part.operation.traits.extremum for part in parts):
+                    words = "the derivative of clip is taken to be the clipped value, not a mask"
+                    by_value: Wrong = {chain[0]: lambda g, y, *_, **k: g * y}
+                    yield _joint("wrong formula", words, _only(graph, chain) | by_value)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 yield _joint("derivative forgotten", words, _only(graph, chain))
             for axis in range(node.ndim) if chain and node.ndim > 1 else ():

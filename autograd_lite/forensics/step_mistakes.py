@@ -246,9 +246,10 @@ def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
     """What a product is taken with is multiplied in again."""
     product = place.traits.product and place.operation.function is not np.divide
     for other in map(plain, place.other_arguments if product else ()):
-        contribution = graph.unmatched[place]
-        alike = is_array(other) and other.ndim and other.shape == np.shape(contribution)
-        if alike and not np.all(np.abs(other) == 1):  # Twice a sign is as if it were forgotten.
+        if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
+            continue  # Twice a sign is as if it were forgotten.
+        shape = np.shape(graph.unmatched[place])
+        if other.shape == shape or (place.multiplies_entries and other.ndim < len(shape)):
             words = "the other factor of {operation} is multiplied in twice"
             words += ": what arrives contains it already"
             yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
