@@ -135,7 +135,10 @@ def _plain(value: Any) -> Any:
 
 
 def compare_gradients(
-    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float | None = None
+    loss: Tensor,
+    manual: Mapping[Tensor, Any],
+    tolerance: float | None = None,
+    seconds: float = 5.0,
 ) -> GradientComparison:
     """Compare hand-derived gradients with automatic ones, and name the mistake in the derivation.
 
@@ -152,6 +155,7 @@ def compare_gradients(
         tolerance: relative error allowed: the largest difference of two entries, over the largest
             entry of both; by default the square root of the precision of the less precise dtype,
             1.5e-8 in float64. What rounding explains is allowed in any case.
+        seconds: how long to look for mistakes where a gradient is wrong.
 
     Raises:
         ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad.
@@ -186,7 +190,9 @@ def compare_gradients(
         return GradientComparison(rows, [], "")
     from autograd_lite import forensics
 
-    excused, explanations, pattern = forensics.examine(loss, arrays, allowed, variables_of(frame))
+    excused, explanations, pattern = forensics.examine(
+        loss, arrays, allowed, variables_of(frame), seconds
+    )
     for number, (tensor, row) in enumerate(zip(arrays, rows)):
         if not row.agrees and tensor in excused:
             rows[number] = row._replace(reason="", verdict=excused[tensor])

@@ -3,11 +3,12 @@
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
 reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `slips`,
-`explain`, `wording`.
+`projection`, `search`, `explain`, `wording`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,17 +24,19 @@ from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import visible_arrays
 
-MOST_STEPS = 1000
-"""Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
-
 Examination = tuple[dict[Tensor, str], list[Explanation], str]
 """For gradients that are right all the same, what they differ by; explanations; the pattern."""
 
 
 def examine(
-    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float, variables: Mapping[str, Any]
+    loss: Tensor,
+    manual: Mapping[Tensor, Any],
+    tolerance: float,
+    variables: Mapping[str, Any],
+    seconds: float,
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones, with the caller's names."""
+    start = time.perf_counter()
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
@@ -44,7 +47,8 @@ def examine(
             graph = Graph(loss)
             names = Names(graph, variables)
             arrays = {name: a for name, a in visible_arrays(variables) if is_array(a)}
-            return _examined(Case(graph, dict(manual), tolerance, names.given, arrays), names)
+            case = Case(graph, dict(manual), tolerance, names.given, arrays)
+            return _examined(case, names, seconds, start)
         finally:
             watching.reset(token)
 
@@ -74,7 +78,7 @@ def _with_activations(case: Case, names: Names) -> Case:
     return other
 
 
-def _examined(original: Case, names: Names) -> Examination:
+def _examined(original: Case, names: Names, seconds: float, start: float) -> Examination:
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
     graph, own = case.graph, names.originals
@@ -89,10 +93,7 @@ def _examined(original: Case, names: Names) -> Examination:
             wrong -= {tensor}
     if not wrong:
         return excused, [], ""
-    if len(graph.places) > MOST_STEPS:
-        reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
-        return excused, [], f"{reason} {pattern_of(case, wrong, names)}"
-    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
+    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations, seconds, start)]
     distinct: dict[Any, Explanation] = {}
     for each in found:
         distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)

@@ -199,12 +199,17 @@ def _moved_again(value: Array, moves: list[Tensor]) -> Array:
     return value
 
 
+LARGEST_INVERSE = 64
+"""Rows of a matrix that is inverted to see whether somebody did."""
+
+
 def inverted(graph: Graph, place: Place) -> StepMistakes:
     """The inverse of a square matrix stands where its transpose belongs."""
     for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
         value = plain(argument)
         square = is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
-        if slot != place.slot and square and np.linalg.cond(value) < 1e8:
+        small = square and len(value) <= LARGEST_INVERSE
+        if slot != place.slot and small and np.linalg.cond(value) < 1e8:
             words = "the inverse of the other factor stands where its transpose belongs"
             inverse = np.linalg.inv(value).T
             yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")

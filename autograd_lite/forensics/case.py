@@ -18,6 +18,8 @@ from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
 REPEATS = 3
+LONG = 1000
+"""Steps of a graph from which on one backward pass with noise has to do."""
 SAFETY = 32.0
 """How much more than the effect of noise is still taken for rounding."""
 ALMOST = 1e-4
@@ -48,7 +50,7 @@ class Case:
         self.rounding = dict.fromkeys(self.manual, 0.0)
         """The largest error of an entry that rounding explains."""
         rng = np.random.default_rng(0)
-        for _ in range(REPEATS):
+        for _ in range(REPEATS if len(self.graph.places) < LONG else 1):
             noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
             if noisy is None:
                 continue

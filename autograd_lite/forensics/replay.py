@@ -6,6 +6,7 @@ vjp of a step; only the steps below it are run again.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 import math
@@ -34,6 +35,10 @@ from autograd_lite.tensor import Tensor
 
 Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
+
+
+NEARBY = 8
+"""Nodes before and after one that it may be mistaken for."""
 
 
 @dataclass(eq=False, slots=True)
@@ -143,6 +148,24 @@ class Graph:
         self.places_of: dict[Tensor, list[Place]] = grouped(self.places, lambda place: place.node)
         self.consumers: dict[Tensor, list[Place]] = grouped(self.places, lambda p: p.argument)
         self.leaves = [node for node in self.order if node.operation is None]
+
+    @functools.cached_property
+    def index(self) -> dict[Place, int]:
+        """Where each place stands among all, which are in the order of the backward pass."""
+        return {place: number for number, place in enumerate(self.places)}
+
+    @functools.cached_property
+    def _of_operation(self) -> dict[Operation, list[Tensor]]:
+        found: dict[Operation, list[Tensor]] = {}
+        for node in self.places_of:
+            found.setdefault(node.operation, []).append(node)
+        return found
+
+    def close_to(self, node: Tensor) -> list[Tensor]:
+        """The nodes of the same operation before and after one, not those of a long loop."""
+        same = self._of_operation[node.operation]
+        here = bisect.bisect_left(same, self.position[node], key=self.position.__getitem__)
+        return [*same[max(here - NEARBY, 0) : here], *same[here + 1 : here + 1 + NEARBY]]
 
     def first_of(self, wrong: Iterable[Place]) -> Place:
         """Of some steps the one that the backward pass takes first."""

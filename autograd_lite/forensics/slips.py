@@ -60,6 +60,7 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         of_right = (
             _copied(case, tensor),
             _misplaced(case, given, right),
+            _by_another_variable(case, tensor, given, right),
             _updated(case, predicted, tensor),
             _on_the_bias(case, tensor, given, right),
         )
@@ -68,7 +69,7 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     ):
         if case.alike(one, other):
             return slip
-    return None if given.shape == right.shape else _wrong_axis(case, predicted, tensor)
+    return _wrong_axis(case, predicted, tensor) if given.shape != right.shape else None
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -153,6 +154,7 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("reshaped", words), given, right.T.reshape(right.shape)
         words = "the gradient is reshaped in the wrong order of entries"
         yield Slip("reshaped", words), given, right.reshape(right.shape, order="F")
+    yield from _in_another_order(given, right)
     if np.any(right):
         yield Slip("factor", "all entries are 0", 0.0), given, np.zeros_like(right)
     if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
@@ -162,6 +164,43 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("sign", "the sign is wrong", -1.0), given, -right
     if np.isfinite(factor):
         yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
+
+
+def _in_another_order(given: Array, right: Array) -> Slipped:
+    """The right entries elsewhere: shifted by one, reversed, or two of them swapped."""
+    for axis, length in enumerate(right.shape):
+        along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
+        for shift in (1, -1) if length > 2 else ():
+            words = f"the {along} are shifted by one: an index or a slice is off by one"
+            yield Slip("misplaced", words), given, np.roll(right, shift, axis)
+        if length > 1:
+            words = f"the {along} are in reverse order"
+            yield Slip("misplaced", words), given, np.flip(right, axis)
+        others = tuple(other for other in range(right.ndim) if other != axis)
+        off = np.flatnonzero(~np.isclose(given, right, rtol=1e-6).all(axis=others))
+        if len(off) == 2:
+            order = np.arange(length)
+            order[off] = off[::-1]
+            words = f"{along} {off[0]} and {off[1]} are swapped"
+            yield Slip("misplaced", words), given, np.take(right, order, axis)
+
+
+def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The derivative by the logarithm, the exponential or the square of a parameter."""
+    values = tensor._array
+    if tensor.operation is not None or given.shape != right.shape:
+        return
+    if right.size == 1 and case.in_words(float(np.sum(values))):
+        return
+    for words, factor in (
+        ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
+        ("divided by {0}, as if by the chain rule for exp({0})", 1 / values),
+        ("divided by 2 {0}: it is the derivative by the square of {0}, not by {0}", 0.5 / values),
+        ("multiplied by exp({0}): the parameter is {0}, not exp(-{0})", np.exp(values)),
+        ("divided by exp({0}): it is the derivative by exp({0}), not by {0}", np.exp(-values)),
+    ):
+        what = words.format(tensor.name or "the parameter")
+        yield Slip("another quantity", f"it is {what}"), given, right * factor
 
 
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

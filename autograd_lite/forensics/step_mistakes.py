@@ -123,8 +123,8 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
-    for other in graph.places_of:
-        if other.operation is place.operation and other is not node and other.shape == node.shape:
+    for other in graph.close_to(node):
+        if other.shape == node.shape:
             both = other._array, plain(other.arguments[0])
             vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
             yield "wrong place", elsewhere, vjp
@@ -257,7 +257,7 @@ def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
-    here = graph.places.index(place)
+    here = graph.index[place]
     nearby: list[Any] = []
     for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
         if near.traits.product:
@@ -308,9 +308,9 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
-    *(kinks, softmax, constant_statistics),
-    *(other_values, multiplied_twice, transposed, reshaped),
+    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks, softmax),
+    *(constant_statistics, another_derivative, multiplied_twice, reshaped),
+    other_values,
     *FORMULA_MISTAKES,
     *ARRAY_MISTAKES,
 )

@@ -49,14 +49,28 @@ def _colour(colours: dict[Any, int], argument: Any) -> int:
 
 
 def alike(places: Iterable[Place], of: Roles) -> list[list[Place]]:
-    """The sets of two or more of these steps that play one role, each once."""
+    """The sets of two or more of these steps that play one role, each once.
+
+    Of large sets that hardly differ, such as by the first step of a loop, it is the larger one.
+    """
     places = [*places]
     sets: dict[frozenset[Place], list[Place]] = {}
     for role in of:
         for group in grouped(places, role.__getitem__).values():
-            if len(group) > 1:
-                sets.setdefault(frozenset(group), group)
+            members = frozenset(group)
+            if len(group) > 1 and members not in sets and not _is_in(members, sets):
+                sets[members] = group
     return [*sets.values()]
+
+
+LARGE = 20
+"""Steps of a set that another one with nearly the same is left out for."""
+
+
+def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
+    return len(members) > LARGE and any(
+        members < each and len(members) > 0.9 * len(each) for each in sets
+    )
 
 
 def dropped_uses(case: Case) -> Iterator[Candidate]:
@@ -65,6 +79,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
     of = roles(graph)
     for uses in graph.consumers.values():
         kept = [[use] for use in uses] if len(uses) > 2 else []
+        kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]
         for group in kept:
             chosen = {*group}
@@ -74,18 +89,26 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
             yield Candidate(DROPPED[0], what, scaled(others, 0.0))
 
 
+def dropped_alike(case: Case) -> Iterator[Candidate]:
+    """What arrives over a step is left out at all times, as where a state is not carried on."""
+    yield from _scaled_alike(case, [0.0])
+
+
 def factors_alike(case: Case) -> Iterator[Candidate]:
     """A constant factor in steps that play one role, such as the same step at all times."""
-    graph = case.graph
-    lengths = [float(length) for length in graph.lengths]
+    lengths = [float(length) for length in case.graph.lengths]
+    yield from _scaled_alike(case, [-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)])
+
+
+def _scaled_alike(case: Case, factors: list[float]) -> Iterator[Candidate]:
+    graph, what = case.graph, "a constant factor is wrong"
     for group in alike(graph.places, roles(graph)):
-        what = "a constant factor is wrong"
-        if all(place.argument.operation is None for place in group):
+        if any(place.argument.operation is not None for place in group):
+            # From one step to the next, a factor has another power in each.
+            for factor in factors:
+                yield Candidate("factor", what, scaled(group, factor)).at(factor)
+        elif factors == [0.0]:
             yield with_strength("factor", what, scaled, group, neutral=1.0)
-            continue
-        # From one step to the next, a factor has another power in each.
-        for factor in (0.0, -1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)):
-            yield Candidate("factor", what, scaled(group, factor)).at(factor)
 
 
 def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
