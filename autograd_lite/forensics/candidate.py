@@ -63,9 +63,21 @@ def with_strength(
     return Candidate(kind, what, solve(1.0), solve, **rest)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The vjp of a step, with its result multiplied by a factor."""
+
+    place: Place
+    factor: float
+
+    def __call__(self, *given: Any, **keywords: Any) -> Array:
+        """The right result times the factor."""
+        return self.place.vjp(*given, **keywords) * self.factor
+
+
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
     """The steps, with their results multiplied by a factor."""
-    return {place: lambda *given, vjp=place.vjp, **k: vjp(*given, **k) * factor for place in places}
+    return {place: Scaled(place, factor) for place in places}
 
 
 def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:

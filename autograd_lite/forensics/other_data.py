@@ -8,26 +8,33 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, Instead
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Wrong, is_recorded
+from autograd_lite.forensics.replay import Place, Wrong, is_recorded
 from autograd_lite.node import Array, plain
 
 
 def other_arrays(case: Case) -> Iterator[Candidate]:
     """Another array of the caller's is used in place of one of the loss's, or what it came from."""
     names = {id(array): name for name, array in case.arrays.items()}
-    for array in case.graph.plain_arrays:
-        if not isinstance(array, np.ndarray) or array.size < 2:
-            continue
+    uses: dict[int, list[tuple[Place, int]]] = {}
+    for place in case.graph.places:
+        for slot, argument in enumerate(place.node.arguments):
+            if slot != place.slot and not is_recorded(argument):
+                uses.setdefault(id(plain(argument)), []).append((place, slot))
+    arrays = [a for a in case.graph.plain_arrays if isinstance(a, np.ndarray) and a.size > 1]
+    for array in arrays if len(arrays) <= MOST_ARRAYS else ():
         # 1 - y is an array of its own.
-        complements = [a for a in case.graph.plain_arrays if _are_complements(a, array)]
+        complements = [a for a in arrays if _are_complements(a, array)]
         name = names.get(id(array), "the data")
         for words, other in _in_place_of(case, array):
-            wrong = _with(case, array, other, words)
+            wrong = _with(uses[id(array)], other, words)
             for complement in complements:
-                wrong |= _with(case, complement, 1 - other, f"(1 - {words})")
-            if wrong:
-                what = f"it is computed with {words}, the loss with {name}"
-                yield Candidate("other arrays", what, wrong)
+                wrong |= _with(uses[id(complement)], 1 - other, f"(1 - {words})")
+            what = f"it is computed with {words}, the loss with {name}"
+            yield Candidate("other arrays", what, wrong)
+
+
+MOST_ARRAYS = 20
+"""Arrays in a loss; where there are more, they are parts of others, in a loop."""
 
 
 def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
@@ -49,11 +56,6 @@ def _are_complements(one: Array, other: Array) -> bool:
     return alike and np.allclose(one + other, 1, rtol=0, atol=1e-12)
 
 
-def _with(case: Case, array: Array, other: Array, written: str) -> Wrong:
+def _with(uses: list[tuple[Place, int]], other: Array, written: str) -> Wrong:
     """All steps of nodes that have an array among their arguments, with another one."""
-    return {
-        place: Instead(place, slot, other, written)
-        for place in case.graph.places
-        for slot, argument in enumerate(place.node.arguments)
-        if slot != place.slot and not is_recorded(argument) and plain(argument) is array
-    }
+    return {place: Instead(place, slot, other, written) for place, slot in uses}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.candidate import Candidate, Scaled
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong
 from autograd_lite.node import Array, plain
@@ -85,8 +85,9 @@ class Projection:
         """What steps that are done wrongly change; None if they cannot be done."""
         found = self.none()
         for place, vjp in wrong.items():
+            right = self.graph.right.values[place.number]
             try:
-                more = self._added(place, vjp) - self.graph.right.values[place.number]
+                more = self._added(place, vjp, right)
                 size = _norm(more)
             except Exception:  # An operation of the user's may not stand such values.
                 return None
@@ -101,10 +102,12 @@ class Projection:
         """The change by nothing."""
         return Change(dict.fromkeys(self.missing, 0.0), dict.fromkeys(self.missing, 0.0))
 
-    def _added(self, place: Place, vjp: Vjp) -> Array:
+    def _added(self, place: Place, vjp: Vjp, right: Array) -> Array:
+        if isinstance(vjp, Scaled):
+            return (vjp.factor - 1) * right
         (replaced,) = self.graph.steps_of({place: vjp}).values()
         step = self.graph.program.steps[place.number]
-        return called(step, replaced, self.graph.right.values)
+        return called(step, replaced, self.graph.right.values) - right
 
     def fitted(self, change: Change) -> frozenset[Tensor]:
         """The tensors whose gradients may be as they were handed in, after a change."""

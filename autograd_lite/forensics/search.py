@@ -52,10 +52,15 @@ def candidates(case: Case) -> Iterator[Candidate]:
 
     What is tried quickly comes first, and what is in all steps of a loop before what is in one.
     """
-    for of_case in (dropped_alike, *GROUP_MISTAKES, dropped_uses, other_arrays):
-        yield from of_case(case)
     of = roles(case.graph)
+    is_long = len(case.graph.places) >= LONG
     single: list[Candidate] = []
+    for of_case in (dropped_alike, *GROUP_MISTAKES, dropped_uses):
+        for candidate in of_case(case):
+            if is_long and len(candidate.wrong) == 1:
+                single.append(candidate)
+            else:
+                yield candidate
     for of_step in (*STEP_MISTAKES, wrong_cotangent, own_term):
         same: dict[Any, Wrong] = {}
         for place in case.graph.places:
@@ -70,10 +75,10 @@ def candidates(case: Case) -> Iterator[Candidate]:
             several = {tuple(group): group for group in [places, places[1:], *alike(places, of)]}
             for chosen in [group for group in several.values() if len(group) > 1]:
                 yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-        if len(case.graph.places) < LONG:
+        if not is_long:
             yield from single
             single = []
-    for of_case in (*JOINT_MISTAKES, factors_alike):
+    for of_case in (other_arrays, factors_alike, *JOINT_MISTAKES):
         yield from of_case(case)
     yield from single
 
