@@ -93,7 +93,10 @@ def _examined(original: Case, names: Names, seconds: float, start: float) -> Exa
             wrong -= {tensor}
     if not wrong:
         return excused, [], ""
-    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations, seconds, start)]
+    found = [
+        explained(case, hypothesis, wrong, names)
+        for hypothesis in explain(case, variations, seconds, start)
+    ]
     distinct: dict[Any, Explanation] = {}
     for each in found:
         distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)

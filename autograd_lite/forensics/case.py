@@ -64,8 +64,16 @@ class Case:
 
     def usual_words(self, factor: float, place: Place | None = None) -> str:
         """The same, without learning rates and products; at a place, of its own numbers too."""
-        here = self.graph.factors_at(place) if place else ()
-        return self._words(factor, self.graph.usual_factors) or self._words(factor, here)
+        usual, here = self._words(factor, self.graph.usual_factors), self.words_here(factor, place)
+        if place is None or (usual and not (here and "square" in usual)):
+            return usual
+        return here or self._words(factor, self.graph.factors_at(place))
+
+    def words_here(self, factor: float, place: Place | None) -> str:
+        """The same for the constant that a step multiplies or divides by."""
+        if place is None or not place.multiplies_entries:
+            return ""
+        return self._words(factor, self.graph.factors_at(place))
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:

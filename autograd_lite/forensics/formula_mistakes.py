@@ -191,7 +191,10 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "the derivative of {operation} is taken to be "
     rules: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
-        ("n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}", lambda y, x, n: n * y),
+        (
+            "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
+            lambda y, x, n: n * y,
+        ),
         ("x ** n, the value itself", lambda y, x, n: y),
         ("x ** (n - 1), without the factor n", lambda y, x, n: x ** (n - 1)),
         ("n x ** (n + 1): the exponent n is raised", lambda y, x, n: n * y * x),
