@@ -14,7 +14,7 @@ from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.naming import variables_of, visible_arrays
+from autograd_lite.textbook.naming import visible_arrays
 
 if TYPE_CHECKING:
     from autograd_lite.forensics.wording import Explanation
@@ -190,9 +190,7 @@ def compare_gradients(
         return GradientComparison(rows, [], "")
     from autograd_lite import forensics
 
-    excused, explanations, pattern = forensics.examine(
-        loss, arrays, allowed, variables_of(frame), seconds
-    )
+    excused, explanations, pattern = forensics.examine(loss, arrays, allowed, frame, seconds)
     for number, (tensor, row) in enumerate(zip(arrays, rows)):
         if not row.agrees and tensor in excused:
             rows[number] = row._replace(reason="", verdict=excused[tensor])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def examine(
     loss: Tensor,
     manual: Mapping[Tensor, Any],
     tolerance: float,
-    variables: Mapping[str, Any],
+    frame: FrameType,
     seconds: float,
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones, with the caller's names."""
@@ -45,8 +46,8 @@ def examine(
         try:
             refuse_changed(loss)
             graph = Graph(loss)
-            names = Names(graph, variables)
-            arrays = {name: a for name, a in visible_arrays(variables) if is_array(a)}
+            names = Names(graph, frame)
+            arrays = {name: a for name, a in visible_arrays(names.variables) if is_array(a)}
             case = Case(graph, dict(manual), tolerance, names.given, arrays)
             return _examined(case, names, seconds, start)
         finally:

@@ -31,7 +31,7 @@ KINDS = (
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
 """Explanations that are kept where many explain the same."""
-SINGLES = 0.6
+SINGLES = 0.7
 """Share of the budget for mistakes alone; the rest is for pairs."""
 PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
@@ -45,6 +45,7 @@ class Hypothesis:
 
     mistakes: Sequence[Candidate | Slip]
     error: float = 0.0  # the largest relative one that is left in a gradient
+    unexplained: frozenset[Tensor] = frozenset()  # what is wrong all the same
 
 
 def explain(
@@ -53,12 +54,13 @@ def explain(
     """What explains all gradients that were handed in, besides differences that are harmless."""
     search = Search(case, seconds, start)
     found: list[Hypothesis] = []
+    in_part: list[Hypothesis] = []
     changed = [variation.replay for variation in harmless if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
-        found = ranked(case, [*found, *_explain_on(case, search, base)])
+        found = ranked(case, [*found, *_explain_on(case, search, base, in_part)])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
-    return found
+    return found or sorted(in_part, key=lambda h: len(h.unexplained))[:1]
 
 
 def _matters(case: Case, variation: Variation) -> bool:
@@ -70,7 +72,10 @@ def _matters(case: Case, variation: Variation) -> bool:
     )
 
 
-def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
+def _explain_on(
+    case: Case, search: Search, base: Replay, in_part: list[Hypothesis]
+) -> list[Hypothesis]:
+    """What explains all gradients; where nothing does, what explains some is added to a list."""
     already = case.fitted(base)
     wrong = case.everything - already
     slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
@@ -87,7 +92,27 @@ def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
         return complete
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
-    return [*complete, *_pairs(case, search, base, singles)]
+    complete += _pairs(case, search, base, singles)
+    if not complete:
+        in_part += _in_part(case, search, base, singles)
+    return complete
+
+
+def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
+    """What makes some of the wrong gradients right, in steps and in those that are left."""
+    already = case.fitted(base)
+    some = [f for f in singles if f.fitted > already]
+    some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
+    some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
+    mistakes: list[Candidate | Slip] = [f.mistake for f in some[:1]]
+    left = case.everything - (some[0].fitted if some else already)
+    for tensor in case.manual:
+        alone = frozenset([tensor])
+        slips = slips_in(case, base, alone) if tensor in left else None
+        if slips and _is_evidence(case, search, slips, alone):
+            mistakes += slips
+            left -= alone
+    return [Hypothesis(mistakes, unexplained=left)] if mistakes and left else []
 
 
 def _explains(case: Case, search: Search, findings: Sequence[Finding]) -> bool:
@@ -96,12 +121,18 @@ def _explains(case: Case, search: Search, findings: Sequence[Finding]) -> bool:
     return fits and _is_evidence(case, search, [f.mistake for f in findings])
 
 
-def _is_evidence(case: Case, search: Search, mistakes: Sequence[Candidate | Slip]) -> bool:
+def _is_evidence(
+    case: Case,
+    search: Search,
+    mistakes: Sequence[Candidate | Slip],
+    explained: frozenset[Tensor] | None = None,
+) -> bool:
     """Whether mistakes explain more than what their numbers were solved for.
 
     A number without words makes any entry right: there are to be two wrong ones more.
     """
     wrong = case.everything - case.fitted(case.graph.right)
+    wrong = wrong if explained is None else wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
     entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
     return all(count > 2 for count in entries) and (

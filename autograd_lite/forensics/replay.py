@@ -37,6 +37,8 @@ Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
 
 
+DEPTH = 4
+"""Operations before a step that it has in common with those that play the same role."""
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
 
@@ -273,6 +275,25 @@ class Graph:
                     yield from factors_of_power(number)
                 elif number not in (0, 1, -1):
                     yield from factors_of_constant(number, function is np.divide, self.lengths)
+
+    @functools.cached_property
+    def roles(self) -> list[dict[Place, Any]]:
+        """The role that each step plays, in coarse terms first.
+
+        Two play the same if the same was computed before, of the same leaves. Whatever is further
+        back counts as the same, and so do constants, with which loops start.
+        """
+        known: dict[Any, int] = {}
+        of: dict[Any, int] = {leaf: -1 - number for number, leaf in enumerate(self.leaves)}
+        found = []
+        for _ in range(DEPTH):
+            finer = {}
+            for node in self.places_of:
+                before = [of.get(a, 0) if is_recorded(a) else 0 for a in node.arguments]
+                finer[node] = known.setdefault((node.operation, *before), len(known) + 1)
+            of = {leaf: of[leaf] for leaf in self.leaves} | finer
+            found.append({p: (of[p.node], p.slot, of.get(p.argument)) for p in self.places})
+        return found
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:

@@ -26,7 +26,6 @@ from autograd_lite.forensics.uses import (
     dropped_uses,
     factors_alike,
     own_term,
-    roles,
     wrong_cotangent,
 )
 from autograd_lite.node import Array
@@ -52,7 +51,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
 
     What is tried quickly comes first, and what is in all steps of a loop before what is in one.
     """
-    of = roles(case.graph)
+    of = case.graph.roles
     is_long = len(case.graph.places) >= LONG
     single: list[Candidate] = []
     for of_case in (dropped_alike, *GROUP_MISTAKES, dropped_uses):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from autograd_lite.forensics.candidate import (
@@ -14,41 +14,12 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, grouped, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, grouped
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
-DEPTH = 4
-"""Operations before a step that it has in common with those that play the same role."""
-Roles = list[dict[Place, Any]]
-"""What the role of each step is, in coarse terms first."""
 
-
-def roles(graph: Graph) -> Roles:
-    """The roles of steps: two play the same if the same was computed before, of the same leaves.
-
-    Whatever is further back counts as the same, and so do constants, with which loops start.
-    """
-    known: dict[Any, int] = {}
-    colours: dict[Any, int] = {leaf: -1 - n for n, leaf in enumerate(graph.leaves)}
-    found: Roles = []
-    for _ in range(DEPTH):
-        finer = {
-            node: known.setdefault(
-                (node.operation, *[_colour(colours, a) for a in node.arguments]), len(known) + 1
-            )
-            for node in graph.places_of
-        }
-        colours = {leaf: colours[leaf] for leaf in graph.leaves} | finer
-        found.append({p: (colours[p.node], p.slot, colours.get(p.argument)) for p in graph.places})
-    return found
-
-
-def _colour(colours: dict[Any, int], argument: Any) -> int:
-    return colours.get(argument, 0) if is_recorded(argument) else 0
-
-
-def alike(places: Iterable[Place], of: Roles) -> list[list[Place]]:
+def alike(places: Iterable[Place], of: Sequence[dict[Place, Any]]) -> list[list[Place]]:
     """The sets of two or more of these steps that play one role, each once.
 
     Of large sets that hardly differ, such as by the first step of a loop, it is the larger one.
@@ -76,7 +47,7 @@ def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
 def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
-    of = roles(graph)
+    of = graph.roles
     for uses in graph.consumers.values():
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
@@ -102,7 +73,7 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
 
 def _scaled_alike(case: Case, factors: list[float]) -> Iterator[Candidate]:
     graph, what = case.graph, "a constant factor is wrong"
-    for group in alike(graph.places, roles(graph)):
+    for group in alike(graph.places, graph.roles):
         if any(place.argument.operation is not None for place in group):
             # From one step to the next, a factor has another power in each.
             for factor in factors:
