@@ -71,12 +71,8 @@ def _afterwards(place: Place, mask: Array) -> Vjp:
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     """What an index names more than once is overwritten, or added once by dW[index] += g."""
-    if place.traits.indexes and place.operation.name == "getitem":
-        index = plain(place.node.arguments[1])
-        parts = index if isinstance(index, tuple) else (index,)
-        if not any(is_array(plain(part)) for part in parts):
-            return
-    elif not place.traits.indexes:
+    windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
+    if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
     right = graph.unmatched[place]
     ones = np.ones_like(place.node._array)
@@ -91,6 +87,12 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"
             yield "repeated index", words + within + how, partial(_assigned, place, axis)
+
+
+def _names_entries(node: Tensor) -> bool:
+    """Whether a node picks entries by an array of their numbers, which may be repeated."""
+    parts = [part for a in node.arguments[1:] for part in (a if isinstance(a, tuple) else (a,))]
+    return any(is_array(plain(part)) for part in parts)
 
 
 def _assigned(
