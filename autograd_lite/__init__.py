@@ -3,32 +3,38 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite.derivatives.cross_entropies import (
+    binary_cross_entropy,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
-    binary_cross_entropy,
     dropout,
     elu,
-    erf,
-    gelu,
     leaky_relu,
     log_softmax,
     logsumexp,
     relu,
     sigmoid,
-    sigmoid_cross_entropy,
     softmax,
-    softmax_cross_entropy,
     softplus,
     swish,
 )
+from autograd_lite.derivatives.special import erf, gelu
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
     AutogradError,
+    FileError,
+    FilePermissionError,
+    FolderError,
     GradientCheckError,
     GradientError,
     IndexingError,
     LinearAlgebraError,
+    MissingFileError,
+    MissingNameError,
     MissingPackageError,
     MutationError,
     RenderingError,
@@ -42,6 +48,7 @@ from autograd_lite.recompute import checkpoint
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from autograd_lite.vectors import ravel
 
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
@@ -53,10 +60,15 @@ __all__ = [
     "AnomalyError",
     "ArgumentError",
     "AutogradError",
+    "FileError",
+    "FilePermissionError",
+    "FolderError",
     "GradientCheckError",
     "GradientError",
     "IndexingError",
     "LinearAlgebraError",
+    "MissingFileError",
+    "MissingNameError",
     "MissingPackageError",
     "MutationError",
     "RenderingError",
@@ -87,6 +99,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "no_grad",
+    "ravel",
     "relu",
     "sigmoid",
     "sigmoid_cross_entropy",

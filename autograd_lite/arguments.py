@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -87,13 +88,13 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
 
 
 def as_array(values: Any, attempted: str) -> Any:
-    """An array of numbers, lists, or of a tensor that does not require grad.
+    """An array of numbers, lists, another library's array, or a tensor that requires no grad.
 
     >>> as_array([1.0, 2.0], "predict")
     array([1., 2.])
     """
     try:
-        return np.asarray(values)
+        return np.asarray(admit(values, attempted))
     except AutogradError:
         raise
     except (TypeError, ValueError) as error:
@@ -143,12 +144,29 @@ def function_named(
 
 
 def require_path(path: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it can be the name of a file."""
-    if not isinstance(path, str | os.PathLike):
+    """Raise an error unless it can be the name of a file.
+
+    Raises:
+        UnsupportedError: it is neither text nor a path of text.
+        ArgumentError: no file can have that name: it is empty, or a character is impossible.
+    """
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(name, str):
         raise UnsupportedError(
             f"{attempted} {describe_one(path)}",
             "it is no name of a file",
             'Give text, or a pathlib.Path: "model.safetensors"',
+        )
+    reason = "" if name else "it is empty"
+    if "\0" in name:
+        reason = "there is a null character in it"
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        reason = f"file names cannot hold the character {name[error.start]!r}"
+    if reason:
+        raise ArgumentError(
+            f"{attempted} {name!r}", reason, 'Give a name such as "model.safetensors"'
         )
 
 

@@ -6,23 +6,27 @@ The flow of data:
     backward_order(root)        the nodes that root depends on, each one before its inputs
     backward_steps(root)        those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
-    backpropagate(root, seed)   composes the last two: the cotangent of every node
+    carry_back(cotangents, ...) does so at each step
+    backpropagate(root, seed)   composes these: the cotangent of every node
 
 An operation is a row of the table of derivatives, see `table`; a node is one array, see `node`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy import float64
+from numpy import float64, ndarray
 
+import autograd_lite.growth as growth
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import recording, take, taken, watching
-from autograd_lite.node import Array, Node
+from autograd_lite.foreign import OWN, admit
+from autograd_lite.modes import Rule, recording, take, taken, watching
+from autograd_lite.mutation import sample
+from autograd_lite.node import Array, Cotangents, Node
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     explained,
@@ -32,7 +36,7 @@ from autograd_lite.refusals import (
     refused_contribution,
 )
 
-Cotangents = dict[Node, Array]
+Steps = Iterable[tuple[Node, bool]]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -41,14 +45,26 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     Returns a tensor when an argument is one, else what the function returns.
     """
     values = []
-    found = wanted = False
+    constants = []
+    found = wanted = foreign = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
-            wanted = wanted or argument._requires_grad
-            values.append(argument._array)
+            value = argument._array
+            if argument._requires_grad:
+                wanted = True
+            elif type(value) is ndarray:
+                constants.append(value)
         else:
-            values.append(argument)
+            value = argument
+            if type(value) is ndarray:
+                constants.append(value)
+            elif type(value) not in OWN:
+                value = admit(value, f"{operation.name} of")
+                foreign = foreign or value is not argument
+        values.append(value)
+    if foreign:
+        arguments = tuple(g if isinstance(g, Node) else v for g, v in zip(arguments, values))
     try:
         data = operation.compute(*values, **keywords)
     except AutogradError:
@@ -60,9 +76,13 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data, residual = data
     if not found:
         return data
-    if type(data) is not float64 and (not hasattr(data, "dtype") or data.dtype.kind != "f"):
+    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         refuse_unless_real(data, operation, arguments, wanted)
-    return record(data, operation, arguments, keywords, wanted, residual)
+    node = record(data, operation, arguments, keywords, wanted, residual)
+    if constants and node.operation is not None:
+        # They may be written to before backward, as a buffer that is filled again.
+        node.seen = [(value, sample(value)) for value in constants]
+    return node
 
 
 def record(
@@ -86,6 +106,7 @@ def record(
         node.arguments = arguments
         node.keywords = keywords
         node.residual = residual
+        node.seen = ()
         if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
         if mode is not True:
@@ -103,11 +124,14 @@ def record(
 _new = object.__new__
 
 
-def backward_order(root: Node) -> list[Node]:
-    """The nodes requiring grad that `root` depends on, itself included, each before its inputs."""
+def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
+    """The nodes requiring grad that roots depend on, themselves included, each before its inputs.
+
+    Without those to stop at, and what only these depend on.
+    """
     order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[Any] = [root]
+    seen: set[Node] = set(stop)
+    stack: list[Any] = [*roots]
     while stack:
         node = stack.pop()
         if node is None:
@@ -122,13 +146,18 @@ def backward_order(root: Node) -> list[Node]:
     return order[::-1]
 
 
-def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
-    """The computed nodes in backward order, and which are reached through a selection of entries.
+def backward_steps(root: Node) -> Steps:
+    """The computed nodes that `root` depends on, in backward order, and which need care."""
+    return steps_of(backward_order(root))
+
+
+def steps_of(order: Iterable[Node]) -> Steps:
+    """The computed nodes of an order, and which are reached through a selection of entries.
 
     To those `apply_rule` is careful.
     """
     selected: set[Node] = set()
-    for node in backward_order(root):
+    for node in order:
         if node.operation is not None:
             careful = bool(selected) and node in selected
             yield node, careful
@@ -136,16 +165,31 @@ def backward_steps(root: Node) -> Iterator[tuple[Node, bool]]:
                 selected.update(a for a in node.arguments if isinstance(a, Node))
 
 
-def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
+def apply_rule(
+    node: Node,
+    cotangents: Cotangents,
+    create_graph: bool,
+    careful: bool,
+    wanted: Container[Node] | None = None,
+) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
     The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
-    of 0.
+    of 0. Inputs that are not wanted, if that is said, are left out.
     """
     given = given_to_rules(node, cotangents[node], create_graph)
+    if node.operation.add_to is not None and not create_graph:
+        first = node.arguments[0]
+        if first in cotangents.own:
+            node.operation.add_to(cotangents[first], *given, **node.keywords)
+            return
+        if type(first._array) is ndarray and (wanted is None or first in wanted):
+            cotangents.own.add(first)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
+            if wanted is not None and argument not in wanted:
+                continue
             if careful:
                 with np.errstate(all="ignore"):
                     contribution = node.operation.contribution(index, given, node.keywords)
@@ -167,26 +211,43 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
         given += [x._array if isinstance(x, Node) else x for x in node.arguments]
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    if node.created != mutation.mutations:
-        refuse_stale(node, given, mutation.changed_since(node.created))
+    rewritten = mutation.rewritten(node.seen) if node.seen else ()
+    if rewritten or node.created != mutation.mutations:
+        refuse_stale(node, given, [*rewritten, *mutation.changed_since(node.created)])
     return given
 
 
 def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
-) -> Cotangents:
+) -> dict[Node, Array]:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents = {root: seed}
-    step = watch.around(apply_rule) if (watch := watching.get()) else apply_rule
+    cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
+    carry_back(cotangents, steps, create_graph, leaves_only)
+    if steps and not create_graph:
+        growth.notice(root, steps)
+    return cotangents
+
+
+def carry_back(
+    cotangents: Cotangents,
+    steps: Steps,
+    create_graph: bool = False,
+    leaves_only: bool = False,
+    rule: Rule = apply_rule,
+) -> None:
+    """Complete the cotangents of what the nodes of all steps are computed from.
+
+    With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
+    """
+    step = watch.around(rule) if (watch := watching.get()) else rule
     token = recording.set(create_graph and (watch or True))
     try:
-        for node, careful in backward_steps(root):
+        for node, careful in steps:
             step(node, cotangents, create_graph, careful)
             if leaves_only:
                 del cotangents[node]
     finally:
         recording.reset(token)
-    return cotangents
 
 
 def without_nan(contribution: Array, cotangent: Array) -> Array:
@@ -229,7 +290,7 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
 
 
-def unshared(cotangents: Cotangents, lent: Array = None) -> Iterator[tuple[Node, Array]]:
+def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():

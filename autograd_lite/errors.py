@@ -49,6 +49,10 @@ class UnsupportedError(AutogradError, TypeError):
     """A function, a type or a dtype that cannot be differentiated."""
 
 
+class MissingNameError(AutogradError, AttributeError):
+    """An attribute that a tensor does not have, often called otherwise in another library."""
+
+
 class GradientError(AutogradError, RuntimeError):
     """Backward from, or a gradient of, something that has none."""
 
@@ -98,6 +102,26 @@ class GradientCheckError(AutogradError, AssertionError):
 
 class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
+
+
+class FileError(ArgumentError, OSError):
+    """A file that cannot be written or read; `errno` is that of the system, where it refused."""
+
+    def __init__(self, attempted: str, reason: str, remedy: str) -> None:
+        super().__init__(attempted, reason, remedy)
+        self.errno, self.strerror, self.filename = None, reason, None
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file that is not there, or its folder is not."""
+
+
+class FolderError(FileError, IsADirectoryError):
+    """A folder where a file is needed."""
+
+
+class FilePermissionError(FileError, PermissionError):
+    """A file that may not be written or read."""
 
 
 class RenderingError(AutogradError, RuntimeError):

@@ -10,7 +10,9 @@ import numpy as np
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
+from autograd_lite.errors import AutogradError
 from autograd_lite.modes import take_entries
+from autograd_lite.names import ATTRIBUTES, Elsewhere
 from autograd_lite.node import NO_KEYWORDS
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -35,19 +37,24 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
     """The method that calls a NumPy function with the tensor as its first argument."""
 
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return function(self, *arguments, **keywords)
+        try:
+            return function(self, *arguments, **keywords)
+        except AutogradError:
+            raise
+        except TypeError as error:  # of NumPy's own, before it asks the tensor
+            raise explained(error, function.__name__, (self, *arguments), keywords) from error
 
     return _named(method, function)
 
 
 def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that applies a row of the table, without NumPy's detour."""
-    operation = TABLE[function]
+    operation, called = TABLE[function], _method(function)
     is_unary = isinstance(function, np.ufunc)
 
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
         if keywords or (options and is_unary):
-            return function(self, *options, **keywords)  # type: ignore[no-any-return]
+            return called(self, *options, **keywords)  # type: ignore[no-any-return]
         return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
@@ -55,9 +62,11 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
 def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that reduces axes, without NumPy's detour."""
-    operation = TABLE[function]
+    operation, called = TABLE[function], _method(function)
 
-    def method(self: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
+        if others:
+            return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return]
         return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
 
     return _named(method, function)
@@ -78,25 +87,31 @@ class Methods(Operators):
     copy = _row(np.copy)
     swapaxes = _row(np.swapaxes)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        return _apply(TABLE[np.reshape], (self, unpacked(shape)), NO_KEYWORDS)
+        keywords = NO_KEYWORDS if order == "C" else {"order": order}
+        return _apply(TABLE[np.reshape], (self, unpacked(shape)), keywords)
 
-    def ravel(self) -> Tensor:
+    def ravel(self, order: str = "C") -> Tensor:
         """The entries in one axis."""
-        return self.reshape(-1)
+        return self.reshape(-1, order=order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
         order = unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
 
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """A tensor of another floating dtype, through which gradients flow."""
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
+        """A tensor of another floating dtype, through which gradients flow.
+
+        With `copy=False` the tensor itself where it has that dtype.
+        """
         try:
             wanted = np.dtype(dtype)
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
+        if not copy and self.dtype == wanted:
+            return self  # type: ignore[return-value]
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 
     prod = _method(np.prod)
@@ -118,9 +133,9 @@ class Methods(Operators):
     any = _method(np.any)
     nonzero = _method(np.nonzero)
 
-    def flatten(self) -> Tensor:
+    def flatten(self, order: str = "C") -> Tensor:
         """The entries in one axis, in memory of their own."""
-        return self.ravel().copy()
+        return self.ravel(order).copy()
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
@@ -137,6 +152,11 @@ for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
 
 
+for _name in ATTRIBUTES:
+    setattr(Methods, _name, Elsewhere(_name))
+
+
 def unpacked(sequence: tuple[Any, ...]) -> Any:
     """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
-    return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence
+    alone = len(sequence) == 1 and not isinstance(sequence[0], int | np.integer)
+    return sequence[0] if alone else sequence

@@ -6,15 +6,15 @@ import copy
 import inspect
 from collections.abc import Callable
 from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.node import NO_KEYWORDS, Node
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
 
-Rule = Callable[[Node, dict[Node, Any], bool, bool], None]
+Rule = Callable[[Node, Cotangents, bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 
@@ -72,20 +72,63 @@ def take_entries(*values: Any) -> None:
             take(np.copy, (value,), NO_KEYWORDS, value._array)
 
 
+class _Set(NamedTuple):
+    """A variable that something has set for a while, and its value before."""
+
+    variable: ContextVar[Any]
+    before: Any
+    key: object
+
+
+_set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())
+
+
+def set_for_a_while(variable: ContextVar[Any], value: Any) -> object:
+    """Set a variable until `set_back` is given what is returned, in whatever order.
+
+    Generators that pause inside of a context leave it in another order than they entered it.
+    """
+    entry = _Set(variable, variable.get(), object())
+    _set_now.set((*_set_now.get(), entry))
+    variable.set(value)
+    return entry.key
+
+
+def set_back(key: object) -> None:
+    """Undo one `set_for_a_while`; what was set after it, and still is, stays.
+
+    In another thread or task than that which set it nothing is to be undone.
+    """
+    remaining: list[_Set] = []
+    undone = None
+    for entry in _set_now.get():
+        if entry.key is key:
+            undone = entry
+        elif undone and entry.variable is undone.variable:
+            # What it will be set back to is what it was before both.
+            remaining.append(entry._replace(before=undone.before))
+            undone = None
+        else:
+            remaining.append(entry)
+    _set_now.set(tuple(remaining))
+    if undone:
+        undone.variable.set(undone.before)
+
+
 class SetRecording(ContextDecorator):
     """Set `recording` on entry and restore it on exit, whatever happened inside."""
 
     on: bool
 
     def __init__(self) -> None:
-        self._tokens: list[Token[bool | Recorder]] = []
+        self._keys: list[object] = []
 
     def __enter__(self) -> Self:
-        self._tokens.append(recording.set(self.on and (watching.get() or True)))
+        self._keys.append(set_for_a_while(recording, self.on and (watching.get() or True)))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        recording.reset(self._tokens.pop())
+        set_back(self._keys.pop())
 
     def __call__(self, function: Any) -> Any:
         """The function, in this context whenever it is called."""
@@ -104,7 +147,7 @@ class SetRecording(ContextDecorator):
         return super().__call__(function)
 
     def _recreate_cm(self) -> Self:
-        # A decorated function may run in several threads at once: each call gets tokens of its own.
+        # A decorated function may run in several threads at once: each call gets a key of its own.
         return type(self)()
 
 

@@ -11,10 +11,25 @@ import numpy as np
 
 from autograd_lite.node import Array, Node
 
-mutations = 0
-"""How many there were."""
+mutations = 1
+"""How many there were, counted from 1: a tensor that was not computed has `created` 0."""
 
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
+
+
+parts: weakref.WeakSet[Node] = weakref.WeakSet()
+"""What was taken from tensors by an index without being recorded, and may show their memory."""
+
+
+def shown_by_others(target: Array, value: Node) -> list[Node]:
+    """The parts, besides `value`, that show what is about to be overwritten."""
+    return [
+        part
+        for part in list(parts)
+        if part is not value
+        and isinstance(part._array, np.ndarray)
+        and np.may_share_memory(part._array, target)
+    ]
 
 
 def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
@@ -40,11 +55,35 @@ def changed_since(count: int) -> list[Array]:
 
 
 def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
-    """Whether a tensor was changed after a node was made, or shares memory with what was."""
-    if not isinstance(value, Node):
-        return False
-    if value.mutated > created:
-        return True
-    return isinstance(value._array, np.ndarray) and any(
-        np.may_share_memory(value._array, array) for array in arrays
+    """Whether an argument was changed after a node was made, or shares memory with what was."""
+    if isinstance(value, Node):
+        if value.mutated > created:
+            return True
+        value = value._array
+    if isinstance(value, tuple | list):
+        return any(was_changed(part, created, arrays) for part in value)
+    return isinstance(value, np.ndarray) and any(
+        np.may_share_memory(value, array) for array in arrays
     )
+
+
+_SMALL, _SAMPLED = 4096, 64
+
+
+def sample(array: Array) -> bytes:
+    """By what an array is recognized: its bytes, or those of some entries if they are many.
+
+    >>> x = np.zeros((1000, 1000))
+    >>> before = sample(x)
+    >>> x[...] = 1
+    >>> sample(x) == before
+    False
+    """
+    if array.nbytes <= _SMALL:
+        return array.tobytes()  # type: ignore[no-any-return]
+    return array.flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return]
+
+
+def rewritten(seen: Sequence[tuple[Array, bytes]]) -> list[Array]:
+    """The constants of a node whose samples are others now."""
+    return [array for array, before in seen if sample(array) != before]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,8 +17,8 @@ NO_KEYWORDS: dict[str, Any] = {}
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation, keywords or residual. The arguments hold a node's inputs; nothing
-    holds its consumers, so that dropping a result frees its graph at once.
+    A leaf has no operation, keywords, residual or seen constants. The arguments hold a node's
+    inputs; nothing holds its consumers, so that dropping a result frees its graph at once.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Node:
         "name",
         "operation",
         "residual",
+        "seen",
     )
     tensor_class: ClassVar[type[Node]]
 
@@ -43,8 +45,17 @@ class Node:
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
+    seen: Sequence[tuple[Array, bytes]]  # constants and their samples, see `mutation`
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
+
+
+class Cotangents(dict[Node, Array]):
+    """The cotangents of nodes, and to which of them more may be added in their own memory."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.own: set[Node] = set()
 
 
 def inputs_of(node: Node) -> list[Node]:

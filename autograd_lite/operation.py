@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.precision import in_single, rule_in_single
 
 
 class Traits(NamedTuple):
@@ -16,6 +17,9 @@ class Traits(NamedTuple):
     # Each entry of the result comes from those that it is broadcast with. Every ufunc without a
     # signature is so, without being told.
     elementwise: bool = False
+    # Its rules are right for cotangents with one more axis in front, too, as those of elementwise
+    # functions are: `rows` carries many back at once.
+    in_rows: bool = False
     linear: tuple[int, ...] = ()  # the arguments in each of which it is, the others held fixed
     additive: bool = False  # linear in all its arguments at once: a sum of them, or a difference
     commutative: bool = False  # its two arguments may be exchanged
@@ -24,6 +28,7 @@ class Traits(NamedTuple):
     indexes: bool = False  # it moves those that its second argument names
     reduces: bool = False  # it makes one entry of many, along axes
     averages: bool = False  # it reduces by a mean
+    accumulates: bool = False  # it sums many entries: those of float16 in float32
     extremum: bool = False  # it picks the largest or smallest, of two arguments or along axes
     logarithm: bool = False  # it takes the logarithm of what it is given first
     activation: bool = False  # it bends what a layer computes; called with that alone
@@ -45,6 +50,7 @@ class Traits(NamedTuple):
 
 NO_TRAITS = Traits()
 ELEMENTWISE = Traits(elementwise=True)
+ACTIVATION = Traits(elementwise=True, activation=True)
 
 
 class Operation:
@@ -68,6 +74,12 @@ class Operation:
         self.variadic = variadic
         self.residual = residual
         self.traits = traits
+        if traits.accumulates:
+            self.compute = in_single(compute)
+            self.vjps = [rule_in_single(vjp) for vjp in vjps]
+        # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
+        # whose contribution is an array of their own with few entries that are not 0.
+        self.add_to: Callable[..., None] | None = None
         if isinstance(function, np.ufunc) and function.signature is None:
             self.traits = traits._replace(elementwise=True)
         for vjp in vjps:
@@ -81,17 +93,32 @@ class Operation:
         incomplete = None in vjps or variadic
         self.differentiable_arguments = -1 if incomplete else len(vjps)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+        return self
+
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
+
+    def is_own(self) -> bool:
+        """Whether its rules are the project's, which compute from nothing but what they are given.
+
+        They treat entries as its traits say.
+        """
+        package = __name__.partition(".")[0]
+        modules = [getattr(vjp, "__module__", None) or "" for vjp in self.vjps if vjp]
+        return all(module.partition(".")[0] == package for module in modules)
 
     def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
         """What reaches an argument over this operation: the one place that applies a rule.
 
-        It is given what the rules are called with, the same list for all arguments: in it the
-        rule of a variadic operation is put, which they share.
+        It is given what the rules are called with, the same list for all arguments: in it what
+        the rule of a variadic operation gives is put, which they share.
         """
         if not self.variadic:
             return self.vjps[index](*given, **keywords)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
-        return given[0](index)
+        (shared,) = given
+        if callable(shared):
+            return shared(index)
+        return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None

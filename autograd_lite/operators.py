@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.engine import apply, record
+from autograd_lite.foreign import admit
 from autograd_lite.modes import take
-from autograd_lite.node import NO_KEYWORDS, Node, plain
+from autograd_lite.mutation import parts, sample
+from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import explained
 from autograd_lite.table import TABLE
@@ -36,7 +38,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         except (ValueError, TypeError) as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
-        return _record(data, operation, (self, other), NO_KEYWORDS, wanted)
+        node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
+        if self._requires_grad is not other._requires_grad and node.operation is not None:
+            constant = other._array if self._requires_grad else self._array
+            if type(constant) is np.ndarray:
+                node.seen = [(constant, sample(constant))]
+        return node
 
     def right(self: Node, other: Any) -> Tensor:
         return _apply(operation, (operand(other), self), NO_KEYWORDS)
@@ -48,6 +55,7 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
     """The method of a comparison, which gives a plain array."""
 
     def method(self: Node, other: Any) -> Any:
+        other = admit(other, f"{name} of")
         try:
             outcome = compare(self._array, plain(other))
         except (ValueError, TypeError) as error:
@@ -71,6 +79,18 @@ class Operators(NumPyProtocol):
     __pow__, __rpow__ = _operator(np.power)
     __matmul__, __rmatmul__ = _operator(np.matmul)
 
+    __mod__, __rmod__ = _operator(np.remainder)
+    __floordiv__, __rfloordiv__ = _operator(np.floor_divide)
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __round__(self, decimals: int | None = None) -> Tensor:
+        return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return]
+
     def __neg__(self) -> Tensor:
         return _apply(TABLE[np.negative], (self,), NO_KEYWORDS)
 
@@ -88,7 +108,13 @@ class Operators(NumPyProtocol):
     __ne__ = _comparison(operator.ne, "not_equal")
 
     def __getitem__(self, index: Any) -> Tensor:
-        return _apply(TABLE[operator.getitem], (self, plain_index(index)), NO_KEYWORDS)
+        index = plain_index(index)
+        part = _apply(TABLE[operator.getitem], (self, index), NO_KEYWORDS)
+        if part.operation is not None:
+            part.seen = [(x, sample(x)) for x in arrays_in(index) if type(x) is np.ndarray]
+        elif type(part._array) is np.ndarray:
+            parts.add(part)
+        return part
 
     def __len__(self) -> int:
         return len(self._array)
@@ -101,7 +127,9 @@ class Operators(NumPyProtocol):
 
 
 def plain_index(index: Any) -> Any:
-    """An index with arrays in place of tensors."""
+    """An index with arrays in place of tensors, and copies of lists, which may be changed later."""
+    if type(index) is list:
+        return [plain_index(part) for part in index]
     if isinstance(index, tuple):
         return tuple(plain_index(part) for part in index)
     if isinstance(index, Node):

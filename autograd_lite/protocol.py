@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import Any
 
 import numpy as np
 
 import autograd_lite.derivatives  # noqa: F401 - fills the table
+from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
+from autograd_lite.foreign import admit_parts
+from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.refusals import explained
@@ -28,15 +33,8 @@ class NumPyProtocol(Node):
                 "a change in place is not recorded",
                 f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
-        if method != "__call__":
-            raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
-        if keywords and ufunc.signature is None:
-            raise UnsupportedError(
-                f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
-                "keyword arguments of elementwise functions are not recorded",
-                "Leave them out; np.where selects entries, tensor.astype changes the dtype",
-            )
-        return _dispatch(ufunc, inputs, keywords)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return _dispatch(function, inputs, keywords)
 
     def __array_function__(
         self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -46,6 +44,11 @@ class NumPyProtocol(Node):
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a NumPy function that was given a tensor somewhere."""
+    operation = TABLE.get(function)
+    if operation is None or operation.sequence or keywords:
+        attempted = f"{function.__name__} of"
+        arguments = tuple(admit_parts(value, attempted) for value in arguments)
+        keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if function in WITHOUT_DERIVATIVE:
         plain_keywords = {name: plain(value) for name, value in keywords.items()}
         try:
@@ -54,6 +57,8 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)
         return outcome
+    if keywords or len(arguments) > 2:
+        arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)
     if implementation is not None:
         if taken.get() is not None:
@@ -69,7 +74,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
         arguments, keywords = positional(function, arguments, keywords)
-    operation = TABLE.get(function)
+    operation = TABLE.get(function) or _row_of_scipy(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
     if operation.sequence:
@@ -102,11 +107,38 @@ def full_name(function: Any) -> str:
     >>> full_name(np.linalg.inv)
     'np.linalg.inv'
     """
-    module = getattr(function, "__module__", None) or "numpy"
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{full_name(owner)}.{function.__name__}"
+    of_scipy = isinstance(function, np.ufunc) and _is_of_scipy(function)
+    module = "scipy.special" if of_scipy else getattr(function, "__module__", None) or "numpy"
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
 
 
-def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
+def _is_of_scipy(function: Any) -> bool:
+    """Whether it is one of `scipy.special`; ufuncs do not know where they are from."""
+    special = sys.modules.get("scipy.special")
+    return getattr(special, function.__name__, None) is function
+
+
+def _row_of_scipy(function: Any) -> Any:
+    """The row of a function of SciPy's; they are added when the first one is asked for."""
+    if _is_of_scipy(function):
+        importlib.import_module("autograd_lite.derivatives.scipy_special")
+    return TABLE.get(function)
+
+
+_IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")
+
+
+def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
+    if name.endswith(".at") or name.removeprefix("np.") in _IN_PLACE:
+        return MutationError(
+            f"{name}{describe(arguments)}",
+            "it changes an array in place, which is not recorded",
+            "Write what makes a new one, np.where(mask, values, x) or x + np.where(...); to update "
+            f"a parameter, {name}(x.data, ...)",
+        )
     return UnsupportedError(
         f"{name}{describe(arguments)}",
         "it has no row in the table of derivatives",
@@ -116,5 +148,5 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> UnsupportedError:
 
 
 def operand(value: Any) -> Any:
-    """Nested lists and tuples as the array they mean."""
-    return np.asarray(value) if isinstance(value, list | tuple) else value
+    """Nested lists and tuples, also of tensors, as the array they mean."""
+    return array_of(value) if isinstance(value, (list, tuple)) else value

@@ -6,14 +6,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from autograd_lite.arguments import require_function
-from autograd_lite.engine import apply, backpropagate, backward_order
+from autograd_lite.engine import apply, backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
-from autograd_lite.modes import enable_grad
+from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
+from autograd_lite.pullback import Pullback, is_live_leaf, requires_grad
 from autograd_lite.tensor import Tensor
 
 
@@ -21,15 +20,13 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, which keeps its arguments and nothing that it computes on the way.
 
     Backward computes f again, so f must be deterministic. Tensors that f uses besides its
-    arguments, such as a model's parameters, get their gradients too; second derivatives need
-    them as arguments.
+    arguments, such as a model's parameters, get their gradients too.
 
     Args:
         f: takes tensors and returns one.
 
     Raises:
-        UnsupportedError: f is no function, or returns something else; or a recorded backward pass
-            meets tensors that f uses besides its arguments.
+        UnsupportedError: f is no function, or returns something else.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = checkpoint(lambda x: (x * x).exp())(x)
@@ -42,41 +39,33 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     require_function(f, "checkpoint of", "Give a function of tensors")
 
     @functools.wraps(f)
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **keywords: Any) -> Any:
         with enable_grad():
             variables = [_leaf(argument) for argument in arguments]
-            result = f(*variables)
+            result = f(*variables, **keywords)
         if not isinstance(result, Tensor):
+            if hasattr(result, "dtype") or isinstance(result, int | float):
+                return result
             raise _refusal(f, f"it returned {describe_one(result)}", "Return one tensor")
-        data, others = result.data, []
+        data, others = result._array, []
         if result.requires_grad:
-            own = {variable for variable in variables if isinstance(variable, Node)}
-            used = [node for node in backward_order(result) if node.operation is None]
-            others = [node for node in used if node not in own]
+            order = backward_order(result, stop=filter(requires_grad, variables))
+            others = [*filter(is_live_leaf, order)]
 
         def vjp(g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
             recorded = isinstance(y, Node)
-            if recorded and others:
-                names = ", ".join(map(describe_one, others))
-                raise _refusal(
-                    f,
-                    f"its recorded backward pass meets {names}, which are none of its arguments",
-                    "Make them arguments of the function",
-                )
             with enable_grad():
                 again = [
                     +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
                     for argument in arguments
                 ]
-                total = (f(*again) * g).sum()
-                found = backpropagate(total, total._seed(None), recorded)
-            nodes = [*again, *others]
-
-            def contribution_to(index: int) -> Array:
-                zero = np.zeros_like(y, shape=np.shape(given[index]))
-                return found.get(nodes[index], zero)
-
-            return contribution_to
+                result = f(*again, **keywords)
+            nodes: list[Any] = [*again, *others]
+            reached = [index for index, node in enumerate(nodes) if requires_grad(node)]
+            pullback = Pullback([result], [nodes[index] for index in reached])
+            with enable_grad() if recorded else no_grad():
+                found = pullback.pull([g])
+            return dict(zip(reached, found)).__getitem__
 
         operation = Operation(call, [vjp], compute=lambda *values: data, variadic=True)
         return apply(operation, (*arguments, *others), {})
@@ -87,7 +76,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 def _leaf(argument: Any) -> Any:
     """A tensor on the same data without its history, if it requires grad."""
     wanted = isinstance(argument, Tensor) and argument.requires_grad
-    return Tensor(argument.data, requires_grad=True, name=argument.name) if wanted else argument
+    return Tensor(argument._array, requires_grad=True, name=argument.name) if wanted else argument
 
 
 def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:

@@ -19,6 +19,7 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.mutation import was_changed
+from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 
@@ -39,6 +40,12 @@ class _Shape:
     __lt__ = __le__ = __gt__ = __ge__ = _fail
 
 
+def _without_values(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(map(_without_values, value))
+    return _Shape(value) if hasattr(value, "dtype") else value
+
+
 def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     """Raise if a rule reads one of the arrays that were changed after its node was made.
 
@@ -48,7 +55,7 @@ def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
     changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):
         return
-    shapes = [_Shape(value) if stale else value for value, stale in zip(given, changed)]
+    shapes = [_without_values(value) if stale else value for value, stale in zip(given, changed)]
     shapes += given[len(changed) :]
     for index, argument in enumerate(node.arguments):
         if not (isinstance(argument, Node) and argument._requires_grad):
@@ -78,9 +85,15 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
 def refuse_unless_real(
     data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool
 ) -> None:
-    """Raise if a result that is not of floats is not of real numbers, or has to require grad."""
+    """Raise if a result is a tensor, of no real numbers, or is to require grad without floats."""
+    if isinstance(data, Node.tensor_class):
+        raise UnsupportedError(
+            f"{operation.name}{describe(arguments)}",
+            "it returned a tensor, which it has made of one that is none of its arguments",
+            "Give it that one as an argument; or return result.data, if no gradient is to flow",
+        )
     dtype = getattr(data, "dtype", np.dtype(object))
-    if wanted or dtype.kind not in "iub":
+    if dtype.kind != "f" and (wanted or dtype.kind not in "iub"):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",
             f"its result of dtype {dtype} cannot be differentiated",
@@ -114,6 +127,8 @@ def explained(
     """
     attempted = f"{name}{describe(arguments, keywords)}"
     unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    if unknown and KEYWORDS.get(unknown[1]) in ("axis", "keepdims", "ddof", "negative_slope"):
+        return unknown_keyword(attempted, unknown[1])
     if unknown:
         return UnsupportedError(
             attempted,

@@ -17,7 +17,6 @@ import functools
 import inspect
 import operator
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -72,13 +71,15 @@ def define(
         compute: what to call with plain arrays, where that is not `function` itself.
         sequence: the first argument is a list of arrays; `compute` takes them one by one.
         variadic: there is one vjp for all arguments; `vjp(g, y, *arguments, **keywords)` returns
-            a function from an argument's index to its contribution.
+            a tuple with what each of them gets, None where there is no derivative; or a function
+            from an argument's index to that.
         residual: the function returns, besides its result, what its vjps would compute again;
             they get it as their last argument, None when the backward pass is recorded.
         traits: what the function is.
 
     Raises:
-        UnsupportedError: the function is a plain Python function, or none; or a vjp is none.
+        UnsupportedError: the function is none of NumPy's that ask, as `math.sin` and plain Python
+            functions; or a vjp is none.
 
     >>> from autograd_lite import Tensor
     >>> row = define(np.spacing, lambda g, y, x: 0 * g)
@@ -92,11 +93,11 @@ def define(
         raise UnsupportedError(
             f"define({describe_one(function)}, ...)", "it is no function", "Give one of NumPy's"
         )
-    if isinstance(function, FunctionType):
+    if not _asks(function):
         raise UnsupportedError(
             f"define({function.__name__}, ...)",
-            "it is a plain Python function, which does not ask what to do with tensors",
-            "Decorate it with @differentiable(vjp, ...)",
+            "it does not ask what to do with tensors, so that a row would have no effect",
+            "Decorate a Python function with @differentiable(vjp, ...), and call that",
         )
     chosen = compute or _OPERATORS.get(function, function)
     row = Operation(function, vjps, chosen, sequence, variadic or sequence, residual, traits)
@@ -104,15 +105,22 @@ def define(
     return row
 
 
+def _asks(function: Any) -> bool:
+    """Whether a function, given a tensor, asks that what to do."""
+    return isinstance(function, np.ufunc | type(np.sum)) or function is operator.getitem
+
+
 def differentiable(
     *vjps: Callable[..., Any] | None,
+    variadic: bool = False,
     residual: bool = False,
     traits: Traits = NO_TRAITS,
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Make a function of arrays differentiable: the decorator form of `define`.
 
     The function is called with plain arrays, and its result is recorded when it was given
-    tensors.
+    tensors. What is differentiated inside of it, or inside of a rule, is as anywhere: a solver of
+    SciPy's may be given `value_and_grad(f)`.
 
     >>> from autograd_lite import Tensor
     >>> @differentiable(lambda g, y, x: g * 3 * x**2)
@@ -122,6 +130,26 @@ def differentiable(
     >>> cube(x).sum().backward()
     >>> x.grad
     array([ 3., 12.])
+
+    One rule for all arguments, which computes once what they share; here the adjoint of a solution
+    x of x = f(x, a), which is g + gᵀ ∂f/∂x + ..., carried on to a:
+
+    >>> from autograd_lite import grad, vjp
+    >>> def heron(x, a):
+    ...     return (x + a / x) / 2
+    >>> def adjoint(g, x, start, a):
+    ...     _, pullback = vjp(heron, x, a)
+    ...     total = g
+    ...     for _ in range(20):
+    ...         total = g + pullback(total)[0]
+    ...     return None, pullback(total)[1]
+    >>> @differentiable(adjoint, variadic=True)
+    ... def root(start, a):
+    ...     for _ in range(20):
+    ...         start = heron(start, a)
+    ...     return start
+    >>> grad(root, 1)(1.0, 4.0), grad(grad(root, 1), 1)(1.0, 4.0)
+    (np.float64(0.25), np.float64(-0.03125))
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -144,7 +172,7 @@ def differentiable(
                 result = apply(operation, arguments, keywords)
             return result
 
-        operation = Operation(call, vjps, compute=function, residual=residual, traits=traits)
+        operation = Operation(call, vjps, function, False, variadic, residual, traits)
         TABLE[call] = operation
         return call
 

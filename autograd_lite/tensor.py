@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backpropagate, unshared
 from autograd_lite.errors import (
     GradientError,
@@ -17,9 +18,12 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import mark_mutated
+from autograd_lite.mutation import mark_mutated, shown_by_others
+from autograd_lite.names import unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
@@ -55,6 +59,8 @@ class Tensor(Methods):
     __slots__ = ()
     # Above ndarray subclasses and numpy scalars: `array * tensor` is the tensor's business.
     __array_priority__ = 1000
+    # Above pandas' DataFrame: `series * tensor` likewise.
+    __pandas_priority__ = 5000
 
     def __init__(
         self,
@@ -63,8 +69,12 @@ class Tensor(Methods):
         *,
         name: str | None = None,
         dtype: DTypeLike | None = None,
+        **others: Never,
     ) -> None:
-        self._array = _as_array(data, requires_grad, name, dtype)
+        if others:
+            known = ("data", "requires_grad", "name", "dtype")
+            raise unknown_keyword("Tensor(...)", next(iter(others)), known)
+        self._array = held_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
         self.name = name
@@ -73,6 +83,11 @@ class Tensor(Methods):
         self.created = 0
         self.mutated = 0
 
+    __copy__ = shallow_copy
+    __deepcopy__ = deep_copy
+    __getstate__ = state_of
+    __setstate__ = restore
+
     # State
 
     @property
@@ -80,12 +95,22 @@ class Tensor(Methods):
         """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
 
         An array of another shape or dtype makes the tensor forget its gradient.
+
+        That of a computed tensor is what backward reads, so it is a read-only view: NumPy raises
+        `ValueError: assignment destination is read-only` where it is changed in place. Write
+        `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array
+        return self._array if self.operation is None else read_only(self._array)
 
     @data.setter
     def data(self, array: Any) -> None:
-        self._array = _as_array(array, self.requires_grad, self.name, None)
+        if self.operation is not None:
+            raise MutationError(
+                f"assignment to the data of {describe_one(self)}",
+                "it was computed, and what it was computed to is what backward reads",
+                "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
+            )
+        self._array = held_array(array, self.requires_grad, self.name, None)
         mark_mutated([self], [self._array])
 
     @property
@@ -101,7 +126,7 @@ class Tensor(Methods):
                 "it was computed, and what was recorded decides",
                 "Set it where the tensor is made, or write tensor.detach()",
             )
-        _as_array(self._array, required, self.name, None)
+        held_array(self._array, required, self.name, None)
         self._requires_grad = required
 
     @property
@@ -146,13 +171,17 @@ class Tensor(Methods):
         return self._array.item()  # type: ignore[no-any-return]
 
     def numpy(self) -> Any:
-        """The array itself, without the record."""
+        """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
-        return self._array
+        return self.data
 
     def detach(self) -> Tensor:
-        """A tensor on the same memory that does not require grad."""
-        detached = Tensor(self._array, name=self.name)
+        """A tensor that does not require grad, on the same memory as a leaf's.
+
+        The memory of a computed tensor is what backward reads; that is copied.
+        """
+        array = self._array if self.operation is None else self._array.copy()
+        detached = Tensor(array, name=self.name)
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 
@@ -163,7 +192,12 @@ class Tensor(Methods):
     # Differentiation
 
     def backward(
-        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
+        self,
+        gradient: Any = None,
+        *,
+        create_graph: bool = False,
+        leaves_only: bool = False,
+        **others: Never,
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 
@@ -182,6 +216,9 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
+        if others:
+            known = ("gradient", "create_graph", "leaves_only")
+            raise unknown_keyword("Tensor.backward(...)", next(iter(others)), known)
         seed = self._seed(gradient, create_graph)
         with enable_grad() if create_graph else nullcontext():
             cotangents = backpropagate(self, seed, create_graph, create_graph or leaves_only)
@@ -205,7 +242,7 @@ class Tensor(Methods):
                 )
             seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._array)
         else:
-            seed = _as_array(plain(gradient), False, None, self.dtype)
+            seed = held_array(plain(gradient), False, None, self.dtype)
         if seed.shape != self.shape:
             raise ShapeError(
                 f"backward() from {describe_one(self)}",
@@ -219,6 +256,8 @@ class Tensor(Methods):
     __imul__ = _in_place("*", operator.imul, operator.mul)
     __itruediv__ = _in_place("/", operator.itruediv, operator.truediv)
     __ipow__ = _in_place("**", operator.ipow, operator.pow)
+    __imod__ = _in_place("%", operator.imod, operator.mod)
+    __ifloordiv__ = _in_place("//", operator.ifloordiv, operator.floordiv)
 
     def _change(self, symbol: str, in_place: Any, compute: Any, other: Any) -> Tensor:
         """`x += other`: x + other where that is recorded, else a change of the array.
@@ -229,18 +268,23 @@ class Tensor(Methods):
         if recording.get():
             if self._requires_grad and self.operation is None:
                 name = self.name or "x"
+                remedy = f"Write {name}.data {symbol}= ..., which updates a parameter"
+                if self.grad is None:  # it is no update
+                    remedy = (
+                        f"Write {name} = {name} {symbol} ..., which makes a new tensor; "
+                        "or, to update a parameter, change it inside no_grad()"
+                    )
                 raise MutationError(
                     f"{name} {symbol}= ... of {describe_one(self)}",
                     "it is a leaf that requires grad, and a change in place is not recorded",
-                    f"Write {name} = {name} {symbol} ..., which makes a new tensor; "
-                    "or, to update a parameter, change it inside no_grad()",
+                    remedy,
                 )
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
         try:
             with writable(self._array):
-                data = in_place(self._array, plain(other))
+                data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
         except (ValueError, TypeError) as error:
             raise explained(error, f"{symbol}=", (self, other), {}) from error
         if data.shape != self.shape:
@@ -263,40 +307,57 @@ class Tensor(Methods):
                 "Write np.where(mask, value, tensor), np.stack or np.concatenate; or, to update "
                 "a parameter, change it inside no_grad()",
             )
+        if isinstance(value, Tensor) and isinstance(value._array, np.ndarray):
+            self._refuse_exchange(index, value)
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
         try:
             with writable(array):
-                array[plain_index(index)] = plain(value)
+                array[plain_index(index)] = plain(admit(value, "assignment of"))
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, "setitem", (self, index, value), {}) from error
         self._array = array[()] if isinstance(self._array, np.generic) else array
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
 
+    def _refuse_exchange(self, index: Any, value: Tensor) -> None:
+        """Raise where `x[i], x[j] = x[j], x[i]` would lose x[i]: both are views of x."""
+        if not np.may_share_memory(self._array, value._array):
+            return
+        try:
+            target = self._array[plain_index(index)]
+        except IndexError as error:
+            raise explained(error, "setitem", (self, index, value), {}) from error
+        if shown_by_others(target, value):
+            raise MutationError(
+                f"assignment to an index of {describe_one(self)}",
+                f"{describe_one(value)} is a part of it, and what it overwrites is a part that is "
+                "still in use: exchanged one after the other they would be equal",
+                "Exchange them at once, x[[i, j]] = x[[j, i]], or shuffle all, "
+                "x = x[rng.permutation(len(x))]; or take copies: x[i].copy()",
+            )
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
-        self._refuse_conversion("an array")
+        self._refuse_conversion("an array", _FOR_ARRAYS)
         take_entries(self)
         return np.array(self._array, dtype, copy=copy)
 
     def __float__(self) -> float:
-        self._refuse_conversion("a number")
+        self._refuse_conversion("a number", _FOR_NUMBERS)
         take(float, (self,), NO_KEYWORDS, self._array)
         return float(self._array)
 
     def __int__(self) -> int:
-        self._refuse_conversion("a number")
+        self._refuse_conversion("a number", _FOR_NUMBERS)
         take(int, (self,), NO_KEYWORDS, int(self._array))
         return int(self._array)
 
-    def _refuse_conversion(self, what: str) -> None:
+    def _refuse_conversion(self, what: str, remedy: str) -> None:
         if self._requires_grad:
             raise UnsupportedError(
                 f"conversion of {describe_one(self)} to {what}, or assignment into one",
                 "it requires grad, and its gradient would be lost",
-                "Compute with NumPy's functions, np.sin for math.sin, and put tensors together "
-                "with np.stack, np.concatenate or np.where; for plain numbers write tensor.data "
-                "or tensor.item()",
+                remedy,
             )
 
     def __bool__(self) -> bool:
@@ -321,48 +382,17 @@ class Tensor(Methods):
         return format(self.item() if self.size == 1 else str(self), specification)
 
 
+_FOR_NUMBERS = (
+    "Write loss.item() for a plain number; to keep the gradient compute with NumPy's functions, "
+    "np.sin for math.sin, and put tensors together with np.stack"
+)
+_FOR_ARRAYS = (
+    "Compute with NumPy's functions, np.sin for math.sin, and put tensors together with np.stack, "
+    "np.concatenate or np.where; make other libraries' arrays plain, as in "
+    "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
+)
+
+
 Node.tensor_class = Tensor
-
-
-def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
-    """The array, or for a number the NumPy scalar, that a tensor holds."""
-    if isinstance(data, Tensor):
-        raise _unsuitable(
-            data,
-            name,
-            "the data are a tensor already, and its record would be lost",
-            "Write tensor.detach(), or tensor.copy() to keep the record",
-        )
-    # Anything that speaks NumPy's protocol stays what it is: a Dask or CuPy array as well.
-    if not hasattr(data, "__array_function__"):
-        try:
-            array = np.asarray(data, dtype)
-        except (ValueError, TypeError) as error:
-            reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
-            raise _unsuitable(data, name, reason, remedy) from error
-        data = array if array.ndim else array.dtype.type(array)
-    elif dtype is not None and getattr(data, "dtype", np.dtype(object)).kind in "fiub":
-        try:
-            data = data.astype(dtype, copy=False)
-        except TypeError as error:
-            raise _unsuitable(data, name, str(error), "Give a dtype of floats") from error
-    dtype_given = getattr(data, "dtype", np.dtype(object))
-    if dtype_given.kind not in "fiub":
-        remedy = "Give real numbers, or nested lists of them"
-        if dtype_given.kind == "c":
-            remedy = "Compute with the real and the imaginary part"
-        reason = f"data of dtype {dtype_given} cannot be differentiated"
-        raise _unsuitable(data, name, reason, remedy)
-    if requires_grad and dtype_given.kind != "f":
-        raise _unsuitable(
-            data,
-            name,
-            f"data of dtype {dtype_given} cannot require grad",
-            "Give floats: write 1.0 for 1, or dtype=float",
-        )
-    return data
-
-
-def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> UnsupportedError:
-    named = f", name={name!r}" if name else ""
-    return UnsupportedError(f"Tensor({describe_one(data)}{named})", reason, remedy)
+OWN.add(Tensor)
+PLAIN.add(Tensor)

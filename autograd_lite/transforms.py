@@ -1,163 +1,25 @@
 """Functions that turn a function of arrays into its derivatives.
 
-They take and return arrays, or lists, tuples and dicts of arrays. Inside of one another, or given
-tensors that require grad, they return tensors, so that they compose.
+They take and return arrays, or structures of them, see `trees`. What they return is a tensor where
+it depends, besides the variables, on tensors that require grad and recording is on: such as the
+variables of another transform around them, or the parameters of a network. So they compose. They
+go no further back than their variables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import require_function
-from autograd_lite.engine import backpropagate, backward_order, unshared
-from autograd_lite.errors import (
-    ArgumentError,
-    GradientError,
-    ShapeError,
-    UnsupportedError,
-    describe_one,
-)
-from autograd_lite.modes import enable_grad, take_entries, taken
-from autograd_lite.node import Node, plain
-from autograd_lite.tensor import Tensor
+from autograd_lite.errors import GradientError, describe_one
+from autograd_lite.linearization import Linearization, name_of, require_tangents
+from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
 Argnums = int | tuple[int, ...]
-
-_inside: ContextVar[bool] = ContextVar("inside a transform", default=False)
-
-
-class _Linearization:
-    """A function applied to fresh variables, ready to be pulled back.
-
-    Attributes:
-        value: what the function returned.
-        variables: the leaves of the arguments that are differentiated in, as tensors.
-        nested: whether results are to be tensors.
-    """
-
-    def __init__(
-        self,
-        f: Callable[..., Any],
-        arguments: Sequence[Any],
-        positions: Sequence[int],
-        **keywords: Any,
-    ) -> None:
-        require_function(f, "derivative of", "Give a function of arrays")
-        attempted = f"derivative of {_name(f)}"
-        for position in positions:
-            if not isinstance(position, int) or isinstance(position, bool):
-                raise UnsupportedError(
-                    f"{attempted} in argument {describe_one(position)}",
-                    "positions are whole numbers",
-                    "Give argnums such as 0 or (0, 1)",
-                )
-            if not -len(arguments) <= position < len(arguments):
-                raise ArgumentError(
-                    f"{attempted} in argument {position}",
-                    f"it was given {len(arguments)} arguments",
-                    "Give argnums that count positional arguments, from 0",
-                )
-        if len({position % len(arguments) for position in positions}) < len(positions):
-            raise ArgumentError(
-                f"{attempted} in arguments {tuple(positions)}",
-                "one of them is given twice",
-                "Give each position once",
-            )
-        self.f = f
-        self.trees = [arguments[position] for position in positions]
-        given = leaves_of(self.trees)
-        self.nested = _inside.get() or any(
-            isinstance(leaf, Tensor) and leaf.requires_grad for leaf in given
-        )
-        with _transforming():
-            # A node of its own for each: f may hold the same tensor as a constant.
-            self.variables = [
-                +leaf
-                if isinstance(leaf, Tensor) and leaf.requires_grad
-                else Tensor(leaf.data if isinstance(leaf, Tensor) else leaf, requires_grad=True)
-                for leaf in given
-            ]
-            fresh = rebuilt(self.trees, self.variables)
-            changed = list(arguments)
-            for position, tree in zip(positions, fresh):
-                changed[position] = tree
-            self.value = f(*changed, **keywords)
-        if self.value is None:
-            remedy = "Write return before what it computes"
-            raise GradientError(attempted, "it returned None", remedy)
-        for output in map(plain, leaves_of(self.value)):
-            if not _is_real(output):
-                raise UnsupportedError(
-                    attempted,
-                    f"it returned {describe_one(output)}",
-                    "Return arrays or numbers, or lists, tuples and dicts of them",
-                )
-        if taken.get() is not None and not self.nested:
-            self._note()
-
-    def _note(self) -> None:
-        """Note the entries of all tensors that plain results are computed from."""
-        for output in leaves_of(self.value):
-            for node in backward_order(output) if isinstance(output, Tensor) else ():
-                known = [x for x in (node, *node.arguments) if isinstance(x, Node)]
-                take_entries(*[x for x in known if x.operation is None])
-
-    def pull(self, cotangent: Any, create_graph: bool | None = None) -> list[Any]:
-        """The cotangents of the trees, given one for the value, of its structure."""
-        if _shapes(cotangent) != _shapes(self.value):
-            raise ShapeError(
-                f"cotangent of {_name(self.f)}",
-                f"it has the shapes {_shapes(cotangent)}, the output {_shapes(self.value)}",
-                "Give one of the structure and shapes of the output",
-            )
-        found: dict[Node, Any] = {}
-        with _transforming():
-            total = 0.0
-            for output, weight in zip(leaves_of(self.value), leaves_of(cotangent)):
-                if isinstance(output, Tensor) and output.requires_grad:
-                    total = total + (output * weight).sum()
-            if isinstance(total, Tensor):
-                recorded = self.nested if create_graph is None else create_graph
-                cotangents = backpropagate(total, total._seed(None), recorded)
-                found = {node: cotangents[node] for node in self.variables if node in cotangents}
-        found = dict(unshared(found))
-        gradients = [
-            found[node] if node in found else np.zeros_like(node) for node in self.variables
-        ]
-        return list(rebuilt(self.trees, gradients))
-
-    def result(self) -> Any:
-        """The value as the caller gets it: with arrays for tensors, unless nested."""
-        return self.value if self.nested else map_tree(plain, self.value)
-
-
-@contextmanager
-def _transforming() -> Iterator[None]:
-    token = _inside.set(True)
-    try:
-        with enable_grad():
-            yield
-    finally:
-        _inside.reset(token)
-
-
-def _name(f: Any) -> str:
-    return getattr(f, "__name__", repr(f))
-
-
-def _is_real(value: Any) -> bool:
-    dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
-    return dtype.kind in "fiub"
-
-
-def _shapes(tree: Any) -> list[tuple[int, ...]]:
-    return [np.shape(plain(leaf)) for leaf in leaves_of(tree)]
 
 
 def inner_product(xs: Any, ys: Any) -> Any:
@@ -166,30 +28,26 @@ def inner_product(xs: Any, ys: Any) -> Any:
 
 
 def slope(f: Callable[..., Any], direction: Sequence[Any]) -> Callable[..., Any]:
-    """The function that computes how fast f grows in a direction of all of its arguments."""
-    gradient = grad(f, tuple(range(len(direction))))
-    return lambda *arguments: inner_product(gradient(*arguments), direction)
+    """The function that computes how fast f grows in a direction of all of its arguments.
+
+    The direction is given by its leaves.
+    """
+
+    def along(*arguments: Any) -> Any:
+        return inner_product(grad(f, tuple(range(len(arguments))))(*arguments), direction)
+
+    along.__name__ = f"slope of {name_of(f)}"
+    return along
+
+
+def _ones_of_floats(output: Any) -> Any:
+    """Ones of the shape of an output, in which integers have the derivative 0."""
+    dtype = np.result_type(plain(output))
+    return np.ones(np.shape(plain(output)), dtype if dtype.kind == "f" else float)
 
 
 def _positions(argnums: Any) -> tuple[Any, ...]:
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
-
-
-def _require_tangents(attempted: str, xs: Any, vs: Any) -> None:
-    """Raise unless there is a tangent for each argument, of its structure."""
-    for given in (xs, vs):
-        if not isinstance(given, list | tuple):
-            raise UnsupportedError(
-                f"{attempted} with {describe_one(given)}",
-                "arguments and tangents come in lists",
-                "Write [x] and [v]",
-            )
-    if _shapes(xs) != _shapes(vs):
-        raise ShapeError(
-            attempted,
-            f"the arguments have the shapes {_shapes(xs)}, and the tangents {_shapes(vs)}",
-            "Give a tangent for each argument, of its structure",
-        )
 
 
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
@@ -201,7 +59,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
 
     Returns:
         A function of f's arguments that returns the value, and the gradient: of the structure of
-        the argument, or a tuple of them for several.
+        the argument, or a tuple of them for several. They are tensors where they depend on tensors
+        that require grad and recording is on, arrays elsewhere.
 
     Raises:
         GradientError: f returns no scalar.
@@ -213,16 +72,17 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     positions = _positions(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
-        linearization = _Linearization(f, arguments, positions, **keywords)
-        value = linearization.value
-        if isinstance(value, list | tuple | dict) or np.size(plain(value)) != 1:
+        linearization = Linearization(f, arguments, positions, keywords)
+        value, outputs = linearization.value, linearization.outputs
+        is_leaf = len(outputs) == 1 and outputs[0] is value
+        if not is_leaf or math.prod(np.shape(plain(value))) != 1:
             raise GradientError(
-                f"gradient of {_name(f)}",
+                f"gradient of {name_of(f)}",
                 f"it returned {describe_one(value)}, and only a scalar has a gradient",
                 "Reduce its result, for instance by .sum() or .mean(), or use jacobian",
             )
         gradients = linearization.pull(np.ones_like(plain(value)))
-        gradient = gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
         return linearization.result(), gradient
 
     return evaluate
@@ -237,13 +97,22 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     np.float64(12.0)
     >>> grad(lambda p: (p["w"] * p["b"]).sum())({"w": np.array([1.0]), "b": np.array([2.0])})
     {'w': array([2.]), 'b': array([1.])}
+
+    Within a loss, the gradient in the input of a network is a tensor, as its weights are:
+
+    >>> from autograd_lite import Tensor
+    >>> weight = Tensor(3.0, requires_grad=True)
+    >>> slope = grad(lambda x: np.sin(weight * x))(0.0)
+    >>> (slope**2).backward()
+    >>> weight.grad
+    np.float64(6.0)
     """
     evaluate = value_and_grad(f, argnums)
 
     def gradient(*arguments: Any, **keywords: Any) -> Any:
         return evaluate(*arguments, **keywords)[1]
 
-    gradient.__name__ = f"gradient of {_name(f)}"
+    gradient.__name__ = f"gradient of {name_of(f)}"
     return gradient
 
 
@@ -255,14 +124,14 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
         xs: its arguments.
 
     Returns:
-        The value, and a function from a cotangent, of the value's structure, to a tuple with the
-        cotangent of each argument.
+        The value, and a function from a cotangent, of the value's structure and matched by key, to
+        a tuple with the cotangent of each argument.
 
     >>> y, pullback = vjp(lambda x: np.stack([x[0] * x[1], x[0]]), np.array([2.0, 3.0]))
     >>> y, pullback(np.array([1.0, 0.0]))
     (array([6., 2.]), (array([3., 2.]),))
     """
-    linearization = _Linearization(f, xs, range(len(xs)))
+    linearization = Linearization(f, xs, range(len(xs)), {})
     return linearization.result(), lambda cotangent: tuple(linearization.pull(cotangent))
 
 
@@ -274,7 +143,7 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     Args:
         f: takes and returns arrays, or structures of them.
         xs: its arguments.
-        vs: a tangent for each, of its structure.
+        vs: a tangent for each, of its structure, matched by key.
 
     Returns:
         The value, and its tangent, of the value's structure.
@@ -282,13 +151,13 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     >>> jvp(lambda x: np.stack([x[0] * x[1], x[0]]), [np.array([2.0, 3.0])], [np.array([1.0, 0.0])])
     (array([6., 2.]), array([3., 1.]))
     """
-    _require_tangents(f"jvp of {_name(f)}", xs, vs)
-    linearization = _Linearization(f, xs, range(len(xs)))
+    tangents = require_tangents(f"jvp of {name_of(f)}", xs, vs)
+    linearization = Linearization(f, xs, range(len(xs)), {})
     # Not at 0, where rules let an infinite derivative count as nothing.
-    ones = map_tree(np.ones_like, linearization.value)
+    ones = map_tree(_ones_of_floats, linearization.value)
 
     def transposed(cotangent: Any) -> Any:
-        return inner_product(linearization.pull(cotangent, create_graph=True), vs)
+        return inner_product(linearization.pull(cotangent), tangents)
 
     return linearization.result(), grad(transposed)(ones)
 
@@ -312,23 +181,14 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     positions = _positions(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> Any:
-        linearization = _Linearization(f, arguments, positions, **keywords)
-        outputs = leaves_of(linearization.value)
+        linearization = Linearization(f, arguments, positions, keywords)
         blocks = []
-        for chosen, output in enumerate(outputs):
-            rows = []
-            for entry in range(np.size(plain(output))):
-                cotangent = [np.zeros_like(plain(other)) for other in outputs]
-                cotangent[chosen].reshape(-1)[entry] = 1
-                pulled = linearization.pull(rebuilt(linearization.value, cotangent))
-                rows.append(leaves_of(pulled))
-            parts = []
-            for number, variable in enumerate(linearization.variables):
-                shape = (*np.shape(plain(output)), *variable.shape)
-                column = np.stack([row[number] for row in rows]) if rows else np.zeros(shape)
-                parts.append(column.reshape(shape))
+        for output in linearization.outputs:
+            shape = np.shape(plain(output))
+            rows = zip(linearization.pullback.rows(output), linearization.variables)
+            parts = [found.reshape((*shape, *variable.shape)) for found, variable in rows]
             trees = rebuilt(linearization.trees, parts)
-            blocks.append(trees[0] if isinstance(argnums, int) else tuple(trees))
+            blocks.append(tuple(trees) if isinstance(argnums, list | tuple) else trees[0])
         return rebuilt(linearization.value, blocks)
 
     return evaluate
@@ -361,6 +221,6 @@ def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     >>> hvp(lambda x: x[0] ** 2 * x[1], [np.array([1.0, 3.0])], [np.array([1.0, 0.0])])
     (array([6., 2.]),)
     """
-    _require_tangents(f"hvp of {_name(f)}", xs, vs)
-    products: tuple[Any, ...] = grad(slope(f, vs), tuple(range(len(xs))))(*xs)
+    directions = require_tangents(f"hvp of {name_of(f)}", xs, vs)
+    products: tuple[Any, ...] = grad(slope(f, directions), tuple(range(len(xs))))(*xs)
     return products

@@ -8,9 +8,11 @@ from nn.diagnosis.gradient_difference import gradient_difference
 from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.files import load, save
+from nn.functional_call import functional_call
 from nn.layers.activations import (
     ELU,
     GELU,
+    Function,
     LeakyReLU,
     LogSoftmax,
     ReLU,
@@ -42,7 +44,7 @@ from nn.losses.regression import (
     MSELoss,
     RMSELoss,
 )
-from nn.module import Buffer, Module, Parameter
+from nn.module import Module
 from nn.optimizers.adam import Adam, AdamW, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
@@ -57,6 +59,8 @@ from nn.optimizers.schedules import (
     Warmup,
 )
 from nn.optimizers.sgd import SGD
+from nn.parameters import Buffer, Parameter
+from nn.random_state import manual_seed
 from nn.summary import summary
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
@@ -96,6 +100,7 @@ __all__ = [
     "ExponentialDecay",
     "Finding",
     "Flatten",
+    "Function",
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
@@ -140,10 +145,12 @@ __all__ = [
     "datasets",
     "diagnose",
     "fit",
+    "functional_call",
     "gradient_difference",
     "init",
     "load",
     "loss_function",
+    "manual_seed",
     "predict",
     "register",
     "save",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections import UserDict, UserList, deque
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,7 +22,8 @@ STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramete
 """How arguments of any number are written in a call."""
 
 
-CONTAINERS = (dict, list, tuple)
+MAPPINGS = (dict, UserDict, MappingProxyType)
+CONTAINERS = (*MAPPINGS, list, tuple, deque, UserList)
 
 
 def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
@@ -38,10 +42,20 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
                 yield f"{prefix}{key}", item
             elif id(item) not in seen:
                 seen.add(id(item))
-                inside = item.items() if isinstance(item, dict) else enumerate(item)
+                inside = item.items() if isinstance(item, MAPPINGS) else enumerate(item)
                 yield from walk(inside, f"{prefix}{key}.")
 
     return walk(items, "")
+
+
+_signatures: WeakKeyDictionary[type[Module], inspect.Signature] = WeakKeyDictionary()
+
+
+def signature_of(kind: type[Module]) -> inspect.Signature:
+    """That of the constructor."""
+    if kind not in _signatures:  # as telling it takes as long as building a layer
+        _signatures[kind] = inspect.signature(kind)
+    return _signatures[kind]
 
 
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
@@ -51,7 +65,7 @@ def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """
     return {
         name: parameter
-        for name, parameter in inspect.signature(kind).parameters.items()
+        for name, parameter in signature_of(kind).parameters.items()
         if name != "rng" and not name.endswith("_init")
     }
 

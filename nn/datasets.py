@@ -4,9 +4,10 @@ Each function returns samples X (n, 2) and their classes y (n, 1), 0.0 or 1.0, i
 the losses take for a network with one output; `y.ravel().astype(int)` are labels (n,). Half of the
 points are of each class, give or take a few. Moons, circles, and real data are scikit-learn's.
 
-`noise` is a standard deviation, and `rng` a `numpy.random.Generator` or a seed for one: the same
-seed gives the same points, bit for bit. An ArgumentError is raised where a number is out of its
-range, and an UnsupportedError where `rng` is no generator and no seed.
+`noise` is a standard deviation, and `rng` a `numpy.random.Generator` or a seed for one, by default
+that of `nn.manual_seed`: the same seed gives the same points, bit for bit. An ArgumentError is
+raised where a number is out of its range, and an UnsupportedError where `rng` is no generator and
+no seed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, generator, require
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, require
+from autograd_lite.names import explains_keywords
+from nn.random_state import generator
 
 CORNERS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 
 Generator: TypeAlias = "np.random.Generator | int | None"
 
 
+@explains_keywords
 def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any, Any]:
     """Points within a disc of radius 0.5, class 0, and in the ring around it, class 1.
 
@@ -41,6 +45,7 @@ def disc_in_ring(n: int, noise: float = 0.1, rng: Generator = None) -> tuple[Any
     return _on_a_circle(radius, angle) + rng.normal(0.0, noise, (n, 2)), _column(radius >= 0.5)
 
 
+@explains_keywords
 def spirals(n: int, noise: float = 0.5, rng: Generator = None) -> tuple[Any, Any]:
     """Two arms of a spiral that lie within each other: one turn each, class 1 further out by π.
 
@@ -59,6 +64,7 @@ def spirals(n: int, noise: float = 0.5, rng: Generator = None) -> tuple[Any, Any
     return _on_a_circle(rng.normal(2 * theta + np.pi * y, noise), theta), _column(y)
 
 
+@explains_keywords
 def xor(n: int = 4, noise: float = 0.0, rng: Generator = None) -> tuple[Any, Any]:
     """Corners of the unit square, class 1 where one coordinate is 1 and the other 0.
 
@@ -73,6 +79,7 @@ def xor(n: int = 4, noise: float = 0.0, rng: Generator = None) -> tuple[Any, Any
     return corners + rng.normal(0.0, noise, (n, 2)), _column(corners[:, 0] != corners[:, 1])
 
 
+@explains_keywords
 def blobs(n: int, noise: float = 1.0, rng: Generator = None) -> tuple[Any, Any]:
     """Two normal clouds of points, class 0 around (-2, -2) and class 1 around (2, 2).
 

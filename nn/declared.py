@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_tra
 import numpy as np
 
 from autograd_lite.arguments import Range, require
+from autograd_lite.names import explains_keywords, unknown_keyword
 
 Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
@@ -85,6 +86,8 @@ class Declared:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "__init__" in vars(cls):
+            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
         inherited = cls._fields.items()
         placed = {n: field for n, field in inherited if n not in own or own[n].kind is field.kind}
@@ -112,8 +115,11 @@ class Declared:
         cls.__signature__ = shown  # type: ignore[attr-defined]
 
     def _take(self, *given: Any, **named: Any) -> None:
+        for name in named:
+            if name not in self._signature.parameters:  # before one that is missing
+                owner = f"{type(self).__name__}(..., {name}=)"
+                raise unknown_keyword(owner, name, self._signature.parameters)
         try:
-            self._signature.bind_partial(**named)  # an unknown name, before one that is missing
             bound = self._signature.bind(*given, **named)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None

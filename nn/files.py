@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
+from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import build, describe
+from nn.configuration import opened
 from nn.identity import identity
 from nn.module import Module, require_model
-from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
+from nn.parameters import is_computed
+from nn.random_state import generator, set_state, state_of
+from nn.tensor_files import arrays_of, read_tensors, require_file, tensor_file
 
 ModelT = TypeVar("ModelT", bound=Module)
 
@@ -20,26 +26,32 @@ VERSION = 1
 """Of the metadata; a file of another version is refused."""
 KEY = "autograd_lite"
 """Where in the file's metadata the JSON is."""
+COMPUTED = "computed"
+"""What stands for attributes that are no part of a model."""
 
 
+@explains_keywords
 def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     """Write a model to a safetensors file, whole or not at all.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one.
+    The file takes the place of an older one in one step, so that a crash leaves the older one, and
+    has its permissions. A checksum in it tells `load` whether anything was changed since.
 
     Args:
         model: a module of a class that `nn` has or that was registered, which `load(path)` builds
-            again; or `model.state_dict()` of a model of any class, for `load(path, model)`. The
-            training mode, which parameters are frozen, gradients, and generators of random numbers
-            are not saved.
+            again, with the parameters frozen that are; or `model.state_dict()` of a model of any
+            class, for `load(path, model)`. The training mode, gradients, tensors that `forward`
+            left in attributes, and generators of random numbers are not saved.
         path: the file's name, usually ending in .safetensors.
 
     Raises:
         UnsupportedError: a layer is not registered, its configuration does not tell all of it, an
             activation is a function of one's own, a dtype is none that a file can hold, or the
             path is no name of a file.
+        ArgumentError: no file can have that name.
         MissingPackageError: safetensors is not installed.
-        OSError: the file cannot be written.
+        FileError: the file cannot be written, or is no regular file; `MissingFileError`,
+            `FolderError` and `FilePermissionError` say what else, and are Python's errors too.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -57,15 +69,17 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
             "Write nn.save(model, path)",
         )
     require_file(path, "nn.save to")
-    import safetensors.numpy
-
-    architecture = None
+    attempted = f"nn.save to {path}"
+    require_place(path, attempted)
+    entry: dict[str, Any] = {"version": VERSION, "architecture": None}
     if isinstance(model, Module):
-        architecture = describe(model)
-        _require_told(model, architecture)
+        entry["architecture"] = _described(model)
+        _require_told(model, entry["architecture"])
+        named = model.named_parameters()
+        frozen = [name for name, parameter in named if not parameter.requires_grad]
+        entry |= {"frozen": frozen} if frozen else {}
         model = model.state_dict()
-    metadata = {KEY: json.dumps({"version": VERSION, "architecture": architecture})}
-    replace_file(path, safetensors.numpy.save(arrays_of(model), metadata))
+    write_file(path, tensor_file(arrays_of(model), KEY, json.dumps(entry)), attempted)
 
 
 @overload
@@ -75,19 +89,21 @@ def load(path: FileName, model: ModelT) -> ModelT: ...
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 
-    Nothing in the file is executed, and a given model is changed only when all is right.
+    Nothing in the file is executed or drawn, what is read takes no more time and memory than a file
+    of its size should, and a given model is changed only when all is right.
 
     Args:
         path: the file's name.
-        model: of any class, whose parameters have the names, shapes and dtypes in the file; by
-            default the model that was saved is built again, in training mode.
+        model: of any class, whose parameters have the names, shapes and dtypes in the file;
+            by default the model that was saved is built again, in
+            training mode, with the parameters frozen that were.
 
     Raises:
-        ArgumentError: the file is truncated or was written by something else, or does not fit
-            the model.
+        ArgumentError: the file is truncated, was changed since, or was written by something else,
+            or does not fit the model.
         UnsupportedError: the path is no name of a file, or the model no module.
         MissingPackageError: safetensors is not installed.
-        OSError: the file cannot be read.
+        FileError: the file cannot be read, or is no regular file.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -103,9 +119,9 @@ def load(path: FileName, model: Module | None = None) -> Module:
     if model is not None:
         require_model(model, f"{attempted} into")
     tensors, metadata = read_tensors(path, attempted, "nn.save")
-    architecture = _architecture(metadata, attempted)
+    entry = _entry(metadata, attempted)
     if model is None:
-        model = _rebuilt(architecture, tensors, attempted)
+        model = _rebuilt(entry, tensors, attempted)
     expected = model.state_dict()
     problems = [
         f"{name} has dtype {tensors[name].dtype} instead of {array.dtype}"
@@ -127,30 +143,44 @@ def load(path: FileName, model: Module | None = None) -> Module:
     return model
 
 
-def _rebuilt(architecture: Any, tensors: Mapping[str, Any], attempted: str) -> Module:
+def _described(model: Module) -> Any:
+    try:
+        return describe(model)
+    except RecursionError as error:
+        raise UnsupportedError(
+            f"nn.save of {type(model).__name__}",
+            "its modules are arguments of each other",
+            "Save model.state_dict(), and write nn.load(path, model)",
+        ) from error
+
+
+def _rebuilt(entry: Any, tensors: Mapping[str, Any], attempted: str) -> Module:
     """The module that a file describes, before its tensors are in it."""
-    if architecture is None:
+    if entry["architecture"] is None:
         raise ArgumentError(
             attempted,
             "it holds the tensors of a model, but not what kind of model",
             "Build the model, and write nn.load(path, model)",
         )
     try:
-        return build(architecture, sum(array.size for array in tensors.values()))
+        model = build(entry["architecture"], sum(array.size for array in tensors.values()))
+        parameters = dict(model.named_parameters())
+        for name in entry.get("frozen", ()):
+            parameters[name].requires_grad = False
     except Exception as error:  # a file can say anything, and each layer refuses in its own way
         raise ArgumentError(
             attempted,
             f"its architecture cannot be built: {_reason(error)}",
             "Save the model again; its tensors can be had with nn.load(path, model)",
         ) from error
+    return model
 
 
-def _require_told(model: Module, architecture: Any) -> None:
-    """Refuse a model of which something does not follow from its architecture."""
-    found = _outline(model)
-    state = np.random.get_state()
+def _built_again(model: Module, architecture: Any, entries: float) -> Module:
+    """What loading would make of a model, where a file has so many numbers; nothing is drawn."""
+    state, drawn = np.random.get_state(), state_of(generator(None, "nn.save"))
     try:
-        rebuilt = _outline(build(architecture))
+        return build(architecture, entries)
     except Exception as error:  # a constructor of a registered class can do anything
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",
@@ -160,27 +190,42 @@ def _require_told(model: Module, architecture: Any) -> None:
         ) from error
     finally:
         np.random.set_state(state)
-    if rebuilt != found:
-        names = sorted(name for name in rebuilt | found if rebuilt.get(name) != found.get(name))
+        set_state(generator(None, "nn.save"), drawn)
+
+
+def _require_told(model: Module, architecture: Any) -> None:
+    """Refuse a model of which something does not follow from its architecture."""
+    found = _outline(model)
+    rebuilt = _outline(_built_again(model, architecture, math.inf))
+    told = {name for name, value in found.items() if value is COMPUTED}
+    told |= {name for name in rebuilt | found if rebuilt.get(name) == found.get(name)}
+    names = sorted((rebuilt | found).keys() - told)
+    if names:
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",
             f"its configuration alone does not tell {', '.join(names)}: added, changed, or shared "
             "between layers after they were built",
             "Save model.state_dict(), and write nn.load(path, model)",
         )
+    _built_again(model, architecture, sum(tensor.size for tensor in model._state().values()))
 
 
 def _outline(model: Module) -> dict[str, Any]:
     """What tells each attribute of each module, but for the numbers in parameters and buffers."""
-    parts = dict(model._named(object))
-    known = {id(part): f"{type(part)} {name}" for name, part in parts.items()}
+    named = dict(model._named(object))
+    known = {id(part): f"{type(part)} {name}" for name, part in named.items()}
     for tensor in model._state().values():
         known[id(tensor)] += f" {tensor.dtype} {tensor.shape}"
     found = {}
     for name, module in model.named_modules():
         for attribute, value in vars(module).items():
             path = f"{name}.{attribute}" if name else attribute
-            found[path] = identity(value, f"nn.save of {type(model).__name__} with {path}", known)
+            parts = [part for _, part in opened([("", value)])]
+            if parts and all(map(is_computed, parts)):
+                found[path] = COMPUTED
+            else:
+                attempted = f"nn.save of {type(model).__name__} with {path}"
+                found[path] = identity(value, attempted, known)
         found.pop(f"{name}.training" if name else "training", None)
     return found
 
@@ -189,8 +234,8 @@ def _reason(error: Exception) -> str:
     return ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
 
 
-def _architecture(metadata: Mapping[str, str], attempted: str) -> Any:
-    """What the metadata says about how to build the model; None for tensors alone."""
+def _entry(metadata: Mapping[str, str], attempted: str) -> Any:
+    """What the metadata says: an architecture, None for tensors alone, and what is frozen."""
     if KEY not in metadata:
         raise ArgumentError(
             attempted,
@@ -200,7 +245,7 @@ def _architecture(metadata: Mapping[str, str], attempted: str) -> Any:
         )
     try:
         content = json.loads(metadata[KEY])
-        version, architecture = content["version"], content["architecture"]
+        version, _ = content["version"], content["architecture"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ArgumentError(
             attempted,
@@ -213,4 +258,4 @@ def _architecture(metadata: Mapping[str, str], attempted: str) -> Any:
             f"its format has version {version!r}, and this library reads version {VERSION}",
             "Read it with the version of the library that wrote it",
         )
-    return architecture
+    return content

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.read_only import hold, release
-from nn.random_state import is_generator, set_state, state_of
+from nn.random_state import generator, is_generator, set_state, state_of
 
 Result = TypeVar("Result")
 PutBack = Callable[[], object]
@@ -29,8 +29,8 @@ def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: An
     """Call a function, and put back what it changes of objects and of all that these hold.
 
     That is attributes, the contents of dicts, lists, sets and deques, arrays, tensors, and the
-    states of generators, of which NumPy's and Python's global ones are two. Other objects of the
-    standard library, such as files and threads, are not looked into, and neither are classes.
+    states of generators, also the global ones of NumPy, Python and `nn.manual_seed`. Other objects
+    of the standard library, such as files and threads, are not looked into, nor are classes.
 
     The function is given another one, which puts the generators back at once, so that they draw the
     same again. Meanwhile tensors have copies of their arrays, or views of those that are large:
@@ -69,6 +69,7 @@ def _called(
     function: Callable[[Callable[[], None]], Result], reached: Sequence[Any], read_only: set[int]
 ) -> Result:
     generators: list[PutBack] = [
+        partial(set_state, generator(None, "default"), state_of(generator(None, "default"))),
         partial(np.random.set_state, np.random.get_state()),
         partial(random.setstate, random.getstate()),
     ]

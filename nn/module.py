@@ -2,64 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from reprlib import recursive_repr
+from types import FunctionType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
-from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.node import plain
-from nn.configuration import opened, shown
+from autograd_lite.trees import map_tree
+from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
+from nn.evaluating import modes
+from nn.parameters import TENSORS, Buffer, Parameter, is_computed
 
-
-class Parameter(Tensor):
-    """A tensor that a module learns. It requires grad, and has a copy of the data it is given.
-
-    >>> Parameter([1.0, 2.0], name="bias")
-    Tensor([1., 2.], name='bias', requires_grad=True)
-    """
-
-    __slots__ = ()
-
-    def __init__(
-        self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
-    ) -> None:
-        super().__init__(_copied(data, "Parameter", dtype), requires_grad=True, name=name)
-
-
-class Buffer(Tensor):
-    """A tensor that belongs to a module's state and is not learned, such as a running mean.
-
-    It does not require grad, and has a copy of the data it is given.
-
-    >>> Buffer([0.0, 1.0])
-    Tensor([0., 1.])
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, *, dtype: DTypeLike | None = None) -> None:
-        super().__init__(_copied(data, "Buffer", dtype))
-
-
-TENSORS = (Parameter, Buffer)
-
-
-def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
-    try:
-        return np.array(data, dtype)
-    except AutogradError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise UnsupportedError(
-            f"{kind}({describe_one(data)}) with dtype={dtype!r}",
-            str(error).rstrip("."),
-            "Give numbers, or nested lists of one shape, and a dtype of floats",
-        ) from error
+UNORDERED = (set, frozenset)
+_named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
+"""By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
+_shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
+"""The modules in the text that is being written: what a shared one holds is written once."""
 
 
 class Module(Declared):
@@ -67,11 +35,15 @@ class Module(Declared):
 
     Attributes that are parameters or modules, or hold them in lists, tuples and dicts at any depth,
     are found by themselves, in the order of assignment; parameters are named after their
-    attributes, and the keys of dicts. So are buffers, which are saved with the parameters and not
-    learned. There is no `__init__` here that a subclass has to call. Numbers that a subclass is
-    given may be fields with a range, see `nn/declared.py`.
+    attributes, the keys of dicts and the places in lists. So are buffers, which are saved with the
+    parameters and not learned. A tensor that `forward` computed may be kept as an attribute, and is
+    no part of the model. There is no `__init__` here that a subclass has to call. Numbers that a
+    subclass is given may be fields with a range, see `nn/declared.py`.
 
-    Where several have the same name, as under the keys 0 and "0", an ArgumentError says so.
+    Raises:
+        ArgumentError: several have the same name, as under the keys 0 and "0".
+        UnsupportedError: a tensor that requires grad is no parameter, parameters or modules are in
+            a set, which has no order, or an attribute has the name of a method.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -85,66 +57,142 @@ class Module(Declared):
     {'factor': Tensor([2.], name='factor', requires_grad=True)}
     """
 
-    training = True
-    """Whether layers that differ between training and use, such as Dropout, are training."""
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, value in vars(cls).items():
+            _require_no_method(cls, name, value)
+            if isinstance(value, Parameter) or (isinstance(value, Module) and value._state()):
+                raise UnsupportedError(
+                    f"class {cls.__name__} with {name} = {type(value).__name__}(...)",
+                    "all instances would share it, and it would not be among the parameters",
+                    f"Write self.{name} = ... in __init__",
+                )
+
+    @property
+    def training(self) -> bool:
+        """Whether layers that differ between training and use, such as Dropout, are training.
+
+        In `nn.predict`, and where `nn.fit` measures, it is False unless it is set there.
+        """
+        given = modes.get()
+        return vars(self).get("training", True) if given is None else given.get(self, False)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        given = modes.get()
+        if given is None:
+            vars(self)["training"] = mode
+        else:
+            given[self] = mode
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Tensor) and value.requires_grad and not isinstance(value, Parameter):
-            raise UnsupportedError(
-                f"{type(self).__name__}.{name} = {describe_one(value)}",
-                "it requires grad, but would not be among the parameters",
-                "Write nn.Parameter(data)",
-            )
+        _require_no_method(type(self), name, value)
+        if isinstance(value, Tensor):
+            _require_kept(type(self).__name__, name, value)
+        before = vars(self).get(name)
         super().__setattr__(name, value)
-        if not isinstance(value, bool | int | float | str):
-            for path, parameter in self.named_parameters():
-                parameter.name = path
+        if any(isinstance(item, Module | Parameter) for _, item in opened([("", before)])):
+            self._name(self.named_parameters())
+        elif not isinstance(value, bool | int | float | str):
+            self._name_new(name, value)
 
-    def forward(self, x: Any) -> Tensor:
-        """What calling the module computes."""
+    def _name_new(self, attribute: str, value: Any) -> None:
+        """Name the parameters in a new attribute; all, where one is in another attribute, too."""
+        found: dict[str, Any] = {}
+        named: list[tuple[str, Parameter]] = []
+        for own, item in self._opened([(attribute, value)]):
+            if isinstance(item, Module | Parameter) and found.setdefault(own, item) is not item:
+                raise _same_name(self, own, item)
+            if isinstance(item, Module):
+                named += [(f"{own}.{path}", each) for path, each in item.named_parameters()]
+            elif isinstance(item, Parameter):
+                named.append((own, item))
+        shared = len({id(each) for _, each in named}) < len(named)
+        if shared or any(_named_by.get(id(each)) is self for _, each in named):
+            self._name(self.named_parameters())
+        else:
+            self._name(named)
+
+    def _name(self, named: Iterable[tuple[str, Parameter]]) -> None:
+        for name, parameter in named:
+            parameter.name = name
+            _named_by[id(parameter)] = self
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
         raise NotImplementedError(f"{type(self).__name__} has no method forward")
 
-    def __call__(self, x: Any) -> Tensor:
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
-        return self.forward(x)
+        return self.forward(*inputs, **named)
+
+    def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
+        """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
+        return opened(attributes)
 
     def _members(self) -> Iterator[tuple[str, Any]]:
-        """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
-        return opened(vars(self).items())
+        """All attributes, opened."""
+        return self._opened(vars(self).items())
 
     def children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside of this one, with their names."""
         return ((name, item) for name, item in self._members() if isinstance(item, Module))
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        """Parameters and buffers, and then modules, directly inside of this one, with their names.
+
+        An UnsupportedError says what would not be trained or saved.
+        """
+        tensors, modules = [], []
+        for name, item in self._members():
+            if isinstance(item, Module):
+                modules.append((name, item))
+            elif isinstance(item, TENSORS):
+                tensors.append((name, item))
+            elif isinstance(item, Tensor):
+                _require_kept(type(self).__name__, name, item)
+            elif isinstance(item, UNORDERED):
+                _require_no_parts(type(self).__name__, name, item)
+        return tensors + modules
 
     def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
         """This module, and all modules, parameters and buffers inside, of a kind, by dotted names.
 
         Each once, under its first name. An ArgumentError says that two have the same name.
         """
-        names: dict[Any, str] = {}
+        seen = set()
         taken = set()
 
-        def visit(name: str, part: Any) -> None:
-            if part in names:
+        def visit(name: str, part: Any) -> Iterator[tuple[str, Any]]:
+            if id(part) in seen:
                 return
             if name in taken:
-                raise ArgumentError(
-                    f"names of what is in {type(self).__name__}",
-                    f"two parts have the name {name!r}, one of them {type(part).__name__}",
-                    "Give keys and attributes that differ as text",
-                )
-            names[part] = name
+                raise _same_name(self, name, part)
+            seen.add(id(part))
             taken.add(name)
+            if isinstance(part, kind):
+                yield name, part
             if isinstance(part, Module):
                 prefix = f"{name}." if name else ""
-                members = list(part._members())
-                for kinds in (TENSORS, Module):
-                    for own, item in members:
-                        if isinstance(item, kinds):
-                            visit(prefix + own, item)
+                for own, item in part._parts():
+                    yield from visit(prefix + own, item)
 
-        visit("", self)
-        return ((name, part) for part, name in names.items() if isinstance(part, kind))
+        return visit("", self)
+
+    def _some_parameter(self) -> Parameter | None:
+        """One of the parameters, in less time than the first one."""
+        waiting: list[Any] = [self]
+        seen = set()
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, Parameter):
+                return value
+            if not isinstance(value, HOLDERS) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            inside = vars(value) if isinstance(value, Module) else value
+            waiting += inside.values() if isinstance(inside, MAPPINGS) else inside
+        return None
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside of it with their dotted names, a shared one once."""
@@ -162,6 +210,10 @@ class Module(Declared):
         """All parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What forward kept is copied and pickled without what it was computed from.
+        return {name: _without_record(value) for name, value in vars(self).items()}
+
     def extra_repr(self) -> str:
         """The arguments that the text of this module shows: by default, its configuration.
 
@@ -170,8 +222,18 @@ class Module(Declared):
         """
         return shown(self)
 
+    @recursive_repr()
     def __repr__(self) -> str:
-        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        children = list(self.children())
+        shown_before = _shown.get() or set()
+        if children and self in shown_before:
+            return f"{type(self).__name__}(...)"
+        shown_before.add(self)
+        token = _shown.set(shown_before)
+        try:
+            lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
+        finally:
+            _shown.reset(token)
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
         count = sum(parameter.size for parameter in self.parameters())
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
@@ -259,6 +321,57 @@ class Module(Declared):
             tensor.data = np.array(arrays[name], tensor.dtype)
 
 
+HOLDERS = (Module, *CONTAINERS)
+METHODS = frozenset(name for name, value in vars(Module).items() if isinstance(value, FunctionType))
+"""What a module is used through, which no attribute may hide."""
+
+
+def _same_name(module: Module, name: str, part: Any) -> ArgumentError:
+    return ArgumentError(
+        f"names of what is in {type(module).__name__}",
+        f"two parts have the name {name!r}, one of them {type(part).__name__}",
+        "Give keys and attributes that differ as text",
+    )
+
+
+def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
+    """Raise if an attribute would take the place of a method of all modules."""
+    if name in METHODS and (isinstance(value, Module) or not callable(value)):
+        raise UnsupportedError(
+            f"{kind.__name__}.{name} = {describe_one(value)}",
+            f"it would hide the method {name} of modules",
+            "Choose another name for the attribute",
+        )
+
+
+def _require_kept(kind: str, name: str, tensor: Tensor) -> None:
+    """Raise unless a module trains and saves a tensor, or it was computed or is a constant."""
+    if tensor.requires_grad and tensor.operation is None and not isinstance(tensor, Parameter):
+        raise UnsupportedError(
+            f"{kind}.{name} = {describe_one(tensor)}",
+            "it requires grad, but would not be among the parameters",
+            "Write nn.Parameter(data)",
+        )
+
+
+def _without_record(value: Any) -> Any:
+    if isinstance(value, list | tuple | dict):
+        recorded = any(is_computed(item) for _, item in opened([("", value)]))
+        return map_tree(_without_record, value) if recorded else value
+    return value.detach() if is_computed(value) and value.operation is not None else value
+
+
+def _require_no_parts(kind: str, name: str, values: Any) -> None:
+    """Raise if a set has modules or tensors in it."""
+    found = [type(item).__name__ for item in values if isinstance(item, Module | Tensor)]
+    if found:
+        raise UnsupportedError(
+            f"{kind}.{name} = a set with {found[0]} in it",
+            "a set has no order, and so what is in it no names to be trained and saved by",
+            "Keep it in a list or a dict",
+        )
+
+
 def require_model(model: Any, attempted: str) -> None:
     """Raise an UnsupportedError unless it is a module, and no class of them."""
     if not isinstance(model, Module):
@@ -268,9 +381,14 @@ def require_model(model: Any, attempted: str) -> None:
         raise UnsupportedError(f"{attempted} {describe_one(model)}", "it is no module", remedy)
 
 
-def require_input(layer: object, x: Any) -> None:
-    """Raise an UnsupportedError unless a layer is given an array or a tensor of real numbers."""
+def require_input(layer: object, x: Any) -> Any:
+    """What a layer is given, as an array or a tensor, once it is one of real numbers.
+
+    Raises:
+        UnsupportedError: it is none, or another library's that does not become one.
+    """
     attempted = f"{type(layer).__name__} of"
+    x = admit(x, attempted)
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise UnsupportedError(
             f"{attempted} {describe_one(x)}",
@@ -278,3 +396,4 @@ def require_input(layer: object, x: Any) -> None:
             "Give a NumPy array: numpy.array(x)",
         )
     require_real(x, attempted)
+    return x

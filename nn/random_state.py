@@ -1,15 +1,96 @@
-"""Generators of random numbers: those that a model holds, and how far they have drawn."""
+"""Generators of random numbers: the default one, those of a model, and how far they have drawn."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
+
+from autograd_lite import arguments
+from autograd_lite.arguments import WHOLE, require
+from autograd_lite.names import explains_keywords
 
 if TYPE_CHECKING:
     from nn.module import Module
 
 Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
+
+drawing = ContextVar("drawing", default=True)
+"""Whether initial weights are drawn."""
+
+
+@contextmanager
+def without_drawing() -> Iterator[None]:
+    """Let the functions of `nn.init` give zeros, as for a model whose weights are in a file.
+
+    >>> import nn
+    >>> with without_drawing():
+    ...     nn.Dense(1, 2).weight.data
+    array([[0., 0.]])
+    """
+    token = drawing.set(False)
+    try:
+        yield
+    finally:
+        drawing.reset(token)
+
+
+class _Default(np.random.Generator):
+    """The generator of what was given none; of a process there is one, also for copies."""
+
+    seeded = False
+
+    def __reduce__(self) -> Any:
+        return generator, (None, "default")
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+_default = _Default(np.random.PCG64())
+
+
+@explains_keywords
+def manual_seed(seed: int) -> None:
+    """Seed everything in `nn` that is given no `rng`, such as layers, `nn.fit` and data sets.
+
+    They draw one after another from one generator, which begins anew here: the same program gives
+    the same numbers, bit for bit, and layers made one after another differ.
+
+    Args:
+        seed: a whole number, 0 or more.
+
+    Raises:
+        ArgumentError: it is none.
+
+    >>> from nn import Dense
+    >>> manual_seed(0)
+    >>> first, second = Dense(1, 1).weight.item(), Dense(1, 1).weight.item()
+    >>> manual_seed(0)
+    >>> first == Dense(1, 1).weight.item(), first == second
+    (True, False)
+    """
+    require("manual_seed", "seed", seed, WHOLE)
+    set_state(_default, state_of(np.random.Generator(np.random.PCG64(seed))))
+    _default.seeded = True
+
+
+def generator(rng: Any, attempted: str) -> np.random.Generator:
+    """The generator itself, or one that is made from a seed, or for None the default one."""
+    return _default if rng is None else arguments.generator(rng, attempted)
+
+
+def _differ_from_parent() -> None:
+    if not _default.seeded:
+        set_state(_default, state_of(np.random.default_rng()))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_differ_from_parent)
 
 
 def is_generator(value: Any) -> TypeGuard[Generator]:
@@ -34,9 +115,21 @@ def state_of(generator: Generator) -> dict[str, Any]:
     return dict(generator.bit_generator.state)
 
 
-def set_state(generator: Generator, state: Any) -> None:
-    """Take over what `state_of` gave."""
-    if isinstance(generator, np.random.RandomState):
+POSITIONS = {"pos": 624, "buffer_pos": 4}
+"""The entries of states that are positions in a buffer, which NumPy takes as they are; the last."""
+
+
+def set_state(generator: Generator | None, state: Any) -> None:
+    """Have a generator, or NumPy's global one, take over what `state_of` gave.
+
+    Any exception may come of another state.
+    """
+    for name, value in [*state.items(), *state["state"].items()]:
+        if name in POSITIONS and not (WHOLE.holds(value) and value <= POSITIONS[name]):
+            raise ValueError(f"the state of a generator has {name}={value!r}")
+    if generator is None:
+        np.random.set_state(state)
+    elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
     else:
         generator.bit_generator.state = state

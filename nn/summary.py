@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, require
+from autograd_lite.errors import ShapeError, UnsupportedError
+from autograd_lite.names import explains_keywords
+from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of
 from nn.configuration import heading
-from nn.module import Module, Parameter, require_model
+from nn.module import Module, require_model
+from nn.parameters import Parameter
 from nn.training.evaluation import predict
+from nn.training.inputs import as_arrays, shown
 
 HEADINGS = ("name", "layer", "output shape", "parameters")
 
@@ -23,14 +31,20 @@ class Row:
 
     name: str
     layer: str
-    output_shape: tuple[int, ...]
+    output_shape: tuple[int, ...] | list[tuple[int, ...]]
+    """A list of several where the layer returns several arrays."""
     parameters: int
 
     def cells(self) -> tuple[str, ...]:
         """The text of each column, with n for the number of samples."""
-        shape = ", ".join(["n", *map(str, self.output_shape[1:])])
-        shape = f"({shape},)" if len(self.output_shape) == 1 else f"({shape})"
-        return (self.name, self.layer, shape, f"{self.parameters:,}")
+        several = isinstance(self.output_shape, list)
+        shapes: Any = self.output_shape if several else [self.output_shape]
+        return (self.name, self.layer, ", ".join(map(_of_n, shapes)), f"{self.parameters:,}")
+
+
+def _of_n(shape: tuple[int, ...]) -> str:
+    text = ", ".join(["n", *map(str, shape[1:])])
+    return f"({text},)" if len(shape) == 1 else f"({text})"
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,19 +72,23 @@ class Summary:
     __repr__ = __str__
 
 
-def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
+@explains_keywords
+def summary(model: Module, input_shape: Any, *others: Any) -> Summary:
     """Call a model on one sample, and list its layers: those with parameters or without parts.
 
     A layer that is called twice is listed twice, its parameters and shared ones are counted once.
-    The sample is of ones, and the model is in evaluation mode while it is called.
+    The sample is of ones, and the model computes as in evaluation mode.
 
     Args:
-        model: what to list; its mode is as before afterwards.
+        model: what to list; it stays as it is.
         input_shape: that of one sample, without the axis of samples: 2 or (2,) for inputs (n, 2).
+            Or an example, an array (n, ...), such as one of whole numbers. Several inputs are in a
+            tuple or a dict, as for `nn.predict`.
+        others: the shapes, or examples, of further inputs.
 
     Raises:
         ShapeError: the model does not take inputs of that shape.
-        UnsupportedError: that is no module.
+        UnsupportedError: that is no module, or its `forward` does not take ones.
         ArgumentError: the shape is not of whole numbers of at least 1.
 
     >>> from nn import Dense, ReLU, Sequential
@@ -84,10 +102,10 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
     total: 65 parameters
     """
     require_model(model, "summary of")
-    shape = input_shape if isinstance(input_shape, tuple | list) else (input_shape,)
-    require("summary", "input_shape", shape, COUNTS)
     parameters = model.parameters()
     dtype = parameters[0].dtype if parameters else np.dtype(float)
+    first, *further = (_example(given, dtype) for given in (input_shape, *others))
+    inputs = (first, *further) if further else first
     rows: list[Row] = []
     counted: set[Parameter] = set()
 
@@ -95,11 +113,23 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
         own = {value for _, value in module._members() if isinstance(value, Parameter)}
         if own or not any(module.children()):
             size = sum(parameter.size for parameter in own - counted)
-            rows.append(Row(name, heading(module), result.shape, size))
+            shapes = [np.shape(plain(leaf)) for leaf in leaves_of(result)]
+            shape = shapes[0] if isinstance(result, Tensor | np.ndarray) else shapes
+            rows.append(Row(name, heading(module), shape, size))
             counted.update(own)
 
-    with _watching(model, note), np.errstate(all="ignore"):
-        predict(model, np.ones((1, *shape), dtype))
+    try:
+        with _watching(model, note), np.errstate(all="ignore"):
+            predict(model, inputs)
+    except ShapeError:
+        raise
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"summary of {type(model).__name__} with {shown(inputs)}",
+            f"calling it raised {type(error).__name__}: {error}".rstrip("."),
+            "Give an example of its inputs in place of their shapes: "
+            "nn.summary(model, np.zeros((1, 3), int))",
+        ) from error
     return Summary(
         rows,
         sum(parameter.size for parameter in parameters),
@@ -107,28 +137,41 @@ def summary(model: Module, input_shape: int | tuple[int, ...]) -> Summary:
     )
 
 
+def _example(given: Any, dtype: Any) -> Any:
+    """Ones in the shapes that are given, and the examples that are given themselves."""
+    if isinstance(given, Mapping):
+        return {name: _example(each, dtype) for name, each in given.items()}
+    if len(getattr(given, "shape", ())):
+        return as_arrays(given, "summary of")
+    shape = given if isinstance(given, tuple | list) else (given,)
+    if any(isinstance(each, tuple | list | Mapping) or getattr(each, "ndim", 0) for each in shape):
+        return tuple(_example(each, dtype) for each in shape)
+    require("summary", "input_shape", shape, COUNTS)
+    return np.ones((1, *shape), dtype)
+
+
 @contextmanager
 def _watching(model: Module, note: Callable[[str, Module, Any], None]) -> Iterator[None]:
     """Call `note(name, module, result)` after each call of the model and of modules inside."""
-    modules = {module: name for name, module in model.named_modules()}
-    assigned = {module: vars(module)["forward"] for module in modules if "forward" in vars(module)}
+    modules = [(name, module) for name, module in model.named_modules()]
+    assigned = [(module, vars(module).get("forward")) for _, module in modules]
 
-    def watched(name: str, module: Module) -> Callable[[Any], Any]:
+    def watched(name: str, module: Module) -> Callable[..., Any]:
         forward = module.forward
 
-        def call(x: Any) -> Any:
-            result = forward(x)
+        def call(*inputs: Any, **named: Any) -> Any:
+            result = forward(*inputs, **named)
             note(name, module, result)
             return result
 
-        return call
+        return functools.update_wrapper(call, forward)  # for its signature
 
     try:
-        for module, name in modules.items():
+        for name, module in modules:
             vars(module)["forward"] = watched(name, module)
         yield
     finally:
-        for module in modules:
+        for module, forward in assigned:
             vars(module).pop("forward", None)
-        for module, forward in assigned.items():
-            vars(module)["forward"] = forward
+            if forward is not None:
+                vars(module)["forward"] = forward

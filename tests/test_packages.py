@@ -36,7 +36,7 @@ def error_classes():
 
 def test_every_error_class_lives_in_one_module_and_is_public():
     found = dict(error_classes())
-    assert len(found) == 13
+    assert len(found) == 18
     for name, error in found.items():
         assert error.__module__ == "autograd_lite.errors"
         assert name in autograd_lite.__all__
@@ -73,7 +73,7 @@ import autograd_lite, nn, numpy, viz
 X = numpy.array([[0.0, 0.0], [1.0, 1.0]])
 x = autograd_lite.Tensor(X, requires_grad=True)
 (x * x).sum().backward()
-figure = viz.plot_decision_boundary(nn.Module(), X, [0, 1])
+figure = viz.plot_decision_boundary(nn.Module(), X, [0, 1], threshold=0.5)
 print(nn.__file__, x.grad.sum(), len(viz.graph(x * x).vertices), figure.axes[0].get_title())
 """
     own = tmp_path / "nn.py"

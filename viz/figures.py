@@ -101,6 +101,12 @@ def classes_of(labels: Any, what: str) -> Any:
     if labels.ndim == 2 and labels.shape[1] > 1:
         require_real(labels, f"plot of {what}")
         require_finite(labels, what, or_infinite=True)
+        if np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) != 1).any():
+            raise ArgumentError(
+                f"plot of {what} {describe_one(labels)}",
+                "a row has several ones, or none, and so no class",
+                "Plot one column at a time: labels[:, 0]",
+            )
         return labels.argmax(axis=1)
     if labels.ndim not in (1, 2):
         reason = "labels have one entry for each sample, or one column for each class"
@@ -143,9 +149,13 @@ def style_of(number: int) -> dict[str, Any]:
 
 
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:
-    """Draw a curve over epochs that are counted from 1; a single one as a point."""
-    marker = "o" if len(values) == 1 else ""
-    ax.plot(np.arange(1, len(values) + 1), values, marker=marker, **style)
+    """Draw a curve over epochs that are counted from 1, past those whose figure is NaN.
+
+    A single figure is drawn as a point.
+    """
+    (measured,) = np.nonzero(~np.isnan(values))
+    marker = "o" if len(measured) == 1 else ""
+    ax.plot(measured + 1, np.asarray(values)[measured], marker=marker, **style)
 
 
 def over_counts(ax: Axes, title: str, xlabel: str, ylabel: str) -> None:

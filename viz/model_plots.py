@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
+from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
@@ -40,7 +41,8 @@ def plot_decision_boundary(
     X: Any,  # noqa: N803
     y: Any,
     *,
-    threshold: float = 0.5,
+    threshold: float | None = None,
+    loss: Any = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Fill the regions where a model decides for each class, with the samples as points.
@@ -51,24 +53,26 @@ def plot_decision_boundary(
             classes.
         X: samples (n, 2).
         y: their classes, whole numbers from 0 up, or one column a class.
-        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits;
-            each loss of `nn` has its `threshold`.
+        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits. By
+            default it is 0.5, and scores beyond 0 and 1 are refused.
+        loss: in place of a threshold, the loss of `nn` that the model was trained with.
         ax: where to draw.
 
     Raises:
         ShapeError: X is not (n, 2), y has another length, or the model does not give a score
             for each sample.
         ArgumentError: y holds something else than classes, X or the scores have NaN in them, or
-            the threshold is no number.
+            the threshold is no number, or needed.
         UnsupportedError: the model is no function, X or the scores are no numbers, or `ax` is no
             axes.
 
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
-    >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1])
+    >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1], threshold=0.5)
     >>> figure.axes[0].get_title()
     '100.0% of 2 points right'
     """
-    require("plot_decision_boundary", "threshold", threshold, NUMBER)
+    if threshold is not None:
+        require("plot_decision_boundary", "threshold", threshold, NUMBER)
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
@@ -81,8 +85,14 @@ def plot_decision_boundary(
     plane = grid_around(X, 0.1, RESOLUTION)
     grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
     n_classes = max(2, int(y.max()) + 1)
-    scores = _scores(model, grid, threshold, n_classes)
-    right = float(np.mean(_scores(model, X, threshold, n_classes).argmax(axis=1) == y))
+    outputs = [_outputs(model, points) for points in (grid, X)]
+    if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
+        # One for the samples and the whole plane.
+        threshold = decision_threshold(
+            "plot_decision_boundary", np.concatenate(outputs), threshold, loss
+        )
+    scores, of_samples = (_scores(output, threshold, n_classes) for output in outputs)
+    right = float(np.mean(of_samples.argmax(axis=1) == y))
 
     figure, ax = drawing(ax)
     for label in range(scores.shape[1]):
@@ -102,10 +112,8 @@ def plot_decision_boundary(
     return figure
 
 
-def _scores(
-    model: Module | Callable[[Any], Any], points: Any, threshold: float, n_classes: int
-) -> Any:
-    """One column a class, the highest of which is the class that the model decides for."""
+def _outputs(model: Module | Callable[[Any], Any], points: Any) -> Any:
+    """What a model gives for points: (n, classes), or a number for each, (n,)."""
     output = numbers_of(_predicted(model, points), "the model's scores")
     require_finite(output, "the model's scores", or_infinite=True)
     if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
@@ -115,7 +123,13 @@ def _scores(
         reason = "it has to give one score for each point, or one for each class"
         remedy = "Give a function from (n, 2) to (n,) or (n, n_classes)"
         raise ShapeError(f"plot_decision_boundary of a model from {ends}", reason, remedy)
-    output = output.reshape(-1)
+    return output.reshape(-1)
+
+
+def _scores(output: Any, threshold: float | None, n_classes: int) -> Any:
+    """One column a class, the highest of which is the class that the model decides for."""
+    if output.ndim == 2:
+        return output
     if output.dtype.kind in "iub":
         classes = classes_of(output, "the model's classes")
         return np.eye(max(n_classes, int(classes.max()) + 1))[classes]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Token
 from typing import Any, Self
 
 import numpy as np
@@ -11,10 +10,9 @@ import numpy as np
 from autograd_lite.anomaly import report
 from autograd_lite.anomaly.report import bad_inputs, is_computed, is_finite, made_by, severity
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
-from autograd_lite.engine import Cotangents
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import Rule, SetRecording, Watch, recording, watching
-from autograd_lite.node import Array, Node, inputs_of
+from autograd_lite.modes import Rule, SetRecording, recording, set_back, set_for_a_while, watching
+from autograd_lite.node import Array, Cotangents, Node, inputs_of
 from autograd_lite.protocol import full_name
 
 
@@ -64,20 +62,20 @@ class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
 
     def __init__(self) -> None:
         super().__init__()
-        self._entered: list[tuple[Token[Watch | None], Anomalies | None]] = []
+        self._entered: list[tuple[object, Anomalies | None]] = []
 
     def __enter__(self) -> Self:
         # A context inside of another goes on with the watch of that.
         outer = watching.get()
         own = None if isinstance(outer, Anomalies) else Anomalies()
-        self._entered.append((watching.set(own or outer), own))
+        self._entered.append((set_for_a_while(watching, own or outer), own))
         self.on = bool(recording.get())
         return super().__enter__()
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
-        token, own = self._entered.pop()
-        watching.reset(token)
+        key, own = self._entered.pop()
+        set_back(key)
         if own:
             own.release()
             error = exception[1]
@@ -122,8 +120,8 @@ class Anomalies:
             with entering(f"backward of {node.operation.name}", node):
                 rule(node, cotangents, create_graph, careful)
             for argument in inputs_of(node):
-                found = cotangents[argument]
-                if not is_finite(found):
+                found = cotangents.get(argument)
+                if found is not None and not is_finite(found):
                     first = first or report.backward_error(node, argument, cotangents)
                     if argument.operation is None or not _is_ignored(severity(found)):
                         raise first

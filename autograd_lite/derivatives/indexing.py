@@ -44,7 +44,29 @@ def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 
 
 TABLE[scatter].compute = _scatter_plain
+
+
+def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
+    """What `scatter` would add, without zeros for the entries that the index leaves out."""
+    if not _repeats(index):
+        total[index] += g
+    elif isinstance(index, tuple):
+        total += inspect.unwrap(scatter)(g, index, x.shape)
+    else:
+        _add_along(total, g, index, 0)
+
+
+def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
+    """Add to entries along an axis; to one that is named twice their sum, as `scatter` does."""
+    rows, places = np.unique(np.mod(indices, total.shape[axis]), return_inverse=True)
+    axes = (slice(None),) * axis
+    sums = np.zeros_like(total, shape=(*total.shape[:axis], len(rows), *total.shape[axis + 1 :]))
+    np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type]
+    total[(*axes, rows)] += sums
+
+
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
+TABLE[operator.getitem].add_to = _add_to
 
 
 def moved(function: Any) -> Callable[..., Array]:
@@ -70,6 +92,20 @@ define(
     compute=lambda a, indices, axis=None, *, mode="raise": np.take(a, indices, axis, mode=mode),
     traits=INDEXES,
 )
+
+
+def _add_taken(
+    total: Array, g: Array, y: Array, a: Array, indices: Any, axis: int | None = None, **mode: Any
+) -> None:
+    if axis is None and a.ndim == 1:
+        axis = 0
+    if axis is None or mode.get("mode", "raise") != "raise":
+        total += moved(np.take)(g, y, a, indices, axis, **mode)
+    else:
+        _add_along(total, g, indices, axis % a.ndim)
+
+
+TABLE[np.take].add_to = _add_taken
 
 # Borders
 

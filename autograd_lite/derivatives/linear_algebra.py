@@ -22,17 +22,19 @@ PRODUCT = Traits(product=True, linear=(0, 1))
 
 def _matmul_vjp_a(g: Array, y: Array, a: Array, b: Array) -> Array:
     if b.ndim == 1:
-        return g * b if a.ndim == 1 else g[..., None] * b
+        return g * b if g.ndim == 0 else g[..., None] * b
     if a.ndim == 1:
-        return b @ g if b.ndim == 2 else (b @ g[..., None])[..., 0]
+        return b @ g if g.ndim == 1 else (b @ g[..., None])[..., 0]
     return g @ b.swapaxes(-1, -2)
 
 
 def _matmul_vjp_b(g: Array, y: Array, a: Array, b: Array) -> Array:
     if a.ndim == 1:
-        return a * g if b.ndim == 1 else a[:, None] * g[..., None, :]
+        if b.ndim == 1:
+            return a * g if g.ndim == 0 else g[..., None] * a
+        return a[:, None] * g[..., None, :]
     if b.ndim == 1:
-        return a.T @ g if a.ndim == 2 else (g[..., None, :] @ a)[..., 0, :]
+        return a.T @ g if g.ndim == 1 else (g[..., None, :] @ a)[..., 0, :]
     return a.swapaxes(-1, -2) @ g
 
 
@@ -62,7 +64,9 @@ def _multiplying(multiply: Any) -> Callable[[Array, Array], Array]:
 
 
 matmul, dot = _multiplying(operator.matmul), _multiplying(np.dot)
-define(np.matmul, _matmul_vjp_a, _matmul_vjp_b, compute=matmul, traits=PRODUCT)
+define(
+    np.matmul, _matmul_vjp_a, _matmul_vjp_b, compute=matmul, traits=PRODUCT._replace(in_rows=True)
+)
 
 
 def columns(b: Array) -> Array:
@@ -108,17 +112,23 @@ def _ones(length: int, dtype: Any) -> Array:
     return np.ones(length, dtype)
 
 
+def _weight_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array:
+    if g.ndim == x.ndim:
+        return np.dot(rows(x).T, rows(g))
+    return rows(x).T @ g.reshape((len(g), math.prod(x.shape[:-1]), g.shape[-1]))
+
+
 def _bias_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array:
     """The sum over samples; as a product with ones it takes half the time on small arrays."""
-    plain = type(g) is np.ndarray and g.ndim == 2 and bias.shape == g.shape[1:]
+    plain = type(g) is np.ndarray and g.ndim == x.ndim == 2 and bias.shape == g.shape[1:]
     return np.dot(_ones(len(g), g.dtype), g) if plain else g
 
 
 @differentiable(
     lambda g, y, x, weight, bias: np.dot(g, weight.T),
-    lambda g, y, x, weight, bias: np.dot(rows(x).T, rows(g)),
+    _weight_vjp,
     _bias_vjp,
-    traits=Traits(product=True),
+    traits=Traits(product=True, in_rows=True),
 )
 def affine(x: Array, weight: Array, bias: Array) -> Array:
     """`x @ weight + bias` as one operation.
@@ -191,7 +201,7 @@ def _require_matrix(x: Array) -> None:
 @composed(np.tensordot)
 def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     a, b = as_operand(a), as_operand(b)
-    if isinstance(axes, int):
+    if np.ndim(axes) == 0:
         axes = range(a.ndim - axes, a.ndim), range(axes)
     summed_a, summed_b = (normalize_axis_tuple(named, x.ndim) for named, x in zip(axes, (a, b)))
     lengths_a, lengths_b = [a.shape[i] for i in summed_a], [b.shape[i] for i in summed_b]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from autograd_lite.node import Array
+from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.table import composed, define, differentiable, without_derivative
 
@@ -21,7 +21,35 @@ def as_operand(value: Any) -> Array:
     >>> as_operand([1, 2])
     array([1, 2])
     """
-    return value if hasattr(value, "shape") else np.asarray(value)
+    return value if hasattr(value, "shape") else array_of(value)
+
+
+def array_of(values: Any) -> Array:
+    """The array that nested lists mean, in which there may be tensors."""
+    if isinstance(values, list | tuple) and _hold_nodes(values):
+        return np.stack([as_operand(part) for part in values])
+    return np.asarray(values)
+
+
+def _hold_nodes(values: Any) -> bool:
+    kinds = set(map(type, values))
+    if any(issubclass(kind, Node) for kind in kinds):
+        return True
+    return not kinds.isdisjoint((list, tuple)) and any(
+        _hold_nodes(part) for part in values if isinstance(part, list | tuple)
+    )
+
+
+def in_floats_of_all(*values: Any) -> list[Array]:
+    """Operands in the floating dtype that NumPy makes of all; plain numbers do not widen it.
+
+    >>> in_floats_of_all(np.ones(1, np.float32), 2.0)
+    [array([1.], dtype=float32), array(2., dtype=float32)]
+    """
+    kinds = [x if isinstance(x, int | float) else as_operand(x).dtype for x in values]
+    dtype = np.result_type(1.0, *kinds)
+    operands = map(as_operand, values)
+    return [x if x.dtype == dtype else astype(x, dtype) for x in operands]
 
 
 def along(x: Array, axis: int, part: Any) -> Array:

@@ -50,12 +50,14 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str,
 
 
 def _entry(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
-    if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES:
+    pools = node.operation is not None and node.operation.traits.extremum
+    pools = pools or (place.traits.reduces and node is place.node and node.ndim > 1)
+    if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES and not pools:
         return "sample"
-    if place.traits.reduces and node is place.node:
+    if pools:
         return "window" if node.ndim == 1 else f"row of windows, along axis {axis},"
     if node.ndim == 1:
-        return "sample" if axis == 0 else "entry"
+        return "sample"
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
 
 
@@ -69,12 +71,8 @@ def _afterwards(place: Place, mask: Array) -> Vjp:
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     """What an index names more than once is overwritten, or added once by dW[index] += g."""
-    if place.traits.indexes and place.operation.name == "getitem":
-        index = plain(place.node.arguments[1])
-        parts = index if isinstance(index, tuple) else (index,)
-        if not any(is_array(plain(part)) for part in parts):
-            return
-    elif not place.traits.indexes:
+    windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
+    if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
     right = graph.unmatched[place]
     ones = np.ones_like(place.node._array)
@@ -89,6 +87,12 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"
             yield "repeated index", words + within + how, partial(_assigned, place, axis)
+
+
+def _names_entries(node: Tensor) -> bool:
+    """Whether a node picks entries by an array of their numbers, which may be repeated."""
+    parts = [part for a in node.arguments[1:] for part in (a if isinstance(a, tuple) else (a,))]
+    return any(is_array(plain(part)) for part in parts)
 
 
 def _assigned(
@@ -213,6 +217,26 @@ def inverted(graph: Graph, place: Place) -> StepMistakes:
             yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
 
 
+def next_slice(graph: Graph, place: Place) -> StepMistakes:
+    """A product is taken with the slice of an array that starts one row before, or after."""
+    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
+        for other in _next_slices(plain(argument)) if slot != place.slot else ():
+            words = "the rows of the other factor are off by one: a slice of the same array"
+            yield "misplaced", words, Instead(place, slot, other, "")
+
+
+def _next_slices(array: Any) -> Iterator[Array]:
+    base = array.base if isinstance(array, np.ndarray) else None
+    if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
+        return
+    start, beyond = divmod(array.ctypes.data - base.ctypes.data, base.strides[0] or 1)
+    if beyond or base.shape[1:] != array.shape[1:]:
+        return
+    for other in (start - 1, start + 1):
+        if 0 <= other <= len(base) - len(array):
+            yield base[other : other + len(array)]
+
+
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     """What arrives at a product is to be transposed, and is not: dS for dS.T."""
     node, vjp = place.node, place.vjp
@@ -259,6 +283,22 @@ def other_sums(graph: Graph, place: Place) -> StepMistakes:
                 yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
 
 
+def counted_once(graph: Graph, place: Place) -> StepMistakes:
+    """What was broadcast counts once, not as often as something arrives."""
+    unsummed = graph.unmatched[place]
+    if place.argument.size < np.size(unsummed) and not np.all(unsummed):
+        words = "what was broadcast counts once, not as often as it was used: a sum is left out"
+        yield "not summed", words, place.changed(partial(_per_use, place.argument))
+
+
+def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:
+    more = result.ndim - argument.ndim
+    own = [1] * more + [*argument.shape]
+    axes = tuple(axis for axis, length in enumerate(own) if length < result.shape[axis])
+    uses = np.maximum((result != 0).sum(axis=axes, keepdims=True), 1)
+    return (result.sum(axis=axes, keepdims=True) / uses).reshape(argument.shape)
+
+
 def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
     return vjp(*given, **keywords).sum(axis=axes).reshape(shape)
 
@@ -281,5 +321,5 @@ def spread(graph: Graph, place: Place) -> StepMistakes:
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(some_entries, repeated_indices, shifted),
-    *(kernels, inverted, arrives_transposed, other_sums, spread),
+    *(kernels, inverted, next_slice, arrives_transposed, other_sums, counted_once, spread),
 )

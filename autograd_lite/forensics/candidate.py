@@ -55,6 +55,11 @@ class Candidate(NamedTuple):
         return tuple(self.wrong) if self.factor is None else (self.kind, f"{self.factor:.6g}")
 
 
+def joint(kind: str, what: str, wrong: Wrong) -> Candidate:
+    """A candidate of several steps that are one mistake."""
+    return Candidate(kind, what, wrong, joint=True)
+
+
 def with_strength(
     kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any
 ) -> Candidate:

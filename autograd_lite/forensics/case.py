@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives import neural
+from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
@@ -64,8 +64,16 @@ class Case:
 
     def usual_words(self, factor: float, place: Place | None = None) -> str:
         """The same, without learning rates and products; at a place, of its own numbers too."""
-        here = self.graph.factors_at(place) if place else ()
-        return self._words(factor, self.graph.usual_factors) or self._words(factor, here)
+        usual, here = self._words(factor, self.graph.usual_factors), self.words_here(factor, place)
+        if place is None or (usual and not (here and "square" in usual)):
+            return usual
+        return here or self._words(factor, self.graph.factors_at(place))
+
+    def words_here(self, factor: float, place: Place | None) -> str:
+        """The same for the constant that a step multiplies or divides by."""
+        if place is None or not place.multiplies_entries:
+            return ""
+        return self._words(factor, self.graph.factors_at(place))
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:
@@ -251,7 +259,7 @@ def _shortcuts(graph: Graph, bare: Replay) -> Iterator[Wrong]:
 
 
 def _with_epsilon(place: Place, epsilon: float) -> Vjp:
-    if place.operation.function is neural.binary_cross_entropy:
+    if place.operation.function is cross_entropies.binary_cross_entropy:
         return lambda g, y, p, t: ((1 - t) / (1 - p + epsilon) - t / (p + epsilon)) * g / p.size
     return place.given(lambda y, x, *rest: (y, x + epsilon, *rest))
 

@@ -254,6 +254,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         KINDS.index(mistake.kind),
         len(mistake.wrong),
         factor is not None and not case.usual_words(factor, place),
+        factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
         place.argument not in case.named,

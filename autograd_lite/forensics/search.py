@@ -16,6 +16,7 @@ from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.other_data import other_arrays
+from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.projection import Projection
 from autograd_lite.forensics.replay import Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip
@@ -77,7 +78,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         if not is_long:
             yield from single
             single = []
-    for of_case in (other_arrays, factors_alike, *JOINT_MISTAKES):
+    for of_case in (other_arrays, factors_alike, *JOINT_MISTAKES, *OTHER_FORWARD):
         yield from of_case(case)
     yield from single
 

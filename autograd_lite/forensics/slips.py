@@ -108,6 +108,7 @@ def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
         return
     off = abs(given - right) > case.tolerance * abs(right).max()
     one, other = np.sort(given, axis=None), np.sort(right, axis=None)
+    yield from _in_another_order(given, right)
     yield Slip("misplaced", _order(off)), one, other
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
@@ -158,7 +159,6 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("reshaped", words), given, right.T.reshape(right.shape)
         words = "the gradient is reshaped in the wrong order of entries"
         yield Slip("reshaped", words), given, right.reshape(right.shape, order="F")
-    yield from _in_another_order(given, right)
     if np.any(right):
         yield Slip("factor", "all entries are 0", 0.0), given, np.zeros_like(right)
     if tensor.operation is None and len(case.graph.consumers.get(tensor, ())) == 1:
@@ -181,12 +181,15 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
             words = f"the {along} are in reverse order"
             yield Slip("misplaced", words), given, np.flip(right, axis)
         others = tuple(other for other in range(right.ndim) if other != axis)
-        off = np.flatnonzero(~np.all(np.isclose(given, right, rtol=1e-6), axis=others))
+        off = np.flatnonzero((~np.isclose(given, right, rtol=1e-6)).sum(axis=others))
         if len(off) == 2:
             order = np.arange(length)
             order[off] = off[::-1]
             words = f"{along} {off[0]} and {off[1]} are swapped"
             yield Slip("misplaced", words), given, np.take(right, order, axis)
+    for quarters in (1, 2, 3) if right.ndim == 2 else ():
+        words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
+        yield Slip("misplaced", f"{words}, as a kernel is"), given, np.rot90(right, quarters)
 
 
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

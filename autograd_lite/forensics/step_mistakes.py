@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import neural
+from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
@@ -176,7 +176,7 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
     vjps: dict[Callable[..., Any], Vjp] = {
         neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
         neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        neural.softmax_cross_entropy: place.changed(_of_right_class),
+        cross_entropies.softmax_cross_entropy: place.changed(_of_right_class),
     }
     function = place.operation.function
     if function in vjps:
@@ -246,9 +246,10 @@ def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
     """What a product is taken with is multiplied in again."""
     product = place.traits.product and place.operation.function is not np.divide
     for other in map(plain, place.other_arguments if product else ()):
-        contribution = graph.unmatched[place]
-        alike = is_array(other) and other.ndim and other.shape == np.shape(contribution)
-        if alike and not np.all(np.abs(other) == 1):  # Twice a sign is as if it were forgotten.
+        if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
+            continue  # Twice a sign is as if it were forgotten.
+        shape = np.shape(graph.unmatched[place])
+        if other.shape == shape or (place.multiplies_entries and other.ndim < len(shape)):
             words = "the other factor of {operation} is multiplied in twice"
             words += ": what arrives contains it already"
             yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
@@ -273,9 +274,12 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
             yield other
 
 
-def _is_made_from(output: Any, given: Any) -> bool:
-    made = isinstance(given, Tensor) and isinstance(output, Tensor)
-    return made and any(argument is given for argument in output.arguments)
+def _is_made_from(output: Any, given: Any, steps: int = 6) -> bool:
+    """Whether one of two tensors of one shape is computed from the other, in a few steps."""
+    if not isinstance(given, Tensor) or not isinstance(output, Tensor) or not steps:
+        return False
+    alike = [argument for argument in output.arguments if np.shape(argument) == given.shape]
+    return any(a is given or _is_made_from(a, given, steps - 1) for a in alike)
 
 
 def transposed(graph: Graph, place: Place) -> StepMistakes:

@@ -262,6 +262,8 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
     what = mistake.what.replace("{operation}", place.operation.name)
     what = what.replace("{argument}", names.of[place.argument])
+    if mistake.kind == "dropped path" and place.traits.additive:
+        what = _of_a_sum(place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
     chains = place.slot == 0 and place.argument.operation is place.operation
     if mistake.factor == 0 and chains and place.traits.additive and len(mistake.wrong) == 1:
@@ -281,6 +283,15 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     source = names.source(place.node)
     tensor, name = names.own(place.argument), place.operation.name
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
+
+
+def _of_a_sum(place: Place, names: Names) -> str:
+    """What is left out where a sum and what it is added to have one name; else empty."""
+    if names.cotangent(place.node) != names.cotangent(place.argument):
+        return ""
+    if place.slot == 0:
+        return "only the last term of the sum counts: those before are overwritten, = for +="
+    return "the last term of the sum is left out"
 
 
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:

@@ -85,7 +85,7 @@ class Rules:
             compute, residual = operation.compute, operation.residual
             operation = Operation(operation.function, vjps, compute, residual=residual)
         slots = recorded_slots(node) if slots is None else slots
-        if _is_own(operation):
+        if operation.is_own():
             ones = [np.ones_like(node._array)[()], node._array, *map(plain, arrays_of(node))]
             template = _traced(node, operation, ones, careful, slots)
             if not template.looks:
@@ -109,7 +109,7 @@ def _traced(
             found[slot] = match(result, arguments[slot], node)
         return found
 
-    if _is_own(operation):
+    if operation.is_own():
         return tape.template(tape.run(contributions))
     try:
         results = tape.run(contributions)
@@ -127,13 +127,6 @@ def _traced(
             "Write it of functions of NumPy's that do, such as np.where to change some entries",
         ) from error
     return tape.template(results)
-
-
-def _is_own(operation: Operation) -> bool:
-    """Whether the rules are the project's, which compute from nothing but what they are given."""
-    package = __name__.partition(".")[0]
-    modules = [getattr(vjp, "__module__", "") for vjp in operation.vjps if vjp]
-    return all(module.partition(".")[0] == package for module in modules)
 
 
 def require_numpy(array: Any) -> None:
@@ -259,6 +252,7 @@ class Tracer:
     def input(self, array: Array) -> Step:
         """The step of an array that was computed, or else of one that the loss came from."""
         inputs = self.program.inputs
+        array = self.data_of(array)
         # Popped, as a tensor asks for its own array.
         made = self.made.pop(id(array), None)
         if made is None:
@@ -273,6 +267,13 @@ class Tracer:
         if known.function is None:
             inputs[id(array)] = known
         return known
+
+    def data_of(self, array: Array) -> Array:
+        """What was computed, if that is shown whole, as `tensor.data` shows it; else the array."""
+        base = array.base
+        shown = not array.flags.writeable and isinstance(base, np.ndarray) and id(base) in self.made
+        whole = shown and (array.shape, array.strides) == (base.shape, base.strides)
+        return base if whole and array.dtype == base.dtype else array
 
     def note(self, call: Taken) -> None:
         """Remember of the arrays of tensors which tensor, or which noted call, they come from."""

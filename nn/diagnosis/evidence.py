@@ -17,8 +17,9 @@ from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
 from nn.left_alone import call_left_alone
-from nn.module import Module, Parameter
+from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.parameters import Parameter
 
 LEARNED = 0.75
 """Of the loss of the best constant: below it a model has learned, and what would keep it from

@@ -78,7 +78,7 @@ def gradient_difference(
             reason = f"the loss is {here}, which has no differences"
             remedy = "Look for what is not finite with detect_anomaly()"
             raise ArgumentError(attempted, reason, remedy)
-        found = {}
+        found: dict[Any, Any] = {}
         if isinstance(result, Tensor) and result.requires_grad:
             found = backpropagate(result, result._seed(None))
         automatic = [found.get(parameter, np.zeros(parameter.shape)) for parameter in learned]

@@ -10,6 +10,7 @@ import numpy as np
 import autograd_lite
 from autograd_lite import Tensor
 from autograd_lite.arguments import INTEGER, NUMBER, function_named
+from autograd_lite.foreign import admit
 from autograd_lite.table import activations
 from nn.architecture import register
 from nn.declared import declared
@@ -21,6 +22,30 @@ Activation = Callable[[Any], Any]
 def activation_function(activation: str | Activation) -> Activation:
     """The function of that name, or the function itself, as `function_named` has it."""
     return function_named("activation", activation, activations(), "a function, or None")
+
+
+@register
+class Function(Module):
+    """A function of one's own, or of NumPy, as a layer: what `Sequential` makes of it.
+
+    `nn.save` takes those that are activations, such as `np.tanh`.
+
+    Args:
+        function: of a tensor, composed of differentiable functions.
+
+    Raises:
+        ArgumentError: it is no function, but a class.
+
+    >>> Function(np.square)(Tensor([3.0])).data
+    array([9.])
+    """
+
+    def __init__(self, function: Activation) -> None:
+        self.function = function_named("function", function, {}, "a function")
+
+    def forward(self, x: Any) -> Any:
+        """Apply."""
+        return self.function(x)
 
 
 class _Function(Module):
@@ -36,6 +61,7 @@ class _Function(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
+        x = admit(x, f"{type(self).__name__} of")
         try:
             result: Tensor = self.function(x, *[getattr(self, name) for name in self._fields])
         except TypeError:

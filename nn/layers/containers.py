@@ -2,60 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from typing import Any, Self, overload
 
 from autograd_lite import Tensor
-from autograd_lite.errors import IndexingError, ShapeError, describe_one
+from autograd_lite.errors import ArgumentError, IndexingError, ShapeError, describe_one
 from nn.architecture import register
+from nn.layers.activations import Function
 from nn.module import Module, require_input, require_model
 
 
 @register
 class Sequential(Module):
-    """Modules applied one after the other.
+    """Modules and functions applied one after the other.
 
+    A function, such as `np.tanh`, becomes a layer by `Function`. `model[0]` is a layer, `model[:2]`
+    a Sequential of layers that are the model's, too.
+
+    >>> import numpy as np
     >>> from nn import Dense
     >>> model = Sequential(Dense(2, 3, activation="relu"), Dense(3, 1))
     >>> [name for name, _ in model.named_parameters()]
     ['0.weight', '0.bias', '1.weight', '1.bias']
+    >>> Sequential(Dense(2, 3), np.tanh, Dense(3, 1))[1:]
+    Sequential(
+      0: Function(tanh)
+      1: Dense(3, 1)  # 4 parameters
+    )  # 4 parameters
     """
 
-    def __init__(self, *layers: Module) -> None:
-        for index, layer in enumerate(layers):
-            require_model(layer, f"Sequential with layer {index}:")
-        self.layers = list(layers)
+    def __init__(self, *layers: Module | Callable[[Any], Any]) -> None:
+        self.layers = [self._layer(index, layer) for index, layer in enumerate(layers)]
 
-    def _members(self) -> Iterator[tuple[str, Any]]:
-        return ((name.removeprefix("layers."), item) for name, item in super()._members())
+    def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
+        opened = super()._opened(attributes)
+        return ((name.removeprefix("layers."), item) for name, item in opened)
 
-    def forward(self, x: Any) -> Tensor:
-        """Apply the layers in turn."""
-        for layer in self.layers:
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """Apply the layers in turn, the first one to any arguments."""
+        if not self.layers:
+            (x,) = inputs
+            return x
+        x = self.layers[0](*inputs, **named)
+        for layer in self.layers[1:]:
             x = layer(x)
-        return x  # type: ignore[no-any-return]
+        return x
 
-    def append(self, layer: Module) -> Self:
+    def _layer(self, index: int, layer: Any) -> Module:
+        """What is given as a layer, as a module that does not hold this one."""
+        if callable(layer) and not isinstance(layer, Module | type):
+            return Function(layer)
+        require_model(layer, f"Sequential with layer {index}:")
+        if any(part is self for _, part in layer.named_modules()):
+            raise ArgumentError(
+                f"Sequential with layer {index}: {type(layer).__name__}",
+                "it holds the Sequential itself, so that calling it would never end",
+                "Give another layer",
+            )
+        return layer  # type: ignore[no-any-return]
+
+    def append(self, layer: Module | Callable[[Any], Any]) -> Self:
         """Add a layer at the end.
 
         Raises:
-            UnsupportedError: it is no module.
+            UnsupportedError: it is neither a module nor a function.
+            ArgumentError: it holds this Sequential.
         """
-        require_model(layer, f"Sequential with layer {len(self)}:")
-        self.layers = [*self.layers, layer]
+        index = len(self.layers)
+        self.layers.append(self._layer(index, layer))
+        self._name_new(f"layers.{index}", self.layers[index])
         return self
 
     def __len__(self) -> int:
         return len(self.layers)
 
-    def __getitem__(self, index: int) -> Module:
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequential: ...
+    def __getitem__(self, index: int | slice) -> Module:
         try:
+            if isinstance(index, slice):
+                part = Sequential()
+                part.layers.extend(self.layers[index])  # which keep their names
+                return part
             return self.layers[index]
         except (IndexError, TypeError) as error:
             raise IndexingError(
                 f"Sequential[{describe_one(index)}]",
                 f"it has {len(self)} layers",
-                "Give the number of one of them, counted from 0",
+                "Give the number of one of them, counted from 0, or a slice",
             ) from error
 
 
@@ -91,7 +127,7 @@ class Residual(Module):
         Raises:
             ShapeError: what is to be added has two shapes.
         """
-        require_input(self, x)
+        x = require_input(self, x)
         skipped = x if self.projection is None else self.projection(x)
         result = self.block(x)
         if result.shape != skipped.shape:
@@ -101,4 +137,4 @@ class Residual(Module):
                 "Give a projection to the block's shape: "
                 "Residual(block, projection=nn.Dense(in_features, out_features, bias=False))",
             )
-        return result + skipped
+        return result + skipped  # type: ignore[no-any-return]

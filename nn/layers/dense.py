@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine
-from autograd_lite.arguments import COUNT, FLOATING, generator, require
+from autograd_lite.arguments import COUNT, FLOATING, require
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import traits_of
 from nn.architecture import register
 from nn.declared import declared
 from nn.init import Initializer, initializer
 from nn.layers.activations import Activation, activation_function
-from nn.module import Module, Parameter, require_input
+from nn.layers.precision import in_dtype_of
+from nn.module import Module, require_input
+from nn.parameters import Parameter
+from nn.random_state import generator
 
 
 @register
@@ -26,11 +31,13 @@ class Dense(Module):
     Args:
         in_features: length of the last axis of x.
         out_features: length of the last axis of the result.
-        activation: a name, such as "relu", a function, or None.
+        activation: a name, such as "relu", a function or a module, or None.
         bias: whether to add one; it starts at zero.
         weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out); by default
-            "he_normal" before ReLU and its kin and "xavier_uniform" otherwise.
-        rng: a `numpy.random.Generator`, or a seed for one.
+            "he_normal" if the activation is ReLU or its kin and "xavier_uniform" otherwise. A layer
+            does not know what follows it: before `nn.ReLU()` in a Sequential write
+            weight_init="he_normal", or activation="relu".
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
@@ -76,12 +83,13 @@ class Dense(Module):
         self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        """Apply to x of shape (..., in_features).
+        """Apply to x of shape (..., in_features), in the dtype of the parameters.
 
         Raises:
             ShapeError: the last axis of x has another length.
             UnsupportedError: x is no array of real numbers.
         """
+        x = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
             z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
         except (ShapeError, UnsupportedError) as error:
@@ -100,7 +108,11 @@ class Dense(Module):
         return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return]
 
 
-def _is_rectifier(activation: Activation | None) -> bool:
+def _is_rectifier(activation: Any) -> bool:
     """Whether it is ReLU or one of its kin, which grow without bound."""
+    while isinstance(activation, partial):
+        activation = activation.func
+    if isinstance(activation, Module):
+        activation = getattr(activation, "function", None)
     traits = NO_TRAITS if activation is None else traits_of(activation)
     return traits.activation and traits.elementwise and traits.limits is None

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor, dropout
-from autograd_lite.arguments import FRACTION, generator
+from autograd_lite.arguments import FRACTION
 from nn.architecture import register
 from nn.declared import declared
 from nn.module import Module, require_input
+from nn.random_state import generator
 
 
 @register
@@ -21,7 +22,7 @@ class Dropout(Module):
 
     Args:
         p: probability of dropping, 0 <= p < 1.
-        rng: a `numpy.random.Generator`, or a seed for one.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
 
     Raises:
         ArgumentError: p is out of its range.
@@ -42,7 +43,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
-        require_input(self, x)
+        x = require_input(self, x)
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
         return dropout(x, self.rng.random(x.shape) >= self.p, self.p)  # type: ignore[no-any-return]

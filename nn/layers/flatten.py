@@ -26,7 +26,7 @@ class Flatten(Module):
         Raises:
             ShapeError: x is a single number.
         """
-        require_input(self, x)
+        x = require_input(self, x)
         if x.ndim == 0:
             raise ShapeError(
                 f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"

@@ -13,7 +13,9 @@ from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
-from nn.module import Buffer, Module, Parameter, require_input
+from nn.layers.precision import in_dtype_of
+from nn.module import Module, require_input
+from nn.parameters import Buffer, Parameter
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
@@ -71,7 +73,7 @@ class BatchNorm1d(Module):
             ShapeError: x has another shape.
             UnsupportedError: x is no array of real numbers.
         """
-        self._check(x)
+        x = in_dtype_of(self.weight, self._checked_input(x))
         if self.training:
             y = standardize(x, (0,), self.epsilon)
             mean, variance = statistics(x, y, (0,))
@@ -83,8 +85,8 @@ class BatchNorm1d(Module):
             y = (x - self.running_mean.detach()) * scale
         return y * self.weight + self.bias  # type: ignore[no-any-return]
 
-    def _check(self, x: Any) -> None:
-        require_input(self, x)
+    def _checked_input(self, x: Any) -> Any:
+        x = require_input(self, x)
         features = self.weight.shape[0]
         if x.ndim != 2 or x.shape[1] != features:
             raise ShapeError(
@@ -98,6 +100,7 @@ class BatchNorm1d(Module):
                 "the variance of a batch needs at least two samples",
                 "Choose a batch size that leaves no single sample over, or call model.eval() first",
             )
+        return x
 
     def _follow(self, running: Buffer, batch: Any) -> None:
         # A new array, so that the records of earlier calls in evaluation stay valid.
@@ -147,7 +150,7 @@ class LayerNorm(Module):
             ShapeError: the last axes are others.
             UnsupportedError: x is no array of real numbers.
         """
-        require_input(self, x)
+        x = require_input(self, x)
         shape = self.weight.shape
         if x.shape[-len(shape) :] != shape:
             raise ShapeError(
@@ -155,4 +158,5 @@ class LayerNorm(Module):
                 f"it normalizes arrays whose last axes are {shape}",
                 "Give inputs of that shape, or make the layer LayerNorm(n_features)",
             )
+        x = in_dtype_of(self.weight, x)
         return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]

@@ -20,6 +20,7 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.arguments import FRACTION, SHARE, one_of
+from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.node import plain
 from nn.declared import declared
@@ -145,7 +146,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
-        return np.logaddexp(predictions, 0) - predictions * targets
+        return sigmoid_cross_entropies(predictions, targets)
 
 
 class _ClassLoss(Loss):
@@ -189,10 +190,8 @@ class _ClassLoss(Loss):
         if self.weight is None or targets.ndim > 1:
             return super().averaged(losses, targets)
         if isinstance(targets, Tensor):
-            total: Any = Tensor(self.weight)[targets].sum().astype(losses.dtype)
-        else:
-            total = self.weight[targets].sum().item()
-        return losses.sum() / total  # type: ignore[no-any-return]
+            return _share_of_sum(losses, Tensor(self.weight)[targets].sum())
+        return _share_of_sum(losses, self.weight[targets].sum().item())
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:
         classes = log_p.shape[1]
@@ -321,5 +320,12 @@ class KLDivLoss(Loss):
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """As of every loss, or the sum over the number of samples."""
         if self.reduction == "batchmean":
-            return losses.sum() / losses.shape[0]  # type: ignore[no-any-return]
+            return _share_of_sum(losses, losses.shape[0])
         return super().reduced(losses, targets)
+
+
+def _share_of_sum(losses: Any, divisor: Any) -> Tensor:
+    """The sum of losses by a number, in their dtype: of many in float16 it alone is infinite."""
+    total = losses.astype(np.promote_types(losses.dtype, np.float32)).sum()
+    divisor = divisor.astype(total.dtype) if isinstance(divisor, Tensor) else divisor
+    return (total / divisor).astype(losses.dtype)  # type: ignore[no-any-return]

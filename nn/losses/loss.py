@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.modes import taken
 from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -72,6 +75,8 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
+        predictions = admit(predictions, f"{type(self).__name__} of predictions")
+        targets = admit(targets, f"{type(self).__name__} of targets")
         try:
             shape, _ = predictions.shape, targets.shape
         except AttributeError:
@@ -94,6 +99,7 @@ class Loss(Declared):
         predictions, targets = self.prepared(predictions, targets)
         losses = self.entries(predictions, targets)
         if weights is not None:
+            weights = admit(weights, f"{type(self).__name__} with weights")
             weights, n = self.with_shape(weights), losses.shape[0] if losses.ndim else 1
             require_weights(weights, n, f"{self.describe(predictions, targets)} with weights")
             weights = weights.reshape(n, *[1] * (losses.ndim - 1))
@@ -137,6 +143,13 @@ class Loss(Declared):
         """The array or tensor itself, or an array of numbers or lists."""
         if hasattr(values, "shape"):
             return values
+        if isinstance(values, Mapping) or any(isinstance(x, Tensor) for x in leaves_of(values)):
+            raise UnsupportedError(
+                f"{type(self).__name__} of a {type(values).__name__}",
+                "it is of one array of predictions and one of targets, and these are several",
+                "Add up the losses of the parts: lambda predictions, targets: "
+                "loss(predictions[0], targets[0]) + loss(predictions[1], targets[1])",
+            )
         return as_array(values, f"{type(self).__name__} of")
 
     def cast(self, targets: Any, predictions: Any) -> Any:

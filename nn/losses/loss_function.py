@@ -28,6 +28,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
 from autograd_lite.errors import ShapeError, describe_one
 from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of
 from nn.declared import declared
 from nn.losses import classification, regression
 from nn.losses.loss import Loss
@@ -67,22 +68,22 @@ class _OfEntries(Loss):
 
     function: Callable[..., Tensor] = declared(kw_only=True)
 
-    def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """Predictions and targets as they are."""
-        return predictions, targets
-
-    def entries(self, predictions: Any, targets: Any) -> Any:
-        """The loss of each sample."""
-        losses = self.function(predictions, targets)
-        if np.shape(plain(losses))[:1] != (len(targets),):
+    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
+        """The mean of the samples' losses times their weights."""
+        losses: Any = self.function(predictions, targets)
+        n = len(leaves_of(targets)[0])
+        if np.shape(plain(losses))[:1] != (n,):
+            shown = ", ".join(map(describe_one, leaves_of(predictions)))
             raise ShapeError(
-                f"a loss with weights that returned {describe_one(losses)} for "
-                f"predictions {describe_one(predictions)}",
-                f"{len(targets)} samples have as many losses",
+                f"a loss with weights that returned {describe_one(losses)} for predictions {shown}",
+                f"{n} samples have as many losses",
                 "Return the loss of each sample, an array (n,), instead of their mean; or use the "
                 "weights, loss(predictions, targets, weights=None)",
             )
-        return losses
+        if weights is not None:
+            weights = weights.reshape(n, *[1] * (losses.ndim - 1))
+            losses = losses * weights.astype(losses.dtype)
+        return losses.mean()  # type: ignore[no-any-return]
 
 
 def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import POSITIVE, require
+from autograd_lite.arguments import POSITIVE, Range, require
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.optimizers.flat import checked_gradient
 from nn.optimizers.groups import listed
 
+LIMIT = Range(POSITIVE.holds, "a finite number above 0")
 
+
+@explains_keywords
 def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients by one factor, so that their joint Euclidean norm is at most `max_norm`.
 
@@ -23,7 +27,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     Args:
         parameters: tensors, such as `model.parameters()`; those without a gradient are left out.
-        max_norm: above 0.
+        max_norm: above 0, finite.
 
     Returns:
         The norm before clipping, 0 if there is no gradient.
@@ -55,7 +59,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     if largest == 0:
         return 0.0
     # Dividing by the largest entry keeps the squares from overflowing.
-    squares = (np.square(array / largest).sum(dtype=float) for array in gradients.values())
+    squares = (np.square(array / largest, dtype=float).sum() for array in gradients.values())
     norm = largest * math.sqrt(sum(squares))
     if norm > max_norm:
         for tensor, array in gradients.items():
@@ -63,6 +67,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     return norm
 
 
+@explains_keywords
 def clip_gradient_value(parameters: Iterable[Tensor], max_value: float) -> None:
     """Bring each entry of the gradients into [-max_value, max_value]; NaN stays NaN.
 
@@ -89,7 +94,7 @@ def _gradients(function: str, parameters: Any, name: str, limit: float) -> dict[
                 "it is no tensor",
                 "Give model.parameters()",
             )
-    require(function, name, limit, POSITIVE)
+    require(function, name, limit, LIMIT)
     return {
         tensor: checked_gradient(tensor, f"{function} of")
         for tensor in tensors

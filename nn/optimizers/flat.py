@@ -18,7 +18,7 @@ from autograd_lite.errors import (
 )
 from autograd_lite.mutation import mark_mutated
 from autograd_lite.read_only import writable
-from nn.module import Parameter
+from nn.parameters import Parameter
 
 BLOCK = 65536
 """Entries that are updated at a time, so that they stay in the processor's cache."""
@@ -29,7 +29,8 @@ class Run:
 
     Their values, gradients and optimizer state lie each in one flat array. The array of a
     `Parameter` is moved there for good; a plain tensor may share its memory with an array of the
-    user's, so its values are copied in and out.
+    user's, so its values are copied in and out. So are those of float16: steps are computed in
+    float32, in which no epsilon is 0, and no square of a gradient.
     """
 
     def __init__(
@@ -45,13 +46,14 @@ class Run:
         self.options = options
         self.arrays = arrays
         self.steps = steps
+        self.dtype = tensors[0].dtype
         self.bounds = np.cumsum([0, *map(math.prod, shapes)]).tolist()
         self.value_views = self.views(arrays[0])
         self.gradient_views = self.views(arrays[1])
-        self.plain = [
+        self.copied = [
             (tensor, view)
             for tensor, view in zip(tensors, self.value_views)
-            if not isinstance(tensor, Parameter)
+            if not self.owns(tensor)
         ]
         scratch = np.empty_like(arrays[0][:BLOCK])
         self.blocks = []
@@ -65,6 +67,10 @@ class Run:
             flat[start:stop].reshape(shape)
             for shape, start, stop in zip(self.shapes, self.bounds, self.bounds[1:])
         ]
+
+    def owns(self, tensor: Tensor) -> bool:
+        """Whether the tensor's array is the one in the buffer."""
+        return isinstance(tensor, Parameter) and self.arrays[0].dtype == self.dtype
 
     def __reduce__(self) -> Any:
         # A copy shares no memory with its views, so they are made anew; not with the tensors' own
@@ -96,15 +102,29 @@ class Run:
         for tensor, view in zip(self.tensors, self.value_views):
             array = tensor._array
             if array is not view:
-                if array.shape != view.shape or array.dtype != view.dtype:
+                if array.shape != view.shape or array.dtype != self.dtype:
                     raise MutationError(
                         f"optimizer step of {describe_one(tensor)}",
                         f"when the optimizer was made it had shape {view.shape} and dtype "
-                        f"{view.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
+                        f"{self.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
                         "Make a new optimizer after changing the shape or dtype of a parameter",
                     )
                 found.append((tensor, view, array.copy()))
         return found
+
+    def refuse_unless_writable(self) -> None:
+        """Raise a MutationError if values could not be copied out again."""
+        for tensor, _ in self.copied:
+            array = tensor._array
+            if isinstance(array, np.ndarray):
+                with writable(array):
+                    if not array.flags.writeable:
+                        raise MutationError(
+                            f"optimizer step of {describe_one(tensor)}",
+                            "its array is read-only, and the step could not be written to it; "
+                            "nothing was updated",
+                            "Give it an array of its own: tensor.data = tensor.data.copy()",
+                        )
 
     def collect_gradients(self) -> None:
         """Copy the tensors' gradients into the flat one."""
@@ -130,10 +150,10 @@ class Run:
                 )
 
     def copy_out(self) -> None:
-        """Give plain tensors their values back; all values count as changed."""
-        for tensor, view in self.plain:
+        """Give tensors that were copied their values back; all values count as changed."""
+        for tensor, view in self.copied:
             if isinstance(tensor._array, np.generic):
-                tensor._array = view[()]
+                tensor._array = self.dtype.type(view)
             else:
                 with writable(tensor._array):
                     tensor._array[...] = view

@@ -17,7 +17,6 @@ from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
-from nn.module import Parameter
 from nn.optimizers.flat import Run
 from nn.optimizers.groups import (
     RATE,
@@ -58,7 +57,8 @@ class Optimizer(Declared):
       regularization", 2019).
 
     The arrays of parameters move into buffers of the optimizer's: an array that was taken from
-    `parameter.data` before is no longer the parameter's.
+    `parameter.data` before is no longer the parameter's. Steps of float16 parameters are computed
+    in float32, as is the state of the optimizer.
 
     A subclass declares hyper-parameters of its own as fields, see `nn/declared.py`:
     `momentum: float = declared(FRACTION, default=0.9)`.
@@ -185,7 +185,8 @@ class Optimizer(Declared):
         for (index, dtype, step, _), tensors in together.items():
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
-            arrays = [np.zeros(size, dtype) for _ in range(2 + len(self.state_names))]
+            computed = np.promote_types(dtype, np.float32)
+            arrays = [np.zeros(size, computed) for _ in range(2 + len(self.state_names))]
             run = Run(tensors, shapes, self._accepted[index], arrays, step)
             for name, array in zip(self.state_names, arrays[2:] if states else ()):
                 for tensor, view in zip(tensors, run.views(array)):
@@ -204,11 +205,12 @@ class Optimizer(Declared):
 
     def _copy_in(self) -> None:
         """Take in the arrays of plain tensors, and those newly assigned to parameters."""
-        for tensor, view, values in [each for run in self._runs for each in run.elsewhere()]:
-            with writable(view):
-                view[...] = values
-            if isinstance(tensor, Parameter):
-                tensor._array = view
+        for run, found in [(run, run.elsewhere()) for run in self._runs]:
+            for tensor, view, values in found:
+                with writable(view):
+                    view[...] = values
+                if run.owns(tensor):
+                    tensor._array = view
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -225,7 +227,7 @@ class Optimizer(Declared):
         Raises:
             ArgumentError: a hyper-parameter was changed in `groups` to what it cannot be, or a
                 schedule gives such a learning rate.
-            MutationError: the shape or dtype of a parameter was changed.
+            MutationError: the shape or dtype of a parameter was changed, or its array is read-only.
             ShapeError: a gradient has another shape than its parameter.
             UnsupportedError: a gradient is no array of real numbers.
             GradientError: a gradient is not finite, and that is required.
@@ -242,8 +244,9 @@ class Optimizer(Declared):
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
             for run in runs:
                 run.collect_gradients()
-        if require_finite:
-            for run in runs:
+        for run in runs:
+            run.refuse_unless_writable()
+            if require_finite:
                 run.refuse_unless_finite()
         for run in runs:
             run.steps += 1

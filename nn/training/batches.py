@@ -7,10 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, as_array, generator, require
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import ShapeError, describe
+from autograd_lite.names import explains_keywords
+from autograd_lite.trees import leaves_of, map_tree
+from nn.random_state import generator
+from nn.training.inputs import as_arrays, at
 
 
+@explains_keywords
 def batches(
     *arrays: Any,
     batch_size: int,
@@ -20,9 +26,11 @@ def batches(
     """Go through arrays together, in mini-batches, of which the last one may be smaller.
 
     Args:
-        arrays: of one length n along axis 0.
+        arrays: of one length n along axis 0; or tuples or dicts of such arrays, which are cut
+            alike.
         batch_size: samples in each batch.
-        rng: a `numpy.random.Generator`, or a seed for one, of which one permutation is drawn.
+        rng: a `numpy.random.Generator`, or a seed for one, of which one permutation is drawn; by
+            default that of `nn.manual_seed`.
         shuffle: draw the samples in random order, each once. Otherwise they come in the order of
             the arrays, and the batches are views of them.
 
@@ -41,12 +49,12 @@ def batches(
     [[2, 4], [3, 0], [1]]
     """
     arrays = tuple(
-        array if hasattr(array, "shape") else as_array(array, "batches of") for array in arrays
+        array if isinstance(array, Tensor) else as_arrays(array, "batches of") for array in arrays
     )
-    lengths = {array.shape[:1] for array in arrays}
+    lengths = {array.shape[:1] for array in leaves_of(arrays)}
     if len(lengths) != 1 or () in lengths:
         raise ShapeError(
-            f"batches of {describe(arrays)}",
+            f"batches of {describe(leaves_of(arrays))}",
             "there are no arrays, or the numbers of samples, the lengths of axis 0, differ",
             "Give arrays with an entry for each sample",
         )
@@ -54,6 +62,10 @@ def batches(
     (n,) = lengths.pop()
     parts = (slice(start, start + batch_size) for start in range(0, n, batch_size))
     if not shuffle:
-        return (tuple(array[part] for array in arrays) for part in parts)
+        return (tuple(at(array, part) for array in arrays) for part in parts)
     order = generator(rng, "batches").permutation(n)
-    return (tuple([array.take(order[part], axis=0) for array in arrays]) for part in parts)
+    return (tuple([_taken(array, order[part]) for array in arrays]) for part in parts)
+
+
+def _taken(array: Any, index: Any) -> Any:
+    return map_tree(lambda leaf: leaf.take(index, axis=0), array)

@@ -13,6 +13,7 @@ from autograd_lite.errors import ArgumentError
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
+from nn.training.schema import Schema, misfits
 
 
 @dataclass
@@ -35,6 +36,9 @@ class Training:
     `fit_end` how many epochs are done."""
     batch: int = 0
     """Within its epoch, counted from 0."""
+    evaluated: bool = True
+    """In `epoch_end`, whether the epoch's figures were measured; else all but "running_loss" are
+    NaN, see `evaluate_every` of `nn.fit`."""
     batch_loss: float = math.nan
     """Of the last batch, as the loss function reduces it."""
     stop_reason: str | None = None
@@ -86,17 +90,20 @@ class Callback:
         """Take over what `state_dict` gave."""
 
 
-def require_state(
-    callback: Callback, state: Any, kinds: Mapping[str, type | tuple[Any, ...]]
-) -> None:
-    """Raise an ArgumentError unless a state has entries of these names and types."""
-    fits = isinstance(state, Mapping) and state.keys() == kinds.keys()
-    if not fits or not all(isinstance(state[name], kind) for name, kind in kinds.items()):
+def require_state(callback: Callback, state: Any, schema: Schema) -> None:
+    """Raise an ArgumentError unless a state is as a schema says."""
+    if problems := list(misfits(state, schema)):
         raise ArgumentError(
             f"load_state_dict into {type(callback).__name__}",
-            "the state is of another callback",
+            f"the state is of another callback: {'; '.join(problems[:5])}",
             "Give a state_dict() of the same class; nothing was loaded",
         )
+
+
+def newest(training: Training, monitor: str) -> float | None:
+    """The epoch's figure of that name; None if it was not measured."""
+    figures = training.history.get(monitor)
+    return figures[-1] if figures and (training.evaluated or monitor == "running_loss") else None
 
 
 def require_figure(callback: Callback, monitor: str, history: History) -> None:

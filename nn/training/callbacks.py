@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, POSITIVE, TEXT, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
-from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
+from nn.module import Module
+from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
 from nn.optimizers.schedules import Schedule, Warmup
-from nn.training.callback import Callback, Training, require_figure, require_state
+from nn.training.callback import Callback, Training, newest, require_figure, require_state
+from nn.training.schema import ARRAY, FLOAT
 
 LOSSES = ("loss", "running_loss", "validation_loss")
 """The figures of each training, which it makes lower."""
@@ -35,7 +37,7 @@ class EarlyStopping(Declared, Callback):
     are NaN, nothing is restored. Assigning `monitor`, `min_delta` or `mode` forgets the best.
 
     Args:
-        patience: epochs to wait, 1 or more.
+        patience: epochs to wait, 1 or more, of those whose figures are measured.
         monitor: the figure's name in the history.
         min_delta: what progress has to exceed, 0 or more.
         mode: "min" if lower is better, "max" if higher is; by default "min" for a figure whose
@@ -104,12 +106,26 @@ class EarlyStopping(Declared, Callback):
         """Forget an earlier training; one that goes on may have to stop at once."""
         if training.epoch == 0:
             self._reset()
+        elif self.best_epoch is not None:
+            self._require_weights_of(training.model)
         require_figure(self, self.monitor, training.history)
         self._stop_if_waited_enough(training)
 
+    def _require_weights_of(self, model: Module) -> None:
+        states = model.state_dict(), self.best_weights
+        own, kept = ({name: array.shape for name, array in each.items()} for each in states)
+        if own != kept:
+            raise ArgumentError(
+                f"{type(self).__name__} of a training that goes on",
+                f"its best weights are {kept}, and the model's are {own}",
+                "Give a checkpoint of a model built the same way",
+            )
+
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
-        value = training.history[self.monitor][-1]
+        value = newest(training, self.monitor)
+        if value is None:
+            return
         if self._best.made_by(value):
             self.best_epoch = training.epoch
             self.best_weights = training.model.state_dict()
@@ -146,10 +162,9 @@ class EarlyStopping(Declared, Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        kinds: dict[str, Any] = {"best_epoch": int | None, "best_value": float}
-        kinds |= {"best_weights": Mapping, "progress_value": float, "waited": int}
-        require_state(self, state, kinds)
-        require_state(self, state["best_weights"], dict.fromkeys(state["best_weights"], np.ndarray))
+        figures = {"best_value": FLOAT, "progress_value": FLOAT, "waited": WHOLE}
+        weights = {"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}}
+        require_state(self, state, {**figures, **weights})
         self._reset()
         self.best_epoch = state["best_epoch"]
         self.best_weights = dict(state["best_weights"])
@@ -224,9 +239,9 @@ class LRSchedule(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Step, if that is after each epoch."""
-        if self.every == "epoch":
-            figures = training.history.get(self.monitor)
-            self.schedule.step(figures[-1] if figures else None)
+        value = newest(training, self.monitor)
+        if self.every == "epoch" and (value is not None or _plateau(self.schedule) is None):
+            self.schedule.step(value)
 
     def state_dict(self) -> dict[str, Any]:
         """That of the schedule."""
@@ -288,6 +303,8 @@ class GradientMonitor(Callback):
         self._sums = dict.fromkeys(self._parameters, 0.0)
         if training.epoch == 0:
             self.norms = {name: [] for name in self._parameters}
+        schema = {name: [FLOAT] for name in self._parameters}
+        require_state(self, self.state_dict(), {"norms": schema})
 
     def gradients(self, training: Training) -> None:
         """Add up the norms of a batch."""
@@ -308,8 +325,7 @@ class GradientMonitor(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, {"norms": Mapping})
-        require_state(self, state["norms"], dict.fromkeys(state["norms"], (list, tuple)))
+        require_state(self, state, {"norms": {...: [FLOAT]}})
         self.norms = {name: list(norms) for name, norms in state["norms"].items()}
 
 
@@ -333,8 +349,8 @@ class GradientClipping(Declared, Callback):
     array([[0.5]])
     """
 
-    max_norm: float | None = declared(optional(POSITIVE), default=None)
-    max_value: float | None = declared(optional(POSITIVE), default=None)
+    max_norm: float | None = declared(optional(LIMIT), default=None)
+    max_value: float | None = declared(optional(LIMIT), default=None)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         max_norm, max_value = values["max_norm"], values["max_value"]

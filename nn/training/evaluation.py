@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_lite import Tensor, no_grad
-from autograd_lite.arguments import COUNT, as_array, require
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, require
 from autograd_lite.errors import (
     ArgumentError,
     AutogradError,
@@ -18,12 +19,16 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of, map_tree, rebuilt
+from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
 from nn.module import Module, require_model
+from nn.training.inputs import as_arrays, at, called, count, shown
 from nn.training.metrics import Metric
-from nn.training.samples import Samples, floats_in, shared_dtype
+from nn.training.samples import Part, Samples, floats_in, shared_dtype
 
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
@@ -32,14 +37,19 @@ REHEARSED = 8
 """Training samples that go through the model before training, to see whether all fits together."""
 
 
+@explains_keywords
 def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noqa: N803
-    """The model's outputs as an array, computed in evaluation mode without recording.
+    """The model's outputs as arrays, computed as in evaluation mode and without recording.
 
     Args:
-        model: what to apply; its mode is as before afterwards.
+        model: what to apply; the modes that it is in stay as they are.
         X: samples (n, ...). Floats are converted to the dtype of the model's parameters, if all
-            have the same.
+            have the same. A tuple of arrays holds the arguments of a model with several inputs, a
+            dict its named arguments.
         batch_size: samples at a time, to save memory; all by default.
+
+    Returns:
+        An array (n, ...); or tuples, lists and dicts of such arrays, where the model returns them.
 
     Raises:
         UnsupportedError: the model is no module, or X no array.
@@ -53,22 +63,30 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
     require_model(model, "predict of")
     if batch_size is not None:
         require("predict", "batch_size", batch_size, COUNT)
-    X = as_array(X, "predict of X")  # noqa: N806
-    if X.ndim == 0:
-        raise ShapeError(f"predict of X {describe_one(X)}", "it has no samples", "Give (n, ...)")
-    X = floats_in(shared_dtype(model.parameters()), X)  # noqa: N806
-    with no_grad(), mode(model, training=False):
-        return _outputs(model, X, batch_size or len(X))
+    X = as_arrays(X, "predict of X")  # noqa: N806
+    n = count(X, "predict of X")
+    X = _in_precision(model, X)  # noqa: N806
+    with evaluation():
+        return _outputs(model, X, n, batch_size or n)
+
+
+def _in_precision(model: Module, X: Any) -> Any:  # noqa: N803
+    """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
+    some = model._some_parameter()
+    if some is None or getattr(X, "dtype", None) == some.dtype:
+        return X
+    dtype = shared_dtype(model.parameters())
+    return map_tree(lambda array: floats_in(dtype, array), X)
 
 
 def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
     found: dict[str, float] = {}
-    with no_grad(), mode(model, training=False):
-        for kind, (X, y, weights) in samples.parts.items():  # noqa: N806
-            predictions = _outputs(model, X, EVALUATED_AT_ONCE)
-            loss = samples.loss_of(Tensor(predictions), y, weights)
-            measured = _measured(samples, loss, predictions, y)
+    with evaluation():
+        for kind, part in samples.parts.items():
+            predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
+            loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
+            measured = _measured(samples, loss, predictions, part)
             found |= {kind + name: figure for name, figure in measured.items()}
     return found
 
@@ -81,35 +99,43 @@ def rehearse(model: Module, samples: Samples) -> None:
     """
 
     def measure(rewind: object) -> None:
-        model.eval()
-        for kind, (X, y, weights) in samples.parts.items():  # noqa: N806
-            few = X if kind else X[:REHEARSED]
-            predictions = _outputs(model, few, EVALUATED_AT_ONCE)
-            if len(predictions) == len(few) < len(y):
-                predictions = np.resize(predictions, (len(y), *predictions.shape[1:]))
-            if np.isfinite(predictions).all():  # otherwise the first batch is named
-                loss = _rehearsed_loss(samples, Tensor(predictions), y, weights)
-                _measured(samples, loss, predictions, y)
+        for kind, part in samples.parts.items():
+            n = part.n if kind else min(part.n, REHEARSED)
+            predictions = _outputs(model, at(part.X, slice(n)), n, EVALUATED_AT_ONCE)
+            leaves = leaves_of(predictions)
+            if n < part.n and all(len(leaf) == n for leaf in leaves):
+                predictions = map_tree(partial(_as_many, n=part.n), predictions)
+            if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
+                loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
+                _measured(samples, loss, predictions, part)
 
-    with no_grad(), warnings.catch_warnings():
+    with evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         call_left_alone(measure, model, samples.loss, samples.metrics)
 
 
-def _rehearsed_loss(samples: Samples, predictions: Tensor, y: Any, weights: Any) -> Any:
+def _as_many(predictions: Any, n: int) -> Any:
+    return np.resize(predictions, (n, *predictions.shape[1:]))
+
+
+def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
     loss = samples.loss
-    if weights is None and isinstance(loss, Loss) and loss.reduction == "mean" and predictions.size:
-        if type(loss).__call__ is Loss.__call__:
+    if part.weights is None and isinstance(loss, Loss) and loss.reduction == "mean":
+        if (
+            type(loss).__call__ is Loss.__call__
+            and isinstance(predictions, Tensor)
+            and predictions.size
+        ):
             # Some means of their own look at targets only when they become negative.
-            return Loss.mean(loss, predictions, y)
-    return samples.loss_of(predictions, y, weights)
+            return Loss.mean(loss, predictions, part.y)
+    return samples.loss_of(predictions, part.y, part.weights)
 
 
-def _measured(samples: Samples, loss: Any, predictions: Any, y: Any) -> dict[str, float]:
+def _measured(samples: Samples, loss: Any, predictions: Any, part: Part) -> dict[str, float]:
     require_scalar(loss)
-    measured = {"loss": samples.per_sample(loss.item(), len(y))}
+    measured = {"loss": samples.per_sample(loss.item(), part.n)}
     for name, metric in samples.metrics.items():
-        measured[name] = _figure(name, metric, predictions, y)
+        measured[name] = _figure(name, metric, predictions, part.y)
     return measured
 
 
@@ -140,26 +166,46 @@ def require_scalar(loss: Any) -> None:
         )
 
 
-def _outputs(model: Module, X: Any, batch_size: int) -> Any:  # noqa: N803
-    starts = range(0, max(len(X), 1), max(batch_size, 1))
-    outputs = [plain(model(X[start : start + batch_size])) for start in starts]
-    if np.ndim(outputs[0]) == 0:
+def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N803
+    """What the model returns for n samples, some at a time, put together."""
+    if n <= batch_size:
+        output = called(model, X)
+        if isinstance(output, Tensor):
+            return _rows(model, X, output)
+        return map_tree(partial(_rows, model, X), output)
+    starts = range(0, n, batch_size)
+    parts = [called(model, at(X, slice(start, start + batch_size))) for start in starts]
+    leaves = [[_rows(model, X, leaf) for leaf in leaves_of(part)] for part in parts]
+    joined = [np.concatenate(same) for same in zip(*leaves)]
+    if any(len(leaf) != n for leaf in joined):
         raise ShapeError(
-            f"{type(model).__name__} of {describe_one(X)}",
-            f"it returned {describe_one(outputs[0])}, and no array with a row for each sample",
-            "Return predictions (n, ...) from forward",
+            f"{type(model).__name__} of {shown(X)}, {batch_size} samples at a time",
+            f"it returned {', '.join(map(describe_one, joined))} in all, which is not one entry "
+            "for each sample",
+            "Return predictions (n, ...) from forward, or predict all samples at once",
         )
-    return np.concatenate(outputs)
+    return rebuilt(parts[0], joined)
+
+
+def _rows(model: Module, X: Any, output: Any) -> Any:  # noqa: N803
+    """A copy of the array of an output; an error unless it has a row for each sample."""
+    array = plain(output)
+    if getattr(array, "ndim", 0):
+        return array.copy()
+    raise ShapeError(
+        f"{type(model).__name__} of {shown(X)}",
+        f"it returned {describe_one(array)}, and no array with a row for each sample",
+        "Return predictions (n, ...) from forward",
+    )
 
 
 @contextmanager
-def mode(model: Module, training: bool) -> Iterator[list[Module]]:
-    """Switch the mode, and restore that of every module inside, which it gives, afterwards."""
+def training_mode(model: Module) -> Iterator[list[Module]]:
+    """Switch a model to training, and restore the mode of every module inside afterwards."""
     before = [(module, module.training) for _, module in model.named_modules()]
-    model.train(training)
+    model.train()
     try:
         yield [module for module, _ in before]
     finally:
         for module, was_training in before:
-            # Past Module.__setattr__, which looks for parameters.
-            vars(module)["training"] = was_training
+            module.training = was_training

@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, generator, is_number, require
+from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of
+from autograd_lite.whole_files import FileName
 from nn.losses.loss_function import loss_function
-from nn.module import Buffer, Module
+from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.tensor_files import FileName
+from nn.parameters import Buffer
+from nn.random_state import generator
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import read, restored
-from nn.training.evaluation import figures, mode, rehearse, require_scalar
+from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
@@ -31,10 +35,12 @@ from nn.training.fit_arguments import (
     trained_parameters,
 )
 from nn.training.history import History
+from nn.training.inputs import called
 from nn.training.metrics import Metric
 from nn.training.samples import Samples, prepared, shared_dtype
 
 
+@explains_keywords
 def fit(
     model: Module,
     X: Any,  # noqa: N803
@@ -50,6 +56,7 @@ def fit(
     class_weight: Mapping[Any, float] | str | None = None,
     callbacks: Sequence[Callback] = (),
     resume_from: FileName | None = None,
+    evaluate_every: int = 1,
     progress: bool = True,
     rng: np.random.Generator | int | None = None,
 ) -> History:
@@ -65,8 +72,9 @@ def fit(
             those that were in evaluation mode, and afterwards each in the mode that it was in
             before. To leave out parameters set their `requires_grad` to False.
         X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
-            if all have the same.
-        y: targets (n, ...).
+            if all have the same. For a model of several inputs, a tuple of arrays that are its
+            arguments, or a dict of its named arguments.
+        y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
             and the figures in the history are divided by the number of samples.
@@ -91,8 +99,12 @@ def fit(
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
             on from there: bit for bit as if it had not been interrupted, as far as `nn.Checkpoint`
             says.
+        evaluate_every: epochs from one measuring of the figures to the next, besides the last
+            epoch. Each goes through all samples once more, which takes about a third of the time;
+            the figures of the epochs between are NaN, but for "running_loss".
         progress: show one line that is updated.
-        rng: a `numpy.random.Generator`, or a seed for one, that shuffles.
+        rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
+            `nn.manual_seed`.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -121,6 +133,7 @@ def fit(
     parameters = trained_parameters(model, loss, optimizer)
     require("fit", "epochs", epochs, COUNT)
     require("fit", "batch_size", batch_size, COUNT)
+    require("fit", "evaluate_every", evaluate_every, COUNT)
     metrics = checked_metrics(metrics, loss)
     callbacks = checked_callbacks(callbacks)
     rng = generator(rng, "fit")
@@ -130,19 +143,21 @@ def fit(
         split_seed = saved["arguments"]["split_seed"]
     elif is_number(validation):
         # Of a copy: the generator itself draws only when nothing is refused any more.
-        split_seed = int(copy.deepcopy(rng).integers(2**63))
+        split_seed = int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
     dtype = shared_dtype(parameters)
     samples = prepared(
         dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
     )
-    require_no_single_sample(model, len(samples.X), batch_size)
+    require_no_single_sample(model, samples.n, batch_size)
     rehearse(model, samples)
     names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
     history = History({name: [] for name in ("running_loss", *names)})
-    arguments = {"samples": len(samples.X), "batch_size": int(batch_size), "figures": list(history)}
+    arguments = {"samples": samples.n, "batch_size": int(batch_size), "figures": list(history)}
     arguments["split_seed"] = split_seed
+    if evaluate_every > 1:
+        arguments["evaluate_every"] = int(evaluate_every)
     training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
-    with mode(model, training=True) as modules:
+    with training_mode(model) as modules:
         with restored(training, saved) if saved else nullcontext():
             for callback in callbacks:
                 callback.fit_start(training)
@@ -197,12 +212,19 @@ def _train_epochs(
             if training.stop_reason is not None:
                 return
             _step(training, samples, buffers, inputs, targets)
-            total += samples.per_sample(training.batch_loss, len(inputs)) * len(inputs)
+            n = len(leaves_of(inputs)[0])
+            total += samples.per_sample(training.batch_loss, n) * n
             for callback in training.callbacks:
                 callback.batch_end(training)
-        measured = {"running_loss": total / len(samples.X), **figures(training.model, samples)}
-        for name, figure in measured.items():
-            training.history[name].append(figure)
+        every = training.arguments.get("evaluate_every", 1)
+        training.evaluated = (
+            training.epoch + 1
+        ) % every == 0 or training.epoch + 1 == training.epochs
+        measured = {"running_loss": total / samples.n}
+        if training.evaluated:
+            measured |= figures(training.model, samples)
+        for name, values in training.history.items():
+            values.append(measured.get(name, math.nan))
         for callback in training.callbacks:
             callback.epoch_end(training)
         training.epoch += 1
@@ -221,7 +243,7 @@ def _step(
     """Learn from one batch, or put back the buffers that its pass changed."""
     before = [buffer.data.copy() for buffer in buffers]
     try:
-        batch_loss = samples.loss_of(training.model(inputs), *targets)
+        batch_loss = samples.loss_of(called(training.model, inputs), *targets)
         require_scalar(batch_loss)
         training.batch_loss = batch_loss.item()
         if not math.isfinite(training.batch_loss):

@@ -10,8 +10,9 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import parameters_of
-from nn.module import Module, Parameter
+from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.parameters import Parameter
 from nn.training.callback import Callback
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy

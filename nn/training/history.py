@@ -18,7 +18,8 @@ class History(dict[str, list[float]]):
     - the metrics, by their names, of the training samples at the end of the epoch; and with
       "validation_" before the name, of the validation samples.
 
-    An epoch that was cut short has no entries.
+    An epoch that was cut short has no entries. Where `evaluate_every` is above 1, the figures
+    that were not measured are NaN.
 
     >>> history = History(loss=[3.0, 1.0], accuracy=[0.5, 0.75])
     >>> print(history)

@@ -9,32 +9,45 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import NUMBER, as_array, require, require_real
+from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.names import explains_keywords
+from nn.losses.loss_function import loss_function
 
 Metric = Callable[[Any, Any], float]
 
 
-def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
+@explains_keywords
+def accuracy(
+    predictions: Any, targets: Any, threshold: float | None = None, *, loss: Any = None
+) -> float:
     """The fraction of predictions that name the right class; a NaN names none.
 
     Args:
         predictions: scores or logits (n, classes), of which the largest counts; or numbers (n,)
             or (n, 1), which mean class 1 above the threshold; or classes, as integers.
-        targets: labels (n,) or (n, 1), or one-hot rows (n, classes); for numbers, 0 and 1.
-        threshold: 0.5 for probabilities, 0 for logits; each loss of `nn` has its `threshold`.
+        targets: labels (n,) or (n, 1), or one-hot rows (n, classes), or rows of probabilities of
+            which one is the largest; for numbers, 0 and 1.
+        threshold: 0.5 for probabilities, 0 for logits; each loss of `nn` has its `threshold`. By
+            default it is 0.5, and numbers beyond 0 and 1 are refused.
+        loss: in place of a threshold, the loss that the predictions were learned with, or its name.
 
     Raises:
         ShapeError: there are none, or others than these shapes, or their numbers differ.
         UnsupportedError: they are no real numbers.
-        ArgumentError: the threshold is no number, or predictions are numbers and a target is
-            neither 0 nor 1.
+        ArgumentError: the threshold is no number, or needed; predictions are numbers and a target
+            is neither 0 nor 1; or a row of targets has several ones, or none.
 
     >>> accuracy(np.array([[0.1, 2.0], [3.0, 0.2]]), np.array([1, 1]))
     0.5
     >>> accuracy(np.array([[0.9], [0.2]]), np.array([[1], [0]]))
     1.0
+    >>> accuracy(np.array([1.5, -0.2, 0.3]), np.array([1, 0, 1]), loss="bce_with_logits")
+    1.0
     """
-    require("accuracy", "threshold", threshold, NUMBER)
+    if threshold is not None:
+        require("accuracy", "threshold", threshold, NUMBER)
+    loss = loss if loss is None else loss_function(loss)
     predictions, targets = _columns(predictions), _columns(targets)
     attempted = f"accuracy of {describe_one(predictions)} and targets {describe_one(targets)}"
     n = len(predictions)
@@ -44,6 +57,7 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
             f"there are {n} predictions and {len(targets)} targets",
             "Give one label, or one one-hot row, for each prediction, and at least one",
         )
+    _require_one_class(attempted, targets)
     labels = _classes(targets)
     numbers = predictions.shape[1] == 1 and predictions.dtype.kind not in "iu"
     if numbers and not np.isin(labels, (0, 1)).all():
@@ -55,8 +69,26 @@ def accuracy(predictions: Any, targets: Any, threshold: float = 0.5) -> float:
             "nn.accuracy(scores, (targets + 1) / 2, threshold=0)",
         )
     named = ~np.isnan(predictions).any(axis=1)
-    predicted = predictions[:, 0] > threshold if numbers else _classes(predictions)
+    if numbers:
+        predicted = predictions[:, 0] > decision_threshold("accuracy", predictions, threshold, loss)
+    else:
+        predicted = _classes(predictions)
     return float(np.mean(named & (predicted == labels)))
+
+
+def _require_one_class(attempted: str, targets: Any) -> None:
+    """Raise unless each row of several columns has one largest entry."""
+    if targets.shape[1] == 1:
+        return
+    largest = (targets == targets.max(axis=1, keepdims=True)).sum(axis=1)
+    wrong = np.flatnonzero(largest != 1)
+    if len(wrong):
+        raise ArgumentError(
+            attempted,
+            f"row {wrong[0]} of the targets, {targets[wrong[0]].tolist()}, is not of one class",
+            "For answers that do not exclude each other count those that are right: "
+            "((predictions > threshold) == targets).mean()",
+        )
 
 
 def _columns(values: Any) -> Any:

@@ -4,27 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, is_number, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss, require_weights
 from nn.losses.loss_function import weighted_loss
+from nn.training.inputs import as_arrays, at, is_tree, named_leaves, shown
 from nn.training.metrics import Metric
+
+
+class Part(NamedTuple):
+    """Samples to measure with: n of them, with their targets and weights."""
+
+    X: Any
+    y: Any
+    weights: Any
+    n: int
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays that go through the model together, and what measures its predictions."""
+    """Arrays that go through the model together, and what measures its predictions.
+
+    Samples and targets are arrays, or tuples and dicts of arrays.
+    """
 
     X: Any
     y: Any
     weights: Any
     """Of each sample in the loss, of mean 1; None where all count the same."""
-    validation: tuple[Any, Any] | None
+    n: int
+    """How many are trained on."""
+    validation: Part | None
     loss: Callable[..., Tensor]
     metrics: Mapping[str, Metric]
 
@@ -34,11 +50,11 @@ class Samples:
         return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
 
     @property
-    def parts(self) -> dict[str, tuple[Any, Any, Any]]:
-        """Samples, targets and weights to measure with, by what the names of figures begin with."""
-        parts = {"": (self.X, self.y, self.weights)}
+    def parts(self) -> dict[str, Part]:
+        """What to measure with, by what the names of figures begin with."""
+        parts = {"": Part(self.X, self.y, self.weights, self.n)}
         if self.validation is not None:
-            parts["validation_"] = (*self.validation, None)
+            parts["validation_"] = self.validation
         return parts
 
     def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
@@ -68,19 +84,19 @@ def prepared(
 
     Floats in X become of the dtype, unless it is None; `split_seed` shuffles before a split.
     """
-    X, y = _checked(dtype, X, y, "")  # noqa: N806
-    weights = None
+    X, y, n = _checked(dtype, X, y, "")  # noqa: N806
+    weights = held_out = None
     if sample_weight is not None:
         weights = as_array(sample_weight, "fit with sample_weight")
-        require_weights(weights, len(X), "fit with sample_weight")
+        require_weights(weights, n, "fit with sample_weight")
         weights = weights.astype(float)
     if isinstance(validation, tuple | list) and len(validation) == 2:
-        validation = _checked(dtype, validation[0], validation[1], "validation ")
-        _require_shapes(X, y, *validation)
+        held_out = _checked(dtype, validation[0], validation[1], "validation ")
+        _require_shapes(X, y, *held_out[:2])
     elif is_number(validation):
-        held_out, kept = _split(len(X), validation, split_seed)
-        validation = X[held_out], y[held_out]
-        X, y = X[kept], y[kept]  # noqa: N806
+        drawn, kept = _split(n, validation, split_seed)
+        held_out = at(X, drawn), at(y, drawn), len(drawn)
+        X, y, n = at(X, kept), at(y, kept), len(kept)  # noqa: N806
         weights = None if weights is None else weights[kept]
     elif validation is not None:
         raise UnsupportedError(
@@ -88,34 +104,39 @@ def prepared(
             "it is neither a pair of samples and targets nor a share of the samples",
             "Give (X, y), or a number between 0 and 1",
         )
+    measured = None if held_out is None else Part(*held_out[:2], None, held_out[2])
     if class_weight is not None:
         of_classes = _class_weights(class_weight, y)
         weights = of_classes if weights is None else weights * of_classes
     if weights is None:
-        return Samples(X, y, None, validation, loss, metrics)
+        return Samples(X, y, None, n, measured, loss, metrics)
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
-            f"the weights of all {len(X)} training samples are 0",
+            f"the weights of all {n} training samples are 0",
             "Give positive weights to what is to be learned",
         )
     weights = weights / weights.mean()
-    return Samples(X, y, weights, validation, weighted_loss(loss), metrics)
+    return Samples(X, y, weights, n, measured, weighted_loss(loss), metrics)
 
 
-def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any]:  # noqa: N803
+def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # noqa: N803
     """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
-    X, y = as_array(X, f"fit with {kind}X"), as_array(y, f"fit with {kind}y")  # noqa: N806
-    require_real(X, f"fit with {kind}X")
-    require_real(y, f"fit with {kind}y")
-    if X.ndim == 0 or X.shape[:1] != y.shape[:1] or len(X) == 0:
+    X, y = as_arrays(X, f"fit with {kind}X"), as_arrays(y, f"fit with {kind}y")  # noqa: N806
+    for name, array in [
+        *named_leaves(X, f"fit with {kind}X"),
+        *named_leaves(y, f"fit with {kind}y"),
+    ]:
+        require_real(array, name)
+    n = len(leaves_of(X)[0]) if leaves_of(X) and leaves_of(X)[0].ndim else 0
+    if not n or any(array.shape[:1] != (n,) for array in leaves_of((X, y))):
         raise ShapeError(
-            f"fit with {kind}X {describe_one(X)} and {kind}y {describe_one(y)}",
+            f"fit with {kind}X {shown(X)} and {kind}y {shown(y)}",
             "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
             "Give one target for each sample",
         )
-    X = floats_in(dtype, X)  # noqa: N806
-    for name, array in ((f"{kind}X", X), (f"{kind}y", y)):
+    X = map_tree(lambda array: floats_in(dtype, array), X)  # noqa: N806
+    for name, array in [*named_leaves(X, f"{kind}X"), *named_leaves(y, f"{kind}y")]:
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             raise ArgumentError(
@@ -124,7 +145,7 @@ def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any]:  # noqa:
                 f"the first at index {tuple(bad[0].tolist())}",
                 "Remove those samples, or fill in numbers",
             )
-    return X, y
+    return X, y, n
 
 
 def shared_dtype(parameters: Iterable[Tensor]) -> Any:
@@ -145,13 +166,15 @@ def floats_in(dtype: Any, X: Any) -> Any:  # noqa: N803
 
 
 def _require_shapes(X: Any, y: Any, X_validation: Any, y_validation: Any) -> None:  # noqa: N803
-    for name, array, other in (("X", X, X_validation), ("y", y, y_validation)):
-        if array.shape[1:] != other.shape[1:]:
-            raise ShapeError(
-                f"fit with {name} {describe_one(array)} and validation {describe_one(other)}",
-                "their samples differ in shape",
-                f"Give validation {name} of shape {('n', *array.shape[1:])}",
-            )
+    for kind, arrays, others in (("X", X, X_validation), ("y", y, y_validation)):
+        for path, array, other in matched(f"fit with validation {kind}", arrays, others):
+            if array.shape[1:] != other.shape[1:]:
+                raise ShapeError(
+                    f"fit with {kind}{path} {describe_one(array)} and validation "
+                    f"{describe_one(other)}",
+                    "their samples differ in shape",
+                    f"Give validation {kind}{path} of shape {('n', *array.shape[1:])}",
+                )
 
 
 def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
@@ -204,6 +227,12 @@ def _class_weights(class_weight: Any, y: Any) -> Any:
 
 def _labels(y: Any) -> Any:
     """Labels (n,) of targets (n,), (n, 1), or one-hot rows (n, classes)."""
+    if is_tree(y):
+        raise ArgumentError(
+            f"fit with class_weight and y {shown(y)}",
+            "there are several targets, and each has classes of its own",
+            "Write sample_weight, or weights in a loss of your own",
+        )
     if y.size == len(y):
         if (y % 1 != 0).any():
             raise ArgumentError(

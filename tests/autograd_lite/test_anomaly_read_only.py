@@ -42,7 +42,7 @@ def test_writing_to_arguments_and_results_raises_where_it_is_written():
                 array += 1
         loss.backward()
     np.testing.assert_array_equal(w.grad, [18.0, 20.0])
-    for array in (w.data, x, product.data, index, labels.data):
+    for array in (w.data, x, index, labels.data):
         array[0] = 0
 
 
@@ -167,7 +167,7 @@ def test_until_the_context_is_left_however_that_is(error):
     else:
         run()
     assert w.data.flags.writeable
-    assert kept[0].data.flags.writeable
+    assert kept[0]._array.flags.writeable
 
 
 def test_a_context_inside_of_another_ends_nothing():
@@ -177,7 +177,7 @@ def test_a_context_inside_of_another_ends_nothing():
             y = w * w
         assert not w.data.flags.writeable
     assert w.data.flags.writeable
-    assert y.data.flags.writeable
+    assert y._array.flags.writeable
 
 
 def test_two_threads_hold_an_array_until_both_have_left():
@@ -200,7 +200,7 @@ def test_two_threads_hold_an_array_until_both_have_left():
     leave.set()
     thread.join()
     assert w.data.flags.writeable
-    assert y.data.flags.writeable
+    assert y._array.flags.writeable
 
 
 # Whose memory
@@ -223,17 +223,17 @@ def test_flags_are_restored_as_they_were():
         diagonal = np.diagonal(np.outer(w, w))
         shown = Tensor(view, requires_grad=True).reshape(3, 1)
     assert w.data.flags.writeable
-    assert y.data.flags.writeable
-    assert z.data.flags.writeable
-    assert transposed.data.flags.writeable
+    assert y._array.flags.writeable
+    assert z._array.flags.writeable
+    assert transposed._array.flags.writeable
     assert memory.flags.writeable
     assert writable_view.flags.writeable
     assert not constant.flags.writeable
     assert not owner.flags.writeable
     assert not view.flags.writeable
-    assert not shown.data.flags.writeable
-    assert not spread.data.flags.writeable
-    assert not diagonal.data.flags.writeable
+    assert not shown._array.flags.writeable
+    assert not spread._array.flags.writeable
+    assert not diagonal._array.flags.writeable
 
 
 def test_memory_of_other_libraries_is_left_alone_and_buffers_are_held():

@@ -260,3 +260,9 @@ def test_a_wrong_derivative_beside_a_large_constant_is_found(offset):
     gradcheck(right, np.array([0.5, -1.0]))
     with pytest.raises(GradientCheckError):
         gradcheck(wrong, np.array([0.5, -1.0]))
+
+
+def test_a_function_that_uses_other_tensors_is_checked_in_its_inputs():
+    weight = Tensor([2.0, -3.0], requires_grad=True)
+    assert gradcheck(lambda x: np.sin(x * weight), np.array([0.5, 1.0]), order=2)
+    assert weight.grad is None

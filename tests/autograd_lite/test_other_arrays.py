@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from dask.callbacks import Callback
 
-from autograd_lite import Tensor, affine, relu, sigmoid_cross_entropy
+from autograd_lite import Tensor, affine, grad, jacobian, relu, sigmoid_cross_entropy
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(1000, 5))
@@ -65,6 +65,18 @@ def test_a_dask_array_of_parameters_has_a_lazy_gradient():
     assert isinstance(weight.grad, da.Array)
     expected = np.repeat(X.sum(axis=0)[:, None], 8, axis=1)
     np.testing.assert_allclose(weight.grad.compute(), expected, rtol=1e-12)
+
+
+def test_gradients_and_jacobians_in_dask_arrays_are_lazy():
+    def f(x):
+        return np.tanh(x[1:].reshape(2, 2)) * x[0]
+
+    found = jacobian(f)(da.from_array(X[0], chunks=5))
+    gradient = grad(lambda x: f(x).sum())(da.from_array(X[0], chunks=5))
+    assert isinstance(gradient, da.Array)
+    np.testing.assert_allclose(gradient.compute(), found.sum(axis=(0, 1)).compute(), rtol=1e-13)
+    assert isinstance(found, da.Array)
+    np.testing.assert_allclose(found.compute(), jacobian(f)(X[0]), rtol=1e-13)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -9,6 +9,7 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -51,7 +52,7 @@ class Formula:
         self.value = np.array(tensor.data)
         self.requires_grad = tensor.requires_grad
         self.grad = None
-        self.array = tensor.data  # a reference to the memory itself
+        self.array = tensor._array  # a reference to the memory itself
         self.changed_at = self.perhaps_changed_at = 0
 
     def inputs(self):
@@ -218,7 +219,11 @@ class Machine(RuleBasedStateMachine):
     @rule(i=numbers, how=st.sampled_from(["+=", "*=", "[...]", "[0]", ".data -=", ".data ="]))
     def change(self, i, how):
         tensor, formula = self.pick(i)
-        target = tensor.data
+        target = tensor._array
+        if formula.arguments and how.startswith(".data"):
+            with no_grad(), pytest.raises((ValueError, MutationError), match=r"read-only|computed"):
+                tensor.data -= 0.25
+            return
         in_place = isinstance(target, np.ndarray) and how != ".data ="
         if how.startswith("[") and not (in_place and (target.ndim or how == "[...]")):
             return
@@ -236,9 +241,9 @@ class Machine(RuleBasedStateMachine):
                 tensor.data -= 0.25
             else:
                 tensor.data = tensor.data + 0.5
-        assert (tensor.data is formula.array) == in_place
+        assert (tensor._array is formula.array) == in_place
         self.time += 1
-        formula.array = tensor.data
+        formula.array = tensor._array
         formula.changed_at = formula.perhaps_changed_at = self.time
         for other in self.formulas if in_place else ():
             if share_memory(other.array, target):
@@ -302,7 +307,8 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def tensors_hold_the_numbers_of_their_memory(self):
         for formula in self.held():
-            assert formula.tensor().data is formula.array
+            assert formula.tensor()._array is formula.array
+            np.testing.assert_array_equal(formula.tensor().data, formula.array)
             assert formula.tensor().requires_grad == formula.requires_grad
 
 

@@ -160,7 +160,7 @@ def test_what_does_not_depend_on_the_arguments_has_zero_derivatives():
         (lambda: grad(lambda x: x * 2)(X), "only a scalar"),
         (lambda: grad(lambda x: (x, x))(1.0), "only a scalar"),
         (lambda: grad(np.sum, argnums=1)(X), "it was given 1 arguments"),
-        (lambda: vjp(curved, X)[1](np.ones(3)), r"shapes \[\(3,\)\], the output \[\(2,\)\]"),
+        (lambda: vjp(curved, X)[1](np.ones(3)), r"it has the shape \(3,\), not \(2,\)"),
         (lambda: grad(lambda x: x * x)(3), "write 1.0 for 1"),
     ],
 )

@@ -24,7 +24,8 @@ def arguments(transform, named="Tensor"):
     """Refusals of what a function is to be differentiated in; `transform(f)` takes it."""
     return [
         bad("type", lambda w: transform(squares)("abc"), UnsupportedError, "<U3", named=named),
-        bad("type", lambda w: transform(squares)(None), UnsupportedError, "object", named=named),
+        bad("type", lambda w: transform(squares)(None), UnsupportedError, "None",
+            named="of squares"),
         bad("type", lambda w: transform(squares)(1), UnsupportedError, "int64", named=named),
         bad("type", lambda w: transform(squares)([ONES, 1j]), UnsupportedError, "complex128",
             named=named),
@@ -62,6 +63,16 @@ def scalar(transform):
     ]  # fmt: skip
 
 
+def directed(product):
+    """Refusals of what can be no argument and no tangent; `product(x)` takes it as both."""
+    return [
+        bad("type", lambda w: product("abc"), UnsupportedError, "squares", "[0]", "'abc'"),
+        bad("type", lambda w: product(None), UnsupportedError, "None", named="of squares"),
+        bad("type", lambda w: product(1), UnsupportedError, "int64", named="Tensor"),
+        bad("type", lambda w: product([ONES, 1j]), UnsupportedError, "squares", "[0][1]", "1j"),
+    ]
+
+
 def tangents(product):
     """Refusals of what is no list of tangents, one for each argument and of its shape."""
     return [
@@ -70,8 +81,8 @@ def tangents(product):
         bad("shape", lambda w: product([ONES], [np.ones(3)]), ShapeError, "(2,)", "(3,)"),
         bad("shape", lambda w: product([ONES], [np.ones((2, 2))]), ShapeError, "(2,)", "(2, 2)"),
         bad("shape", lambda w: product([ONES], [1.0]), ShapeError, "(2,)", "()"),
-        bad("length", lambda w: product([ONES], []), ShapeError, "(2,)"),
-        bad("length", lambda w: product([ONES], [ONES, ONES]), ShapeError, "(2,)"),
+        bad("length", lambda w: product([ONES], []), ShapeError, "of 0", "of 1"),
+        bad("length", lambda w: product([ONES], [ONES, ONES]), ShapeError, "of 2", "of 1"),
     ]
 
 
@@ -138,26 +149,24 @@ DECLARED = {
         bad("shape", lambda w: ag.vjp(np.tanh, ONES)[1](np.ones(3)), ArgumentError, "(3,)", "(2,)",
             named="cotangent of tanh"),
         bad("length", lambda w: ag.vjp(np.tanh, ONES)[1]([ONES, ONES]), ArgumentError,
-            "[(2,), (2,)]", "[(2,)]", named="cotangent of tanh"),
+            "it is a list or tuple", "an array", named="cotangent of tanh"),
         bad("type", lambda w: ag.vjp(3, ONES), UnsupportedError, "3", named="derivative of"),
-        bad("type", lambda w: ag.vjp(np.tanh, ONES)[1](None), ArgumentError, "()", "(2,)",
+        bad("type", lambda w: ag.vjp(np.tanh, ONES)[1](None), ArgumentError, "it is None",
             named="cotangent of tanh"),
         Spreads(lambda w: ag.vjp(np.tanh, ONES)[1](nans(2))[0]),
         **NO_RANGE,
     ),
     "autograd_lite.jvp": declare(
-        arguments(lambda f: lambda x: ag.jvp(f, [x], [x])),
-        bad("type", lambda w: ag.jvp(np.tanh, [1.0], ["a"]), UnsupportedError, "'a'",
-            named="multiply"),
+        directed(lambda x: ag.jvp(squares, [x], [x])),
+        bad("type", lambda w: ag.jvp(np.tanh, [1.0], ["a"]), UnsupportedError, "[0]", "'a'"),
         tangents(lambda *given: ag.jvp(np.tanh, *given)),
         Spreads(lambda w: ag.jvp(np.tanh, [ONES], [nans(2)])[1]),
         **NO_RANGE,
     ),
     "autograd_lite.hvp": declare(
-        arguments(lambda f: lambda x: ag.hvp(f, [x], [x])),
+        directed(lambda x: ag.hvp(squares, [x], [x])),
         scalar(lambda f: lambda x: ag.hvp(f, [x], [x])),
-        bad("type", lambda w: ag.hvp(squares, [1.0], ["a"]), UnsupportedError, "'a'",
-            named="multiply"),
+        bad("type", lambda w: ag.hvp(squares, [1.0], ["a"]), UnsupportedError, "[0]", "'a'"),
         tangents(lambda *given: ag.hvp(squares, *given)),
         Spreads(lambda w: ag.hvp(squares, [ONES], [nans(2)])[0]),
         **NO_RANGE,
@@ -197,6 +206,17 @@ DECLARED = {
             "'w' (2, 3)", "(4,)", named="matmul"),
         Spreads(lambda w: ag.checkpoint(np.tanh)(w.w * NAN)),
         length="a function may take any number of arguments",
+        **NO_RANGE,
+    ),
+    "autograd_lite.ravel": declare(
+        bad("type", lambda w: ag.ravel("abc"), UnsupportedError, "<U3"),
+        bad("type", lambda w: ag.ravel([ONES, 3]), UnsupportedError, "[1]", "int64"),
+        bad("type", lambda w: ag.ravel([ONES])[1]("abc"), ShapeError, "'abc'", named="unravel"),
+        bad("shape", lambda w: ag.ravel(ONES)[1](np.ones((2, 1))), ShapeError, "(2, 1)", "2",
+            named="unravel"),
+        bad("length", lambda w: ag.ravel([ONES])[1](np.ones(3)), ShapeError, "(3,)", "2",
+            named="unravel"),
+        Spreads(lambda w: ag.ravel([nans(2)])[0]),
         **NO_RANGE,
     ),
     "autograd_lite.derive": declare(printed(ag.derive), **NO_RANGE, nan=AS_IS),

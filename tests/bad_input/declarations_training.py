@@ -61,6 +61,7 @@ FIT = declare(
     option("shape", UnsupportedError, "(12, 1)", loss=lambda p, t: p - t, validation=None),
     number("epochs", lambda w, v: fit(w, epochs=v), 0, -1, 1.5, True),
     number("batch_size", lambda w, v: fit(w, batch_size=v), 0, -1, 2.5),
+    number("evaluate_every", lambda w, v: fit(w, evaluate_every=v), 0, -1, 2.5),
     # samples and targets
     data({"samples": "abc"}, "type", UnsupportedError, "X", "<U3"),
     data({"samples": None}, "type", UnsupportedError, "X", "object"),
@@ -186,6 +187,10 @@ DECLARED = {
         bad("shape", lambda w: nn.predict(w.model, "abc"), ShapeError, "()"),
         number("batch_size", lambda w, v: nn.predict(w.model, X, batch_size=v), 0, -1, 1.5, True),
         Spreads(lambda w: nn.predict(w.model, nans(3, 2))),
+    ),
+    "nn.manual_seed": declare(
+        number("seed", lambda w, v: nn.manual_seed(v), -1, 1.5, True),
+        **dict.fromkeys(("shape", "length"), "it takes one number"),
     ),
     "nn.summary": declare(
         bad("type", lambda w: nn.summary(3, 2), UnsupportedError, "3"),

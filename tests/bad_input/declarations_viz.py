@@ -63,7 +63,8 @@ def function(kind, given, error, *words):
 
 
 def boundary(w, model=first, samples=X, targets=Y, **options):
-    return viz.plot_decision_boundary(model, samples, targets, **{"ax": w.ax, **options})
+    options = {"ax": w.ax, "threshold": 0.5} | options
+    return viz.plot_decision_boundary(model, samples, targets, **options)
 
 
 def decided(kind, error, *words, named="plot", **spoilt):
@@ -107,7 +108,9 @@ DECLARED = {
         bad("range", lambda w: viz.graph(w.w).save(w.folder / "graph"), ArgumentError, "''",
             named="graph.save"),
         bad("range", lambda w: viz.graph(w.w).save(w.folder / "nowhere" / "graph.dot"),
-            FileNotFoundError, named="nowhere"),
+            FileNotFoundError, "no folder", "nowhere", named="graph.save"),
+        bad("range", lambda w: viz.graph(w.w).save("a\0b.dot"), ArgumentError, "null character",
+            named="graph.save"),
         shape="it is made by viz.graph, of tensors of any shape",
         length="it is made by viz.graph",
         nan="it shows NaN as any number",
@@ -161,7 +164,10 @@ DECLARED = {
     ),
     "viz.plot_decision_boundary": declare(
         number("threshold", lambda w, v: boundary(w, threshold=v), float("inf")),
-        axes(lambda ax: viz.plot_decision_boundary(first, X, Y, ax=ax)),
+        axes(lambda ax: viz.plot_decision_boundary(first, X, Y, threshold=0, ax=ax)),
+        decided("range", ArgumentError, "no probabilities", "threshold=0", threshold=None),
+        decided("type", ArgumentError, "loss", threshold=None, loss=first),
+        decided("type", ArgumentError, "threshold=0.5", "MSELoss", loss=nn.MSELoss()),
         decided("type", UnsupportedError, "3", model=3),
         decided("type", UnsupportedError, "X", "<U3", samples="abc"),
         decided("type", UnsupportedError, "X array (12, 2)", samples=X.astype(str)),

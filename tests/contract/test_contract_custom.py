@@ -6,7 +6,17 @@ import sys
 import numpy as np
 import pytest
 
-from autograd_lite import AutogradError, Tensor, differentiable, gradcheck
+from autograd_lite import (
+    AutogradError,
+    Tensor,
+    differentiable,
+    grad,
+    gradcheck,
+    hessian,
+    jacobian,
+    value_and_grad,
+    vjp,
+)
 
 
 @differentiable(lambda g, y, x: g * 3 * x**2)
@@ -145,3 +155,100 @@ def test_the_decorator_without_a_vjp_is_refused_at_the_first_call():
 
     with pytest.raises(AutogradError, match=r"Write @differentiable\(vjp, \.\.\.\)"):
         square(np.float64(3.0))
+
+
+def test_one_rule_for_all_arguments_is_asked_once_and_may_leave_arguments_out():
+    calls = []
+
+    def rule(g, y, a, b, mode):
+        calls.append(mode)
+        return g * b, g * a, None
+
+    @differentiable(rule, variadic=True)
+    def product(a, b, mode):
+        return a * b
+
+    a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([[3.0], [4.0]], requires_grad=True)
+    product(a, b, "fast").sum().backward()
+    np.testing.assert_array_equal(a.grad, [7.0, 7.0])
+    np.testing.assert_array_equal(b.grad, [[3.0], [3.0]])
+    assert calls == ["fast"]
+    assert gradcheck(lambda a, b: product(a, b, "fast"), [a.data, b.data], order=2)
+    with pytest.raises(AutogradError, match="product"):
+        product(a, b, Tensor(1.0, requires_grad=True)).sum().backward()
+
+
+@pytest.mark.parametrize("returned", [(1.0,), 1.0, None, ()])
+def test_one_rule_that_says_nothing_of_an_argument_is_named(returned):
+    @differentiable(lambda g, y, a, b: returned, variadic=True)
+    def product(a, b):
+        return a * b
+
+    a, b = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    with pytest.raises(AutogradError, match=r"backward of product.*its vjp returned no array"):
+        product(a, b).backward()
+    assert a.grad is None
+
+
+def test_a_function_that_brings_a_tensor_of_its_own_is_refused():
+    w = Tensor(2.0, requires_grad=True)
+    scaled = differentiable(lambda g, y, x: g * 2)(lambda x: x * w)
+    with pytest.raises(AutogradError, match="none of its arguments"):
+        scaled(Tensor(1.0, requires_grad=True))
+
+
+def test_transforms_inside_of_an_operation_and_of_its_rule_are_plain():
+    seen = []
+
+    def slope_of_cube(x):
+        found = grad(lambda x: (x**3).sum())(x)
+        seen.append(type(found))
+        return found
+
+    @differentiable(lambda g, y, start, a: (None, g / slope_of_cube(y)), variadic=True)
+    def cube_root(start, a):
+        for _ in range(40):
+            start = start - (start**3 - a) / slope_of_cube(start)
+        return start
+
+    a = np.array([8.0, 27.0])
+    gradient = grad(lambda a: cube_root(1.0 + 0 * a.data, a).sum())(a)
+    np.testing.assert_allclose(gradient, a ** (-2 / 3) / 3, rtol=1e-12)
+    assert set(seen) == {np.ndarray}
+    H = hessian(lambda a: cube_root(np.ones(2), a).sum())(a)
+    np.testing.assert_allclose(H, np.diag(-2 / 9 * a ** (-5 / 3)), rtol=1e-12)
+    assert seen.count(Tensor) == 1
+
+
+def test_solvers_of_scipy_inside_of_an_operation():
+    optimize = pytest.importorskip("scipy.optimize")
+
+    def distance(x, a):
+        return ((np.exp(x) - a) ** 2).sum()
+
+    @differentiable(lambda g, y, a: g / a)
+    def logarithm(a):
+        f = value_and_grad(distance)
+        return optimize.minimize(f, np.ones(2), (a,), jac=True, options={"gtol": 1e-12}).x
+
+    @differentiable(lambda g, y, a: g / a)
+    def logarithm_by_root(a):
+        return optimize.root(lambda x: np.exp(x) - a, np.ones(2), jac=jacobian(np.exp)).x
+
+    a = np.array([2.0, 3.0])
+    for own in (logarithm, logarithm_by_root):
+        np.testing.assert_allclose(own(a), np.log(a), rtol=1e-9)
+        found = grad(lambda a, own=own: (grad(lambda a: own(a).sum())(a) ** 2).sum())(a)
+        np.testing.assert_allclose(found, -2 / a**3, rtol=1e-12)
+
+
+def test_a_rule_that_differentiates_at_its_own_output_has_second_derivatives():
+    def rule(g, y, x):
+        return g * vjp(lambda t: t - t**3 / 3, y)[1](np.ones(np.shape(y)))[0]
+
+    own = differentiable(rule)(np.tanh)
+    for order in range(1, 5):
+        found, expected = own, np.tanh
+        for _ in range(order):
+            found, expected = grad(found), grad(expected)
+        assert found(0.3) == pytest.approx(expected(0.3), rel=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import AutogradError, Tensor, no_grad, relu, sigmoid
+from autograd_lite import AutogradError, MutationError, Tensor, no_grad, relu, sigmoid
 
 
 def leaf(data, name=None):
@@ -285,3 +285,77 @@ def test_a_change_is_seen_through_a_view_of_what_was_changed(view):
         x *= 2.0
     with pytest.raises(AutogradError, match="power"):
         y.backward()
+
+
+@pytest.mark.parametrize("symbol", IN_PLACE)
+def test_an_update_in_place_is_told_to_change_the_data_and_nothing_else(symbol):
+    w = leaf([1.0, 2.0], "w")
+    (w * w).sum().backward()
+    with pytest.raises(MutationError) as caught:
+        IN_PLACE[symbol](w, 0.1 * w.grad)
+    assert f"Write w.data {symbol}= ..." in str(caught.value)
+    assert "w = w" not in str(caught.value)
+
+
+# The array of a computed tensor
+
+
+COMPUTED = {
+    "product": lambda w: w * 2.0,
+    "activation": sigmoid,
+    "view": lambda w: w.reshape(3, 2),
+    "row": lambda w: w[0],
+    "transposed": lambda w: w.T,
+    "broadcast": lambda w: np.broadcast_to(w, (2, 2, 3)),
+}
+
+
+def change_item(d):
+    d[0] -= 1
+
+
+def change_by_function(d):
+    np.multiply(d, 2.0, out=d)
+
+
+@pytest.mark.parametrize(
+    "way", [operator.isub, operator.imul, change_item, change_by_function, np.ndarray.sort]
+)
+@pytest.mark.parametrize("function", COMPUTED.values(), ids=COMPUTED)
+def test_the_array_of_a_computed_tensor_is_read_only(function, way):
+    w = leaf([[1.0, -2.0, 3.0], [4.0, 0.5, 6.0]])
+    y = function(w)
+    for array in (y.data, y.numpy()):
+        arguments = () if way in (change_item, change_by_function, np.ndarray.sort) else (1.0,)
+        with pytest.raises(ValueError, match="read-only"):
+            way(array, *arguments)
+    assert type(y.data) is np.ndarray
+    assert w.data.flags.writeable
+
+
+def test_a_derivation_by_hand_changes_a_copy():
+    z = leaf(np.random.default_rng(0).normal(size=(4, 3)), "z")
+    labels = np.array([0, 2, 1, 1])
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    loss = -np.log(p[range(4), labels]).mean()
+    with pytest.raises(ValueError, match="read-only"):
+        p.data[range(4), labels] -= 1
+    for copied in (p.data.copy(), p.detach().data, p.detach().numpy()):
+        copied[range(4), labels] -= 1
+        z.zero_grad()
+        loss.backward()
+        np.testing.assert_allclose(z.grad, copied / 4, atol=1e-15)
+
+
+def test_the_data_of_a_computed_tensor_are_not_replaced():
+    y = leaf([1.0, 2.0], "w") * 2.0
+    with pytest.raises(MutationError, match=r"p\.data\.copy\(\)"):
+        y.data = np.zeros(2)
+    total = y.sum()
+    with pytest.raises(MutationError, match="computed"):
+        total.data -= 1.0
+    np.testing.assert_array_equal(y.data, [2.0, 4.0])
+    with no_grad():
+        free = leaf([1.0, 2.0]) * 2.0
+    free.data -= 1.0
+    np.testing.assert_array_equal(free.data, [1.0, 3.0])

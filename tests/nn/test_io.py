@@ -1,5 +1,6 @@
 """Models in files: bit for bit what was saved, and the old file after a crash."""
 
+import json
 import os
 import stat
 import sys
@@ -11,13 +12,18 @@ from model_files import (
     assert_same_bits,
     content,
     every_layer,
+    refusal,
+    rewrite,
+    safetensors_numpy,
     small,
 )
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.table import activations
+from nn import tensor_files
+from nn.architecture import REGISTERED
 
 
 @pytest.fixture
@@ -53,6 +59,52 @@ def test_the_arguments_of_layers_are_rebuilt(path):
     assert loaded[13].block.epsilon == 1e-4
     assert loaded[15].axis == 0
     assert loaded.training
+
+
+def test_what_is_frozen_is_frozen_in_the_rebuilt_model(path):
+    model = every_layer()
+    model[0].weight.requires_grad = model[11].bias.requires_grad = False
+    nn.save(model, path)
+    flags = [parameter.requires_grad for parameter in model.parameters()]
+    assert [parameter.requires_grad for parameter in nn.load(path).parameters()] == flags
+    assert all(parameter.requires_grad for parameter in nn.load(path, every_layer()).parameters())
+
+
+@pytest.mark.parametrize("frozen", ["0.weight", ["0.wait"], 3])
+def test_a_file_that_freezes_what_is_not_there_is_refused(path, frozen):
+    nn.save(small(), path)
+    tensors, entry = content(path)
+    metadata = {"autograd_lite": json.dumps({**entry, "frozen": frozen})}
+    path.write_bytes(safetensors_numpy.save(tensors, metadata))
+    with pytest.raises(ArgumentError, match="cannot be built"):
+        nn.load(path)
+
+
+class Remembering(nn.Module):
+    def __init__(self):
+        self.inner = nn.Dense(2, 1, rng=0)
+        self.hidden = None
+        self.steps = []
+
+    def forward(self, x):
+        self.hidden = self.inner(x)
+        self.steps.append((self.hidden, {"twice": 2 * self.hidden}))
+        self.extra = self.hidden + 1
+        return self.hidden
+
+
+@pytest.mark.parametrize("use", [lambda model, x: model(x), nn.predict])
+def test_tensors_that_forward_left_are_no_part_of_a_model(path, use):
+    nn.register(Remembering)
+    model = Remembering()
+    use(model, np.ones((3, 2)))
+    nn.save(model, path)
+    loaded = nn.load(path)
+    assert_same_bits(loaded, model)
+    assert (loaded.hidden, loaded.steps, hasattr(loaded, "extra")) == (None, [], False)
+    model.shift = Tensor([1.0])
+    with pytest.raises(UnsupportedError, match="does not tell shift"):
+        nn.save(model, path)
 
 
 def test_running_statistics_are_saved_with_the_parameters(path):
@@ -251,3 +303,80 @@ def test_a_link_keeps_pointing_to_the_file_that_is_replaced(path):
     nn.save(small(rng=1), link)
     assert link.is_symlink()
     assert_same_bits(nn.load(path), small(rng=1))
+
+
+def test_the_same_model_makes_the_same_file_which_other_programs_read(path):
+    nn.save(small(), path)
+    first = path.read_bytes()
+    nn.save(nn.load(path), path)
+    assert path.read_bytes() == first
+    tensors, entry = content(path)
+    assert entry["architecture"]["class"] == "Sequential"
+    for name, array in small().state_dict().items():
+        np.testing.assert_array_equal(tensors[name], array)
+
+
+def test_a_file_without_a_checksum_is_read_as_before(path):
+    nn.save(small(), path)
+    rewrite(path)
+    assert b"checksum" not in path.read_bytes()
+    assert_same_bits(nn.load(path), small())
+
+
+def test_a_bit_that_was_flipped_in_a_weight_is_noticed(path):
+    nn.save(small(), path)
+    changed = bytearray(path.read_bytes())
+    changed[-1] ^= 1
+    path.write_bytes(changed)
+    assert "checksum" in refusal(path)
+    assert "checksum" in refusal(path, small(rng=1))
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(path, monkeypatch):
+    nn.save(small(), path)
+    read_once = tensor_files._read
+
+    def replaced(*arguments):
+        found = read_once(*arguments)
+        monkeypatch.undo()
+        nn.save(small(rng=5), path)
+        return found
+
+    monkeypatch.setattr(tensor_files, "_read", replaced)
+    assert_same_bits(nn.load(path), small(rng=5))
+
+
+def test_a_model_that_constructors_tie_is_saved_and_one_that_is_nested_too_deep_is_not(path):
+    @nn.register
+    class Tied(nn.Module):
+        def __init__(self, encoder, decoder):
+            self.encoder, self.decoder = encoder, decoder
+            decoder.weight = encoder.weight
+
+    try:
+        nn.save(Tied(*(nn.Dense(3, 3, bias=False) for _ in range(2))), path)
+        loaded = nn.load(path)
+    finally:
+        del REGISTERED["Tied"]
+    assert loaded.encoder.weight is loaded.decoder.weight
+    deep = nn.Dense(1, 1)
+    for _ in range(80):
+        deep = nn.Sequential(deep)
+    with pytest.raises(UnsupportedError, match="nested more than 64 deep"):
+        nn.save(deep, path)
+
+
+def test_the_text_of_a_model_writes_what_a_shared_module_holds_once():
+    shared = nn.Sequential(nn.ReLU())
+    model = nn.Sequential(shared, nn.Sequential(shared))
+    assert repr(model).splitlines() == [
+        "Sequential(",
+        "  0: Sequential(",
+        "    0: ReLU()",
+        "  )",
+        "  1: Sequential(",
+        "    0: Sequential(...)",
+        "  )",
+        ")",
+    ]
+    assert repr(shared) == "Sequential(\n  0: ReLU()\n)"

@@ -39,7 +39,9 @@ def halving():
 # Each plot that draws one axes, with arguments that fit.
 SINGLE = {
     "history": lambda ax=None: viz.plot_history({"loss": [2.0, 1.0]}, ax=ax),
-    "boundary": lambda ax=None: viz.plot_decision_boundary(lambda p: p[:, 0], X, Y, ax=ax),
+    "boundary": lambda ax=None: viz.plot_decision_boundary(
+        lambda p: p[:, 0], X, Y, threshold=0.5, ax=ax
+    ),
     "paths": lambda ax=None: viz.plot_optimizer_paths(
         lambda x, y: x**2 + y**2, {"a": [[1.0, 2.0], [0.5, 1.0]]}, ax=ax
     ),

@@ -14,6 +14,25 @@ import viz
 from autograd_lite import relu
 from autograd_lite.errors import ArgumentError, ShapeError
 
+
+def test_rows_with_several_ones_have_no_class():
+    for call in (
+        viz.plot_confusion_matrix,
+        lambda a, b: viz.plot_decision_boundary(relu, a[:, :2], b),
+    ):
+        with pytest.raises(ArgumentError, match="several ones"):
+            call(np.array([[1, 1, 0], [0, 1, 0]]), np.array([[1, 1, 0], [0, 1, 0]]))
+
+
+def test_the_boundary_of_logits_is_that_of_their_loss():
+    logits = lambda points: points[:, 0]  # noqa: E731
+    with pytest.raises(ArgumentError, match=r"no probabilities.*BCEWithLogitsLoss"):
+        viz.plot_decision_boundary(logits, X, Y)
+    figure = viz.plot_decision_boundary(logits, X, Y, loss=nn.BCEWithLogitsLoss())
+    other = viz.plot_decision_boundary(logits, X, Y, threshold=0.0)
+    assert figure.axes[0].get_title() == other.axes[0].get_title()
+
+
 # --- decision boundary
 
 
@@ -132,14 +151,14 @@ def test_activations_are_drawn_over_their_derivatives():
     below = (1 + np.array([math.erf(value / math.sqrt(2)) for value in x])) / 2
     positive = x > 0
     expected = {
-        "tanh": (np.tanh(x), 1 - np.tanh(x) ** 2),
         "relu": (np.maximum(x, 0), positive * 1.0),
         "leaky_relu": (np.where(positive, x, 0.01 * x), np.where(positive, 1, 0.01)),
         "elu": (np.where(positive, x, np.expm1(x)), np.where(positive, 1, np.exp(x))),
         "sigmoid": (s, s * (1 - s)),
         "swish": (x * s, s + x * s * (1 - s)),
-        "gelu": (x * below, below + x * normal),
         "softplus": (np.log1p(np.exp(x)), s),
+        "tanh": (np.tanh(x), 1 - np.tanh(x) ** 2),
+        "gelu": (x * below, below + x * normal),
     }
     axes = np.array(figure.axes).reshape(2, -1)
     titles = [ax.get_title() for ax in axes[0]]

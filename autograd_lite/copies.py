@@ -1,0 +1,60 @@
+"""Copies of tensors: of a record within a process, of leaves also between processes."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from autograd_lite.engine import backward_order
+from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.node import Node
+
+
+def shallow_copy(node: Node) -> Any:
+    """For `copy.copy`: another tensor with the same state."""
+    return _with_state(_new(type(node)), object.__getstate__(node))
+
+
+def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
+    """For `copy.deepcopy`: a record node by node, inputs first, however deep it is."""
+    for original in reversed(backward_order(node)):
+        if id(original) not in memo:
+            copied = memo[id(original)] = _new(type(original))
+            _with_state(copied, copy.deepcopy(object.__getstate__(original), memo))
+    return memo[id(node)]
+
+
+def state_of(node: Node) -> Any:
+    """For `pickle`: without the numbers of changes, which another process counts anew.
+
+    Raises:
+        UnsupportedError: the tensor was computed.
+    """
+    if node.operation is not None:
+        raise UnsupportedError(
+            f"pickle of {describe_one(node)}",
+            "it was computed, and its record holds functions, which cannot be stored",
+            "Write tensor.detach(), or loss.item(), for its numbers",
+        )
+    own, slots = object.__getstate__(node)
+    return own, {name: value for name, value in slots.items() if name not in _COUNTED}
+
+
+def restore(node: Node, state: Any) -> None:
+    """For `pickle`: what `state_of` gave, as if it were made just now."""
+    _with_state(node, state)
+    for name in _COUNTED:
+        setattr(node, name, 0)
+
+
+_COUNTED = ("created", "mutated")
+_new = object.__new__
+
+
+def _with_state(node: Any, state: Any) -> Any:
+    own, slots = state
+    for name, value in slots.items():
+        setattr(node, name, value)
+    if own:
+        vars(node).update(own)
+    return node

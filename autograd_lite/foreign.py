@@ -1,0 +1,124 @@
+"""The gate for other libraries' arrays: what stays, what becomes an array, what is refused."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import UnsupportedError
+
+_REFUSED = {
+    "torch": "x.detach().numpy()",
+    "jax": "np.asarray(x)",
+    "jaxlib": "np.asarray(x)",
+    "tensorflow": "x.numpy()",
+    "mygrad": "x.data",
+    "autograd": "np.asarray(x._value)",
+    "tinygrad": "x.numpy()",
+    "mxnet": "x.asnumpy()",
+    "micrograd": "x.data",
+    "scipy.sparse": "x.toarray()",
+    "sparse": "x.todense()",
+    "numpy.ma": "x.filled(0)",
+    "xarray": "x.to_numpy()",
+    "pyarrow": "x.to_numpy()",
+}
+"""By the module of a type: how its values are made arrays, by whoever knows what they are."""
+
+_TABLES = ("pandas", "polars")
+"""Whose columns are arrays, whatever their labels."""
+
+_ARRAYS = (np.matrix, np.memmap, np.recarray)
+"""Arrays of NumPy's that calculate, or are kept, otherwise than all others."""
+
+
+PLAIN = {np.ndarray, np.float64, np.float32, float, int, bool, str, type(None)}
+"""Types of what stays as it is, to be asked first: most of what is given. Tensors are added."""
+OWN = {tuple, list, slice, *PLAIN}
+"""Those and what holds others."""
+
+
+def admit(value: Any, attempted: str) -> Any:
+    """What is to be computed with: the value itself, or the plain array that it means.
+
+    The columns of pandas and polars count by position, never by label, and what is missing in
+    them is NaN. What speaks NumPy's protocols otherwise stays what it is, as a Dask or CuPy array.
+
+    Raises:
+        UnsupportedError: it is masked or sparse, another framework's, or no numbers.
+
+    >>> admit(np.array([[1.0, 2.0]]).view(np.matrix), "multiply of")
+    array([[1., 2.]])
+    >>> admit(np.ma.masked_array([1.0, 2.0], [False, True]), "multiply of")
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.UnsupportedError: multiply of numpy.ma.MaskedArray (2,): what it knows \
+besides its numbers would be lost. Write x.filled(0) in place of x
+    """
+    if type(value) in OWN:
+        return value
+    make = _gate(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
+    return value if make is None else make(value, attempted)
+
+
+def admit_parts(value: Any, attempted: str) -> Any:
+    """`admit`, of what is in lists and tuples too."""
+    if type(value) in PLAIN:
+        return value
+    if not isinstance(value, list | tuple):
+        return admit(value, attempted)
+    kinds = set(map(type, value))
+    if kinds.isdisjoint((list, tuple)) and all(_gate(kind) is None for kind in kinds):
+        return value
+    parts = [admit_parts(part, attempted) for part in value]
+    return parts if isinstance(value, list) else tuple(parts)
+
+
+@functools.lru_cache(maxsize=512)
+def _gate(kind: type) -> Callable[[Any, str], Any] | None:
+    """What makes plain arrays of the values of a type; None if they stay what they are."""
+    if issubclass(kind, int | float | tuple | list | dict | str | np.generic):
+        return None
+    for base in kind.__mro__:
+        package, _, rest = base.__module__.partition(".")
+        subpackage = f"{package}.{rest.partition('.')[0]}"
+        remedy = _REFUSED.get(package) or _REFUSED.get(subpackage)
+        if remedy and hasattr(base, "__add__"):
+            return functools.partial(_refuse, base, remedy)
+        if package in _TABLES and hasattr(base, "to_numpy") and hasattr(base, "ndim"):
+            return _from_columns
+        if base in _ARRAYS:
+            return lambda value, attempted: np.asarray(value)
+    return None
+
+
+def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
+    package = kind.__module__.partition("._")[0].removesuffix(".core")
+    shape = tuple(getattr(value, "shape", ()))
+    raise UnsupportedError(
+        f"{attempted} {package}.{type(value).__name__} {shape}",
+        "what it knows besides its numbers would be lost",
+        f"Write {remedy} in place of x",
+    )
+
+
+def _from_columns(value: Any, attempted: str) -> Any:
+    """The array of a pandas or polars object, with NaN where something is missing."""
+    array = value.to_numpy()
+    kinds = np.atleast_1d(value.dtypes if hasattr(value, "dtypes") else value.dtype)
+    numeric = all(str(k).lower().startswith(("int", "uint", "float", "bool")) for k in kinds)
+    if array.dtype.kind == "O" and numeric and getattr(value, "nlevels", 1) == 1:
+        # Columns of several types, or with gaps among whole numbers.
+        array = value.to_numpy(dtype=float, na_value=np.nan)
+    if array.dtype.kind not in "fiub":
+        package = type(value).__module__.partition(".")[0]
+        raise UnsupportedError(
+            f"{attempted} {package}.{type(value).__name__} {array.shape}",
+            f"it is of {array.dtype}, not of numbers alone",
+            "Leave out the columns that are no numbers, or encode them: "
+            "pandas.get_dummies(frame), series.astype(float)",
+        )
+    return array

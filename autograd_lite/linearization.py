@@ -1,0 +1,157 @@
+"""A function at a point, ready to be pulled back: what all transforms are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import is_whole, require_function
+from autograd_lite.errors import (
+    ArgumentError,
+    GradientError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
+from autograd_lite.modes import enable_grad, recording, take_entries, taken
+from autograd_lite.node import Node, plain
+from autograd_lite.pullback import Pullback, Variable, requires_grad
+from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
+
+
+class Linearization:
+    """A function applied to fresh variables.
+
+    Attributes:
+        value: what the function returned.
+        outputs: the leaves of the value.
+        trees: the arguments that are differentiated in, as they were given.
+        variables: their leaves, as tensors.
+        pullback: from the outputs to the variables.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        arguments: Sequence[Any],
+        positions: Sequence[Any],
+        keywords: Mapping[str, Any],
+    ) -> None:
+        require_function(f, "derivative of", "Give a function of arrays")
+        _require_positions(f, arguments, positions)
+        self.f = f
+        self.trees = [arguments[position] for position in positions]
+        if any(tree is None for tree in self.trees):
+            raise UnsupportedError(
+                f"derivative of {name_of(f)} in None", "it is no array", "Give arrays of floats"
+            )
+        with enable_grad():
+            # A node of its own for each: f may hold the same tensor as a constant.
+            self.variables = [
+                +leaf if requires_grad(leaf) else Variable(leaf) for leaf in leaves_of(self.trees)
+            ]
+            changed = list(arguments)
+            for position, tree in zip(positions, rebuilt(self.trees, self.variables)):
+                changed[position] = tree
+            self.value = f(*changed, **keywords)
+        _require_outputs(f, self.value)
+        self.outputs = leaves_of(self.value)
+        self.pullback = Pullback(self.outputs, self.variables)
+        for variable in self.variables:
+            if isinstance(variable, Variable):
+                variable.live = False
+        if taken.get() is not None and not self.pullback.is_open:
+            for node in (*self.variables, *self.pullback.order):
+                known = [x for x in (node, *node.arguments) if isinstance(x, Node)]
+                take_entries(*[x for x in known if x.operation is None])
+
+    def pull(self, cotangent: Any) -> list[Any]:
+        """The cotangents of the trees, given one for the value, of its structure."""
+        weights = matched_leaves(f"cotangent of {name_of(self.f)}", self.value, cotangent)
+        return list(rebuilt(self.trees, self.pullback.pull(weights)))
+
+    def result(self) -> Any:
+        """The value as the caller gets it."""
+        is_tensor = self.pullback.is_open and recording.get()
+        return self.value if is_tensor else map_tree(plain, self.value)
+
+
+def _is_real(value: Any) -> bool:
+    dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    return dtype.kind in "fiub"
+
+
+def name_of(f: Any) -> str:
+    """What a function is called in errors."""
+    return str(getattr(f, "__name__", type(f).__name__))
+
+
+def _require_positions(
+    f: Callable[..., Any], arguments: Sequence[Any], positions: Sequence[Any]
+) -> None:
+    attempted = f"derivative of {name_of(f)}"
+    for position in positions:
+        if not is_whole(position):
+            raise UnsupportedError(
+                f"{attempted} in argument {describe_one(position)}",
+                "positions are whole numbers",
+                "Give argnums such as 0 or (0, 1)",
+            )
+        if not -len(arguments) <= position < len(arguments):
+            raise ArgumentError(
+                f"{attempted} in argument {position}",
+                f"it was given {len(arguments)} arguments",
+                "Give argnums that count positional arguments, from 0",
+            )
+    if len({position % len(arguments) for position in positions}) < len(positions):
+        raise ArgumentError(
+            f"{attempted} in arguments {tuple(positions)}",
+            "one of them is given twice",
+            "Give each position once",
+        )
+
+
+def _require_outputs(f: Callable[..., Any], value: Any) -> None:
+    attempted = f"derivative of {name_of(f)}"
+    if value is None:
+        raise GradientError(attempted, "it returned None", "Write return before what it computes")
+    for output in map(plain, leaves_of(value)):
+        if not _is_real(output):
+            raise UnsupportedError(
+                attempted,
+                f"it returned {describe_one(output)}",
+                "Return arrays or numbers, or lists, tuples and dicts of them",
+            )
+
+
+def require_tangents(attempted: str, xs: Any, vs: Any) -> list[Any]:
+    """The leaves of the tangents, one for each argument and of its structure."""
+    for given in (xs, vs):
+        if not isinstance(given, list | tuple):
+            raise UnsupportedError(
+                f"{attempted} with {describe_one(given)}",
+                "arguments and tangents come in lists",
+                "Write [x] and [v]",
+            )
+    return matched_leaves(attempted, [*xs], [*vs])
+
+
+def matched_leaves(attempted: str, tree: Any, given: Any) -> list[Any]:
+    """The leaves of what is given for a tree, in its order.
+
+    Raises:
+        ShapeError: its structure or a shape is another.
+    """
+    leaves = []
+    for path, leaf, other in matched(attempted, tree, given):
+        place, shape, wanted = path or "it", np.shape(plain(other)), np.shape(plain(leaf))
+        if not _is_real(plain(other)):
+            reason = f"{place} is {describe_one(other)}"
+            raise UnsupportedError(attempted, reason, "Give arrays of real numbers")
+        if shape != wanted:
+            reason = f"{place} has the shape {shape}, not {wanted}"
+            raise ShapeError(attempted, reason, "Give one of the same structure and shapes")
+        leaves.append(other)
+    return leaves

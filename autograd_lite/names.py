@@ -1,0 +1,225 @@
+"""What is called otherwise elsewhere: for keywords and attributes that are unknown here."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+KEYWORDS = {
+    "axes": "axis",
+    "dim": "axis",
+    "dims": "axis",
+    "keepdim": "keepdims",
+    "keep_dims": "keepdims",
+    "reduction_indices": "axis",
+    "requires_gradient": "requires_grad",
+    "unbiased": "ddof",
+    "correction": "ddof",
+    "slope": "negative_slope",
+    "argnum": "argnums",
+    "lr": "learning_rate",
+    "alpha": "learning_rate",
+    "eta": "learning_rate",
+    "step_size": "learning_rate",
+    "eps": "epsilon",
+    "beta_1": "betas",
+    "beta_2": "betas",
+    "beta1": "betas",
+    "beta2": "betas",
+    "in_channels": "in_features",
+    "input_dim": "in_features",
+    "input_size": "in_features",
+    "n_in": "in_features",
+    "out_channels": "out_features",
+    "output_dim": "out_features",
+    "output_size": "out_features",
+    "n_out": "out_features",
+    "units": "out_features",
+    "use_bias": "bias",
+    "init": "weight_init",
+    "initializer": "weight_init",
+    "kernel_initializer": "weight_init",
+    "rate": "p",
+    "prob": "p",
+    "seed": "rng",
+    "random_seed": "rng",
+    "random_state": "rng",
+    "generator": "rng",
+    "key": "rng",
+    "loss_fn": "loss",
+    "criterion": "loss",
+    "optim": "optimizer",
+    "n_epochs": "epochs",
+    "nb_epoch": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "max_iter": "epochs",
+    "bs": "batch_size",
+    "batchsize": "batch_size",
+    "minibatch_size": "batch_size",
+    "verbose": "progress",
+    "validation_data": "validation",
+    "validation_split": "validation",
+    "validation_fraction": "validation",
+    "val_data": "validation",
+    "x": "X",
+    "Y": "y",
+    "label_smoothing_factor": "label_smoothing",
+    "T_max": "steps",
+    "total_steps": "steps",
+    "rho": "alpha",
+    "n_samples": "n",
+    "num_samples": "n",
+    "clipnorm": "max_norm",
+    "clipvalue": "max_value",
+    "activation_fn": "activation",
+    "nonlinearity": "activation",
+    "drop_prob": "p",
+    "gamma": "factor",
+    "tol": "threshold",
+}
+"""Keywords of other libraries, and what each is called where it is known here."""
+
+NO_KEYWORD = {
+    "device": "Leave it out: arrays are where NumPy has them, or CuPy",
+    "retain_graph": "Leave it out: the record stays usable as long as something holds it",
+    "out": "Leave it out: a result is a new array",
+}
+"""Keywords of other libraries that nothing takes here, and what to do about them."""
+
+_OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
+_OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
+_FUNCTIONS = (
+    "arctan cos cosh expand_dims flip log10 log1p log2 maximum minimum roll sign sin sinh sqrt"
+)
+_FUNCTIONS += " square stack tan tril triu where"
+
+ATTRIBUTES = {
+    "abs": "abs(x)",
+    "at": "np.where(mask, value, x)",
+    "block_until_ready": "x alone: it is computed at once",
+    "clamp": "x.clip(low, high)",
+    "clone": "x.copy()",
+    "contiguous": "x alone: NumPy copies where it has to",
+    "cpu": "x alone: arrays are where NumPy has them, or CuPy",
+    "cuda": "x alone: arrays are where NumPy has them, or CuPy",
+    "detach_": "x.detach()",
+    "device": "x.data.device: arrays are where NumPy has them, or CuPy",
+    "dim": "x.ndim",
+    "double": "x.astype(np.float64)",
+    "expand": "np.broadcast_to(x, shape)",
+    "float": "x.astype(np.float32)",
+    "gather": "np.take_along_axis(x, indices, axis)",
+    "grad_fn": "x.operation",
+    "gradient": "x.grad",
+    "half": "x.astype(np.float16)",
+    "index_select": "np.take(x, indices, axis)",
+    "is_leaf": "x.operation is None",
+    "logsumexp": "autograd_lite.logsumexp(x, axis)",
+    "masked_fill": "np.where(mask, value, x)",
+    "norm": "np.linalg.norm(x)",
+    "numel": "x.size",
+    "null_grad": "x.zero_grad()",
+    "permute": "x.transpose(axes)",
+    "register_hook": "x.grad after backward()",
+    "requires_grad_": "x.requires_grad = True",
+    "retain_grad": "x.grad after backward(): it is kept for all",
+    "t": "x.T",
+    "to": "x.astype(dtype)",
+    "type": "x.dtype",
+    "unsqueeze": "np.expand_dims(x, axis)",
+    "value": "x.data",
+    "view": "x.reshape(shape)",
+    "zero_": "x.data[...] = 0",
+    "add_": "x.data += y inside of no_grad(), or x = x + y",
+    "mul_": "x.data *= y inside of no_grad(), or x = x * y",
+    "sub_": "x.data -= y inside of no_grad(), or x = x - y",
+    "copy_": "x.data[...] = y",
+    "fill_": "x.data[...] = value",
+    "uniform_": "x.data[...] = rng.uniform(size=x.shape)",
+    "normal_": "x.data[...] = rng.normal(size=x.shape)",
+    **{name: f"x {symbol} y" for name, symbol in _OPERATORS.items()},
+    **{name: f"np.{name}(x)" for name in _FUNCTIONS.split()},
+}
+"""Attributes of other libraries' tensors, and what to write for each of a tensor x."""
+
+
+def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> UnsupportedError:
+    """The error for a keyword that a function does not take; it may know which ones it does.
+
+    >>> print(unknown_keyword("Adam(...)", "lr", ["parameters", "learning_rate"]))
+    Adam(...): it takes no lr. It is called learning_rate here
+    """
+    known = list(known)
+    here = KEYWORDS.get(name, "")
+    similar = difflib.get_close_matches(name, known, 1)
+    if name in NO_KEYWORD:
+        remedy = NO_KEYWORD[name]
+    elif here and (here in known or not known):
+        remedy = f"It is called {here} here"
+    elif similar:
+        remedy = f"Write {similar[0]}="
+    else:
+        remedy = f"It takes {', '.join(known)}" if known else "Leave it out"
+    return UnsupportedError(attempted, f"it takes no {name}", remedy)
+
+
+def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The same function; a keyword that it does not take raises what it is called here.
+
+    >>> @explains_keywords
+    ... def total(x, axis=None): ...
+    >>> total(1.0, dim=0)
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.UnsupportedError: total(..., dim=): it takes no dim. It is called axis here
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+        try:
+            return function(*arguments, **keywords)
+        except TypeError as error:
+            unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+            # Raised by the call itself, and by nothing that runs in it.
+            if unknown is None or error.__traceback__ is None or error.__traceback__.tb_next:
+                raise
+            name = function.__qualname__.removesuffix(".__init__")
+            known = [known for known in inspect.signature(function).parameters if known != "self"]
+            raise unknown_keyword(f"{name}(..., {unknown[1]}=)", unknown[1], known) from None
+
+    return call
+
+
+class Elsewhere:
+    """An attribute that tensors of other libraries have: reading it says what to write here.
+
+    `hasattr` is False of it. A `__getattr__` for all names would make each attribute slower.
+
+    >>> from autograd_lite import Tensor
+    >>> Tensor([1.0], name="x").unsqueeze(0)
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.MissingNameError: 'x' (1,).unsqueeze: a tensor has no such attribute. \
+Write np.expand_dims(x, axis)
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        of = owner if instance is None else instance
+        raise MissingNameError(
+            f"{describe_one(of)}.{self.name}",
+            "a tensor has no such attribute",
+            f"Write {ATTRIBUTES[self.name]}",
+        )

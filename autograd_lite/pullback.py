@@ -1,0 +1,146 @@
+"""Carry cotangents from some tensors back to others, and no further."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine import (
+    Steps,
+    apply_rule,
+    backward_order,
+    carry_back,
+    steps_of,
+    unshared,
+)
+from autograd_lite.modes import enable_grad, recording, watching
+from autograd_lite.node import Cotangents, Node, inputs_of, plain
+from autograd_lite.rows import apply_rule_to_rows
+from autograd_lite.tensor import Tensor
+
+ENTRIES = 2**20
+"""How many entries an array of many cotangents at once may have, so that memory stays small."""
+
+
+class Variable(Tensor):
+    """A leaf that a transform makes of a plain array.
+
+    Attributes:
+        live: whether the function is still being computed. Afterwards nobody but the transform
+            itself can differentiate in the leaf: to all others it is a constant.
+    """
+
+    __slots__ = ("live",)
+
+    def __init__(self, data: Any) -> None:
+        # Not `plain`: while a rule is traced, what is in a tensor may be a node itself.
+        super().__init__(data._array if isinstance(data, Tensor) else data, requires_grad=True)
+        self.live = True
+
+
+class Pullback:
+    """What is recorded between variables and outputs: ordered once, to be pulled back often.
+
+    Attributes:
+        order: the nodes that the outputs depend on, without what lies behind the variables.
+        is_open: whether there are tensors that require grad besides the variables, or behind
+            them. What is pulled back is a tensor then where recording is on, an array elsewhere.
+    """
+
+    def __init__(self, outputs: Sequence[Any], variables: Sequence[Tensor]) -> None:
+        self.outputs, self.variables = outputs, variables
+        self.order = backward_order(*filter(requires_grad, outputs), stop=variables)
+        self._wanted: set[Node] = set(variables)
+        for node in reversed(self.order):
+            if any(argument in self._wanted for argument in inputs_of(node)):
+                self._wanted.add(node)
+        self._steps = self._between(self.order)
+        given = any(not isinstance(variable, Variable) for variable in variables)
+        self.is_open = given or any(map(is_live_leaf, self.order))
+
+    def pull(self, weights: Sequence[Any]) -> list[Any]:
+        """The cotangents of the variables, given those of the outputs."""
+        recorded = self._is_recorded(weights)
+        cotangents = Cotangents()
+        with enable_grad() if recorded else nullcontext():
+            for output, weight in zip(self.outputs, weights):
+                if requires_grad(output):
+                    seed = _seed(output, weight, recorded)
+                    before = cotangents.get(output)
+                    cotangents[output] = seed if before is None else before + seed
+            return self._carried(cotangents, self._steps, recorded)
+
+    def rows(self, output: Any) -> list[Any]:
+        """The derivatives of each entry of an output in the variables: a row for each entry."""
+        count = math.prod(np.shape(plain(output)))
+        if not count or not requires_grad(output):
+            return [np.zeros((count, *x.shape), x.dtype) for x in self.variables]
+        steps = self._between(backward_order(output, stop=self.variables))
+        largest = max(x._array.size for x in (*self.variables, *(node for node, _ in steps)))
+        length = max(1, ENTRIES // max(1, largest))
+        recorded = self._is_recorded([])
+        # What is in a tensor may be another library's array, and a number is none.
+        like = output._array if output.ndim else None
+        found = []
+        with enable_grad() if recorded else nullcontext():
+            for first in range(0, count, length):
+                number = min(length, count - first)
+                seeds = np.eye(number, count, first, output.dtype).reshape((number, *output.shape))
+                seeds = np.asarray(seeds, like=like)
+                found.append(self._carried_rows(output, seeds, steps, recorded))
+            return [np.concatenate(parts) if len(parts) > 1 else parts[0] for parts in zip(*found)]
+
+    def _carried_rows(self, output: Tensor, seeds: Any, steps: Steps, recorded: bool) -> list[Any]:
+        if recorded:
+            seeds = Tensor(seeds)
+        if watching.get() is None:
+            rule, length = apply_rule_to_rows, (len(seeds),)
+            return self._carried(Cotangents({output: seeds}), steps, recorded, rule, length)
+        # What is looked at has to be of the shapes of the nodes.
+        found = [self._carried(Cotangents({output: x}), steps, recorded) for x in seeds]
+        return [np.stack(parts) for parts in zip(*found)]
+
+    def _carried(
+        self,
+        cotangents: Cotangents,
+        steps: Steps,
+        recorded: bool,
+        rule: Callable[..., None] = apply_rule,
+        length: tuple[int, ...] = (),
+    ) -> list[Any]:
+        """The cotangents of the variables, in rows of that length if there is one."""
+        rule = functools.partial(rule, wanted=self._wanted)
+        carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
+        found = dict(unshared({x: cotangents[x] for x in self.variables if x in cotangents}))
+        return [
+            found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)
+            for x in self.variables
+        ]
+
+    def _between(self, order: Sequence[Node]) -> list[tuple[Node, bool]]:
+        """The steps of an order that lead to variables."""
+        return [step for step in steps_of(order) if step[0] in self._wanted]
+
+    def _is_recorded(self, weights: Sequence[Any]) -> bool:
+        return bool(recording.get()) and (self.is_open or any(map(requires_grad, weights)))
+
+
+def is_live_leaf(node: Node) -> bool:
+    """Whether a node was not computed, and somebody may differentiate in it."""
+    return node.operation is None and (not isinstance(node, Variable) or node.live)
+
+
+def requires_grad(value: Any) -> bool:
+    """Whether it is a tensor that requires grad."""
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+def _seed(output: Tensor, weight: Any, recorded: bool) -> Any:
+    """A cotangent of an output, of its dtype, and in no memory of the caller's."""
+    seed = (weight if isinstance(weight, Tensor) else Tensor(weight)).astype(output.dtype)
+    return seed if recorded else seed._array

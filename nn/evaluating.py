@@ -1,0 +1,33 @@
+"""Evaluation by context: modules compute as in use, while their own modes stay as they are."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from autograd_lite.modes import recording
+
+modes: ContextVar[dict[Any, bool] | None] = ContextVar("modes", default=None)
+"""In evaluation, the modes that modules were given meanwhile; all others are in evaluation."""
+
+
+class evaluation:  # noqa: N801 - used like no_grad
+    """Record nothing, and have all modules compute as in evaluation mode, in this thread or task.
+
+    A mode that is set inside holds inside: a model that several threads use is not changed.
+
+    >>> from nn import Dropout
+    >>> layer = Dropout(0.5)
+    >>> with evaluation():
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
+
+    def __enter__(self) -> None:
+        self._modes, self._recording = modes.set({}), recording.set(False)
+
+    def __exit__(self, *exception: object) -> None:
+        recording.reset(self._recording)
+        modes.reset(self._modes)

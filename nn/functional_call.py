@@ -1,0 +1,140 @@
+"""Calling a model with other parameters than its own."""
+
+from __future__ import annotations
+
+import copy
+from collections import UserList, deque
+from collections.abc import Mapping
+from contextlib import suppress
+from types import FunctionType, MappingProxyType, MethodType
+from typing import Any
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import as_array
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.configuration import MAPPINGS
+from nn.module import Module, require_model
+from nn.parameters import Buffer
+
+
+def functional_call(
+    model: Module, parameters: Mapping[str, Any], /, *inputs: Any, **named: Any
+) -> Any:
+    """Call a model with other parameters, to which gradients flow; nothing of the model changes.
+
+    What is called is a model with the same layers that lives as long as the call: attributes that
+    `forward` sets, and running statistics, are gone with it. Generators go on, so that each call
+    draws masks of its own.
+
+    Args:
+        model: whose `forward` is computed, in the mode that it is in.
+        parameters: tensors or arrays by the names of `model.state_dict()`; what is missing is the
+            model's own.
+        inputs, named: the arguments of `forward`.
+
+    Raises:
+        ArgumentError: a name is unknown, or a shape differs.
+        UnsupportedError: the model is no module, parameters are no mapping, or an attribute is a
+            function that was made for the model itself.
+
+    >>> import numpy as np
+    >>> from nn import Dense
+    >>> model = Dense(2, 1, weight_init="zeros")
+    >>> weight = Tensor(np.array([[1.0], [2.0]]), requires_grad=True)
+    >>> y = functional_call(model, {"weight": weight}, np.array([[3.0, 4.0]]))
+    >>> y.sum().backward()
+    >>> y.data, weight.grad.ravel(), model.weight.data.ravel()
+    (array([[11.]]), array([3., 4.]), array([0., 0.]))
+    """
+    require_model(model, "functional_call of")
+    attempted = f"functional_call of {type(model).__name__}"
+    if not isinstance(parameters, Mapping):
+        raise UnsupportedError(
+            f"{attempted} with {describe_one(parameters)}",
+            "that is no mapping from names to tensors",
+            "Give dict(model.named_parameters()), or other tensors by these names",
+        )
+    own = model._state()
+    given = {
+        name: value if isinstance(value, Tensor) else Tensor(as_array(value, f"{attempted} with"))
+        for name, value in parameters.items()
+    }
+    problems = [f"{name!r} is unknown" for name in given if name not in own]
+    problems += [
+        f"{name} has shape {value.shape} instead of {own[name].shape}"
+        for name, value in given.items()
+        if name in own and value.shape != own[name].shape
+    ]
+    if problems:
+        raise ArgumentError(
+            attempted, "; ".join(problems), f"Give some of {', '.join(own)}, in their shapes"
+        )
+    return _Substitution({id(own[name]): value for name, value in given.items()})(model)(
+        *inputs, **named
+    )
+
+
+class _Substitution:
+    """Makes the same of objects with other tensors in them; `made` has what is made, by id."""
+
+    def __init__(self, made: dict[int, Any]) -> None:
+        self.made = made
+        self.kept: list[Any] = []  # so that no id is taken by another object
+
+    def __call__(self, value: Any) -> Any:
+        if id(value) not in self.made:
+            self.kept.append(value)
+            self._make(value)
+        return self.made.get(id(value), value)
+
+    def _make(self, value: Any) -> None:
+        twin: Any
+        if isinstance(value, Module):
+            twin = self.made[id(value)] = object.__new__(type(value))
+            vars(twin).update({name: self(each) for name, each in vars(value).items()})
+            vars(twin)["_named"] = _refuse_search
+        elif isinstance(value, Buffer):
+            self.made[id(value)] = Buffer(value.data)
+        elif isinstance(value, MappingProxyType):
+            self.made[id(value)] = MappingProxyType(
+                {key: self(each) for key, each in value.items()}
+            )
+        elif isinstance(value, MAPPINGS):
+            twin = self.made[id(value)] = copy.copy(value)
+            twin.update({key: self(each) for key, each in value.items()})
+        elif isinstance(value, list | deque | UserList):
+            twin = self.made[id(value)] = copy.copy(value)
+            for index, each in enumerate(value):
+                twin[index] = self(each)
+        elif isinstance(value, tuple):
+            parts = map(self, value)
+            self.made[id(value)] = (
+                type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+            )
+        elif isinstance(value, MethodType) and isinstance(value.__self__, Module):
+            self.made[id(value)] = MethodType(value.__func__, self(value.__self__))
+        elif isinstance(value, FunctionType):
+            _require_free(value)
+
+
+def _refuse_search(kind: type[Any]) -> Any:
+    raise UnsupportedError(
+        "parameters(), or another search for parts, in forward inside of functional_call",
+        "the tensors that are given would not be among them",
+        "Compute what needs all parameters outside of forward, from those that are given",
+    )
+
+
+def _require_free(function: FunctionType) -> None:
+    """Raise if a function encloses a module: it would compute with that one's own parameters."""
+    enclosed = []
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # a variable that has no value yet
+            enclosed.append(cell.cell_contents)
+    modules = [type(each).__name__ for each in enclosed if isinstance(each, Module)]
+    if modules:
+        raise UnsupportedError(
+            f"functional_call with the attribute {function.__qualname__}",
+            f"the function holds on to {modules[0]}, and would use that one's own parameters",
+            "Make it a method, or a module",
+        )

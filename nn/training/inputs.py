@@ -1,0 +1,94 @@
+"""Samples and targets of models with several inputs and outputs: tuples and dicts of arrays."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import as_array
+from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.trees import leaves_of, map_tree, matched
+from nn.layers.containers import Sequential
+
+
+def is_tree(values: Any) -> bool:
+    """Whether they are several arrays: a mapping, or a tuple with arrays in it.
+
+    A list is one array, of samples, and so is a tuple of numbers or lists.
+    """
+    if type(values) is np.ndarray:
+        return False
+    if isinstance(values, tuple):
+        return any(getattr(each, "ndim", 0) > 0 or is_tree(each) for each in values)
+    return isinstance(values, Mapping)
+
+
+def as_arrays(values: Any, attempted: str) -> Any:
+    """An array, or several; the error for what is none says which one.
+
+    >>> as_arrays({"a": [1, 2], "b": np.array([3])}, "fit with X")
+    {'a': array([1, 2]), 'b': array([3])}
+    """
+    if type(values) is np.ndarray:
+        return values
+    if not is_tree(values):
+        return as_array(values, attempted)
+    if isinstance(values, Mapping):
+        items = values.items()
+        return {key: as_arrays(each, f"{attempted}[{key!r}]") for key, each in items}
+    parts = [as_arrays(each, f"{attempted}[{place}]") for place, each in enumerate(values)]
+    return type(values)(*parts) if hasattr(values, "_fields") else tuple(parts)
+
+
+def named_leaves(arrays: Any, name: str) -> list[tuple[str, Any]]:
+    """Each of several arrays, with its name, such as X['left'] or X[0].
+
+    >>> named_leaves({"a": np.array([1]), "b": (np.array([2]),)}, "X")
+    [("X['a']", array([1])), ("X['b'][0]", array([2]))]
+    """
+    return [(name + path, array) for path, array, _ in matched(name, arrays, arrays)]
+
+
+def shown(values: Any) -> str:
+    """The names and shapes of one array, or of several."""
+    return ", ".join(map(describe_one, leaves_of(values))) or "nothing"
+
+
+def count(values: Any, attempted: str) -> int:
+    """How many samples there are; a ShapeError unless all arrays have an entry for each."""
+    if not is_tree(values) and values.ndim:
+        return len(values)
+    lengths = {leaf.shape[:1] for leaf in leaves_of(values)}
+    if len(lengths) != 1 or () in lengths:
+        raise ShapeError(
+            f"{attempted} {shown(values)}",
+            "there are no samples, or their numbers, the lengths of axis 0, differ",
+            "Give arrays with an entry for each sample: (n, ...)",
+        )
+    return int(lengths.pop()[0])
+
+
+def at(values: Any, index: Any) -> Any:
+    """Some samples of each of several arrays."""
+    return map_tree(lambda array: array[index], values) if is_tree(values) else values[index]
+
+
+def called(model: Callable[..., Any], values: Any) -> Any:
+    """A model of some samples: several are its arguments, of a dict by name.
+
+    Where `forward` does not take them so, as it has one argument, it is given all in that.
+    """
+    if not is_tree(values):
+        return model(values)
+    first: Any = model
+    while isinstance(first, Sequential) and first.layers:
+        first = first.layers[0]
+    positions, names = ((), values) if isinstance(values, Mapping) else (values, {})
+    try:
+        inspect.signature(getattr(first, "forward", first)).bind(*positions, **names)
+    except TypeError:
+        return model(values)
+    return model(*positions, **names)

@@ -1,0 +1,125 @@
+"""Copies of tensors, of their records, of reports and of errors: within a process and between."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd_lite
+from autograd_lite import (
+    AutogradError,
+    Tensor,
+    UnsupportedError,
+    compare_gradients,
+    derive,
+    detect_anomaly,
+    differentiable,
+    gradcheck,
+    no_grad,
+)
+
+ROOT = Path(autograd_lite.__file__).parents[1]
+
+
+def leaf():
+    return Tensor([1.0, 2.0], requires_grad=True, name="w")
+
+
+def through_pickle(thing):
+    return pickle.loads(pickle.dumps(thing))
+
+
+def changed_often():
+    w = leaf()
+    with no_grad():
+        for _ in range(10):
+            w += 0.5
+    return w
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, through_pickle])
+def test_a_copy_of_a_leaf_can_be_trained(duplicate):
+    w = changed_often()
+    w.grad = np.array([3.0, 4.0])
+    again = duplicate(w)
+    assert (again.name, again.requires_grad, type(again)) == ("w", True, Tensor)
+    np.testing.assert_array_equal(again.grad, [3.0, 4.0])
+    (again * again).sum().backward()
+    np.testing.assert_array_equal(again.grad, 2 * w.data + [3.0, 4.0])
+    np.testing.assert_array_equal(again.data, w.data)
+
+
+def test_so_can_one_that_was_changed_often_and_is_loaded_in_a_new_process(tmp_path):
+    path = tmp_path / "w.pickle"
+    path.write_bytes(pickle.dumps(changed_often()))
+    code = (
+        "import pickle, sys; w = pickle.load(open(sys.argv[1], 'rb')); "
+        "(w * w).sum().backward(); print(w.grad.tolist())"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}, check=True
+    )
+    assert done.stdout.strip() == "[12.0, 14.0]"
+
+
+@pytest.mark.parametrize("length", [3, 100_000])
+def test_a_deep_copy_of_a_record_is_a_record_of_its_own(length):
+    w = leaf()
+    y = w
+    for _ in range(length):
+        y = y + 0.0
+    loss = (y * w).sum()
+    other, copied = copy.deepcopy((w, loss))
+    assert copied.operation is loss.operation
+    copied.backward(leaves_only=True)
+    assert w.grad is None
+    np.testing.assert_array_equal(other.grad, [2.0, 4.0])
+    loss.backward(leaves_only=True)
+    np.testing.assert_array_equal(w.grad, [2.0, 4.0])
+
+
+def test_the_pickle_of_a_record_is_refused():
+    y = leaf()
+    for _ in range(10_000):
+        y = y * 1.0
+    with pytest.raises(UnsupportedError, match=r"pickle of tensor \(2,\).*detach"):
+        pickle.dumps(y)
+    np.testing.assert_array_equal(through_pickle(y.detach()).data, [1.0, 2.0])
+
+
+def error_of(compute):
+    with pytest.raises(AutogradError) as caught:
+        compute()
+    return caught.value
+
+
+def not_finite():
+    with detect_anomaly():
+        np.sum(leaf() * np.array([1.0, np.nan]))
+
+
+ERRORS = {
+    "shapes": lambda: leaf() @ Tensor(np.ones(3)),
+    "gradient check": lambda: gradcheck(differentiable(lambda g, y, x: g)(lambda x: x**3), leaf()),
+    "anomaly": not_finite,
+    "name": lambda: leaf().unsqueeze,
+}
+
+
+@pytest.mark.parametrize("compute", ERRORS.values(), ids=ERRORS)
+def test_errors_are_what_they_were_after_a_pickle(compute):
+    error = error_of(compute)
+    again = through_pickle(error)
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_so_are_reports_and_derivations():
+    w = leaf()
+    loss = (np.tanh(w) * w).sum()
+    for report in (compare_gradients(loss, {w: np.ones(2)}), derive(loss)):
+        assert str(through_pickle(report)) == str(report)

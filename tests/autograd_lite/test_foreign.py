@@ -1,0 +1,130 @@
+"""Other libraries' arrays: by position, as plain arrays, or refused by name."""
+
+import operator
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, UnsupportedError, grad, softmax_cross_entropy
+from autograd_lite.foreign import admit
+
+pd = pytest.importorskip("pandas")
+sparse = pytest.importorskip("scipy.sparse")
+torch = pytest.importorskip("torch")
+
+VALUES = np.array([10.0, 20.0, 30.0])
+LABELS = [2, 0, 1]
+BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
+FUNCTIONS = [
+    np.maximum,
+    np.hypot,
+    lambda a, b: np.stack(np.broadcast_arrays(b, a)),
+    lambda a, b: np.where(a > 1, a, b),
+]
+
+
+def mapped(tmp_path):
+    array = np.memmap(tmp_path / "values", dtype=float, mode="w+", shape=3)
+    array[:] = VALUES
+    return array
+
+
+PLAIN = {
+    "Series": lambda _: pd.Series(VALUES, index=LABELS),
+    "Index": lambda _: pd.Index(VALUES),
+    "column of a frame": lambda _: pd.DataFrame({"a": VALUES}, index=LABELS)["a"],
+    "nullable": lambda _: pd.array(VALUES, dtype="Float64"),
+    "matrix": lambda _: VALUES[None].view(np.matrix),
+    "memory map": mapped,
+}
+REFUSED = {
+    "masked": (lambda: np.ma.masked_array(VALUES, [0, 1, 0]), r"MaskedArray .*x\.filled\(0\)"),
+    "sparse": (lambda: sparse.csr_array(np.diag(VALUES)), r"csr_array .*x\.toarray\(\)"),
+    "torch": (lambda: torch.tensor(VALUES), r"torch\.Tensor \(3,\).*x\.detach\(\)\.numpy\(\)"),
+    "text": (lambda: pd.Series(["a", "b", "c"]), "Series .*get_dummies"),
+    "dates": (lambda: pd.date_range("2020", periods=3), "DatetimeIndex"),
+}
+
+
+def leaf():
+    return Tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("function", BINARY + FUNCTIONS)
+def test_a_foreign_array_on_the_right_is_what_the_plain_one_is(kind, function, tmp_path):
+    given = PLAIN[kind](tmp_path)
+    plain = np.asarray(given)
+    expected, found = leaf(), leaf()
+    wanted, value = function(expected, plain), function(found, given)
+    assert type(value.data) is np.ndarray
+    np.testing.assert_array_equal(value.data, wanted.data)
+    wanted.sum().backward()
+    value.sum().backward()
+    assert type(found.grad) is np.ndarray
+    np.testing.assert_array_equal(found.grad, expected.grad)
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("function", BINARY)
+def test_and_on_the_left(kind, function, tmp_path):
+    if (kind, function) == ("matrix", operator.pow):
+        pytest.skip("a matrix takes whole powers of itself before it asks")
+    given = PLAIN[kind](tmp_path)
+    value = function(given, leaf())
+    assert type(value.data) is np.ndarray
+    np.testing.assert_array_equal(value.data, function(np.asarray(given), leaf()).data)
+
+
+def test_labels_do_not_matter():
+    p, y = leaf(), pd.Series(VALUES, index=[2, 0, 1])
+    w = pd.Series([1.0, 0.0, 2.0], index=[0, 1, 2])
+    for weighted in ((p * y) * w, w * (y * p), np.multiply(p, y) * w):
+        np.testing.assert_array_equal(weighted.data, [10.0, 0.0, 180.0])
+    np.testing.assert_array_equal((p == y), [False, False, False])
+    np.testing.assert_array_equal((y > p), [True, True, True])
+    assert np.average(p, weights=y).item() == pytest.approx((10 + 40 + 90) / 60)
+
+
+def test_frames_give_their_columns_in_order_and_gaps_are_nan():
+    frame = pd.DataFrame({"flag": [True, False], "count": pd.array([1, None], dtype="Int64")})
+    np.testing.assert_array_equal(admit(frame, "of"), [[1.0, 1.0], [0.0, np.nan]])
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (x @ frame.fillna(0)).sum().backward()
+    np.testing.assert_array_equal(x.grad, [2.0, 0.0])
+    assert np.isnan((Tensor(2.0, requires_grad=True) * pd.Series([1.0, np.nan])).mean().item())
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize(
+    "use",
+    [
+        *(lambda x, given, f=f: f(x, given) for f in [*BINARY, operator.matmul, operator.lt]),
+        lambda x, given: np.dot(x, given),
+        lambda x, given: np.concatenate([x, given]),
+        lambda x, given: np.average(x, weights=given),
+        lambda x, given: softmax_cross_entropy(x, given),
+        lambda x, given: Tensor(given),
+        lambda x, given: operator.iadd(x.detach(), given),
+        lambda x, given: operator.setitem(x.detach(), 0, given),
+        lambda x, given: setattr(x, "data", given),
+        lambda x, given: grad(np.sum)(given),
+    ],
+)
+def test_what_would_lose_something_is_refused_by_name(kind, use):
+    make, message = REFUSED[kind]
+    with pytest.raises(UnsupportedError, match=message):
+        use(leaf(), make())
+
+
+@pytest.mark.parametrize("kind", ["torch", "sparse", "masked"])
+@pytest.mark.parametrize("function", [*BINARY[:3], operator.matmul, operator.eq])
+def test_and_on_the_left_of_an_operator(kind, function):
+    with pytest.raises(UnsupportedError, match=r"asarray|numpy|toarray"):
+        function(REFUSED[kind][0](), leaf())
+
+
+def test_what_is_an_array_already_stays_itself():
+    dask = pytest.importorskip("dask.array")
+    for value in (VALUES, 2.0, np.float32(2), None, slice(3), "text", dask.ones(3), (2, 3)):
+        assert admit(value, "of") is value

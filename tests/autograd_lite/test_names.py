@@ -1,0 +1,63 @@
+"""What is called otherwise elsewhere is named here, wherever it is unknown."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from autograd_lite import MissingNameError, Tensor, UnsupportedError, leaky_relu, softmax
+from autograd_lite.names import ATTRIBUTES, KEYWORDS, explains_keywords
+
+
+def leaf():
+    return Tensor(np.ones((2, 3)), requires_grad=True, name="x")
+
+
+@pytest.mark.parametrize(
+    ("write", "told"),
+    [
+        (lambda x: x.sum(dim=1), "axis"),
+        (lambda x: x.mean(0, keepdim=True), "keepdims"),
+        (lambda x: x.var(dim=0), "axis"),
+        (lambda x: x.std(unbiased=False), "ddof"),
+        (lambda x: x.argmax(dim=1), "axis"),
+        (lambda x: softmax(x, dim=1), "axis"),
+        (lambda x: leaky_relu(x, slope=0.2), "negative_slope"),
+        (lambda x: Tensor([1.0], requires_gradient=True), "requires_grad"),
+        (lambda x: Tensor([1.0], device="cpu"), "Leave it out"),
+        (lambda x: x.sum().backward(retain_graph=True), "Leave it out"),
+    ],
+)
+def test_an_unknown_keyword_is_told_by_the_name_that_it_has_here(write, told):
+    with pytest.raises(UnsupportedError, match=f"it takes no .*{told}"):
+        write(leaf())
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_an_attribute_of_another_library_s_tensors_has_a_line_to_write(name):
+    with pytest.raises(MissingNameError) as caught:
+        getattr(leaf(), name)
+    assert str(caught.value).startswith(f"'x' (2, 3).{name}: ")
+    assert ATTRIBUTES[name] in str(caught.value)
+    assert not hasattr(leaf(), name)
+
+
+def test_what_is_called_so_here_too_is_not_told():
+    assert not [name for name in ATTRIBUTES if hasattr(Tensor, name)]
+    assert not [name for name in KEYWORDS if KEYWORDS[name] == name]
+
+
+def test_an_error_inside_of_a_function_is_not_taken_for_its_own():
+    @explains_keywords
+    def outer(x, axis=None):
+        return (lambda y: y)(x, dim=0)
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'dim'") as caught:
+        outer(1.0)
+    assert not isinstance(caught.value, UnsupportedError)
+
+
+def test_tensors_are_copied_and_pickled_as_ever():
+    for copied in (copy.copy(leaf()), copy.deepcopy(leaf()), pickle.loads(pickle.dumps(leaf()))):
+        np.testing.assert_array_equal(copied.data, np.ones((2, 3)))

@@ -1,0 +1,130 @@
+"""Python's operators, lists of tensors as operands, and what only changes arrays in place."""
+
+import math
+import operator
+
+import numpy as np
+import pytest
+
+from autograd_lite import MutationError, Tensor, UnsupportedError, define
+
+A, B = np.array([7.5, -3.25, 4.0]), np.array([2.0, 1.5, -3.0])
+
+
+def leaf(data):
+    return Tensor(np.array(data, float), requires_grad=True, name="x")
+
+
+@pytest.mark.parametrize("function", [operator.mod, operator.floordiv, divmod])
+def test_remainders_and_quotients_are_numpy_s_on_either_side(function):
+    for left, right in (
+        (leaf(A), leaf(B)),
+        (leaf(A), B),
+        (A, leaf(B)),
+        (leaf(A), 2.0),
+        (9.0, leaf(B)),
+    ):
+        value = function(left, right) if function is not divmod or left is not A else None
+        if value is None:
+            value = left // right, left % right
+        expected = function(getattr(left, "data", left), getattr(right, "data", right))
+        np.testing.assert_array_equal(
+            [part.data for part in value] if function is divmod else value.data, expected
+        )
+
+
+def test_their_derivatives():
+    a, b = leaf(A), leaf(B)
+    (a % b).sum().backward()
+    np.testing.assert_array_equal(a.grad, [1.0, 1.0, 1.0])
+    np.testing.assert_array_equal(b.grad, -np.floor(A / B))
+    whole, rest = divmod(a, b)
+    whole.sum().backward()
+    np.testing.assert_array_equal(b.grad, -np.floor(A / B))
+    np.testing.assert_allclose((whole * b + rest).data, A)
+
+
+def test_round_is_constant_between_steps():
+    x = leaf([1.26, -2.5])
+    np.testing.assert_array_equal(round(x).data, [1.0, -2.0])
+    np.testing.assert_array_equal(round(x, 1).data, [1.3, -2.5])
+    round(x, 1).sum().backward()
+    np.testing.assert_array_equal(x.grad, [0.0, 0.0])
+
+
+def test_the_remainder_in_place_follows_the_others():
+    with pytest.raises(MutationError, match="x %= "):
+        operator.imod(leaf(A), 2.0)
+    free = Tensor(A.copy())
+    same = free
+    free %= 2.0
+    assert free is same
+    np.testing.assert_array_equal(free.data, A % 2.0)
+
+
+LISTS = {
+    "tensors": lambda x: [x[0], x[1]],
+    "mixed": lambda x: [x[0], 5.0],
+    "nested": lambda x: [[x[0], 1.0], [2.0, x[1] * x[0]]],
+    "tuple": lambda x: (x[1], x[1]),
+}
+
+
+@pytest.mark.parametrize("make", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, parts: x + parts,
+        lambda x, parts: parts * x,
+        lambda x, parts: np.maximum(x, parts),
+        lambda x, parts: np.append(parts, x),
+        lambda x, parts: np.dot(x, parts),
+    ],
+)
+def test_a_list_of_tensors_is_the_array_that_they_mean(make, use):
+    def stacked(parts):
+        if isinstance(parts, list | tuple):
+            return np.stack([stacked(part) for part in parts])
+        return parts
+
+    x, y = leaf([2.0, 3.0]), leaf([2.0, 3.0])
+    found, expected = use(x, make(x)), use(y, stacked(make(y)))
+    np.testing.assert_array_equal(found.data, expected.data)
+    found.sum().backward()
+    expected.sum().backward()
+    np.testing.assert_array_equal(x.grad, y.grad)
+
+
+IN_PLACE = {
+    "put": lambda x: np.put(x, 0, 1.0),
+    "place": lambda x: np.place(x, x.data > 0, 1.0),
+    "putmask": lambda x: np.putmask(x, x.data > 0, 1.0),
+    "copyto": lambda x: np.copyto(x, 1.0),
+    "copyto of a plain array": lambda x: np.copyto(np.ones(3), x),
+    "put_along_axis": lambda x: np.put_along_axis(x, np.array([0]), 1.0, 0),
+    "fill_diagonal": lambda x: np.fill_diagonal(np.outer(x, x), 1.0),
+    "add.at": lambda x: np.add.at(x, [0, 0], 1.0),
+    "multiply.at": lambda x: np.multiply.at(x, [0], 2.0),
+}
+
+
+@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+def test_functions_that_change_arrays_in_place_say_what_to_write(change):
+    x = leaf(A)
+    with pytest.raises(MutationError, match=r"in place.*np\.where.*x\.data") as caught:
+        change(x)
+    assert "define" not in str(caught.value)
+    np.testing.assert_array_equal(x.data, A)
+
+
+@pytest.mark.parametrize(
+    "function", [math.sin, float, len, np.asarray, np.random.default_rng, print]
+)
+def test_a_row_that_nothing_would_use_is_refused(function):
+    with pytest.raises(UnsupportedError, match="no effect"):
+        define(function, lambda g, y, x: g)
+
+
+def test_a_number_is_asked_of_item():
+    with pytest.raises(UnsupportedError, match=r"Write loss\.item\(\)"):
+        float(leaf(1.0))

@@ -1,0 +1,189 @@
+"""What a record was made of may be changed before backward: noticed, or without effect."""
+
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from autograd_lite import MutationError, Tensor, enable_grad, no_grad
+from autograd_lite.modes import recording
+
+
+def leaf(data):
+    return Tensor(np.array(data, float), requires_grad=True, name="w")
+
+
+def rows():
+    return Tensor(np.arange(12.0).reshape(6, 2))
+
+
+READ = {
+    "multiply": lambda w, c: w * c,
+    "multiply on the right": lambda w, c: c * w,
+    "divide": lambda w, c: w / c,
+    "dot": lambda w, c: np.dot(w, c),
+    "maximum": np.maximum,
+}
+
+
+@pytest.mark.parametrize("size", [3, 100_000])
+@pytest.mark.parametrize("kind", [np.array, Tensor])
+@pytest.mark.parametrize("function", READ.values(), ids=READ)
+def test_a_buffer_that_is_filled_again_is_noticed(function, kind, size):
+    w, buffer = leaf(np.ones(size)), kind(np.full(size, 2.0))
+    loss = function(w, buffer).sum()
+    memory = buffer if kind is np.array else buffer.data
+    memory[...] = 3.0
+    with pytest.raises(MutationError, match=r"backward of \w+\(.*\(\d+,\) was changed after"):
+        loss.backward()
+    assert w.grad is None
+    memory[...] = 2.0
+    loss.backward()
+    assert np.isfinite(w.grad).all()
+
+
+def test_unless_no_rule_reads_it():
+    w, buffer, total = leaf([1.0, 2.0]), np.ones(2), 0.0
+    for value in (1.0, 2.0):
+        buffer[:] = value
+        total = total + (w + buffer).sum()
+    total.backward()
+    np.testing.assert_array_equal(w.grad, [2.0, 2.0])
+    assert total.item() == 12.0
+
+
+INDICES = {
+    "array": lambda: np.array([0, 1]),
+    "tensor": lambda: Tensor([0, 1]),
+    "in a tuple": lambda: (np.array([0, 1]),),
+    "tensor in a tuple": lambda: (Tensor([0, 1]),),
+}
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
+@pytest.mark.parametrize("take", [lambda x, i: x[i], lambda x, i: np.take(x, i)])
+def test_so_is_an_index_that_is_changed(index, take):
+    w, index = leaf([1.0, 2.0, 3.0]), index()
+    changed = index[0] if isinstance(index, tuple) else index
+    loss = (w[index] if isinstance(index, tuple) else take(w, index)).sum()
+    changed[0] = 2
+    with pytest.raises(MutationError, match="changed after"):
+        loss.backward()
+
+
+def test_a_list_as_index_is_read_at_once():
+    w, index = leaf([1.0, 2.0, 3.0]), [0, 1]
+    loss = w[index].sum()
+    index[0] = 2
+    loss.backward()
+    np.testing.assert_array_equal(w.grad, [1.0, 1.0, 0.0])
+
+
+# Rows that are exchanged
+
+
+def exchange(x):
+    x[0], x[1] = x[1], x[0]
+
+
+def exchange_slices(x):
+    x[:2], x[2:4] = x[2:4], x[:2]
+
+
+@pytest.mark.filterwarnings("ignore:you are shuffling")
+@pytest.mark.parametrize(
+    "change",
+    [
+        exchange,
+        exchange_slices,
+        random.Random(0).shuffle,
+        np.random.default_rng(0).shuffle,
+        np.random.RandomState(0).shuffle,
+    ],
+)
+def test_an_exchange_of_views_is_refused_before_anything_is_lost(change):
+    x = rows()
+    with pytest.raises(MutationError, match=r"x\[\[i, j\]\] = x\[\[j, i\]\]"):
+        change(x)
+    np.testing.assert_array_equal(x.data, rows().data)
+
+
+def test_other_assignments_of_parts_are_what_they_are_for_arrays():
+    def together(x):
+        x[[0, 1]] = x[[1, 0]]
+
+    def one(x):
+        x[0] = x[1]
+
+    def moved(x):
+        x[1:] = x[:-1]
+
+    def each(x):
+        for i, row in enumerate(x):
+            x[i] = row * 2
+
+    def entry_of_a_row(x):
+        x[0][1] = 7.0
+
+    for change in (together, one, moved, each, entry_of_a_row):
+        x, expected = rows(), rows().data
+        change(x)
+        change(expected)
+        np.testing.assert_array_equal(x.data, expected)
+    x, rng = rows(), np.random.default_rng(0)
+    x = x[rng.permutation(len(x))]
+    assert sorted(x.data[:, 0]) == [0, 2, 4, 6, 8, 10]
+
+
+# Contexts that end in another order than they began
+
+
+def paused(context):
+    with context():
+        yield recording.get()
+
+
+@pytest.mark.parametrize("last_first", [False, True])
+@pytest.mark.parametrize(
+    "contexts", [(no_grad, no_grad), (no_grad, enable_grad), (enable_grad, no_grad)]
+)
+def test_generators_that_pause_leave_recording_as_it_was(contexts, last_first):
+    with no_grad() if last_first else enable_grad():
+        before = recording.get()
+        first, second = map(paused, contexts)
+        next(first)
+        now = next(second)
+        first.close()
+        assert recording.get() is now
+        second.close()
+        assert recording.get() is before
+    assert recording.get() is True
+
+
+def test_one_context_object_may_be_entered_by_both():
+    shared = no_grad()
+    generators = [paused(lambda: shared) for _ in range(3)]
+    for generator in generators:
+        assert next(generator) is False
+    for generator in generators:
+        assert recording.get() is False
+        generator.close()
+    assert recording.get() is True
+
+
+def test_a_generator_that_another_thread_closes_changes_nothing_there():
+    generator, seen = paused(no_grad), []
+    next(generator)
+
+    def close():
+        generator.close()
+        seen.append(recording.get())
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+    with enable_grad():
+        assert recording.get() is True
+    recording.set(True)

@@ -1,0 +1,120 @@
+"""A module called with other parameters than its own."""
+
+import numpy as np
+import pytest
+
+import nn
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, UnsupportedError
+
+X = np.random.default_rng(0).normal(size=(5, 2))
+
+
+def network():
+    return nn.Sequential(
+        nn.Dense(2, 3, activation="tanh", rng=0), nn.BatchNorm1d(3), nn.Dense(3, 1, rng=1)
+    )
+
+
+def others(model, seed=5):
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=p.shape) for name, p in model.named_parameters()}
+
+
+def test_a_functional_call_is_what_a_model_with_these_parameters_gives():
+    model, other = network(), network()
+    given = {name: Tensor(array, requires_grad=True) for name, array in others(model).items()}
+    other.load_state_dict({**other.state_dict(), **others(model)})
+    before, statistics = model.state_dict(), model[1].running_mean
+    nn.functional_call(model, given, X).sum().backward()
+    other(X).sum().backward()
+    for name, parameter in other.named_parameters():
+        np.testing.assert_array_equal(given[name].grad, parameter.grad)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert model[1].running_mean is statistics
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_gradients_flow_through_parameters_that_were_computed():
+    model = nn.Dense(2, 1, rng=0)
+    scale = Tensor(2.0, requires_grad=True)
+    given = {name: parameter * scale for name, parameter in model.named_parameters()}
+    nn.functional_call(model, given, X).sum().backward()
+    expected = (X @ model.weight.data).sum() + 5 * model.bias.data.sum()
+    np.testing.assert_allclose(scale.grad, expected, rtol=1e-13)
+    np.testing.assert_allclose(model.weight.grad[:, 0], 2 * X.sum(axis=0), rtol=1e-13)
+
+
+def test_a_shared_parameter_is_replaced_in_all_places():
+    class Tied(nn.Module):
+        def __init__(self):
+            self.one, self.parts = (
+                nn.Dense(2, 2, bias=False, rng=0),
+                {"x": (nn.Dense(2, 2, rng=1),)},
+            )
+            self.parts["x"][0].weight = self.one.weight
+
+        def forward(self, x, *, twice):
+            x = self.parts["x"][0](self.one(x))
+            return self.forward(x, twice=False) if twice else x
+
+    model, weight = Tied(), np.array([[0.0, 1.0], [2.0, 0.0]])
+    y = nn.functional_call(model, {"one.weight": weight}, X, twice=True)
+    np.testing.assert_allclose(y.data, X @ weight @ weight @ weight @ weight, rtol=1e-14)
+
+
+def test_an_exception_leaves_the_model_and_attributes_are_gone_with_the_call():
+    class Failing(nn.Module):
+        def __init__(self):
+            self.scale = nn.Parameter(1.0)
+            self.seen = []
+
+        def forward(self, x):
+            self.hidden = x * self.scale
+            self.seen.append(1)
+            raise ValueError("no")
+
+    model = Failing()
+    with pytest.raises(ValueError, match="no"):
+        nn.functional_call(model, {"scale": 2.0}, X)
+    assert model.scale.item() == 1.0
+    assert not hasattr(model, "hidden")
+    assert model.seen == []
+
+
+def test_what_encloses_the_model_itself_is_refused_and_its_methods_are_rebound():
+    class Own(nn.Module):
+        def __init__(self, is_method):
+            self.scale = nn.Parameter(1.0)
+            self.apply = self.method if is_method else lambda x: self.method(x)
+
+        def method(self, x):
+            return x * self.scale
+
+        def forward(self, x):
+            return self.apply(x)
+
+    np.testing.assert_array_equal(nn.functional_call(Own(True), {"scale": 3.0}, X).data, 3 * X)
+    with pytest.raises(UnsupportedError, match=r"lambda.*holds on to Own"):
+        nn.functional_call(Own(False), {"scale": 3.0}, X)
+
+
+@pytest.mark.parametrize("given", [{"weigth": np.ones((2, 1))}, {"weight": np.ones((1, 2))}])
+def test_parameters_that_do_not_fit_are_refused(given):
+    with pytest.raises(ArgumentError, match="weight, bias"):
+        nn.functional_call(nn.Dense(2, 1), given, X)
+
+
+def test_a_search_for_parameters_that_would_miss_those_given_is_refused():
+    class Penalized(nn.Module):
+        def __init__(self):
+            self.inner = nn.Dense(2, 1, rng=0)
+
+        def forward(self, x):
+            return self.inner(x).sum() + sum((p**2).sum() for p in self.parameters())
+
+    model = Penalized()
+    assert model(X).requires_grad
+    with pytest.raises(UnsupportedError, match=r"inside of functional_call.*outside of forward"):
+        nn.functional_call(model, {"inner.bias": np.ones(1)}, X)

@@ -1,0 +1,63 @@
+"""Keywords of other libraries, in constructors and functions of nn."""
+
+import numpy as np
+import pytest
+
+import nn
+from autograd_lite.errors import UnsupportedError
+
+MODEL = nn.Dense(2, 1, rng=0)
+P = MODEL.parameters()
+X = np.zeros((2, 2))
+CALLED = [
+    (lambda: nn.Adam(P, lr=0.1), "Adam", "lr", "learning_rate"),
+    (lambda: nn.SGD(P, step_size=0.1), "SGD", "step_size", "learning_rate"),
+    (lambda: nn.AdamW(P, eps=1e-8), "AdamW", "eps", "epsilon"),
+    (lambda: nn.NAdam(P, beta1=0.9), "NAdam", "beta1", "betas"),
+    (lambda: nn.RMSprop(P, rho=0.9), "RMSprop", "rho", "alpha"),
+    (lambda: nn.Dense(in_channels=2, out_features=1), "Dense", "in_channels", "in_features"),
+    (lambda: nn.Dense(2, units=3), "Dense", "units", "out_features"),
+    (lambda: nn.Dense(2, 3, use_bias=False), "Dense", "use_bias", "bias"),
+    (lambda: nn.Dense(2, 3, activation_fn="relu"), "Dense", "activation_fn", "activation"),
+    (lambda: nn.Dropout(rate=0.5), "Dropout", "rate", "p"),
+    (lambda: nn.BatchNorm1d(3, eps=1e-5), "BatchNorm1d", "eps", "epsilon"),
+    (lambda: nn.Softmax(dim=1), "Softmax", "dim", "axis"),
+    (lambda: nn.StepDecay(0.1, 3, gamma=0.5), "StepDecay", "gamma", "factor"),
+    (lambda: nn.CosineAnnealing(0.1, T_max=3), "CosineAnnealing", "T_max", "steps"),
+    (lambda: nn.GradientClipping(clipnorm=1.0), "GradientClipping", "clipnorm", "max_norm"),
+    (lambda: nn.datasets.blobs(n_samples=3), "blobs", "n_samples", "n"),
+    (lambda: nn.datasets.xor(random_state=0), "xor", "random_state", "rng"),
+    (lambda: nn.fit(MODEL, X, X, verbose=0), "fit", "verbose", "progress"),
+    (lambda: nn.fit(MODEL, X, X, num_epochs=1), "fit", "num_epochs", "epochs"),
+    (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
+]
+
+
+@pytest.mark.parametrize(("call", "owner", "given", "here"), CALLED, ids=[c[2] for c in CALLED])
+def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, given, here):
+    with pytest.raises(UnsupportedError, match=rf"^{owner}\(.*it takes no {given}.* {here} here$"):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "known"),
+    [
+        (lambda: nn.LeakyReLU(alpha=0.1), "negative_slope"),
+        (lambda: nn.predict(MODEL, X, verbose=0), "model, X, batch_size"),
+        (lambda: nn.summary(MODEL, input_size=2), "input_shape"),
+        (lambda: nn.BCELoss(from_logits=True), "pos_weight"),
+        (lambda: nn.Dense(2, 3, device="cpu"), "Leave it out"),
+    ],
+)
+def test_a_keyword_that_has_no_other_name_is_told_what_there_is(call, known):
+    with pytest.raises(UnsupportedError, match=known):
+        call()
+
+
+def test_a_keyword_that_something_inside_does_not_take_is_its_own_error():
+    def loss(predictions, targets):
+        return MODEL.forward(predictions, lr=0.1)
+
+    with pytest.raises(TypeError, match="forward") as caught:
+        nn.fit(MODEL, X, X[:, :1], loss=loss, optimizer=nn.SGD(P, 0.1), epochs=1, progress=False)
+    assert not isinstance(caught.value, UnsupportedError)
