@@ -36,7 +36,7 @@ SINGLES = 0.7
 """Share of the budget for mistakes alone; the rest is for pairs."""
 PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
-LIKELY = 120
+LIKELY = 80
 """Mistakes of which two on one path are looked for."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""

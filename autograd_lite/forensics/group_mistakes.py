@@ -120,10 +120,6 @@ def penalties(case: Case) -> Iterator[Candidate]:
         what = "the strength of the penalty on large weights is another one"
         number = "{:.6g} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
-        wrong_sign = Candidate(
-            "penalty", "the sign of the penalty on large weights is wrong", scaled(places, -1.0)
-        )
-        yield wrong_sign._replace(strength=-1.0)
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)

@@ -39,6 +39,7 @@ Vjp = Callable[..., Any]
 
 DEPTH = 4
 """Operations before a step that it has in common with those that play the same role."""
+ENTRIES = "the number of entries"
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
 
@@ -236,7 +237,8 @@ class Graph:
                 is_batch = length not in of_parameters
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
-            found.setdefault(node.size, "the number of entries")
+            axes = "·".join(map(str, node.shape))
+            found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
         for leaf in self.leaves:
             found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
         for length in (0, 1):

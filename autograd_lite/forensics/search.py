@@ -153,14 +153,18 @@ class Search:
     def pairs(self, mistakes: list[Candidate]) -> Iterator[tuple[Candidate, Finding]]:
         """Two of some mistakes, in steps one of which is below the other, that all fits with."""
         base, projection = self.case.graph.right, self.projection
+        wrong = self.case.everything - self.case.fitted(base)
         chosen = [m for m in mistakes if projection.takes(m)]
-        for first in chosen:
+        reached = [self.changed(m) for m in chosen]
+        for first, its in zip(chosen, reached):
             replay, change = self.predict(first.wrong, base), projection.change(first.wrong)
             if replay is None or change is None:
                 continue
-            for second in chosen:
-                if second is first or self.is_over or {*second.wrong} & {*first.wrong}:
+            for second, others in zip(chosen, reached):
+                if not wrong <= its | others or {*second.wrong} & {*first.wrong}:
                     continue
+                if self.is_over:
+                    return
                 more = projection.change(second.wrong, replay)
                 total = change.plus(more, 1.0) if more else None
                 if total and projection.fitted(total) == self.case.everything:

@@ -26,7 +26,7 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
     everything = math.sqrt(sum(float(np.sum(predicted[t] ** 2)) for t in case.manual))
     factor = closest_factor(given, right)
     for size, of_what in ((norm, "it is"), (everything, "all gradients together are")):
-        if is_round(factor * size) and factor < 1 and right.size > 1:
+        if is_round(factor * size) and factor > 0 and right.size > 1:
             yield f"{of_what} scaled to the norm {rounded(factor * size):g}", factor * right
     largest = float(abs(given).max(initial=0.0))
     if is_round(largest):
