@@ -18,6 +18,7 @@ from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, Finding, Search
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
+from autograd_lite.tensor import Tensor
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
@@ -177,12 +178,12 @@ def _with_another(
     if replay is None:
         return []
     slips = slips_in(case, replay, case.everything - first.fitted)
-    both = None if slips is None else [first.mistake, *slips]
-    found = [Hypothesis(both)] if both and _is_evidence(case, search, both) else []
-    second = search.reaching(case.everything - case.fitted(replay))
-    if factors_only:
-        left = _is_a_factor_left(case, replay)
-        second = [candidate for candidate in second if left and candidate.kind == "factor"]
+    both: list[Candidate | Slip] = [first.mistake, *(slips or ())]
+    found = [Hypothesis(both)] if slips and _is_evidence(case, search, both) else []
+    if factors_only and not _is_a_factor_left(case, replay):
+        return found
+    reaching = search.reaching(case.everything - case.fitted(replay))
+    second = (c for c in reaching if c.kind == "factor" or not factors_only)
     on_top = search.findings(replay, second)
     return found + [
         Hypothesis([first.mistake, f.mistake], error=f.error)

@@ -160,7 +160,8 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
 
 def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
     """The steps from a term to leaves; none if anything but numbers is in it besides."""
-    found, stack, seen = [], [node], {node}
+    found: list[Place] = []
+    stack, seen = [node], {node}
     while stack:
         for place in graph.places_of[stack.pop()]:
             arrays = [plain(a) for a in place.node.arguments if not is_recorded(a)]

@@ -1,4 +1,4 @@
-"""The derivative is computed with other data than the loss: hard labels where it has smooth ones."""
+"""The derivative is computed with other data than the loss: hard labels for smooth ones."""
 
 from __future__ import annotations
 

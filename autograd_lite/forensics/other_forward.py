@@ -118,10 +118,8 @@ def softmax_in_forward(case: Case) -> Candidates:
     )
     for node, places in graph.places_of.items():
         function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
-        if np.ndim(x) != 2 or function not in (
-            neural.softmax,
-            cross_entropies.softmax_cross_entropy,
-        ):
+        whole = function is cross_entropies.softmax_cross_entropy
+        if np.ndim(x) != 2 or not (whole or function is neural.softmax):
             continue
         for what, probabilities in others:
             kind = "wrong axis" if "axis" in what else "wrong formula"

@@ -1,4 +1,4 @@
-"""Mistakes in some uses of a tensor, and in steps that are alike: in a loop over time or samples."""
+"""Mistakes in some uses of a tensor, and in steps that are alike, as in a loop over time."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
 
 
 def own_term(graph: Graph, place: Place) -> StepMistakes:
-    """In the derivative of what a difference goes into, such as its square, one side is left out."""
+    """In the derivative of a difference's square, say, one side of it is left out."""
     leaf, uses = place.argument, graph.consumers.get(place.node, [])
     if leaf.operation is not None or not place.traits.additive or len(uses) != 1:
         return

@@ -20,7 +20,6 @@ from recorded import dense_group
 
 from autograd_lite import compare_gradients
 
-
 SUBJECTS = {
     by_hand_paths: 3,
     by_hand_normalization: 3,
