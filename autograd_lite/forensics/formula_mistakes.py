@@ -316,6 +316,17 @@ def inverses(graph: Graph, place: Place) -> StepMistakes:
 def statistics(graph: Graph, place: Place) -> StepMistakes:
     """Entries that are to be centred, a root that is left out."""
     function = place.operation.function
+    if function is np.prod:
+        words = "the derivative of {operation} is taken to be the product, not that of the others"
+        yield "wrong formula", words, lambda g, y, x, *axes, **k: _of_sum(g * y, y, x, *axes, **k)
+        words = "the derivative of {operation} is taken to be 1, as that of a sum"
+        yield "wrong formula", words, _of_sum
+    lost = place.node.keywords.get("ddof", 0)
+    if function in (np.var, np.std) and lost:
+        count = place.argument.size / max(place.node.size, 1)
+        share = (count - lost) / count
+        words = f"it is divided by {count:g}, where {{operation}} has {count - lost:g}: ddof is forgotten"
+        yield "constant statistics", words, place.changed(lambda result, *_: result * share)
     if function is np.var:
         words = "the mean is not subtracted in the derivative of {operation}"
         yield "wrong formula", words, _not_centred

@@ -124,6 +124,19 @@ def overlapping_windows(case: Case) -> Candidates:
             yield joint("repeated index", words, wrong)
 
 
+def branches_of_extremes(case: Case) -> Candidates:
+    """The smaller of two gets what arrives at their maximum."""
+    for node, places in case.graph.places_of.items():
+        traits = node.operation.traits
+        if traits.extremum and traits.elementwise and len(places) == 2:
+            words = "the branches of {operation} are swapped: what it is not gets what arrives"
+            wrong: Wrong = {
+                place: lambda g, y, *pair, slot=place.slot: g * (pair[slot] != y)
+                for place in places
+            }
+            yield joint("branches", words, wrong)
+
+
 def solved_systems(case: Case) -> Candidates:
     """The matrix of a linear system is to be transposed on the way back, and is not."""
     for node, places in case.graph.places_of.items():
@@ -259,5 +272,5 @@ def _only(graph: Graph, chain: list[Place]) -> Wrong:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    *(solved_systems, differentiated_as_a_whole),
+    *(branches_of_extremes, solved_systems, differentiated_as_a_whole),
 )

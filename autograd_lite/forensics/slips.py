@@ -181,7 +181,7 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
             words = f"the {along} are in reverse order"
             yield Slip("misplaced", words), given, np.flip(right, axis)
         others = tuple(other for other in range(right.ndim) if other != axis)
-        off = np.flatnonzero((~np.isclose(given, right, rtol=1e-6)).sum(axis=others))
+        off = np.flatnonzero(~np.all(np.isclose(given, right, rtol=1e-6), axis=others))
         if len(off) == 2:
             order = np.arange(length)
             order[off] = off[::-1]

@@ -5,7 +5,7 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -123,11 +123,18 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
-    for other in graph.close_to(node):
-        if other.shape == node.shape:
-            both = other._array, plain(other.arguments[0])
-            vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
-            yield "wrong place", elsewhere, vjp
+    here = graph.position[node]
+    others = [other for other in graph.close_to(node) if other.shape == node.shape]
+    others.sort(key=lambda other: abs(graph.position[other] - here))
+    nearest = {graph.position[other] > here: other for other in reversed(others)}
+    for other in others:
+        both = other._array, plain(other.arguments[0])
+        vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
+        words = elsewhere
+        if nearest[graph.position[other] > here] is other:
+            where = "before" if graph.position[other] > here else "after"
+            words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
+        yield "wrong place", words, vjp
 
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
@@ -220,12 +227,7 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with z where a belongs, or with the values of another layer."""
     for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
         if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
-            for other in _beside(graph, place, argument):
-                what = "the values of another layer"
-                if _is_made_from(argument, other):
-                    what = "the input of a function, not with its output"
-                elif _is_made_from(other, argument):
-                    what = "the output of a function, not with its input"
+            for what, other in _in_words(argument, _beside(graph, place, argument)):
                 words = f"the product is taken with {what}"
                 yield "wrong place", words, Instead(place, slot, plain(other), other)
             matrix = _transposed_from(argument)
@@ -253,6 +255,11 @@ def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the other factor of {operation} is multiplied in twice"
             words += ": what arrives contains it already"
             yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
+    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
+        value = plain(argument)
+        if slot != place.slot and is_array(value) and value.ndim:
+            words = "the other factor of {operation} is squared"
+            yield "derivative twice", words, Instead(place, slot, value * value, "{0} ** 2")
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
@@ -274,12 +281,33 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
             yield other
 
 
-def _is_made_from(output: Any, given: Any, steps: int = 6) -> bool:
-    """Whether one of two tensors of one shape is computed from the other, in a few steps."""
-    if not isinstance(given, Tensor) or not isinstance(output, Tensor) or not steps:
-        return False
-    alike = [argument for argument in output.arguments if np.shape(argument) == given.shape]
-    return any(a is given or _is_made_from(a, given, steps - 1) for a in alike)
+def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """What others are in relation to an argument, the closest ones first."""
+    found: list[tuple[int, str, Any]] = []
+    for other in others:
+        before, after = _steps_between(argument, other), _steps_between(other, argument)
+        if before:
+            found.append((before, "the input of a function, not with its output", other))
+        elif after:
+            found.append((after, "the output of a function, not with its input", other))
+        else:
+            found.append((MOST_BETWEEN, "the values of another layer", other))
+    for _, what, other in sorted(found, key=lambda each: each[0]):
+        yield what, other
+
+
+MOST_BETWEEN = 7
+
+
+def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
+    """In how many steps one is computed from the other, through arrays of its shape; else 0."""
+    if not isinstance(output, Tensor) or most == 1:
+        return 0
+    if any(argument is given for argument in output.arguments):
+        return 1
+    inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
+    steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
+    return min(steps, default=0)
 
 
 def transposed(graph: Graph, place: Place) -> StepMistakes:
