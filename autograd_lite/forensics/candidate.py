@@ -42,6 +42,9 @@ class Candidate(NamedTuple):
         kind, what = self.kind, self.what
         if kind == "factor" and strength in (0, -1):
             kind, what = DROPPED if strength == 0 else SIGN
+        if kind == "penalty" and self.neutral == 1 and strength in (0, -1):
+            what = "the penalty on large weights is left out"
+            what = what if strength == 0 else "the sign of the penalty on large weights is wrong"
         return self._replace(kind=kind, what=what, wrong=wrong, strength=strength)
 
     @property

@@ -36,6 +36,8 @@ SINGLES = 0.7
 """Share of the budget for mistakes alone; the rest is for pairs."""
 PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
+LIKELY = 80
+"""Mistakes of which two on one path are looked for."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
 
@@ -168,7 +170,22 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
             if not search.is_over:
                 found += _with_another(case, search, base, first, factors_only=True)
+    if not found and base is case.graph.right:
+        found = _on_one_path(case, search, singles)
     return found
+
+
+def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hypothesis]:
+    """Two of the mistakes that are made most often, which make no gradient right alone."""
+    likely = [f.mistake for f in singles if not f.mistake.solve]
+    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
+    likely += [mistake.at(strength) for mistake in factors for strength in (0.0, -1.0)]
+    likely.sort(key=lambda mistake: rank(case, mistake))
+    return [
+        Hypothesis([first, f.mistake], error=f.error)
+        for first, f in search.pairs(likely[:LIKELY])
+        if f.fitted == case.everything
+    ]
 
 
 def _with_another(

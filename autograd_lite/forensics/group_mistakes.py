@@ -120,10 +120,6 @@ def penalties(case: Case) -> Iterator[Candidate]:
         what = "the strength of the penalty on large weights is another one"
         number = "{:.6g} times the loss's"
         yield with_strength("penalty", what, scaled, places, neutral=1.0, number=number)
-        wrong_sign = Candidate(
-            "penalty", "the sign of the penalty on large weights is wrong", scaled(places, -1.0)
-        )
-        yield wrong_sign._replace(strength=-1.0)
     unit = 1.0
     if terms:
         coefficient = closest_factor(graph.unmatched[terms[0]], terms[0].argument._array)
@@ -155,6 +151,15 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
             elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
             if steps and elsewhere and _is_even(graph, node, leaves):
                 found.append(steps)
+    return found
+
+
+def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
+    """By what the loss's penalties multiply the entries of leaves, where that is one number."""
+    found = {}
+    for place in [place for term in penalty_terms(graph) for place in term]:
+        added, values = graph.right.values[place.number], place.argument._array
+        found[place.argument] = closest_factor(added[added != 0], values[added != 0])
     return found
 
 
@@ -210,6 +215,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
         "(sigmoid({0}) - {1})",
         lambda p, y: neural.sigmoid(p) - y,
     ),
+    ("a prediction that is rounded to a label", "(({0} > 0) - {1})", lambda p, y: (p > 0) - y),
 )
 """Losses, how their derivatives in the predictions are written, and what they are."""
 
@@ -217,7 +223,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
-    for prediction in graph.bottlenecks:
+    for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
         alike = [(each, _like_predictions(each, p)) for each in targets]
@@ -230,6 +236,18 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                     given_to = graph, prediction, slope, written, target
                     number = "times {:.6g}"
                     yield with_strength("another loss", what, _at, *given_to, number=number)
+
+
+def _predictions(graph: Graph) -> list[Tensor]:
+    """Nodes that every path from the loss goes through, those of penalties left out."""
+    to_leaves = {place for term in penalty_terms(graph) for place in term}
+    aside: set[Tensor] = set()
+    for node in reversed(graph.order):
+        places = graph.places_of.get(node, [])
+        if places and all(place in to_leaves or place.argument in aside for place in places):
+            aside.add(node)
+    left_out = [p for p in graph.places if p.node in aside or p.argument in aside]
+    return [*graph.bottlenecks_without(frozenset(left_out))]
 
 
 def _is_layer(node: Tensor) -> bool:

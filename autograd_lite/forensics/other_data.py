@@ -29,7 +29,8 @@ def other_arrays(case: Case) -> Iterator[Candidate]:
             wrong = _with(uses[id(array)], other, words)
             for complement in complements:
                 wrong |= _with(uses[id(complement)], 1 - other, f"(1 - {words})")
-            what = f"it is computed with {words}, the loss with {name}"
+            spoken = words if words in case.arrays else words.replace("_", " ")
+            what = f"it is computed with {spoken}, the loss with {name}"
             yield Candidate("other arrays", what, wrong)
 
 
@@ -46,9 +47,11 @@ def _in_place_of(case: Case, array: Array) -> Iterator[tuple[str, Array]]:
         for axis in (0, 1):
             hard = array == array.max(axis=axis, keepdims=True)
             if (hard.sum(axis=axis) == 1).all() and not np.isin(array, (0, 1)).all():
-                yield "hard labels", hard.astype(array.dtype)
-    if ((array >= 0) & (array <= 1)).all() and array.dtype.kind == "f":
-        yield "1 - labels", 1 - array
+                yield "hard_labels", hard.astype(array.dtype)
+    if ((array >= 0) & (array <= 1)).all() and array.dtype.kind in "fi":
+        yield "(1 - labels)", 1 - array
+        if np.isin(array, (0, 1)).all():
+            yield "labels_of_minus_1_and_1", 2 * array - 1
 
 
 def _are_complements(one: Array, other: Array) -> bool:

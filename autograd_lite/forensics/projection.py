@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, Scaled
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong
+from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong
 from autograd_lite.node import Array, plain
 from autograd_lite.program.program import called
 from autograd_lite.tensor import Tensor
@@ -81,13 +81,15 @@ class Projection:
             or all(place.argument.operation is None for place in candidate.wrong)
         )
 
-    def change(self, wrong: Wrong) -> Change | None:
-        """What steps that are done wrongly change; None if they cannot be done."""
-        found = self.none()
+    def change(self, wrong: Wrong, base: Replay | None = None) -> Change | None:
+        """What steps that are done wrongly change; None if they cannot be done.
+
+        A base is what comes out of other mistakes, none of which is below these steps.
+        """
+        found, values = self.none(), (base or self.graph.right).values
         for place, vjp in wrong.items():
-            right = self.graph.right.values[place.number]
             try:
-                more = self._added(place, vjp, right)
+                more = self._added(place, vjp, values)
                 size = _norm(more)
             except Exception:  # An operation of the user's may not stand such values.
                 return None
@@ -102,12 +104,12 @@ class Projection:
         """The change by nothing."""
         return Change(dict.fromkeys(self.missing, 0.0), dict.fromkeys(self.missing, 0.0))
 
-    def _added(self, place: Place, vjp: Vjp, right: Array) -> Array:
+    def _added(self, place: Place, vjp: Vjp, values: list[Array]) -> Array:
         if isinstance(vjp, Scaled):
-            return (vjp.factor - 1) * right
+            return (vjp.factor - 1) * values[place.number]
         (replaced,) = self.graph.steps_of({place: vjp}).values()
         step = self.graph.program.steps[place.number]
-        return called(step, replaced, self.graph.right.values) - right
+        return called(step, replaced, values) - values[place.number]
 
     def fitted(self, change: Change) -> frozenset[Tensor]:
         """The tensors whose gradients may be as they were handed in, after a change."""

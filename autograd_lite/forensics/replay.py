@@ -39,6 +39,7 @@ Vjp = Callable[..., Any]
 
 DEPTH = 4
 """Operations before a step that it has in common with those that play the same role."""
+ENTRIES = "the number of entries"
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
 
@@ -205,12 +206,23 @@ class Graph:
     @functools.cached_property
     def bottlenecks(self) -> dict[Tensor, None]:
         """Computed nodes that every path from the loss goes through, the loss left out."""
-        steps_from = Counter(place.node for place in self.places)
+        return self.bottlenecks_without(frozenset())
+
+    def bottlenecks_without(self, left_out: frozenset[Place]) -> dict[Tensor, None]:
+        """The same where some steps do not count."""
+        steps = [place for place in self.places if place not in left_out]
+        steps_from = Counter(place.node for place in steps)
+        steps_to = Counter(place.argument for place in steps)
         found = []
         open_edges = 0
         for node in self.order:
-            open_edges -= len(self.consumers.get(node, ()))
-            if open_edges == 0 and node is not self.loss and node.operation is not None:
+            open_edges -= steps_to[node]
+            if (
+                steps_to[node]
+                and open_edges == 0
+                and node is not self.loss
+                and node.operation is not None
+            ):
                 found.append(node)
             open_edges += steps_from[node]
         return dict.fromkeys(found)
@@ -225,7 +237,8 @@ class Graph:
                 is_batch = length not in of_parameters
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
-            found.setdefault(node.size, "the number of entries")
+            axes = "·".join(map(str, node.shape))
+            found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
         for leaf in self.leaves:
             found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
         for length in (0, 1):

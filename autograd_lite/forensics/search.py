@@ -150,6 +150,26 @@ class Search:
             if self.is_over:
                 return
 
+    def pairs(self, mistakes: list[Candidate]) -> Iterator[tuple[Candidate, Finding]]:
+        """Two of some mistakes, in steps one of which is below the other, that all fits with."""
+        base, projection = self.case.graph.right, self.projection
+        wrong = self.case.everything - self.case.fitted(base)
+        chosen = [m for m in mistakes if projection.takes(m)]
+        reached = [self.changed(m) for m in chosen]
+        for first, its in zip(chosen, reached):
+            replay, change = self.predict(first.wrong, base), projection.change(first.wrong)
+            if replay is None or change is None:
+                continue
+            for second, others in zip(chosen, reached):
+                if not wrong <= its | others or {*second.wrong} & {*first.wrong}:
+                    continue
+                if self.is_over:
+                    return
+                more = projection.change(second.wrong, replay)
+                total = change.plus(more, 1.0) if more else None
+                if total and projection.fitted(total) == self.case.everything:
+                    yield from ((first, found) for found in self._replayed(second, replay))
+
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
         """Whose gradients may be as handed in, at the best strength; None if nothing changes."""
         projection, base = self.projection, self.case.fitted(self.case.graph.right)

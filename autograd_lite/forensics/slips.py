@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.group_mistakes import strengths_of_penalties
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of, newton_step
 from autograd_lite.node import Array
@@ -125,22 +126,25 @@ def _order(off: Array) -> str:
 def _updated(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
     given, right = case.manual[tensor], predicted[tensor]
     for words, array in made_of(case, predicted, tensor) if given.shape == right.shape else ():
-        yield Slip("another quantity", words, other=tensor), given, array
+        yield Slip("another quantity", words), given, array
 
 
 def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
     """A column or row, such as that of the bias, is penalized, or gets what ones would get."""
     if given.shape != right.shape or given.ndim == 0:
         return
-    difference = given - right
+    difference, penalties = given - right, strengths_of_penalties(case.graph)
     for axis in range(given.ndim):
         for index in (0, -1):
             within = np.zeros(given.shape, bool)
             np.moveaxis(within, axis, 0)[index] = True
             what = f"{'row' if axis == 0 else 'column'} {index % given.shape[axis]}"
             for of_what, term in (("1", np.ones_like(right)), ("{0}", tensor._array)):
-                share = rounded(closest_factor(difference[within], term[within]))
-                if within.sum() < (2 if is_round(share) else 3):
+                share = closest_factor(difference[within], term[within])
+                is_own = bool(penalties) and case.alike(
+                    np.array(share), np.array(penalties.get(tensor, 0.0))
+                )
+                if not is_own and within.sum() < (2 if is_round(share) else 3):
                     continue
                 words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
                 words += ": a penalty that is not in the loss"

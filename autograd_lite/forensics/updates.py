@@ -26,7 +26,7 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
     everything = math.sqrt(sum(float(np.sum(predicted[t] ** 2)) for t in case.manual))
     factor = closest_factor(given, right)
     for size, of_what in ((norm, "it is"), (everything, "all gradients together are")):
-        if is_round(factor * size) and factor < 1 and right.size > 1:
+        if is_round(factor * size) and factor > 0 and right.size > 1:
             yield f"{of_what} scaled to the norm {rounded(factor * size):g}", factor * right
     largest = float(abs(given).max(initial=0.0))
     if is_round(largest):
@@ -41,6 +41,10 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
     if is_round(rate) and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"
         yield what, weights - rounded(rate) * right
+    strength = closest_factor(given - right, np.sign(weights))
+    if is_round(strength) and right.size > 2:
+        what = f"an L1 penalty of strength {rounded(strength):g} is added that is not in the loss"
+        yield what, right + rounded(strength) * np.sign(weights)
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
     yield from _with_velocity(case, given, right)
@@ -59,10 +63,16 @@ def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str
     for name, array in case.arrays.items():
         if array.shape != given.shape or array.size < 2 or case.alike(array, given):
             continue
-        share = closest_factor(given - right, array)
-        if is_round(share) and not case.alike(array, right):
-            words = f"{rounded(share):g} {name} is added, as by momentum"
-            yield words, right + rounded(share) * array
+        if case.alike(closest_factor(array, right) * right, array):
+            continue
+        both = np.stack([array.ravel(), right.ravel()], axis=1)
+        share, rate = map(rounded, np.linalg.lstsq(both, given.ravel())[0].tolist())
+        if is_round(share) and is_round(rate) and array.size > 2:
+            times = "it" if rate == 1 else f"{rate:g} times it"
+            yield (
+                f"{times} and {share:g} {name} are added, as by momentum",
+                (rate * right + share * array),
+            )
 
 
 def newton_step(case: Case) -> bool:

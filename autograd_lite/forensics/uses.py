@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ def alike(places: Iterable[Place], of: Sequence[dict[Place, Any]]) -> list[list[
     return [*sets.values()]
 
 
+FACTOR = "a constant factor is wrong"
 LARGE = 20
 """Steps of a set that another one with nearly the same is left out for."""
 
@@ -61,25 +63,29 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
 
 
 def dropped_alike(case: Case) -> Iterator[Candidate]:
-    """What arrives over a step is left out at all times, as where a state is not carried on."""
-    yield from _scaled_alike(case, [0.0])
+    """What arrives over a step is left out at all times, as where a state is not carried on.
+
+    Or at all but the last, where that is what the backward pass starts with.
+    """
+    graph = case.graph
+    for group in alike(graph.places, graph.roles):
+        if all(place.argument.operation is None for place in group):
+            yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
+            continue
+        for chosen in (group, *([group[1:], group[:-1]] if 2 < len(group) <= LARGE else ())):
+            yield Candidate("factor", FACTOR, scaled(chosen, 0.0)).at(0.0)
 
 
 def factors_alike(case: Case) -> Iterator[Candidate]:
-    """A constant factor in steps that play one role, such as the same step at all times."""
-    lengths = [float(length) for length in case.graph.lengths]
-    yield from _scaled_alike(case, [-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)])
-
-
-def _scaled_alike(case: Case, factors: list[float]) -> Iterator[Candidate]:
-    graph, what = case.graph, "a constant factor is wrong"
+    """A constant factor in steps that play one role: it has another power in each."""
+    graph = case.graph
+    lengths = [float(length) for length in graph.lengths]
     for group in alike(graph.places, graph.roles):
+        own = [factor for factor, _ in itertools.islice(graph.factors_at(group[0]), 2)]
+        known = [-1.0, 2.0, 0.5, *own, *lengths, *(1 / length for length in lengths)]
         if any(place.argument.operation is not None for place in group):
-            # From one step to the next, a factor has another power in each.
-            for factor in factors:
-                yield Candidate("factor", what, scaled(group, factor)).at(factor)
-        elif factors == [0.0]:
-            yield with_strength("factor", what, scaled, group, neutral=1.0)
+            for factor in dict.fromkeys(known):
+                yield Candidate("factor", FACTOR, scaled(group, factor)).at(factor)
 
 
 def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:

@@ -265,7 +265,10 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     if mistake.kind == "dropped path" and place.traits.additive:
         what = _of_a_sum(place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
-    if mistake.solve and mistake.kind not in ("sign", "dropped path"):
+    chains = place.slot == 0 and place.argument.operation is place.operation
+    if mistake.factor == 0 and chains and place.traits.additive and len(mistake.wrong) == 1:
+        words += "; of the terms of this sum, only the last counts"
+    if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
         number = mistake.number.format(mistake.strength * mistake.unit)
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.

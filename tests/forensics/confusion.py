@@ -13,6 +13,7 @@ import by_hand_kinks
 import by_hand_normalization
 import by_hand_paths
 import by_hand_rows
+import by_hand_uses
 import numpy as np
 from cases import in_every_layer, in_words, is_answer, pairs
 from networks import dense_networks
@@ -27,6 +28,7 @@ SUBJECTS = {
     by_hand_formulas: 1,
     by_hand_arrays: 1,
     by_hand_rows: 1,
+    by_hand_uses: 1,
 }
 """How often the networks of each are made, with other numbers."""
 

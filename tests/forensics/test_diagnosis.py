@@ -61,8 +61,10 @@ def test_every_kind_of_mistake_is_planted(groups):
     assert kinds == {
         "another derivative",
         "another loss",
+        "another quantity",
         "branches",
         "constant statistics",
+        "copied",
         "cotangent lost",
         "derivative forgotten",
         "derivative twice",
