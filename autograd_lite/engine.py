@@ -218,12 +218,19 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
 
 
 def backpropagate(
-    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
+    root: Node,
+    seed: Array,
+    create_graph: bool = False,
+    leaves_only: bool = False,
+    trains: bool = False,
 ) -> dict[Node, Array]:
-    """The cotangent of each node that `root` depends on, given that of `root`."""
+    """The cotangent of each node that `root` depends on, given that of `root`.
+
+    Where it `trains`, records that grow from one call to the next are noticed.
+    """
     cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
     carry_back(cotangents, steps, create_graph, leaves_only)
-    if steps and not create_graph:
+    if trains and steps and not create_graph:
         growth.notice(root, steps)
     return cotangents
 

@@ -85,6 +85,8 @@ def rarer_factors(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
         product = one * other
         yield float(product), f"1/{product} is missing, one over {one} times {other}"
         yield 1 / product, f"it is divided by {product}, {one} times {other}, once too often"
+    for one, other in itertools.permutations(lengths, 2):
+        yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
 
 
 def factors_of_mean(entries: int) -> Iterator[tuple[float, str]]:

@@ -325,8 +325,7 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
     if function in (np.var, np.std) and lost:
         count = place.argument.size / max(place.node.size, 1)
         share = (count - lost) / count
-        words = f"it is divided by {count:g}, where {{operation}} has {count - lost:g}"
-        words += ": ddof is forgotten"
+        words = f"ddof is forgotten: it is divided by {count:g}, where {count - lost:g} is right"
         yield "constant statistics", words, place.changed(lambda result, *_: result * share)
     if function is np.var:
         words = "the mean is not subtracted in the derivative of {operation}"

@@ -273,10 +273,13 @@ class Graph:
     def factors_at(self, place: Place) -> Iterator[tuple[float, str]]:
         """The constant factors that the numbers in one step explain, in words."""
         function, entries = place.operation.function, place.argument.size // max(place.node.size, 1)
+        broadcast = place.node.size // max(place.argument.size, 1)
         if place.traits.averages and entries > 1:
             yield from factors_of_mean(entries)
         elif function is np.sum and entries > 1:
             yield from factors_of_sum(entries)
+        elif place.traits.additive and broadcast > 1:
+            yield from factors_of_sum(broadcast)
         elif function is np.sqrt:
             yield from factors_of_power(0.5)
         elif function is np.power or (
