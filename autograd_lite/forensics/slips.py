@@ -35,6 +35,8 @@ class Slip(NamedTuple):
         return self.tensors, self.kind, f"{self.factor or 0:.6g}"
 
 
+LARGEST = 100_000
+"""Entries of a gradient up to which it is looked for in what else there is."""
 Slipped = Iterator[tuple[Slip, Array, Array]]
 
 
@@ -57,7 +59,8 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
         return None
     of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
     of_right: tuple[Slipped, ...] = ()
-    if predicted is case.graph.right:  # After another mistake, they explain too much.
+    # After another mistake, these explain too much.
+    if predicted is case.graph.right and given.size <= LARGEST:
         of_right = (
             _copied(case, tensor),
             _misplaced(case, given, right),
