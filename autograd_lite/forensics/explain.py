@@ -134,6 +134,8 @@ def _is_evidence(
 
     A number without words makes any entry right: there are to be two wrong ones more.
     """
+    if any(isinstance(m, Candidate) and _is_negative_penalty(m) for m in mistakes):
+        return False
     wrong = case.everything - case.fitted(case.graph.right)
     wrong = wrong if explained is None else wrong & explained
     solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
@@ -141,6 +143,12 @@ def _is_evidence(
     return all(count > 2 for count in entries) and (
         not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
     )
+
+
+def _is_negative_penalty(mistake: Candidate) -> bool:
+    """Whether large weights would be rewarded: nobody does that, the gradient lies along them."""
+    added = mistake.kind == "penalty" and mistake.far_fetched
+    return added and mistake.strength * mistake.unit <= 0
 
 
 def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:

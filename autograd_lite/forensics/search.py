@@ -108,7 +108,7 @@ class Search:
     @property
     def is_over(self) -> bool:
         """Whether as much of the budget is used up as there is for now."""
-        return time.perf_counter() - self.start > self.limit * self.seconds
+        return time.thread_time() - self.start > self.limit * self.seconds
 
     def changed(self, mistake: Candidate | Slip) -> frozenset[Tensor]:
         """The tensors whose gradients a mistake has an influence on."""

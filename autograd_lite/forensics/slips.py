@@ -141,10 +141,9 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
             what = f"{'row' if axis == 0 else 'column'} {index % given.shape[axis]}"
             for of_what, term in (("1", np.ones_like(right)), ("{0}", tensor._array)):
                 share = closest_factor(difference[within], term[within])
-                is_own = bool(penalties) and case.alike(
-                    np.array(share), np.array(penalties.get(tensor, 0.0))
-                )
-                if not is_own and within.sum() < (2 if is_round(share) else 3):
+                own = penalties.get(tensor, 0.0)
+                known = is_round(share) or (own and case.alike(np.array(share), np.array(own)))
+                if within.all() or not share > 0 or within.sum() < (1 if known else 3):
                     continue
                 words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
                 words += ": a penalty that is not in the loss"

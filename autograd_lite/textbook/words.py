@@ -66,7 +66,7 @@ def value_formula(loss: Node, node: Node, variables: Mapping[str, Any]) -> str:
     >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
     >>> loss = w.sum() + 3 * (w**2).sum()
     >>> value_formula(loss, loss.arguments[1], {})
-    '3 * (w ** 2).sum(axis=0)'
+    '3 * (w ** 2).sum()'
     """
     reader = Reader(loss, variables)
     term = reader.known[node]
