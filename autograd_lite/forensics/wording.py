@@ -262,12 +262,9 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
     what = mistake.what.replace("{operation}", place.operation.name)
     what = what.replace("{argument}", names.of[place.argument])
-    if mistake.kind == "dropped path" and place.traits.additive:
-        what = _of_a_sum(place, names) or what
+    if mistake.kind == "dropped path":
+        what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
-    chains = place.slot == 0 and place.argument.operation is place.operation
-    if mistake.factor == 0 and chains and place.traits.additive and len(mistake.wrong) == 1:
-        words += "; of the terms of this sum, only the last counts"
     if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
         number = mistake.number.format(mistake.strength * mistake.unit)
         words += f", {number or _factor(case, mistake.strength, place)}"
@@ -285,13 +282,22 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _of_a_sum(place: Place, names: Names) -> str:
-    """What is left out where a sum and what it is added to have one name; else empty."""
-    if names.cotangent(place.node) != names.cotangent(place.argument):
-        return ""
-    if place.slot == 0:
+def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
+    """What is dropped, where that is a term of a sum or a part of an array; else empty."""
+    one_name = names.cotangent(place.node) == names.cotangent(place.argument)
+    chained = place.argument.operation is place.operation and len(mistake.wrong) == 1
+    if place.traits.additive and place.slot == 0 and (one_name or chained):
         return "only the last term of the sum counts: those before are overwritten, = for +="
-    return "the last term of the sum is left out"
+    if place.traits.additive and one_name:
+        return "the last term of the sum is left out"
+    parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
+    dropped = sum(use in mistake.wrong for use in parts)
+    if 0 < dropped < len(parts):
+        share = (
+            f"{dropped} of the {len(parts)} parts, such as rows or windows, that are taken of it"
+        )
+        return f"{share} are left out: what arrives there is lost"
+    return ""
 
 
 def _factor(case: Case, factor: float, place: Place | None = None) -> str:
