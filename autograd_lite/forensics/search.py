@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import Counter
@@ -10,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate
+from autograd_lite.forensics.candidate import Candidate, StepMistakes
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor, rounded
-from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
+from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.projection import Projection
-from autograd_lite.forensics.replay import Place, Replay, Wrong
+from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
@@ -50,39 +51,46 @@ class Finding(NamedTuple):
 def candidates(case: Case) -> Iterator[Candidate]:
     """Every mistake at every step where it can be made: at one of them, or at all alike.
 
-    What is tried quickly comes first, and what is in all steps of a loop before what is in one.
+    What is made most often comes first. In a long record, what is in one step comes last.
     """
-    of = case.graph.roles
+    stages = (
+        *(of_case(case) for of_case in (dropped_alike, factors)),
+        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
+        *(of_case(case) for of_case in (*GROUP_MISTAKES[1:], dropped_uses)),
+        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
+        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term)),
+        *(of_case(case) for of_case in (other_arrays, factors_alike)),
+        *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
+    )
     is_long = len(case.graph.places) >= LONG
     single: list[Candidate] = []
-    for of_case in (dropped_alike, *GROUP_MISTAKES, dropped_uses):
-        for candidate in of_case(case):
-            if is_long and len(candidate.wrong) == 1:
-                single.append(candidate)
-            else:
-                yield candidate
-    for of_step in (*STEP_MISTAKES, wrong_cotangent, own_term):
-        same: dict[Any, Wrong] = {}
-        for place in case.graph.places:
-            counts: Counter[Any] = Counter()
-            for kind, what, vjp in of_step(case.graph, place):
-                counts[kind, what] += 1
-                key = (kind, what, place.operation, place.slot, counts[kind, what])
-                same.setdefault(key, {})[place] = vjp
-        for (kind, what, *_), wrong in same.items():
-            single += [Candidate(kind, what, {place: vjp}) for place, vjp in wrong.items()]
-            places = [*wrong]
-            several = {tuple(group): group for group in [places, places[1:], *alike(places, of)]}
-            for chosen in [group for group in several.values() if len(group) > 1]:
-                yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-        if not is_long:
-            yield from single
-            single = []
-    for of_case in (other_arrays, factors_alike, *JOINT_MISTAKES, *OTHER_FORWARD):
-        yield from of_case(case)
+    for candidate in itertools.chain(*stages):
+        if is_long and len(candidate.wrong) == 1:
+            single.append(candidate)
+        else:
+            yield candidate
     yield from single
 
 
+def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> Iterator[Candidate]:
+    """Mistakes in one step, at all that are alike, and at each of them."""
+    same: dict[Any, Wrong] = {}
+    for place in case.graph.places:
+        counts: Counter[Any] = Counter()
+        for kind, what, vjp in mistakes(case.graph, place):
+            counts[kind, what] += 1
+            key = (kind, what, place.operation, place.slot, counts[kind, what])
+            same.setdefault(key, {})[place] = vjp
+    for (kind, what, *_), wrong in same.items():
+        places = [*wrong]
+        groups = [places, places[1:], *alike(places, case.graph.roles)]
+        several = {tuple(group): group for group in groups if len(group) > 1}
+        for chosen in [*several.values(), *([place] for place in places)]:
+            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
+
+
+USUAL = 4
+"""Mistakes in one step that come before those in several: the first of them are made most often."""
 LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""
 
