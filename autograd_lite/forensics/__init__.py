@@ -2,8 +2,9 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `slips`,
-`projection`, `search`, `explain`, `wording`.
+reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `formula_mistakes` and
+`array_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `other_forward` and
+`other_data` in several; `case`, `slips`, `updates`; and `projection`, `search`, `explain`, `wording`.
 """
 
 from __future__ import annotations
