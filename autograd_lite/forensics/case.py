@@ -148,8 +148,7 @@ def refuse_changed(loss: Tensor) -> None:
         row = node.operation
         if row is None:
             continue
-        again = row.compute(*map(plain, node.arguments), **node.keywords)
-        again, recorded = again[0] if row.residual else again, node._array
+        again, recorded = row.value(*map(plain, node.arguments), **node.keywords), node._array
         if np.array_equal(again, recorded, equal_nan=True):
             continue
         # BLAS may round otherwise in another memory layout.

@@ -175,8 +175,7 @@ def _along(place: Place, tangent: Array) -> Array:
 
     def moved(by: Any) -> Array:
         given = (*arguments[:slot], by, *arguments[slot + 1 :])
-        result = node.operation.compute(*given, **node.keywords)
-        return result[0] if node.operation.residual else result
+        return node.operation.value(*given, **node.keywords)
 
     if traits.additive:
         arguments = [np.zeros_like(a) for a in arguments]
