@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.arguments import NOT_NEGATIVE, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.naming import variables_of, visible_arrays
+from autograd_lite.textbook.naming import visible_arrays
 
 if TYPE_CHECKING:
     from autograd_lite.forensics.wording import Explanation
@@ -135,7 +136,10 @@ def _plain(value: Any) -> Any:
 
 
 def compare_gradients(
-    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float | None = None
+    loss: Tensor,
+    manual: Mapping[Tensor, Any],
+    tolerance: float | None = None,
+    seconds: float = 5.0,
 ) -> GradientComparison:
     """Compare hand-derived gradients with automatic ones, and name the mistake in the derivation.
 
@@ -144,7 +148,8 @@ def compare_gradients(
 
     When a gradient is wrong, the backward pass is replayed with one mistake at a time that people
     make, at each step where it can be made, then with two; what reproduces all gradients as they
-    were handed in, right ones and wrong ones, is the explanation.
+    were handed in, right ones and wrong ones, is the explanation. Where nothing does, what
+    reproduces some of the wrong ones is said, and which it leaves.
 
     Args:
         loss: a scalar that was computed from the tensors.
@@ -152,9 +157,13 @@ def compare_gradients(
         tolerance: relative error allowed: the largest difference of two entries, over the largest
             entry of both; by default the square root of the precision of the less precise dtype,
             1.5e-8 in float64. What rounding explains is allowed in any case.
+        seconds: how long to look for mistakes where a gradient is wrong, in seconds of computing;
+            those that are made most often are tried first.
 
     Raises:
-        ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad.
+        ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad; or
+            `seconds` is below 0.
+        MutationError: a gradient differs, and an array of the record was written into since.
 
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
     >>> report = compare_gradients((W**2).sum(), {W: W.data})
@@ -164,6 +173,7 @@ def compare_gradients(
     0.5
     """
     _refuse(loss, manual)
+    require("compare_gradients", "seconds", seconds, NOT_NEGATIVE)
     automatic = backpropagate(loss, loss._seed(None))
     for tensor in manual:
         if tensor not in automatic:
@@ -185,7 +195,7 @@ def compare_gradients(
         return GradientComparison(rows, [], "")
     from autograd_lite import forensics
 
-    excused, explanations, pattern = forensics.examine(loss, arrays, allowed, variables_of(frame))
+    excused, explanations, pattern = forensics.examine(loss, arrays, allowed, frame, seconds)
     for number, (tensor, row) in enumerate(zip(arrays, rows)):
         if not row.agrees and tensor in excused:
             rows[number] = row._replace(reason="", verdict=excused[tensor])

@@ -209,12 +209,19 @@ def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool
 
 
 def backpropagate(
-    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
+    root: Node,
+    seed: Array,
+    create_graph: bool = False,
+    leaves_only: bool = False,
+    trains: bool = False,
 ) -> Cotangents:
-    """The cotangent of each node that `root` depends on, given that of `root`."""
+    """The cotangent of each node that `root` depends on, given that of `root`.
+
+    Where it `trains`, records that grow from one call to the next are noticed.
+    """
     cotangents, steps = Cotangents({root: seed}), [*backward_steps(backward_order(root))]
     carry_back(cotangents, steps, create_graph, leaves_only, apply_rule)
-    if steps and not create_graph:
+    if trains and steps and not create_graph:
         growth.notice(root, steps)
     return cotangents
 

@@ -81,7 +81,7 @@ def _candidates(
     traits = node.operation.traits if node.operation else NO_TRAITS
     if traits.activation or not traits.elementwise or node._array.size < 2:
         return
-    for argument, parts in _behind(node, position, keep):
+    for argument, parts in behind(node, position, keep):
         if len(parts) == len(node.arguments) == 1:
             continue  # A function of one argument is called by its name.
         if _agree(argument._array, node._array):
@@ -175,7 +175,7 @@ def _probabilities(node: Node, activation: Activation) -> Array | None:
     return probabilities and probabilities(node._array, plain(activation.argument))
 
 
-def _behind(
+def behind(
     node: Node, position: dict[Node, int], keep: frozenset[Node]
 ) -> Iterator[tuple[Node, list[Node]]]:
     """Nodes of its shape that all paths of a node go through, with it and the nodes between."""

@@ -214,7 +214,8 @@ class Tensor(Methods):
         """
         seed = self._seed(gradient, create_graph)
         with enable_grad() if create_graph else nullcontext():
-            cotangents = backpropagate(self, seed, create_graph, create_graph or leaves_only)
+            leaves = create_graph or leaves_only
+            cotangents = backpropagate(self, seed, create_graph, leaves, trains=True)
             for node, cotangent in unshared(cotangents, lent=plain(gradient)):
                 node.grad = cotangent if node.grad is None else node.grad + cotangent
 

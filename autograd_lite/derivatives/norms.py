@@ -31,7 +31,7 @@ def _p_norm_vjp(
     return g * (y != 0) * np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
 
 
-@differentiable(_p_norm_vjp, traits=Traits(accumulates=True))
+@differentiable(_p_norm_vjp, traits=Traits(reduces=True, accumulates=True))
 def p_norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
     """(sum |x|^p)^(1/p) over axes.
 

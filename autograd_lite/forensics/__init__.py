@@ -2,46 +2,55 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`, `step_mistakes`, `case`, `group_mistakes`, `slips`,
-`explain`, `wording`.
+reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `formula_mistakes` and
+`array_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `other_forward` and
+`other_data` in several; `case`, `slips`, `updates`; `projection`, `search`, `explain`, `wording`.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.forensics.case import Case, Variation, harmless, relative_error
+from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
 from autograd_lite.modes import enable_grad, watching
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
-
-MOST_STEPS = 1000
-"""Steps of a graph at which mistakes are tried; the time grows with the square of their number."""
+from autograd_lite.textbook.naming import visible_arrays
 
 Examination = tuple[dict[Tensor, str], list[Explanation], str]
 """For gradients that are right all the same, what they differ by; explanations; the pattern."""
 
 
 def examine(
-    loss: Tensor, manual: Mapping[Tensor, Any], tolerance: float, variables: Mapping[str, Any]
+    loss: Tensor,
+    manual: Mapping[Tensor, Any],
+    tolerance: float,
+    frame: FrameType,
+    seconds: float,
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones, with the caller's names."""
+    start = time.thread_time()
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
     with enable_grad(), np.errstate(all="ignore"):
         token = watching.set(None)
         try:
+            refuse_changed(loss)
             graph = Graph(loss)
-            names = Names(graph, variables)
-            return _examined(Case(graph, dict(manual), tolerance, names.given), names)
+            names = Names(graph, frame)
+            arrays = {name: a for name, a in visible_arrays(names.variables) if is_array(a)}
+            case = Case(graph, dict(manual), tolerance, names.given, arrays)
+            return _examined(case, names, seconds, start)
         finally:
             watching.reset(token)
 
@@ -62,7 +71,7 @@ def _with_activations(case: Case, names: Names) -> Case:
     again = recorded_again(nodes, found)
     manual = {again[tensor]: array for tensor, array in case.manual.items()}
     named = frozenset(again.get(node, node) for node in case.named)
-    other = Case(Graph(again[loss]), manual, case.tolerance, named)
+    other = Case(Graph(again[loss]), manual, case.tolerance, named, case.arrays)
     before = {again[tensor] for tensor in case.fitted(right)}
     after = other.fitted(other.graph.right)
     if not before <= after or (before != after and found == smooth):
@@ -71,7 +80,7 @@ def _with_activations(case: Case, names: Names) -> Case:
     return other
 
 
-def _examined(original: Case, names: Names) -> Examination:
+def _examined(original: Case, names: Names, seconds: float, start: float) -> Examination:
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
     graph, own = case.graph, names.originals
@@ -86,10 +95,12 @@ def _examined(original: Case, names: Names) -> Examination:
             wrong -= {tensor}
     if not wrong:
         return excused, [], ""
-    if len(graph.places) > MOST_STEPS:
-        reason = f"The graph has {len(graph.places)} steps: too many to try mistakes at each."
-        return excused, [], f"{reason} {pattern_of(case, wrong, names)}"
-    found = [explained(case, hypothesis, wrong, names) for hypothesis in explain(case, variations)]
-    distinct = {tuple((m.used or m.sentence, m.right) for m in e.mistakes): e for e in found[::-1]}
+    found = [
+        explained(case, hypothesis, wrong, names)
+        for hypothesis in explain(case, variations, seconds, start)
+    ]
+    distinct: dict[Any, Explanation] = {}
+    for each in found:
+        distinct.setdefault(tuple((m.used or m.sentence, m.right) for m in each.mistakes), each)
     pattern = "" if found else pattern_of(case, wrong, names)
-    return excused, list(distinct.values())[::-1], pattern
+    return excused, [*distinct.values()], pattern

@@ -34,6 +34,7 @@ class Candidate(NamedTuple):
     unit: float = 1.0  # what a strength of 1 stands for
     number: str = ""  # how the strength is said, where it is no factor
     far_fetched: bool = False  # whether it explains only where nothing else does
+    joint: bool = False  # whether its steps are one mistake, called by the first of them
 
     def at(self, strength: float) -> Candidate:
         """The same once its strength is known."""
@@ -41,6 +42,9 @@ class Candidate(NamedTuple):
         kind, what = self.kind, self.what
         if kind == "factor" and strength in (0, -1):
             kind, what = DROPPED if strength == 0 else SIGN
+        if kind == "penalty" and self.neutral == 1 and strength in (0, -1):
+            what = "the penalty on large weights is left out"
+            what = what if strength == 0 else "the sign of the penalty on large weights is wrong"
         return self._replace(kind=kind, what=what, wrong=wrong, strength=strength)
 
     @property
@@ -54,6 +58,11 @@ class Candidate(NamedTuple):
         return tuple(self.wrong) if self.factor is None else (self.kind, f"{self.factor:.6g}")
 
 
+def joint(kind: str, what: str, wrong: Wrong) -> Candidate:
+    """A candidate of several steps that are one mistake."""
+    return Candidate(kind, what, wrong, joint=True)
+
+
 def with_strength(
     kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any
 ) -> Candidate:
@@ -62,9 +71,21 @@ def with_strength(
     return Candidate(kind, what, solve(1.0), solve, **rest)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The vjp of a step, with its result multiplied by a factor."""
+
+    place: Place
+    factor: float
+
+    def __call__(self, *given: Any, **keywords: Any) -> Array:
+        """The right result times the factor."""
+        return self.place.vjp(*given, **keywords) * self.factor
+
+
 def scaled(places: Iterable[Place], factor: float) -> Wrong:
     """The steps, with their results multiplied by a factor."""
-    return {place: lambda *given, vjp=place.vjp, **k: vjp(*given, **k) * factor for place in places}
+    return {place: Scaled(place, factor) for place in places}
 
 
 def unchanged(g: Array, *given: Any, **keywords: Any) -> Array:
@@ -79,7 +100,9 @@ class Instead:
     place: Place
     slot: int
     value: Array
-    written: Any  # in a formula, with {0} for the argument's name; or the array that has a name
+    # In a formula, with {0} for the argument's name, none if it is empty; or what has a name.
+    written: Any
+    turned: bool = False  # whether what has a name is transposed
 
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
         """The right vjp with the other value."""

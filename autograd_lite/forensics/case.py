@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.derivatives import cross_entropies
+from autograd_lite.engine import backward_order
+from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
-from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, is_recorded
-from autograd_lite.node import Array, plain
+from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, grouped, is_recorded
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
 
 REPEATS = 3
+LONG = 1000
+"""Steps of a graph from which on one backward pass with noise has to do."""
 SAFETY = 32.0
 """How much more than the effect of noise is still taken for rounding."""
+ALMOST = 1e-4
+"""Relative error up to which an array counts as computed from others, in any dtype."""
+SAMPLED = 1000
+"""Entries of large arrays that are compared before all are."""
 EPSILONS = tuple(10.0**-power for power in range(5, 17))
 """What people add inside of a logarithm or to a denominator."""
 
 
 @dataclass
 class Case:
-    """What was handed in: a graph, gradients, the relative error allowed, the nodes with a name."""
+    """What was handed in: a graph, gradients, the relative error allowed.
+
+    Besides, the nodes that have a name, and the arrays that the caller has, by name.
+    """
 
     graph: Graph
     manual: dict[Tensor, Array]
     tolerance: float
     named: frozenset[Any]
+    arrays: Mapping[str, Array]
 
     def __post_init__(self) -> None:
         right = self.graph.right
@@ -40,7 +52,7 @@ class Case:
         self.rounding = dict.fromkeys(self.manual, 0.0)
         """The largest error of an entry that rounding explains."""
         rng = np.random.default_rng(0)
-        for _ in range(REPEATS):
+        for _ in range(REPEATS if len(self.graph.places) < LONG else 1):
             noisy = self.graph.replay({place: _noisy(place, rng) for place in self.graph.places})
             if noisy is None:
                 continue
@@ -48,10 +60,26 @@ class Case:
                 error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
                 self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
-    def in_words(self, factor: float) -> str:
+    def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
-        for known, words in self.graph.factors:
-            if math.isclose(factor, known, rel_tol=max(1e-6, self.tolerance)):
+        return self.usual_words(factor, place) or self._words(factor, self.graph.rarer_factors)
+
+    def usual_words(self, factor: float, place: Place | None = None) -> str:
+        """The same, without learning rates and products; at a place, of its own numbers too."""
+        usual, here = self._words(factor, self.graph.usual_factors), self.words_here(factor, place)
+        if place is None or (usual and not (here and "square" in usual)):
+            return usual
+        return here or self._words(factor, self.graph.factors_at(place))
+
+    def words_here(self, factor: float, place: Place | None) -> str:
+        """The same for the constant that a step multiplies or divides by."""
+        if place is None or not place.multiplies_entries:
+            return ""
+        return self._words(factor, self.graph.factors_at(place))
+
+    def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
+        for number, words in known:
+            if math.isclose(factor, number, rel_tol=max(1e-6, self.tolerance)):
                 return words
         return ""
 
@@ -62,6 +90,11 @@ class Case:
 
     def alike(self, given: Array, predicted: Array) -> bool:
         """Whether two arrays have one shape and differ by no more than the tolerance."""
+        if given.shape == predicted.shape and given.size > SAMPLED:
+            some = slice(None, None, given.size // SAMPLED)
+            sample = relative_error(given.flat[some], predicted.flat[some])
+            if not sample <= max(ALMOST, 1000 * self.tolerance):
+                return False
         return relative_error(given, predicted) <= self.tolerance
 
     def fitted(self, replay: Replay) -> frozenset[Tensor]:
@@ -103,6 +136,31 @@ def relative_error(
         return 0.0 if np.array_equal(given, predicted) else math.inf
     largest = float(abs(given).max()) if largest is None else largest
     return difference / max(largest, float(abs(predicted).max()))
+
+
+def refuse_changed(loss: Tensor) -> None:
+    """Raise if an array of the record is not what its operation gives for its arguments.
+
+    Raises:
+        MutationError: one of them was written into since.
+    """
+    for node in reversed(backward_order(loss)):
+        row = node.operation
+        if row is None:
+            continue
+        again, recorded = row.value(*map(plain, node.arguments), **node.keywords), node._array
+        if np.array_equal(again, recorded, equal_nan=True):
+            continue
+        # BLAS may round otherwise in another memory layout.
+        if not relative_error(np.asarray(again), np.asarray(recorded)) <= ALMOST:
+            arrays = [describe_one(a) for a in (node, *node.arguments) if isinstance(a, Node)]
+            raise MutationError(
+                f"compare_gradients of loss {describe_one(loss)}",
+                "the record was changed after it was made: of "
+                f"{', '.join(dict.fromkeys(arrays))}, one was written into, and {row.name} "
+                "does not give that result any more",
+                "Compute by hand with tensor.data.copy(), and compute the loss anew",
+            )
 
 
 def _noisy(place: Place, rng: np.random.Generator) -> Vjp:
@@ -157,10 +215,10 @@ def harmless(graph: Graph) -> Iterator[Variation]:
         if replay:
             words = "an epsilon is added inside of the logarithm"
             yield Variation("epsilon", words, replay, far_fetched=True)
-    kinks = _kinks(graph)
-    replay = graph.replay(kinks) if kinks else None
-    if replay:
-        yield Variation("kink", "at ties the slope is 0", replay)
+    for words, wrong in _kinks(graph):
+        replay = graph.replay(wrong)
+        if replay:
+            yield Variation("kink", words, replay)
 
 
 def _without_epsilons(graph: Graph) -> Replay | None:
@@ -212,14 +270,24 @@ def _with_epsilon(place: Place, epsilon: float) -> Vjp:
     return place.given(lambda y, x, *rest: (y, x + epsilon, *rest))
 
 
-def _kinks(graph: Graph) -> Wrong:
-    """At ties, where the engine shares equally, all to one side: max(x, 0) with slope 0 at 0."""
-    chosen: Wrong = {}
+def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
+    """Other slopes at ties, where any between those on both sides is as right: at one or at all."""
+    chosen: dict[str, Wrong] = {"at ties the slope is 0": {}, "at ties the slope is 1": {}}
     for place in graph.places:
         others = [plain(argument) for argument in place.other_arguments]
-        extremum = place.traits.extremum and place.traits.elementwise
-        if extremum and len(others) == 1 and np.size(others[0]) == 1:
-            chosen[place] = lambda g, y, *pair, slot=place.slot, other=others[0]: (
-                g * (pair[slot] != other) * (pair[slot] == y)
+        bounded = place.traits.extremum and place.traits.elementwise
+        if bounded and len(others) == 1 and np.size(others[0]) == 1:
+            bound = others[0]
+        elif place.traits.kink:
+            bound = 0.0
+        else:
+            continue
+        ties = place.argument._array == bound
+        for slope, wrong in enumerate(chosen.values()) if ties.any() else ():
+            wrong[place] = place.changed(
+                lambda result, g, *given, ties=ties, slope=slope: np.where(ties, g * slope, result)
             )
-    return chosen
+    for words, wrong in chosen.items():
+        alike = grouped(wrong, lambda place: place.operation).values()
+        for places in [[*wrong]] * bool(wrong) + [*alike] * (len(alike) > 1):
+            yield words, {place: wrong[place] for place in places}

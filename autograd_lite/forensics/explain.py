@@ -8,160 +8,38 @@ ranked(case, ...)       which of several explanations is the more plausible
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round, rounded
-from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES
-from autograd_lite.forensics.replay import Place, Replay, Wrong
-from autograd_lite.forensics.slips import Slip, previous_step, slips_in
-from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
-from autograd_lite.node import Array
+from autograd_lite.forensics.factors import closest_factor, is_round
+from autograd_lite.forensics.replay import Replay
+from autograd_lite.forensics.search import ENOUGH, Finding, Search
+from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.tensor import Tensor
 
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
+    "repeated index",
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
-    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "another derivative"),
-    *("another loss", "previous step", "stale weights"),
+    *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
+    *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
+    *("another loss", "previous step", "stale weights", "other arrays", "copied"),
+    "another quantity",
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""
 MOST = 5
 """Explanations that are kept where many explain the same."""
-STEPS_FOR_SINGLES = 1_000_000
-"""Steps that are replayed in search of one mistake, a few seconds' worth."""
-STEPS_FOR_PAIRS = 300_000
-"""Steps that are replayed in search of two mistakes, about a second's worth."""
+SINGLES = 0.7
+"""Share of the budget for mistakes alone; the rest is for pairs."""
 PARTIAL = 8
 """Partial explanations that a second mistake is looked for on top of."""
+LIKELY = 80
+"""Mistakes of which two on one path are looked for."""
 WHOLLY = 200
 """Mistakes that explain nothing alone, and that a factor or a slip is looked for on top of."""
-STEPS_PER_REPLAY = 50
-"""Steps of a replay that take as long as what is done with its result."""
-LINEAR_ENOUGH = 1e-6
-"""Relative error up to which a gradient is taken to be linear in a strength."""
-
-
-class Finding(NamedTuple):
-    """A mistake with its strength, and what comes out with it."""
-
-    mistake: Candidate
-    fitted: frozenset[Tensor]  # whose gradients are as they were handed in
-    sums: tuple[str, ...] = ()  # where more fit, what findings with the same gradients share
-    error: float = math.inf  # the largest relative one that is left, where all fit
-
-
-def candidates(case: Case) -> Iterator[Candidate]:
-    """Every mistake at every step where it can be made: at one of them, or at all alike."""
-    alike: dict[Any, Wrong] = {}
-    for place in case.graph.places:
-        own = [mistake for of_step in STEP_MISTAKES for mistake in of_step(case.graph, place)]
-        for number, (kind, what, vjp) in enumerate(own):
-            key = (kind, what, place.operation, place.slot, number)
-            alike.setdefault(key, {})[place] = vjp
-    for (kind, what, *_), wrong in alike.items():
-        places = [*wrong]
-        several = [places] * (len(places) > 1) + [places[1:]] * (len(places) > 2)
-        for chosen in [*([place] for place in places), *several]:
-            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
-    for of_case in GROUP_MISTAKES:
-        yield from of_case(case)
-
-
-class Search:
-    """Replays of one case's candidates."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.budget = math.inf  # steps that may still be replayed
-        rng = np.random.default_rng(0)
-        self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
-        below: dict[Tensor, frozenset[Tensor]] = {}
-        for node in reversed(case.graph.order):
-            inputs = [below[place.argument] for place in case.graph.places_of.get(node, ())]
-            below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
-        self.reached: list[tuple[Candidate, frozenset[Tensor]]] = []
-        for candidate in candidates(case):
-            changed = frozenset().union(*[below[place.argument] for place in candidate.wrong])
-            self.reached += [(candidate, changed)] if changed else []
-        self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
-
-    def reaching(self, tensors: frozenset[Tensor]) -> list[Candidate]:
-        """The candidates that have an influence on the gradients of all of these."""
-        return [candidate for candidate, reached in self.reached if tensors <= reached]
-
-    def predict(self, wrong: Wrong, base: Replay) -> Replay | None:
-        """What comes out with more steps wrong; None if nothing, or the budget is used up."""
-        if self.budget <= 0:
-            return None
-        replay = self.case.graph.replay(wrong, base)
-        self.budget -= (replay.ran if replay else 0) + STEPS_PER_REPLAY
-        return replay
-
-    def findings(self, base: Replay, chosen: Iterable[Candidate]) -> Iterator[Finding]:
-        """Those of the candidates that change something, on top of mistakes assumed."""
-        case = self.case
-        for candidate in chosen:
-            for mistake in self._solved(candidate, base):
-                predicted = self.predict(mistake.wrong, base)
-                if predicted is None or not case.differ(base, predicted):
-                    continue
-                finding = Finding(mistake, case.fitted(predicted))
-                if finding.fitted == case.everything:
-                    error = max([case.error(t, predicted[t]) for t in case.manual])
-                    finding = finding._replace(error=error)
-                elif finding.fitted > case.fitted(base):
-                    sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
-                    finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
-                yield finding
-
-    def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
-        """Itself, or with the strengths that make a gradient right, which they change linearly."""
-        wrong, solve = candidate.wrong, candidate.solve
-        if base.replaced and any(place.number in base.replaced for place in wrong):
-            return []
-        if solve is None:
-            return [candidate]
-        at_zero = base if candidate.neutral == 0 else self._at_zero(solve, [*wrong], base)
-        at_one = base if candidate.neutral == 1 else self.predict(wrong, base)
-        if at_zero is None or at_one is None:
-            return []
-        neutral = candidate.neutral or 0.0
-        known = {f"{neutral:.6g}": neutral}
-        for tensor, number in self.case.steps.items():
-            zero, one = at_zero.values[number], at_one.values[number]
-            if zero is not one and tensor not in self.case.fitted(base):
-                strength = self._strength(tensor, zero, one - zero)
-                if strength is not None:
-                    known.setdefault(f"{strength:.6g}", strength)
-        return [candidate.at(strength) for strength in [*known.values()][1:3]]
-
-    def _at_zero(
-        self, solve: Callable[[float], Wrong], places: list[Place], base: Replay
-    ) -> Replay | None:
-        """What comes out where steps add nothing: the same for candidates of the same steps."""
-        if self.last_zero is None or self.last_zero[:2] != (places, base):
-            self.last_zero = places, base, self.predict(solve(0.0), base)
-        return self.last_zero[2]
-
-    def _strength(self, tensor: Tensor, at_zero: Array, slope: Array) -> float | None:
-        """The strength that reproduces a tensor's gradient by hand, if there is one."""
-        case, given = self.case, self.case.manual[tensor]
-        if given.shape != at_zero.shape:
-            return None
-        solved = closest_factor(given - at_zero, slope)
-        if not case.error(tensor, at_zero + solved * slope) <= max(LINEAR_ENOUGH, case.tolerance):
-            return None
-        for strength in (0.0, rounded(solved)):
-            if case.error(tensor, at_zero + strength * slope) <= case.tolerance:
-                return strength
-        return solved
 
 
 @dataclass(eq=False)
@@ -170,18 +48,22 @@ class Hypothesis:
 
     mistakes: Sequence[Candidate | Slip]
     error: float = 0.0  # the largest relative one that is left in a gradient
+    unexplained: frozenset[Tensor] = frozenset()  # what is wrong all the same
 
 
-def explain(case: Case, harmless: Iterable[Variation]) -> list[Hypothesis]:
+def explain(
+    case: Case, harmless: Iterable[Variation], seconds: float, start: float
+) -> list[Hypothesis]:
     """What explains all gradients that were handed in, besides differences that are harmless."""
-    search = Search(case)
+    search = Search(case, seconds, start)
     found: list[Hypothesis] = []
+    in_part: list[Hypothesis] = []
     changed = [variation.replay for variation in harmless if _matters(case, variation)]
     for base in [case.graph.right, *changed]:
-        found = ranked(case, [*found, *_explain_on(case, search, base)])
+        found = ranked(case, [*found, *_explain_on(case, search, base, in_part)])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
-    return found
+    return found or sorted(in_part, key=lambda h: len(h.unexplained))[:1]
 
 
 def _matters(case: Case, variation: Variation) -> bool:
@@ -193,30 +75,91 @@ def _matters(case: Case, variation: Variation) -> bool:
     )
 
 
-def _explain_on(case: Case, search: Search, base: Replay) -> list[Hypothesis]:
+def _explain_on(
+    case: Case, search: Search, base: Replay, in_part: list[Hypothesis]
+) -> list[Hypothesis]:
+    """What explains all gradients; where nothing does, what explains some is added to a list."""
     already = case.fitted(base)
     wrong = case.everything - already
-    search.budget = STEPS_FOR_SINGLES
-    singles = [*search.findings(base, search.reaching(wrong))]
-    complete = [Hypothesis([f.mistake], error=f.error) for f in singles if _explains(case, f)]
     slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
-    complete += [Hypothesis(alone) for alone in slips if alone is not None]
+    slips += [newton(case)] if base is case.graph.right and not any(slips) else []
+    complete = [Hypothesis(s) for s in slips if s and _is_evidence(case, search, s)]
+    search.limit = SINGLES
+    singles: list[Finding] = []
+    for finding in search.findings(base, search.reaching(wrong)):
+        singles.append(finding)
+        if _explains(case, search, [finding]):
+            complete.append(Hypothesis([finding.mistake], error=finding.error))
+            search.limit = ENOUGH
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
-    others = [candidate for candidate, reached in search.reached if not wrong <= reached]
-    singles += search.findings(base, others)
-    search.budget = STEPS_FOR_PAIRS
-    pairs = _pairs(case, search, base, singles)
-    search.budget = math.inf
-    return [*complete, *pairs]
+    singles += search.findings(base, search.others(wrong))
+    search.limit = 1.0
+    complete += _pairs(case, search, base, singles)
+    if not complete:
+        in_part += _in_part(case, search, base, singles)
+    return complete
 
 
-def _explains(case: Case, finding: Finding) -> bool:
-    """Whether all fits, not by a number that was solved for one wrong entry and means nothing."""
-    if finding.fitted != case.everything:
+def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
+    """What makes some of the wrong gradients right, in steps and in those that are left."""
+    already = case.fitted(base)
+    some = [f for f in singles if f.fitted > already]
+    some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
+    some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
+    mistakes: list[Candidate | Slip] = [f.mistake for f in some[:1]]
+    left = case.everything - (some[0].fitted if some else already)
+    for tensor in case.manual:
+        alone = frozenset([tensor])
+        slips = slips_in(case, base, alone) if tensor in left else None
+        if slips and _is_evidence(case, search, slips, alone):
+            mistakes += slips
+            left -= alone
+    return [Hypothesis(mistakes, unexplained=left)] if mistakes and left else []
+
+
+def _explains(case: Case, search: Search, findings: Sequence[Finding]) -> bool:
+    """Whether all gradients fit with the last finding, and no number that is none's."""
+    fits = findings[-1].fitted == case.everything
+    return fits and _is_evidence(case, search, [f.mistake for f in findings])
+
+
+def _is_evidence(
+    case: Case,
+    search: Search,
+    mistakes: Sequence[Candidate | Slip],
+    explained: frozenset[Tensor] | None = None,
+) -> bool:
+    """Whether mistakes explain more than what their numbers were solved for.
+
+    A number without words makes any entry right: there are to be two wrong ones more.
+    """
+    if any(isinstance(m, Candidate) and _is_negative_penalty(m) for m in mistakes):
         return False
     wrong = case.everything - case.fitted(case.graph.right)
-    return sum(tensor.size for tensor in wrong) != 1 or not rank(case, finding.mistake)[0]
+    wrong = wrong if explained is None else wrong & explained
+    solved = [mistake for mistake in mistakes if _is_solved(case, mistake)]
+    entries = [sum(t.size for t in wrong & search.changed(mistake)) for mistake in solved]
+    return all(count > 2 for count in entries) and (
+        not solved or len(solved) < sum(tensor.size for tensor in wrong) - 1
+    )
+
+
+def _is_negative_penalty(mistake: Candidate) -> bool:
+    """Whether large weights would be rewarded: nobody does that, the gradient lies along them."""
+    added = mistake.kind == "penalty" and mistake.far_fetched
+    return added and mistake.strength * mistake.unit <= 0
+
+
+def _is_solved(case: Case, mistake: Candidate | Slip) -> bool:
+    """Whether a mistake has a number that means nothing: one that was solved for."""
+    if isinstance(mistake, Slip):
+        return mistake.factor is not None and not case.in_words(mistake.factor)
+    if mistake.solve is None:
+        return False
+    factor, place = mistake.factor, case.graph.first_of(mistake.wrong)
+    words = case.in_words(factor, place) if factor is not None else ""
+    return not words and not is_round(mistake.strength * mistake.unit)
 
 
 def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
@@ -229,12 +172,28 @@ def _pairs(case: Case, search: Search, base: Replay, singles: list[Finding]) -> 
         distinct.setdefault(finding.sums, finding)
     found: list[Hypothesis] = []
     for first in [*distinct.values()][:PARTIAL]:
-        found += _with_another(case, search, base, first)
+        found += [] if search.is_over else _with_another(case, search, base, first)
     if not found:
         wholly = [f for f in singles if not f.mistake.solve and not f.fitted > already]
         for first in sorted(wholly, key=lambda f: rank(case, f.mistake))[:WHOLLY]:
-            found += _with_another(case, search, base, first, factors_only=True)
+            if not search.is_over:
+                found += _with_another(case, search, base, first, factors_only=True)
+    if not found and base is case.graph.right:
+        found = _on_one_path(case, search, singles)
     return found
+
+
+def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hypothesis]:
+    """Two of the mistakes that are made most often, which make no gradient right alone."""
+    likely = [f.mistake for f in singles if not f.mistake.solve]
+    factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
+    likely += [mistake.at(strength) for mistake in factors for strength in (0.0, -1.0)]
+    likely.sort(key=lambda mistake: rank(case, mistake))
+    return [
+        Hypothesis([first, f.mistake], error=f.error)
+        for first, f in search.pairs(likely[:LIKELY])
+        if f.fitted == case.everything
+    ]
 
 
 def _with_another(
@@ -244,14 +203,17 @@ def _with_another(
     if replay is None:
         return []
     slips = slips_in(case, replay, case.everything - first.fitted)
-    found = [] if slips is None else [Hypothesis([first.mistake, *slips])]
-    second = search.reaching(case.everything - case.fitted(replay))
-    if factors_only:
-        left = _is_a_factor_left(case, replay)
-        second = [candidate for candidate in second if left and candidate.kind == "factor"]
+    both: list[Candidate | Slip] = [first.mistake, *(slips or ())]
+    found = [Hypothesis(both)] if slips and _is_evidence(case, search, both) else []
+    if factors_only and not _is_a_factor_left(case, replay):
+        return found
+    reaching = search.reaching(case.everything - case.fitted(replay))
+    second = (c for c in reaching if c.kind == "factor" or not factors_only)
     on_top = search.findings(replay, second)
     return found + [
-        Hypothesis([first.mistake, f.mistake], error=f.error) for f in on_top if _explains(case, f)
+        Hypothesis([first.mistake, f.mistake], error=f.error)
+        for f in on_top
+        if _explains(case, search, [first, f])
     ]
 
 
@@ -274,8 +236,10 @@ def ranked(case: Case, hypotheses: list[Hypothesis]) -> list[Hypothesis]:
     }
     known = [h for h in fewest if h not in in_doubt]
     best = sorted(known or fewest, key=ranks.__getitem__)
-    distinct = {frozenset(m.says for m in h.mistakes): h for h in reversed(best)}
-    return [*distinct.values()][::-1][:MOST]
+    distinct: dict[Any, Hypothesis] = {}
+    for hypothesis in best:
+        distinct.setdefault(frozenset(m.says for m in hypothesis.mistakes), hypothesis)
+    return [*distinct.values()][:MOST]
 
 
 def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
@@ -288,17 +252,17 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
 
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
-    words = case.in_words(mistake.factor) if mistake.factor is not None else ""
     if isinstance(mistake, Slip):
-        known = mistake.factor is None or bool(words)
-        return not known, False, KINDS.index(mistake.kind) + 0.5
-    place = case.graph.first_of(mistake.wrong)
-    solved, number = mistake.solve is not None, mistake.strength * mistake.unit
+        return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
+    place, factor = case.graph.first_of(mistake.wrong), mistake.factor
+    words = case.in_words(factor, place) if factor is not None else ""
     return (
-        solved and not words and not is_round(number),
+        not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched,
         KINDS.index(mistake.kind),
         len(mistake.wrong),
+        factor is not None and not case.usual_words(factor, place),
+        factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
         place.argument not in case.named,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -41,12 +41,15 @@ def rounded(number: float) -> float:
     return short if math.isclose(short, number, rel_tol=1e-6) else number
 
 
-def known_factors(lengths: Mapping[int, str], has_square: bool) -> Iterator[tuple[float, str]]:
+def usual_factors(
+    lengths: Mapping[int, str], positions: Mapping[int, str], has_square: bool
+) -> Iterator[tuple[float, str]]:
     """Factors, and what a gradient that is off by one lacks or has too much of.
 
-    `lengths` are of axes, with what they count; the 2 of a square may be missing.
+    `lengths` are of axes, with what they count; `positions` of several axes at once; the 2 of a
+    square may be missing.
 
-    >>> dict(known_factors({8: SAMPLES}, has_square=False))[1 / 8]
+    >>> dict(usual_factors({8: SAMPLES}, {}, has_square=False))[1 / 8]
     'it is divided by 8, the number of samples, once too often'
     """
     yield -1.0, "the sign is wrong"
@@ -59,6 +62,13 @@ def known_factors(lengths: Mapping[int, str], has_square: bool) -> Iterator[tupl
     yield 2.0, "a factor of 2 too many"
     yield -2.0, "a factor of 2 too many, and the sign is wrong"
     yield from _of_lengths({length: lengths[length] for length in lengths.keys() - samples})
+    for length, name in positions.items():
+        yield float(length), f"1/{length} is missing, one over {name}"
+        yield 1 / length, f"it is divided by {length}, over {name}, once too often"
+
+
+def rarer_factors(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
+    """Factors that are in the wrong place, or several at once."""
     for exponent in range(1, 6):
         for digit in (1, 2, 3, 5):
             rate = digit * 10.0**-exponent
@@ -75,6 +85,45 @@ def known_factors(lengths: Mapping[int, str], has_square: bool) -> Iterator[tupl
         product = one * other
         yield float(product), f"1/{product} is missing, one over {one} times {other}"
         yield 1 / product, f"it is divided by {product}, {one} times {other}, once too often"
+    for one, other in itertools.permutations(lengths, 2):
+        yield one / other, f"it is divided by {other}, {lengths[other]}, where {one} is right"
+
+
+def factors_of_mean(entries: int) -> Iterator[tuple[float, str]]:
+    """Factors that a step back through a mean over so many entries may be off by."""
+    yield float(entries), f"1/{entries} is missing, of the mean over {entries} entries"
+    yield 1 / entries, f"it is divided by {entries}, of the mean over these entries, twice"
+
+
+def factors_of_sum(entries: int) -> Iterator[tuple[float, str]]:
+    """Factors that a step back through a sum over so many entries may be off by."""
+    yield 1 / entries, f"it is divided by {entries}: a mean over these entries where the sum is"
+
+
+def factors_of_constant(
+    constant: float, divides: bool, lengths: Iterable[int]
+) -> Iterator[tuple[float, str]]:
+    """Factors that a step back through a product with a number, or a quotient, may be off by."""
+    whole = round(1 / constant) if constant else 0
+    if not divides and abs(whole) > 1 and math.isclose(whole * constant, 1.0):
+        divides, constant = True, float(whole)
+    number = f"{constant:.6g}"
+    if divides:
+        yield constant, f"1/{number} is missing: the division by {number} is left out"
+        yield 1 / constant, f"it is divided by {number} once too often"
+        for length in lengths:
+            yield constant / length, f"it is divided by {length}, where {number} is right"
+    else:
+        yield 1 / constant, f"the factor {number} is missing"
+        yield constant, f"it is multiplied by {number} once too often"
+
+
+def factors_of_power(exponent: float) -> Iterator[tuple[float, str]]:
+    """Factors that a step back through a power may be off by."""
+    if exponent == 0.5:
+        yield 2.0, "a factor of 2 too many: the 1/2 of the square root is missing"
+    elif exponent not in (2, 0, 1):
+        yield 1 / exponent, f"the exponent {exponent:g} is missing as a factor"
 
 
 def _of_lengths(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:

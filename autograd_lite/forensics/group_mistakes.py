@@ -49,7 +49,7 @@ def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
 
 def statistics(case: Case) -> Iterator[Candidate]:
     """Means, variances and sums that entries are divided by or shifted by, taken as constants."""
-    bottlenecks = {*case.graph.bottlenecks}
+    bottlenecks = case.graph.bottlenecks
     runs: list[list[Place]] = [[]]
     for place in case.graph.places:
         within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
@@ -64,6 +64,8 @@ def statistics(case: Case) -> Iterator[Candidate]:
     for places in groups:
         kind = "constant statistics"
         what = "statistics of the batch, such as its mean, are treated as constants"
+        if not any(place.traits.averages for place in places):
+            what = "what entries are divided by, such as their norm, is treated as a constant"
         if all(place.argument.operation.function is np.exp for place in places):
             kind = "softmax cross terms"
             what = "the sum that softmax divides by is treated as a constant: no cross terms"
@@ -87,7 +89,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
     products = [
         (place, slot, argument)
         for place in case.graph.places
-        if place.multiplies_matrices and place.argument.operation is not None
+        if place.multiplies_matrices
         for slot, argument in enumerate(place.node.arguments)
         if slot != place.slot and is_recorded(argument) and argument.operation is None
     ]
@@ -112,7 +114,7 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
 def penalties(case: Case) -> Iterator[Candidate]:
     """L1 or L2 terms with another strength, or on parameters that have none."""
     graph = case.graph
-    terms = [place for place in graph.places if _is_penalty(graph, place)]
+    terms = [place for term in penalty_terms(graph) for place in term]
     by_leaf = grouped(terms, lambda place: place.argument)
     for places in [terms, *by_leaf.values()] if terms else []:
         what = "the strength of the penalty on large weights is another one"
@@ -131,28 +133,60 @@ def penalties(case: Case) -> Iterator[Candidate]:
         yield with_strength("penalty", what, *decay, neutral=0.0, **said)
 
 
-def _is_penalty(graph: Graph, place: Place) -> bool:
-    """Whether a step is that of the sizes of a leaf's entries, which are a term of the loss."""
-    leaf, node = place.argument, place.node
-    if leaf.operation is not None or all(other.node is node for other in graph.consumers[leaf]):
-        return False
-    arrays = [a for a in node.arguments if is_array(plain(a)) and plain(a).ndim]
-    if not place.traits.elementwise or any(a is not leaf for a in arrays):
-        return False
-    mirrored = [-leaf._array if a is leaf else plain(a) for a in node.arguments]
-    even = np.array_equal(place.operation.value(*mirrored, **node.keywords), node._array)
-    return even and _is_term(graph, node)
+def penalty_terms(graph: Graph) -> list[list[Place]]:
+    """The steps to leaves of each term of the loss that is one on the size of their entries."""
+    found = []
+    stack = [graph.loss]
+    while stack:
+        node = stack.pop()
+        if node.operation is None:
+            continue
+        traits, recorded = node.operation.traits, graph.places_of[node]
+        linear = len(recorded) == 1 and recorded[0].slot in traits.linear
+        if traits.additive or linear:
+            stack += [place.argument for place in recorded]
+        else:
+            steps = _of_leaves_alone(graph, node)
+            leaves = {step.argument for step in steps}
+            elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
+            if steps and elsewhere and _is_even(graph, node, leaves):
+                found.append(steps)
+    return found
 
 
-def _is_term(graph: Graph, node: Tensor) -> bool:
-    """Whether the loss is a multiple of a node, or of its sum, and something else."""
-    while node is not graph.loss:
-        place, *others = graph.consumers[node]
-        recorded = [argument for argument in place.other_arguments if is_recorded(argument)]
-        linear = place.slot in place.traits.linear and not recorded
-        if others or not (linear or place.traits.additive):
+def strengths_of_penalties(graph: Graph) -> dict[Tensor, float]:
+    """By what the loss's penalties multiply the entries of leaves, where that is one number."""
+    found = {}
+    for place in [place for term in penalty_terms(graph) for place in term]:
+        added, values = graph.right.values[place.number], place.argument._array
+        found[place.argument] = closest_factor(added[added != 0], values[added != 0])
+    return found
+
+
+def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
+    """The steps from a term to leaves; none if anything but numbers is in it besides."""
+    found: list[Place] = []
+    stack, seen = [node], {node}
+    while stack:
+        for place in graph.places_of[stack.pop()]:
+            arrays = [plain(a) for a in place.node.arguments if not is_recorded(a)]
+            if any(is_array(a) and a.ndim and a.dtype.kind == "f" for a in arrays):
+                return []
+            if place.argument.operation is None:
+                found.append(place)
+            elif place.argument not in seen:
+                seen.add(place.argument)
+                stack.append(place.argument)
+    return found
+
+
+def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:
+    """Whether a term is the same for the negative of each that it is computed from."""
+    inputs, number = graph.program.inputs, graph.program.values[term].number
+    for leaf in leaves:
+        replay = graph.run_again({inputs[leaf].number: np.negative}, graph.right)
+        if replay is None or not np.array_equal(replay.values[number], term._array):
             return False
-        node = place.node
     return True
 
 
@@ -181,6 +215,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
         "(sigmoid({0}) - {1})",
         lambda p, y: neural.sigmoid(p) - y,
     ),
+    ("a prediction that is rounded to a label", "(({0} > 0) - {1})", lambda p, y: (p > 0) - y),
 )
 """Losses, how their derivatives in the predictions are written, and what they are."""
 
@@ -188,7 +223,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
-    for prediction in graph.bottlenecks:
+    for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
         alike = [(each, _like_predictions(each, p)) for each in targets]
@@ -201,6 +236,18 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                     given_to = graph, prediction, slope, written, target
                     number = "times {:.6g}"
                     yield with_strength("another loss", what, _at, *given_to, number=number)
+
+
+def _predictions(graph: Graph) -> list[Tensor]:
+    """Nodes that every path from the loss goes through, those of penalties left out."""
+    to_leaves = {place for term in penalty_terms(graph) for place in term}
+    aside: set[Tensor] = set()
+    for node in reversed(graph.order):
+        places = graph.places_of.get(node, [])
+        if places and all(place in to_leaves or place.argument in aside for place in places):
+            aside.add(node)
+    left_out = [p for p in graph.places if p.node in aside or p.argument in aside]
+    return [*graph.bottlenecks_without(frozenset(left_out))]
 
 
 def _is_layer(node: Tensor) -> bool:

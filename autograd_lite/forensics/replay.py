@@ -6,16 +6,27 @@ vjp of a step; only the steps below it are run again.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
 from autograd_lite.engine import given_to_rules
-from autograd_lite.forensics.factors import SAMPLES, known_factors
+from autograd_lite.forensics.factors import (
+    SAMPLES,
+    factors_of_constant,
+    factors_of_mean,
+    factors_of_power,
+    factors_of_sum,
+    rarer_factors,
+    usual_factors,
+)
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation, Traits
 from autograd_lite.program.outline import Contribution, outline
@@ -26,12 +37,19 @@ Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
 
 
+DEPTH = 4
+"""Operations before a step that it has in common with those that play the same role."""
+ENTRIES = "the number of entries"
+NEARBY = 8
+"""Nodes before and after one that it may be mistaken for."""
+
+
 @dataclass(eq=False, slots=True)
 class Place:
     """Where a mistake can be made: the step from a node to one of its arguments."""
 
     node: Tensor
-    slot: int
+    slot: int  # of the argument; -1 for the forward step, which has the loss for an argument
     argument: Tensor
     operation: Operation
     traits: Traits
@@ -134,6 +152,24 @@ class Graph:
         self.consumers: dict[Tensor, list[Place]] = grouped(self.places, lambda p: p.argument)
         self.leaves = [node for node in self.order if node.operation is None]
 
+    @functools.cached_property
+    def index(self) -> dict[Place, int]:
+        """Where each place stands among all, which are in the order of the backward pass."""
+        return {place: number for number, place in enumerate(self.places)}
+
+    @functools.cached_property
+    def _of_operation(self) -> dict[Operation, list[Tensor]]:
+        found: dict[Operation, list[Tensor]] = {}
+        for node in self.places_of:
+            found.setdefault(node.operation, []).append(node)
+        return found
+
+    def close_to(self, node: Tensor) -> list[Tensor]:
+        """The nodes of the same operation before and after one, not those of a long loop."""
+        same = self._of_operation[node.operation]
+        here = bisect.bisect_left(same, self.position[node], key=self.position.__getitem__)
+        return [*same[max(here - NEARBY, 0) : here], *same[here + 1 : here + 1 + NEARBY]]
+
     def first_of(self, wrong: Iterable[Place]) -> Place:
         """Of some steps the one that the backward pass takes first."""
         return min(wrong, key=lambda place: self.position[place.node])
@@ -144,11 +180,13 @@ class Graph:
 
     def steps_of(self, wrong: Wrong) -> dict[int, Vjp]:
         """What steps that are done wrongly call, by number."""
-        rules: list[Any] = [self.program.steps[place.number].function for place in wrong]
-        return {
-            place.number: Contribution(place.node, place.slot, rule.careful, vjp)
-            for (place, vjp), rule in zip(wrong.items(), rules)
-        }
+        found: dict[int, Vjp] = {}
+        for place, vjp in wrong.items():
+            rule: Any = self.program.steps[place.number].function
+            if place.slot >= 0:
+                vjp = Contribution(place.node, place.slot, rule.careful, vjp)
+            found[place.number] = vjp
+        return found
 
     def run_again(self, replaced: Mapping[int, Vjp], base: Replay) -> Replay | None:
         """What comes out of a replay where some steps of the program call something else."""
@@ -166,21 +204,32 @@ class Graph:
         return {place: place.unmatched(self.right[place.node]) for place in self.places}
 
     @functools.cached_property
-    def bottlenecks(self) -> list[Tensor]:
+    def bottlenecks(self) -> dict[Tensor, None]:
         """Computed nodes that every path from the loss goes through, the loss left out."""
-        steps_from = Counter(place.node for place in self.places)
+        return self.bottlenecks_without(frozenset())
+
+    def bottlenecks_without(self, left_out: frozenset[Place]) -> dict[Tensor, None]:
+        """The same where some steps do not count."""
+        steps = [place for place in self.places if place not in left_out]
+        steps_from = Counter(place.node for place in steps)
+        steps_to = Counter(place.argument for place in steps)
         found = []
         open_edges = 0
         for node in self.order:
-            open_edges -= len(self.consumers.get(node, ()))
-            if open_edges == 0 and node is not self.loss and node.operation is not None:
+            open_edges -= steps_to[node]
+            if (
+                steps_to[node]
+                and open_edges == 0
+                and node is not self.loss
+                and node.operation is not None
+            ):
                 found.append(node)
             open_edges += steps_from[node]
-        return found
+        return dict.fromkeys(found)
 
     @functools.cached_property
     def lengths(self) -> dict[int, str]:
-        """The lengths of axes that losses are divided by, and what they count."""
+        """The numbers that losses are divided by, and what they count: lengths of axes, uses."""
         of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         found: dict[int, str] = {}
         for node in self.order:
@@ -188,17 +237,79 @@ class Graph:
                 is_batch = length not in of_parameters
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
-            found.setdefault(node.size, "the number of entries")
+            axes = "·".join(map(str, node.shape))
+            found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
+        for leaf in self.leaves:
+            found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)
-        return dict(samples_first[:8])
+        return dict(samples_first[:10])
 
     @functools.cached_property
-    def factors(self) -> list[tuple[float, str]]:
+    def positions(self) -> dict[int, str]:
+        """How many entries neighbouring axes of what was computed have, and which they are."""
+        found: dict[int, str] = {}
+        for node in self.order:
+            for first, last in itertools.combinations(range(node.ndim + 1), 2):
+                axes = node.shape[first:last]
+                if len(axes) > 1 and 1 not in axes and math.prod(axes) not in self.lengths:
+                    words = f"{'·'.join(map(str, axes))} positions"
+                    found.setdefault(math.prod(axes), words)
+        return dict(itertools.islice(found.items(), 10))
+
+    @functools.cached_property
+    def usual_factors(self) -> list[tuple[float, str]]:
         """The constant factors that people get wrong here, in words."""
         functions = {place.operation.function for place in self.places}
-        return [*known_factors(self.lengths, not functions.isdisjoint((np.power, np.square)))]
+        has_square = not functions.isdisjoint((np.power, np.square))
+        return [*usual_factors(self.lengths, self.positions, has_square)]
+
+    @functools.cached_property
+    def rarer_factors(self) -> list[tuple[float, str]]:
+        """Learning rates, and several factors at once, in words."""
+        return [*rarer_factors(self.lengths)]
+
+    def factors_at(self, place: Place) -> Iterator[tuple[float, str]]:
+        """The constant factors that the numbers in one step explain, in words."""
+        function, entries = place.operation.function, place.argument.size // max(place.node.size, 1)
+        broadcast = place.node.size // max(place.argument.size, 1)
+        if place.traits.averages and entries > 1:
+            yield from factors_of_mean(entries)
+        elif function is np.sum and entries > 1:
+            yield from factors_of_sum(entries)
+        elif place.traits.additive and broadcast > 1:
+            yield from factors_of_sum(broadcast)
+        elif function is np.sqrt:
+            yield from factors_of_power(0.5)
+        elif function is np.power or (
+            place.slot in place.traits.linear and place.multiplies_entries
+        ):
+            constants = [plain(a) for a in place.other_arguments if not is_recorded(a)]
+            for number in [float(np.sum(a)) for a in constants if np.size(a) == 1]:
+                if function is np.power:
+                    yield from factors_of_power(number)
+                elif number not in (0, 1, -1):
+                    yield from factors_of_constant(number, function is np.divide, self.lengths)
+
+    @functools.cached_property
+    def roles(self) -> list[dict[Place, Any]]:
+        """The role that each step plays, in coarse terms first.
+
+        Two play the same if the same was computed before, of the same leaves. Whatever is further
+        back counts as the same, and so do constants, with which loops start.
+        """
+        known: dict[Any, int] = {}
+        of: dict[Any, int] = {leaf: -1 - number for number, leaf in enumerate(self.leaves)}
+        found = []
+        for _ in range(DEPTH):
+            finer = {}
+            for node in self.places_of:
+                before = [of.get(a, 0) if is_recorded(a) else 0 for a in node.arguments]
+                finer[node] = known.setdefault((node.operation, *before), len(known) + 1)
+            of = {leaf: of[leaf] for leaf in self.leaves} | finer
+            found.append({p: (of[p.node], p.slot, of.get(p.argument)) for p in self.places})
+        return found
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor, rounded
+from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.group_mistakes import strengths_of_penalties
 from autograd_lite.forensics.replay import Replay
+from autograd_lite.forensics.updates import made_of, newton_step
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -25,6 +27,7 @@ class Slip(NamedTuple):
     what: str
     factor: float | None = None
     tensors: tuple[Tensor, ...] = ()
+    other: Tensor | None = None  # that {0} in words stands for
 
     @property
     def says(self) -> Any:
@@ -32,6 +35,8 @@ class Slip(NamedTuple):
         return self.tensors, self.kind, f"{self.factor or 0:.6g}"
 
 
+LARGEST = 100_000
+"""Entries of a gradient up to which it is looked for in what else there is."""
 Slipped = Iterator[tuple[Slip, Array, Array]]
 
 
@@ -41,8 +46,8 @@ def slips_in(case: Case, predicted: Replay, wrong: frozenset[Tensor]) -> list[Sl
     for tensor in case.manual:
         slip = _slip_in(case, predicted, tensor) if tensor in wrong else None
         if slip:
-            first = found.setdefault((slip.kind, slip.factor), slip)
-            found[first.kind, first.factor] = first._replace(tensors=(*first.tensors, tensor))
+            key = slip.kind, slip.factor, slip.other
+            found[key] = slip._replace(tensors=(*found.get(key, slip).tensors, tensor))
         elif tensor in wrong:
             return None
     return [*found.values()]
@@ -50,13 +55,25 @@ def slips_in(case: Case, predicted: Replay, wrong: frozenset[Tensor]) -> list[Sl
 
 def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
     given, right = case.manual[tensor], predicted[tensor]
+    if not np.isfinite(right).all():
+        return None
     of_shape = _of_one_shape if given.shape == right.shape else _of_another_shape
+    of_right: tuple[Slipped, ...] = ()
+    # After another mistake, these explain too much.
+    if predicted is case.graph.right and given.size <= LARGEST:
+        of_right = (
+            _copied(case, tensor),
+            _misplaced(case, given, right),
+            _by_another_variable(case, tensor, given, right),
+            _updated(case, predicted, tensor),
+            _on_the_bias(case, tensor, given, right),
+        )
     for slip, one, other in itertools.chain(
-        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right)
+        _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right), *of_right
     ):
         if case.alike(one, other):
             return slip
-    return None if given.shape == right.shape else _wrong_axis(case, predicted, tensor)
+    return _wrong_axis(case, predicted, tensor) if given.shape != right.shape else None
 
 
 def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
@@ -70,6 +87,70 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
         yield Slip("previous step", "it is the gradient of an earlier backward()"), given, earlier
         words = "an earlier gradient was not reset, and is added"
         yield Slip("previous step", words), given, earlier + right
+
+
+def _copied(case: Case, tensor: Tensor) -> Slipped:
+    """The gradient of another tensor, or what it gives along an axis."""
+    given = case.manual[tensor]
+    for other, array in case.manual.items() if given.size > 1 else ():
+        if other is tensor or not np.any(array):
+            continue
+        if array.size == given.size:
+            words = "it is a copy of d{0}"
+            yield Slip("copied", words, other=other), given, array.reshape(given.shape)
+        for axis, reduce in itertools.product(range(array.ndim), (np.sum, np.mean)):
+            reduced = reduce(array, axis=axis)
+            if reduced.size == given.size:
+                words = f"it is the {reduce.__name__} of d{{0}} over axis {axis}"
+                yield Slip("copied", words, other=other), given, reduced.reshape(given.shape)
+
+
+def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
+    """The right entries in another order, or only some of them."""
+    if given.shape != right.shape or given.size < 3:
+        return
+    off = abs(given - right) > case.tolerance * abs(right).max()
+    one, other = np.sort(given, axis=None), np.sort(right, axis=None)
+    yield from _in_another_order(given, right)
+    yield Slip("misplaced", _order(off)), one, other
+    left_out = off & (given == 0)
+    if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
+        words = f"{left_out.sum()} of its {given.size} entries are left at 0"
+        yield Slip("misplaced", words), given, np.where(left_out, 0, right)
+
+
+def _order(off: Array) -> str:
+    if off.sum() == 2:
+        places = " and ".join(str(tuple(place)) for place in np.argwhere(off).tolist())
+        return f"two of its entries are swapped, {places}"
+    return "its entries are in another order"
+
+
+def _updated(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
+    given, right = case.manual[tensor], predicted[tensor]
+    for words, array in made_of(case, predicted, tensor) if given.shape == right.shape else ():
+        yield Slip("another quantity", words), given, array
+
+
+def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """A column or row, such as that of the bias, is penalized, or gets what ones would get."""
+    if given.shape != right.shape or given.ndim == 0:
+        return
+    difference, penalties = given - right, strengths_of_penalties(case.graph)
+    for axis in range(given.ndim):
+        for index in (0, -1):
+            within = np.zeros(given.shape, bool)
+            np.moveaxis(within, axis, 0)[index] = True
+            what = f"{'row' if axis == 0 else 'column'} {index % given.shape[axis]}"
+            for of_what, term in (("1", np.ones_like(right)), ("{0}", tensor._array)):
+                share = closest_factor(difference[within], term[within])
+                own = penalties.get(tensor, 0.0)
+                known = is_round(share) or (own and case.alike(np.array(share), np.array(own)))
+                if within.all() or not share > 0 or within.sum() < (1 if known else 3):
+                    continue
+                words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
+                words += ": a penalty that is not in the loss"
+                yield Slip("penalty", words, other=tensor), given, right + share * within * term
 
 
 def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -89,6 +170,46 @@ def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Sli
         yield Slip("sign", "the sign is wrong", -1.0), given, -right
     if np.isfinite(factor):
         yield Slip("factor", "a constant factor is wrong", factor), given, factor * right
+
+
+def _in_another_order(given: Array, right: Array) -> Slipped:
+    """The right entries elsewhere: shifted by one, reversed, or two of them swapped."""
+    for axis, length in enumerate(right.shape):
+        along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
+        for shift in (1, -1) if length > 2 else ():
+            words = f"the {along} are shifted by one: an index or a slice is off by one"
+            yield Slip("misplaced", words), given, np.roll(right, shift, axis)
+        if length > 1:
+            words = f"the {along} are in reverse order"
+            yield Slip("misplaced", words), given, np.flip(right, axis)
+        others = tuple(other for other in range(right.ndim) if other != axis)
+        off = np.flatnonzero(~np.all(np.isclose(given, right, rtol=1e-6), axis=others))
+        if len(off) == 2:
+            order = np.arange(length)
+            order[off] = off[::-1]
+            words = f"{along} {off[0]} and {off[1]} are swapped"
+            yield Slip("misplaced", words), given, np.take(right, order, axis)
+    for quarters in (1, 2, 3) if right.ndim == 2 else ():
+        words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
+        yield Slip("misplaced", f"{words}, as a kernel is"), given, np.rot90(right, quarters)
+
+
+def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The derivative by the logarithm, the exponential or the square of a parameter."""
+    values = tensor._array
+    if tensor.operation is not None or given.shape != right.shape:
+        return
+    if right.size == 1 and case.in_words(float(np.sum(values))):
+        return
+    for words, factor in (
+        ("multiplied by {0}: it is the derivative by the logarithm of {0}, not by {0}", values),
+        ("divided by {0}, as if by the chain rule for exp({0})", 1 / values),
+        ("divided by 2 {0}: it is the derivative by the square of {0}, not by {0}", 0.5 / values),
+        ("multiplied by exp({0}): the parameter is {0}, not exp(-{0})", np.exp(values)),
+        ("divided by exp({0}): it is the derivative by exp({0}), not by {0}", np.exp(-values)),
+    ):
+        what = words.format(tensor.name or "the parameter")
+        yield Slip("another quantity", f"it is {what}"), given, right * factor
 
 
 def _of_another_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
@@ -129,6 +250,15 @@ RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 
 """Learning rates that an update may have been made with."""
 
 
+def newton(case: Case) -> list[Slip] | None:
+    """The slip if the wrong gradients are steps of Newton's method."""
+    if not newton_step(case):
+        return None
+    wrong = tuple(t for t in case.manual if t not in case.fitted(case.graph.right))
+    words = "it is the step of Newton's method: the inverse Hessian times the gradient"
+    return [Slip("another quantity", words, tensors=wrong)]
+
+
 def previous_step(case: Case) -> list[Slip] | None:
     """The slip if all gradients are those at the weights before an update with them."""
     manual, inputs = case.manual, case.graph.program.inputs
@@ -139,7 +269,7 @@ def previous_step(case: Case) -> list[Slip] | None:
         before = {inputs[t].number: lambda x, t=t, r=rate: x + r * manual[t] for t in leaves}
         gradients = case.graph.run_again(before, case.graph.right)
         # They may differ by an epsilon in a logarithm.
-        if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 2):
+        if gradients and _largest_error(case, gradients) <= min(1e-5, apart / 1000):
             words = f"the gradients are those of the previous step, before W - {rate:g} dW"
             return [Slip("previous step", words, tensors=tuple(manual))]
     return None

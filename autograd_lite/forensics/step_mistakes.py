@@ -5,8 +5,7 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,9 @@ import numpy as np
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
+from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
+from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
@@ -75,10 +76,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
-    if place.bends:
+    if place.bends and place.traits.activation:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
-        words += contained if place.traits.activation else ""
+        words += contained
         yield "derivative twice", words, partial(_twice, place)
 
 
@@ -112,7 +113,7 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
-    if not place.bends:
+    if not (place.bends and place.traits.activation):
         return
     node, compute = place.node, place.operation.value
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
@@ -122,11 +123,18 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
-    for other in graph.places_of:
-        if other.operation is place.operation and other is not node and other.shape == node.shape:
-            both = other._array, plain(other.arguments[0])
-            vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
-            yield "wrong place", elsewhere, vjp
+    here = graph.position[node]
+    others = [other for other in graph.close_to(node) if other.shape == node.shape]
+    others.sort(key=lambda other: abs(graph.position[other] - here))
+    nearest = {graph.position[other] > here: other for other in reversed(others)}
+    for other in others:
+        both = other._array, plain(other.arguments[0])
+        vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
+        words = elsewhere
+        if nearest[graph.position[other] > here] is other:
+            where = "before" if graph.position[other] > here else "after"
+            words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
+        yield "wrong place", words, vjp
 
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
@@ -145,19 +153,15 @@ def _vjp_of(other: Any, at_its_output: bool, g: Any, y: Array, x: Array, *_: Any
 
 
 def kinks(graph: Graph, place: Place) -> StepMistakes:
-    """< where > belongs, or >=."""
+    """< where > belongs; the whole cotangent to each of several equals."""
     traits, slot = place.traits, place.slot
-    words = "the derivative of {operation} at ties is 1: >= where > belongs"
     if traits.kink and traits.activation:
         what = "the branches of {operation} are swapped: < where > belongs"
         yield "branches", what, partial(_mirrored, place)
-        at_zero = place.changed(lambda result, g, y, x, *rest: np.where(x == 0, g, result))
-        yield "ties", words, at_zero
-    elif traits.kink:
-        yield "ties", words, lambda g, y, x: np.where(x >= 0, g, -g)
-    elif traits.extremum and traits.elementwise:
+    elif traits.extremum and traits.elementwise and all(map(is_recorded, place.other_arguments)):
+        words = "each of two equal arguments of {operation} gets the whole cotangent"
         yield "ties", words, lambda g, y, *pair: g * (pair[slot] == y)
-    elif traits.extremum:
+    elif traits.extremum and not traits.elementwise:
         words = "each of several equal extremes gets the whole cotangent"
         yield "ties", words, _to_each_extreme
 
@@ -223,19 +227,44 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with z where a belongs, or with the values of another layer."""
     for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
         if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
-            for other in _beside(graph, place, argument):
-                what = "the values of another layer"
-                if _is_made_from(argument, other):
-                    what = "the input of a function, not with its output"
-                elif _is_made_from(other, argument):
-                    what = "the output of a function, not with its input"
+            for what, other in _in_words(argument, _beside(graph, place, argument)):
                 words = f"the product is taken with {what}"
                 yield "wrong place", words, Instead(place, slot, plain(other), other)
+            matrix = _transposed_from(argument)
+            for other in _beside(graph, place, matrix) if matrix is not None else ():
+                words = "the product is taken with another matrix"
+                vjp = Instead(place, slot, plain(other).T, other, turned=True)
+                yield "wrong place", words, vjp
+
+
+def _transposed_from(argument: Any) -> Tensor | None:
+    """The matrix that an argument is the transpose of, if it is one."""
+    operation = argument.operation if isinstance(argument, Tensor) else None
+    transposes = operation is not None and operation.function is np.transpose
+    return argument.arguments[0] if transposes and argument.ndim == 2 else None
+
+
+def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
+    """What a product is taken with is multiplied in again."""
+    product = place.traits.product and place.operation.function is not np.divide
+    for other in map(plain, place.other_arguments if product else ()):
+        if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
+            continue  # Twice a sign is as if it were forgotten.
+        shape = np.shape(graph.unmatched[place])
+        if other.shape == shape or (place.multiplies_entries and other.ndim < len(shape)):
+            words = "the other factor of {operation} is multiplied in twice"
+            words += ": what arrives contains it already"
+            yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
+    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
+        value = plain(argument)
+        if slot != place.slot and is_array(value) and value.ndim:
+            words = "the other factor of {operation} is squared"
+            yield "derivative twice", words, Instead(place, slot, value * value, "{0} ** 2")
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
     """What is multiplied nearby, and has an argument's shape."""
-    here = graph.places.index(place)
+    here = graph.index[place]
     nearby: list[Any] = []
     for near in graph.places[max(here - NEARBY, 0) : here + NEARBY]:
         if near.traits.product:
@@ -252,9 +281,33 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
             yield other
 
 
-def _is_made_from(output: Any, given: Any) -> bool:
-    made = isinstance(given, Tensor) and isinstance(output, Tensor)
-    return made and any(argument is given for argument in output.arguments)
+def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """What others are in relation to an argument, the closest ones first."""
+    found: list[tuple[int, str, Any]] = []
+    for other in others:
+        before, after = _steps_between(argument, other), _steps_between(other, argument)
+        if before:
+            found.append((before, "the input of a function, not with its output", other))
+        elif after:
+            found.append((after, "the output of a function, not with its input", other))
+        else:
+            found.append((MOST_BETWEEN, "the values of another layer", other))
+    for _, what, other in sorted(found, key=lambda each: each[0]):
+        yield what, other
+
+
+MOST_BETWEEN = 7
+
+
+def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
+    """In how many steps one is computed from the other, through arrays of its shape; else 0."""
+    if not isinstance(output, Tensor) or most == 1:
+        return 0
+    if any(argument is given for argument in output.arguments):
+        return 1
+    inner = [a for a in output.arguments if isinstance(a, Tensor) and a.shape == output.shape]
+    steps = [1 + n for a in inner if (n := _steps_between(a, given, most - 1))]
+    return min(steps, default=0)
 
 
 def transposed(graph: Graph, place: Place) -> StepMistakes:
@@ -274,24 +327,6 @@ def _is_square(value: Any) -> bool:
     return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
-def wrong_axis(graph: Graph, place: Place) -> StepMistakes:
-    """Broadcasting is undone by a sum over the wrong axis that happens to fit."""
-    unsummed: list[tuple[str, Array, Vjp]] = [
-        ("the cotangent", graph.right[place.node], unchanged),
-        ("the product", graph.unmatched[place], place.vjp),
-    ]
-    for name, value, vjp in unsummed:
-        if np.ndim(value) == 2 and value.size != place.argument.size:
-            for axis, keepdims in itertools.product((0, 1), (False, True)):
-                if np.sum(value, axis=axis, keepdims=keepdims).shape == place.argument.shape:
-                    words = f"{name} is summed over axis {axis}, the wrong one"
-                    yield "wrong axis", words, partial(_summed, vjp, axis, keepdims)
-
-
-def _summed(vjp: Vjp, axis: int, keepdims: bool, *given: Any, **keywords: Any) -> Array:
-    return vjp(*given, **keywords).sum(axis=axis, keepdims=keepdims)
-
-
 def reshaped(graph: Graph, place: Place) -> StepMistakes:
     """A reshape is undone in another order, or a transpose by a reshape."""
     shape = place.argument.shape
@@ -304,7 +339,9 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(dropout, forgotten_or_twice, shortcut, misplaced, another_derivative),
-    *(kinks, softmax, constant_statistics),
-    *(other_values, transposed, wrong_axis, reshaped),
+    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks, softmax),
+    *(constant_statistics, another_derivative, multiplied_twice, reshaped),
+    other_values,
+    *FORMULA_MISTAKES,
+    *ARRAY_MISTAKES,
 )

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from types import FrameType
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.anomaly.watched import code_line_of
+from autograd_lite.engine import backward_order
 from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
-from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.replay import Graph, Place, is_array
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
-from autograd_lite.textbook.naming import Identifiers, given_names, key_of, names_of
-from autograd_lite.textbook.words import contribution_formula, cotangent_formula
+from autograd_lite.textbook.naming import (
+    Identifiers,
+    given_names,
+    key_of,
+    names_of,
+    variables_of,
+    visible_arrays,
+)
+from autograd_lite.textbook.words import contribution_formula, cotangent_formula, value_formula
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,8 @@ class Mistake:
         factor: the number that the right result is multiplied by, for mistakes that are one.
         used: the formula that was used, such as "dW = 2 * dz"; empty where it is the right one.
         right: the formula that is right.
-        source: file and line of the forward operation, if it ran within `detect_anomaly`.
+        source: file and line of the forward operation: where it ran within `detect_anomaly`, else
+            where the caller sets the variable of its result; empty if neither is known.
         sentence: what is wrong, in words.
     """
 
@@ -83,12 +95,19 @@ class Explanation:
         return {**asdict(self), "sentence": self.sentence}
 
 
+LONGEST_OPERAND = 80
+"""Characters of the formula of an operand that has no name."""
+MOST_NODES = 1000
+"""Nodes of a record that is read as formulas to name one of them."""
+
+
 class Names:
     """What tensors are called: by the user where possible."""
 
-    def __init__(self, graph: Graph, variables: Mapping[str, Any]) -> None:
+    def __init__(self, graph: Graph, frame: FrameType) -> None:
         self.loss = graph.loss
-        self.variables = variables
+        self.frame = frame
+        self.variables = variables = variables_of(frame)
         # Those with a name of the user's or of a layer's.
         self.given = frozenset(given_names(graph.order[::-1], variables, Identifiers()))
         self.of = names_of(graph.loss, variables)
@@ -99,6 +118,38 @@ class Names:
             if consumer is not None:
                 self.of[node] = self.of[consumer]
                 self.known.add(node)
+        self._name_parts(graph)
+        self._name_states(graph)
+
+    def _name_parts(self, graph: Graph) -> None:
+        """Call the parts of the caller's arrays x[0], x[1], as a loop takes them."""
+        whole = [(name, a) for name, a in visible_arrays(self.variables) if is_array(a) and a.ndim]
+        for part in graph.plain_arrays:
+            if id(part) in self.of or not isinstance(part, np.ndarray) or part.base is None:
+                continue
+            for name, array in whole:
+                step, start = array.strides[0], array.__array_interface__["data"][0]
+                offset = part.__array_interface__["data"][0] - start
+                number = offset // step if step else 0
+                if part.shape == array.shape[1:] and 0 <= number < len(array):
+                    if np.shares_memory(part, array[number]) and offset == number * step:
+                        self.of.setdefault(id(part), f"{name}[{number}]")
+
+    def _name_states(self, graph: Graph) -> None:
+        """Call what a variable of a loop held before h1, h2, as the last of them is called h."""
+        same: dict[Any, list[Tensor]] = {}
+        for place, role in graph.roles[-2].items():
+            if role not in same or same[role][-1] is not place.node:
+                same.setdefault(role, []).append(place.node)
+        taken = {*self.of.values()}
+        for nodes in same.values():
+            named = [node for node in nodes if node in self.given]
+            if len(named) == 1 < len(nodes) and named[0] is nodes[0]:
+                for number, node in enumerate(nodes[:0:-1], 1):
+                    name = f"{self.of[named[0]]}{number}"
+                    if name not in taken and node not in self.known:
+                        self.of[node] = name
+                        self.known.add(node)
 
     def move(self, again: Mapping[Any, Tensor]) -> None:
         """Take over the names for the counterparts of nodes in a graph recorded again."""
@@ -106,6 +157,23 @@ class Names:
         self.of |= {again[node]: name for node, name in self.of.items() if node in again}
         self.given = frozenset(again.get(node, node) for node in self.given)
         self.known = {again.get(node, node) for node in self.known}
+
+    def source(self, node: Tensor) -> str:
+        """File and line of the operation: as it ran, or where a variable of its name is set."""
+        ran_at = code_line_of(node)
+        if ran_at:
+            return f"{ran_at.file}, line {ran_at.line}"
+        node = self.originals.get(node, node)
+        if self.variables.get(self.of[node]) is not node:
+            return ""
+        try:
+            lines, first = inspect.getsourcelines(self.frame)
+        except (OSError, TypeError):
+            return ""
+        pattern = re.compile(rf"\s*{re.escape(self.of[node])}\s*=[^=]")
+        numbers = [number for number, line in enumerate(lines) if pattern.match(line)]
+        before = [n + max(first, 1) for n in numbers if n + first <= self.frame.f_lineno]
+        return f"{self.frame.f_code.co_filename}, line {before[-1]}" if before else ""
 
     def own(self, tensor: Tensor) -> str:
         """The name that the user knows: a parameter's is the one in its module."""
@@ -120,8 +188,18 @@ class Names:
         """Where a step starts and ends."""
         target = self.cotangent(place.argument)
         if place.node in self.known:
-            return f"Step from {self.cotangent(place.node)} to {target}"
+            start = self.cotangent(place.node)
+            return f"Step from {start} to {self._operand(place) if start == target else target}"
         return f"Step to {target} through {place.operation.name}"
+
+    def _operand(self, place: Place) -> str:
+        """An operand of a step over which the cotangent only passes."""
+        node = self.originals.get(place.argument, place.argument)
+        formula = ""
+        if len(backward_order(self.loss)) <= MOST_NODES:
+            formula = _written(value_formula, self.loss, node, self.variables)
+        short = f"the operand {formula}" if 0 < len(formula) <= LONGEST_OPERAND else ""
+        return short or f"operand {place.slot + 1} of {place.operation.name}"
 
     def whole_cotangent(self, tensor: Tensor) -> str:
         """The formula of a cotangent from named ones; empty if the loss has parts without one."""
@@ -154,11 +232,15 @@ def explained(
         _slip(case, mistake, names) if isinstance(mistake, Slip) else _in_step(case, mistake, names)
         for mistake in hypothesis.mistakes
     ]
-    bad = [tensor for tensor in case.manual if tensor in wrong]
+    left = hypothesis.unexplained
+    bad = [tensor for tensor in case.manual if tensor in wrong and tensor not in left]
     fine = [names.cotangent(tensor) for tensor in case.manual if tensor not in wrong]
+    unexplained = [names.cotangent(tensor) for tensor in case.manual if tensor in wrong & left]
     because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
-    consequences = f"{_are([*map(names.cotangent, bad)])} {because}"
-    consequences += f"; {_are(fine)} right." if fine else "."
+    parts = [f"{_are([*map(names.cotangent, bad)])} {because}"]
+    parts += [f"{_are(unexplained)} wrong too, and nothing explains that"] * bool(unexplained)
+    parts += [f"{_are(fine)} right"] * bool(fine)
+    consequences = f"{'; '.join(parts)}."
     return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
 
 
@@ -166,16 +248,26 @@ def _are(names: list[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
+MOST_TARGETS = 4
+"""Steps besides the first that are called by name."""
+
+
 def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     place = case.graph.first_of(mistake.wrong)
-    targets = {names.cotangent(p.argument): None for p in mistake.wrong}
+    targets = {names.cotangent(p.argument): None for p in mistake.wrong if p.slot >= 0}
     targets.pop(names.cotangent(place.argument))
-    likewise = f", and likewise to {', '.join(targets)}" if targets else ""
+    several = targets and not mistake.joint
+    likewise = f", and likewise to {', '.join(targets)}" if several else ""
+    if several and len(targets) > MOST_TARGETS:
+        likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
     what = mistake.what.replace("{operation}", place.operation.name)
+    what = what.replace("{argument}", names.of[place.argument])
+    if mistake.kind == "dropped path":
+        what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
-    if mistake.solve and mistake.kind not in ("sign", "dropped path"):
+    if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
         number = mistake.number.format(mistake.strength * mistake.unit)
-        words += f", {number or _factor(case, mistake.strength)}"
+        words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
     is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
     right = ""
@@ -185,17 +277,36 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
     used = right and _used(place, mistake, right, names)
     target = f"d{names.of[place.argument]} {'+=' if is_one else '='} "
     right, used = (target + right, target + used) if used not in ("", right) else ("", "")
-    ran_at = code_line_of(place.node)
-    source = f"{ran_at.file}, line {ran_at.line}" if ran_at else ""
+    source = names.source(place.node)
     tensor, name = names.own(place.argument), place.operation.name
     return Mistake(mistake.kind, tensor, name, mistake.factor, used, right, source, f"{words}.")
 
 
-def _factor(case: Case, factor: float) -> str:
-    return case.in_words(factor) or f"{factor:.6g}"
+def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str:
+    """What is dropped, where that is a term of a sum or a part of an array; else empty."""
+    one_name = names.cotangent(place.node) == names.cotangent(place.argument)
+    chained = place.argument.operation is place.operation and len(mistake.wrong) == 1
+    if place.traits.additive and place.slot == 0 and (one_name or chained):
+        return "only the last term of the sum counts: those before are overwritten, = for +="
+    if place.traits.additive and one_name:
+        return "the last term of the sum is left out"
+    parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
+    dropped = sum(use in mistake.wrong for use in parts)
+    if 0 < dropped < len(parts):
+        share = (
+            f"{dropped} of the {len(parts)} parts, such as rows or windows, that are taken of it"
+        )
+        return f"{share} are left out: what arrives there is lost"
+    return ""
+
+
+def _factor(case: Case, factor: float, place: Place | None = None) -> str:
+    return case.in_words(factor, place) or f"{factor:.6g}"
 
 
 def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
+    if mistake.joint:
+        return ""
     if mistake.kind == "dropped path":
         return "0"
     if mistake.kind == "penalty" and mistake.far_fetched:
@@ -212,13 +323,16 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if isinstance(vjp.written, str):
         name = vjp.written.format(names.of.get(key, "x"))
     else:
-        name = names.of.get(key_of(vjp.written), "another")
+        name = names.of.get(key_of(vjp.written), "another") + ".T" * vjp.turned
+    if not name:
+        return ""
     formula = _written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     return formula.replace(".T.T", "")
 
 
 def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
-    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {slip.what}"
+    what = slip.what if slip.other is None else slip.what.format(names.of[slip.other])
+    words = f"{', '.join(map(names.cotangent, slip.tensors))}: {what}"
     if slip.kind == "factor" and slip.factor:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."

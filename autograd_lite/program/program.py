@@ -114,7 +114,7 @@ class Program:
             if given:
                 values[number] = function(*map(values.__getitem__, given))
             else:
-                values[number] = _called(step, function, values)
+                values[number] = called(step, function, values)
         return values
 
     @functools.cached_property
@@ -197,7 +197,7 @@ def run_steps(steps: Iterable[Step], found: dict[int, Any]) -> dict[int, Any]:
         for step in steps:
             if step.number in found:
                 continue
-            result = found[step.number] = _called(step, step.function, found)
+            result = found[step.number] = called(step, step.function, found)
             if step.shape is not None and result.shape != step.shape:
                 raise UnsupportedError(
                     f"run of a program on other data: {step.function.__name__}",
@@ -216,7 +216,7 @@ def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     return function(value)
 
 
-def _called(step: Step, function: Any, found: Any) -> Array:
+def called(step: Step, function: Any, found: Any) -> Array:
     """What a function returns for the arguments of a step; without one, its array."""
 
     def own(value: Any) -> Any:

@@ -59,6 +59,20 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     return NumpySource(names).text(term)
 
 
+def value_formula(loss: Node, node: Node, variables: Mapping[str, Any]) -> str:
+    """What a node is computed by, as NumPy source, in the words of the caller.
+
+    >>> from autograd_lite import Tensor
+    >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    >>> loss = w.sum() + 3 * (w**2).sum()
+    >>> value_formula(loss, loss.arguments[1], {})
+    '3 * (w ** 2).sum()'
+    """
+    reader = Reader(loss, variables)
+    term = reader.known[node]
+    return in_words(term, {known: name for known, name in reader.names.items() if known != term})
+
+
 LONGEST = 20
 """A formula of more operations uses temporaries."""
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, jacobian
+from autograd_lite import Tensor, compare_gradients, jacobian
 from autograd_lite.growth import HELD
 
 
@@ -102,6 +102,13 @@ def steps_that_are_differentiated(steps):
         w = w - 0.01 * loss
 
 
+def losses_that_are_compared(steps):
+    w, losses = scalar(), []
+    for _ in range(steps):
+        losses.append(w * w)
+        assert compare_gradients(losses[-1], {w: 2.0})
+
+
 @pytest.mark.parametrize(
     "run",
     [
@@ -110,6 +117,7 @@ def steps_that_are_differentiated(steps):
         entries_of_one_result,
         the_same_loss,
         steps_that_are_differentiated,
+        losses_that_are_compared,
         lambda steps: state_that_is_carried_on(steps, detached=True),
     ],
 )

@@ -195,7 +195,8 @@ DECLARED = {
         compare("length", lambda w: (loss(w), {}), ArgumentError, "no hand-derived"),
         compare("length", lambda w: (loss(w), {w.parameter: w.X}), ArgumentError,
                 "'0.weight' (2, 3)"),
-        range="gradients may be any numbers",
+        bad("range", lambda w: ag.compare_gradients(loss(w), {w.w: w.X}, seconds=-1), ArgumentError,
+            "seconds=-1"),
         nan="a gradient with NaN is wrong, as the report says",
     ),
     "autograd_lite.checkpoint": declare(

@@ -21,11 +21,7 @@ def relu_at_zero(seed=0, function=relu_of, title="relu at 0"):
     steps = [
         step("Z2", lambda v, g: squares_slope(v, "Z2")),
         *affine("W2", "b2", "Z2", "A1"),
-        step(
-            "Z1",
-            lambda v, g: g["A1"] * (v["Z1"] > 0),
-            [("ties", lambda v, g: g["A1"] * (v["Z1"] >= 0))],
-        ),
+        step("Z1", lambda v, g: g["A1"] * (v["Z1"] > 0)),
         *affine("W1", "b1", "Z1", "X")[:2],
     ]
     t = parameters(v, ["W1", "b1", "W2", "b2"])

@@ -7,9 +7,13 @@ import sys
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+import by_hand_arrays
+import by_hand_formulas
 import by_hand_kinks
 import by_hand_normalization
 import by_hand_paths
+import by_hand_rows
+import by_hand_uses
 import numpy as np
 from cases import in_every_layer, in_words, is_answer, pairs
 from networks import dense_networks
@@ -17,8 +21,16 @@ from recorded import dense_group
 
 from autograd_lite import compare_gradients
 
-SEEDS = 3
-"""How often each of the networks with something special is made, with other numbers."""
+SUBJECTS = {
+    by_hand_paths: 3,
+    by_hand_normalization: 3,
+    by_hand_kinks: 3,
+    by_hand_formulas: 1,
+    by_hand_arrays: 1,
+    by_hand_rows: 1,
+    by_hand_uses: 1,
+}
+"""How often the networks of each are made, with other numbers."""
 
 
 class Outcome(NamedTuple):
@@ -44,8 +56,8 @@ def dense_groups(dtype=np.float64, layers=4):
 
 def all_groups(layers=4):
     found = dense_groups(layers=layers)
-    for subject in (by_hand_paths, by_hand_normalization, by_hand_kinks):
-        found += [group for seed in range(SEEDS) for group in subject.groups(seed)]
+    for subject, seeds in SUBJECTS.items():
+        found += [group for seed in range(seeds) for group in subject.groups(seed)]
     return found
 
 

@@ -1,0 +1,325 @@
+"""Mistakes with entries: some are left out, overwritten, moved, or summed over another axis."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.forensics.candidate import Instead, StepMistakes
+from autograd_lite.forensics.factors import SAMPLES
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
+from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
+
+
+def some_entries(graph: Graph, place: Place) -> StepMistakes:
+    """Only the first or the last of several counts, or all others: = for +=, a loop off by one."""
+    node, argument = place.node, place.argument
+    spreads = place.traits.reduces or place.traits.indexes
+    ends = argument.operation is None and node.shape != argument.shape
+    if node.ndim and (spreads or ends or node in graph.bottlenecks):
+        masks = _masks(graph, place, node)
+        yield from ((kind, words, _before(place, mask)) for kind, words, mask in masks)
+    elif argument.ndim and argument in graph.bottlenecks:
+        masks = _masks(graph, place, argument)
+        yield from ((kind, words, _afterwards(place, mask)) for kind, words, mask in masks)
+
+
+def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
+    kind, lost = "entries left out", "what arrives at the others is lost"
+    for axis, length in enumerate(node.shape):
+        what = _entry(graph, place, node, axis)
+        for words, kept in (
+            (f"only the last {what} counts: {lost}", [length - 1]),
+            (f"only the first {what} counts: {lost}", [0]),
+            (f"the last {what} is left out", [*range(length - 1)]),
+            (f"the first {what} is left out", [*range(1, length)]),
+        ):
+            if length > 1:
+                mask = np.isin(np.arange(length), kept)
+                yield kind, words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
+    if place.traits.reduces and node.ndim > 1:
+        for number, words in ((0, "first"), (-1, "last")):
+            corner = np.zeros(node.shape[-2:], bool)
+            corner[number, number] = True
+            yield kind, f"only the {words} window counts: {lost}", corner
+
+
+def _entry(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
+    pools = node.operation is not None and node.operation.traits.extremum
+    pools = pools or (place.traits.reduces and node is place.node and node.ndim > 1)
+    if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES and not pools:
+        return "sample"
+    if pools:
+        return "window" if node.ndim == 1 else f"row of windows, along axis {axis},"
+    if node.ndim == 1:
+        return "sample"
+    return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
+
+
+def _before(place: Place, mask: Array) -> Vjp:
+    return lambda g, *given, **keywords: place.vjp(g * mask, *given, **keywords)
+
+
+def _afterwards(place: Place, mask: Array) -> Vjp:
+    return place.changed(lambda result, *given: result * mask)
+
+
+def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
+    """What an index names more than once is overwritten, or added once by dW[index] += g."""
+    windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
+    if not windows and not (place.traits.indexes and _names_entries(place.node)):
+        return
+    right = graph.unmatched[place]
+    ones = np.ones_like(place.node._array)
+    given = (place.node._array, *map(plain, place.node.arguments))
+    counts = place.vjp(ones, *given, **place.node.keywords)
+    if np.shape(right) != place.argument.shape or not np.any(counts > 1):
+        return
+    words = "at an index that is repeated only one of several is kept, where all accumulate"
+    how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
+    yield "repeated index", words + how, partial(_assigned, place, None)
+    for axis in range(place.node.ndim):
+        if place.node.shape[axis] > 1:
+            within = f" within one step of a loop over axis {axis}"
+            yield "repeated index", words + within + how, partial(_assigned, place, axis)
+
+
+def _names_entries(node: Tensor) -> bool:
+    """Whether a node picks entries by an array of their numbers, which may be repeated."""
+    parts = [part for a in node.arguments[1:] for part in (a if isinstance(a, tuple) else (a,))]
+    return any(is_array(plain(part)) for part in parts)
+
+
+def _assigned(
+    place: Place, loop: int | None, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
+) -> Array:
+    """Assigned where the operation takes an entry from, at once or for each slice of an axis."""
+    places = np.arange(x.size).reshape(x.shape)
+    taken = place.operation.compute(places, *map(plain, rest), **keywords)
+    total = np.zeros(x.size, g.dtype)
+    slices = [(taken, g)] if loop is None else zip(*(np.moveaxis(a, loop, 0) for a in (taken, g)))
+    for indices, values in slices:
+        total[indices.reshape(-1)] += values.reshape(-1)
+    return total.reshape(x.shape)
+
+
+def shifted(graph: Graph, place: Place) -> StepMistakes:
+    """Rows or columns are off by one, or taken from the wrong end."""
+    node, operation = place.node, place.operation
+    if operation.name == "concatenate":
+        axis = node.keywords.get("axis", 0) or 0
+        along = "columns" if axis % node.ndim else ("rows" if node.ndim > 1 else "entries")
+        lengths = [np.shape(plain(a))[axis] for a in node.arguments]
+        start = sum(lengths[: place.slot])
+        shifts = {1: "shifted by one", -1: "shifted by one"}
+        shifts.setdefault(start, "those from the start, those of another part")
+        shifts.setdefault(start + lengths[place.slot] - sum(lengths), "those at the end")
+        for shift, what in shifts.items():
+            if shift:
+                words = f"the {along} of what arrives are {what}: a slice that is off"
+                yield "misplaced", words, partial(_rolled_before, place, shift, axis)
+    elif place.traits.indexes and node.ndim:
+        for axis, length in enumerate(place.argument.shape):
+            if length > 1 and length > 2 * (length == 2):
+                along = "columns" if axis and axis == place.argument.ndim - 1 else "rows"
+                for shift in (1, -1):
+                    words = f"the {along} are shifted by one: an index or a slice is off by one"
+                    vjp = place.changed(partial(_rolled, shift, axis))
+                    yield "misplaced", words, vjp
+
+
+def _rolled_before(
+    place: Place, shift: int, along: int, g: Array, *given: Any, **keywords: Any
+) -> Array:
+    return place.vjp(np.roll(g, shift, along), *given, **keywords)
+
+
+def _rolled(shift: int, axis: int, result: Array, *given: Any) -> Array:
+    return np.roll(result, shift, axis)
+
+
+# Kernels and matrices
+
+TURNS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("is to be flipped on the way back, and is not", lambda k: _flip(k, -2, -1)),
+    ("is turned by 90 degrees, not by 180", lambda k: np.rot90(k, -1, (-2, -1))),
+    ("is turned by 270 degrees, not by 180", lambda k: np.rot90(k, 1, (-2, -1))),
+    ("is transposed", lambda k: np.swapaxes(k, -2, -1)),
+    ("is flipped along one axis only", lambda k: _flip(k, -1)),
+    ("is flipped along one axis only", lambda k: _flip(k, -2)),
+    ("is flipped and transposed", lambda k: np.swapaxes(_flip(k, -2, -1), -2, -1)),
+)
+
+
+def _flip(kernel: Array, *axes: int) -> Array:
+    return np.flip(kernel, axes)
+
+
+def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
+    """A kernel as people turn it by mistake, with words, where it keeps its shape."""
+    if kernel.ndim == 1:
+        yield "is to be flipped on the way back, and is not", kernel[::-1]
+        return
+    for words, turn in TURNS:
+        turned = turn(kernel)
+        if turned.shape == kernel.shape and not np.array_equal(turned, kernel):
+            yield words, turned
+
+
+def kernels(graph: Graph, place: Place) -> StepMistakes:
+    """The other factor of a product is a kernel that is not flipped, or turned."""
+    if not place.multiplies_matrices:
+        return
+    for slot, argument in enumerate(place.node.arguments):
+        if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
+            continue
+        leaf, moves = _moved_from(argument)
+        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2
+        if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
+            for words, turned in turns_of(leaf._array):
+                value = _moved_again(turned, moves)
+                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "")
+
+
+def _moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """What a tensor is a rearrangement of, and the operations, the last first."""
+    moves = []
+    while tensor.operation is not None and tensor.operation.traits.moves:
+        moves.append(tensor)
+        tensor = tensor.arguments[0]
+    return tensor, moves
+
+
+def _moved_again(value: Array, moves: list[Tensor]) -> Array:
+    for node in reversed(moves):
+        value = node.operation.compute(value, *map(plain, node.arguments[1:]), **node.keywords)
+    return value
+
+
+LARGEST_INVERSE = 64
+"""Rows of a matrix that is inverted to see whether somebody did."""
+
+
+def inverted(graph: Graph, place: Place) -> StepMistakes:
+    """The inverse of a square matrix stands where its transpose belongs."""
+    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
+        value = plain(argument)
+        square = is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
+        small = square and len(value) <= LARGEST_INVERSE
+        if slot != place.slot and small and np.linalg.cond(value) < 1e8:
+            words = "the inverse of the other factor stands where its transpose belongs"
+            inverse = np.linalg.inv(value).T
+            yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
+
+
+def next_slice(graph: Graph, place: Place) -> StepMistakes:
+    """A product is taken with the slice of an array that starts one row before, or after."""
+    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
+        for other in _next_slices(plain(argument)) if slot != place.slot else ():
+            words = "the rows of the other factor are off by one: a slice of the same array"
+            yield "misplaced", words, Instead(place, slot, other, "")
+
+
+def _next_slices(array: Any) -> Iterator[Array]:
+    base = array.base if isinstance(array, np.ndarray) else None
+    if not isinstance(base, np.ndarray) or not array.ndim or base.strides != array.strides:
+        return
+    start, beyond = divmod(array.ctypes.data - base.ctypes.data, base.strides[0] or 1)
+    if beyond or base.shape[1:] != array.shape[1:]:
+        return
+    for other in (start - 1, start + 1):
+        if 0 <= other <= len(base) - len(array):
+            yield base[other : other + len(array)]
+
+
+def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
+    """What arrives at a product is to be transposed, and is not: dS for dS.T."""
+    node, vjp = place.node, place.vjp
+    square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
+    if square and place.multiplies_matrices:
+        words = (
+            "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
+        )
+        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)  # noqa: E731
+        yield "transposed", words, swapped
+    if node.ndim > 2 and place.multiplies_matrices:
+        for slot, argument in enumerate(place.node.arguments):
+            value = plain(argument)
+            if slot != place.slot and is_array(value) and value.ndim > 2:
+                if value.shape[-1] == value.shape[-2] > 1:
+                    words = "the other factor of {operation} is to be transposed, and is not"
+                    turned = np.swapaxes(value, -1, -2)
+                    yield "transposed", words, Instead(place, slot, turned, "{0}.swapaxes(-1, -2)")
+
+
+# Sums
+
+
+def other_sums(graph: Graph, place: Place) -> StepMistakes:
+    """A sum over other axes that happens to fit, or over all of them."""
+    argument = place.argument
+    for name, value, vjp in (
+        ("the cotangent", graph.right[place.node], lambda g, *given, **keywords: g),
+        ("the product", graph.unmatched[place], place.vjp),
+    ):
+        if not np.ndim(value) or np.size(value) == argument.size:
+            continue
+        sums = [np.mean] if argument.size == 1 else [np.sum, np.mean]
+        for count in range(1, np.ndim(value) + 1):
+            for axes in itertools.combinations(range(np.ndim(value)), count):
+                if np.sum(value, axis=axes).size != argument.size:
+                    continue
+                axis = axes[0] if count == 1 else axes
+                words = f"{name} is summed over axis {axis}, the wrong one"
+                yield "wrong axis", words, partial(_summed, vjp, axes, argument.shape)
+        if argument.size > 1 and np.size(value) > argument.size:
+            for reduce in sums:
+                words = f"the {reduce.__name__} of {name} is taken over all axes: one number"
+                yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
+
+
+def counted_once(graph: Graph, place: Place) -> StepMistakes:
+    """What was broadcast counts once, not as often as something arrives."""
+    unsummed = graph.unmatched[place]
+    if place.argument.size < np.size(unsummed) and not np.all(unsummed):
+        words = "what was broadcast counts once, not as often as it was used: a sum is left out"
+        yield "not summed", words, place.changed(partial(_per_use, place.argument))
+
+
+def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:
+    more = result.ndim - argument.ndim
+    own = [1] * more + [*argument.shape]
+    axes = tuple(axis for axis, length in enumerate(own) if length < result.shape[axis])
+    uses = np.maximum((result != 0).sum(axis=axes, keepdims=True), 1)
+    return (result.sum(axis=axes, keepdims=True) / uses).reshape(argument.shape)
+
+
+def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
+    return vjp(*given, **keywords).sum(axis=axes).reshape(shape)
+
+
+def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
+    return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
+
+
+def spread(graph: Graph, place: Place) -> StepMistakes:
+    """What was reduced is spread along another axis."""
+    node, argument = place.node, place.argument
+    axes = node.keywords.get("axis", plain(node.arguments[1]) if len(node.arguments) > 1 else None)
+    square = argument.ndim == 2 and argument.shape[0] == argument.shape[1] > 1
+    if place.traits.reduces and square and isinstance(axes, int):
+        words = "what arrives is spread along the wrong axis"
+        turned: Vjp = place.changed(lambda result, *_, **k: result.T)
+        if not place.traits.extremum:
+            yield "wrong axis", words, turned
+
+
+ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    *(some_entries, repeated_indices, shifted),
+    *(kernels, inverted, next_slice, arrives_transposed, other_sums, counted_once, spread),
+)

@@ -1,0 +1,354 @@
+"""Other formulas that people take for the derivative of a function, and what goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives import cross_entropies, neural
+from autograd_lite.derivatives.norms import p_norm
+from autograd_lite.derivatives.reductions import expand
+from autograd_lite.forensics.candidate import StepMistakes, unchanged
+from autograd_lite.forensics.formulas import FORMULAS, Slope
+from autograd_lite.forensics.replay import Graph, Place, Vjp
+from autograd_lite.node import Array
+
+
+def formulas(graph: Graph, place: Place) -> StepMistakes:
+    """Another formula in the output or in the input."""
+    for text, slope in FORMULAS.get(place.operation.function, ()):
+        words = f"the derivative of {{operation}} is taken to be {text}"
+        yield "wrong formula", words, partial(_by, slope)
+
+
+def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
+    return g * slope(a, z)
+
+
+def of_kinks(graph: Graph, place: Place) -> StepMistakes:
+    """Functions of two straight parts, or of one, that are given another slope on one side."""
+    if not (place.traits.kink and place.traits.activation):
+        return
+    words = "the derivative of {operation} is taken to be "
+    yield "wrong formula", words + "a, the value itself", lambda g, a, z, *rest, **k: g * a
+    if not place.traits.rectifies:
+        what = "a where z < 0, the value and not the slope"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, a)
+        what = "0.01 where z < 0, which is another slope than the function's"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
+    what = "the sign of z"
+    yield "wrong formula", words + what, lambda g, a, z, *rest, **k: g * np.sign(z)
+
+
+def of_powers(graph: Graph, place: Place) -> StepMistakes:
+    """The exponent is not lowered, or no factor, or it is taken for an exponential."""
+    if place.operation.function is not np.power or place.slot != 0:
+        return
+    words = "the derivative of {operation} is taken to be "
+    rules: tuple[tuple[str, Callable[[Any, Any, Any], Any]], ...] = (
+        (
+            "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
+            lambda y, x, n: n * y,
+        ),
+        ("x ** n, the value itself", lambda y, x, n: y),
+        ("x ** (n - 1), without the factor n", lambda y, x, n: x ** (n - 1)),
+        ("n x ** (n + 1): the exponent n is raised", lambda y, x, n: n * y * x),
+        ("n x ** (n - 2): the exponent n is lowered by 2", lambda y, x, n: n * x ** (n - 2)),
+        ("n times the square of x ** n", lambda y, x, n: n * y * y),
+        ("x ** n log(x), as if x were the exponent", lambda y, x, n: y * np.log(x)),
+    )
+    for text, rule in rules:
+        vjp: Vjp = lambda g, y, x, n, rule=rule, **keywords: g * rule(y, x, n)  # noqa: E731
+        yield "wrong formula", words + text, vjp
+
+
+def of_quotients(graph: Graph, place: Place) -> StepMistakes:
+    """The quotient rule with a part left out."""
+    if place.operation.function is not np.divide:
+        return
+    if place.slot == 0:
+        yield "derivative forgotten", "the division by the denominator is forgotten", unchanged
+        words = "the result is multiplied by the denominator, not divided by it"
+        yield "wrong formula", words, lambda g, y, a, b, **k: g * b
+        words = "the denominator is squared in the numerator's part of the quotient rule"
+        yield "wrong formula", words, lambda g, y, a, b, **k: g / b / b
+        return
+    words = "the denominator is not squared in the derivative of {operation}"
+    yield "wrong formula", words, lambda g, y, a, b, **k: -g * a / b
+    words = "the numerator is forgotten in the derivative of {operation} by its denominator"
+    yield "wrong formula", words, lambda g, y, a, b, **k: -g / b / b
+    words = "the denominator is forgotten in the derivative of {operation} by it"
+    yield "wrong formula", words, lambda g, y, a, b, **k: -g * a
+    words = "the derivative of {operation} by its denominator is forgotten but for the sign"
+    yield "wrong formula", words, lambda g, y, a, b, **k: -g
+    words = "the derivative of {operation} by its denominator is taken to be that of the numerator"
+    yield "wrong formula", words, lambda g, y, a, b, **k: g / b
+
+
+def of_norms(graph: Graph, place: Place) -> StepMistakes:
+    """The derivative of a norm is not divided by the norm, or as that of its square."""
+    if place.operation.function is not p_norm:
+        return
+    words = "the derivative of the norm is taken to be "
+    rules: tuple[tuple[str, Slope], ...] = (
+        ("the vector, not divided by the norm", lambda y, x: x),
+        ("that of its square, twice the vector", lambda y, x: 2 * x),
+        ("the vector over the square of the norm", lambda y, x: x / y / y),
+        ("half of the vector over the norm", lambda y, x: x / y / 2),
+        ("1 over the norm, without the vector", lambda y, x: 1 / y + 0 * x),
+        ("1", lambda y, x: 1 + 0 * x),
+        ("the sign of each entry", lambda y, x: np.sign(x)),
+    )
+    for text, rule in rules:
+        yield "wrong formula", words + text, partial(_of_norm, rule)
+
+
+def _of_norm(
+    rule: Slope,
+    g: Array,
+    y: Array,
+    x: Array,
+    p: float = 2,
+    axis: Any = None,
+    keepdims: bool = False,
+) -> Array:
+    return expand(g, x.shape, axis, keepdims) * rule(expand(y, x.shape, axis, keepdims), x)
+
+
+def of_products(graph: Graph, place: Place) -> StepMistakes:
+    """The product itself stands where the other factor belongs."""
+    if place.multiplies_entries and place.operation.function is not np.divide:
+        words = "the product itself is multiplied in, where the other factor belongs"
+        yield "wrong formula", words, lambda g, y, *pair, **k: g * y
+
+
+def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
+    """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
+    linear = place.traits.additive or place.slot in place.traits.linear
+    alike = place.traits.elementwise and place.node.shape == place.argument.shape
+    before = place.argument.operation
+    if linear and alike and place.node.ndim and not (before and before.traits.reduces):
+        slot = place.slot
+        words = "it is multiplied by {argument} itself, where the inner derivative belongs"
+        yield "wrong formula", words, lambda g, y, *pair, **k: g * pair[slot]
+        words += ", and the sign is wrong"
+        yield "wrong formula", words, lambda g, y, *pair, **k: -g * pair[slot]
+
+
+def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
+    """The derivative alone is passed on, not multiplied by what arrives."""
+    cotangent = graph.right[place.node]
+    moved = place.traits.additive or place.traits.moves
+    if np.size(cotangent) < 2 or np.ptp(cotangent) == 0 or moved:
+        return
+    words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
+    vjp = place.vjp
+    yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
+    words = "of what arrives only the sign is left: 1 or -1 is written in its place"
+    yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
+    if place.traits.kink and place.traits.activation:
+        words = "what arrives is overwritten by the slope of {operation} where z "
+        above: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, vjp(g, a, z, *r, **k))  # noqa: E731
+        below: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, g, vjp(0 * g + 1, a, z, *r, **k))  # noqa: E731
+        yield "cotangent lost", words + "> 0, not multiplied by it", above
+        yield "cotangent lost", words + "< 0, not multiplied by it", below
+        only: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, g)  # noqa: E731
+        yield "cotangent lost", words + "> 0, and kept elsewhere", only
+
+
+def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
+    """The sum in the derivative of softmax is left out, or is another."""
+    function = place.operation.function
+    words = "in the derivative of {operation} "
+    if function is neural.softmax:
+        yield "softmax cross terms", words + "the subtracted sum is left out: A * dA", _no_sum
+        yield "softmax cross terms", words + "the sum is added, not subtracted", _sum_added
+        what = "the sum of dA is subtracted, not that of A * dA"
+        yield "softmax cross terms", words + what, _unweighted
+        what = "the subtracted sum is not multiplied by A"
+        yield "softmax cross terms", words + what, _sum_alone
+        what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
+        yield "softmax cross terms", words + what, place.changed(_sum_only)
+        what = "the sum is taken over all entries, not over each distribution"
+        yield "wrong axis", words + what, lambda g, y, *r, **k: y * (g - (g * y).sum())
+    if function is neural.log_softmax:
+        yield "softmax cross terms", words + "the sum of what arrives is left out", _no_sum_of_log
+        what = "the logarithm stands where the probabilities belong"
+        yield "softmax cross terms", words + what, _log_for_probabilities
+        yield "softmax cross terms", words + "the probabilities' term is left out", unchanged
+        what = "what arrives is left out, and only the probabilities' term kept: p, and not p - y"
+        yield "softmax cross terms", words + what, place.changed(lambda result, g, *_: result - g)
+    if function is cross_entropies.softmax_cross_entropy:
+        yield "softmax cross terms", "the labels are not subtracted: p, and not p - y", _p_alone
+    if function is cross_entropies.sigmoid_cross_entropy and place.slot == 0:
+        yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", _p_alone
+    if function is neural.logsumexp:
+        what = "exp(z) is not divided by the sum"
+        yield "softmax cross terms", words + what, place.changed(_not_normalized)
+        what = "1/n stands for the probabilities: that of a mean"
+        yield "wrong formula", words + what, _of_mean
+        what = "1 stands for the probabilities: that of a sum"
+        yield "derivative forgotten", words + what, _of_sum
+
+
+def _no_sum(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
+    return g * y
+
+
+def _sum_only(result: Any, g: Any, y: Any, *given: Any) -> Any:
+    return result - g * y
+
+
+def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
+    if labels.shape == z.shape:
+        return neural.sigmoid(z) * (g / z.size)
+    return neural.softmax(z) * (g / len(z))
+
+
+def _sum_added(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return y * (g + (g * y).sum(axis=axis, keepdims=True))
+
+
+def _unweighted(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return y * (g - g.sum(axis=axis, keepdims=True))
+
+
+def _sum_alone(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return g * y - (g * y).sum(axis=axis, keepdims=True)
+
+
+def _no_sum_of_log(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
+    return g - np.exp(y)
+
+
+def _log_for_probabilities(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
+    return g - y * g.sum(axis=axis, keepdims=True)
+
+
+def _not_normalized(result: Any, g: Any, y: Any, x: Any, *rest: Any) -> Any:
+    return result * np.exp(y if np.ndim(y) == np.ndim(x) else y.reshape(_kept_shape(y, x)))
+
+
+def _kept_shape(y: Array, x: Array) -> tuple[int, ...]:
+    """The shape of a reduced array with its axes kept, the last of equal lengths left out."""
+    shape, lengths = [], [*np.shape(y)]
+    for length in np.shape(x):
+        kept = bool(lengths) and lengths[0] == length
+        shape.append(lengths.pop(0) if kept else 1)
+    return tuple(shape)
+
+
+def _of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return _of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
+
+
+def _of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    return expand(g, x.shape, axis, keepdims)
+
+
+def extremes(graph: Graph, place: Place) -> StepMistakes:
+    """The largest is differentiated as a mean, as a sum, or as another entry."""
+    if not place.traits.extremum:
+        return
+    if place.traits.elementwise:
+        slot = place.slot
+        words = "the mask of {operation} is forgotten: both arguments get all that arrives"
+        yield "derivative forgotten", words, unchanged
+        words = "each argument of {operation} gets half of what arrives: that of a mean"
+        yield "wrong formula", words, lambda g, y, *pair: g / 2
+        words = "the other argument of {operation}, the one that it is not, gets what arrives"
+        yield "branches", words, lambda g, y, *pair: g * (pair[slot] != y)
+        return
+    words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
+    yield "derivative forgotten", words, _of_sum
+    words = "{operation} is differentiated as a mean: all entries get a share"
+    yield "wrong formula", words, _of_mean
+    words = "what arrives is multiplied by the {operation} itself, not only by its mask"
+    yield "wrong formula", words, place.changed(lambda result, g, y, x, *r, **k: result * x)
+    words = "the entry at the other extreme of {operation} gets what arrives"
+    yield "branches", words, _other_extreme
+    words = "the first entry gets what arrives, not that at the {operation}"
+    yield "wrong formula", words, _first_entry
+
+
+def _other_extreme(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
+) -> Array:
+    least = x.min(axis=axis, keepdims=True)
+    chosen = x.max(axis=axis, keepdims=True) if np.all(y.reshape(least.shape) == least) else least
+    return expand(g, x.shape, axis, keepdims) * (x == chosen)
+
+
+def _first_entry(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
+) -> Array:
+    reduced = np.max(x, axis=axis, keepdims=True).shape
+    first = np.ones(x.shape, bool)
+    for number, (length, kept) in enumerate(zip(x.shape, reduced)):
+        if kept != length:
+            first &= np.arange(length).reshape(-1, *[1] * (x.ndim - number - 1)) == 0
+    return expand(g, x.shape, axis, keepdims) * first
+
+
+def inverses(graph: Graph, place: Place) -> StepMistakes:
+    """The derivatives of an inverse and of determinants without a transpose, a side or a sign."""
+    function, name = place.operation.function, place.operation.name
+    if function is np.linalg.inv:
+        rules: tuple[tuple[str, Vjp], ...] = (
+            ("its inverses are to be transposed", lambda g, y, x: -y @ g @ y),
+            ("it is that of a reciprocal, -1 / x ** 2", lambda g, y, x: -g / x / x),
+            ("one of the two inverses is left out", lambda g, y, x: -np.swapaxes(y, -1, -2) @ g),
+            ("one of the two inverses is left out", lambda g, y, x: -g @ np.swapaxes(y, -1, -2)),
+        )
+        for text, vjp in rules:
+            yield "wrong formula", f"in the derivative of {{operation}} {text}", vjp
+    if name in ("det", "log_abs_det", "slogdet") or "det" in name:
+        words = "in the derivative of {operation} the inverse is to be transposed"
+        vjp = place.changed(lambda result, *_: np.swapaxes(result, -1, -2))
+        yield "transposed", words, vjp
+        words = "in the derivative of {operation} the matrix stands for its inverse"
+        yield "wrong formula", words, lambda g, y, x: g[..., None, None] * np.swapaxes(x, -1, -2)
+
+
+def statistics(graph: Graph, place: Place) -> StepMistakes:
+    """Entries that are to be centred, a root that is left out."""
+    function = place.operation.function
+    if function is np.prod:
+        words = "the derivative of {operation} is taken to be the product, not that of the others"
+        yield "wrong formula", words, lambda g, y, x, *axes, **k: _of_sum(g * y, y, x, *axes, **k)
+        words = "the derivative of {operation} is taken to be 1, as that of a sum"
+        yield "wrong formula", words, _of_sum
+    lost = place.node.keywords.get("ddof", 0)
+    if function in (np.var, np.std) and lost:
+        count = place.argument.size / max(place.node.size, 1)
+        share = (count - lost) / count
+        words = f"ddof is forgotten: it is divided by {count:g}, where {count - lost:g} is right"
+        yield "constant statistics", words, place.changed(lambda result, *_: result * share)
+    if function is np.var:
+        words = "the mean is not subtracted in the derivative of {operation}"
+        yield "wrong formula", words, _not_centred
+    if function is np.std:
+        words = (
+            "the derivative of {operation} is taken to be that of the variance, without the root"
+        )
+        yield "wrong formula", words, lambda g, y, *given, **k: place.vjp(g * 2 * y, y, *given, **k)
+    if function is np.cumsum:
+        words = "the cumulative sum is taken from the start, where it is one from the end"
+        yield "wrong axis", words, lambda g, y, a, axis=None: np.cumsum(g, axis).reshape(a.shape)
+        yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
+
+
+def _not_centred(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False, **degrees: Any
+) -> Array:
+    degrees_lost = degrees.get("correction", degrees.get("ddof", 0)) or 0
+    return expand(g, x.shape, axis, keepdims) * 2 * x / (x.size / y.size - degrees_lost)
+
+
+FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    *(formulas, of_kinks, of_powers, of_quotients, of_norms, of_products, inner_derivative),
+    *(cotangent_lost, softmax_sums, extremes, inverses, statistics),
+)

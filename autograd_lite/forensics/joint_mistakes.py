@@ -1,0 +1,276 @@
+"""Mistakes that show in several steps: kernels, windows, labels, layers that normalize."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from autograd_lite.forensics.array_mistakes import turns_of
+from autograd_lite.forensics.candidate import Candidate, Instead, joint, scaled, unchanged
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
+from autograd_lite.node import Array, Node, plain
+from autograd_lite.recognition import behind
+from autograd_lite.tensor import Tensor
+
+Candidates = Iterator[Candidate]
+
+
+def derivative_in_one_direction(case: Case) -> Candidates:
+    """An activation's derivative is in one delta, for the parameters or for the layer below."""
+    graph = case.graph
+    alike: dict[Any, Wrong] = {}
+    for activation in graph.places:
+        if not activation.bends:
+            continue
+        own, below = _parameters_and_below(graph, activation.argument)
+        leaves = [place.argument for place in own]
+        for what, kept in (
+            ("in the parameters' gradients; the layer below has it", below),
+            ("on the way down to the layer below; the parameters have it", own),
+        ):
+            if own and below:
+                wrong = alike.setdefault((activation.operation, what, *leaves), {})
+                wrong[activation] = unchanged
+                wrong.update((place, _after(activation, place)) for place in kept)
+    for (_, what, *_), wrong in alike.items():
+        words = f"the derivative of {{operation}} is forgotten {what}"
+        yield joint("derivative forgotten", words, wrong)
+
+
+def _parameters_and_below(graph: Graph, z: Tensor) -> tuple[list[Place], list[Place]]:
+    """Where a delta goes that arrives at z: to parameters, and on to layers below."""
+    own: list[Place] = []
+    below: list[Place] = []
+    nodes = [z]
+    for node in nodes:
+        for place in graph.places_of.get(node, ()):
+            if place.argument.operation is None:
+                own.append(place)
+            elif place.traits.additive:
+                nodes.append(place.argument)
+            else:
+                below.append(place)
+    return own, below
+
+
+def _after(activation: Place, place: Place) -> Vjp:
+    """The step with an activation's derivative multiplied in before."""
+    values = activation.node._array, *map(plain, activation.node.arguments)
+    keywords = activation.node.keywords
+
+    def vjp(g: Array, *given: Any, **own: Any) -> Any:
+        return place.vjp(activation.vjp(g, *values, **keywords), *given, **own)
+
+    return vjp
+
+
+# Kernels and windows that are written as slices
+
+
+def kernels_of_slices(case: Case) -> Candidates:
+    """A kernel whose entries are multiplied with slices is not flipped, or turned."""
+    graph = case.graph
+    for leaf in graph.leaves:
+        products = []
+        for use in graph.consumers.get(leaf, ()):
+            for place in graph.consumers.get(use.node, ()) if use.traits.indexes else ():
+                inner = [other for other in graph.places_of[place.node] if other is not place]
+                products += [(other, place.slot, use.node) for other in inner]
+        products = [each for each in products if each[0].traits.product]
+        for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
+            wrong: Wrong = {
+                other: Instead(other, slot, turned[plain(entry.arguments[1])], "")
+                for other, slot, entry in products
+            }
+            yield joint("kernel", f"the kernel {words}", wrong)
+
+
+def overlapping_windows(case: Case) -> Candidates:
+    """Where windows overlap, the gradient of one of them is assigned, not added."""
+    graph = case.graph
+    for tensor, places in graph.consumers.items():
+        windows = [place for place in places if place.traits.indexes]
+        if len(windows) < 2 or tensor.ndim == 0:
+            continue
+        positions = np.arange(tensor.size).reshape(tensor.shape)
+        try:
+            taken = [
+                place.operation.compute(positions, *place.node.arguments[1:], **place.node.keywords)
+                for place in windows
+            ]
+        except (IndexError, TypeError):
+            continue
+        if len(np.unique(np.concatenate([np.ravel(each) for each in taken]))) == sum(
+            map(np.size, taken)
+        ):
+            continue
+        # Consumers are in the order of the backward pass.
+        for order, which in ((1, "first"), (-1, "last")):
+            owner = np.full(tensor.size, -1)
+            for number in [*range(len(windows))][::order]:
+                owner[np.ravel(taken[number])] = number
+            shown = [(owner == number).reshape(tensor.shape) for number in range(len(windows))]
+            wrong: Wrong = {
+                place: place.changed(lambda result, *_, own=own: result * own)
+                for place, own in zip(windows, shown)
+            }
+            words = (
+                "the windows overlap, and what arrives at an entry over several of them is "
+                f"overwritten (=), not added (+=): only the {which} window counts there"
+            )
+            yield joint("repeated index", words, wrong)
+
+
+def branches_of_extremes(case: Case) -> Candidates:
+    """The smaller of two gets what arrives at their maximum."""
+    for node, places in case.graph.places_of.items():
+        traits = node.operation.traits
+        if traits.extremum and traits.elementwise and len(places) == 2:
+            words = "the branches of {operation} are swapped: what it is not gets what arrives"
+            wrong: Wrong = {
+                place: lambda g, y, *pair, slot=place.slot: g * (pair[slot] != y)
+                for place in places
+            }
+            yield joint("branches", words, wrong)
+
+
+def solved_systems(case: Case) -> Candidates:
+    """The matrix of a linear system is to be transposed on the way back, and is not."""
+    for node, places in case.graph.places_of.items():
+        if node.operation.function is np.linalg.solve:
+            words = "the matrix is to be transposed in the system on the way back, and is not"
+            given = {place: place.given(_with_transposed) for place in places}
+            yield joint("transposed", words, given)
+
+
+def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
+    return y, np.swapaxes(a, -1, -2), b
+
+
+# Layers that normalize, in the formula for the whole
+
+
+def differentiated_as_a_whole(case: Case) -> Candidates:
+    """What lies between two nodes is forgotten, or a normalization has its means over another axis.
+
+    The latter is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
+    """
+    graph = case.graph
+    position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
+    for node in graph.places_of:
+        if not node.operation.traits.elementwise or node.ndim < 1:
+            continue
+        for found, parts in behind(node, position, frozenset()):
+            x = cast(Tensor, found)
+            chain = _straight(graph, node, x)
+            if len(parts) > 1 and chain and any(map(_bends, parts)):
+                words = "what is computed in between is not differentiated: "
+                words += "the inner derivative of the chain rule is forgotten"
+                if all(part.operation.traits.extremum for part in parts):
+                    words = "the derivative of clip is taken to be the clipped value, not a mask"
+                    by_value: Wrong = {chain[0]: lambda g, y, *_, **k: g * y}
+                    yield joint("wrong formula", words, _only(graph, chain) | by_value)
+                    words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
+                yield joint("derivative forgotten", words, _only(graph, chain))
+            for axis in range(node.ndim) if chain and node.ndim > 1 else ():
+                for centred in (True, False):
+                    scale = _scale(x._array, node._array, axis, centred)
+                    if scale is not None:
+                        yield from _normalized(graph, chain, node, axis, centred, scale)
+
+
+def _bends(node: Node) -> bool:
+    """Whether an operation is not linear in what is recorded."""
+    traits = node.operation.traits
+    recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
+    return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
+
+
+def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
+    """The steps from a node to one before it through nodes of its shape; empty if none."""
+    chain: list[Place] = []
+    while node is not x:
+        steps = [p for p in graph.places_of.get(node, ()) if p.argument.shape == node.shape]
+        if not steps:
+            return []
+        chain.append(steps[0])
+        node = steps[0].argument
+    return chain
+
+
+def _scale(x: Array, y: Array, axis: int, centred: bool) -> Array | None:
+    """What x, without its mean over an axis, is divided by, if that is its size there."""
+    deviation = x - x.mean(axis=axis, keepdims=True) if centred else x
+    square = np.mean(deviation**2, axis=axis, keepdims=True)
+    ratio = np.mean(y**2, axis=axis, keepdims=True)
+    scale = np.sqrt(square / ratio)
+    if not np.isfinite(scale).all() or not np.allclose(deviation, y * scale, rtol=1e-6, atol=1e-9):
+        return None
+    length = x.shape[axis]
+    per_entry = ratio if centred or abs(ratio - 1).max() < 0.1 else ratio * length
+    return scale if np.all(abs(per_entry - 1) < 0.1) else None
+
+
+def _normalized(
+    graph: Graph, chain: list[Place], node: Tensor, axis: int, centred: bool, scale: Array
+) -> Candidates:
+    y, length = node._array, node.shape[axis]
+    unit = np.mean(y**2, axis=axis, keepdims=True)
+    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
+    everything = tuple(range(node.ndim))
+    others = [other for other in everything if other != axis]
+    words = "in the derivative of what is normalized the {0} are taken over {1}"
+    name = "means" if mean is np.mean else "sums"
+    for other in others:
+        what = words.format(name, f"axis {other}, the wrong one, and not over axis {axis}")
+        yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
+    what = words.format(name, f"all axes, and not over axis {axis}")
+    yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
+    for what, other_scale in (
+        ("what is normalized is not divided by its deviation", 1.0),
+        ("what is normalized is divided by the square of its deviation", scale**2),
+    ):
+        what = f"in the derivative {what}"
+        yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axis, centred)
+    if mean is np.mean:
+        what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
+        what = what.format(length)
+        yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axis, centred)
+
+
+def _whole(
+    graph: Graph,
+    chain: list[Place],
+    what: str,
+    kind: str,
+    y: Array,
+    scale: Any,
+    mean: Any,
+    axis: Any,
+    centred: bool,
+) -> Candidate:
+    """The formula from the output to the input, in the first step; the others pass it on."""
+
+    def formula(g: Array, *given: Any, **keywords: Any) -> Array:
+        along = y * mean(g * y, axis=axis, keepdims=True)
+        return (g - mean(g, axis=axis, keepdims=True) * centred - along) / scale
+
+    return joint(kind, what, _only(graph, chain) | {chain[0]: formula})
+
+
+def _only(graph: Graph, chain: list[Place]) -> Wrong:
+    """What arrives is passed on as it is over some steps, and over no others of the same nodes."""
+    wrong: Wrong = dict.fromkeys(chain, unchanged)
+    for place in chain:
+        others = [other for other in graph.places_of[place.node] if other is not place]
+        wrong |= scaled(others, 0.0)
+    return wrong
+
+
+JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
+    *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
+    *(branches_of_extremes, solved_systems, differentiated_as_a_whole),
+)

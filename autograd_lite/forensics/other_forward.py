@@ -1,0 +1,148 @@
+"""The forward pass of the derivation is another: with labels off by one, or other probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives import cross_entropies, neural
+from autograd_lite.forensics.candidate import Candidate, joint
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
+from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
+
+Candidates = Iterator[Candidate]
+
+
+def _forward(graph: Graph, node: Tensor) -> Place:
+    """The step that computes a node, which a candidate may replace too."""
+    row = node.operation
+    return Place(node, -1, graph.loss, row, row.traits, graph.program.values[node].number)
+
+
+def _with_argument(graph: Graph, node: Tensor, slot: int, value: Any) -> Wrong:
+    """Both passes with another plain argument of a node."""
+
+    def replaced(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        # Without what the operation has kept of its forward pass.
+        return *arguments[:slot], value, *arguments[slot + 1 : len(node.arguments)]
+
+    compute = node.operation.compute
+    wrong: Wrong = {
+        place: place.given(lambda y, *arguments: (y, *replaced(arguments)))
+        for place in graph.places_of[node]
+    }
+    if not node.operation.residual:
+        wrong[_forward(graph, node)] = lambda *given, **k: compute(*replaced(given), **k)
+    return wrong
+
+
+def labels(case: Case) -> Candidates:
+    """The labels or targets are off by one: those of another class, or of another sample."""
+    graph = case.graph
+    for node in graph.places_of:
+        for slot, index in _labels_in(node):
+            values = index[1] if isinstance(index, tuple) else index
+            classes = plain(node.arguments[0]).shape[1]
+            for words, others in (
+                ("off by one: those of the class after", (values + 1) % classes),
+                ("off by one: those of the class before", (values - 1) % classes),
+                ("off by one sample: those of the next", np.roll(values, -1)),
+                ("off by one sample: those of the one before", np.roll(values, 1)),
+            ):
+                other = (index[0], others) if isinstance(index, tuple) else others
+                wrong = _with_argument(graph, node, slot, other)
+                yield joint("labels", f"the labels are {words}", wrong)
+    for targets in graph.plain_arrays:
+        yield from _targets(graph, targets)
+
+
+def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
+    """Labels that a node is given as integers, or picks entries by, as p[np.arange(m), y]."""
+    if node.operation.function is cross_entropies.softmax_cross_entropy:
+        yield 1, plain(node.arguments[1])
+    if node.operation.name == "getitem" and np.ndim(plain(node.arguments[0])) == 2:
+        index = node.arguments[1]
+        pair = isinstance(index, tuple) and len(index) == 2
+        if pair and all(is_array(plain(part)) and np.ndim(plain(part)) == 1 for part in index):
+            rows, values = map(plain, index)
+            if values.dtype.kind in "iu" and np.array_equal(rows, np.arange(len(rows))):
+                yield 1, (rows, values)
+
+
+def _targets(graph: Graph, targets: Array) -> Candidates:
+    """The rows or columns of targets, or of one minus them, are shifted by one."""
+    uses: list[tuple[Tensor, int, bool]] = []
+    for node in graph.places_of:
+        traits = node.operation.traits
+        for slot, argument in enumerate(node.arguments):
+            values = plain(argument)
+            if is_recorded(argument) or not is_array(values) or values.shape != targets.shape:
+                continue
+            if values.ndim == 0 or not (traits.elementwise and (traits.product or traits.additive)):
+                continue
+            if values is targets or np.array_equal(values, targets):
+                uses.append((node, slot, False))
+            elif np.array_equal(values, 1 - targets):
+                uses.append((node, slot, True))
+    if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
+        return
+    for axis in range(min(targets.ndim, 2)):
+        what = "columns" if axis else "rows"
+        for shift in (1, -1) if targets.shape[axis] > 1 else ():
+            others = np.roll(targets, shift, axis)
+            wrong: Wrong = {}
+            for node, slot, complement in uses:
+                wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
+            words = (
+                f"the {what} of the labels or targets are shifted by one: an index is off by one"
+            )
+            yield joint("labels", words, wrong)
+
+
+def softmax_in_forward(case: Case) -> Candidates:
+    """The probabilities of the derivation are taken over another axis, or not normalized."""
+    graph = case.graph
+    words = "the probabilities of {operation} are "
+    others: tuple[tuple[str, Any], ...] = (
+        ("taken over the wrong axis in the forward pass", lambda x, axis: _softmax(x, 1 - axis)),
+        (
+            "divided by the sum over all entries in the forward pass",
+            lambda x, axis: _softmax(x, None),
+        ),
+        ("not divided by their sum in the forward pass", lambda x, axis: np.exp(x)),
+    )
+    for node, places in graph.places_of.items():
+        function, x, place = node.operation.function, plain(node.arguments[0]), places[0]
+        whole = function is cross_entropies.softmax_cross_entropy
+        if np.ndim(x) != 2 or not (whole or function is neural.softmax):
+            continue
+        for what, probabilities in others:
+            kind = "wrong axis" if "axis" in what else "wrong formula"
+            if whole:
+                vjp = place.changed(
+                    lambda result, g, y, z, *_, of=probabilities: (
+                        result + g * (of(z, 1) - neural.softmax(z)) / len(z)
+                    )
+                )
+                yield joint(kind, words + what, {place: vjp})
+                continue
+            axis = node.keywords.get("axis", node.arguments[1] if len(node.arguments) > 1 else -1)
+            of = partial(_probabilities, probabilities, axis % 2)
+            yield joint(kind, words + what, {place: place.vjp, _forward(graph, node): of})
+
+
+def _softmax(x: Array, axis: int | None) -> Array:
+    exponentials = np.exp(x - x.max())
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -> Array:
+    return of(x, along)
+
+
+OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (labels, softmax_in_forward)

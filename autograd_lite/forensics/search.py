@@ -1,0 +1,255 @@
+"""Candidates for what was mistaken, tried one by one within a budget of time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.forensics.candidate import Candidate, StepMistakes
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import closest_factor, rounded
+from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
+from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
+from autograd_lite.forensics.other_data import other_arrays
+from autograd_lite.forensics.other_forward import OTHER_FORWARD
+from autograd_lite.forensics.projection import Projection
+from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
+from autograd_lite.forensics.slips import Slip
+from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
+from autograd_lite.forensics.uses import (
+    alike,
+    dropped_alike,
+    dropped_uses,
+    factors_alike,
+    own_term,
+    wrong_cotangent,
+)
+from autograd_lite.node import Array
+from autograd_lite.tensor import Tensor
+
+LINEAR_ENOUGH = 1e-6
+"""Relative error up to which a gradient is taken to be linear in a strength."""
+ENOUGH = 0.3
+"""Share of the budget after which no more candidates are tried once one explains everything."""
+
+
+class Finding(NamedTuple):
+    """A mistake with its strength, and what comes out with it."""
+
+    mistake: Candidate
+    fitted: frozenset[Tensor]  # whose gradients are as they were handed in
+    sums: tuple[str, ...] = ()  # where more fit, what findings with the same gradients share
+    error: float = math.inf  # the largest relative one that is left, where all fit
+
+
+def candidates(case: Case) -> Iterator[Candidate]:
+    """Every mistake at every step where it can be made: at one of them, or at all alike.
+
+    What is made most often comes first. In a long record, what is in one step comes last.
+    """
+    stages = (
+        *(of_case(case) for of_case in (dropped_alike, factors)),
+        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
+        *(of_case(case) for of_case in (*GROUP_MISTAKES[1:], dropped_uses)),
+        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
+        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term)),
+        *(of_case(case) for of_case in (other_arrays, factors_alike)),
+        *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
+    )
+    is_long = len(case.graph.places) >= LONG
+    single: list[Candidate] = []
+    for candidate in itertools.chain(*stages):
+        if is_long and len(candidate.wrong) == 1:
+            single.append(candidate)
+        else:
+            yield candidate
+    yield from single
+
+
+def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> Iterator[Candidate]:
+    """Mistakes in one step, at all that are alike, and at each of them."""
+    same: dict[Any, Wrong] = {}
+    for place in case.graph.places:
+        counts: Counter[Any] = Counter()
+        for kind, what, vjp in mistakes(case.graph, place):
+            counts[kind, what] += 1
+            key = (kind, what, place.operation, place.slot, counts[kind, what])
+            same.setdefault(key, {})[place] = vjp
+    for (kind, what, *_), wrong in same.items():
+        places = [*wrong]
+        groups = [places, places[1:], *alike(places, case.graph.roles)]
+        several = {tuple(group): group for group in groups if len(group) > 1}
+        for chosen in [*several.values(), *([place] for place in places)]:
+            yield Candidate(kind, what, {place: wrong[place] for place in chosen})
+
+
+USUAL = 4
+"""Mistakes in one step that come before those in several: the first of them are made most often."""
+LONG = 500
+"""Steps of a graph from which on mistakes in single steps are tried last."""
+
+
+class Search:
+    """Tries of one case's candidates, for so many seconds from a start."""
+
+    def __init__(self, case: Case, seconds: float, start: float) -> None:
+        self.case = case
+        self.seconds, self.start = seconds, start
+        self.limit = 1.0  # the share of the budget after which no more are tried
+        rng = np.random.default_rng(0)
+        self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
+        self.below: dict[Tensor, frozenset[Tensor]] = {}
+        for node in reversed(case.graph.order):
+            inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
+            self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
+        self.projection = Projection(case)
+        self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
+        self.more = candidates(case)
+        self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether as much of the budget is used up as there is for now."""
+        return time.thread_time() - self.start > self.limit * self.seconds
+
+    def changed(self, mistake: Candidate | Slip) -> frozenset[Tensor]:
+        """The tensors whose gradients a mistake has an influence on."""
+        if isinstance(mistake, Slip):
+            return frozenset(mistake.tensors)
+        none: frozenset[Tensor] = frozenset()
+        return none.union(*[self.below[place.argument] for place in mistake.wrong])
+
+    def reaching(self, tensors: frozenset[Tensor]) -> Iterator[Candidate]:
+        """The candidates that have an influence on the gradients of all of these."""
+        yield from (candidate for candidate, reached in self.known if tensors <= reached)
+        for candidate in self.more:
+            reached = self.changed(candidate)
+            self.known += [(candidate, reached)] if reached else []
+            if reached and tensors <= reached:
+                yield candidate
+            if self.is_over:
+                return
+
+    def others(self, tensors: frozenset[Tensor]) -> list[Candidate]:
+        """The candidates known by now that have none on some of them."""
+        return [candidate for candidate, reached in self.known if not tensors <= reached]
+
+    def predict(self, wrong: Wrong, base: Replay) -> Replay | None:
+        """What comes out with more steps wrong; None if nothing, or the budget is used up."""
+        return None if self.is_over else self.case.graph.replay(wrong, base)
+
+    def findings(self, base: Replay, chosen: Iterable[Candidate]) -> Iterator[Finding]:
+        """Those of the candidates that change something, on top of mistakes assumed."""
+        for candidate in chosen:
+            if base is self.case.graph.right and self.projection.takes(candidate):
+                fitted = self._projected(candidate)
+                if fitted is None:
+                    continue
+                if not fitted > self.case.fitted(base):
+                    yield Finding(candidate, fitted)
+                    continue
+            yield from self._replayed(candidate, base)
+            if self.is_over:
+                return
+
+    def pairs(self, mistakes: list[Candidate]) -> Iterator[tuple[Candidate, Finding]]:
+        """Two of some mistakes, in steps one of which is below the other, that all fits with."""
+        base, projection = self.case.graph.right, self.projection
+        wrong = self.case.everything - self.case.fitted(base)
+        chosen = [m for m in mistakes if projection.takes(m)]
+        reached = [self.changed(m) for m in chosen]
+        for first, its in zip(chosen, reached):
+            replay, change = self.predict(first.wrong, base), projection.change(first.wrong)
+            if replay is None or change is None:
+                continue
+            for second, others in zip(chosen, reached):
+                if not wrong <= its | others or {*second.wrong} & {*first.wrong}:
+                    continue
+                if self.is_over:
+                    return
+                more = projection.change(second.wrong, replay)
+                total = change.plus(more, 1.0) if more else None
+                if total and projection.fitted(total) == self.case.everything:
+                    yield from ((first, found) for found in self._replayed(second, replay))
+
+    def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:
+        """Whose gradients may be as handed in, at the best strength; None if nothing changes."""
+        projection, base = self.projection, self.case.fitted(self.case.graph.right)
+        change = projection.change(candidate.wrong)
+        if change is None or candidate.solve is None:
+            return projection.fitted(change) if change and any(change.by.values()) else None
+        fixed = projection.none()
+        if candidate.neutral != 0:
+            zero = projection.change(candidate.solve(0.0))
+            if zero is None:
+                return None
+            fixed, change = zero, change.plus(zero, -1.0)
+        found = base
+        for there in projection.with_strengths(fixed, change, self.case.everything - base):
+            found = max(found, projection.fitted(there), key=len)
+        return found
+
+    def _replayed(self, candidate: Candidate, base: Replay) -> Iterator[Finding]:
+        case = self.case
+        for mistake in self._solved(candidate, base):
+            predicted = self.predict(mistake.wrong, base)
+            if predicted is None or not case.differ(base, predicted):
+                continue
+            finding = Finding(mistake, case.fitted(predicted))
+            if finding.fitted == case.everything:
+                error = max([case.error(t, predicted[t]) for t in case.manual])
+                finding = finding._replace(error=error)
+            elif finding.fitted > case.fitted(base):
+                sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
+                finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
+            yield finding
+
+    def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
+        """Itself, or with the strengths that make a gradient right, which they change linearly."""
+        wrong, solve = candidate.wrong, candidate.solve
+        if base.replaced and any(place.number in base.replaced for place in wrong):
+            return []
+        if solve is None:
+            return [candidate]
+        at_zero = base if candidate.neutral == 0 else self._at_zero(solve, [*wrong], base)
+        at_one = base if candidate.neutral == 1 else self.predict(wrong, base)
+        if at_zero is None or at_one is None:
+            return []
+        neutral = candidate.neutral or 0.0
+        known = {f"{neutral:.6g}": neutral}
+        for tensor, number in self.case.steps.items():
+            zero, one = at_zero.values[number], at_one.values[number]
+            if zero is not one and tensor not in self.case.fitted(base):
+                strength = self._strength(tensor, zero, one - zero)
+                if strength is not None:
+                    known.setdefault(f"{strength:.6g}", strength)
+        return [candidate.at(strength) for strength in [*known.values()][1:3]]
+
+    def _at_zero(
+        self, solve: Callable[[float], Wrong], places: list[Place], base: Replay
+    ) -> Replay | None:
+        """What comes out where steps add nothing: the same for candidates of the same steps."""
+        if self.last_zero is None or self.last_zero[:2] != (places, base):
+            self.last_zero = places, base, self.predict(solve(0.0), base)
+        return self.last_zero[2]
+
+    def _strength(self, tensor: Tensor, at_zero: Array, slope: Array) -> float | None:
+        """The strength that reproduces a tensor's gradient by hand, if there is one."""
+        case, given = self.case, self.case.manual[tensor]
+        if given.shape != at_zero.shape:
+            return None
+        solved = closest_factor(given - at_zero, slope)
+        if not case.error(tensor, at_zero + solved * slope) <= max(LINEAR_ENOUGH, case.tolerance):
+            return None
+        for strength in (0.0, rounded(solved)):
+            # What is nothing but rounding was summed up; 0 is written down.
+            summed = strength == 0 and given.any() and not at_zero.any()
+            if not summed and case.error(tensor, at_zero + strength * slope) <= case.tolerance:
+                return strength
+        return solved

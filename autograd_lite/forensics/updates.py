@@ -1,0 +1,101 @@
+"""What an optimizer makes of a gradient, handed in instead of the gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.engine import backpropagate
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.replay import Replay
+from autograd_lite.node import Array
+from autograd_lite.tensor import Tensor
+
+MOST_FOR_NEWTON = 1000
+"""Steps of a graph whose backward pass is recorded for the product with the Hessian."""
+
+
+def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str, Array]]:
+    """What is handed in for a gradient at times: words, and the array."""
+    given, right = case.manual[tensor], predicted[tensor]
+    norm = float(np.linalg.norm(right))
+    everything = math.sqrt(sum(float(np.sum(predicted[t] ** 2)) for t in case.manual))
+    factor = closest_factor(given, right)
+    for size, of_what in ((norm, "it is"), (everything, "all gradients together are")):
+        if is_round(factor * size) and factor > 0 and right.size > 1:
+            yield f"{of_what} scaled to the norm {rounded(factor * size):g}", factor * right
+    largest = float(abs(given).max(initial=0.0))
+    if is_round(largest):
+        yield f"its entries are clipped at {rounded(largest):g}", right.clip(-largest, largest)
+    signs = np.sign(right)
+    if right.size > 2 and len(np.unique(signs)) > 1:
+        yield from _multiple(given, signs, "it is the sign of the gradient")
+        yield "it is the square of the gradient", right**2
+        yield "the signs are lost: these are the absolute values of the gradient", abs(right)
+    weights = tensor._array
+    rate = closest_factor(weights - given, right)
+    if is_round(rate) and tensor.operation is None:
+        what = f"these are the weights after an update with learning rate {rounded(rate):g}"
+        yield what, weights - rounded(rate) * right
+    strength = closest_factor(given - right, np.sign(weights))
+    if is_round(strength) and right.size > 2:
+        what = f"an L1 penalty of strength {rounded(strength):g} is added that is not in the loss"
+        yield what, right + rounded(strength) * np.sign(weights)
+    for decimals in range(1, 7):
+        yield f"it is rounded to {decimals} decimals", right.round(decimals)
+    yield from _with_velocity(case, given, right)
+
+
+def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Array]]:
+    factor = rounded(closest_factor(given, array))
+    if factor == 1:
+        yield words, array
+    elif is_round(factor):
+        yield f"{words}, times {factor:g}", factor * array
+
+
+def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str, Array]]:
+    """An array of the caller's that a multiple of is added, such as momentum's velocity."""
+    for name, array in case.arrays.items():
+        if array.shape != given.shape or array.size < 2 or case.alike(array, given):
+            continue
+        if case.alike(closest_factor(array, right) * right, array):
+            continue
+        both = np.stack([array.ravel(), right.ravel()], axis=1)
+        share, rate = map(rounded, np.linalg.lstsq(both, given.ravel())[0].tolist())
+        if is_round(share) and is_round(rate) and array.size > 2:
+            times = "it" if rate == 1 else f"{rate:g} times it"
+            yield (
+                f"{times} and {share:g} {name} are added, as by momentum",
+                (rate * right + share * array),
+            )
+
+
+def newton_step(case: Case) -> bool:
+    """Whether all wrong gradients are steps of Newton's: the Hessian's product is the gradient."""
+    graph, right = case.graph, case.graph.right
+    wrong = [t for t in case.manual if t not in case.fitted(right)]
+    fits = all(
+        t.operation is None and t.shape == case.manual[t].shape and np.isfinite(right[t]).all()
+        for t in wrong
+    )
+    if not fits or len(graph.places) > MOST_FOR_NEWTON or sum(t.size for t in wrong) < 2:
+        return False
+    try:
+        gradients = backpropagate(graph.loss, graph.loss._seed(None), create_graph=True)
+        along: Any = sum((gradients[t] * case.manual[t]).sum() for t in wrong)
+        if not (isinstance(along, Tensor) and along.requires_grad):
+            return False
+        products = backpropagate(along, along._seed(None))
+    except Exception:  # A rule of the user's own may not be one that can be differentiated.
+        return False
+    return all(t in products and _alike(case, np.asarray(products[t]), right[t]) for t in wrong)
+
+
+def _alike(case: Case, one: Array, other: Array) -> bool:
+    largest = max(float(abs(one).max()), float(abs(other).max()))
+    return float(abs(one - other).max()) <= max(1e-6, case.tolerance) * largest

@@ -1,0 +1,139 @@
+"""Mistakes in some uses of a tensor, and in steps that are alike, as in a loop over time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from autograd_lite.forensics.candidate import (
+    DROPPED,
+    Candidate,
+    Instead,
+    StepMistakes,
+    scaled,
+    with_strength,
+)
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.replay import Graph, Place, grouped
+from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
+
+
+def alike(places: Iterable[Place], of: Sequence[dict[Place, Any]]) -> list[list[Place]]:
+    """The sets of two or more of these steps that play one role, each once.
+
+    Of large sets that hardly differ, such as by the first step of a loop, it is the larger one.
+    """
+    places = [*places]
+    sets: dict[frozenset[Place], list[Place]] = {}
+    for role in of:
+        for group in grouped(places, role.__getitem__).values():
+            members = frozenset(group)
+            if len(group) > 1 and members not in sets and not _is_in(members, sets):
+                sets[members] = group
+    return [*sets.values()]
+
+
+FACTOR = "a constant factor is wrong"
+LARGE = 20
+"""Steps of a set that another one with nearly the same is left out for."""
+
+
+def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
+    return len(members) > LARGE and any(
+        members < each and len(members) > 0.9 * len(each) for each in sets
+    )
+
+
+def dropped_uses(case: Case) -> Iterator[Candidate]:
+    """All uses of a tensor but one, or but those that are alike, are left out."""
+    graph = case.graph
+    of = graph.roles
+    for uses in graph.consumers.values():
+        kept = [[use] for use in uses] if len(uses) > 2 else []
+        kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
+        kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]
+        for group in kept:
+            chosen = {*group}
+            others = [use for use in uses if use not in chosen]
+            which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
+            what = f"only {which} counted: what arrives over the other uses is left out"
+            yield Candidate(DROPPED[0], what, scaled(others, 0.0))
+
+
+def dropped_alike(case: Case) -> Iterator[Candidate]:
+    """What arrives over a step is left out at all times, as where a state is not carried on.
+
+    Or at all but the last, where that is what the backward pass starts with.
+    """
+    graph = case.graph
+    for group in alike(graph.places, graph.roles):
+        if all(place.argument.operation is None for place in group):
+            yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
+            continue
+        for chosen in (group, *([group[1:], group[:-1]] if 2 < len(group) <= LARGE else ())):
+            yield Candidate("factor", FACTOR, scaled(chosen, 0.0)).at(0.0)
+
+
+def factors_alike(case: Case) -> Iterator[Candidate]:
+    """A constant factor in steps that play one role: it has another power in each."""
+    graph = case.graph
+    lengths = [float(length) for length in graph.lengths]
+    for group in alike(graph.places, graph.roles):
+        own = [factor for factor, _ in itertools.islice(graph.factors_at(group[0]), 2)]
+        known = [-1.0, 2.0, 0.5, *own, *lengths, *(1 / length for length in lengths)]
+        if any(place.argument.operation is not None for place in group):
+            for factor in dict.fromkeys(known):
+                yield Candidate("factor", FACTOR, scaled(group, factor)).at(factor)
+
+
+def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
+    """A parameter's gradient is computed from what arrives at another node: da where dz is."""
+    if place.argument.operation is not None:
+        return
+    for node, words in _near(graph, place.node):
+        if node.shape == place.node.shape:
+            cotangent = graph.right[node]
+            yield (
+                "derivative forgotten" if "forgotten" in words else "wrong place",
+                words,
+                lambda g, *given, of=cotangent, **keywords: place.vjp(of, *given, **keywords),
+            )
+
+
+def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Nodes that are computed from a node, or that it is computed from; and what is said then."""
+    after, branches = node, len(graph.places_of[node]) > 1
+    while len(graph.consumers.get(after, ())) == 1:
+        (place,) = graph.consumers[after]
+        after, branches = place.node, branches or len(graph.places_of[place.node]) > 1
+        if place.bends:
+            if branches:  # Else it is forgotten there.
+                yield after, f"the derivative of {place.operation.name} is forgotten, only here"
+            break
+    for place in graph.places_of.get(node, ()):
+        if place.argument.operation is not None:
+            yield place.argument, "it is computed from what arrives one step further back"
+
+
+def own_term(graph: Graph, place: Place) -> StepMistakes:
+    """In the derivative of a difference's square, say, one side of it is left out."""
+    leaf, uses = place.argument, graph.consumers.get(place.node, [])
+    if leaf.operation is not None or not place.traits.additive or len(uses) != 1:
+        return
+    (use,) = uses
+    if not use.traits.elementwise or use.slot in use.traits.linear or use.traits.additive:
+        return
+    given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
+    rest = place.operation.compute(*given, **place.node.keywords)
+    instead = Instead(use, use.slot, rest, "")
+    arguments = [*map(plain, use.node.arguments)]
+
+    def vjp(g: Array, *own: Any, **keywords: Any) -> Array:
+        arriving = graph.right[use.node]
+        without = instead(arriving, use.node._array, *arguments, **use.node.keywords)
+        return place.vjp(without, *own, **keywords)
+
+    words = f"its own value is left out of the derivative of {use.operation.name}"
+    yield "dropped path", f"{words}, as if it were 0", vjp
