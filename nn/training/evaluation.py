@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -86,7 +87,7 @@ def figures(model: Module, samples: Samples) -> dict[str, float]:
         for kind, part in samples.parts.items():
             predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
             loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-            measured = _measured(samples, loss, predictions, part)
+            measured = _measured(samples, loss, predictions, part, _figure_or_nan)
             found |= {kind + name: figure for name, figure in measured.items()}
     return found
 
@@ -107,7 +108,7 @@ def rehearse(model: Module, samples: Samples) -> None:
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
                 loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
-                _measured(samples, loss, predictions, part)
+                _measured(samples, loss, predictions, part, _figure)
 
     with evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -131,12 +132,30 @@ def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
     return samples.loss_of(predictions, part.y, part.weights)
 
 
-def _measured(samples: Samples, loss: Any, predictions: Any, part: Part) -> dict[str, float]:
+def _measured(
+    samples: Samples,
+    loss: Any,
+    predictions: Any,
+    part: Part,
+    figure: Callable[[str, Metric, Any, Any], float],
+) -> dict[str, float]:
     require_scalar(loss)
     measured = {"loss": samples.per_sample(loss.item(), part.n)}
     for name, metric in samples.metrics.items():
-        measured[name] = _figure(name, metric, predictions, part.y)
+        measured[name] = figure(name, metric, predictions, part.y)
     return measured
+
+
+def _figure_or_nan(name: str, metric: Metric, predictions: Any, y: Any) -> float:
+    """What training goes on with where predictions have become others than a metric takes."""
+    try:
+        return _figure(name, metric, predictions, y)
+    except ArgumentError as error:
+        if error.__cause__ is not None:  # a metric of one's own has failed
+            raise
+        message = f"fit: the metric {name!r} is NaN where it refuses predictions. {error.args[2]}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return math.nan
 
 
 def _figure(name: str, metric: Metric, predictions: Any, y: Any) -> float:
