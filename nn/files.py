@@ -86,6 +86,7 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
 def load(path: FileName) -> Module: ...
 @overload
 def load(path: FileName, model: ModelT) -> ModelT: ...
+@explains_keywords
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 

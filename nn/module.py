@@ -16,6 +16,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
@@ -239,11 +240,13 @@ class Module(Declared):
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
         return f"{type(self).__name__}({inside}){counted}"
 
+    @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    @explains_keywords
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all inside of it to training, or away from it.
 
@@ -259,6 +262,7 @@ class Module(Declared):
         """Switch this module and all inside of it from training to use."""
         return self.train(False)
 
+    @explains_keywords
     def astype(self, dtype: DTypeLike) -> Self:
         """Convert all parameters and buffers to another floating dtype, and forget gradients.
 
@@ -279,6 +283,7 @@ class Module(Declared):
         """Copies of the arrays of all parameters and buffers, by name."""
         return {name: tensor.data.copy() for name, tensor in self._state().items()}
 
+    @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy arrays into the parameters and buffers of the same names.
 

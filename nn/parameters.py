@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+from autograd_lite.names import explains_keywords
 
 
 class Parameter(Tensor):
@@ -21,6 +22,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
+    @explains_keywords
     def __init__(
         self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -38,6 +40,7 @@ class Buffer(Tensor):
 
     __slots__ = ()
 
+    @explains_keywords
     def __init__(self, data: Any, *, dtype: DTypeLike | None = None) -> None:
         super().__init__(_copied(data, "Buffer", dtype))
 

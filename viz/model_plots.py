@@ -13,6 +13,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
@@ -36,6 +37,7 @@ RESOLUTION = 300
 """Grid points along each side of a decision boundary's picture."""
 
 
+@explains_keywords
 def plot_decision_boundary(
     model: Module | Callable[[Any], Any],
     X: Any,  # noqa: N803
@@ -145,6 +147,7 @@ def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:
     return model(points)
 
 
+@explains_keywords
 def plot_activations(
     functions: Mapping[str, Callable[[Any], Any]] | None = None,
     x_range: tuple[float, float] = (-5.0, 5.0),
@@ -208,6 +211,7 @@ def _with_slopes(
     return x.data, y.data, x.grad
 
 
+@explains_keywords
 def plot_confusion_matrix(
     targets: Any, predictions: Any, *, names: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -271,6 +275,7 @@ def plot_confusion_matrix(
     return figure
 
 
+@explains_keywords
 def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     """Show what each unit of a layer responds to, as images with a common scale.
 
@@ -318,6 +323,7 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     return figure
 
 
+@explains_keywords
 def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     """Plot how the outputs of each layer are distributed, with dead units counted.
 

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.diagnosis import data_findings as data
 from nn.diagnosis import network_findings as network
 from nn.diagnosis.evidence import Evidence, observe, require_learned
@@ -28,6 +29,7 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
 """What is looked for, in the order of the report: causes before what follows from them."""
 
 
+@explains_keywords
 def diagnose(
     model: Module,
     X: Any,  # noqa: N803

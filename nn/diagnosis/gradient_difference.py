@@ -12,12 +12,14 @@ from autograd_lite.arguments import POSITIVE, as_array, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
 from autograd_lite.gradcheck import values_beside
+from autograd_lite.names import explains_keywords
 from nn.diagnosis.evidence import as_number, predicted, require_learned
 from nn.left_alone import call_left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 
 
+@explains_keywords
 def gradient_difference(
     model: Module,
     X: Any,  # noqa: N803

@@ -12,6 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, TEXT, WHOLE, require
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.evidence import inputs
@@ -120,6 +121,7 @@ class DiagnosisMonitor(Callback):
     {0: nothing found, 2: nothing found, 4: nothing found}
     """
 
+    @explains_keywords
     def __init__(
         self,
         X: Any,  # noqa: N803

@@ -8,10 +8,12 @@ from typing import Any
 from autograd_lite import Tensor
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
+from nn.declared import without_options
 from nn.module import Module, require_input
 
 
 @register
+@without_options
 class Flatten(Module):
     """All axes but the first as one: (n, ...) becomes (n, features).
 

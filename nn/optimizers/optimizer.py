@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run
@@ -212,12 +213,14 @@ class Optimizer(Declared):
                 if run.owns(tensor):
                     tensor._array = view
 
+    @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for run in self._runs:
             for parameter in run.tensors:
                 parameter.grad = None
 
+    @explains_keywords
     def step(self, *, require_finite: bool = False) -> None:
         """Change each parameter that has a gradient.
 

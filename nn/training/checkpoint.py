@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
@@ -86,6 +87,7 @@ class Checkpoint(Callback):
     True
     """
 
+    @explains_keywords
     def __init__(self, path: FileName, every: int = 1) -> None:
         require(self, "every", every, COUNT)
         require_file(path, "Checkpoint in")
