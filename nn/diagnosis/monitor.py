@@ -102,7 +102,7 @@ class DiagnosisMonitor(Callback):
     those after it was resumed, a `GraphWatch` looks for records that grow.
 
     Args:
-        X: samples to diagnose with, such as some of those trained on.
+        X: samples to diagnose with, such as some of those trained on, as `nn.diagnose` takes them.
         y: their targets.
         loss: the one that is trained with.
         every: epochs from one diagnosis to the next.
