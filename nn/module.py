@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MappingView
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from types import FunctionType
@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
+from autograd_lite.arguments import FLAG, FLOATING, as_array, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
@@ -24,7 +23,8 @@ from nn.declared import Declared
 from nn.evaluating import modes
 from nn.parameters import TENSORS, Buffer, Parameter, is_computed
 
-UNORDERED = (set, frozenset)
+CLOSED = (set, frozenset, MappingView, np.ndarray)
+"""Containers that are not opened: parameters and modules in them are refused."""
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 _shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
@@ -43,8 +43,9 @@ class Module(Declared):
 
     Raises:
         ArgumentError: several have the same name, as under the keys 0 and "0".
-        UnsupportedError: a tensor that requires grad is no parameter, parameters or modules are in
-            a set, which has no order, or an attribute has the name of a method.
+        UnsupportedError: a tensor that requires grad is no parameter, parameters or modules are
+            attributes of a class or in a container that is not looked into, such as a set, or an
+            attribute has the name of a method.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -62,12 +63,7 @@ class Module(Declared):
         super().__init_subclass__()
         for name, value in vars(cls).items():
             _require_no_method(cls, name, value)
-            if isinstance(value, Parameter) or (isinstance(value, Module) and value._state()):
-                raise UnsupportedError(
-                    f"class {cls.__name__} with {name} = {type(value).__name__}(...)",
-                    "all instances would share it, and it would not be among the parameters",
-                    f"Write self.{name} = ... in __init__",
-                )
+            _require_nothing_learned(cls, name, value)
 
     @property
     def training(self) -> bool:
@@ -152,7 +148,7 @@ class Module(Declared):
                 tensors.append((name, item))
             elif isinstance(item, Tensor):
                 _require_kept(type(self).__name__, name, item)
-            elif isinstance(item, UNORDERED):
+            elif isinstance(item, CLOSED):
                 _require_no_parts(type(self).__name__, name, item)
         return tensors + modules
 
@@ -367,14 +363,32 @@ def _without_record(value: Any) -> Any:
 
 
 def _require_no_parts(kind: str, name: str, values: Any) -> None:
-    """Raise if a set has modules or tensors in it."""
-    found = [type(item).__name__ for item in values if isinstance(item, Module | Tensor)]
+    """Raise if a container that is not opened has modules or tensors in it."""
+    items = values
+    if isinstance(values, np.ndarray):
+        items = values.ravel() if values.dtype.hasobject else ()
+    found = [type(item).__name__ for item in items if isinstance(item, Module | Tensor)]
     if found:
         raise UnsupportedError(
-            f"{kind}.{name} = a set with {found[0]} in it",
-            "a set has no order, and so what is in it no names to be trained and saved by",
+            f"{kind}.{name} = a {type(values).__name__} with {found[0]} in it",
+            "what is in it has no names to be trained and saved by",
             "Keep it in a list or a dict",
         )
+
+
+def _require_nothing_learned(kind: type[Module], name: str, value: Any) -> None:
+    """Raise if an attribute of a class has what instances would learn."""
+    if name == "__slots__" and value:
+        reason = "what is in slots would not be among the parameters"
+        raise UnsupportedError(f"class {kind.__name__} with __slots__", reason, "Leave them out")
+    for _, item in opened([(name, value)]):
+        learned = isinstance(item, Tensor) and item.requires_grad
+        if learned or (isinstance(item, Module) and item._state()):
+            raise UnsupportedError(
+                f"class {kind.__name__} with {name} = {type(item).__name__}(...)",
+                "all instances would share it, and it would not be among the parameters",
+                f"Write self.{name} = ... in __init__",
+            )
 
 
 def require_model(model: Any, attempted: str) -> None:
@@ -384,21 +398,3 @@ def require_model(model: Any, attempted: str) -> None:
         if isinstance(model, type):
             remedy = f"Give an instance: {model.__name__}(...)"
         raise UnsupportedError(f"{attempted} {describe_one(model)}", "it is no module", remedy)
-
-
-def require_input(layer: object, x: Any) -> Any:
-    """What a layer is given, as an array or a tensor, once it is one of real numbers.
-
-    Raises:
-        UnsupportedError: it is none, or another library's that does not become one.
-    """
-    attempted = f"{type(layer).__name__} of"
-    x = admit(x, attempted)
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise UnsupportedError(
-            f"{attempted} {describe_one(x)}",
-            "it is no array and no tensor",
-            "Give a NumPy array: numpy.array(x)",
-        )
-    require_real(x, attempted)
-    return x

@@ -14,7 +14,8 @@ from autograd_lite.foreign import admit
 from autograd_lite.table import activations
 from nn.architecture import register
 from nn.declared import declared, without_options
-from nn.module import Module, require_input
+from nn.layers.inputs import require_input
+from nn.module import Module
 
 Activation = Callable[[Any], Any]
 

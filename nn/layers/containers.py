@@ -9,7 +9,8 @@ from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, IndexingError, ShapeError, describe_one
 from nn.architecture import register
 from nn.layers.activations import Function
-from nn.module import Module, require_input, require_model
+from nn.layers.inputs import require_input
+from nn.module import Module, require_model
 
 
 @register

@@ -9,7 +9,8 @@ from autograd_lite import Tensor
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import without_options
-from nn.module import Module, require_input
+from nn.layers.inputs import require_input
+from nn.module import Module
 
 
 @register
