@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, is_number, require
-from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.errors import AutogradError, GradientError, TrainingError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
@@ -31,6 +31,7 @@ from nn.training.evaluation import figures, rehearse, require_scalar, training_m
 from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
+    require_known_parameters,
     require_no_single_sample,
     trained_parameters,
 )
@@ -114,7 +115,8 @@ def fit(
         ArgumentError: X or y contain NaN or infinity, a number is out of its range, the optimizer
             holds none of the model's parameters, a batch would have one sample where the model
             needs several, or the checkpoint does not fit.
-        UnsupportedError: an argument is of the wrong kind, or a metric does not give a number.
+        UnsupportedError: an argument is of the wrong kind, a metric does not give a number, or
+            predictions depend on a tensor that requires grad and is no parameter of the model.
         TrainingError: the loss of a batch, or a gradient, became NaN or infinite. Parameters and
             buffers are those before that batch, or with `EarlyStopping` the best ones. Its
             attribute `history` has the figures of the epochs before.
@@ -243,7 +245,10 @@ def _step(
     """Learn from one batch, or put back the buffers that its pass changed."""
     before = [buffer.data.copy() for buffer in buffers]
     try:
-        batch_loss = samples.loss_of(called(training.model, inputs), *targets)
+        predictions = called(training.model, inputs)
+        if training.epoch == training.batch == 0:
+            require_known_parameters(training, predictions)
+        batch_loss = samples.loss_of(predictions, *targets)
         require_scalar(batch_loss)
         training.batch_loss = batch_loss.item()
         if not math.isfinite(training.batch_loss):
@@ -259,7 +264,7 @@ def _step(
             if not names:
                 raise
             raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
-    except TrainingError:
+    except AutogradError:
         for buffer, values in zip(buffers, before):
             buffer.data = values
         raise
