@@ -7,7 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,8 +29,9 @@ def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: An
     """Call a function, and put back what it changes of objects and of all that these hold.
 
     That is attributes, the contents of dicts, lists, sets and deques, arrays, tensors, and the
-    states of generators, also the global ones of NumPy, Python and `nn.manual_seed`. Other objects
-    of the standard library, such as files and threads, are not looked into, nor are classes.
+    states of generators, also the global ones of NumPy, Python and `nn.manual_seed`; also of what
+    methods and partials are bound to. Other objects of the standard library, such as files and
+    threads, are not looked into, nor are classes, and what functions enclose.
 
     The function is given another one, which puts the generators back at once, so that they draw the
     same again. Meanwhile tensors have copies of their arrays, or views of those that are large:
@@ -117,6 +118,10 @@ def _held(value: Any) -> Iterable[Any]:
         return value
     if isinstance(value, Tensor):
         return (value.grad,)
+    if isinstance(value, MethodType):
+        return (value.__self__,)
+    if isinstance(value, partial):
+        return (value.func, value.args, value.keywords)
     package = type(value).__module__.partition(".")[0]
     if package in sys.stdlib_module_names and not isinstance(value, SimpleNamespace):
         return ()  # Putting back what threads, files and locks hold would break them.

@@ -57,7 +57,8 @@ def plot_decision_boundary(
         y: their classes, whole numbers from 0 up, or one column a class.
         threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits. By
             default it is 0.5, and scores beyond 0 and 1 are refused.
-        loss: in place of a threshold, the loss of `nn` that the model was trained with.
+        loss: in place of a threshold, the loss of `nn` that the model was trained with, or its
+            name.
         ax: where to draw.
 
     Raises:
@@ -91,7 +92,7 @@ def plot_decision_boundary(
     if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
         # One for the samples and the whole plane.
         threshold = decision_threshold(
-            "plot_decision_boundary", np.concatenate(outputs), threshold, loss
+            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
         )
     scores, of_samples = (_scores(output, threshold, n_classes) for output in outputs)
     right = float(np.mean(of_samples.argmax(axis=1) == y))
@@ -136,6 +137,12 @@ def _scores(output: Any, threshold: float | None, n_classes: int) -> Any:
         classes = classes_of(output, "the model's classes")
         return np.eye(max(n_classes, int(classes.max()) + 1))[classes]
     return np.stack([threshold - output, output - threshold], axis=1)
+
+
+def _loss_named(loss: Any) -> Any:
+    """The loss of that name, or the loss itself."""
+    losses = sys.modules.get("nn.losses.loss_function")
+    return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss
 
 
 def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:

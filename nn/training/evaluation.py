@@ -125,6 +125,7 @@ def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
         if (
             type(loss).__call__ is Loss.__call__
             and isinstance(predictions, Tensor)
+            and isinstance(part.y, np.ndarray)
             and predictions.size
         ):
             # Some means of their own look at targets only when they become negative.
@@ -189,11 +190,13 @@ def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N8
     """What the model returns for n samples, some at a time, put together."""
     if n <= batch_size:
         output = called(model, X)
-        if isinstance(output, Tensor):
+        if isinstance(output, Tensor) or not leaves_of(output):
             return _rows(model, X, output)
         return map_tree(partial(_rows, model, X), output)
     starts = range(0, n, batch_size)
     parts = [called(model, at(X, slice(start, start + batch_size))) for start in starts]
+    if not leaves_of(parts[0]):
+        return _rows(model, X, parts[0])
     leaves = [[_rows(model, X, leaf) for leaf in leaves_of(part)] for part in parts]
     joined = [np.concatenate(same) for same in zip(*leaves)]
     if any(len(leaf) != n for leaf in joined):

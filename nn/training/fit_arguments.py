@@ -103,8 +103,12 @@ def _as_called(metric: Metric, loss: Any) -> Metric:
     if metric is accuracy and isinstance(loss, Loss):
         return partial(accuracy, threshold=loss.threshold)
     if _takes_targets_first(metric):
-        return lambda predictions, targets: metric(targets, predictions)
+        return partial(_with_targets_first, metric)
     return metric
+
+
+def _with_targets_first(metric: Metric, predictions: Any, targets: Any) -> float:
+    return metric(targets, predictions)
 
 
 def _takes_targets_first(function: Callable[..., Any]) -> bool:
