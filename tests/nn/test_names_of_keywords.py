@@ -1,11 +1,14 @@
 """Keywords of other libraries, in constructors and functions of nn."""
 
+import re
+
 import numpy as np
 import pytest
 
 import nn
 import viz
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import MissingNameError, UnsupportedError
+from nn.elsewhere import NAMES
 
 MODEL = nn.Dense(2, 1, rng=0)
 P = MODEL.parameters()
@@ -102,3 +105,22 @@ del PUBLIC["functional_call"]  # whose keywords are those of forward
 def test_each_public_name_explains_a_keyword_that_it_does_not_take(name):
     with pytest.raises(UnsupportedError, match=r"it takes no elsewhere\. "):
         PUBLIC[name](elsewhere=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_another_library_is_told_what_is_written_here(name):
+    assert not hasattr(nn, name)
+    with pytest.raises(MissingNameError) as caught:
+        getattr(nn, name)
+    assert str(caught.value) == f"nn.{name}: there is no such name. Write {NAMES[name]}"
+    for told in re.findall(r"nn\.(\w+)", NAMES[name]):
+        assert told in nn.__all__
+
+
+def test_a_name_that_is_misspelt_is_told_the_nearest_one():
+    with pytest.raises(MissingNameError, match=r"Write nn\.CrossEntropyLoss$"):
+        nn.CrossEntropy  # noqa: B018
+    with pytest.raises(AttributeError, match=r"nn\.__all__"):
+        nn.Conv2d  # noqa: B018
+    with pytest.raises(ImportError):
+        from nn import Linear  # noqa: F401
