@@ -17,11 +17,17 @@ from autograd_lite.arguments import FLAG, FLOATING, as_array, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
-from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
 from nn.evaluating import modes
-from nn.parameters import TENSORS, Buffer, Parameter, is_computed
+from nn.parameters import (
+    TENSORS,
+    Buffer,
+    Parameter,
+    require_assignable,
+    require_kept,
+    without_record,
+)
 
 CLOSED = (set, frozenset, MappingView, np.ndarray)
 """Containers that are not opened: parameters and modules in them are refused."""
@@ -43,9 +49,10 @@ class Module(Declared):
 
     Raises:
         ArgumentError: several have the same name, as under the keys 0 and "0".
-        UnsupportedError: a tensor that requires grad is no parameter, parameters or modules are
-            attributes of a class or in a container that is not looked into, such as a set, or an
-            attribute has the name of a method.
+        UnsupportedError: a tensor that requires grad is no parameter; something else is assigned
+            in place of a parameter or a buffer; parameters or modules are attributes of a class or
+            in a container that is not looked into, such as a set; or an attribute has the name of a
+            method.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -84,9 +91,8 @@ class Module(Declared):
 
     def __setattr__(self, name: str, value: Any) -> None:
         _require_no_method(type(self), name, value)
-        if isinstance(value, Tensor):
-            _require_kept(type(self).__name__, name, value)
         before = vars(self).get(name)
+        require_assignable(type(self).__name__, name, before, value)
         super().__setattr__(name, value)
         if any(isinstance(item, Module | Parameter) for _, item in opened([("", before)])):
             self._name(self.named_parameters())
@@ -147,7 +153,7 @@ class Module(Declared):
             elif isinstance(item, TENSORS):
                 tensors.append((name, item))
             elif isinstance(item, Tensor):
-                _require_kept(type(self).__name__, name, item)
+                require_kept(type(self).__name__, name, item)
             elif isinstance(item, CLOSED):
                 _require_no_parts(type(self).__name__, name, item)
         return tensors + modules
@@ -209,7 +215,7 @@ class Module(Declared):
 
     def __getstate__(self) -> dict[str, Any]:
         # What forward kept is copied and pickled without what it was computed from.
-        return {name: _without_record(value) for name, value in vars(self).items()}
+        return {name: without_record(value) for name, value in vars(self).items()}
 
     def extra_repr(self) -> str:
         """The arguments that the text of this module shows: by default, its configuration.
@@ -343,23 +349,6 @@ def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
             f"it would hide the method {name} of modules",
             "Choose another name for the attribute",
         )
-
-
-def _require_kept(kind: str, name: str, tensor: Tensor) -> None:
-    """Raise unless a module trains and saves a tensor, or it was computed or is a constant."""
-    if tensor.requires_grad and tensor.operation is None and not isinstance(tensor, Parameter):
-        raise UnsupportedError(
-            f"{kind}.{name} = {describe_one(tensor)}",
-            "it requires grad, but would not be among the parameters",
-            "Write nn.Parameter(data)",
-        )
-
-
-def _without_record(value: Any) -> Any:
-    if isinstance(value, list | tuple | dict):
-        recorded = any(is_computed(item) for _, item in opened([("", value)]))
-        return map_tree(_without_record, value) if recorded else value
-    return value.detach() if is_computed(value) and value.operation is not None else value
 
 
 def _require_no_parts(kind: str, name: str, values: Any) -> None:

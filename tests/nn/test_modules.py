@@ -99,6 +99,29 @@ def test_a_bare_leaf_that_requires_grad_is_refused_in_containers_too(held, use):
         list(getattr(model, use)() or ())
 
 
+OTHERS = {
+    "an array": lambda held: held.data,
+    "a number": lambda held: 1.0,
+    "a constant": lambda held: Tensor(held.data),
+    "a computed tensor": lambda held: held * 1.0,
+    "a module": lambda held: nn.Dense(2, 2),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("kind", [nn.Parameter, nn.Buffer])
+def test_only_its_like_takes_the_place_of_a_parameter_or_a_buffer(kind, other):
+    model = nn.Module()
+    model.held = held = kind(np.ones((2, 2)))
+    with pytest.raises(UnsupportedError, match=rf"Module\.held = .*held\.data = .*{kind.__name__}"):
+        model.held = other(held)
+    assert model.held is held
+    model.held = kind(np.zeros((2, 2)))
+    assert list(model.state_dict()) == ["held"]
+    model.held = None
+    model.held = other(held)
+
+
 def test_constants_and_computed_tensors_may_be_kept():
     class Remembering(nn.Module):
         def __init__(self):
