@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array
 from autograd_lite.errors import ArgumentError, describe_one
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run
@@ -213,15 +213,15 @@ class Optimizer(Declared):
                 if run.owns(tensor):
                     tensor._array = view
 
-    @explains_keywords
-    def zero_grad(self) -> None:
+    def zero_grad(self, **others: Never) -> None:
         """Forget the gradients of all parameters."""
+        if others:
+            raise unknown_keyword("zero_grad(...)", next(iter(others)))
         for run in self._runs:
             for parameter in run.tensors:
                 parameter.grad = None
 
-    @explains_keywords
-    def step(self, *, require_finite: bool = False) -> None:
+    def step(self, *, require_finite: bool = False, **others: Never) -> None:
         """Change each parameter that has a gradient.
 
         Args:
@@ -237,6 +237,8 @@ class Optimizer(Declared):
 
         After an error nothing is updated.
         """
+        if others:
+            raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
         if self.groups != self._accepted:  # always where there is a schedule
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs

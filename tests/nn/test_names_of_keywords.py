@@ -62,6 +62,7 @@ def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, gi
         (lambda: nn.Parameter(X, requires_grad=False), "data, name, dtype"),
         (lambda: MODEL.zero_grad(set_to_none=True), "Leave it out"),
         (lambda: MODEL.load_state_dict({}, strict=False), "unless all names are the model's"),
+        (lambda: nn.SGD(P, 0.1).zero_grad(set_to_none=True), "Leave it out"),
         (lambda: nn.SGD(P, 0.1).step(closure=None), r"loss\.backward\(\)"),
         (lambda: nn.load("a", map_location="cpu"), "Leave it out"),
         (lambda: viz.plot_history({"loss": [1.0]}, title="t"), "plot_history"),
