@@ -61,8 +61,8 @@ class Sequential(Module):
             return Function(layer)
         if isinstance(layer, list | tuple | dict):
             raise UnsupportedError(
-                f"Sequential with layer {index}: a {type(layer).__name__}",
-                "layers are given one by one",
+                f"Sequential with layer {index}: {describe_one(layer)}",
+                "it is no module, and layers are given one by one",
                 "Write Sequential(*layers), of a dict Sequential(*layers.values())",
             )
         require_model(layer, f"Sequential with layer {index}:")

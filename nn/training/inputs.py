@@ -35,8 +35,7 @@ def as_arrays(values: Any, attempted: str) -> Any:
     if type(values) is np.ndarray:
         return values
     if not is_tree(values):
-        _require_one(values, attempted)
-        return as_array(values, attempted)
+        return _as_one_array(values, attempted)
     if isinstance(values, Mapping):
         items = values.items()
         return {key: as_arrays(each, f"{attempted}[{key!r}]") for key, each in items}
@@ -44,14 +43,17 @@ def as_arrays(values: Any, attempted: str) -> Any:
     return type(values)(*parts) if hasattr(values, "_fields") else tuple(parts)
 
 
-def _require_one(values: Any, attempted: str) -> None:
-    """Raise if a list of arrays is not one array."""
-    if isinstance(values, list) and len({getattr(each, "shape", ()) for each in values}) > 1:
-        raise UnsupportedError(
-            f"{attempted} list of {', '.join(map(describe_one, values[:3]))}",
-            "arrays of several shapes are not one array",
-            "Give several arrays in a tuple, (a, b), or by name, {'a': a, 'b': b}",
+def _as_one_array(values: Any, attempted: str) -> Any:
+    try:
+        return as_array(values, attempted)
+    except UnsupportedError as error:
+        if error.__cause__ is None or not isinstance(values, list | tuple):
+            raise
+        remedy = (
+            "Give several arrays, not lists, in a tuple, (a, b), or by name, {'a': a, 'b': b}; one "
+            "array may be nested lists of one shape"
         )
+        raise UnsupportedError(error.args[0], error.args[1], remedy) from error.__cause__
 
 
 def named_leaves(arrays: Any, name: str) -> list[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import AutogradError
+from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 
 RNG = np.random.default_rng(0)
@@ -210,6 +210,8 @@ WRONG = {
     "three of two": (A, B, B),
     "a name that is none": {"a": A, "c": B},
     "a list": [A, B],
+    "lists": (A.tolist(), B.tolist()),
+    "tensors": [Tensor(A), Tensor(B)],
 }
 
 
