@@ -3,32 +3,37 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from autograd_lite.derivatives.cross_entropies import (
+    binary_cross_entropy,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
-    binary_cross_entropy,
     dropout,
     elu,
-    erf,
-    gelu,
     leaky_relu,
     log_softmax,
     logsumexp,
     relu,
     sigmoid,
-    sigmoid_cross_entropy,
     softmax,
-    softmax_cross_entropy,
     softplus,
     swish,
 )
+from autograd_lite.derivatives.special import erf, gelu
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
     AutogradError,
+    FileError,
+    FilePermissionError,
+    FolderError,
     GradientCheckError,
     GradientError,
     IndexingError,
     LinearAlgebraError,
+    MissingFileError,
     MissingNameError,
     MissingPackageError,
     MutationError,
@@ -55,10 +60,14 @@ __all__ = [
     "AnomalyError",
     "ArgumentError",
     "AutogradError",
+    "FileError",
+    "FilePermissionError",
+    "FolderError",
     "GradientCheckError",
     "GradientError",
     "IndexingError",
     "LinearAlgebraError",
+    "MissingFileError",
     "MissingNameError",
     "MissingPackageError",
     "MutationError",

@@ -144,12 +144,29 @@ def function_named(
 
 
 def require_path(path: Any, attempted: str) -> None:
-    """Raise an UnsupportedError unless it can be the name of a file."""
-    if not isinstance(path, str | os.PathLike):
+    """Raise an error unless it can be the name of a file.
+
+    Raises:
+        UnsupportedError: it is neither text nor a path of text.
+        ArgumentError: no file can have that name: it is empty, or a character is impossible.
+    """
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(name, str):
         raise UnsupportedError(
             f"{attempted} {describe_one(path)}",
             "it is no name of a file",
             'Give text, or a pathlib.Path: "model.safetensors"',
+        )
+    reason = "" if name else "it is empty"
+    if "\0" in name:
+        reason = "there is a null character in it"
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        reason = f"file names cannot hold the character {name[error.start]!r}"
+    if reason:
+        raise ArgumentError(
+            f"{attempted} {name!r}", reason, 'Give a name such as "model.safetensors"'
         )
 
 

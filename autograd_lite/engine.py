@@ -180,13 +180,16 @@ def apply_rule(
     of 0. Inputs that are not wanted, if that is said, are left out.
     """
     given = given_to_rules(node, cotangents[node], create_graph)
-    add_to = None if create_graph else node.operation.add_to
+    if node.operation.add_to is not None and not create_graph:
+        first = node.arguments[0]
+        if first in cotangents.own:
+            node.operation.add_to(cotangents[first], *given, **node.keywords)
+            return
+        if type(first._array) is ndarray and (wanted is None or first in wanted):
+            cotangents.own.add(first)
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad:
             if wanted is not None and argument not in wanted:
-                continue
-            if add_to and argument in cotangents.own:
-                add_to(cotangents[argument], *given, **node.keywords)
                 continue
             if careful:
                 with np.errstate(all="ignore"):
@@ -198,8 +201,6 @@ def apply_rule(
                 contribution = match(contribution, argument._array, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
-            if add_to and type(contribution) is ndarray:
-                cotangents.own.add(argument)
 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
@@ -219,7 +220,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
 
 def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
-) -> Cotangents:
+) -> dict[Node, Array]:
     """The cotangent of each node that `root` depends on, given that of `root`."""
     cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
     carry_back(cotangents, steps, create_graph, leaves_only)

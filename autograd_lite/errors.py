@@ -104,6 +104,26 @@ class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
 
 
+class FileError(ArgumentError, OSError):
+    """A file that cannot be written or read; `errno` is that of the system, where it refused."""
+
+    def __init__(self, attempted: str, reason: str, remedy: str) -> None:
+        super().__init__(attempted, reason, remedy)
+        self.errno, self.strerror, self.filename = None, reason, None
+
+
+class MissingFileError(FileError, FileNotFoundError):
+    """A file that is not there, or its folder is not."""
+
+
+class FolderError(FileError, IsADirectoryError):
+    """A folder where a file is needed."""
+
+
+class FilePermissionError(FileError, PermissionError):
+    """A file that may not be written or read."""
+
+
 class RenderingError(AutogradError, RuntimeError):
     """A picture could not be drawn."""
 

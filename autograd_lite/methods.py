@@ -87,25 +87,31 @@ class Methods(Operators):
     copy = _row(np.copy)
     swapaxes = _row(np.swapaxes)
 
-    def reshape(self, *shape: Any) -> Tensor:
+    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        return _apply(TABLE[np.reshape], (self, unpacked(shape)), NO_KEYWORDS)
+        keywords = NO_KEYWORDS if order == "C" else {"order": order}
+        return _apply(TABLE[np.reshape], (self, unpacked(shape)), keywords)
 
-    def ravel(self) -> Tensor:
+    def ravel(self, order: str = "C") -> Tensor:
         """The entries in one axis."""
-        return self.reshape(-1)
+        return self.reshape(-1, order=order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
         order = unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
 
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """A tensor of another floating dtype, through which gradients flow."""
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
+        """A tensor of another floating dtype, through which gradients flow.
+
+        With `copy=False` the tensor itself where it has that dtype.
+        """
         try:
             wanted = np.dtype(dtype)
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
+        if not copy and self.dtype == wanted:
+            return self  # type: ignore[return-value]
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 
     prod = _method(np.prod)
@@ -127,9 +133,9 @@ class Methods(Operators):
     any = _method(np.any)
     nonzero = _method(np.nonzero)
 
-    def flatten(self) -> Tensor:
+    def flatten(self, order: str = "C") -> Tensor:
         """The entries in one axis, in memory of their own."""
-        return self.ravel().copy()
+        return self.ravel(order).copy()
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
@@ -152,4 +158,5 @@ for _name in ATTRIBUTES:
 
 def unpacked(sequence: tuple[Any, ...]) -> Any:
     """Both spellings of a shape or of axes: reshape(2, 3) and reshape((2, 3))."""
-    return sequence[0] if len(sequence) == 1 and not isinstance(sequence[0], int) else sequence
+    alone = len(sequence) == 1 and not isinstance(sequence[0], int | np.integer)
+    return sequence[0] if alone else sequence

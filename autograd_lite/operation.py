@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.precision import in_single, rule_in_single
 
 
 class Traits(NamedTuple):
@@ -27,6 +28,7 @@ class Traits(NamedTuple):
     indexes: bool = False  # it moves those that its second argument names
     reduces: bool = False  # it makes one entry of many, along axes
     averages: bool = False  # it reduces by a mean
+    accumulates: bool = False  # it sums many entries: those of float16 in float32
     extremum: bool = False  # it picks the largest or smallest, of two arguments or along axes
     logarithm: bool = False  # it takes the logarithm of what it is given first
     activation: bool = False  # it bends what a layer computes; called with that alone
@@ -48,6 +50,7 @@ class Traits(NamedTuple):
 
 NO_TRAITS = Traits()
 ELEMENTWISE = Traits(elementwise=True)
+ACTIVATION = Traits(elementwise=True, activation=True)
 
 
 class Operation:
@@ -71,6 +74,9 @@ class Operation:
         self.variadic = variadic
         self.residual = residual
         self.traits = traits
+        if traits.accumulates:
+            self.compute = in_single(compute)
+            self.vjps = [rule_in_single(vjp) for vjp in vjps]
         # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
         # whose contribution is an array of their own with few entries that are not 0.
         self.add_to: Callable[..., None] | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
 from autograd_lite.foreign import admit_parts
+from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.refusals import explained
@@ -30,15 +33,8 @@ class NumPyProtocol(Node):
                 "a change in place is not recorded",
                 f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
-        if method != "__call__":
-            raise _without_row(f"np.{ufunc.__name__}.{method}", inputs)
-        if keywords and ufunc.signature is None:
-            raise UnsupportedError(
-                f"np.{ufunc.__name__}{describe(inputs)} with {', '.join(keywords)}=",
-                "keyword arguments of elementwise functions are not recorded",
-                "Leave them out; np.where selects entries, tensor.astype changes the dtype",
-            )
-        return _dispatch(ufunc, inputs, keywords)
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        return _dispatch(function, inputs, keywords)
 
     def __array_function__(
         self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -61,6 +57,8 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)
         return outcome
+    if keywords or len(arguments) > 2:
+        arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)
     if implementation is not None:
         if taken.get() is not None:
@@ -76,6 +74,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
         arguments, keywords = positional(function, arguments, keywords)
+    operation = TABLE.get(function) or _row_of_scipy(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
     if operation.sequence:
@@ -108,8 +107,25 @@ def full_name(function: Any) -> str:
     >>> full_name(np.linalg.inv)
     'np.linalg.inv'
     """
-    module = getattr(function, "__module__", None) or "numpy"
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return f"{full_name(owner)}.{function.__name__}"
+    of_scipy = isinstance(function, np.ufunc) and _is_of_scipy(function)
+    module = "scipy.special" if of_scipy else getattr(function, "__module__", None) or "numpy"
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
+
+
+def _is_of_scipy(function: Any) -> bool:
+    """Whether it is one of `scipy.special`; ufuncs do not know where they are from."""
+    special = sys.modules.get("scipy.special")
+    return getattr(special, function.__name__, None) is function
+
+
+def _row_of_scipy(function: Any) -> Any:
+    """The row of a function of SciPy's; they are added when the first one is asked for."""
+    if _is_of_scipy(function):
+        importlib.import_module("autograd_lite.derivatives.scipy_special")
+    return TABLE.get(function)
 
 
 _IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")

@@ -19,10 +19,11 @@ from autograd_lite.errors import (
     describe_one,
 )
 from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated, shown_by_others
-from autograd_lite.names import explains_keywords, unknown_keyword
+from autograd_lite.names import unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
@@ -73,7 +74,7 @@ class Tensor(Methods):
         if others:
             known = ("data", "requires_grad", "name", "dtype")
             raise unknown_keyword("Tensor(...)", next(iter(others)), known)
-        self._array = _as_array(data, requires_grad, name, dtype)
+        self._array = held_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
         self.name = name
@@ -99,7 +100,7 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array if self.operation is None else _read_only(self._array)
+        return self._array if self.operation is None else read_only(self._array)
 
     @data.setter
     def data(self, array: Any) -> None:
@@ -109,7 +110,7 @@ class Tensor(Methods):
                 "it was computed, and what it was computed to is what backward reads",
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
-        self._array = _as_array(array, self.requires_grad, self.name, None)
+        self._array = held_array(array, self.requires_grad, self.name, None)
         mark_mutated([self], [self._array])
 
     @property
@@ -125,7 +126,7 @@ class Tensor(Methods):
                 "it was computed, and what was recorded decides",
                 "Set it where the tensor is made, or write tensor.detach()",
             )
-        _as_array(self._array, required, self.name, None)
+        held_array(self._array, required, self.name, None)
         self._requires_grad = required
 
     @property
@@ -190,9 +191,13 @@ class Tensor(Methods):
 
     # Differentiation
 
-    @explains_keywords
     def backward(
-        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
+        self,
+        gradient: Any = None,
+        *,
+        create_graph: bool = False,
+        leaves_only: bool = False,
+        **others: Never,
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 
@@ -211,6 +216,9 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
+        if others:
+            known = ("gradient", "create_graph", "leaves_only")
+            raise unknown_keyword("Tensor.backward(...)", next(iter(others)), known)
         seed = self._seed(gradient, create_graph)
         with enable_grad() if create_graph else nullcontext():
             cotangents = backpropagate(self, seed, create_graph, create_graph or leaves_only)
@@ -234,7 +242,7 @@ class Tensor(Methods):
                 )
             seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._array)
         else:
-            seed = _as_array(plain(gradient), False, None, self.dtype)
+            seed = held_array(plain(gradient), False, None, self.dtype)
         if seed.shape != self.shape:
             raise ShapeError(
                 f"backward() from {describe_one(self)}",
@@ -385,59 +393,6 @@ _FOR_ARRAYS = (
 )
 
 
-def _read_only(array: Any) -> Any:
-    if type(array) is not np.ndarray:
-        return array
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
 Node.tensor_class = Tensor
 OWN.add(Tensor)
 PLAIN.add(Tensor)
-
-
-def _as_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
-    """The array, or for a number the NumPy scalar, that a tensor holds."""
-    data = admit(data, "Tensor of")
-    if isinstance(data, Tensor):
-        raise _unsuitable(
-            data,
-            name,
-            "the data are a tensor already, and its record would be lost",
-            "Write tensor.detach(), or tensor.copy() to keep the record",
-        )
-    # Anything that speaks NumPy's protocol stays what it is: a Dask or CuPy array as well.
-    if not hasattr(data, "__array_function__"):
-        try:
-            array = np.asarray(data, dtype)
-        except (ValueError, TypeError) as error:
-            reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
-            raise _unsuitable(data, name, reason, remedy) from error
-        data = array if array.ndim else array.dtype.type(array)
-    elif dtype is not None and getattr(data, "dtype", np.dtype(object)).kind in "fiub":
-        try:
-            data = data.astype(dtype, copy=False)
-        except TypeError as error:
-            raise _unsuitable(data, name, str(error), "Give a dtype of floats") from error
-    dtype_given = getattr(data, "dtype", np.dtype(object))
-    if dtype_given.kind not in "fiub":
-        remedy = "Give real numbers, or nested lists of them"
-        if dtype_given.kind == "c":
-            remedy = "Compute with the real and the imaginary part"
-        reason = f"data of dtype {dtype_given} cannot be differentiated"
-        raise _unsuitable(data, name, reason, remedy)
-    if requires_grad and dtype_given.kind != "f":
-        raise _unsuitable(
-            data,
-            name,
-            f"data of dtype {dtype_given} cannot require grad",
-            "Give floats: write 1.0 for 1, or dtype=float",
-        )
-    return data
-
-
-def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> UnsupportedError:
-    named = f", name={name!r}" if name else ""
-    return UnsupportedError(f"Tensor({describe_one(data)}{named})", reason, remedy)

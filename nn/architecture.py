@@ -20,15 +20,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from autograd_lite import Tensor
+from autograd_lite.arguments import is_whole
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.table import activations
-from nn.configuration import arguments_of, configuration
+from nn.configuration import arguments_of, configuration, signature_of
 from nn.module import Module
+from nn.random_state import without_drawing
 
 ModuleClass = TypeVar("ModuleClass", bound=type[Module])
 
 REGISTERED: dict[str, type[Module]] = {}
 """The classes that can be built from a file, by the names that stand in files."""
+
+TIED = 2
+"""How many times as large as a file its layers may be before the constructors tie some."""
+DEPTH = 64
+"""How many modules may be inside of each other in a file."""
 
 
 def register(kind: ModuleClass) -> ModuleClass:
@@ -141,51 +149,92 @@ def _array(value: Any, owner: str, seen: dict[Module, int]) -> Any:
 
 
 def build(description: Any, entries: float = math.inf) -> Module:
-    """The module that was described; layers that could not fit `entries` numbers are refused.
+    """The module that was described, of a file with that many numbers in its tensors.
 
-    Any exception may come of a description that `describe` did not make; what comes of one is a
-    module that `describe` describes in the same way.
+    Layers that are larger than the file are refused before they are made, and initial weights are
+    not drawn. Any exception may come of a description that `describe` did not make; what comes of
+    one is a module that `describe` describes in the same way.
     """
-    module = _built(description, [], entries)
+    with without_drawing():
+        module = _Builder(TIED * entries).module(description)
     if json.dumps(describe(module), sort_keys=True) != json.dumps(description, sort_keys=True):
         raise ValueError("what it builds has another configuration")
     return module
 
 
-def _built(description: Any, built: list[Module], entries: float) -> Module:
-    data = dict(description)
-    name = data.pop("class")
-    if not isinstance(name, str) or name not in REGISTERED:
-        raise ValueError(
-            f"there is no layer {name!r} in nn, and none is registered: import the module that "
-            "defines it"
-        )
-    kind = REGISTERED[name]
-    if data.keys() != arguments_of(kind).keys():
-        differing = ", ".join(sorted(data.keys() ^ arguments_of(kind).keys()))
-        raise ValueError(f"{name} takes other arguments: {differing}")
-    arguments = {key: _value(value, built, entries) for key, value in data.items()}
-    sizes = [value for key, value in arguments.items() if (f := kind._fields.get(key)) and f.size]
-    if sizes and np.prod(np.concatenate(sizes, axis=None), dtype=float) > entries:
-        raise ValueError(f"{name} is larger than the file")  # before it fills the memory
-    bound = inspect.BoundArguments(inspect.signature(kind), arguments)
-    built.append(kind(*bound.args, **bound.kwargs))
-    return built[-1]
+def _dtype(name: Any) -> Any:
+    """The dtype of floats of that name; NumPy would read other things as dtypes, too."""
+    dtypes = {dtype.name: dtype for dtype in map(np.dtype, "efdg")}
+    if name not in dtypes:
+        raise ValueError(f"{name!r} is no dtype of floats")
+    return dtypes[name]
 
 
-def _value(data: Any, built: list[Module], entries: float) -> Any:
-    if isinstance(data, list):
-        return [_value(item, built, entries) for item in data]
-    if not isinstance(data, dict):
-        return data
-    if "class" in data:
-        return _built(data, built, entries)
-    readers: dict[str, Callable[[Any], Any]] = {
-        "repeats": built.__getitem__,
-        "function": activations().__getitem__,
-        "dtype": np.dtype,
-        "tuple": lambda items: tuple(_value(item, built, entries) for item in items),
-        "dict": lambda items: {key: _value(item, built, entries) for key, item in items.items()},
-    }
-    [(kind, content)] = data.items()
-    return readers[kind](content)
+def _product(sizes: list[Any]) -> float:
+    """That of numbers, also in tuples and lists; 0 where something else is there."""
+    numbers = [n for size in sizes for n in (size if isinstance(size, tuple | list) else [size])]
+    return math.prod(map(float, numbers)) if all(map(is_whole, numbers)) else 0.0
+
+
+class _Builder:
+    """Modules as they are described, in order, with no more than so many entries in all."""
+
+    def __init__(self, entries: float) -> None:
+        self.entries = entries
+        self.depth = 0
+        self.built: list[Module] = []
+        self.counted: set[Module | Tensor] = set()
+
+    def module(self, description: Any) -> Module:
+        data = dict(description)
+        name = data.pop("class")
+        if not isinstance(name, str) or name not in REGISTERED:
+            raise ValueError(
+                f"there is no layer {name!r} in nn, and none is registered: import the module that "
+                "defines it"
+            )
+        kind = REGISTERED[name]
+        if data.keys() != arguments_of(kind).keys():
+            differing = ", ".join(sorted(data.keys() ^ arguments_of(kind).keys()))
+            raise ValueError(f"{name} takes other arguments: {differing}")
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise RecursionError(f"modules are nested more than {DEPTH} deep")
+        arguments = {key: self.value(value) for key, value in data.items()}
+        self.depth -= 1
+        sizes = [v for key, v in arguments.items() if (f := kind._fields.get(key)) and f.size]
+        if sizes and _product(sizes) > self.entries:
+            raise ValueError(f"{name} is larger than the file")  # before it fills the memory
+        bound = inspect.BoundArguments(signature_of(kind), arguments)
+        self.built.append(kind(*bound.args, **bound.kwargs))
+        self.count(self.built[-1])
+        return self.built[-1]
+
+    def value(self, data: Any) -> Any:
+        if isinstance(data, list):
+            return [self.value(item) for item in data]
+        if not isinstance(data, dict):
+            return data
+        if "class" in data:
+            return self.module(data)
+        readers: dict[str, Callable[[Any], Any]] = {
+            "repeats": self.built.__getitem__,
+            "function": activations().__getitem__,
+            "dtype": _dtype,
+            "tuple": lambda items: tuple(map(self.value, items)),
+            "dict": lambda items: {key: self.value(item) for key, item in items.items()},
+        }
+        [(kind, content)] = data.items()
+        return readers[kind](content)
+
+    def count(self, module: Module) -> None:
+        """Take the tensors in a module that are new from the entries that are left."""
+        for _, part in module._members():
+            if isinstance(part, Module | Tensor) and part not in self.counted:
+                self.counted.add(part)
+                if isinstance(part, Module):
+                    self.count(part)
+                else:
+                    self.entries -= part.size
+        if self.entries < 0:
+            raise ValueError(f"with {type(module).__name__} the layers are larger than the file")

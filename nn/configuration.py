@@ -7,6 +7,7 @@ from collections import UserDict, UserList, deque
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -47,6 +48,16 @@ def opened(items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[str, Any]]:
     return walk(items, "")
 
 
+_signatures: WeakKeyDictionary[type[Module], inspect.Signature] = WeakKeyDictionary()
+
+
+def signature_of(kind: type[Module]) -> inspect.Signature:
+    """That of the constructor."""
+    if kind not in _signatures:  # as telling it takes as long as building a layer
+        _signatures[kind] = inspect.signature(kind)
+    return _signatures[kind]
+
+
 def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """The arguments of a class that belong to its configuration.
 
@@ -54,7 +65,7 @@ def arguments_of(kind: type[Module]) -> dict[str, inspect.Parameter]:
     """
     return {
         name: parameter
-        for name, parameter in inspect.signature(kind).parameters.items()
+        for name, parameter in signature_of(kind).parameters.items()
         if name != "rng" and not name.endswith("_init")
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypeVar, overload
 
@@ -10,13 +11,14 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
+from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import build, describe
 from nn.configuration import opened
 from nn.identity import identity
 from nn.module import Module, require_model
 from nn.parameters import is_computed
 from nn.random_state import generator, set_state, state_of
-from nn.tensor_files import FileName, arrays_of, read_tensors, replace_file, require_file
+from nn.tensor_files import arrays_of, read_tensors, require_file, tensor_file
 
 ModelT = TypeVar("ModelT", bound=Module)
 
@@ -32,7 +34,8 @@ COMPUTED = "computed"
 def save(model: Module | Mapping[str, Any], path: FileName) -> None:
     """Write a model to a safetensors file, whole or not at all.
 
-    The file takes the place of an older one in one step, so that a crash leaves the older one.
+    The file takes the place of an older one in one step, so that a crash leaves the older one, and
+    has its permissions. A checksum in it tells `load` whether anything was changed since.
 
     Args:
         model: a module of a class that `nn` has or that was registered, which `load(path)` builds
@@ -45,8 +48,10 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         UnsupportedError: a layer is not registered, its configuration does not tell all of it, an
             activation is a function of one's own, a dtype is none that a file can hold, or the
             path is no name of a file.
+        ArgumentError: no file can have that name.
         MissingPackageError: safetensors is not installed.
-        OSError: the file cannot be written.
+        FileError: the file cannot be written, or is no regular file; `MissingFileError`,
+            `FolderError` and `FilePermissionError` say what else, and are Python's errors too.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -64,8 +69,8 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
             "Write nn.save(model, path)",
         )
     require_file(path, "nn.save to")
-    import safetensors.numpy
-
+    attempted = f"nn.save to {path}"
+    require_place(path, attempted)
     entry: dict[str, Any] = {"version": VERSION, "architecture": None}
     if isinstance(model, Module):
         entry["architecture"] = _described(model)
@@ -74,8 +79,7 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
         frozen = [name for name, parameter in named if not parameter.requires_grad]
         entry |= {"frozen": frozen} if frozen else {}
         model = model.state_dict()
-    metadata = {KEY: json.dumps(entry)}
-    replace_file(path, safetensors.numpy.save(arrays_of(model), metadata))
+    write_file(path, tensor_file(arrays_of(model), KEY, json.dumps(entry)), attempted)
 
 
 @overload
@@ -85,7 +89,8 @@ def load(path: FileName, model: ModelT) -> ModelT: ...
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 
-    Nothing in the file is executed, and a given model is changed only when all is right.
+    Nothing in the file is executed or drawn, what is read takes no more time and memory than a file
+    of its size should, and a given model is changed only when all is right.
 
     Args:
         path: the file's name.
@@ -94,11 +99,11 @@ def load(path: FileName, model: Module | None = None) -> Module:
             training mode, with the parameters frozen that were.
 
     Raises:
-        ArgumentError: the file is truncated or was written by something else, or does not fit
-            the model.
+        ArgumentError: the file is truncated, was changed since, or was written by something else,
+            or does not fit the model.
         UnsupportedError: the path is no name of a file, or the model no module.
         MissingPackageError: safetensors is not installed.
-        OSError: the file cannot be read.
+        FileError: the file cannot be read, or is no regular file.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -171,12 +176,11 @@ def _rebuilt(entry: Any, tensors: Mapping[str, Any], attempted: str) -> Module:
     return model
 
 
-def _require_told(model: Module, architecture: Any) -> None:
-    """Refuse a model of which something does not follow from its architecture."""
-    found = _outline(model)
+def _built_again(model: Module, architecture: Any, entries: float) -> Module:
+    """What loading would make of a model, where a file has so many numbers; nothing is drawn."""
     state, drawn = np.random.get_state(), state_of(generator(None, "nn.save"))
     try:
-        rebuilt = _outline(build(architecture))
+        return build(architecture, entries)
     except Exception as error:  # a constructor of a registered class can do anything
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",
@@ -187,6 +191,12 @@ def _require_told(model: Module, architecture: Any) -> None:
     finally:
         np.random.set_state(state)
         set_state(generator(None, "nn.save"), drawn)
+
+
+def _require_told(model: Module, architecture: Any) -> None:
+    """Refuse a model of which something does not follow from its architecture."""
+    found = _outline(model)
+    rebuilt = _outline(_built_again(model, architecture, math.inf))
     told = {name for name, value in found.items() if value is COMPUTED}
     told |= {name for name in rebuilt | found if rebuilt.get(name) == found.get(name)}
     names = sorted((rebuilt | found).keys() - told)
@@ -197,6 +207,7 @@ def _require_told(model: Module, architecture: Any) -> None:
             "between layers after they were built",
             "Save model.state_dict(), and write nn.load(path, model)",
         )
+    _built_again(model, architecture, sum(tensor.size for tensor in model._state().values()))
 
 
 def _outline(model: Module) -> dict[str, Any]:

@@ -27,6 +27,7 @@ import numpy as np
 
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, NUMBER, Range, function_named, require
 from autograd_lite.errors import UnsupportedError, describe_one
+from nn.random_state import drawing
 
 Initializer: TypeAlias = "Callable[[np.random.Generator, int, int], Any]"
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -49,6 +50,8 @@ def _checked(function: Function) -> Function:
                 "it is no generator",
                 "Give numpy.random.default_rng(0)",
             )
+        if not drawing.get():
+            return np.zeros((fan_in, fan_out))
         return function(rng, fan_in, fan_out, *rest, **named)
 
     INITIALIZERS[name] = checked

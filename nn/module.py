@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from reprlib import recursive_repr
 from types import FunctionType
 from typing import Any, Self
@@ -25,6 +26,8 @@ from nn.parameters import TENSORS, Buffer, Parameter, is_computed
 UNORDERED = (set, frozenset)
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
+_shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
+"""The modules in the text that is being written: what a shared one holds is written once."""
 
 
 class Module(Declared):
@@ -221,7 +224,16 @@ class Module(Declared):
 
     @recursive_repr()
     def __repr__(self) -> str:
-        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in self.children()]
+        children = list(self.children())
+        shown_before = _shown.get() or set()
+        if children and self in shown_before:
+            return f"{type(self).__name__}(...)"
+        shown_before.add(self)
+        token = _shown.set(shown_before)
+        try:
+            lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
+        finally:
+            _shown.reset(token)
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
         count = sum(parameter.size for parameter in self.parameters())
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""

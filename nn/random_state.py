@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -15,6 +18,25 @@ if TYPE_CHECKING:
     from nn.module import Module
 
 Generator: TypeAlias = "np.random.Generator | np.random.RandomState"
+
+drawing = ContextVar("drawing", default=True)
+"""Whether initial weights are drawn."""
+
+
+@contextmanager
+def without_drawing() -> Iterator[None]:
+    """Let the functions of `nn.init` give zeros, as for a model whose weights are in a file.
+
+    >>> import nn
+    >>> with without_drawing():
+    ...     nn.Dense(1, 2).weight.data
+    array([[0., 0.]])
+    """
+    token = drawing.set(False)
+    try:
+        yield
+    finally:
+        drawing.reset(token)
 
 
 class _Default(np.random.Generator):
@@ -93,9 +115,21 @@ def state_of(generator: Generator) -> dict[str, Any]:
     return dict(generator.bit_generator.state)
 
 
-def set_state(generator: Generator, state: Any) -> None:
-    """Take over what `state_of` gave."""
-    if isinstance(generator, np.random.RandomState):
+POSITIONS = {"pos": 624, "buffer_pos": 4}
+"""The entries of states that are positions in a buffer, which NumPy takes as they are; the last."""
+
+
+def set_state(generator: Generator | None, state: Any) -> None:
+    """Have a generator, or NumPy's global one, take over what `state_of` gave.
+
+    Any exception may come of another state.
+    """
+    for name, value in [*state.items(), *state["state"].items()]:
+        if name in POSITIONS and not (WHOLE.holds(value) and value <= POSITIONS[name]):
+            raise ValueError(f"the state of a generator has {name}={value!r}")
+    if generator is None:
+        np.random.set_state(state)
+    elif isinstance(generator, np.random.RandomState):
         generator.set_state(state)
     else:
         generator.bit_generator.state = state

@@ -6,7 +6,6 @@ Graphviz draws it: the `dot` program, or pygraphviz, which carries it as a libra
 from __future__ import annotations
 
 import importlib
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from autograd_lite.arguments import require_path
 from autograd_lite.errors import ArgumentError, RenderingError
 from autograd_lite.tensor import Tensor
+from autograd_lite.whole_files import FileName, require_place, write_file
 from viz.dot import dot_text
 from viz.vertices import Edge, Vertex, read
 
@@ -47,8 +47,10 @@ class Graph:
         """
         return _render(self.dot, "svg").decode()
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: FileName) -> Path:
         """Write the picture to a file and return its path; the suffix selects the format.
+
+        The file takes the place of an older one in one step.
 
         Args:
             path: a file name with suffix .svg, .png, .pdf, or .dot, which needs no renderer.
@@ -56,6 +58,7 @@ class Graph:
         Raises:
             ArgumentError: another suffix.
             UnsupportedError: that is no name of a file.
+            FileError: the file cannot be written.
             RenderingError: as in `svg`. No file is written then.
         """
         require_path(path, "graph.save to")
@@ -65,8 +68,11 @@ class Graph:
             reason = f"{path.suffix!r} is not the suffix of a format that a graph can be written in"
             remedy = f"End the name in .dot, .{', .'.join(FORMATS[:-1])} or .{FORMATS[-1]}"
             raise ArgumentError(f"graph.save({str(path)!r})", reason, remedy)
+        attempted = f"graph.save to {path}"
+        require_place(path, attempted)
         text = self.dot
-        path.write_bytes(text.encode() if file_format == "dot" else _render(text, file_format))
+        content = text.encode() if file_format == "dot" else _render(text, file_format)
+        write_file(path, content, attempted)
         return path
 
     def _repr_svg_(self) -> str:

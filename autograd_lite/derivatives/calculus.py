@@ -42,6 +42,16 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return a
 
 
+@composed(np.ediff1d)
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
+    """Differences of neighbours of all entries, between others."""
+    entries = np.ravel(as_operand(ary))
+    parts = [np.ravel(as_operand(x)) for x in (to_begin, to_end) if x is not None]
+    parts = [astype(part, entries.dtype) for part in parts]
+    parts.insert(0 if to_begin is None else 1, _steps(entries, 0))
+    return np.concatenate(parts)
+
+
 @composed(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """The sum of the means of neighbours times their distances."""

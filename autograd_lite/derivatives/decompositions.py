@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.node import Array
+from autograd_lite.errors import GradientError, describe
+from autograd_lite.node import Array, plain
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
 # NumPy's named tuples have no public names.
@@ -72,16 +73,35 @@ define(np.linalg.solve, _solve_vjp_a, _solve_vjp_b)
 # Determinants
 
 
+def _products_of_others(s: Array) -> Array:
+    """At row i and column j the product of all but entries i and j; 0 on the diagonal."""
+    others = ~np.eye(s.shape[-1], dtype=bool)
+    kept = others[:, None] & others
+    return np.where(kept, s[..., None, None, :], 1).prod(axis=-1) * others
+
+
 def _cofactors_vjp(g: Array, y: Array, a: Array) -> Array:
-    inner = (g * y).sum(axis=(-1, -2), keepdims=True)
-    return (inner * y - y @ transposed(g) @ y) / np.linalg.det(a)[..., None, None]
+    """That of det(a) times the transposed inverse, or in singular vectors where a is near singular.
+
+    With a = u diag(s) vh the cofactors are those of diag(s), in u and vh, up to their sign.
+    """
+    u, s, vh = np.linalg.svd(a)
+    if np.all(s[..., -1:] > 1e-4 * s[..., :1]) and s.size:
+        inner = (g * y).sum(axis=(-1, -2), keepdims=True)
+        return (inner * y - y @ transposed(g) @ y) / np.linalg.det(a)[..., None, None]
+    products = _products_of_others(s)
+    turned = transposed(u) @ g @ transposed(vh)
+    diagonal = np.diagonal(turned, axis1=-2, axis2=-1)[..., None, :] * np.eye(s.shape[-1])
+    inner = (products @ diagonal).sum(axis=-1)[..., None, :] * np.eye(s.shape[-1])
+    sign = np.linalg.det(u @ vh)[..., None, None]
+    return sign * (u @ (inner - products * transposed(turned)) @ vh)
 
 
 @differentiable(_cofactors_vjp)
 def cofactors(a: Array) -> Array:
     """The derivative of the determinant, det(a) times the transposed inverse where there is one.
 
-    For singular matrices too; their own derivative is not finite then.
+    For singular matrices too.
 
     >>> cofactors(np.array([[1.0, 2.0], [3.0, 4.0]])).round(9)
     array([[ 4., -3.],
@@ -105,7 +125,19 @@ def sign_of_determinant(a: Array) -> Array:
     return np.linalg.slogdet(a).sign
 
 
-@differentiable(lambda g, y, a: g[..., None, None] * transposed(np.linalg.inv(a)))
+def _log_of_determinant_vjp(g: Array, y: Array, a: Array) -> Array:
+    singular = y == -np.inf
+    if np.any(singular & (g != 0)):
+        raise GradientError(
+            f"backward of np.linalg.slogdet{describe([a])}",
+            "a matrix is singular: the logarithm of its determinant is -inf, without a slope",
+            "Add a small multiple of the identity, or use np.linalg.det, which has a derivative",
+        )
+    regular = np.where(singular[..., None, None], np.eye(a.shape[-1]), a)
+    return g[..., None, None] * transposed(np.linalg.inv(regular))
+
+
+@differentiable(_log_of_determinant_vjp)
 def log_of_determinant(a: Array) -> Array:
     """log|det(a)|, without overflow.
 
@@ -129,23 +161,58 @@ def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  #
 define(np.linalg.eigvalsh, _eigenvalues_vjp)
 
 
-def _gaps(values: Array) -> Array:
-    """1 / (value j - value i) at row i and column j; 0 where the two are equal."""
+def _reciprocal_gaps_vjp(g: Array, y: Array, values: Array) -> Array:
+    moved = g * y * y
+    return moved.sum(axis=-1) - moved.sum(axis=-2)
+
+
+@differentiable(_reciprocal_gaps_vjp)
+def reciprocal_gaps(values: Array) -> Array:
+    """1 / (value j - value i) at row i and column j; 0 where the two are equal.
+
+    Values that differ by no more than the rounding of the largest are equal.
+
+    >>> reciprocal_gaps(np.array([1.0, 1.0, 3.0]))
+    array([[ 0. ,  0. ,  0.5],
+           [ 0. ,  0. ,  0.5],
+           [-0.5, -0.5,  0. ]])
+    """
     differences = values[..., None, :] - values[..., None]
-    return (differences != 0) / (differences + (differences == 0))
+    largest = np.max(np.absolute(values), axis=-1, initial=0)[..., None, None]
+    rounding = 4 * values.shape[-1] * np.finfo(values.dtype).eps
+    equal = np.absolute(differences) <= rounding * largest
+    return np.where(equal, 0, 1 / np.where(equal, 1, differences))
+
+
+def _refuse_turns(gaps: Array, inner: Array, function: str, values: str, a: Array) -> None:
+    """Raise if the cotangent asks how vectors of equal values turn into each other."""
+    equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
+    if not equal.any():
+        return
+    inner = np.absolute(inner)
+    noise = 100 * np.finfo(inner.dtype).eps * inner.max(axis=(-1, -2), keepdims=True)
+    if np.any(equal & (inner > noise)):
+        raise GradientError(
+            f"backward of {function}{describe([a])}",
+            f"{values} are equal, so that their vectors are arbitrary and have no derivative, "
+            "and the result depends on these vectors",
+            f"Compute from the values alone, by inv, solve or cholesky; or add what tells {values} "
+            "apart",
+        )
 
 
 def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
-    inner = _gaps(np.linalg.eigvalsh(a, UPLO)) * (transposed(y) @ g)
-    return symmetric(y @ inner @ transposed(y))
+    inner = transposed(y) @ g
+    gaps = reciprocal_gaps(np.linalg.eigvalsh(a, UPLO))
+    _refuse_turns(plain(gaps), plain(inner), "np.linalg.eigh", "eigenvalues", a)
+    return symmetric(y @ (gaps * inner) @ transposed(y))
 
 
 @differentiable(_eigenvectors_vjp)
 def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     """The eigenvectors of symmetric matrices, as columns, by growing eigenvalue.
 
-    Those of an eigenvalue that occurs twice have no derivative; the rule leaves out how they turn
-    into each other.
+    Those of an eigenvalue that occurs twice have no derivative.
 
     >>> np.abs(eigenvectors(np.diag([2.0, 1.0])))
     array([[0., 1.],
@@ -170,12 +237,26 @@ define(np.linalg.svdvals, _singular_values_vjp)
 def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     """The cotangent of u @ diag(s) @ vh, given that of u.
 
-    By J. Townsend, "Differentiating the singular value decomposition" (2016). Equal singular
-    values and those of 0 have no derivative; what would be divided by 0 is left out.
+    By J. Townsend, "Differentiating the singular value decomposition" (2016). The vectors of equal
+    singular values, and those of 0 in a space with room for others, have no derivative.
     """
     inner = transposed(u) @ g
-    outside = (g - u @ inner) * ((s != 0) / (s + (s == 0)))[..., None, :]
-    turned = _gaps(s * s) * (inner - transposed(inner))
+    rest = g - u @ inner
+    gaps = reciprocal_gaps(s * s)
+    zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * plain(s[..., :1])
+    of_zero = np.where(zero[..., None, :], plain(rest), 0)
+    a = np.broadcast_to(0.0, (*u.shape[:-1], vh.shape[-1]))
+    noise = 100 * np.finfo(s.dtype).eps * np.max(np.absolute(plain(g)), initial=0)
+    if np.max(np.absolute(of_zero), initial=0) > noise:
+        raise GradientError(
+            f"backward of np.linalg.svd{describe([a])}",
+            "a singular value is 0, so that its vector is arbitrary and has no derivative, "
+            "and the result depends on it",
+            "Compute from the singular values alone, or leave out those of 0",
+        )
+    _refuse_turns(plain(gaps), plain(inner), "np.linalg.svd", "singular values", a)
+    turned = gaps * (inner - transposed(inner))
+    outside = rest * (~zero / (s + zero))[..., None, :]
     return (u @ (turned * s[..., None, :]) + outside) @ vh
 
 

@@ -1,7 +1,8 @@
 """Derivatives of the functions that treat each entry on its own.
 
 In every rule g is the cotangent of the output, y the output, then come the arguments. At kinks
-the table takes |x|'(0) = 0, and maximum and minimum share the cotangent equally at ties.
+the table takes |x|'(0) = 0, and maximum and minimum share the cotangent equally at ties. A NaN that
+maximum or minimum lets through gets the cotangent, as it does in `np.max`; two share it.
 """
 
 from __future__ import annotations
@@ -34,9 +35,41 @@ def quotient(g: Array, divisor: Array) -> Array:
     return g / (divisor + ((divisor == 0) & (g == 0)))
 
 
+def tie(a: Array, b: Array) -> Array:
+    """Where two arguments are equal, or neither is a number."""
+    return (a == b) | (np.isnan(a) & np.isnan(b))
+
+
 def chosen(g: Array, wins: Array, ties: Array) -> Array:
     """g where an argument wins, half of it where it ties, 0 elsewhere."""
     return np.where(wins, g, np.where(ties, g / 2, 0))
+
+
+def share(a: Array, b: Array, base: Any = math.e) -> Array:
+    """The share of baseᵃ in baseᵃ + baseᵇ: half at ties, infinite ones too, and 0 of 0."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.where((a == b) & np.isinf(a), 0, b - a)
+        ratio = 1 / (1 + (np.exp if base == math.e else np.exp2)(distance))
+    return np.where(np.maximum(a, b) == -np.inf, 0, ratio)
+
+
+def cosine(a: Array, b: Array, y: Array) -> Array:
+    """a / y, of the y = hypot(a, b): 0 at 0, and its limit at infinity, on the diagonal of two."""
+    endless = np.isinf(a)
+    length = np.where(endless, np.sqrt(1.0 + np.isinf(b)), y + (y == 0))
+    return (np.where(endless, np.sign(a), a) / length).astype(y.dtype)
+
+
+def slope_of_sinc(y: Array, x: Array) -> Array:
+    """The derivative of sin(πx) / (πx), by its series where the quotient would cancel."""
+    z = math.pi * x
+    near = np.absolute(z) < 1
+    square = np.where(near, z, 0) ** 2
+    series = 0.0
+    for n in range(9, 0, -1):
+        series = series * square + (-1) ** n * 2 * n / math.factorial(2 * n + 1)
+    quotient = (np.cos(z) - y) / np.where(near, 1, x)
+    return np.where(near, math.pi * z * series, quotient)
 
 
 def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -84,12 +117,19 @@ for power in (np.power, np.float_power):
         traits=Traits(remedy="Keep the base above 0, or the exponent small"),
     )
 define(np.negative, lambda g, y, x: -g, traits=Traits(linear=(0,)))
-define(np.positive, lambda g, y, x: g, traits=Traits(linear=(0,)))
+for same in (np.positive, np.conjugate):
+    define(same, lambda g, y, x: g, traits=Traits(linear=(0,)))
+for real_part in (np.real, np.real_if_close):
+    composed(real_part)(lambda val, **_: +val)
 define(np.reciprocal, lambda g, y, x: -g * y * y, traits=Traits(remedy=DIVISOR))
 define(np.square, lambda g, y, x: g * 2 * x)
 define(np.sqrt, lambda g, y, x: quotient(g, 2 * y), traits=Traits(remedy=POSITIVE))
 define(np.cbrt, lambda g, y, x: quotient(g, 3 * y * y))
-define(np.hypot, lambda g, y, a, b: quotient(g * a, y), lambda g, y, a, b: quotient(g * b, y))
+define(
+    np.hypot,
+    lambda g, y, a, b: g * cosine(a, b, y),
+    lambda g, y, a, b: g * cosine(b, a, y),
+)
 
 # Exponentials and logarithms
 define(np.exp, lambda g, y, x: g * y, traits=EXPONENTIAL)
@@ -101,13 +141,13 @@ define(np.log10, lambda g, y, x: quotient(g, x * math.log(10)), traits=LOGARITHM
 define(np.log1p, lambda g, y, x: quotient(g, 1 + x))
 define(
     np.logaddexp,
-    lambda g, y, a, b: g * np.exp(a - np.where(y == -np.inf, 0, y)),
-    lambda g, y, a, b: g * np.exp(b - np.where(y == -np.inf, 0, y)),
+    lambda g, y, a, b: g * share(a, b),
+    lambda g, y, a, b: g * share(b, a),
 )
 define(
     np.logaddexp2,
-    lambda g, y, a, b: g * np.exp2(a - np.where(y == -np.inf, 0, y)),
-    lambda g, y, a, b: g * np.exp2(b - np.where(y == -np.inf, 0, y)),
+    lambda g, y, a, b: g * share(a, b, 2),
+    lambda g, y, a, b: g * share(b, a, 2),
 )
 
 # Trigonometry
@@ -119,22 +159,16 @@ define(np.arccos, lambda g, y, x: -quotient(g, np.sqrt(1 - x * x)))
 define(np.arctan, lambda g, y, x: g / (1 + x * x))
 define(
     np.arctan2,
-    lambda g, y, a, b: quotient(g * b, a * a + b * b),
-    lambda g, y, a, b: -quotient(g * a, a * a + b * b),
+    lambda g, y, a, b: quotient(g * cosine(b, a, np.hypot(a, b)), np.hypot(a, b)),
+    lambda g, y, a, b: -quotient(g * cosine(a, b, np.hypot(a, b)), np.hypot(a, b)),
 )
 define(np.sinh, lambda g, y, x: g * np.cosh(x), traits=EXPONENTIAL)
 define(np.cosh, lambda g, y, x: g * np.sinh(x), traits=EXPONENTIAL)
 define(np.tanh, lambda g, y, x: g * (1 - y * y), traits=Traits(activation=True, limits=(-1.0, 1.0)))
-define(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1))
+define(np.arcsinh, lambda g, y, x: g / np.hypot(x, 1))
 define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x * x - 1)))
 define(np.arctanh, lambda g, y, x: quotient(g, 1 - x * x))
-define(
-    np.sinc,
-    # -π² x / 3 is the first term of the series, which gives the right second derivative at 0.
-    lambda g, y, x: (
-        g * np.where(x == 0, -x * (math.pi**2 / 3), quotient(np.cos(math.pi * x) - y, x))
-    ),
-)
+define(np.sinc, lambda g, y, x: g * slope_of_sinc(y, x))
 for degrees_to_radians in (np.deg2rad, np.radians):
     define(degrees_to_radians, lambda g, y, x: g * (math.pi / 180), traits=Traits(linear=(0,)))
 for radians_to_degrees in (np.rad2deg, np.degrees):
@@ -149,22 +183,34 @@ define(
     lambda g, y, a, b: np.zeros_like(g),
 )
 for extremum, beats in (
-    (np.maximum, lambda a, b: a > b),
-    (np.minimum, lambda a, b: a < b),
-    (np.fmax, lambda a, b: (a > b) | np.isnan(b)),
-    (np.fmin, lambda a, b: (a < b) | np.isnan(b)),
+    (np.maximum, lambda a, b: (a > b) | (np.isnan(a) & ~np.isnan(b))),
+    (np.minimum, lambda a, b: (a < b) | (np.isnan(a) & ~np.isnan(b))),
+    (np.fmax, lambda a, b: (a > b) | (np.isnan(b) & ~np.isnan(a))),
+    (np.fmin, lambda a, b: (a < b) | (np.isnan(b) & ~np.isnan(a))),
 ):
     define(
         extremum,
-        lambda g, y, a, b, beats=beats: chosen(g, beats(a, b), a == b),
-        lambda g, y, a, b, beats=beats: chosen(g, beats(b, a), a == b),
+        lambda g, y, a, b, beats=beats: chosen(g, beats(a, b), tie(a, b)),
+        lambda g, y, a, b, beats=beats: chosen(g, beats(b, a), tie(a, b)),
         traits=Traits(extremum=True, commutative=True, masks=True),
     )
 define(
     np.nan_to_num,
-    lambda g, y, x, *_, **__: np.where(np.isfinite(x), g, 0),
+    lambda g, y, x, **_: np.where(np.isfinite(x), g, 0),
+    compute=lambda x, *, nan=0.0, posinf=None, neginf=None: np.nan_to_num(
+        x, True, nan, posinf, neginf
+    ),
     traits=ELEMENTWISE,
 )
+
+composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
+composed(np.modf)(lambda x: (np.fmod(x, 1), np.trunc(x)))
+
+
+@composed(np.ldexp)
+def ldexp(x: Array, exponent: Array) -> Array:
+    """x times a power of two; the exponent is a whole number, and has no derivative."""
+    return x * np.ldexp(np.ones_like(x), exponent)
 
 
 @composed(np.clip)
@@ -191,6 +237,7 @@ def full_like(a: Array, fill_value: Array, **keywords: Any) -> Array:
 for step in (np.sign, np.floor, np.ceil, np.rint, np.trunc):
     define(step, lambda g, y, x: np.zeros_like(g))
 define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g), traits=ELEMENTWISE)
+composed(np.around)(lambda a, decimals=0: np.round(a, decimals))
 define(np.fix, lambda g, y, x: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
 define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))
@@ -199,5 +246,6 @@ without_derivative(
     "equal not_equal less less_equal greater greater_equal logical_and logical_or "
     "logical_xor logical_not isnan isinf isfinite isposinf isneginf signbit array_equal "
     "allclose isclose argmax argmin argsort zeros_like ones_like empty_like shape ndim "
-    "size"
+    "size imag isreal iscomplex array_equiv array2string array_repr array_str savetxt save savez "
+    "savez_compressed ix_"
 )

@@ -201,7 +201,7 @@ def _require_matrix(x: Array) -> None:
 @composed(np.tensordot)
 def _tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     a, b = as_operand(a), as_operand(b)
-    if isinstance(axes, int):
+    if np.ndim(axes) == 0:
         axes = range(a.ndim - axes, a.ndim), range(axes)
     summed_a, summed_b = (normalize_axis_tuple(named, x.ndim) for named, x in zip(axes, (a, b)))
     lengths_a, lengths_b = [a.shape[i] for i in summed_a], [b.shape[i] for i in summed_b]

@@ -10,24 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.reductions import Axis, expand
+from autograd_lite.derivatives.reductions import Axis, axes_of, expand
 from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
+from autograd_lite.operation import Traits
 from autograd_lite.table import composed, differentiable
 
 
 def _p_norm_vjp(
     g: Array, y: Array, x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False
 ) -> Array:
-    """sign(x) |x/y|^(p-1), and 0 where the norm or the entry is 0."""
+    """sign(x) |x/y|^(p-1), and 0 where the norm or the entry is 0.
+
+    One of negative order is 0 where any entry is; along that it has a kink, as |x| has.
+    """
     g, y = (expand(reduced, x.shape, axis, keepdims) for reduced in (g, y))
     ratio = x / (y + (y == 0))
     if p == 2:
         return g * ratio
-    return g * np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
+    return g * (y != 0) * np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
 
 
-@differentiable(_p_norm_vjp)
+@differentiable(_p_norm_vjp, traits=Traits(accumulates=True))
 def p_norm(x: Array, p: float = 2, axis: Axis = None, keepdims: bool = False) -> Array:
     """(sum |x|^p)^(1/p) over axes.
 
@@ -85,10 +89,7 @@ def _norm(
     keepdims: bool = False,
 ) -> Array:
     x = as_operand(x)
-    if axis is None:
-        axes = tuple(range(x.ndim))
-    else:
-        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = axes_of(x, axis)
     if axis is None and ord is None:
         return p_norm(x, axis=axes, keepdims=keepdims)
     if len(axes) == 1:

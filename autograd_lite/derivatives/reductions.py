@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd_lite.derivatives.shaping import as_operand
+from autograd_lite.derivatives.shaping import along, as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
+from autograd_lite.precision import in_single
 from autograd_lite.table import composed, define, without_derivative
 
 Axis = int | tuple[int, ...] | None
@@ -61,7 +62,7 @@ define(
     np.sum,
     lambda g, y, a, axis=None, *, keepdims=False: expand(g, a.shape, axis, keepdims),
     compute=lambda a, axis=None, *, keepdims=False: a.sum(axis=axis, keepdims=keepdims),
-    traits=Traits(reduces=True, linear=(0,)),
+    traits=Traits(reduces=True, accumulates=True, linear=(0,)),
 )
 define(
     np.mean,
@@ -69,7 +70,7 @@ define(
         g * (y.size / max(a.size, 1)), a.shape, axis, keepdims
     ),
     compute=lambda a, axis=None, *, keepdims=False: a.mean(axis=axis, keepdims=keepdims),
-    traits=Traits(reduces=True, averages=True, linear=(0,)),
+    traits=Traits(reduces=True, averages=True, accumulates=True, linear=(0,)),
 )
 define(
     np.nansum,
@@ -77,11 +78,12 @@ define(
         np.isnan(a), 0, expand(g, a.shape, axis, keepdims)
     ),
     compute=reduction(np.nansum),
-    traits=Traits(reduces=True, selects=True),
+    traits=Traits(reduces=True, accumulates=True, selects=True),
 )
 
 
 @composed(np.nanmean)
+@in_single
 def nanmean(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """The sum over the count of the numbers."""
     count = (~np.isnan(a)).sum(axis=axis, keepdims=keepdims, dtype=a.dtype)
@@ -89,6 +91,7 @@ def nanmean(a: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
 
 
 @composed(np.average)
+@in_single
 def average(
     a: Any,
     axis: Axis = None,
@@ -159,7 +162,7 @@ define(
     np.cumsum,
     lambda g, y, a, axis=None: _backwards(np.cumsum, g, axis or 0).reshape(a.shape),
     compute=lambda a, axis=None: np.cumsum(a, axis),
-    traits=Traits(linear=(0,)),
+    traits=Traits(accumulates=True, linear=(0,)),
 )
 
 
@@ -177,6 +180,27 @@ def _cumprod_vjp(g: Array, y: Array, a: Array, axis: int | None = None) -> Array
 
 
 define(np.cumprod, _cumprod_vjp, compute=lambda a, axis=None: np.cumprod(a, axis))
+
+
+def _cumulative(function: Any, first: float) -> Any:
+    """What the array API calls it: along the only axis, and perhaps with its start."""
+
+    def cumulative(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Array:
+        x = as_operand(x)
+        if axis is None and x.ndim != 1:
+            raise ValueError("axis= must be named unless there is one axis")
+        axis = 0 if axis is None else axis
+        totals = function(x, axis)
+        if not include_initial:
+            return totals
+        return np.concatenate([np.full_like(along(x, axis, slice(1)), first), totals], axis)
+
+    return cumulative
+
+
+if hasattr(np, "cumulative_sum"):  # new in NumPy 2.1
+    composed(np.cumulative_sum)(_cumulative(np.cumsum, 0))
+    composed(np.cumulative_prod)(_cumulative(np.cumprod, 1))
 
 # Extremes
 
@@ -225,13 +249,16 @@ def _var_vjp(
 
 
 define(
-    np.var, _var_vjp, compute=reduction(np.var, "ddof", "correction"), traits=Traits(reduces=True)
+    np.var,
+    _var_vjp,
+    compute=reduction(np.var, "ddof", "correction"),
+    traits=Traits(reduces=True, accumulates=True),
 )
 define(
     np.std,
     lambda g, y, a, *axis, **how: _var_vjp(g / (2 * (y + (y == 0))), y, a, *axis, **how),
     compute=reduction(np.std, "ddof", "correction"),
-    traits=Traits(reduces=True),
+    traits=Traits(reduces=True, accumulates=True),
 )
 
 

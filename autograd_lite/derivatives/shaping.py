@@ -40,6 +40,18 @@ def _hold_nodes(values: Any) -> bool:
     )
 
 
+def in_floats_of_all(*values: Any) -> list[Array]:
+    """Operands in the floating dtype that NumPy makes of all; plain numbers do not widen it.
+
+    >>> in_floats_of_all(np.ones(1, np.float32), 2.0)
+    [array([1.], dtype=float32), array(2., dtype=float32)]
+    """
+    kinds = [x if isinstance(x, int | float) else as_operand(x).dtype for x in values]
+    dtype = np.result_type(1.0, *kinds)
+    operands = map(as_operand, values)
+    return [x if x.dtype == dtype else astype(x, dtype) for x in operands]
+
+
 def along(x: Array, axis: int, part: Any) -> Array:
     """x indexed along one of its axes.
 

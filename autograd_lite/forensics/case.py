@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives import neural
+from autograd_lite.derivatives import cross_entropies
 from autograd_lite.forensics.candidate import Always, unchanged
 from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, is_recorded
 from autograd_lite.node import Array, plain
@@ -207,7 +207,7 @@ def _shortcuts(graph: Graph, bare: Replay) -> Iterator[Wrong]:
 
 
 def _with_epsilon(place: Place, epsilon: float) -> Vjp:
-    if place.operation.function is neural.binary_cross_entropy:
+    if place.operation.function is cross_entropies.binary_cross_entropy:
         return lambda g, y, p, t: ((1 - t) / (1 - p + epsilon) - t / (p + epsilon)) * g / p.size
     return place.given(lambda y, x, *rest: (y, x + epsilon, *rest))
 

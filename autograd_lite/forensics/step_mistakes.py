@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import neural
+from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
@@ -179,7 +179,7 @@ def softmax(graph: Graph, place: Place) -> StepMistakes:
     vjps: dict[Callable[..., Any], Vjp] = {
         neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
         neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        neural.softmax_cross_entropy: place.changed(_of_right_class),
+        cross_entropies.softmax_cross_entropy: place.changed(_of_right_class),
     }
     function = place.operation.function
     if function in vjps:

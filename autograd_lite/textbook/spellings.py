@@ -7,6 +7,7 @@ formulas for reading. The tests hold both against each other.
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from types import EllipsisType
@@ -14,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-import autograd_lite.derivatives.neural as neural
+from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
+from autograd_lite.derivatives.special import gelu, normal_cdf
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import call
 from autograd_lite.table import TABLE
@@ -115,7 +117,13 @@ RULES: dict[Callable[..., Any], list[Callable[..., Any]]] = {
         lambda g, y, x, weight, bias: g,
     ],
     neural.dropout: [lambda g, y, x, mask, p, _=None: g * mask / (1 - p)],
-    neural.softmax_cross_entropy: [
+    neural.swish: [lambda g, y, x: g * (neural.sigmoid(x) + y * (1 - neural.sigmoid(x)))],
+    gelu: [lambda g, y, x: g * (normal_cdf(x) + x * (np.exp(-x * x / 2) / math.sqrt(2 * math.pi)))],
+    cross_entropies.sigmoid_cross_entropy: [
+        lambda g, y, logits, targets, _: (neural.sigmoid(logits) - targets) * (g / logits.size),
+        lambda g, y, logits, targets, _: logits * (-g / logits.size),
+    ],
+    cross_entropies.softmax_cross_entropy: [
         lambda g, y, logits, labels, _: (
             (
                 neural.softmax(logits)
@@ -132,6 +140,12 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     neural.dropout: lambda x, mask, p: x * mask / (1 - p),
     neural.swish: lambda x: x * neural.sigmoid(x),
     p_norm: inspect.unwrap(p_norm),
+    cross_entropies.sigmoid_cross_entropies: lambda logits, targets: (
+        np.logaddexp(logits, 0) - logits * targets
+    ),
+    cross_entropies.sigmoid_cross_entropy: lambda logits, targets: (
+        (np.logaddexp(logits, 0) - logits * targets).sum() / logits.size
+    ),
 }
 """What is written out rather than called."""
 

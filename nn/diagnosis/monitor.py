@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, require
+from autograd_lite.arguments import COUNT, TEXT, WHOLE, require
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Node
@@ -17,6 +17,7 @@ from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.evidence import inputs
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.training.callback import Callback, Training, require_state
+from nn.training.schema import FIGURE
 
 GROWTH_STEPS = 20
 """Steps in a row each of which leaves more recorded tensors than the one before it. Loops that sum
@@ -81,15 +82,15 @@ def _growth(recorded: list[Any], a_step: float) -> Finding:
     )
 
 
-KINDS: dict[str, Any] = {
-    "name": str,
-    "where": (list, tuple),
-    "figure": (int, float),
-    "threshold": (int, float),
-    "meaning": str,
-    "remedy": str,
+FINDING = {
+    "name": TEXT,
+    "where": [TEXT],
+    "figure": FIGURE,
+    "threshold": FIGURE,
+    "meaning": TEXT,
+    "remedy": TEXT,
 }
-"""Of what a finding consists in a state."""
+STATE = {"reports": [{"epochs": WHOLE, "findings": [FINDING]}], "findings": [FINDING]}
 
 
 class DiagnosisMonitor(Callback):
@@ -182,12 +183,7 @@ class DiagnosisMonitor(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, {"reports": list, "findings": list})
-        for report in state["reports"]:
-            require_state(self, report, {"epochs": int, "findings": list})
-        for part in (*state["reports"], state):
-            for finding in part["findings"]:
-                require_state(self, finding, KINDS)
+        require_state(self, state, STATE)
         reports = state["reports"]
         self.reports = {part["epochs"]: Diagnosis(_findings(part)) for part in reports}
         self.findings = _findings(state)

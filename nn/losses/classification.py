@@ -20,6 +20,7 @@ from autograd_lite import (
     softmax_cross_entropy,
 )
 from autograd_lite.arguments import FRACTION, SHARE, one_of
+from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.node import plain
 from nn.declared import declared
@@ -145,7 +146,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
-        return np.logaddexp(predictions, 0) - predictions * targets
+        return sigmoid_cross_entropies(predictions, targets)
 
 
 class _ClassLoss(Loss):

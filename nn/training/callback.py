@@ -13,6 +13,7 @@ from autograd_lite.errors import ArgumentError
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
+from nn.training.schema import Schema, misfits
 
 
 @dataclass
@@ -89,15 +90,12 @@ class Callback:
         """Take over what `state_dict` gave."""
 
 
-def require_state(
-    callback: Callback, state: Any, kinds: Mapping[str, type | tuple[Any, ...]]
-) -> None:
-    """Raise an ArgumentError unless a state has entries of these names and types."""
-    fits = isinstance(state, Mapping) and state.keys() == kinds.keys()
-    if not fits or not all(isinstance(state[name], kind) for name, kind in kinds.items()):
+def require_state(callback: Callback, state: Any, schema: Schema) -> None:
+    """Raise an ArgumentError unless a state is as a schema says."""
+    if problems := list(misfits(state, schema)):
         raise ArgumentError(
             f"load_state_dict into {type(callback).__name__}",
-            "the state is of another callback",
+            f"the state is of another callback: {'; '.join(problems[:5])}",
             "Give a state_dict() of the same class; nothing was loaded",
         )
 

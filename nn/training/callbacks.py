@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, one_of, optional
+from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.declared import Declared, Field, declared
+from nn.module import Module
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
 from nn.optimizers.plateau import MODE, Progress, ReduceOnPlateau
 from nn.optimizers.schedules import Schedule, Warmup
 from nn.training.callback import Callback, Training, newest, require_figure, require_state
+from nn.training.schema import ARRAY, FLOAT
 
 LOSSES = ("loss", "running_loss", "validation_loss")
 """The figures of each training, which it makes lower."""
@@ -104,8 +106,20 @@ class EarlyStopping(Declared, Callback):
         """Forget an earlier training; one that goes on may have to stop at once."""
         if training.epoch == 0:
             self._reset()
+        elif self.best_epoch is not None:
+            self._require_weights_of(training.model)
         require_figure(self, self.monitor, training.history)
         self._stop_if_waited_enough(training)
+
+    def _require_weights_of(self, model: Module) -> None:
+        states = model.state_dict(), self.best_weights
+        own, kept = ({name: array.shape for name, array in each.items()} for each in states)
+        if own != kept:
+            raise ArgumentError(
+                f"{type(self).__name__} of a training that goes on",
+                f"its best weights are {kept}, and the model's are {own}",
+                "Give a checkpoint of a model built the same way",
+            )
 
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
@@ -148,10 +162,9 @@ class EarlyStopping(Declared, Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        kinds: dict[str, Any] = {"best_epoch": int | None, "best_value": float}
-        kinds |= {"best_weights": Mapping, "progress_value": float, "waited": int}
-        require_state(self, state, kinds)
-        require_state(self, state["best_weights"], dict.fromkeys(state["best_weights"], np.ndarray))
+        figures = {"best_value": FLOAT, "progress_value": FLOAT, "waited": WHOLE}
+        weights = {"best_epoch": optional(WHOLE), "best_weights": {...: ARRAY}}
+        require_state(self, state, {**figures, **weights})
         self._reset()
         self.best_epoch = state["best_epoch"]
         self.best_weights = dict(state["best_weights"])
@@ -290,6 +303,8 @@ class GradientMonitor(Callback):
         self._sums = dict.fromkeys(self._parameters, 0.0)
         if training.epoch == 0:
             self.norms = {name: [] for name in self._parameters}
+        schema = {name: [FLOAT] for name in self._parameters}
+        require_state(self, self.state_dict(), {"norms": schema})
 
     def gradients(self, training: Training) -> None:
         """Add up the norms of a batch."""
@@ -310,8 +325,7 @@ class GradientMonitor(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
-        require_state(self, state, {"norms": Mapping})
-        require_state(self, state["norms"], dict.fromkeys(state["norms"], (list, tuple)))
+        require_state(self, state, {"norms": {...: [FLOAT]}})
         self.norms = {name: list(norms) for name, norms in state["norms"].items()}
 
 

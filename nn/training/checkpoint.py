@@ -6,25 +6,46 @@ import copy
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, WHOLE, require
+from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
-from nn.tensor_files import DTYPES, FileName, read_tensors, replace_file, require_file
+from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
 from nn.training.callback import Callback, Training
 from nn.training.history import History
+from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
 VERSION = 3
 """Of what is in a file; one of another version is refused."""
 KEY = "autograd_lite training"
 """Where in the file's metadata the JSON is."""
-ARRAY = "<array>"
+NAME = "<array>"
 """The key, in the JSON, of the name of an array."""
+
+GENERATOR = {"bit_generator": TEXT, "state": {...: ANYTHING}, ...: ANYTHING}
+STATE = {
+    "version": Range(lambda version: version is VERSION, f"version {VERSION}"),
+    "arguments": {"split_seed": WHOLE, ...: PLAIN},
+    "history": {...: [FLOAT]},
+    "model": {...: ARRAY},
+    "others": [ARRAY],
+    "learned": [FLAG],
+    "optimizer": {
+        "groups": [{"parameters": COUNT, ...: PLAIN}],
+        "state": [{"steps": WHOLE, ...: ARRAY}],
+        "steps": WHOLE,
+    },
+    "generators": [GENERATOR],
+    "places": {...: WHOLE},
+    "global": GENERATOR,
+    "callbacks": [{"class": TEXT, "state": ANYTHING}],
+}
+"""What is in a file. What `ANYTHING` stands for is checked by those that it is given to."""
 
 
 class Checkpoint(Callback):
@@ -45,11 +66,12 @@ class Checkpoint(Callback):
         every: epochs from one to the next.
 
     Raises:
-        ArgumentError: `every` is not a whole number of at least 1; at the start of training, the
-            folder does not exist.
+        ArgumentError: `every` is not a whole number of at least 1, or no file can have that name.
         UnsupportedError: the path is no name of a file; at the start of training, a callback's
             state holds what a file cannot.
         MissingPackageError: safetensors is not installed.
+        FileError: at the start of training, the folder does not exist, or what is there is no
+            regular file; after an epoch, the file cannot be written.
 
     >>> import nn, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
@@ -72,20 +94,18 @@ class Checkpoint(Callback):
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot be written."""
-        attempted, folder = f"Checkpoint in {self.path}", Path(self.path).resolve().parent
-        if not folder.is_dir():
-            raise ArgumentError(attempted, f"there is no folder {folder}", "Make it first")
+        attempted = f"Checkpoint in {self.path}"
+        require_place(self.path, attempted)
         _packed(_state(training), "", {}, attempted)
 
     def epoch_end(self, training: Training) -> None:
         """Write, if it is time."""
         if (training.epoch + 1) % self.every == 0:
-            import safetensors.numpy
-
             arrays: dict[str, Any] = {}
-            state = _packed(_state(training), "", arrays, f"Checkpoint in {self.path}")
-            metadata = {KEY: json.dumps({"version": VERSION, **state})}
-            replace_file(self.path, safetensors.numpy.save(arrays, metadata))
+            attempted = f"Checkpoint in {self.path}"
+            state = _packed(_state(training), "", arrays, attempted)
+            text = json.dumps({"version": VERSION, **state})
+            write_file(self.path, tensor_file(arrays, KEY, text), attempted)
 
 
 def _state(training: Training) -> dict[str, Any]:
@@ -136,7 +156,7 @@ def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> An
     if isinstance(value, np.ndarray) and value.dtype.name in DTYPES.values():
         name = f"{len(arrays)}{path}"
         arrays[name] = np.array(value, order="C")
-        return {ARRAY: name}
+        return {NAME: name}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         items = value.items()
         return {key: _packed(item, f"{path}.{key}", arrays, attempted) for key, item in items}
@@ -157,8 +177,8 @@ def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> An
 
 def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
-        if value.keys() == {ARRAY}:
-            return arrays[value[ARRAY]]
+        if value.keys() == {NAME}:
+            return arrays[value[NAME]]
         return {key: _unpacked(item, arrays) for key, item in value.items()}
     if isinstance(value, list):
         return [_unpacked(item, arrays) for item in value]
@@ -186,8 +206,10 @@ def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
     before = copy.deepcopy(_state(training))
     try:
         _load(training, state)
-    except Exception as error:  # a file can say anything
+    except BaseException as error:  # a file can say anything
         _load(training, before)
+        if not isinstance(error, Exception):
+            raise
         reason = ": ".join(error.args[:2]) if isinstance(error, AutogradError) else repr(error)
         raise ArgumentError(
             attempted,
@@ -206,6 +228,9 @@ def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
     for name in {**own, **saved}:
         if name != "split_seed" and saved.get(name) != own.get(name):
             yield f"{name} is {own.get(name)!r}, and was {saved.get(name)!r}"
+    figures = ", ".join(training.history), ", ".join(state["history"])
+    if figures[0] != figures[1]:
+        yield f"the figures are {figures[0]}, and were {figures[1]}"
     done = max(map(len, state["history"].values()), default=0)
     if done > training.epochs:
         yield f"epochs is {training.epochs}, and {done} were done"
@@ -241,7 +266,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):
         set_state(generator, saved)
-    np.random.set_state(state["global"])
+    set_state(None, state["global"])
     training.history = History({name: list(values) for name, values in state["history"].items()})
     training.epoch = len(training.history["loss"])
 
@@ -262,33 +287,19 @@ def read(path: FileName) -> dict[str, Any]:
         )
     try:
         state: dict[str, Any] = _unpacked(json.loads(metadata[KEY]), arrays)
-        _require_outline(state)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        problems = list(misfits(state, STATE)) or list(_uneven(state["history"]))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        state, problems = {}, [repr(error)]
+    if problems:
         raise ArgumentError(
             attempted,
-            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: {error!r}",
+            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: "
+            + "; ".join(problems[:5]),
             "Give a file that was not changed since",
-        ) from error
+        )
     return {**state, "path": path}
 
 
-def _require_outline(state: Any) -> None:
-    """Raise unless everything is there, and of the right kind."""
-    if state["version"] != VERSION:
-        raise ValueError(f"version {state['version']!r} instead of {VERSION}")
-    kinds: dict[str, type] = dict.fromkeys(("generators", "callbacks", "others", "learned"), list)
-    kinds |= dict.fromkeys(("arguments", "history", "model", "optimizer", "places", "global"), dict)
-    for name, kind in kinds.items():
-        if not isinstance(state[name], kind):
-            raise TypeError(f"{name} is no {kind.__name__}")
-    figures = state["history"].values()
-    if len(set(map(len, figures))) != 1:
-        raise ValueError("the lists of the history differ in length")
-    if not all(isinstance(figure, float) for values in figures for figure in values):
-        raise TypeError("the history is not of numbers")
-    if not all(isinstance(each, bool) for each in state["learned"]):
-        raise TypeError("what is learned is not told by True and False")
-    if not all(entry.keys() == {"class", "state"} for entry in state["callbacks"]):
-        raise ValueError("a callback has no class or no state")
-    if not WHOLE.holds(state["arguments"]["split_seed"]):
-        raise ValueError("split_seed is no seed")
+def _uneven(history: Mapping[str, list[float]]) -> Iterator[str]:
+    if len(set(map(len, history.values()))) != 1:
+        yield "the lists of the history differ in length"

@@ -18,12 +18,12 @@ from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
+from autograd_lite.whole_files import FileName
 from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
 from nn.random_state import generator
-from nn.tensor_files import FileName
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import read, restored

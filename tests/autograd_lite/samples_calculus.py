@@ -23,6 +23,10 @@ SAMPLES = {
         sample(lambda x, a: np.diff(x, axis=0, append=a), normal(2, 3), normal(1, 3)),
         sample(lambda a: np.diff([[1.0, 2.0]], 1, -1, a), normal()),
     ],
+    np.ediff1d: [
+        sample(np.ediff1d, normal(2, 3)),
+        sample(lambda x, a: np.ediff1d(x, to_end=a, to_begin=[1.0, 2.0]), normal(4), normal()),
+    ],
     np.trapezoid: [
         *along_axis(lambda y, axis=-1: np.trapezoid(y, axis=axis)),
         sample(lambda y: np.trapezoid(y, dx=0.5), normal(2, 3)),

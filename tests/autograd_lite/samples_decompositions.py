@@ -139,6 +139,11 @@ SAMPLES = {
         *of_symmetric(linalg.eigvalsh),
         *of_symmetric(lambda x: linalg.eigvalsh(x, UPLO="U")),
     ],
+    decompositions.reciprocal_gaps: [
+        sample(decompositions.reciprocal_gaps, normal(3)),
+        sample(decompositions.reciprocal_gaps, normal(2, 4)),
+        sample(decompositions.reciprocal_gaps, normal(1)),
+    ],
     decompositions.eigenvectors: of_symmetric(decompositions.eigenvectors),
     linalg.eigh: [
         *of_symmetric(lambda x: linalg.eigh(x).eigenvectors * linalg.eigh(x)[0][..., None, :]),

@@ -42,6 +42,9 @@ SAMPLES = {
     np.float_power: binary(np.float_power, left=positive),
     np.negative: unary(np.negative),
     np.positive: unary(np.positive),
+    np.conjugate: unary(np.conjugate),
+    np.real: unary(np.real),
+    np.real_if_close: unary(np.real_if_close),
     np.square: unary(np.square),
     np.sqrt: unary(np.sqrt, positive),
     np.power: [
@@ -104,6 +107,15 @@ SAMPLES = {
         sample(lambda x: np.full_like(x, x[0]), normal(3)),
         sample(lambda x: np.full_like(x * 0, x.sum(), shape=(2, 2)), normal(3)),
     ],
+    np.divmod: [
+        sample(lambda a, b: np.add(*np.divmod(a, b)), 3 * normal(2, 3), positive(3)),
+        sample(lambda a: np.divmod(a, 0.7)[1], normal(4)),
+    ],
+    np.modf: [sample(lambda x: np.modf(x)[0] - np.modf(x)[1], 3 * normal(2, 3))],
+    np.ldexp: [
+        sample(lambda x: np.ldexp(x, 3), normal(2, 3)),
+        sample(lambda x: np.ldexp(x, np.array([[-1], [0]])), normal(3)),
+    ],
     # Steps
     np.sign: unary(np.sign),
     np.floor: unary(np.floor),
@@ -112,6 +124,7 @@ SAMPLES = {
     np.trunc: unary(np.trunc),
     np.fix: unary(np.fix),
     np.round: [*unary(np.round), sample(lambda x: np.round(x, 1), normal(3))],
+    np.around: [*unary(np.around), sample(lambda x: np.around(x, 1), normal(3))],
     np.floor_divide: binary(np.floor_divide, right=positive),
     np.heaviside: [
         sample(np.heaviside, normal(2, 3), positive(3)),

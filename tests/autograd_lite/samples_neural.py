@@ -4,6 +4,8 @@ import numpy as np
 from sampling import along_axis, normal, positive, sample, unary
 
 import autograd_lite as al
+from autograd_lite.derivatives import special
+from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.derivatives.normalization import standardize
 
 LABELS = np.array([2, 0, 2, 1])
@@ -25,7 +27,11 @@ SAMPLES = {
     ],
     al.sigmoid: unary(al.sigmoid),
     al.swish: unary(al.swish),
-    al.erf: unary(al.erf),
+    al.erf: [*unary(al.erf), sample(al.erf, [0.0, 1.5, -3.0])],
+    special.normal_cdf: [*unary(special.normal_cdf), sample(special.normal_cdf, [0.0, -3.0, 8.0])],
+    special.gelu_slope: unary(special.gelu_slope),
+    special.i1: [*unary(special.i1), sample(special.i1, [0.0, 5.0])],
+    np.i0: [*unary(np.i0), sample(np.i0, [0.0, 9.0])],
     al.gelu: unary(al.gelu),
     al.dropout: [
         sample(lambda x: al.dropout(x, CONDITION, 0.25), normal(2, 3)),
@@ -43,11 +49,18 @@ SAMPLES = {
         sample(lambda p: al.binary_cross_entropy(p, CONDITION), positive(3) / 3),
         sample(lambda p: al.binary_cross_entropy(p, np.eye(2)), positive(2, 2) / 3),
         sample(lambda p: al.binary_cross_entropy(p, np.float64(0.3)), positive() / 3),
+        sample(al.binary_cross_entropy, positive(3) / 3, positive(3) / 4),
+    ],
+    sigmoid_cross_entropies: [
+        sample(sigmoid_cross_entropies, normal(4), positive(4) / 3),
+        sample(sigmoid_cross_entropies, [0.0, 9.0, -9.0], positive(3) / 3),
+        sample(lambda x: sigmoid_cross_entropies(x, CONDITION), normal(3)),
     ],
     al.sigmoid_cross_entropy: [
         sample(al.sigmoid_cross_entropy, normal(4), positive(4) / 3),
         sample(al.sigmoid_cross_entropy, normal(2, 3), positive(2, 3) / 3),
         sample(al.sigmoid_cross_entropy, normal(), positive() / 3),
+        sample(al.sigmoid_cross_entropy, [0.0, 9.0, -9.0], positive(3) / 3),
         sample(lambda x: al.sigmoid_cross_entropy(x, CONDITION), normal(3)),
     ],
     al.softmax_cross_entropy: [

@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor
-from autograd_lite.errors import AutogradError, ShapeError, UnsupportedError
+from autograd_lite import Tensor, hessian
+from autograd_lite.errors import AutogradError, GradientError, ShapeError, UnsupportedError
 
 SINGULAR = np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [1.0, 0.0, 3.0]])
 
@@ -58,20 +58,105 @@ def test_the_gradient_of_log_det_is_the_transposed_inverse_where_det_overflows()
     np.testing.assert_allclose(got, np.linalg.inv(a).T, atol=1e-18)
 
 
-def test_equal_eigenvalues_give_finite_gradients():
-    def f(x):
-        values, vectors = np.linalg.eigh(x)
-        return (values * np.arange(1.0, 4.0)).sum() + vectors.sum()
-
-    np.testing.assert_array_equal(gradient(f, np.eye(3)), np.diag([1.0, 2.0, 3.0]))
+def rotated(*values):
+    """A symmetric matrix with these eigenvalues, up to rounding."""
+    q = np.linalg.qr(np.random.default_rng(0).normal(size=(len(values), len(values)))).Q
+    return q @ np.diag(values) @ q.T
 
 
-def test_singular_values_of_0_give_finite_gradients():
+def square_root(a):
+    values, vectors = np.linalg.eigh(a)
+    return ((vectors * np.sqrt(values)) @ vectors.T).sum()
+
+
+def polar_factor(a):
+    u, _, vh = np.linalg.svd(a)
+    return (u @ vh).sum()
+
+
+@pytest.mark.parametrize("a", [np.eye(3), rotated(1.0, 1.0, 2.0)])
+@pytest.mark.parametrize("f", [square_root, polar_factor])
+def test_vectors_of_equal_values_are_refused_where_the_result_depends_on_them(f, a):
+    with pytest.raises(GradientError, match="values are equal") as caught:
+        gradient(f, a)
+    assert "backward of np.linalg" in str(caught.value)
+
+
+def test_values_alone_have_derivatives_where_they_are_equal():
+    np.testing.assert_allclose(gradient(lambda a: np.linalg.eigh(a)[0].sum(), np.eye(3)), np.eye(3))
+    np.testing.assert_allclose(gradient(lambda a: np.linalg.svd(a)[1].sum(), np.eye(3)), np.eye(3))
+    norm = gradient(lambda a: np.linalg.norm(a, 2), np.eye(4))
+    np.testing.assert_allclose(norm, np.eye(4) / 4)
+
+
+def test_the_vector_of_a_single_eigenvalue_has_a_derivative_beside_equal_ones():
+    def f(a):
+        return (np.linalg.eigh(a)[1][:, 2] * np.array([0.3, -1.0, 0.5])).sum() ** 2
+
+    a, step = rotated(1.0, 1.0, 2.0), 1e-6
+    slopes = gradient(f, a)
+    for i, j in np.ndindex(3, 3):
+        change = np.zeros((3, 3))
+        change[i, j] = change[j, i] = step
+        numeric = (f(a + change) - f(a - change)) / (2 * step)
+        assert numeric == pytest.approx((slopes * change).sum() / step, abs=1e-8)
+
+
+def test_lengths_of_vectors_of_equal_eigenvalues_do_not_depend_on_these():
+    slopes = gradient(lambda a: (np.linalg.eigh(a)[1] ** 2).sum(), rotated(1.0, 1.0, 2.0))
+    np.testing.assert_allclose(slopes, 0, atol=1e-12)
+
+
+def test_the_vector_of_a_singular_value_of_0_is_refused():
     def f(x):
         u, s, vh = np.linalg.svd(x, full_matrices=False)
         return u.sum() + s.sum() + vh.sum()
 
-    assert np.isfinite(gradient(f, np.outer([1.0, 2.0, 3.0], [1.0, -1.0]))).all()
+    with pytest.raises(GradientError, match="a singular value is 0"):
+        gradient(f, np.outer([1.0, 2.0, 3.0], [1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    "a",
+    [
+        np.diag([1.0, 2.0, 0.0]),
+        np.diag([1.0, 0.0, 0.0]),
+        np.zeros((3, 3)),
+        rotated(1.0, 2.0, 0.0),
+        rotated(1.0, 2.0, 1e-9),
+        np.array([[0.0]]),
+        np.array([[0.0, 1.0], [0.0, 0.0]]),
+    ],
+)
+def test_second_derivatives_of_a_determinant_are_exact_where_it_is_0(a):
+    n, step = len(a), 0.5
+    directions = step * np.eye(n * n).reshape(n * n, n, n)
+    # In each two entries a determinant is a polynomial of which differences are exact.
+    expected = [
+        [
+            sum(s * t * np.linalg.det(a + s * e + t * f) for s in (1, -1) for t in (1, -1))
+            / (4 * step * step)
+            for f in directions
+        ]
+        for e in directions
+    ]
+    found = hessian(np.linalg.det)(a).reshape(n * n, n * n)
+    np.testing.assert_allclose(found, expected, atol=1e-13)
+
+
+def test_the_logarithm_of_a_determinant_of_0_is_refused_where_it_counts():
+    stack = np.array([[[2.0, 3.0], [2.0, 6.0]], [[1.0, 3.0], [2.0, 6.0]]])
+    with pytest.raises(GradientError, match=r"slogdet.*singular"):
+        gradient(lambda a: np.linalg.slogdet(a)[1].sum(), stack)
+    slopes = gradient(lambda a: np.linalg.slogdet(a)[1][0], stack)
+    np.testing.assert_allclose(slopes, [np.linalg.inv(stack[0]).T, np.zeros((2, 2))])
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+@pytest.mark.parametrize("order", [-1, -2, -0.5])
+def test_a_norm_of_negative_order_has_a_kink_where_an_entry_is_0(order):
+    for x in ([0.0, 3.0, 4.0], [0.0, 0.0, 1.0]):
+        np.testing.assert_array_equal(gradient(lambda x: np.linalg.norm(x, order), x), 0)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_graph_with_it_as_a_single_node_has_the_same_values_and_gradients(name
     assert again[y].operation.name == name
     expected, gradients = backpropagate(loss, 1.0), backpropagate(again[loss], 1.0)
     for node in nodes:
-        assert again[node].data is node.data
+        assert again[node]._array is node._array
         if node.operation is None:
             assert again[node] is node
             np.testing.assert_allclose(gradients[node], expected[node], rtol=1e-11, atol=1e-13)

@@ -9,11 +9,20 @@ from walk import Walk
 
 import autograd_lite as al
 from autograd_lite import Tensor, to_source
+from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import GradientError, UnsupportedError
 
 # The engine computes with what the forward pass left, with a product with ones, or with a
-# reciprocal, where the source has the textbook's formula.
-ROUNDED = {al.affine, al.dropout, al.sigmoid_cross_entropy, al.softmax_cross_entropy}
+# reciprocal, or far out, where the source has the textbook's formula.
+ROUNDED = {
+    al.affine,
+    al.dropout,
+    al.gelu,
+    al.swish,
+    al.sigmoid_cross_entropy,
+    al.softmax_cross_entropy,
+    sigmoid_cross_entropies,
+}
 
 walk = Walk()
 

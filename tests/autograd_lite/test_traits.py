@@ -67,7 +67,7 @@ def test_the_arguments_of_a_commutative_function_may_be_exchanged():
 
 def test_a_function_that_moves_entries_has_no_others():
     for row, values, _, result in calls_with("moves"):
-        assert np.isin(result, values[0]).all(), row.name
+        assert (np.isin(result, values[0]) | np.isnan(result)).all(), row.name
 
 
 def test_a_function_that_indexes_takes_the_entries_that_its_second_argument_names():
@@ -99,7 +99,7 @@ def test_a_reduction_makes_fewer_entries_of_many():
 
 def test_an_extremum_is_one_of_the_entries_and_none_lies_beyond_it():
     for row, values, _, result in calls_with("extremum"):
-        entries = np.concatenate([np.ravel(v) for v in values if isinstance(v, np.ndarray)])
+        entries = np.concatenate([np.ravel(v) for v in values if hasattr(v, "dtype")])
         if row.traits.elementwise:
             assert np.logical_or(*[np.equal(result, value) for value in values]).all(), row.name
         elif np.size(result) == 1 and entries.size:

@@ -26,8 +26,8 @@ def test_what_fails_is_named_by_function_sample_and_check_and_the_checks_behind_
         walk.test()(np.tanh)
     first, *_, last = str(caught.value).splitlines()
     empty = [array.size for (array,) in (sample.arrays for sample in SAMPLES[np.tanh])].index(0)
-    assert first.startswith(f"numpy tanh, sample {empty}: no array is empty: it is")
-    assert last.startswith("numpy tanh, sample 0: an error is raised: DID NOT RAISE")
+    assert first.startswith(f"np.tanh, sample {empty}: no array is empty: it is")
+    assert last.startswith("np.tanh, sample 0: an error is raised: DID NOT RAISE")
     assert [id(sample) for sample in checked] == [id(sample) for sample in SAMPLES[np.tanh]]
 
 

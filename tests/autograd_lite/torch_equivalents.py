@@ -356,6 +356,12 @@ def svd(x):
     return tlinalg.svd(x, full_matrices=False)
 
 
+def reciprocal_gaps(x):
+    differences = x[..., None, :] - x[..., None]
+    same = torch.eye(x.shape[-1], dtype=bool)
+    return (1 / differences.masked_fill(same, 1.0)).masked_fill(same, 0.0)
+
+
 def cofactors(x):
     return tlinalg.det(x)[..., None, None] * tlinalg.inv(x).mT
 
@@ -385,6 +391,7 @@ DECOMPOSITIONS = {
     decompositions.cofactors: [on(cofactors, regular(2, 3, 3))],
     decompositions.sign_of_determinant: [on(lambda x: tlinalg.slogdet(x)[0], -regular(3, 3))],
     decompositions.log_of_determinant: [on(lambda x: tlinalg.slogdet(x)[1], -regular(3, 3))],
+    decompositions.reciprocal_gaps: [on(reciprocal_gaps, normal(2, 3))],
     decompositions.eigenvectors: [
         on(lambda x: tlinalg.eigh(x)[1], regular(3, 3), before=symmetric, after=squared)
     ],

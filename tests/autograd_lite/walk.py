@@ -3,11 +3,7 @@
 import pytest
 from samples import SAMPLES
 
-
-def name_of(function):
-    """The same for a function and for its differentiable wrapper."""
-    return f"{getattr(function, '__module__', None)} {function.__name__}"
-
+from autograd_lite.protocol import full_name as name_of
 
 each_function = pytest.mark.parametrize("function", SAMPLES, ids=name_of)
 

@@ -150,7 +150,7 @@ NUMPY = [
     numpy("shape", "broadcast_to", lambda w: np.broadcast_to(w, (4,)), ShapeError, "(4,)"),
     numpy("length", "split", lambda w: np.split(w, 3), ShapeError, "3"),
     numpy("type", "pad", lambda w: np.pad(w, "a"), UnsupportedError, "'a'"),
-    numpy("type", "unwrap", np.unwrap, UnsupportedError),
+    numpy("type", "packbits", np.packbits, UnsupportedError),
     bad("range", lambda w: np.linalg.inv(named(2, 2)), LinearAlgebraError, "'x' (2, 2)", "ingular",
         named="inv"),
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from declaring import Spreads, bad, declare
 from world import NAN, RAGGED, network
 
 import nn
-from autograd_lite.errors import ArgumentError, UnsupportedError
+from autograd_lite.errors import ArgumentError, FileError, UnsupportedError
 
 
 def over(w, content):
@@ -16,6 +16,11 @@ def over(w, content):
 def cut(w):
     path = w.saved()
     path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip(w):
+    path = w.saved()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
 
 
 def load_into_world(w):
@@ -73,9 +78,14 @@ DECLARED = {
         bad("type", lambda w: nn.save(w.model, 3), UnsupportedError, "3"),
         bad("type", lambda w: nn.save(w.model, None), UnsupportedError, "None"),
         bad("length", lambda w: over(w, {"a": RAGGED}), UnsupportedError, "'a'"),
+        bad("type", lambda w: nn.save(w.model, b"model"), UnsupportedError, "b'model'"),
         bad("range", lambda w: nn.save(w.model, w.folder / "nowhere" / "model"),
-            FileNotFoundError, named="nowhere"),
-        bad("range", lambda w: nn.save(w.model, w.folder), IsADirectoryError, named="files"),
+            FileNotFoundError, "no folder", "nowhere"),
+        bad("range", lambda w: nn.save(w.model, w.folder), IsADirectoryError, "it is a folder"),
+        bad("range", lambda w: nn.save(w.model, "/dev/null"), FileError, "a device"),
+        bad("range", lambda w: nn.save(w.model, ""), ArgumentError, "empty"),
+        bad("range", lambda w: nn.save(w.model, "a\0b"), ArgumentError, "null character"),
+        bad("range", lambda w: nn.save(w.model, w.folder / (300 * "n")), FileError, "too long"),
         shape="arrays of any shape are saved",
         nan="NaN is saved as any number is",
     ),
@@ -84,7 +94,11 @@ DECLARED = {
         bad("type", lambda w: nn.load(None), UnsupportedError, "None"),
         bad("type", lambda w: nn.load(w.saved(), 3), UnsupportedError, "into 3"),
         bad("type", lambda w: nn.load(w.saved(), nn.Dense), UnsupportedError, "Dense(...)"),
-        bad("range", lambda w: nn.load(w.saved("nowhere")), FileNotFoundError, named="nowhere"),
+        bad("range", lambda w: nn.load(w.saved("nowhere")), FileNotFoundError, "nowhere"),
+        bad("range", lambda w: nn.load(w.folder), IsADirectoryError, "it is a folder"),
+        bad("range", lambda w: nn.load("/dev/zero"), FileError, "a device"),
+        bad("range", lambda w: nn.load("a\0b"), ArgumentError, "null character"),
+        bad("range", lambda w: nn.load(w.saved()), ArgumentError, "checksum", given=flip),
         bad("range", lambda w: nn.load(w.saved("run")), ArgumentError, "run.safetensors"),
         bad("range", lambda w: nn.load(w.saved("weights")), ArgumentError, "weights.safetensors"),
         bad("length", lambda w: nn.load(w.saved(), w.model), ArgumentError, "truncated", given=cut),

@@ -89,7 +89,6 @@ DECLARED = {
         f"autograd_lite.{name}": elementwise(getattr(ag, name))
         for name in ("erf", *OF_X_ALONE)
     },
-    "autograd_lite.swish": elementwise(ag.swish, named="sigmoid"),
     "autograd_lite.leaky_relu": with_number(ag.leaky_relu),
     "autograd_lite.elu": with_number(ag.elu),
     "autograd_lite.softmax": along_axes(ag.softmax),

@@ -117,8 +117,8 @@ BAD = {
         lambda: nn.Sequential(nn.Dense(4, 3), nn.Dense(4, 2))(np.ones((8, 4))), ShapeError,
         ["Dense(4, 2)", "(4, 2)", "(8, 3)", "axis"], "4"),
     "a function without a row": (
-        lambda: np.unwrap(named((2, 3), "A")), UnsupportedError,
-        ["np.unwrap", "'A'", "(2, 3)"], "define|data"),
+        lambda: np.packbits(named((2, 3), "A")), UnsupportedError,
+        ["np.packbits", "'A'", "(2, 3)"], "define|data"),
     "a tensor assigned into an array": (
         lambda: assign(np.zeros((2, 3)), named((2, 3), "A")), UnsupportedError,
         ["'A'", "(2, 3)"], "stack|concatenate|where"),

@@ -96,17 +96,14 @@ def test_a_numpy_function_records(t, name):
 
 
 WITHOUT_A_ROW = {
-    "i0": np.i0,
     "gcd": lambda t: np.gcd(t, 2),
-    "ldexp": lambda t: np.ldexp(t, 2),
+    "frexp": np.frexp,
     "nextafter": lambda t: np.nextafter(t, 1.0),
     "histogram": np.histogram,
-    "percentile": lambda t: np.percentile(t, 50),
-    "polyval": lambda t: np.polyval(t, 2.0),
-    "unwrap": np.unwrap,
-    "fft": np.fft.fft,
     "eigvals": lambda t: np.linalg.eigvals(t.reshape(1, 2)),
     "packbits": np.packbits,
+    "poly": np.poly,
+    "histogram2d": lambda t: np.histogram2d(t, t),
 }
 
 
@@ -121,9 +118,9 @@ REFUSED = {
     "out=": lambda t: np.multiply(t, 2.0, out=np.zeros(2)),
     "out= a tuple": lambda t: np.exp(t, out=(np.zeros(2),)),
     "where=": lambda t: np.exp(t, where=np.array([True, False])),
-    "ufunc.reduce": np.multiply.reduce,
-    "ufunc.accumulate": np.add.accumulate,
-    "ufunc.outer": lambda t: np.multiply.outer(t, t),
+    "ufunc.reduce": np.hypot.reduce,
+    "ufunc.accumulate": np.divide.accumulate,
+    "ufunc.outer": lambda t: np.hypot.outer(t, t),
     "ufunc.at": lambda t: np.add.at(np.zeros(2), [0, 1], t),
     "ufunc.at on a tensor": lambda t: np.add.at(t, [0], 1.0),
     "ufunc.reduceat": lambda t: np.add.reduceat(t, [0, 1]),
@@ -254,7 +251,7 @@ def test_where_accepts_a_condition_made_of_tensors(t):
         lambda t: t.leaky_relu(Tensor(0.5, requires_grad=True)),
         lambda t: t.exp(out=np.zeros(2)),
         lambda t: t.exp(np.zeros(2)),
-        lambda t: t.tanh(dtype=float),
+        lambda t: t.tanh(dtype=int),
         lambda t: t.log(where=np.array([True, False])),
         lambda t: t.relu(3),
     ],

@@ -159,8 +159,30 @@ TAMPERED = {
     "arguments": entry("arguments", value={}),
     "seed": entry("arguments", "split_seed", value=-1),
     "batch size": entry("arguments", "batch_size", value=5),
+    "more": entry("more", value=1),
+    "an array for a number": entry("arguments", "samples", value={"<array>": "0.model.0.weight"}),
+    "an array for text": entry("callbacks", 0, "class", value={"<array>": "0.model.0.weight"}),
+    "a number for text": entry("callbacks", 0, "class", value=1),
+    "no figures": lambda state: state["history"].pop("running_loss"),
+    "steps that are text": entry("optimizer", "steps", value="many"),
+    "norms of others": entry("callbacks", 0, "state", "norms", value={"weight": [1.0, 1.0]}),
+    "norms of nothing": entry("callbacks", 0, "state", "norms", value={}),
+    "weights of others": entry("callbacks", 1, "state", "best_weights", value={}),
+    "a negative epoch": entry("callbacks", 1, "state", "best_epoch", value=-1),
+    # NumPy takes the next two as they are, and reads where they say, outside of its memory.
+    "a position": entry("global", "state", "pos", value=2**31 - 1),
+    "a negative position": entry("global", "state", "pos", value=-(2**30)),
+    "a position that is none": entry("global", "state", "pos", value=True),
     "not a dict": lambda state: state.update({"model": []}),
 }
+
+
+def test_what_differs_in_a_file_is_named_by_its_key(tmp_path):
+    path = interrupted(tmp_path, 2)
+    tamper(path, entry("optimizer", "groups", 0, "parameters", value="a"))
+    assert_refused(path, match=r"optimizer\.groups\.0\.parameters is 'a' instead of a whole number")
+    tamper(path, entry("places", value={"1.rng": -1}))
+    assert_refused(path, match=r"places\.1\.rng is -1 instead of")
 
 
 @pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)

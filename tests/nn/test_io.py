@@ -12,6 +12,8 @@ from model_files import (
     assert_same_bits,
     content,
     every_layer,
+    refusal,
+    rewrite,
     safetensors_numpy,
     small,
 )
@@ -20,6 +22,8 @@ import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.table import activations
+from nn import tensor_files
+from nn.architecture import REGISTERED
 
 
 @pytest.fixture
@@ -299,3 +303,80 @@ def test_a_link_keeps_pointing_to_the_file_that_is_replaced(path):
     nn.save(small(rng=1), link)
     assert link.is_symlink()
     assert_same_bits(nn.load(path), small(rng=1))
+
+
+def test_the_same_model_makes_the_same_file_which_other_programs_read(path):
+    nn.save(small(), path)
+    first = path.read_bytes()
+    nn.save(nn.load(path), path)
+    assert path.read_bytes() == first
+    tensors, entry = content(path)
+    assert entry["architecture"]["class"] == "Sequential"
+    for name, array in small().state_dict().items():
+        np.testing.assert_array_equal(tensors[name], array)
+
+
+def test_a_file_without_a_checksum_is_read_as_before(path):
+    nn.save(small(), path)
+    rewrite(path)
+    assert b"checksum" not in path.read_bytes()
+    assert_same_bits(nn.load(path), small())
+
+
+def test_a_bit_that_was_flipped_in_a_weight_is_noticed(path):
+    nn.save(small(), path)
+    changed = bytearray(path.read_bytes())
+    changed[-1] ^= 1
+    path.write_bytes(changed)
+    assert "checksum" in refusal(path)
+    assert "checksum" in refusal(path, small(rng=1))
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(path, monkeypatch):
+    nn.save(small(), path)
+    read_once = tensor_files._read
+
+    def replaced(*arguments):
+        found = read_once(*arguments)
+        monkeypatch.undo()
+        nn.save(small(rng=5), path)
+        return found
+
+    monkeypatch.setattr(tensor_files, "_read", replaced)
+    assert_same_bits(nn.load(path), small(rng=5))
+
+
+def test_a_model_that_constructors_tie_is_saved_and_one_that_is_nested_too_deep_is_not(path):
+    @nn.register
+    class Tied(nn.Module):
+        def __init__(self, encoder, decoder):
+            self.encoder, self.decoder = encoder, decoder
+            decoder.weight = encoder.weight
+
+    try:
+        nn.save(Tied(*(nn.Dense(3, 3, bias=False) for _ in range(2))), path)
+        loaded = nn.load(path)
+    finally:
+        del REGISTERED["Tied"]
+    assert loaded.encoder.weight is loaded.decoder.weight
+    deep = nn.Dense(1, 1)
+    for _ in range(80):
+        deep = nn.Sequential(deep)
+    with pytest.raises(UnsupportedError, match="nested more than 64 deep"):
+        nn.save(deep, path)
+
+
+def test_the_text_of_a_model_writes_what_a_shared_module_holds_once():
+    shared = nn.Sequential(nn.ReLU())
+    model = nn.Sequential(shared, nn.Sequential(shared))
+    assert repr(model).splitlines() == [
+        "Sequential(",
+        "  0: Sequential(",
+        "    0: ReLU()",
+        "  )",
+        "  1: Sequential(",
+        "    0: Sequential(...)",
+        "  )",
+        ")",
+    ]
+    assert repr(shared) == "Sequential(\n  0: ReLU()\n)"

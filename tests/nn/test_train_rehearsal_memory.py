@@ -19,6 +19,12 @@ from autograd_lite.errors import ArgumentError, ShapeError
 LARGE = 2**14
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_left_to_import():
+    """What the first training imports is no memory that it needs."""
+    fit(line())
+
+
 class Table:
     """A metric that holds much, and by its hook changes it."""
 
@@ -86,7 +92,8 @@ def test_a_loss_of_nn_sees_all_targets_without_weights_for_them():
         fit(nn.Dense(1, 1, rng=0), features, features, **options)
     finally:
         tracemalloc.stop()
-    assert peaks[0] < 5 * features.nbytes
+    # Outputs, four arrays of the loss's row and a mask of bytes; weights would be one array more.
+    assert peaks[0] < 5.5 * features.nbytes
 
 
 def test_a_call_of_a_loss_of_ones_own_is_rehearsed():

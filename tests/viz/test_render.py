@@ -1,5 +1,6 @@
 """Pictures: what a renderer makes of the DOT text, and what happens where there is none."""
 
+import os
 import shutil
 import stat
 import subprocess
@@ -7,12 +8,13 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from textwrap import dedent
 
+import numpy as np
 import pytest
 from sample_graphs import HOSTILE_NAMES, hostile_names, small_network, trained_network
 
 import viz
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, FileError
 from viz import RenderingError
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -190,3 +192,23 @@ def test_import_and_dot_need_no_pygraphviz():
         [sys.executable, "-c", command], capture_output=True, text=True, check=True
     )
     assert result.stdout == "digraph\n"
+
+
+def test_a_picture_takes_the_place_of_an_older_one_whole(tmp_path, monkeypatch):
+    path = tmp_path / "graph.dot"
+    path.write_bytes(b"older")
+    path.chmod(0o640)
+    graph = viz.graph(np.tanh(Tensor([1.0])))
+
+    def fail(descriptor):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(FileError, match="the disk is full"):
+        graph.save(path)
+    assert path.read_bytes() == b"older"
+    monkeypatch.undo()
+    assert graph.save(path) == path
+    assert path.read_text() == graph.dot
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert os.listdir(tmp_path) == ["graph.dot"]

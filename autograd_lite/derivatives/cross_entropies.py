@@ -1,0 +1,192 @@
+"""Cross-entropies of probabilities, and of the logits that probabilities are computed from.
+
+The forms of logits are stable: no overflow, no warning and nothing that cancels, however large.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.neural import sigmoid, softmax
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
+from autograd_lite.precision import as_floats, in_floats
+from autograd_lite.table import differentiable
+
+
+def _bounded_logarithms(p: Array) -> tuple[Array, Array]:
+    """log p and log(1 - p), both -100 at least."""
+    p = as_floats(p)
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(p), -100), np.maximum(np.log1p(-p), -100)
+
+
+def _likelihood_vjp(g: Array, y: Array, p: Array, targets: Array) -> Array:
+    right, wrong = _bounded_logarithms(p)
+    return (wrong - right) * (g / p.size)
+
+
+@differentiable(
+    lambda g, y, p, targets: (
+        (p - targets) / np.maximum(p * (1 - p), SMALLEST_VARIANCE) * (g / p.size)
+    ),
+    _likelihood_vjp,
+    traits=Traits(logarithm=True, accumulates=True),
+)
+@in_floats
+def binary_cross_entropy(p: Array, targets: Array) -> Array:
+    """Mean binary cross-entropy of probabilities: -(t log p + (1 - t) log(1 - p)).
+
+    As in PyTorch, a logarithm counts as -100 at least, and the derivative (p - t) / (p (1 - p))
+    has a denominator of 1e-12 at least.
+
+    Args:
+        p: probabilities, 0 to 1, any shape.
+        targets: probabilities of the same shape.
+
+    >>> float(binary_cross_entropy(np.array([0.0, 0.5]), np.array([1.0, 1.0])).round(4))
+    50.3466
+    """
+    _require_same_shape(p, targets)
+    right, wrong = _bounded_logarithms(p)
+    return -(targets * right + (1 - targets) * wrong).sum() / p.size
+
+
+SMALLEST_VARIANCE = 1e-12
+
+
+def _require_same_shape(predictions: Array, targets: Array) -> None:
+    if predictions.shape != targets.shape:
+        raise ValueError(
+            "broadcasting would compare every prediction with every target",
+            f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
+        )
+
+
+def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
+    """sigmoid(logits) - targets, of which neither half cancels."""
+    if parts is None:
+        return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
+    above, gap, shrunk = parts
+    small = shrunk / (1 + shrunk)
+    return gap + np.where(above, -small, small)
+
+
+def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
+    """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
+
+    max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
+    target and the side that z is on: 1 - t above 0, -t below.
+    """
+    above, shrunk = logits > 0, np.exp(-np.absolute(logits))
+    gap = above.astype(logits.dtype) - targets
+    moderate = type(logits) is np.ndarray and shrunk.all()
+    # Infinity times a gap of 0 is 0.
+    bounded = logits if moderate else np.where(gap == 0, 0, logits)
+    return bounded * gap + np.log1p(shrunk), (above, gap, shrunk)
+
+
+SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))
+
+
+@differentiable(
+    lambda g, y, logits, targets, parts=None: g * _binary_errors(logits, targets, parts),
+    lambda g, y, logits, targets, _=None: -g * logits,
+    residual=True,
+    traits=SIGMOID_LINK._replace(elementwise=True),
+)
+@in_floats
+def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
+    """The binary cross-entropy of each entry, of sigmoid(logits).
+
+    >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
+    array([0.6931, 0.    ])
+    """
+    return _binary_losses(logits, targets)
+
+
+@differentiable(
+    lambda g, y, logits, targets, parts=None: (
+        _binary_errors(logits, targets, parts) * (g / logits.size)
+    ),
+    lambda g, y, logits, targets, _=None: logits * (-g / logits.size),
+    residual=True,
+    traits=SIGMOID_LINK,
+)
+@in_floats
+def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
+    """Mean binary cross-entropy of sigmoid(logits): -(t log p + (1 - t) log(1 - p)).
+
+    Args:
+        logits: any shape.
+        targets: probabilities, 0 to 1, of the same shape.
+
+    >>> float(sigmoid_cross_entropy(np.array([0.0]), np.array([1.0])).round(4))
+    0.6931
+    """
+    _require_same_shape(logits, targets)
+    losses, parts = _binary_losses(logits, targets)
+    return losses.sum() / logits.size, parts
+
+
+def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
+    """Rows that are 1 at the label and 0 elsewhere, (n, classes).
+
+    >>> one_hot(np.array([1, 0]), 2, np.dtype(float))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    return np.equal(labels[:, None], np.arange(classes)).astype(dtype)
+
+
+def _class_errors(probabilities: Array, labels: Array) -> Array:
+    """p - y: the derivative of each sample's cross-entropy in its logits."""
+    return probabilities - one_hot(labels, probabilities.shape[1], probabilities.dtype)
+
+
+@differentiable(
+    lambda g, y, logits, labels, errors=None: (
+        (_class_errors(softmax(logits), labels) if errors is None else errors) * (g / len(labels))
+    ),
+    residual=True,
+    traits=Traits(accumulates=True, link="softmax", probabilities=lambda y, x: softmax(x)),
+)
+@in_floats
+def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
+    """Mean cross-entropy of softmax(logits): -log p of the right class.
+
+    Args:
+        logits: (n, classes).
+        labels: (n,) integers, 0 to classes - 1.
+
+    >>> float(softmax_cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4))
+    0.6931
+    """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            "logits are (n, classes) and labels (n,)",
+            "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
+        )
+    n, classes = logits.shape
+    if labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"labels are whole numbers, and these have dtype {labels.dtype}",
+            "Write labels.astype(int)",
+        )
+    # A negative label is too large when unsigned.
+    if n and labels.astype(np.uintp).max() >= classes:
+        raise ValueError(
+            f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
+            "Number the classes from 0, or give the last layer one output for each",
+        )
+    # In C order, so that flat is a view.
+    scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")
+    flat, index = scores.reshape(-1), np.arange(0, n * classes, classes) + labels
+    right = flat[index]
+    np.exp(scores, out=scores)
+    sums = scores.sum(axis=1)
+    scores /= sums[:, None]
+    flat[index] -= 1
+    return (np.log(sums) - right).sum() / n, scores

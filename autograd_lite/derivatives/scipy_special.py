@@ -1,0 +1,168 @@
+"""Derivatives of the ufuncs of `scipy.special`: added when one of them first meets a tensor.
+
+Formulas are those of the NIST Digital Library of Mathematical Functions, https://dlmf.nist.gov.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sp  # type: ignore[import-untyped]
+
+from autograd_lite.derivatives.elementwise import quotient
+from autograd_lite.derivatives.special import density
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
+from autograd_lite.table import define, differentiable
+
+TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+def _define(name: str, *vjps: Any, **traits: Any) -> None:
+    """A row, if this version of SciPy has the function."""
+    function = getattr(sp, name, None)
+    if isinstance(function, np.ufunc):
+        define(function, *vjps, traits=Traits(**traits))
+
+
+def _or_one(x: Array) -> Array:
+    """x, with 1 for 0."""
+    return np.where(x == 0, 1, x)
+
+
+# Logistic functions, entropies
+
+_define("expit", lambda g, y, x: g * y * sp.expit(-x), limits=(0.0, 1.0))
+_define("logit", lambda g, y, x: g / (x * (1 - x)))
+_define("log_expit", lambda g, y, x: g * sp.expit(-x))
+
+
+def _logarithm(g: Array, x: Array) -> Array:
+    """g log x, and 0 where g and x are 0."""
+    with np.errstate(divide="ignore"):
+        return g * np.log(np.where((x == 0) & (g == 0), 1, x))
+
+
+_define("xlogy", lambda g, y, a, b: _logarithm(g, b), lambda g, y, a, b: quotient(g * a, b))
+_define("xlog1py", lambda g, y, a, b: _logarithm(g, 1 + b), lambda g, y, a, b: g * a / (1 + b))
+_define("entr", lambda g, y, x: -_logarithm(g, x) - g)
+_define(
+    "rel_entr",
+    lambda g, y, a, b: _logarithm(g, a / b) + g,
+    lambda g, y, a, b: -quotient(g * a, b),
+)
+_define(
+    "kl_div",
+    lambda g, y, a, b: _logarithm(g, a / b),
+    lambda g, y, a, b: g - quotient(g * a, b),
+)
+_define("huber", None, lambda g, y, delta, r: g * np.clip(r, -delta, delta))
+_define("pseudo_huber", None, lambda g, y, delta, r: g * r / np.hypot(1, r / delta))
+
+# Error functions, the normal distribution
+
+
+def slope_of_erfcx(x: Array, y: Array) -> Array:
+    """2 x y - 2 / sqrt(π), by its series in 1 / x² where that cancels."""
+    far = x > 50
+    square = np.where(far, x, 50) ** 2
+    series = 1 - 3 / (2 * square) + 15 / (4 * square**2) - 105 / (8 * square**3)
+    return np.where(far, -series / (math.sqrt(math.pi) * square), 2 * x * y - TWO_BY_ROOT_PI)
+
+
+_define("erf", lambda g, y, x: g * TWO_BY_ROOT_PI * np.exp(-x * x))
+_define("erfc", lambda g, y, x: -g * TWO_BY_ROOT_PI * np.exp(-x * x))
+_define("erfcx", lambda g, y, x: g * slope_of_erfcx(x, y))
+_define("erfi", lambda g, y, x: g * TWO_BY_ROOT_PI * np.exp(x * x))
+_define("dawsn", lambda g, y, x: g * (1 - 2 * x * y))
+_define("erfinv", lambda g, y, x: g * np.exp(y * y) / TWO_BY_ROOT_PI)
+_define("erfcinv", lambda g, y, x: -g * np.exp(y * y) / TWO_BY_ROOT_PI)
+_define("ndtr", lambda g, y, x: g * density(x), limits=(0.0, 1.0))
+_define(
+    "log_ndtr",
+    lambda g, y, x: g * math.sqrt(2 / math.pi) / sp.erfcx(x / -math.sqrt(2)),
+)
+_define("ndtri", lambda g, y, x: g / density(y))
+
+# Exponentials, powers and logarithms
+
+_define("exp2", lambda g, y, x: g * y * math.log(2))
+_define("exp10", lambda g, y, x: g * y * math.log(10))
+_define("expm1", lambda g, y, x: g * np.exp(x))
+_define("log1p", lambda g, y, x: quotient(g, 1 + x))
+_define("cosm1", lambda g, y, x: -g * np.sin(x))
+_define("cbrt", lambda g, y, x: quotient(g, 3 * y * y))
+_define("expi", lambda g, y, x: g * np.exp(x) / x)
+_define("exp1", lambda g, y, x: -g * np.exp(-x) / x)
+_define("expn", None, lambda g, y, n, x: -g * sp.expn(n - 1, x))
+
+# Gamma and beta functions
+
+
+def _polygamma_vjp(g: Array, y: Array, x: Array, n: int) -> Array:
+    return g * polygamma(x, n + 1)
+
+
+@differentiable(_polygamma_vjp)
+def polygamma(x: Array, n: int) -> Array:
+    """The n-th derivative of the digamma function.
+
+    >>> float(polygamma(np.array(1.0), 1).round(6))
+    1.644934
+    """
+    return np.asarray(sp.polygamma(n, x), x.dtype)[()]
+
+
+_define("psi", lambda g, y, x: g * polygamma(x, 1))
+_define("gamma", lambda g, y, x: g * y * sp.psi(x))
+_define("rgamma", lambda g, y, x: -g * y * sp.psi(x))
+_define("gammaln", lambda g, y, x: g * sp.psi(x))
+_define("loggamma", lambda g, y, x: g * sp.psi(x))
+_define("gammasgn", lambda g, y, x: np.zeros_like(g))
+_define(
+    "beta",
+    lambda g, y, a, b: g * y * (sp.psi(a) - sp.psi(a + b)),
+    lambda g, y, a, b: g * y * (sp.psi(b) - sp.psi(a + b)),
+)
+_define(
+    "betaln",
+    lambda g, y, a, b: g * (sp.psi(a) - sp.psi(a + b)),
+    lambda g, y, a, b: g * (sp.psi(b) - sp.psi(a + b)),
+)
+_define(
+    "poch",
+    lambda g, y, z, m: g * y * (sp.psi(z + m) - sp.psi(z)),
+    lambda g, y, z, m: g * y * sp.psi(z + m),
+)
+_define("gammainc", None, lambda g, y, a, x: g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
+_define("gammaincc", None, lambda g, y, a, x: -g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))
+_define(
+    "betainc",
+    None,
+    None,
+    lambda g, y, a, b, x: g * np.exp(sp.xlogy(a - 1, x) + sp.xlog1py(b - 1, -x) - sp.betaln(a, b)),
+)
+
+# Bessel functions
+
+_define("i0", lambda g, y, x: g * sp.i1(x))
+_define("i1", lambda g, y, x: g * (sp.i0(x) - np.where(x == 0, 0.5, y / _or_one(x))))
+_define("i0e", lambda g, y, x: g * (sp.i1e(x) - np.sign(x) * y))
+_define(
+    "i1e",
+    lambda g, y, x: g * (sp.i0e(x) - np.sign(x) * y - np.where(x == 0, 0.5, y / _or_one(x))),
+)
+_define("k0", lambda g, y, x: -g * sp.k1(x))
+_define("k1", lambda g, y, x: -g * (sp.k0(x) + y / x))
+_define("k0e", lambda g, y, x: g * (y - sp.k1e(x)))
+_define("k1e", lambda g, y, x: g * (y - sp.k0e(x) - y / x))
+_define("j0", lambda g, y, x: -g * sp.j1(x))
+_define("j1", lambda g, y, x: g * (sp.j0(x) - np.where(x == 0, 0.5, y / _or_one(x))))
+_define("y0", lambda g, y, x: -g * sp.y1(x))
+_define("y1", lambda g, y, x: g * (sp.y0(x) - y / x))
+_define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 2)
+_define("yv", None, lambda g, y, v, x: g * (sp.yv(v - 1, x) - sp.yv(v + 1, x)) / 2)
+_define("iv", None, lambda g, y, v, x: g * (sp.iv(v - 1, x) + sp.iv(v + 1, x)) / 2)
+_define("kv", None, lambda g, y, v, x: -g * (sp.kv(v - 1, x) + sp.kv(v + 1, x)) / 2)

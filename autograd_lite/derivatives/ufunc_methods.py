@@ -1,0 +1,70 @@
+"""What the methods of NumPy's ufuncs are made of: reduce, accumulate and outer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.neural import logsumexp
+from autograd_lite.derivatives.reductions import Axis, axes_of
+from autograd_lite.derivatives.shaping import along, as_operand
+from autograd_lite.node import Array
+from autograd_lite.table import composed
+
+
+def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction by a function that reduces all axes where it is told none."""
+
+    def reduce(array: Any, axis: Axis = 0, *, keepdims: bool = False) -> Array:
+        return function(array, axis=axis, keepdims=keepdims)
+
+    return reduce
+
+
+def _accumulating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The results of a reduction of the first entries along an axis: of one, of two, ..."""
+
+    def accumulate(array: Any, axis: int = 0) -> Array:
+        rows = np.moveaxis(as_operand(array), axis, 0)
+        if len(rows) < 2:
+            return +array
+        totals = [rows[0]]
+        for row in rows[1:]:
+            totals.append(function(totals[-1], row))
+        return np.stack(totals, axis=axis)
+
+    return accumulate
+
+
+def _outer(function: Callable[..., Any], a: Any, b: Any) -> Array:
+    """The function of each entry of a with each of b."""
+    a, b = as_operand(a), as_operand(b)
+    return function(np.reshape(a, (*a.shape, *[1] * b.ndim)), b)
+
+
+def _difference(array: Any, axis: Axis = 0, keepdims: bool = False) -> Array:
+    """The first entry along an axis minus the others."""
+    (place,) = axes_of(array, axis)
+    first = along(array, place, slice(1))
+    return (first - np.sum(along(array, place, slice(1, None)), place, keepdims=True)).sum(
+        axis=place, keepdims=keepdims
+    )
+
+
+_REDUCTIONS: dict[Any, Callable[..., Any]] = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.subtract: _difference,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.logaddexp: logsumexp,
+}
+for _ufunc, _reduction in _REDUCTIONS.items():
+    composed(_ufunc.reduce)(_reducing(_reduction))
+    composed(_ufunc.accumulate)(_accumulating(_ufunc))
+    composed(_ufunc.outer)(functools.partial(_outer, _ufunc))
+composed(np.add.accumulate)(lambda array, axis=0: np.cumsum(array, axis))
+composed(np.multiply.accumulate)(lambda array, axis=0: np.cumprod(array, axis))

@@ -1,0 +1,70 @@
+"""The array that a tensor holds: what it may be, and how it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import OWN, admit
+from autograd_lite.node import Node
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+
+def read_only(array: Any) -> Any:
+    """A view that cannot be written to, of an array of NumPy's; anything else as it is."""
+    if type(array) is not np.ndarray:
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLike | None) -> Any:
+    """The array, or for a number the NumPy scalar, that a tensor holds."""
+    if type(data) not in OWN:
+        data = admit(data, "Tensor of")
+    # No other node: what a tensor holds while a rule is traced is one.
+    if isinstance(data, Node.tensor_class):
+        raise _unsuitable(
+            data,
+            name,
+            "the data are a tensor already, and its record would be lost",
+            "Write tensor.detach(), or tensor.copy() to keep the record",
+        )
+    # Anything that speaks NumPy's protocol stays what it is: a Dask or CuPy array as well.
+    if not hasattr(data, "__array_function__"):
+        try:
+            array = np.asarray(data, dtype)
+        except (ValueError, TypeError) as error:
+            reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
+            raise _unsuitable(data, name, reason, remedy) from error
+        data = array if array.ndim else array.dtype.type(array)
+    elif dtype is not None and getattr(data, "dtype", np.dtype(object)).kind in "fiub":
+        try:
+            data = data.astype(dtype, copy=False)
+        except TypeError as error:
+            raise _unsuitable(data, name, str(error), "Give a dtype of floats") from error
+    dtype_given = getattr(data, "dtype", np.dtype(object))
+    if dtype_given.kind not in "fiub":
+        remedy = "Give real numbers, or nested lists of them"
+        if dtype_given.kind == "c":
+            remedy = "Compute with the real and the imaginary part"
+        reason = f"data of dtype {dtype_given} cannot be differentiated"
+        raise _unsuitable(data, name, reason, remedy)
+    if requires_grad and dtype_given.kind != "f":
+        raise _unsuitable(
+            data,
+            name,
+            f"data of dtype {dtype_given} cannot require grad",
+            "Give floats: write 1.0 for 1, or dtype=float",
+        )
+    return data
+
+
+def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> UnsupportedError:
+    named = f", name={name!r}" if name else ""
+    return UnsupportedError(f"Tensor({describe_one(data)}{named})", reason, remedy)

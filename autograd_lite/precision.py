@@ -1,0 +1,95 @@
+"""In which precision functions compute: whole numbers as floats, sums of float16 in float32."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+HALF = np.dtype(np.float16)
+
+
+def as_floats(x: Any) -> Any:
+    """A number or an array of whole numbers in float64, anything else as it is.
+
+    >>> as_floats(np.array([1, 2], np.uint8))
+    array([1., 2.])
+    """
+    if isinstance(x, int | float):
+        return np.float64(x)
+    kind = getattr(getattr(x, "dtype", None), "kind", "f")
+    return x.astype(float) if kind in "biu" else x
+
+
+def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of what NumPy lacks, that computes with floats where it is given whole numbers.
+
+    Those of eight bits would wrap around in NumPy, or get a result in float16.
+    """
+
+    @functools.wraps(function)
+    def compute(x: Any, *others: Any, **keywords: Any) -> Any:
+        return function(as_floats(x), *others, **keywords)
+
+    return compute
+
+
+def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Decorates the definition of a function of x with what computes it faster, or further out.
+
+    The definition is what is printed where the source of the function is asked for, and what
+    computes with other arrays than NumPy's.
+    """
+
+    def decorate(definition: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        @functools.wraps(definition)
+        def compute(x: Any) -> Any:
+            foreign = hasattr(x, "dtype") and not isinstance(x, np.ndarray | np.generic)
+            return definition(x) if foreign else implementation(x)
+
+        return compute
+
+    return decorate
+
+
+def _widened(value: Any) -> Any:
+    return value.astype(np.float32) if getattr(value, "dtype", None) is HALF else value
+
+
+def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that sums many entries: in float32 where its first argument is of float16.
+
+    Sums of float16 overflow at 65504, and numbers beyond that to divide by do not exist. The
+    result is of float16 again; what comes with it for a rule, its residual, stays as it is.
+
+    >>> in_single(lambda x: x.sum() / x.size)(np.ones(70_000, np.float16))
+    np.float16(1.0)
+    """
+
+    @functools.wraps(function)
+    def compute(x: Any, *others: Any, **keywords: Any) -> Any:
+        if getattr(x, "dtype", None) is not HALF:
+            return function(x, *others, **keywords)
+        wide = {name: _widened(value) for name, value in keywords.items()}
+        result = function(_widened(x), *map(_widened, others), **wide)
+        if isinstance(result, tuple):
+            return (result[0].astype(HALF), *result[1:])
+        return result.astype(HALF)
+
+    return compute
+
+
+def rule_in_single(rule: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """The rule of such a function; the engine gives its result the dtype of the argument."""
+    if rule is None:
+        return None
+
+    @functools.wraps(rule)
+    def vjp(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
+        if getattr(y, "dtype", None) is HALF:
+            return rule(*map(_widened, (g, y, *given)), **keywords)
+        return rule(g, y, *given, **keywords)
+
+    return vjp

@@ -1,0 +1,5 @@
+"""What is attacked here are files, which need their package."""
+
+import pytest
+
+pytest.importorskip("safetensors")

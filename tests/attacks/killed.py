@@ -1,0 +1,129 @@
+"""Writes a file again and again, killed at each line of the code that writes it, or stopped short.
+
+python killed.py kind folder: prints, as JSON, what came of it and what was wrong.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from attacking import Run, small
+
+import nn
+import viz
+from autograd_lite import FileError, Tensor
+
+WRITERS = ("whole_files.py", "tensor_files.py")
+"""The files of code at each of whose lines a process is killed; before them nothing is written."""
+
+
+def old_and_new_model():
+    return [lambda path, seed=seed: nn.save(small(seed), path) for seed in (0, 1)]
+
+
+def old_and_new_weights():
+    return [lambda path, seed=seed: nn.save(small(seed).state_dict(), path) for seed in (0, 1)]
+
+
+def old_and_new_checkpoint():
+    return [lambda path, n=n: Run().fit(nn.Checkpoint(path), epochs=n) for n in (1, 2)]
+
+
+def old_and_new_picture():
+    tensors = [np.tanh(Tensor(np.ones(size), requires_grad=True)) for size in (2, 3)]
+    return [lambda path, tensor=tensor: viz.graph(tensor).save(path) for tensor in tensors]
+
+
+KINDS = {
+    "model": (old_and_new_model, "a.safetensors"),
+    "weights": (old_and_new_weights, "a.safetensors"),
+    "checkpoint": (old_and_new_checkpoint, "a.safetensors"),
+    "picture": (old_and_new_picture, "a.dot"),
+}
+
+
+def kill_at(line):
+    """Have this process killed at a line of the writers, counted from 0 as they are run."""
+    left = [line]
+
+    def trace(frame, event, argument):
+        if not frame.f_code.co_filename.endswith(WRITERS):
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    sys.settrace(trace)
+
+
+def stop_at(size, kill):
+    """Let no file be longer: writing fails there as on a full disk, or kills this process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL if kill else signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+class Attack:
+    """Writes over an older file in a process of its own, and looks at the folder afterwards."""
+
+    def __init__(self, kind, folder):
+        make, name = KINDS[kind]
+        self.write_old, self.write_new = make()
+        self.path = Path(folder, name)
+        self.write_new(self.path)
+        self.new = self.path.read_bytes()
+        self.write_old(self.path)
+        self.old = self.path.read_bytes()
+        self.counts, self.bad = Counter(), []
+
+    def attempt(self, name, prepare):
+        """Whether it went on to its end."""
+        process = os.fork()
+        if not process:
+            try:
+                prepare()
+                self.write_new(self.path)
+                code = 0
+            except FileError:
+                code = 1
+            except BaseException:
+                code = 2
+            sys.settrace(None)
+            os._exit(code)
+        status = os.waitpid(process, 0)[1]
+        ended = {0: "written", 256: "refused", 512: "another error"}.get(status, "killed")
+        found = self.path.read_bytes()
+        self.counts[f"{ended}, {'new' if found == self.new else 'old'} file"] += 1
+        if found not in (self.old, self.new) or ended == "another error":
+            self.bad.append(f"{name}: {ended}, {len(found)} bytes")
+        if ended != "killed" and len(os.listdir(self.path.parent)) > 1:
+            self.bad.append(f"{name}: {ended}, and leaves {os.listdir(self.path.parent)}")
+        if found != self.old or len(os.listdir(self.path.parent)) > 1:
+            self.write_old(self.path)
+        if os.listdir(self.path.parent) != [self.path.name]:
+            self.bad.append(f"{name}: not swept, {os.listdir(self.path.parent)}")
+        return ended == "written"
+
+    def run(self, step):
+        """Kill at each `step`-th line, and stop at 10 lengths of the file."""
+        line = 0
+        while not self.attempt(f"killed at line {line}", lambda line=line: kill_at(line)):
+            line += step
+        for size in np.linspace(0, len(self.new) - 1, 10).astype(int).tolist():
+            for kill in (False, True):
+                prepare = lambda size=size, kill=kill: stop_at(size, kill)  # noqa: E731
+                if self.attempt(f"stopped at {size} bytes", prepare):
+                    self.bad.append(f"{size} bytes were enough for {len(self.new)}")
+
+
+if __name__ == "__main__":
+    attack = Attack(*sys.argv[1:3])
+    attack.run(int(sys.argv[3]))
+    print(json.dumps({"counts": attack.counts, "bad": attack.bad}))

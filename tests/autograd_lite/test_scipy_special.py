@@ -1,0 +1,114 @@
+"""SciPy's special functions have rows from the moment that they meet a tensor."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy.special as sp
+from sampling import normal, positive
+
+import autograd_lite as al
+from autograd_lite import Tensor, UnsupportedError, grad, gradcheck
+from autograd_lite.protocol import full_name
+
+
+def fraction(*shape):
+    """Numbers from 0.1 to 0.9."""
+    return np.random.default_rng(len(shape)).uniform(0.1, 0.9, shape)
+
+
+OF_ONE = {
+    normal: """expit log_expit erf erfc erfcx erfi dawsn ndtr log_ndtr exp2 exp10 expm1 cosm1 cbrt
+        i0 i1 i0e i1e j0 j1""",
+    positive: """gamma rgamma gammaln loggamma psi digamma log1p entr expi exp1 k0 k1 k0e k1e y0
+        y1""",
+    fraction: "logit ndtri erfinv erfcinv",
+}
+OF_TWO = "xlogy xlog1py rel_entr kl_div beta betaln poch"
+OF_THE_LAST = {
+    "expn": (2,),
+    "jv": (1.5,),
+    "yv": (1.5,),
+    "iv": (0.5,),
+    "kv": (2.0,),
+    "gammainc": (1.7,),
+    "gammaincc": (1.7,),
+    "betainc": (1.2, 2.3),
+    "huber": (0.7,),
+    "pseudo_huber": (0.7,),
+}
+CALLS = {
+    **{
+        name: (getattr(sp, name), numbers(2, 3))
+        for numbers, names in OF_ONE.items()
+        for name in names.split()
+    },
+    **{name: (getattr(sp, name), positive(2, 3), 1.1 * positive(3)) for name in OF_TWO.split()},
+    **{
+        name: (lambda x, name=name, first=first: getattr(sp, name)(*first, x), fraction(2, 3))
+        for name, first in OF_THE_LAST.items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_values_are_scipy_s_and_derivatives_agree_with_differences(name):
+    function, *arrays = CALLS[name]
+    tensors = [Tensor(array, requires_grad=True) for array in arrays]
+    np.testing.assert_array_equal(function(*tensors).data, function(*arrays))
+    assert gradcheck(function, arrays, order=2)
+    single = [Tensor(np.float32(array), requires_grad=True) for array in arrays]
+    function(*single).sum().backward()
+    function(*tensors).sum().backward()
+    for one, other in zip(single, tensors, strict=True):
+        assert one.grad.dtype == np.float32
+        np.testing.assert_allclose(one.grad, other.grad, rtol=2e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["i1", "j1", "i1e"])
+def test_bessel_functions_of_order_1_have_the_slope_one_half_at_0(name):
+    assert grad(getattr(sp, name))(0.0) == 0.5
+
+
+def test_derivatives_are_precise_where_formulas_would_cancel():
+    # Of erfcx it is -1 / (sqrt(π) x²) (1 - 3 / (2 x²) + ...), of log_ndtr -x - 1 / x + ...
+    for x in (1e3, 1e6):
+        expected = -(1 - 1.5 / x**2) / (np.sqrt(np.pi) * x**2)
+        assert grad(sp.erfcx)(x) == pytest.approx(expected, rel=1e-11)
+        assert grad(sp.log_ndtr)(-x) == pytest.approx(x + 1 / x, rel=1e-11)
+    assert grad(sp.expit)(40.0) == pytest.approx(np.exp(-40), rel=1e-15)
+    assert grad(sp.log_ndtr)(50.0) == 0
+
+
+def test_nothing_times_a_logarithm_of_0_is_nothing():
+    by_x, by_y = grad(lambda x, y: (0 * sp.xlogy(x, y)).sum(), (0, 1))(np.zeros(1), np.zeros(1))
+    assert by_x == by_y == 0
+    assert grad(sp.xlogy, 1)(0.0, 0.0) == 0
+
+
+def test_functions_of_scipy_are_called_by_their_names():
+    assert full_name(sp.expit) == "scipy.special.expit"
+    assert full_name(np.exp) == "np.exp"
+    with pytest.raises(UnsupportedError, match=r"scipy\.special\.ellipk.*no row"):
+        sp.ellipk(Tensor(0.5, requires_grad=True))
+    with pytest.raises(UnsupportedError, match=r"gammainc.*argument 0"):
+        sp.gammainc(Tensor(0.5, requires_grad=True), 1.0)
+
+
+def test_ours_agree_with_scipy_s():
+    x = np.linspace(-5, 5, 1001)
+    np.testing.assert_allclose(al.erf(x), sp.erf(x), rtol=1e-15)
+    np.testing.assert_allclose(al.gelu(x), x * sp.ndtr(x), rtol=1e-14)
+    np.testing.assert_allclose(al.sigmoid(x), sp.expit(x), rtol=1e-15)
+
+
+def test_scipy_is_not_imported_for_others():
+    code = (
+        "import sys, numpy as np, autograd_lite as al\n"
+        "al.gelu(al.Tensor([1.0])); np.exp(al.Tensor([1.0]))\n"
+        "try: np.frexp(al.Tensor([1.0]))\n"
+        "except TypeError: pass\n"
+        "assert not any(name.startswith('scipy') for name in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
