@@ -152,11 +152,20 @@ class SetForAWhile:
             SetForAWhile.__exit__(self)
 
 
-class unwatched(SetForAWhile):  # noqa: N801 - used like no_grad
-    """Watch nothing that is computed meanwhile."""
+class setting(SetForAWhile):  # noqa: N801 - used like no_grad
+    """Set one variable.
+
+    >>> with setting(recording, False):
+    ...     recording.get()
+    False
+    """
+
+    def __init__(self, variable: ContextVar[Any], value: Any) -> None:
+        super().__init__()
+        self._setting = variable, value
 
     def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
-        return ((watching, None),)
+        return (self._setting,)
 
 
 class SetRecording(SetForAWhile, ContextDecorator):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backpropagate, record
-from autograd_lite.modes import enable_grad, unwatched
+from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import Array, Node, inputs_of, plain
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import TABLE, activations, traits_of
@@ -57,7 +57,8 @@ def written_out(
     position = {node: number for number, node in enumerate(nodes)}
     kept = frozenset(keep)
     found: dict[Node, Activation] = {}
-    with enable_grad(), unwatched(), np.errstate(all="ignore"):  # What is tried is no anomaly.
+    # What is tried here is no anomaly.
+    with enable_grad(), setting(watching, None), np.errstate(all="ignore"):
         for node in nodes:
             for activation in _candidates(node, cotangents, position, kept, found):
                 found[node] = activation

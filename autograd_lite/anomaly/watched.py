@@ -6,16 +6,15 @@ import linecache
 import os
 import sys
 import weakref
-from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd_lite.interruption import whole
-from autograd_lite.modes import SetForAWhile
+from autograd_lite.modes import setting
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.read_only import hold, release
 from autograd_lite.trees import leaves_of
@@ -56,15 +55,9 @@ entered: ContextVar[tuple[_Entered, ...]] = ContextVar("entered", default=())
 """What runs now, the innermost last."""
 
 
-class entering(SetForAWhile):  # noqa: N801 - used like no_grad
-    """Note that the caller runs a rule, or a function made of others."""
-
-    def __init__(self, through: str, node: Node | None = None) -> None:
-        super().__init__()
-        self._entered = _Entered(sys._getframe(1), through, node)
-
-    def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
-        return ((entered, (*entered.get(), self._entered)),)
+def entering(through: str, node: Node | None = None) -> setting:
+    """A context that notes that the caller runs a rule, or a function made of others."""
+    return setting(entered, (*entered.get(), _Entered(sys._getframe(1), through, node)))
 
 
 def _current_line() -> CodeLine | None:

@@ -16,6 +16,7 @@ from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
+from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
@@ -213,7 +214,8 @@ def observe(
             model, optimizer, X, y, targets, loss, predictions, number, nodes, gradients
         )
 
-    with enable_grad(), np.errstate(all="ignore"):
+    # In a context of its own: threads that use the model meanwhile are not switched.
+    with evaluation(), enable_grad(), np.errstate(all="ignore"):
         return call_left_alone(run, model, loss, X, y)
 
 

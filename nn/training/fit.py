@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
@@ -23,7 +23,7 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
-from nn.random_state import generator
+from nn.random_state import Generator, generator, generators, set_state, state_of
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import read, restored
@@ -37,6 +37,7 @@ from nn.training.fit_arguments import (
 from nn.training.history import History
 from nn.training.inputs import called
 from nn.training.metrics import Metric
+from nn.training.progress import ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
 
 
@@ -127,61 +128,76 @@ def fit(
     >>> history["loss"][-1] < 1e-4
     True
     """
-    from tqdm.auto import tqdm
-
-    loss = loss_function(loss)
-    parameters = trained_parameters(model, loss, optimizer)
-    require("fit", "epochs", epochs, COUNT)
-    require("fit", "batch_size", batch_size, COUNT)
-    require("fit", "evaluate_every", evaluate_every, COUNT)
-    metrics = checked_metrics(metrics, loss)
-    callbacks = checked_callbacks(callbacks)
-    rng = generator(rng, "fit")
-    saved, split_seed = None, 0
-    if resume_from is not None:
-        saved = read(resume_from)
-        split_seed = saved["arguments"]["split_seed"]
-    elif is_number(validation):
-        # Of a copy: the generator itself draws only when nothing is refused any more.
-        split_seed = int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
-    dtype = shared_dtype(parameters)
-    samples = prepared(
-        dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
-    )
-    require_no_single_sample(model, samples.n, batch_size)
-    rehearse(model, samples)
-    names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
-    history = History({name: [] for name in ("running_loss", *names)})
-    arguments = {"samples": samples.n, "batch_size": int(batch_size), "figures": list(history)}
-    arguments["split_seed"] = split_seed
-    if evaluate_every > 1:
-        arguments["evaluate_every"] = int(evaluate_every)
-    training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
-    with training_mode(model) as modules:
-        with restored(training, saved) if saved else nullcontext():
-            for callback in callbacks:
-                callback.fit_start(training)
-        if is_number(validation) and not saved:
-            rng.integers(2**63)
-        with _ctrl_c(training), tqdm(total=epochs, disable=not progress) as bar:
-            bar.update(training.epoch)
-            _train(training, samples, modules, bar)
+    training: Training | None = None
+    with whole() as region:
+        try:
+            with region.opened():
+                loss = loss_function(loss)
+                parameters = trained_parameters(model, loss, optimizer)
+                require("fit", "epochs", epochs, COUNT)
+                require("fit", "batch_size", batch_size, COUNT)
+                require("fit", "evaluate_every", evaluate_every, COUNT)
+                metrics = checked_metrics(metrics, loss)
+                callbacks = checked_callbacks(callbacks)
+                rng = generator(rng, "fit")
+                saved, split_seed = None, 0
+                if resume_from is not None:
+                    saved = read(resume_from)
+                    split_seed = saved["arguments"]["split_seed"]
+                elif is_number(validation):
+                    split_seed = _next_seed(rng)
+                dtype = shared_dtype(parameters)
+                samples = prepared(
+                    dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+                )
+                require_no_single_sample(model, samples.n, batch_size)
+                rehearse(model, samples)
+                names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
+                history = History({name: [] for name in ("running_loss", *names)})
+                arguments = {"samples": samples.n, "batch_size": int(batch_size)}
+                arguments |= {"split_seed": split_seed, "evaluate_every": int(evaluate_every)}
+                training = Training(
+                    model, optimizer, rng, history, int(epochs), callbacks, arguments
+                )
+            with training_mode(model) as modules:
+                with restored(training, saved) if saved else nullcontext(), region.opened():
+                    for callback in callbacks:
+                        callback.fit_start(training)
+                if is_number(validation) and not saved:
+                    rng.integers(2**63)
+                region.instead(partial(_interrupt, training))
+                with ProgressBar(training.epochs, training.epoch, progress) as bar:
+                    _train(training, samples, modules, bar, region)
+        except BaseException as error:
+            vars(error)["history"] = History() if training is None else training.history
+            raise
+        finally:
+            region.instead(_end)
     return training.history
 
 
-def _train(training: Training, samples: Samples, modules: Sequence[Module], bar: Any) -> None:
+def _next_seed(rng: np.random.Generator) -> int:
+    """What the generator will draw, which it does only when nothing is refused any more."""
+    return int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
+
+
+def _train(
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    bar: ProgressBar,
+    region: whole,
+) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _train_epochs(training, samples, modules, bar)
+        _train_epochs(training, samples, modules, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
         else:
             _interrupt(training)
     except BaseException as error:  # raised again when all is ended
-        if isinstance(error, TrainingError):
-            error.history = training.history
         errors.append(error)
     if training.stop_reason is None:
         ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
@@ -189,7 +205,8 @@ def _train(training: Training, samples: Samples, modules: Sequence[Module], bar:
     training.history.stop_reason = training.stop_reason
     for callback in training.callbacks:
         try:
-            callback.fit_end(training)
+            with region.opened():
+                callback.fit_end(training)
         except BaseException as error:  # raised again when the others are called
             errors.append(error)
     for other in errors[1:]:
@@ -199,9 +216,14 @@ def _train(training: Training, samples: Samples, modules: Sequence[Module], bar:
 
 
 def _train_epochs(
-    training: Training, samples: Samples, modules: Sequence[Module], bar: Any
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    bar: ProgressBar,
+    region: whole,
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
+    drawing = list(dict.fromkeys(generators(training.model).values()))
     size = training.arguments["batch_size"]
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
@@ -211,57 +233,64 @@ def _train_epochs(
         for training.batch, (inputs, *targets) in enumerate(shuffled):
             if training.stop_reason is not None:
                 return
-            _step(training, samples, buffers, inputs, targets)
+            with _undone_unless_whole(buffers, drawing):
+                _step(training, samples, inputs, targets, region)
             n = len(leaves_of(inputs)[0])
             total += samples.per_sample(training.batch_loss, n) * n
-            for callback in training.callbacks:
-                callback.batch_end(training)
-        every = training.arguments.get("evaluate_every", 1)
+            with region.opened():
+                for callback in training.callbacks:
+                    callback.batch_end(training)
+        every = training.arguments["evaluate_every"]
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
         measured = {"running_loss": total / samples.n}
         if training.evaluated:
-            measured |= figures(training.model, samples)
+            with region.opened():
+                measured |= figures(training.model, samples)
         for name, values in training.history.items():
             values.append(measured.get(name, math.nan))
-        for callback in training.callbacks:
-            callback.epoch_end(training)
+        with region.opened():
+            for callback in training.callbacks:
+                callback.epoch_end(training)
         training.epoch += 1
-        if not bar.disable:
-            bar.set_postfix_str(str(training.history), refresh=False)
-            bar.update()
+        bar.update(training.history)
 
 
 def _step(
-    training: Training,
-    samples: Samples,
-    buffers: Sequence[Buffer],
-    inputs: Any,
-    targets: Sequence[Any],
+    training: Training, samples: Samples, inputs: Any, targets: Sequence[Any], region: whole
 ) -> None:
-    """Learn from one batch, or put back the buffers that its pass changed."""
-    before = [buffer.data.copy() for buffer in buffers]
+    """Learn from one batch."""
     try:
-        batch_loss = samples.loss_of(called(training.model, inputs), *targets)
-        require_scalar(batch_loss)
-        training.batch_loss = batch_loss.item()
-        if not math.isfinite(training.batch_loss):
-            raise _not_finite(training, f"the loss is {training.batch_loss}")
-        training.optimizer.zero_grad()
-        batch_loss.backward(leaves_only=True)
-        try:
+        with region.opened():
+            batch_loss = samples.loss_of(called(training.model, inputs), *targets)
+            require_scalar(batch_loss)
+            training.batch_loss = batch_loss.item()
+            if not math.isfinite(training.batch_loss):
+                raise _not_finite(training, f"the loss is {training.batch_loss}")
+            training.optimizer.zero_grad()
+            batch_loss.backward(leaves_only=True)
             for callback in training.callbacks:
                 callback.gradients(training)
-            training.optimizer.step(require_finite=True)
-        except GradientError as error:
-            names = _not_finite_gradients(training)
-            if not names:
-                raise
-            raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
-    except TrainingError:
-        for buffer, values in zip(buffers, before):
+        training.optimizer.step(require_finite=True)
+    except GradientError as error:
+        names = _not_finite_gradients(training)
+        if not names:
+            raise
+        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+
+
+@contextmanager
+def _undone_unless_whole(buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> Iterator[None]:
+    """Put back what a batch has changed in buffers and generators if it is broken off."""
+    arrays, states = [buffer.data.copy() for buffer in buffers], [*map(state_of, drawing)]
+    try:
+        yield
+    except BaseException:
+        for buffer, values in zip(buffers, arrays):
             buffer.data = values
+        for generator, state in zip(drawing, states):
+            set_state(generator, state)
         raise
 
 
@@ -284,21 +313,7 @@ def _not_finite(training: Training, reason: str) -> TrainingError:
     )
 
 
-# Interruptions
-
-
-@contextmanager
-def _ctrl_c(training: Training) -> Iterator[None]:
-    """Let Ctrl-C end the training between two batches, where it would raise KeyboardInterrupt."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda number, frame: _interrupt(training))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+# Ctrl-C
 
 
 def _interrupt(training: Training) -> None:
@@ -309,3 +324,7 @@ def _interrupt(training: Training) -> None:
     if training.stop_reason is None and training.epoch < training.epochs:
         place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
         training.stop_reason = f"interrupted in {place}"
+
+
+def _end() -> None:
+    """What Ctrl-C does when all that is left is to return."""
