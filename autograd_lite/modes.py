@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
 
 Rule = Callable[[Node, Cotangents, bool, bool], None]
@@ -120,8 +121,10 @@ class SetForAWhile:
     when nothing refers to the context any more.
     """
 
+    _keys: list[Any] = []  # noqa: RUF012 - of what was interrupted before it had its own
+
     def __init__(self) -> None:
-        self._keys: list[Any] = []
+        self._keys = []
 
     def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
         """Variables, and what to set them to."""
@@ -148,8 +151,10 @@ class SetForAWhile:
         self._keys.pop()
 
     def __del__(self) -> None:
-        while self._keys:
-            SetForAWhile.__exit__(self)
+        if self._keys:
+            with whole():
+                while self._keys:
+                    SetForAWhile.__exit__(self)
 
 
 class setting(SetForAWhile):  # noqa: N801 - used like no_grad

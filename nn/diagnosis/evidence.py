@@ -13,6 +13,7 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
@@ -215,7 +216,7 @@ def observe(
         )
 
     # In a context of its own: threads that use the model meanwhile are not switched.
-    with evaluation(), enable_grad(), np.errstate(all="ignore"):
+    with whole() as region, evaluation(), enable_grad(), np.errstate(all="ignore"), region.opened():
         return call_left_alone(run, model, loss, X, y)
 
 

@@ -128,52 +128,61 @@ def fit(
     >>> history["loss"][-1] < 1e-4
     True
     """
-    training: Training | None = None
-    with whole() as region:
-        try:
-            with region.opened():
-                loss = loss_function(loss)
-                parameters = trained_parameters(model, loss, optimizer)
-                require("fit", "epochs", epochs, COUNT)
-                require("fit", "batch_size", batch_size, COUNT)
-                require("fit", "evaluate_every", evaluate_every, COUNT)
-                metrics = checked_metrics(metrics, loss)
-                callbacks = checked_callbacks(callbacks)
-                rng = generator(rng, "fit")
-                saved, split_seed = None, 0
-                if resume_from is not None:
-                    saved = read(resume_from)
-                    split_seed = saved["arguments"]["split_seed"]
-                elif is_number(validation):
-                    split_seed = _next_seed(rng)
-                dtype = shared_dtype(parameters)
-                samples = prepared(
-                    dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
-                )
-                require_no_single_sample(model, samples.n, batch_size)
-                rehearse(model, samples)
-                names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
-                history = History({name: [] for name in ("running_loss", *names)})
-                arguments = {"samples": samples.n, "batch_size": int(batch_size)}
-                arguments |= {"split_seed": split_seed, "evaluate_every": int(evaluate_every)}
-                training = Training(
-                    model, optimizer, rng, history, int(epochs), callbacks, arguments
-                )
-            with training_mode(model) as modules:
-                with restored(training, saved) if saved else nullcontext(), region.opened():
-                    for callback in callbacks:
-                        callback.fit_start(training)
-                if is_number(validation) and not saved:
-                    rng.integers(2**63)
-                region.instead(partial(_interrupt, training))
-                with ProgressBar(training.epochs, training.epoch, progress) as bar:
-                    _train(training, samples, modules, bar, region)
-        except BaseException as error:
-            vars(error)["history"] = History() if training is None else training.history
-            raise
-        finally:
-            region.instead(_end)
+    carrying = _CarryingHistory()
+    with carrying, whole() as region, carrying:
+        with region.opened():
+            loss = loss_function(loss)
+            parameters = trained_parameters(model, loss, optimizer)
+            require("fit", "epochs", epochs, COUNT)
+            require("fit", "batch_size", batch_size, COUNT)
+            require("fit", "evaluate_every", evaluate_every, COUNT)
+            metrics = checked_metrics(metrics, loss)
+            callbacks = checked_callbacks(callbacks)
+            rng = generator(rng, "fit")
+            saved, split_seed = None, 0
+            if resume_from is not None:
+                saved = read(resume_from)
+                split_seed = saved["arguments"]["split_seed"]
+            elif is_number(validation):
+                split_seed = _next_seed(rng)
+            dtype = shared_dtype(parameters)
+            samples = prepared(
+                dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+            )
+            require_no_single_sample(model, samples.n, batch_size)
+            rehearse(model, samples)
+            names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
+            history = History({name: [] for name in ("running_loss", *names)})
+            arguments = {"samples": samples.n, "batch_size": int(batch_size)}
+            arguments["split_seed"] = split_seed
+            if evaluate_every > 1:
+                arguments["evaluate_every"] = int(evaluate_every)
+            training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
+            carrying.training = training
+        with training_mode(model) as modules:
+            with restored(training, saved) if saved else nullcontext(), region.opened():
+                for callback in callbacks:
+                    callback.fit_start(training)
+            if is_number(validation) and not saved:
+                rng.integers(2**63)
+            region.instead(partial(_interrupt, training))
+            with ProgressBar(training.epochs, training.epoch, progress) as bar:
+                _train(training, samples, modules, bar, region)
     return training.history
+
+
+class _CarryingHistory:
+    """Gives whatever is raised inside of it the history of a training, as an attribute."""
+
+    training: Training | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            history = History() if self.training is None else self.training.history
+            vars(error)["history"] = history
 
 
 def _next_seed(rng: np.random.Generator) -> int:
@@ -212,7 +221,10 @@ def _train(
     for other in errors[1:]:
         errors[0].add_note(f"fit_end raised as well: {other!r}")
     if errors:
-        raise errors[0]
+        try:
+            raise errors[0]
+        finally:
+            errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
 
 
 def _train_epochs(
@@ -240,7 +252,7 @@ def _train_epochs(
             with region.opened():
                 for callback in training.callbacks:
                     callback.batch_end(training)
-        every = training.arguments["evaluate_every"]
+        every = training.arguments.get("evaluate_every", 1)
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
@@ -324,7 +336,3 @@ def _interrupt(training: Training) -> None:
     if training.stop_reason is None and training.epoch < training.epochs:
         place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
         training.stop_reason = f"interrupted in {place}"
-
-
-def _end() -> None:
-    """What Ctrl-C does when all that is left is to return."""
