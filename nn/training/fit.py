@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -24,9 +24,10 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
 from nn.random_state import Generator, generator, generators, set_state, state_of
+from nn.training.agreement import terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
-from nn.training.checkpoint import read, restored
+from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
     checked_callbacks,
@@ -57,6 +58,7 @@ def fit(
     class_weight: Mapping[Any, float] | str | None = None,
     callbacks: Sequence[Callback] = (),
     resume_from: FileName | None = None,
+    may_differ: Collection[str] = (),
     evaluate_every: int = 1,
     progress: bool = True,
     rng: np.random.Generator | int | None = None,
@@ -100,6 +102,9 @@ def fit(
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
             on from there: bit for bit as if it had not been interrupted, as far as `nn.Checkpoint`
             says.
+        may_differ: names of what may differ from the training that wrote the file, such as
+            ["learning_rate"], or "batch_size", "X" and "loss": an error names what does. More
+            epochs may be asked for anyway.
         evaluate_every: epochs from one measuring of the figures to the next, besides the last
             epoch. Each goes through all samples once more, which takes about a third of the time;
             the figures of the epochs between are NaN, but for "running_loss".
@@ -157,10 +162,12 @@ def fit(
             arguments["split_seed"] = split_seed
             if evaluate_every > 1:
                 arguments["evaluate_every"] = int(evaluate_every)
+            if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
+                arguments |= terms(model, optimizer, loss, samples)
             training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
             carrying.training = training
         with training_mode(model) as modules:
-            with restored(training, saved) if saved else nullcontext(), region.opened():
+            with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
                 for callback in callbacks:
                     callback.fit_start(training)
             if is_number(validation) and not saved:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -47,16 +48,17 @@ class Interruption:
 
     def run(self, function):
         """What the function raised, if anything."""
-        sys.settrace(self._call)
-        if self.again:
-            sys.setprofile(self._profile)
-        try:
-            function()
-        except BaseException as error:
-            return error
-        finally:
-            sys.settrace(None)
-            sys.setprofile(None)
+        with _dropping():
+            sys.settrace(self._call)
+            if self.again:
+                sys.setprofile(self._profile)
+            try:
+                function()
+            except BaseException as error:
+                return error
+            finally:
+                sys.settrace(None)
+                sys.setprofile(None)
         return None
 
     def _call(self, frame, event, _):
@@ -70,7 +72,8 @@ class Interruption:
         return self._line
 
     def _profile(self, frame, event, _):
-        if self.came == 1 and not _is_dropped(frame):
+        inside = frame.f_code.co_filename.startswith(LIBRARY)
+        if self.came == 1 and inside and not _is_dropped(frame):
             self.again -= 1
             if not self.again:
                 self._interrupt()
@@ -86,6 +89,17 @@ class Interruption:
         while frame := frame.f_back:
             self.inside.append(frame.f_code.co_name)
         signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _dropping():
+    """Say nothing of a Ctrl-C that comes while a generator is dropped, where Python ignores it."""
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda told: told.exc_type is KeyboardInterrupt or before(told)
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _is_dropped(frame):
