@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ class _Hold:
 
 _held: dict[int, _Hold] = {}  # by id of the array that owns the memory
 _guard = threading.RLock()
+if hasattr(os, "register_at_fork"):  # no child is made while another thread has it
+    os.register_at_fork(
+        before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release
+    )
 
 
 def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:

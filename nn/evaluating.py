@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -10,6 +10,11 @@ from autograd_lite.modes import SetForAWhile, recording
 
 modes: ContextVar[dict[Any, bool] | None] = ContextVar("modes", default=None)
 """In evaluation, the modes that modules were given meanwhile; all others are in evaluation."""
+
+
+watching_calls: ContextVar[Callable[[Any, Any], None] | None]
+watching_calls = ContextVar("watching_calls", default=None)
+"""Called with each module that is called in this thread or task, and what that returned."""
 
 
 class evaluation(SetForAWhile):  # noqa: N801 - used like no_grad

@@ -22,7 +22,7 @@ from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
-from nn.evaluating import modes
+from nn.evaluating import modes, watching_calls
 from nn.parameters import TENSORS, Buffer, Parameter, is_computed
 
 UNORDERED = (set, frozenset)
@@ -126,7 +126,10 @@ class Module(Declared):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
-        return self.forward(*inputs, **named)
+        result = self.forward(*inputs, **named)
+        if (watch := watching_calls.get()) is not None:
+            watch(self, result)
+        return result
 
     def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
         """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
