@@ -101,14 +101,18 @@ def _base(name: str) -> str:
     return name.partition(" of group ")[0]
 
 
-def require_names(may_differ: Any, own: Mapping[str, Any]) -> None:
-    """Raise an error unless those are names of what is compared."""
+def require_listed(may_differ: Any) -> None:
+    """Raise an UnsupportedError unless it can be a list of names."""
     if not isinstance(may_differ, list | tuple | set | frozenset):
         raise UnsupportedError(
             f"fit with may_differ={describe_one(may_differ)}",
             "it is no list of names",
             'Write may_differ=["learning_rate"]',
         )
+
+
+def require_names(may_differ: Iterable[str], own: Mapping[str, Any]) -> None:
+    """Raise an ArgumentError unless those are names of what is compared."""
     names = {_base(name) for name in own if name != SPLIT} | {"epochs"}
     if unknown := [name for name in may_differ if name not in names]:
         raise ArgumentError(

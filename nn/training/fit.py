@@ -24,7 +24,7 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
 from nn.random_state import Generator, generator, generators, set_state, state_of
-from nn.training.agreement import terms
+from nn.training.agreement import require_listed, terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
@@ -108,7 +108,7 @@ def fit(
         evaluate_every: epochs from one measuring of the figures to the next, besides the last
             epoch. Each goes through all samples once more, which takes about a third of the time;
             the figures of the epochs between are NaN, but for "running_loss".
-        progress: show one line that is updated.
+        progress: show one line that is updated, as long as it can be written.
         rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
             `nn.manual_seed`.
 
@@ -122,8 +122,10 @@ def fit(
             needs several, or the checkpoint does not fit.
         UnsupportedError: an argument is of the wrong kind, or a metric does not give a number.
         TrainingError: the loss of a batch, or a gradient, became NaN or infinite. Parameters and
-            buffers are those before that batch, or with `EarlyStopping` the best ones. Its
-            attribute `history` has the figures of the epochs before.
+            buffers are those before that batch, or with `EarlyStopping` the best ones.
+
+    Whatever is raised, also by a callback or as KeyboardInterrupt, has the figures of the epochs
+    before as its attribute `history`. A batch that is broken off is undone.
 
     >>> from nn import Adam, Dense, MSELoss
     >>> model = Dense(1, 1, rng=0)
@@ -143,6 +145,7 @@ def fit(
             require("fit", "evaluate_every", evaluate_every, COUNT)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
+            require_listed(may_differ)
             rng = generator(rng, "fit")
             saved, split_seed = None, 0
             if resume_from is not None:

@@ -45,7 +45,7 @@ def trained(seed=0, epochs=3):
 
 def together(*functions, times=TIMES):
     """Call functions in threads of their own, again and again; how often, and what was raised."""
-    start, bad, count = threading.Barrier(len(functions)), [], 0
+    start, bad = threading.Barrier(len(functions)), []
 
     def run(function):
         start.wait()
@@ -183,7 +183,9 @@ def child(received):
 
 @pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize("way", sorted(set(multiprocessing.get_all_start_methods()) - {"forkserver"}))
+@pytest.mark.parametrize(
+    "way", sorted(set(multiprocessing.get_all_start_methods()) - {"forkserver"})
+)
 def test_models_cross_processes_in_both_directions(way):
     model = network()
     optimizer = nn.Adam(model.parameters(), learning_rate=0.01)
