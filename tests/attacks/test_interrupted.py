@@ -201,7 +201,6 @@ def test_ctrl_c_leaves_a_file_whole(tmp_path, twice):
         nn.save(model, path)
         if [entry.name for entry in tmp_path.iterdir()] != [path.name]:
             bad.append(f"{attempt}, {told}: files that are left")
-    print(
-        f"Ctrl-C {'twice' if twice else 'once'} in nn.save: at {len(found) // SAVES} lines, {len(bad)} bad"
-    )
+    times, count = "twice" if twice else "once", len(found) // SAVES
+    print(f"Ctrl-C {times} in nn.save: at {count} lines, {len(bad)} bad")
     assert not bad, "\n".join(bad[:20])
