@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import starmap
 from operator import call
-from typing import Any
+from typing import Any, ClassVar
 
 
 def at_once(calls: Iterable[tuple[Any, ...]]) -> None:
@@ -26,6 +26,9 @@ def at_once(calls: Iterable[tuple[Any, ...]]) -> None:
 
 class _Waiting:
     """Takes the place of a handler of Ctrl-C, and calls it when nothing has to be whole."""
+
+    current: ClassVar[_Waiting | None] = None
+    """What is in that place now, as asking for it takes longer than a layer."""
 
     def __init__(self, before: Callable[[int, Any], object]) -> None:
         self.before = self.action = before
@@ -70,13 +73,13 @@ class whole:  # noqa: N801 - used like no_grad
     def __enter__(self) -> whole:
         if threading.current_thread() is not threading.main_thread():
             return self
-        found = signal.getsignal(signal.SIGINT)
-        if isinstance(found, _Waiting):
-            self._handler, self._outer = found, found.opened
-            found.opened = False
-        elif callable(found):
+        if _Waiting.current is not None:
+            self._handler, self._outer = _Waiting.current, _Waiting.current.opened
+            _Waiting.current.opened = False
+        elif callable(found := signal.getsignal(signal.SIGINT)):
             self._handler, self._outermost = _Waiting(found), True
             signal.signal(signal.SIGINT, self._handler)
+            _Waiting.current = self._handler
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
@@ -84,6 +87,7 @@ class whole:  # noqa: N801 - used like no_grad
         if handler is None:
             return
         if self._outermost:
+            _Waiting.current = None
             signal.signal(signal.SIGINT, handler.before)
         handler.opened = self._outer
         if self._outer and not (kind and issubclass(kind, KeyboardInterrupt)):
