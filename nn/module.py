@@ -15,11 +15,13 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.interruption import whole
+from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
-from nn.evaluating import modes
+from nn.evaluating import modes, watching_calls
 from nn.parameters import (
     TENSORS,
     Buffer,
@@ -127,7 +129,10 @@ class Module(Declared):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
-        return self.forward(*inputs, **named)
+        result = self.forward(*inputs, **named)
+        if (watch := watching_calls.get()) is not None:
+            watch(self, result)
+        return result
 
     def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
         """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
@@ -232,11 +237,8 @@ class Module(Declared):
         if children and self in shown_before:
             return f"{type(self).__name__}(...)"
         shown_before.add(self)
-        token = _shown.set(shown_before)
-        try:
+        with setting(_shown, shown_before):
             lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
-        finally:
-            _shown.reset(token)
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
         count = sum(parameter.size for parameter in self.parameters())
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
@@ -256,8 +258,10 @@ class Module(Declared):
             ArgumentError: the mode is neither True nor False.
         """
         require(self, "mode", mode, FLAG)
-        for _, module in self.named_modules():
-            module.training = mode
+        modules = [module for _, module in self.named_modules()]
+        with whole():
+            for module in modules:
+                module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -272,9 +276,11 @@ class Module(Declared):
             ArgumentError: it is no dtype of floats.
         """
         require(self, "dtype", dtype, FLOATING)
-        for tensor in self._state().values():
-            tensor.data = tensor.data.astype(dtype)
-            tensor.zero_grad()
+        tensors = self._state().values()
+        with whole():
+            for tensor in tensors:
+                tensor.data = tensor.data.astype(dtype)
+                tensor.zero_grad()
         return self
 
     def _state(self) -> dict[str, Tensor]:
@@ -324,8 +330,9 @@ class Module(Declared):
                 "; ".join(sorted(problems)),
                 "Give a state_dict() of a model built the same way; nothing was loaded",
             )
-        for name, tensor in own.items():
-            tensor.data = np.array(arrays[name], tensor.dtype)
+        with whole():
+            for name, tensor in own.items():
+                tensor.data = np.array(arrays[name], tensor.dtype)
 
 
 HOLDERS = (Module, *CONTAINERS)

@@ -18,7 +18,7 @@ from autograd_lite.forensics.case import Case, Variation, harmless, relative_err
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
-from autograd_lite.modes import enable_grad, watching
+from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 
@@ -36,14 +36,10 @@ def examine(
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
-    with enable_grad(), np.errstate(all="ignore"):
-        token = watching.set(None)
-        try:
-            graph = Graph(loss)
-            names = Names(graph, variables)
-            return _examined(Case(graph, dict(manual), tolerance, names.given), names)
-        finally:
-            watching.reset(token)
+    with enable_grad(), setting(watching, None), np.errstate(all="ignore"):
+        graph = Graph(loss)
+        names = Names(graph, variables)
+        return _examined(Case(graph, dict(manual), tolerance, names.given), names)
 
 
 def _with_activations(case: Case, names: Names) -> Case:

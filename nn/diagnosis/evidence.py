@@ -13,10 +13,12 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.trees import leaves_of, map_tree
+from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
@@ -222,7 +224,8 @@ def observe(
             model, optimizer, X, y, targets, loss, predictions, number, nodes, gradients
         )
 
-    with enable_grad(), np.errstate(all="ignore"):
+    # In a context of its own: threads that use the model meanwhile are not switched.
+    with whole() as region, evaluation(), enable_grad(), np.errstate(all="ignore"), region.opened():
         return call_left_alone(run, model, loss, X, y)
 
 

@@ -20,6 +20,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
@@ -83,7 +84,7 @@ def _in_precision(model: Module, X: Any) -> Any:  # noqa: N803
 def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
     found: dict[str, float] = {}
-    with evaluation():
+    with whole() as region, evaluation(), region.opened():
         for kind, part in samples.parts.items():
             predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
             loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
@@ -110,9 +111,10 @@ def rehearse(model: Module, samples: Samples) -> None:
                 loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
                 _measured(samples, loss, predictions, part, _figure)
 
-    with evaluation(), warnings.catch_warnings():
+    with whole() as region, evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        call_left_alone(measure, model, samples.loss, samples.metrics)
+        with region.opened():
+            call_left_alone(measure, model, samples.loss, samples.metrics)
 
 
 def _as_many(predictions: Any, n: int) -> Any:
