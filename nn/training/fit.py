@@ -90,8 +90,8 @@ def fit(
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
             `nn`, 0 for logits; with a loss of your own it is NaN, and a warning says so, where
-            training has led predictions beyond 0 and 1. A function whose first parameter is called y_true, as in
-            scikit-learn, is given the targets first.
+            training has led predictions beyond 0 and 1. A function whose first parameter is called
+            y_true, as in scikit-learn, is given the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
         class_weight: how much each label counts, as a dict, or "balanced" for
             n / (classes * samples of the class). It multiplies the samples' weights, which are
