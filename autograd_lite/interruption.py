@@ -64,8 +64,9 @@ class whole:  # noqa: N801 - used like no_grad
     ...         model = before  # whatever happened, this is done
     """
 
+    _handler: _Waiting | None = None
+
     def __init__(self) -> None:
-        self._handler: _Waiting | None = None
         self._outer = True
         """Whether Ctrl-C interrupts what is outside."""
         self._outermost = False
@@ -89,9 +90,14 @@ class whole:  # noqa: N801 - used like no_grad
         if self._outermost:
             _Waiting.current = None
             signal.signal(signal.SIGINT, handler.before)
-        handler.opened = self._outer
+        handler.opened, self._handler = self._outer, None
         if self._outer and not (kind and issubclass(kind, KeyboardInterrupt)):
             handler.deliver()
+
+    def __del__(self) -> None:
+        # Another signal's handler can raise before `__exit__` begins, where Ctrl-C cannot.
+        if self._handler is not None:
+            self.__exit__(KeyboardInterrupt)
 
     def opened(self) -> _Opened:
         """A context in which Ctrl-C interrupts, if it does outside.
