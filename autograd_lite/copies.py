@@ -12,7 +12,7 @@ from autograd_lite.node import Node
 
 def shallow_copy(node: Node) -> Any:
     """For `copy.copy`: another tensor with the same state."""
-    return _with_state(_new(type(node)), object.__getstate__(node))
+    return restore(_new(type(node)), object.__getstate__(node))
 
 
 def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
@@ -20,7 +20,7 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
-            _with_state(copied, copy.deepcopy(object.__getstate__(original), memo))
+            restore(copied, copy.deepcopy(object.__getstate__(original), memo))
     return memo[id(node)]
 
 
@@ -37,24 +37,18 @@ def state_of(node: Node) -> Any:
             "Write tensor.detach(), or loss.item(), for its numbers",
         )
     own, slots = object.__getstate__(node)
-    return own, {name: value for name, value in slots.items() if name not in _COUNTED}
+    # 1 tells that it was computed, as of all changes that is the first.
+    return own, {**slots, "created": min(node.created, 1), "mutated": 0}
 
 
-def restore(node: Node, state: Any) -> None:
-    """For `pickle`: what `state_of` gave, as if it were made just now."""
-    _with_state(node, state)
-    for name in _COUNTED:
-        setattr(node, name, 0)
-
-
-_COUNTED = ("created", "mutated")
-_new = object.__new__
-
-
-def _with_state(node: Any, state: Any) -> Any:
+def restore(node: Any, state: Any) -> Any:
+    """For `pickle` and copies: the node with that state."""
     own, slots = state
     for name, value in slots.items():
         setattr(node, name, value)
     if own:
         vars(node).update(own)
     return node
+
+
+_new = object.__new__

@@ -15,6 +15,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ import autograd_lite.growth as growth
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import Rule, recording, take, taken, watching
+from autograd_lite.modes import Recorder, Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Cotangents, Node, inputs_of
 from autograd_lite.operation import Operation
@@ -234,14 +235,24 @@ def carry_back(
     With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
     """
     step = watch.around(rule) if (watch := watching.get()) else rule
-    token = recording.set(create_graph and (watch or True))
-    try:
-        for node, careful in steps:
-            step(node, cotangents, create_graph, careful)
-            if leaves_only:
-                del cotangents[node]
-    finally:
-        recording.reset(token)
+    # What is set in a copy of the context ends with it, wherever an interruption comes.
+    on = create_graph and (watch or True)
+    copy_context().run(_carry, cotangents, steps, step, create_graph, on, leaves_only)
+
+
+def _carry(
+    cotangents: Cotangents,
+    steps: Steps,
+    step: Rule,
+    create_graph: bool,
+    on: bool | Recorder,
+    leaves_only: bool,
+) -> None:
+    recording.set(on)
+    for node, careful in steps:
+        step(node, cotangents, create_graph, careful)
+        if leaves_only:
+            del cotangents[node]
 
 
 def careful_contribution(node: Node, index: int, given: list[Any], cotangent: Array) -> Any:

@@ -50,7 +50,7 @@ class UnsupportedError(AutogradError, TypeError):
 
 
 class MissingNameError(AutogradError, AttributeError):
-    """An attribute that a tensor does not have, often called otherwise in another library."""
+    """A name that a tensor, or `nn`, does not have, often called otherwise in another library."""
 
 
 class GradientError(AutogradError, RuntimeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, Self
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node
 
 Rule = Callable[[Node, Cotangents, bool, bool], None]
@@ -83,52 +84,102 @@ class _Set(NamedTuple):
 _set_now: ContextVar[tuple[_Set, ...]] = ContextVar("set_now", default=())
 
 
-def set_for_a_while(variable: ContextVar[Any], value: Any) -> object:
-    """Set a variable until `set_back` is given what is returned, in whatever order.
+def set_for_a_while(variable: ContextVar[Any], value: Any, key: object) -> None:
+    """Set a variable until `set_back` is given the key, in whatever order.
 
     Generators that pause inside of a context leave it in another order than they entered it.
     """
-    entry = _Set(variable, variable.get(), object())
-    _set_now.set((*_set_now.get(), entry))
+    _set_now.set((*_set_now.get(), _Set(variable, variable.get(), key)))
     variable.set(value)
-    return entry.key
 
 
 def set_back(key: object) -> None:
-    """Undo one `set_for_a_while`; what was set after it, and still is, stays.
+    """Undo all of `set_for_a_while` with a key; what was set after it, and still is, stays.
 
-    In another thread or task than that which set it nothing is to be undone.
+    In another thread or task than that which set it nothing is to be undone. Called once more it
+    completes a call that was interrupted.
     """
     remaining: list[_Set] = []
-    undone = None
+    undone: dict[ContextVar[Any], _Set] = {}
     for entry in _set_now.get():
         if entry.key is key:
-            undone = entry
-        elif undone and entry.variable is undone.variable:
+            undone.setdefault(entry.variable, entry)
+        elif entry.variable in undone:
             # What it will be set back to is what it was before both.
-            remaining.append(entry._replace(before=undone.before))
-            undone = None
+            remaining.append(entry._replace(before=undone.pop(entry.variable).before))
         else:
             remaining.append(entry)
+    for entry in undone.values():
+        entry.variable.set(entry.before)
     _set_now.set(tuple(remaining))
-    if undone:
-        undone.variable.set(undone.before)
 
 
-class SetRecording(ContextDecorator):
+class SetForAWhile:
+    """A context that sets variables on entry, and restores them on exit, whatever happened inside.
+
+    Ctrl-C can come before Python has called `__exit__`, or when that begins: then they are restored
+    when nothing refers to the context any more.
+    """
+
+    _keys: list[Any] = []  # noqa: RUF012 - of what was interrupted before it had its own
+
+    def __init__(self) -> None:
+        self._keys = []
+
+    def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
+        """Variables, and what to set them to."""
+        raise NotImplementedError
+
+    def _key(self) -> Any:
+        """By what one time that the context is entered is told from others."""
+        return object()
+
+    def _end(self, key: Any) -> None:
+        """What else there is to restore; if it is interrupted it is called once more."""
+
+    def __enter__(self) -> Any:
+        key = self._key()
+        self._keys.append(key)
+        for variable, value in self._settings(key):
+            set_for_a_while(variable, value, key)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        key = self._keys[-1]
+        self._end(key)
+        set_back(key)
+        self._keys.pop()
+
+    def __del__(self) -> None:
+        if self._keys:
+            with whole():
+                while self._keys:
+                    SetForAWhile.__exit__(self)
+
+
+class setting(SetForAWhile):  # noqa: N801 - used like no_grad
+    """Set one variable.
+
+    >>> with setting(recording, False):
+    ...     recording.get()
+    False
+    """
+
+    def __init__(self, variable: ContextVar[Any], value: Any) -> None:
+        super().__init__()
+        self._setting = variable, value
+
+    def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
+        return (self._setting,)
+
+
+class SetRecording(SetForAWhile, ContextDecorator):
     """Set `recording` on entry and restore it on exit, whatever happened inside."""
 
     on: bool
 
-    def __init__(self) -> None:
-        self._keys: list[object] = []
-
-    def __enter__(self) -> Self:
-        self._keys.append(set_for_a_while(recording, self.on and (watching.get() or True)))
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        set_back(self._keys.pop())
+    def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
+        return ((recording, self.on and (watching.get() or True)),)
 
     def __call__(self, function: Any) -> Any:
         """The function, in this context whenever it is called."""

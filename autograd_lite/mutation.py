@@ -17,16 +17,23 @@ mutations = 1
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
 
 
-parts: weakref.WeakSet[Node] = weakref.WeakSet()
-"""What was taken from tensors by an index without being recorded, and may show their memory."""
+parts: dict[int, weakref.ref[Node]] = {}
+"""By id, what was taken from tensors by an index without a record, and may show their memory."""
+
+
+def remember_part(part: Node) -> None:
+    """Remember a part as long as it lives."""
+    key = id(part)
+    parts[key] = weakref.ref(part, functools.partial(parts.pop, key))
 
 
 def shown_by_others(target: Array, value: Node) -> list[Node]:
     """The parts, besides `value`, that show what is about to be overwritten."""
     return [
         part
-        for part in list(parts)
-        if part is not value
+        for part in [reference() for reference in list(parts.values())]
+        if part is not None
+        and part is not value
         and isinstance(part._array, np.ndarray)
         and np.may_share_memory(part._array, target)
     ]
@@ -35,17 +42,17 @@ def shown_by_others(target: Array, value: Node) -> list[Node]:
 def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
     """Remember that these arrays, which hold the values of these nodes, were changed just now."""
     global mutations
-    mutations += 1
+    mutations = now = mutations + 1
     for node in nodes:
-        node.mutated = mutations
+        node.mutated = now
     for array in arrays:
         key = id(array)
         if key in _changed:
-            _changed[key][0] = mutations
+            _changed[key][0] = now
         elif isinstance(array, np.ndarray):
             # Others may share the memory: views, detached tensors.
             forget = functools.partial(_changed.pop, key)
-            _changed[key] = [mutations, weakref.ref(array, forget)]
+            _changed[key] = [now, weakref.ref(array, forget)]
 
 
 def changed_since(count: int) -> list[Array]:

@@ -55,6 +55,19 @@ KEYWORDS = {
     "random_state": "rng",
     "generator": "rng",
     "key": "rng",
+    "target": "targets",
+    "y_true": "targets",
+    "labels": "targets",
+    "input": "predictions",
+    "y_pred": "predictions",
+    "net": "model",
+    "network": "model",
+    "module": "model",
+    "params": "parameters",
+    "file": "path",
+    "filename": "path",
+    "filepath": "path",
+    "fname": "path",
     "loss_fn": "loss",
     "criterion": "loss",
     "optim": "optimizer",
@@ -91,6 +104,11 @@ KEYWORDS = {
 
 NO_KEYWORD = {
     "device": "Leave it out: arrays are where NumPy has them, or CuPy",
+    "map_location": "Leave it out: arrays are where NumPy has them, or CuPy",
+    "inplace": "Leave it out: a result is a new array",
+    "set_to_none": "Leave it out: gradients that are forgotten are None",
+    "strict": "Leave it out: nothing is loaded unless all names are the model's",
+    "closure": "Call it before step(): loss.backward()",
     "retain_graph": "Leave it out: the record stays usable as long as something holds it",
     "out": "Leave it out: a result is a new array",
 }
@@ -173,6 +191,9 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     return UnsupportedError(attempted, f"it takes no {name}", remedy)
 
 
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
 def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """The same function; a keyword that it does not take raises what it is called here.
 
@@ -194,8 +215,13 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
             if unknown is None or error.__traceback__ is None or error.__traceback__.tb_next:
                 raise
             name = function.__qualname__.removesuffix(".__init__")
-            known = [known for known in inspect.signature(function).parameters if known != "self"]
-            raise unknown_keyword(f"{name}(..., {unknown[1]}=)", unknown[1], known) from None
+            attempted = f"{name}(..., {unknown[1]}=)"
+            parameters = inspect.signature(function).parameters
+            if unknown[1] in parameters:
+                reason, remedy = "that is given without its name", f"Write {name}(*{unknown[1]})"
+                raise UnsupportedError(attempted, reason, remedy) from None
+            known = [own for own in parameters if own != "self" and parameters[own].kind in NAMED]
+            raise unknown_keyword(attempted, unknown[1], known) from None
 
     return call
 

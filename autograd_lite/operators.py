@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.engine import apply, record
 from autograd_lite.foreign import admit
 from autograd_lite.modes import take
-from autograd_lite.mutation import parts, sample
+from autograd_lite.mutation import remember_part, sample
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import explained
@@ -113,7 +113,7 @@ class Operators(NumPyProtocol):
         if part.operation is not None:
             part.seen = [(x, sample(x)) for x in arrays_in(index) if type(x) is np.ndarray]
         elif type(part._array) is np.ndarray:
-            parts.add(part)
+            remember_part(part)
         return part
 
     def __len__(self) -> int:

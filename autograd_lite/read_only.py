@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from autograd_lite.interruption import whole
 
 Array = Any
 
@@ -22,6 +25,10 @@ class _Hold:
 
 _held: dict[int, _Hold] = {}  # by id of the array that owns the memory
 _guard = threading.RLock()
+if hasattr(os, "register_at_fork"):  # no child is made while another thread has it
+    os.register_at_fork(
+        before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release
+    )
 
 
 def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
@@ -40,7 +47,7 @@ def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
     >>> x.flags.writeable
     True
     """
-    with _guard:
+    with whole(), _guard:
         given = [array for array in arrays if isinstance(array, np.ndarray)]
         results = [result] if isinstance(result, np.ndarray) else []
         inherited = [array for array in results if inherits and _shows_held(array, given)]
@@ -52,7 +59,7 @@ def hold(arrays: Iterable[Any], result: Any, inherits: bool) -> list[Array]:
 
 def release(owners: Iterable[Array]) -> None:
     """Make what `hold` made read-only writable again, where nothing else holds it."""
-    with _guard:
+    with whole(), _guard:
         for owner in owners:
             entry = _held[id(owner)]
             entry.count -= 1
@@ -63,19 +70,21 @@ def release(owners: Iterable[Array]) -> None:
 
 
 @contextmanager
-def writable(array: Any) -> Iterator[None]:
-    """Let the library itself change an array, held or not: it marks what it changes."""
-    entry = _held.get(id(_owner(array))) if _held and isinstance(array, np.ndarray) else None
-    if entry is None:
+def writable(*arrays: Any) -> Iterator[None]:
+    """Let the library itself change arrays, held or not: it marks what it changes."""
+    owners = [_owner(array) for array in arrays if isinstance(array, np.ndarray)] if _held else []
+    held = [entry for owner in owners if (entry := _held.get(id(owner)))]
+    if not held:
         yield
         return
     with _guard:
-        for part in entry.changed:
+        changed = [part for entry in held for part in entry.changed]
+        for part in changed:
             part.flags.writeable = True
         try:
             yield
         finally:
-            for part in entry.changed:
+            for part in changed:
                 part.flags.writeable = False
 
 

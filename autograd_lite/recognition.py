@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.engine import backpropagate, record
-from autograd_lite.modes import enable_grad, watching
+from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import Array, Node, inputs_of, plain
 from autograd_lite.operation import NO_TRAITS
 from autograd_lite.table import TABLE, activations, traits_of
@@ -57,16 +57,13 @@ def written_out(
     position = {node: number for number, node in enumerate(nodes)}
     kept = frozenset(keep)
     found: dict[Node, Activation] = {}
-    token = watching.set(None)  # What is tried here is no anomaly.
-    try:
-        with enable_grad(), np.errstate(all="ignore"):
-            for node in nodes:
-                for activation in _candidates(node, cotangents, position, kept, found):
-                    found[node] = activation
-                    if traits_of(activation.function).elementwise:
-                        break  # Others go on: softmax(z - maximum) is softmax(z).
-    finally:
-        watching.reset(token)
+    # What is tried here is no anomaly.
+    with enable_grad(), setting(watching, None), np.errstate(all="ignore"):
+        for node in nodes:
+            for activation in _candidates(node, cotangents, position, kept, found):
+                found[node] = activation
+                if traits_of(activation.function).elementwise:
+                    break  # Others go on: softmax(z - maximum) is softmax(z).
     return found
 
 

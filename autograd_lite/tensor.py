@@ -182,6 +182,7 @@ class Tensor(Methods):
         """
         array = self._array if self.operation is None else self._array.copy()
         detached = Tensor(array, name=self.name)
+        detached.created = self.created  # of a computed tensor it is one, too
         take(plain, (self,), NO_KEYWORDS, detached)
         return detached
 

@@ -1,5 +1,7 @@
 """Dense networks: layers, losses, optimizers, training."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
@@ -7,6 +9,7 @@ from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.gradient_difference import gradient_difference
 from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
 from nn.diagnosis.report import Diagnosis, Finding
+from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
 from nn.layers.activations import (
@@ -156,3 +159,8 @@ __all__ = [
     "save",
     "summary",
 ]
+
+if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
+
+    def __getattr__(name: str) -> None:
+        raise _missing(name, __all__)

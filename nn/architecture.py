@@ -23,6 +23,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import is_whole
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations
 from nn.configuration import arguments_of, configuration, signature_of
 from nn.module import Module
@@ -39,6 +40,7 @@ DEPTH = 64
 """How many modules may be inside of each other in a file."""
 
 
+@explains_keywords
 def register(kind: ModuleClass) -> ModuleClass:
     """Make a module's class one that `nn.save` can write and `nn.load` can build.
 

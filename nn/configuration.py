@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections import UserDict, UserList, deque
+from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Paramete
 """How arguments of any number are written in a call."""
 
 
-MAPPINGS = (dict, UserDict, MappingProxyType)
+MAPPINGS = (dict, UserDict, MappingProxyType, ChainMap)
 CONTAINERS = (*MAPPINGS, list, tuple, deque, UserList)
 
 

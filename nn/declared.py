@@ -15,6 +15,9 @@ Read = TypeVar("Read", covariant=True)
 Given = TypeVar("Given", contravariant=True)
 
 
+Kind = TypeVar("Kind", bound="Declared")
+
+
 class Field(Generic[Read, Given]):
     """A field of a `Declared` class; for type checkers, what it is given and what is read."""
 
@@ -150,6 +153,14 @@ class Declared:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"
+
+
+def without_options(cls: type[Kind]) -> type[Kind]:
+    """Have a class that declares nothing, and takes nothing, explain keywords as others do."""
+    cls._signature = Signature()
+    cls.__signature__ = cls._signature  # type: ignore[attr-defined]
+    cls.__init__ = Declared._take  # type: ignore[method-assign, assignment]
+    return cls
 
 
 def _as_python(value: Any) -> Any:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
-from autograd_lite.modes import recording
+from autograd_lite.modes import SetForAWhile, recording
 
 modes: ContextVar[dict[Any, bool] | None] = ContextVar("modes", default=None)
 """In evaluation, the modes that modules were given meanwhile; all others are in evaluation."""
 
 
-class evaluation:  # noqa: N801 - used like no_grad
+watching_calls: ContextVar[Callable[[Any, Any], None] | None]
+watching_calls = ContextVar("watching_calls", default=None)
+"""Called with each module that is called in this thread or task, and what that returned."""
+
+
+class evaluation(SetForAWhile):  # noqa: N801 - used like no_grad
     """Record nothing, and have all modules compute as in evaluation mode, in this thread or task.
 
     A mode that is set inside holds inside: a model that several threads use is not changed.
@@ -25,9 +31,5 @@ class evaluation:  # noqa: N801 - used like no_grad
     True
     """
 
-    def __enter__(self) -> None:
-        self._modes, self._recording = modes.set({}), recording.set(False)
-
-    def __exit__(self, *exception: object) -> None:
-        recording.reset(self._recording)
-        modes.reset(self._modes)
+    def _settings(self, key: Any) -> Iterable[tuple[ContextVar[Any], Any]]:
+        return (modes, {}), (recording, False)

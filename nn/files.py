@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import build, describe
@@ -86,6 +87,7 @@ def save(model: Module | Mapping[str, Any], path: FileName) -> None:
 def load(path: FileName) -> Module: ...
 @overload
 def load(path: FileName, model: ModelT) -> ModelT: ...
+@explains_keywords
 def load(path: FileName, model: Module | None = None) -> Module:
     """Read a file that `save` wrote, into a new model or a given one, and return the model.
 
@@ -178,19 +180,22 @@ def _rebuilt(entry: Any, tensors: Mapping[str, Any], attempted: str) -> Module:
 
 def _built_again(model: Module, architecture: Any, entries: float) -> Module:
     """What loading would make of a model, where a file has so many numbers; nothing is drawn."""
-    state, drawn = np.random.get_state(), state_of(generator(None, "nn.save"))
-    try:
-        return build(architecture, entries)
-    except Exception as error:  # a constructor of a registered class can do anything
-        raise UnsupportedError(
-            f"nn.save of {type(model).__name__}",
-            f"it cannot be built again from its configuration: {_reason(error)}",
-            "Let each constructor take what its attributes of the same names hold, or save "
-            "model.state_dict() and write nn.load(path, model)",
-        ) from error
-    finally:
-        np.random.set_state(state)
-        set_state(generator(None, "nn.save"), drawn)
+    default = generator(None, "nn.save")
+    state, drawn = np.random.get_state(), state_of(default)
+    with whole() as region:
+        try:
+            with region.opened():
+                return build(architecture, entries)
+        except Exception as error:  # a constructor of a registered class can do anything
+            raise UnsupportedError(
+                f"nn.save of {type(model).__name__}",
+                f"it cannot be built again from its configuration: {_reason(error)}",
+                "Let each constructor take what its attributes of the same names hold, or save "
+                "model.state_dict() and write nn.load(path, model)",
+            ) from error
+        finally:
+            np.random.set_state(state)
+            set_state(default, drawn)
 
 
 def _require_told(model: Module, architecture: Any) -> None:

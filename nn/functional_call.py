@@ -6,13 +6,16 @@ import copy
 from collections import UserList, deque
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array
+from autograd_lite.arguments import as_array, require_real
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from nn.configuration import MAPPINGS
+from autograd_lite.trees import leaves_of
+from nn.configuration import MAPPINGS, opened
 from nn.module import Module, require_model
 from nn.parameters import Buffer
 
@@ -28,14 +31,15 @@ def functional_call(
 
     Args:
         model: whose `forward` is computed, in the mode that it is in.
-        parameters: tensors or arrays by the names of `model.state_dict()`; what is missing is the
-            model's own.
+        parameters: tensors or arrays by the names of `model.state_dict()`, whole numbers in the
+            dtype of the model's own; what is missing is the model's own.
         inputs, named: the arguments of `forward`.
 
     Raises:
         ArgumentError: a name is unknown, or a shape differs.
-        UnsupportedError: the model is no module, parameters are no mapping, or an attribute is a
-            function that was made for the model itself.
+        UnsupportedError: the model is no module, parameters are no mapping of real numbers, an
+            attribute is a function or an object that holds on to the model itself, or the result
+            depends on a parameter that was replaced.
 
     >>> import numpy as np
     >>> from nn import Dense
@@ -55,10 +59,7 @@ def functional_call(
             "Give dict(model.named_parameters()), or other tensors by these names",
         )
     own = model._state()
-    given = {
-        name: value if isinstance(value, Tensor) else Tensor(as_array(value, f"{attempted} with"))
-        for name, value in parameters.items()
-    }
+    given = {name: _given(value, own.get(name), attempted) for name, value in parameters.items()}
     problems = [f"{name!r} is unknown" for name in given if name not in own]
     problems += [
         f"{name} has shape {value.shape} instead of {own[name].shape}"
@@ -69,9 +70,36 @@ def functional_call(
         raise ArgumentError(
             attempted, "; ".join(problems), f"Give some of {', '.join(own)}, in their shapes"
         )
-    return _Substitution({id(own[name]): value for name, value in given.items()})(model)(
-        *inputs, **named
-    )
+    replaced = {id(own[name]): name for name in given}
+    substitution = _Substitution({id(own[name]): value for name, value in given.items()})
+    result = substitution(model)(*inputs, **named)
+    before = [*given.values(), *substitution.kept, *leaves_of([inputs, named])]
+    _require_none(replaced, attempted, result, before)
+    return result
+
+
+def _given(value: Any, own: Tensor | None, attempted: str) -> Tensor:
+    """A tensor of floats: layers compute in the dtype of their parameters."""
+    tensor = value if isinstance(value, Tensor) else Tensor(as_array(value, f"{attempted} with"))
+    require_real(tensor, f"{attempted} with")
+    return tensor if own is None or tensor.dtype.kind == "f" else tensor.astype(own.dtype)
+
+
+def _require_none(replaced: dict[int, str], attempted: str, result: Any, before: list[Any]) -> None:
+    """Raise if a result was computed with one of the parameters that others took the place of.
+
+    What was there before the call may have been computed with them.
+    """
+    computed = [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
+    known = [each for each in before if isinstance(each, Tensor)]
+    for node in backward_order(*computed, stop=known):
+        if id(node) in replaced:
+            raise UnsupportedError(
+                attempted,
+                f"the result depends on the model's own {replaced[id(node)]}, in whose place "
+                "another was given: forward reaches its module past the model's attributes",
+                "Use the modules in attributes of self, and in lists, tuples and dicts there",
+            )
 
 
 class _Substitution:
@@ -113,7 +141,10 @@ class _Substitution:
             )
         elif isinstance(value, MethodType) and isinstance(value.__self__, Module):
             self.made[id(value)] = MethodType(value.__func__, self(value.__self__))
-        elif isinstance(value, FunctionType):
+        elif isinstance(value, partial):
+            function, arguments = self(value.func), self(value.args)
+            self.made[id(value)] = partial(function, *arguments, **self(value.keywords))
+        elif not isinstance(value, Tensor | type):
             _require_free(value)
 
 
@@ -125,16 +156,24 @@ def _refuse_search(kind: type[Any]) -> Any:
     )
 
 
-def _require_free(function: FunctionType) -> None:
-    """Raise if a function encloses a module: it would compute with that one's own parameters."""
+def _require_free(value: Any) -> None:
+    """Raise if a function or an object holds on to a module: it would use its own parameters."""
+    held, name = getattr(value, "__dict__", None), describe_one(value)
+    if isinstance(value, FunctionType):
+        held = [_enclosed(value), value.__defaults__, value.__kwdefaults__]
+        name = value.__qualname__
+    modules = [type(each).__name__ for _, each in opened([("", held)]) if isinstance(each, Module)]
+    if modules:
+        raise UnsupportedError(
+            f"functional_call with the attribute {name}",
+            f"it holds on to {modules[0]}, and would use that one's own parameters",
+            "Make it a method, or a module",
+        )
+
+
+def _enclosed(function: FunctionType) -> list[Any]:
     enclosed = []
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # a variable that has no value yet
             enclosed.append(cell.cell_contents)
-    modules = [type(each).__name__ for each in enclosed if isinstance(each, Module)]
-    if modules:
-        raise UnsupportedError(
-            f"functional_call with the attribute {function.__qualname__}",
-            f"the function holds on to {modules[0]}, and would use that one's own parameters",
-            "Make it a method, or a module",
-        )
+    return enclosed

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 
 from autograd_lite import Tensor
+from autograd_lite.interruption import at_once, whole
 from autograd_lite.read_only import hold, release
 from nn.random_state import generator, is_generator, set_state, state_of
 
@@ -29,8 +31,9 @@ def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: An
     """Call a function, and put back what it changes of objects and of all that these hold.
 
     That is attributes, the contents of dicts, lists, sets and deques, arrays, tensors, and the
-    states of generators, also the global ones of NumPy, Python and `nn.manual_seed`. Other objects
-    of the standard library, such as files and threads, are not looked into, nor are classes.
+    states of generators, also the global ones of NumPy, Python and `nn.manual_seed`; also of what
+    methods and partials are bound to. Other objects of the standard library, such as files and
+    threads, are not looked into, nor are classes, and what functions enclose.
 
     The function is given another one, which puts the generators back at once, so that they draw the
     same again. Meanwhile tensors have copies of their arrays, or views of those that are large:
@@ -53,20 +56,24 @@ def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: An
     reached = _reached(roots)
     arrays = [value._array if isinstance(value, Tensor) else value for value in reached]
     large = [array for array in arrays if isinstance(array, np.ndarray) and array.nbytes >= LARGE]
-    owners = hold(large, None, inherits=False)
-    try:
-        read_only = {id(array) for array in large if not array.flags.writeable}
-        return _called(function, reached, read_only)
-    except Exception:
-        if not large:
-            raise
-    finally:
-        release(owners)
-    return _called(function, reached, read_only=set())
+    with whole() as region:
+        owners = hold(large, None, inherits=False)
+        try:
+            read_only = {id(array) for array in large if not array.flags.writeable}
+            return _called(function, region, reached, read_only)
+        except Exception:
+            if not large:
+                raise
+        finally:
+            release(owners)
+        return _called(function, region, reached, read_only=set())
 
 
 def _called(
-    function: Callable[[Callable[[], None]], Result], reached: Sequence[Any], read_only: set[int]
+    function: Callable[[Callable[[], None]], Result],
+    region: whole,
+    reached: Sequence[Any],
+    read_only: set[int],
 ) -> Result:
     generators: list[PutBack] = [
         partial(set_state, generator(None, "default"), state_of(generator(None, "default"))),
@@ -91,7 +98,8 @@ def _called(
             data = value._array
             value._array = data.view() if id(data) in read_only else data.copy()
     try:
-        return function(rewind)
+        with region.opened():
+            return function(rewind)
     finally:
         for put_back in others:
             put_back()
@@ -117,6 +125,10 @@ def _held(value: Any) -> Iterable[Any]:
         return value
     if isinstance(value, Tensor):
         return (value.grad,)
+    if isinstance(value, MethodType):
+        return (value.__self__,)
+    if isinstance(value, partial):
+        return (value.func, value.args, value.keywords)
     package = type(value).__module__.partition(".")[0]
     if package in sys.stdlib_module_names and not isinstance(value, SimpleNamespace):
         return ()  # Putting back what threads, files and locks hold would break them.
@@ -126,18 +138,61 @@ def _held(value: Any) -> Iterable[Any]:
 
 def _of_other(value: Any) -> list[PutBack]:
     """What puts back an object that is no generator."""
-    if isinstance(value, dict | set):
-        return [value.clear, partial(value.update, value.copy())]
-    if isinstance(value, list | deque):
-        return [value.clear, partial(value.extend, value.copy())]
-    if isinstance(value, np.ndarray):
-        return [partial(_overwrite, value, value.copy())]
+    for kind, put_back in CONTAINERS.items():
+        if isinstance(value, kind):
+            return [partial(put_back, value, value.copy())]
     if isinstance(value, Tensor):
         names = ("_array", "grad", "mutated", "name", "_requires_grad")
         return [partial(setattr, value, name, getattr(value, name)) for name in names]
     return []
 
 
+# Other threads may use what is put back, so nothing is taken out that was in it before.
+
+
+def _put_back_dict(value: dict[Any, Any], before: dict[Any, Any]) -> None:
+    if _holds(value, before) and _holds(value.values(), before.values()):
+        return
+    for key, each in before.items():
+        value[key] = each
+    for key in value.keys() - before.keys():
+        del value[key]
+    if not _holds(value, before):  # something was taken out, and put in again at the end
+        for key, each in before.items():
+            at_once([(value.pop, key), (value.__setitem__, key, each)])
+
+
+def _put_back_set(value: set[Any], before: set[Any]) -> None:
+    value.update(before)
+    value.intersection_update(before)
+
+
+def _put_back_list(value: list[Any], before: list[Any]) -> None:
+    if not _holds(value, before):
+        value[:] = before
+
+
+def _put_back_deque(value: deque[Any], before: deque[Any]) -> None:
+    if not _holds(value, before):
+        value.extend(before)
+        while len(value) > len(before):
+            value.popleft()
+
+
+def _holds(value: Collection[Any], before: Collection[Any]) -> bool:
+    return len(value) == len(before) and all(map(operator.is_, value, before))
+
+
 def _overwrite(array: Any, values: Any) -> None:
     if array.flags.writeable:
         array[...] = values
+
+
+CONTAINERS: dict[type[Any], Callable[[Any, Any], None]] = {
+    dict: _put_back_dict,
+    set: _put_back_set,
+    list: _put_back_list,
+    deque: _put_back_deque,
+    np.ndarray: _overwrite,
+}
+"""How what holds others, or numbers, becomes again what a copy of it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MappingView
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from types import FunctionType
@@ -13,17 +13,26 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import FLAG, FLOATING, as_array, require, require_real
+from autograd_lite.arguments import FLAG, FLOATING, as_array, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit
+from autograd_lite.interruption import whole
+from autograd_lite.modes import setting
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
-from autograd_lite.trees import map_tree
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
-from nn.evaluating import modes
-from nn.parameters import TENSORS, Buffer, Parameter, is_computed
+from nn.evaluating import modes, watching_calls
+from nn.parameters import (
+    TENSORS,
+    Buffer,
+    Parameter,
+    require_assignable,
+    require_kept,
+    without_record,
+)
 
-UNORDERED = (set, frozenset)
+CLOSED = (set, frozenset, MappingView, np.ndarray)
+"""Containers that are not opened: parameters and modules in them are refused."""
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 _shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
@@ -42,8 +51,10 @@ class Module(Declared):
 
     Raises:
         ArgumentError: several have the same name, as under the keys 0 and "0".
-        UnsupportedError: a tensor that requires grad is no parameter, parameters or modules are in
-            a set, which has no order, or an attribute has the name of a method.
+        UnsupportedError: a tensor that requires grad is no parameter; something else is assigned
+            in place of a parameter or a buffer; parameters or modules are attributes of a class or
+            in a container that is not looked into, such as a set; or an attribute has the name of a
+            method.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -61,12 +72,7 @@ class Module(Declared):
         super().__init_subclass__()
         for name, value in vars(cls).items():
             _require_no_method(cls, name, value)
-            if isinstance(value, Parameter) or (isinstance(value, Module) and value._state()):
-                raise UnsupportedError(
-                    f"class {cls.__name__} with {name} = {type(value).__name__}(...)",
-                    "all instances would share it, and it would not be among the parameters",
-                    f"Write self.{name} = ... in __init__",
-                )
+            _require_nothing_learned(cls, name, value)
 
     @property
     def training(self) -> bool:
@@ -87,9 +93,8 @@ class Module(Declared):
 
     def __setattr__(self, name: str, value: Any) -> None:
         _require_no_method(type(self), name, value)
-        if isinstance(value, Tensor):
-            _require_kept(type(self).__name__, name, value)
         before = vars(self).get(name)
+        require_assignable(type(self).__name__, name, before, value)
         super().__setattr__(name, value)
         if any(isinstance(item, Module | Parameter) for _, item in opened([("", before)])):
             self._name(self.named_parameters())
@@ -124,7 +129,10 @@ class Module(Declared):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
-        return self.forward(*inputs, **named)
+        result = self.forward(*inputs, **named)
+        if (watch := watching_calls.get()) is not None:
+            watch(self, result)
+        return result
 
     def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
         """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
@@ -150,8 +158,8 @@ class Module(Declared):
             elif isinstance(item, TENSORS):
                 tensors.append((name, item))
             elif isinstance(item, Tensor):
-                _require_kept(type(self).__name__, name, item)
-            elif isinstance(item, UNORDERED):
+                require_kept(type(self).__name__, name, item)
+            elif isinstance(item, CLOSED):
                 _require_no_parts(type(self).__name__, name, item)
         return tensors + modules
 
@@ -212,7 +220,7 @@ class Module(Declared):
 
     def __getstate__(self) -> dict[str, Any]:
         # What forward kept is copied and pickled without what it was computed from.
-        return {name: _without_record(value) for name, value in vars(self).items()}
+        return {name: without_record(value) for name, value in vars(self).items()}
 
     def extra_repr(self) -> str:
         """The arguments that the text of this module shows: by default, its configuration.
@@ -229,21 +237,20 @@ class Module(Declared):
         if children and self in shown_before:
             return f"{type(self).__name__}(...)"
         shown_before.add(self)
-        token = _shown.set(shown_before)
-        try:
+        with setting(_shown, shown_before):
             lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
-        finally:
-            _shown.reset(token)
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
         count = sum(parameter.size for parameter in self.parameters())
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
         return f"{type(self).__name__}({inside}){counted}"
 
+    @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    @explains_keywords
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all inside of it to training, or away from it.
 
@@ -251,14 +258,17 @@ class Module(Declared):
             ArgumentError: the mode is neither True nor False.
         """
         require(self, "mode", mode, FLAG)
-        for _, module in self.named_modules():
-            module.training = mode
+        modules = [module for _, module in self.named_modules()]
+        with whole():
+            for module in modules:
+                module.training = mode
         return self
 
     def eval(self) -> Self:
         """Switch this module and all inside of it from training to use."""
         return self.train(False)
 
+    @explains_keywords
     def astype(self, dtype: DTypeLike) -> Self:
         """Convert all parameters and buffers to another floating dtype, and forget gradients.
 
@@ -266,9 +276,11 @@ class Module(Declared):
             ArgumentError: it is no dtype of floats.
         """
         require(self, "dtype", dtype, FLOATING)
-        for tensor in self._state().values():
-            tensor.data = tensor.data.astype(dtype)
-            tensor.zero_grad()
+        tensors = self._state().values()
+        with whole():
+            for tensor in tensors:
+                tensor.data = tensor.data.astype(dtype)
+                tensor.zero_grad()
         return self
 
     def _state(self) -> dict[str, Tensor]:
@@ -279,6 +291,7 @@ class Module(Declared):
         """Copies of the arrays of all parameters and buffers, by name."""
         return {name: tensor.data.copy() for name, tensor in self._state().items()}
 
+    @explains_keywords
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy arrays into the parameters and buffers of the same names.
 
@@ -317,8 +330,9 @@ class Module(Declared):
                 "; ".join(sorted(problems)),
                 "Give a state_dict() of a model built the same way; nothing was loaded",
             )
-        for name, tensor in own.items():
-            tensor.data = np.array(arrays[name], tensor.dtype)
+        with whole():
+            for name, tensor in own.items():
+                tensor.data = np.array(arrays[name], tensor.dtype)
 
 
 HOLDERS = (Module, *CONTAINERS)
@@ -344,32 +358,33 @@ def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
         )
 
 
-def _require_kept(kind: str, name: str, tensor: Tensor) -> None:
-    """Raise unless a module trains and saves a tensor, or it was computed or is a constant."""
-    if tensor.requires_grad and tensor.operation is None and not isinstance(tensor, Parameter):
-        raise UnsupportedError(
-            f"{kind}.{name} = {describe_one(tensor)}",
-            "it requires grad, but would not be among the parameters",
-            "Write nn.Parameter(data)",
-        )
-
-
-def _without_record(value: Any) -> Any:
-    if isinstance(value, list | tuple | dict):
-        recorded = any(is_computed(item) for _, item in opened([("", value)]))
-        return map_tree(_without_record, value) if recorded else value
-    return value.detach() if is_computed(value) and value.operation is not None else value
-
-
 def _require_no_parts(kind: str, name: str, values: Any) -> None:
-    """Raise if a set has modules or tensors in it."""
-    found = [type(item).__name__ for item in values if isinstance(item, Module | Tensor)]
+    """Raise if a container that is not opened has modules or tensors in it."""
+    items = values
+    if isinstance(values, np.ndarray):
+        items = values.ravel() if values.dtype.hasobject else ()
+    found = [type(item).__name__ for item in items if isinstance(item, Module | Tensor)]
     if found:
         raise UnsupportedError(
-            f"{kind}.{name} = a set with {found[0]} in it",
-            "a set has no order, and so what is in it no names to be trained and saved by",
+            f"{kind}.{name} = a {type(values).__name__} with {found[0]} in it",
+            "what is in it has no names to be trained and saved by",
             "Keep it in a list or a dict",
         )
+
+
+def _require_nothing_learned(kind: type[Module], name: str, value: Any) -> None:
+    """Raise if an attribute of a class has what instances would learn."""
+    if name == "__slots__" and value:
+        reason = "what is in slots would not be among the parameters"
+        raise UnsupportedError(f"class {kind.__name__} with __slots__", reason, "Leave them out")
+    for _, item in opened([(name, value)]):
+        learned = isinstance(item, Tensor) and item.requires_grad
+        if learned or (isinstance(item, Module) and item._state()):
+            raise UnsupportedError(
+                f"class {kind.__name__} with {name} = {type(item).__name__}(...)",
+                "all instances would share it, and it would not be among the parameters",
+                f"Write self.{name} = ... in __init__",
+            )
 
 
 def require_model(model: Any, attempted: str) -> None:
@@ -379,21 +394,3 @@ def require_model(model: Any, attempted: str) -> None:
         if isinstance(model, type):
             remedy = f"Give an instance: {model.__name__}(...)"
         raise UnsupportedError(f"{attempted} {describe_one(model)}", "it is no module", remedy)
-
-
-def require_input(layer: object, x: Any) -> Any:
-    """What a layer is given, as an array or a tensor, once it is one of real numbers.
-
-    Raises:
-        UnsupportedError: it is none, or another library's that does not become one.
-    """
-    attempted = f"{type(layer).__name__} of"
-    x = admit(x, attempted)
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise UnsupportedError(
-            f"{attempted} {describe_one(x)}",
-            "it is no array and no tensor",
-            "Give a NumPy array: numpy.array(x)",
-        )
-    require_real(x, attempted)
-    return x

@@ -10,6 +10,9 @@ from numpy.typing import DTypeLike
 from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+from autograd_lite.names import explains_keywords
+from autograd_lite.trees import map_tree
+from nn.configuration import opened
 
 
 class Parameter(Tensor):
@@ -21,6 +24,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
+    @explains_keywords
     def __init__(
         self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
@@ -38,6 +42,7 @@ class Buffer(Tensor):
 
     __slots__ = ()
 
+    @explains_keywords
     def __init__(self, data: Any, *, dtype: DTypeLike | None = None) -> None:
         super().__init__(_copied(data, "Buffer", dtype))
 
@@ -62,3 +67,35 @@ def is_computed(value: Any) -> bool:
     """Whether it is a tensor that was computed, with or without recording."""
     computed = isinstance(value, Tensor) and (value.operation is not None or value.created > 0)
     return computed and not isinstance(value, TENSORS)
+
+
+def require_kept(kind: str, name: str, tensor: Tensor) -> None:
+    """Raise unless a module trains and saves a tensor, or it was computed or is a constant."""
+    if tensor.requires_grad and tensor.operation is None and not isinstance(tensor, Parameter):
+        raise UnsupportedError(
+            f"{kind}.{name} = {describe_one(tensor)}",
+            "it requires grad, but would not be among the parameters",
+            "Write nn.Parameter(data)",
+        )
+
+
+def require_assignable(kind: str, name: str, before: Any, value: Any) -> None:
+    """Raise if an attribute of a module would lose what is trained or saved, or never had it."""
+    place = next((part for part in TENSORS if isinstance(before, part)), None)
+    if place is not None and not isinstance(value, place | None):
+        what = place.__name__
+        raise UnsupportedError(
+            f"{kind}.{name} = {describe_one(value)}",
+            f"a {what.lower()} is there, in whose place it would be neither trained nor saved",
+            f"Write {name}.data = array, or give an nn.{what}; or set it to None first",
+        )
+    if isinstance(value, Tensor):
+        require_kept(kind, name, value)
+
+
+def without_record(value: Any) -> Any:
+    """The value of an attribute, with detached tensors in place of computed ones."""
+    if isinstance(value, list | tuple | dict):
+        recorded = any(is_computed(item) for _, item in opened([("", value)]))
+        return map_tree(without_record, value) if recorded else value
+    return value.detach() if is_computed(value) and value.operation is not None else value

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from autograd_lite import arguments
 from autograd_lite.arguments import WHOLE, require
+from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 
 if TYPE_CHECKING:
@@ -23,20 +22,15 @@ drawing = ContextVar("drawing", default=True)
 """Whether initial weights are drawn."""
 
 
-@contextmanager
-def without_drawing() -> Iterator[None]:
-    """Let the functions of `nn.init` give zeros, as for a model whose weights are in a file.
+def without_drawing() -> setting:
+    """A context in which `nn.init` gives zeros, as for a model whose weights are in a file.
 
     >>> import nn
     >>> with without_drawing():
     ...     nn.Dense(1, 2).weight.data
     array([[0., 0.]])
     """
-    token = drawing.set(False)
-    try:
-        yield
-    finally:
-        drawing.reset(token)
+    return setting(drawing, False)
 
 
 class _Default(np.random.Generator):

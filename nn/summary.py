@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +11,12 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, require
 from autograd_lite.errors import ShapeError, UnsupportedError
+from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.configuration import heading
+from nn.evaluating import watching_calls
 from nn.module import Module, require_model
 from nn.parameters import Parameter
 from nn.training.evaluation import predict
@@ -109,17 +109,21 @@ def summary(model: Module, input_shape: Any, *others: Any) -> Summary:
     rows: list[Row] = []
     counted: set[Parameter] = set()
 
-    def note(name: str, module: Module, result: Any) -> None:
+    names = {module: name for name, module in model.named_modules()}
+
+    def note(module: Module, result: Any) -> None:
+        if module not in names:
+            return
         own = {value for _, value in module._members() if isinstance(value, Parameter)}
         if own or not any(module.children()):
             size = sum(parameter.size for parameter in own - counted)
             shapes = [np.shape(plain(leaf)) for leaf in leaves_of(result)]
             shape = shapes[0] if isinstance(result, Tensor | np.ndarray) else shapes
-            rows.append(Row(name, heading(module), shape, size))
+            rows.append(Row(names[module], heading(module), shape, size))
             counted.update(own)
 
     try:
-        with _watching(model, note), np.errstate(all="ignore"):
+        with setting(watching_calls, note), np.errstate(all="ignore"):
             predict(model, inputs)
     except ShapeError:
         raise
@@ -148,30 +152,3 @@ def _example(given: Any, dtype: Any) -> Any:
         return tuple(_example(each, dtype) for each in shape)
     require("summary", "input_shape", shape, COUNTS)
     return np.ones((1, *shape), dtype)
-
-
-@contextmanager
-def _watching(model: Module, note: Callable[[str, Module, Any], None]) -> Iterator[None]:
-    """Call `note(name, module, result)` after each call of the model and of modules inside."""
-    modules = [(name, module) for name, module in model.named_modules()]
-    assigned = [(module, vars(module).get("forward")) for _, module in modules]
-
-    def watched(name: str, module: Module) -> Callable[..., Any]:
-        forward = module.forward
-
-        def call(*inputs: Any, **named: Any) -> Any:
-            result = forward(*inputs, **named)
-            note(name, module, result)
-            return result
-
-        return functools.update_wrapper(call, forward)  # for its signature
-
-    try:
-        for name, module in modules:
-            vars(module)["forward"] = watched(name, module)
-        yield
-    finally:
-        for module, forward in assigned:
-            vars(module).pop("forward", None)
-            if forward is not None:
-                vars(module)["forward"] = forward

@@ -13,6 +13,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
@@ -36,6 +37,7 @@ RESOLUTION = 300
 """Grid points along each side of a decision boundary's picture."""
 
 
+@explains_keywords
 def plot_decision_boundary(
     model: Module | Callable[[Any], Any],
     X: Any,  # noqa: N803
@@ -55,7 +57,8 @@ def plot_decision_boundary(
         y: their classes, whole numbers from 0 up, or one column a class.
         threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits. By
             default it is 0.5, and scores beyond 0 and 1 are refused.
-        loss: in place of a threshold, the loss of `nn` that the model was trained with.
+        loss: in place of a threshold, the loss of `nn` that the model was trained with, or its
+            name.
         ax: where to draw.
 
     Raises:
@@ -89,7 +92,7 @@ def plot_decision_boundary(
     if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
         # One for the samples and the whole plane.
         threshold = decision_threshold(
-            "plot_decision_boundary", np.concatenate(outputs), threshold, loss
+            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
         )
     scores, of_samples = (_scores(output, threshold, n_classes) for output in outputs)
     right = float(np.mean(of_samples.argmax(axis=1) == y))
@@ -136,6 +139,12 @@ def _scores(output: Any, threshold: float | None, n_classes: int) -> Any:
     return np.stack([threshold - output, output - threshold], axis=1)
 
 
+def _loss_named(loss: Any) -> Any:
+    """The loss of that name, or the loss itself."""
+    losses = sys.modules.get("nn.losses.loss_function")
+    return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss
+
+
 def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:
     """What a model gives for points, in evaluation mode if it is a module."""
     # Who has a module has imported `nn`; importing it here might find a user's own nn.py.
@@ -145,6 +154,7 @@ def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:
     return model(points)
 
 
+@explains_keywords
 def plot_activations(
     functions: Mapping[str, Callable[[Any], Any]] | None = None,
     x_range: tuple[float, float] = (-5.0, 5.0),
@@ -208,6 +218,7 @@ def _with_slopes(
     return x.data, y.data, x.grad
 
 
+@explains_keywords
 def plot_confusion_matrix(
     targets: Any, predictions: Any, *, names: Sequence[str] | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -271,6 +282,7 @@ def plot_confusion_matrix(
     return figure
 
 
+@explains_keywords
 def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     """Show what each unit of a layer responds to, as images with a common scale.
 
@@ -318,6 +330,7 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     return figure
 
 
+@explains_keywords
 def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
     """Plot how the outputs of each layer are distributed, with dead units counted.
 

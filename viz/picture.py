@@ -15,6 +15,7 @@ from typing import Any
 
 from autograd_lite.arguments import require_path
 from autograd_lite.errors import ArgumentError, RenderingError
+from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
 from autograd_lite.whole_files import FileName, require_place, write_file
 from viz.dot import dot_text
@@ -82,6 +83,7 @@ class Graph:
         return f"Graph({len(self.vertices)} nodes, {len(self.edges)} edges)"
 
 
+@explains_keywords
 def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
     """The graph of everything that a tensor was computed from.
 

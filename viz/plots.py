@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.arguments import COUNT
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from viz.figures import (
     COLORS,
     curves_of,
@@ -35,6 +36,7 @@ LINES: dict[str, dict[str, Any]] = {
 THIN: dict[str, Any] = {"markersize": 4, "linewidth": 1.2}
 
 
+@explains_keywords
 def plot_history(
     history: Mapping[str, Any], *, best_epoch: int | None = None, ax: Axes | None = None
 ) -> Figure:
@@ -99,6 +101,7 @@ def _quantity(name: str) -> str:
     return name
 
 
+@explains_keywords
 def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     """Plot the norm of each layer's gradient by epoch, and the last epoch's as bars.
 
@@ -152,6 +155,7 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
     return figure
 
 
+@explains_keywords
 def plot_optimizer_paths(
     function: Callable[..., Any], paths: Mapping[str, Any], ax: Axes | None = None
 ) -> Figure:

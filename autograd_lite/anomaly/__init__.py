@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from autograd_lite.anomaly import report
 from autograd_lite.anomaly.report import bad_inputs, is_computed, is_finite, made_by, severity
 from autograd_lite.anomaly.watched import entered, entering, remember, watched_nodes
 from autograd_lite.errors import AutogradError
-from autograd_lite.modes import Rule, SetRecording, recording, set_back, set_for_a_while, watching
+from autograd_lite.modes import Rule, SetRecording, recording, watching
 from autograd_lite.node import Array, Cotangents, Node, inputs_of
 from autograd_lite.protocol import full_name
 
@@ -60,28 +61,24 @@ class detect_anomaly(SetRecording):  # noqa: N801 - its name in PyTorch
     Clean the data, or leave the entries out by np.where before
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._entered: list[tuple[object, Anomalies | None]] = []
+    def _key(self) -> Anomalies:
+        return Anomalies()
 
-    def __enter__(self) -> Self:
+    def _settings(self, key: Anomalies) -> Iterable[tuple[ContextVar[Any], Any]]:
         # A context inside of another goes on with the watch of that.
         outer = watching.get()
-        own = None if isinstance(outer, Anomalies) else Anomalies()
-        self._entered.append((set_for_a_while(watching, own or outer), own))
-        self.on = bool(recording.get())
-        return super().__enter__()
+        watch = outer if isinstance(outer, Anomalies) else key
+        return (watching, watch), (recording, recording.get() and watch)
+
+    def _end(self, key: Anomalies) -> None:
+        key.release()
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
-        key, own = self._entered.pop()
-        set_back(key)
-        if own:
-            own.release()
-            error = exception[1]
-            if isinstance(error, ValueError) and not isinstance(error, AutogradError):
-                if "read-only" in str(error):
-                    error.add_note(_READ_ONLY)
+        error = exception[1]
+        if isinstance(error, ValueError) and not isinstance(error, AutogradError):
+            if "read-only" in str(error) and not isinstance(watching.get(), Anomalies):
+                error.add_note(_READ_ONLY)
 
 
 _READ_ONLY = (

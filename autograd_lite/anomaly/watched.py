@@ -6,8 +6,6 @@ import linecache
 import os
 import sys
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
@@ -15,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from autograd_lite.interruption import whole
+from autograd_lite.modes import setting
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.read_only import hold, release
 from autograd_lite.trees import leaves_of
@@ -55,14 +55,9 @@ entered: ContextVar[tuple[_Entered, ...]] = ContextVar("entered", default=())
 """What runs now, the innermost last."""
 
 
-@contextmanager
-def entering(through: str, node: Node | None = None) -> Iterator[None]:
-    """Note that the caller, two frames above, runs a rule, or a function made of others."""
-    token = entered.set((*entered.get(), _Entered(sys._getframe(2), through, node)))
-    try:
-        yield
-    finally:
-        entered.reset(token)
+def entering(through: str, node: Node | None = None) -> setting:
+    """A context that notes that the caller runs a rule, or a function made of others."""
+    return setting(entered, (*entered.get(), _Entered(sys._getframe(1), through, node)))
 
 
 def _current_line() -> CodeLine | None:
@@ -95,8 +90,9 @@ class Watched:
 
     def release(self) -> None:
         """Let go of what is held."""
-        held, self.held = self.held, []
-        release(held)
+        with whole():
+            held, self.held = self.held, []
+            release(held)
 
 
 watched_nodes: dict[int, Watched] = {}  # by id of the node, as long as it lives
@@ -106,10 +102,11 @@ def remember(node: Node, watch: object) -> None:
     """Keep the line that a node comes from, and hold what its rule may read."""
     operation = node.operation
     given = map(plain, leaves_of([node.arguments, node.keywords]))
-    held = hold(given, node._array, inherits=not operation.traits.read_only)
-    key = id(node)
-    reference = weakref.ref(node, lambda _: watched_nodes.pop(key).release())
-    watched_nodes[key] = Watched(reference, _current_line(), watch, held)
+    code_line, key = _current_line(), id(node)
+    with whole():
+        held = hold(given, node._array, inherits=not operation.traits.read_only)
+        reference = weakref.ref(node, lambda _: watched_nodes.pop(key).release())
+        watched_nodes[key] = Watched(reference, code_line, watch, held)
 
 
 def code_line_of(node: Node) -> CodeLine | None:

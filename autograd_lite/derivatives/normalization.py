@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.operation import Traits
+from autograd_lite.precision import in_single
 from autograd_lite.table import differentiable
 
 Axes = tuple[int, ...]
@@ -23,7 +25,7 @@ def _standardize_vjp(
     return inverse * (g - common - y * along)
 
 
-@differentiable(_standardize_vjp, residual=True)
+@differentiable(_standardize_vjp, residual=True, traits=Traits(accumulates=True))
 def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     """(x - mean) / sqrt(variance + epsilon), with mean and variance of x over axes.
 
@@ -49,4 +51,5 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
         _, mean, variance = y.residual
         return mean, variance
     values = getattr(x, "_array", x)
-    return values.mean(axis=axes, keepdims=True), values.var(axis=axes, keepdims=True)
+    variance = in_single(np.var)(values, axis=axes, keepdims=True)
+    return values.mean(axis=axes, keepdims=True), variance

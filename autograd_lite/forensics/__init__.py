@@ -21,7 +21,7 @@ from autograd_lite.forensics.case import Case, Variation, harmless, refuse_chang
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.replay import Graph, is_array
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
-from autograd_lite.modes import enable_grad, watching
+from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import visible_arrays
@@ -42,17 +42,13 @@ def examine(
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
-    with enable_grad(), np.errstate(all="ignore"):
-        token = watching.set(None)
-        try:
-            refuse_changed(loss)
-            graph = Graph(loss)
-            names = Names(graph, frame)
-            arrays = {name: a for name, a in visible_arrays(names.variables) if is_array(a)}
-            case = Case(graph, dict(manual), tolerance, names.given, arrays)
-            return _examined(case, names, seconds, start)
-        finally:
-            watching.reset(token)
+    with enable_grad(), setting(watching, None), np.errstate(all="ignore"):
+        refuse_changed(loss)
+        graph = Graph(loss)
+        names = Names(graph, frame)
+        arrays = {name: a for name, a in visible_arrays(names.variables) if is_array(a)}
+        case = Case(graph, dict(manual), tolerance, names.given, arrays)
+        return _examined(case, names, seconds, start)
 
 
 def _with_activations(case: Case, names: Names) -> Case:

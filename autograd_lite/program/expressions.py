@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -213,13 +213,13 @@ class Tape:
 
     def run(self, rule: Callable[..., Any]) -> Any:
         """What a rule returns for expressions in place of the arrays."""
-        tokens = recording.set(self), _tape.set(self)
-        try:
-            with np.errstate(all="ignore"):
-                return rule(*self.given)
-        finally:
-            recording.reset(tokens[0])
-            _tape.reset(tokens[1])
+        return copy_context().run(self._run, rule)
+
+    def _run(self, rule: Callable[..., Any]) -> Any:
+        recording.set(self)
+        _tape.set(self)
+        with np.errstate(all="ignore"):
+            return rule(*self.given)
 
     def expression(
         self,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.engine import backward_order, backward_steps, match, without_nan
 from autograd_lite.errors import AutogradError, UnsupportedError, describe, describe_one
-from autograd_lite.modes import Taken, taken
+from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, as_called
@@ -351,8 +351,7 @@ class Tracer:
         return self.found[step.number]
 
 
-@contextmanager
-def guarded() -> Iterator[list[Taken]]:
+class guarded(SetForAWhile):  # noqa: N801 - used like no_grad
     """Remember what is computed from tensors beside the record, as a context.
 
     That is what comparisons give, `bool`, `float`, `int`, `item`, `tolist`, `numpy` and `format`,
@@ -361,9 +360,14 @@ def guarded() -> Iterator[list[Taken]]:
     writes. Not seen is what is computed from `tensor.data` or `tensor.grad`, from plain arrays,
     or from the text that `str` gives.
     """
-    found: list[Taken] = []
-    token = taken.set(found)
-    try:
-        yield found
-    finally:
-        taken.reset(token)
+
+    def _key(self) -> list[Taken]:
+        return []
+
+    def _settings(self, key: list[Taken]) -> Iterable[tuple[ContextVar[Any], Any]]:
+        return ((taken, key),)
+
+    def __enter__(self) -> list[Taken]:
+        super().__enter__()
+        found: list[Taken] = self._keys[-1]
+        return found

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite import logsumexp
 from autograd_lite.node import Node
+from autograd_lite.trees import leaves_of
 from nn.diagnosis.evidence import Evidence, are_indices, descended, inputs, source, traits_of
 from nn.diagnosis.report import Finding
 from nn.losses.loss import Loss
@@ -40,7 +41,7 @@ LOG_SUM = 0.01
 def constant_outputs(seen: Evidence) -> Finding | None:
     """Predictions that are the same for all samples, though these and the targets differ."""
     predicted = seen.predictions.data
-    if len(predicted) != len(seen.X) or not _vary(seen.X) or not _vary(seen.y):
+    if len(predicted) != seen.n or not any(map(_vary, leaves_of(seen.X))) or not _vary(seen.y):
         return None
     spread, largest = _range(predicted), float(np.abs(predicted).max())
     if not spread <= CONSTANT_SPREAD * largest:

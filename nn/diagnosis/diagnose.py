@@ -10,13 +10,16 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, require_real
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
+from autograd_lite.trees import leaves_of
 from nn.diagnosis import data_findings as data
 from nn.diagnosis import network_findings as network
-from nn.diagnosis.evidence import Evidence, observe, require_learned
+from nn.diagnosis.evidence import Evidence, observe, require_learned, several_outputs
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 from nn.optimizers.optimizer import Optimizer
+from nn.training.inputs import as_arrays, is_tree, named_leaves, shown
 
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     *(network.not_finite_results, data.wrong_labels),
@@ -28,6 +31,7 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
 """What is looked for, in the order of the report: causes before what follows from them."""
 
 
+@explains_keywords
 def diagnose(
     model: Module,
     X: Any,  # noqa: N803
@@ -54,7 +58,8 @@ def diagnose(
 
     Args:
         model: what is trained, with samples along axis 0.
-        X: samples (n, ...), such as a batch; some dozens tell more than a few.
+        X: samples (n, ...), such as a batch; some dozens tell more than a few. Several inputs are
+            in a tuple or a dict, as for `nn.fit`.
         y: their targets (n, ...).
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
         optimizer: what would take the next step.
@@ -65,7 +70,7 @@ def diagnose(
 
     Raises:
         UnsupportedError: the model is no module, the optimizer none, or X and y are not of real
-            numbers.
+            numbers; or there are several outputs or targets.
         ArgumentError: no parameter is learned, there are no samples, or the loss is no function
             and no name of one, or not one number.
 
@@ -85,25 +90,29 @@ def diagnose(
     require_model(model, "diagnose of")
     attempted = f"diagnose of {type(model).__name__}"
     loss = loss_function(loss)
-    X, y = as_array(X, f"{attempted} with X"), as_array(y, f"{attempted} with y")  # noqa: N806
-    require_real(X, f"{attempted} with X")
-    require_real(y, f"{attempted} with y")
+    X = as_arrays(X, f"{attempted} with X")  # noqa: N806
+    if is_tree(y):
+        raise several_outputs(attempted, "y", y)
+    y = as_array(y, f"{attempted} with y")
+    given = dict([*named_leaves(X, "X"), ("y", y)])
+    for name, array in given.items():
+        require_real(array, f"{attempted} with {name}")
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         attempted = f"{attempted} with optimizer={describe_one(optimizer)}"
         reason = "it is no optimizer"
         remedy = "Give one, such as nn.Adam(model.parameters()), or leave it out"
         raise UnsupportedError(attempted, reason, remedy)
-    given = {"X": X, "y": y, **{name: p.data for name, p in model.named_parameters()}}
+    given |= {name: parameter.data for name, parameter in model.named_parameters()}
     broken = network.not_finite(given)
     if broken is not None:
         return Diagnosis([broken])
-    attempted = f"{attempted} with X {describe_one(X)}"
+    attempted = f"{attempted} with X {shown(X)}"
     require_learned(model, attempted)
     if optimizer is not None and set(model.parameters()).isdisjoint(optimizer.parameters):
         reason = f"{type(optimizer).__name__} holds none of its parameters"
         remedy = f"Make it by {type(optimizer).__name__}(model.parameters(), ...)"
         raise ArgumentError(attempted, reason, remedy)
-    if X.size == 0:
+    if not all(leaf.size for leaf in leaves_of(X)):
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
     seen = observe(model, X, y, loss, optimizer, {})
     with np.errstate(all="ignore"):

@@ -12,14 +12,18 @@ import numpy as np
 
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
+from autograd_lite.trees import leaves_of, map_tree
+from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Parameter
+from nn.training.inputs import called, shown
 
 LEARNED = 0.75
 """Of the loss of the best constant: below it a model has learned, and what would keep it from
@@ -53,6 +57,11 @@ class Evidence:
     def after(self, values: Mapping[Node, Any]) -> Evidence:
         """What the model shows with other values for some parameters."""
         return observe(self.model, self.X, self.y, self.loss_function, self.optimizer, values)
+
+    @cached_property
+    def n(self) -> int:
+        """How many samples there are."""
+        return len(leaves_of(self.X)[0])
 
     @cached_property
     def names(self) -> dict[Node, str]:
@@ -190,13 +199,15 @@ def observe(
     values: Mapping[Node, Any],
 ) -> Evidence:
     """Run one pass in training mode, with other values for some parameters; undo all it does."""
-    attempted = f"diagnose of {type(model).__name__} with X {describe_one(X)}"
+    attempted = f"diagnose of {type(model).__name__} with X {shown(X)}"
 
     def run(rewind: object) -> Evidence:
         for parameter, array in values.items():
             parameter._array = array.copy()
         model.train()
         predictions = predicted(model, X, attempted)
+        if not isinstance(predictions, Tensor):
+            raise several_outputs(attempted, "the predictions", predictions)
         targets = _accepted_targets(loss, predictions, y)
         value = loss(predictions, targets)
         number = as_number(value, attempted)
@@ -213,18 +224,30 @@ def observe(
             model, optimizer, X, y, targets, loss, predictions, number, nodes, gradients
         )
 
-    with enable_grad(), np.errstate(all="ignore"):
+    # In a context of its own: threads that use the model meanwhile are not switched.
+    with whole() as region, evaluation(), enable_grad(), np.errstate(all="ignore"), region.opened():
         return call_left_alone(run, model, loss, X, y)
 
 
-def predicted(model: Module, X: Any, attempted: str) -> Tensor:  # noqa: N803
-    """What a model returns, as a tensor; an ArgumentError if it has no row for each sample."""
-    predictions = model(X)
-    if np.ndim(plain(predictions)) == 0:
+def predicted(model: Module, X: Any, attempted: str) -> Any:  # noqa: N803
+    """What a model returns, in tensors; an ArgumentError if one has no row for each sample."""
+    predictions = called(model, X)
+    leaves = leaves_of(predictions)
+    if not leaves or any(np.ndim(plain(leaf)) == 0 for leaf in leaves):
         reason = f"it returns {describe_one(predictions)}, and no array with a row for each sample"
         remedy = "Return predictions (n, ...) from forward"
         raise ArgumentError(attempted, reason, remedy)
-    return predictions if isinstance(predictions, Tensor) else Tensor(predictions)
+    return map_tree(lambda leaf: leaf if isinstance(leaf, Tensor) else Tensor(leaf), predictions)
+
+
+def several_outputs(attempted: str, what: str, given: Any) -> UnsupportedError:
+    """The error for a model of several outputs, whose loss belongs to none of them alone."""
+    return UnsupportedError(
+        attempted,
+        f"{what} are several, {shown(given)}, and a diagnosis is of one output with its targets",
+        "Diagnose a model that returns one of them, with the part of the loss that is its own; "
+        "nn.gradient_difference takes all of them",
+    )
 
 
 def as_number(loss: Any, attempted: str) -> float:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor, enable_grad, no_grad
-from autograd_lite.arguments import POSITIVE, as_array, require
+from autograd_lite.arguments import POSITIVE, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError
 from autograd_lite.gradcheck import values_beside
+from autograd_lite.names import explains_keywords
+from autograd_lite.trees import map_tree
 from nn.diagnosis.evidence import as_number, predicted, require_learned
 from nn.left_alone import call_left_alone
 from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
+from nn.training.inputs import as_arrays
 
 
+@explains_keywords
 def gradient_difference(
     model: Module,
     X: Any,  # noqa: N803
@@ -39,8 +44,9 @@ def gradient_difference(
 
     Args:
         model: its parameters are checked, but for frozen ones.
-        X: samples (n, ...); a few are enough.
-        y: their targets (n, ...).
+        X: samples (n, ...); a few are enough. Several inputs are in a tuple or a dict, as for
+            `nn.fit`.
+        y: their targets (n, ...), or several, as the loss takes them.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as "mse".
         step: of the differences, above 0.
 
@@ -60,7 +66,8 @@ def gradient_difference(
     attempted = f"gradient_difference of {type(model).__name__}"
     loss = loss_function(loss)
     require(attempted, "step", step, POSITIVE)
-    X, y = (_in_float64(as_array(array, attempted), copy=False) for array in (X, y))  # noqa: N806
+    in_float64 = partial(_in_float64, copy=False)
+    X, y = (map_tree(in_float64, as_arrays(given, attempted)) for given in (X, y))  # noqa: N806
     learned = require_learned(model, attempted)
 
     def gradients(rewind: Callable[[], None]) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, TEXT, WHOLE, require
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.evidence import inputs
@@ -101,7 +102,7 @@ class DiagnosisMonitor(Callback):
     those after it was resumed, a `GraphWatch` looks for records that grow.
 
     Args:
-        X: samples to diagnose with, such as some of those trained on.
+        X: samples to diagnose with, such as some of those trained on, as `nn.diagnose` takes them.
         y: their targets.
         loss: the one that is trained with.
         every: epochs from one diagnosis to the next.
@@ -120,6 +121,7 @@ class DiagnosisMonitor(Callback):
     {0: nothing found, 2: nothing found, 4: nothing found}
     """
 
+    @explains_keywords
     def __init__(
         self,
         X: Any,  # noqa: N803

@@ -181,7 +181,7 @@ def _figures(by_layer: dict[str, float]) -> str:
 
 def dead_relus(seen: Evidence) -> Finding | None:
     """Layers most of whose ReLUs are 0 for each sample."""
-    n = len(seen.X)
+    n = seen.n
     dead: dict[str, Any] = {}
     for node in seen.in_model:
         has_rows = node.ndim > 1 and len(node.data) == n >= SAMPLES_FOR_DEATH

@@ -13,8 +13,9 @@ from autograd_lite.arguments import INTEGER, NUMBER, function_named
 from autograd_lite.foreign import admit
 from autograd_lite.table import activations
 from nn.architecture import register
-from nn.declared import declared
-from nn.module import Module, require_input
+from nn.declared import declared, without_options
+from nn.layers.inputs import require_input
+from nn.module import Module
 
 Activation = Callable[[Any], Any]
 
@@ -57,7 +58,7 @@ class _Function(Module):
         super().__init_subclass__()
         if function is not None:
             cls.function = staticmethod(function)
-            register(cls)
+            register(cls if cls._fields else without_options(cls))
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""

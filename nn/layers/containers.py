@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self, overload
 
 from autograd_lite import Tensor
-from autograd_lite.errors import ArgumentError, IndexingError, ShapeError, describe_one
+from autograd_lite.errors import (
+    ArgumentError,
+    IndexingError,
+    ShapeError,
+    UnsupportedError,
+    describe_one,
+)
 from nn.architecture import register
 from nn.layers.activations import Function
-from nn.module import Module, require_input, require_model
+from nn.layers.inputs import require_input
+from nn.module import Module, require_model
 
 
 @register
@@ -52,6 +59,12 @@ class Sequential(Module):
         """What is given as a layer, as a module that does not hold this one."""
         if callable(layer) and not isinstance(layer, Module | type):
             return Function(layer)
+        if isinstance(layer, list | tuple | dict):
+            raise UnsupportedError(
+                f"Sequential with layer {index}: {describe_one(layer)}",
+                "it is no module, and layers are given one by one",
+                "Write Sequential(*layers), of a dict Sequential(*layers.values())",
+            )
         require_model(layer, f"Sequential with layer {index}:")
         if any(part is self for _, part in layer.named_modules()):
             raise ArgumentError(

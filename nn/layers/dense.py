@@ -18,8 +18,8 @@ from nn.architecture import register
 from nn.declared import declared
 from nn.init import Initializer, initializer
 from nn.layers.activations import Activation, activation_function
-from nn.layers.precision import in_dtype_of
-from nn.module import Module, require_input
+from nn.layers.inputs import in_dtype_of, require_input
+from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
 

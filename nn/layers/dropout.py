@@ -10,7 +10,8 @@ from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
 from nn.architecture import register
 from nn.declared import declared
-from nn.module import Module, require_input
+from nn.layers.inputs import require_input
+from nn.module import Module
 from nn.random_state import generator
 
 

@@ -8,10 +8,13 @@ from typing import Any
 from autograd_lite import Tensor
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
-from nn.module import Module, require_input
+from nn.declared import without_options
+from nn.layers.inputs import require_input
+from nn.module import Module
 
 
 @register
+@without_options
 class Flatten(Module):
     """All axes but the first as one: (n, ...) becomes (n, features).
 

@@ -13,8 +13,8 @@ from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
-from nn.layers.precision import in_dtype_of
-from nn.module import Module, require_input
+from nn.layers.inputs import in_dtype_of, require_input
+from nn.module import Module
 from nn.parameters import Buffer, Parameter
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")

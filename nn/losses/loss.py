@@ -13,6 +13,7 @@ from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.modes import taken
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
@@ -52,6 +53,7 @@ class Loss(Declared):
         """The prediction above which a sample is of class 1, where it has but one."""
         return THRESHOLDS[self.takes]
 
+    @explains_keywords
     def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
         """The loss of predictions and targets, of samples that count by their weights.
 

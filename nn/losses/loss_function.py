@@ -27,6 +27,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
 from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.declared import declared
@@ -49,6 +50,7 @@ LOSSES: dict[str, type[Loss]] = {
 }
 
 
+@explains_keywords
 def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     """The loss of that name with its defaults, or the function itself.
 

@@ -136,5 +136,8 @@ class HingeLoss(Loss):
 
 
 def _root_mean_square(values: Any) -> Tensor:
-    norm: Any = np.linalg.norm(values.reshape(-1))
-    return norm / math.sqrt(values.size)  # type: ignore[no-any-return]
+    # The norm of many in float16 may be infinite where the mean is not.
+    wide = values.astype(np.float32) if values.dtype == np.float16 else values
+    norm: Any = np.linalg.norm(wide.reshape(-1))
+    mean = norm / math.sqrt(values.size)
+    return mean.astype(values.dtype) if wide is not values else mean  # type: ignore[no-any-return]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from nn.parameters import Parameter
 
 BLOCK = 65536
 """Entries that are updated at a time, so that they stay in the processor's cache."""
+SMALL = 8192
+"""Entries up to which copying them takes less time than having Ctrl-C wait."""
 
 
 class Run:
@@ -44,22 +48,31 @@ class Run:
         self.tensors = tensors
         self.shapes = shapes
         self.options = options
-        self.arrays = arrays
+        values, gradients, *state = arrays
+        both = np.array([values, *state])
+        self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps
         self.dtype = tensors[0].dtype
         self.bounds = np.cumsum([0, *map(math.prod, shapes)]).tolist()
-        self.value_views = self.views(arrays[0])
-        self.gradient_views = self.views(arrays[1])
+        self.value_views = self.views(self.arrays[0])
+        self.gradient_views = self.views(self.arrays[1])
         self.copied = [
             (tensor, view)
             for tensor, view in zip(tensors, self.value_views)
             if not self.owns(tensor)
         ]
-        scratch = np.empty_like(arrays[0][:BLOCK])
+        size = self.bounds[-1]
+        self.at_once = size <= SMALL
+        """Whether a step changes copies first, and then everything in one assignment."""
+        self.kept = both[:]
+        self.computed = both.copy() if self.at_once else self.kept
+        """What steps change: values, and the state."""
+        scratch = np.empty_like(gradients[:BLOCK])
         self.blocks = []
-        for start in range(0, self.bounds[-1], BLOCK):
-            block = [array[start : start + BLOCK] for array in arrays]
-            self.blocks.append((scratch[: len(block[0])], *block))
+        for start in range(0, size, BLOCK):
+            values, *state = self.computed[:, start : start + BLOCK]
+            gradient = gradients[start : start + BLOCK]
+            self.blocks.append((scratch[: len(values)], values, gradient, *state))
 
     def views(self, flat: Any) -> list[Any]:
         """The parts of a flat array that belong to the tensors, in their shapes."""
@@ -149,14 +162,31 @@ class Run:
                     "division of 0 with detect_anomaly()",
                 )
 
-    def copy_out(self) -> None:
-        """Give tensors that were copied their values back; all values count as changed."""
-        for tensor, view in self.copied:
+    def begin(self) -> None:
+        """Let a step compute with what is kept."""
+        if self.at_once:
+            self.computed[...] = self.kept
+
+    def changes(self) -> Iterator[tuple[Any, ...]]:
+        """The calls of C that keep what a step has computed."""
+        yield setattr, self, "steps", self.steps + 1
+        if self.at_once:
+            yield setitem, self.kept, ..., self.computed
+        if self.copied:
+            yield from self._changes_outside()
+
+    def _changes_outside(self) -> Iterator[tuple[Any, ...]]:
+        for tensor, view in zip(self.tensors, self.views(self.computed[0])):
+            if self.owns(tensor):
+                continue
             if isinstance(tensor._array, np.generic):
-                tensor._array = self.dtype.type(view)
+                yield setattr, tensor, "_array", self.dtype.type(view)
             else:
-                with writable(tensor._array):
-                    tensor._array[...] = view
+                yield setitem, tensor._array, ..., view
+
+    def mark_changed(self) -> None:
+        """Have all values count as changed."""
+        for tensor, _ in self.copied:
             mark_mutated([tensor], [tensor._array])
         mark_mutated([], [self.arrays[0]])
 

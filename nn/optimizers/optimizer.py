@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Never
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.interruption import at_once, whole
+from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
 from nn.optimizers.flat import Run
@@ -151,9 +153,13 @@ class Optimizer(Declared):
                 "Make a new optimizer, of all of them",
             )
         checked = [self._checked(each) for each in options]
-        for group, accepted, each in zip(self.groups, self._accepted, checked):
-            group.update(each)
-            accepted.update(group, learning_rate=self._rate(each["learning_rate"]))
+        rates = [{"learning_rate": self._rate(each["learning_rate"])} for each in checked]
+        pairs = zip(self.groups, self._accepted, checked, rates)
+        at_once(
+            change
+            for group, accepted, each, rate in pairs
+            for change in ((group.update, each), (accepted.update, group), (accepted.update, rate))
+        )
 
     def _rate(self, rate: Rate) -> float:
         """A learning rate as a number, which for a schedule is that of the next step."""
@@ -181,18 +187,19 @@ class Optimizer(Declared):
                 step = int(states[parameter]["steps"]) if states else 0
                 key = index, parameter.dtype, step, bool(states) and parameter.grad is None
                 together.setdefault(key, []).append(parameter)
-        self._runs = []
+        runs = []
         for (index, dtype, step, _), tensors in together.items():
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
             computed = np.promote_types(dtype, np.float32)
             arrays = [np.zeros(size, computed) for _ in range(2 + len(self.state_names))]
             run = Run(tensors, shapes, self._accepted[index], arrays, step)
-            for name, array in zip(self.state_names, arrays[2:] if states else ()):
+            for name, array in zip(self.state_names, run.arrays[2:] if states else ()):
                 for tensor, view in zip(tensors, run.views(array)):
                     view[...] = states[tensor][name]
-            self._runs.append(run)
-        self._copy_in()
+            runs.append(run)
+        self._copy_in(runs)
+        self._runs = runs
 
     def _states(self) -> dict[Tensor, dict[str, Any]]:
         """The number of steps and the arrays of each parameter."""
@@ -203,22 +210,24 @@ class Optimizer(Declared):
                 found[tensor] = {"steps": run.steps, **dict(zip(self.state_names, arrays))}
         return found
 
-    def _copy_in(self) -> None:
+    def _copy_in(self, runs: Iterable[Run]) -> None:
         """Take in the arrays of plain tensors, and those newly assigned to parameters."""
-        for run, found in [(run, run.elsewhere()) for run in self._runs]:
+        for run, found in [(run, run.elsewhere()) for run in runs]:
             for tensor, view, values in found:
                 with writable(view):
                     view[...] = values
                 if run.owns(tensor):
                     tensor._array = view
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, **others: Never) -> None:
         """Forget the gradients of all parameters."""
+        if others:
+            raise unknown_keyword("zero_grad(...)", next(iter(others)))
         for run in self._runs:
             for parameter in run.tensors:
                 parameter.grad = None
 
-    def step(self, *, require_finite: bool = False) -> None:
+    def step(self, *, require_finite: bool = False, **others: Never) -> None:
         """Change each parameter that has a gradient.
 
         Args:
@@ -232,13 +241,15 @@ class Optimizer(Declared):
             UnsupportedError: a gradient is no array of real numbers.
             GradientError: a gradient is not finite, and that is required.
 
-        After an error nothing is updated.
+        After an error, or an interruption, nothing is updated.
         """
+        if others:
+            raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
         if self.groups != self._accepted:  # always where there is a schedule
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
         if not all(map(Run.gather, runs)):
-            self._copy_in()
+            self._copy_in(runs)
             if any(map(Run.lacks_some_gradients, runs)):
                 self._make_runs(self._states())
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
@@ -248,16 +259,29 @@ class Optimizer(Declared):
             run.refuse_unless_writable()
             if require_finite:
                 run.refuse_unless_finite()
+        if all(run.at_once for run in runs):
+            self._update(runs)
+        else:
+            with whole():
+                self._update(runs)
+
+    def _update(self, runs: Iterable[Run]) -> None:
+        changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         for run in runs:
-            run.steps += 1
-            options = run.options
+            run.begin()
+            options, step = run.options, run.steps + 1
             kept_small = options["l1"] or options["l2"] or options["weight_decay"]
             for block in run.blocks:
                 if kept_small:
                     _keep_small(options, *block[:3])
-                self.update(options, run.steps, *block)
-            run.copy_out()
-        self.steps += 1
+                self.update(options, step, *block)
+            changes += run.changes()
+            run.mark_changed()
+        if outside := [tensor._array for run in runs for tensor, _ in run.copied]:
+            with writable(*outside):
+                at_once(changes)
+        else:
+            at_once(changes)
 
     def update(
         self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
@@ -310,9 +334,10 @@ class Optimizer(Declared):
                 "; ".join(problems),
                 "Give a state_dict() of an optimizer made the same way; nothing was loaded",
             )
-        self._change(map(loaded_options, self.groups, state["groups"]))
-        self.steps = int(state["steps"])
-        self._make_runs(dict(zip(self.parameters, state["state"])))
+        with whole():
+            self._change(map(loaded_options, self.groups, state["groups"]))
+            self.steps = int(state["steps"])
+            self._make_runs(dict(zip(self.parameters, state["state"])))
 
     def _misfits(self, state: Any) -> Iterator[str]:
         """What keeps a state from being loaded."""

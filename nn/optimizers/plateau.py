@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, Range, one_of
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.interruption import whole
 from nn.declared import declared
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import DECAY, Schedule
@@ -114,11 +115,12 @@ class ReduceOnPlateau(Schedule):
                 "it watches a number",
                 "Give schedule.step(validation_loss)",
             )
-        self.progress.made_by(float(value))
-        if self.progress.waited > self.patience:
-            self.reductions += 1
-            self.progress.waited = 0
-        super().step()
+        with whole():
+            self.progress.made_by(float(value))
+            if self.progress.waited > self.patience:
+                self.reductions += 1
+                self.progress.waited = 0
+            super().step()
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here."""

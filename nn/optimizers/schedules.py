@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from operator import setitem
 from typing import Any, ClassVar
 
 from autograd_lite.arguments import (
@@ -20,6 +21,7 @@ from autograd_lite.arguments import (
     is_number,
 )
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.interruption import at_once, whole
 from nn.declared import Declared, declared
 from nn.optimizers.optimizer import Optimizer
 
@@ -130,9 +132,10 @@ class Schedule(Declared):
         self._go_to(self.t + 1)
 
     def _go_to(self, t: int) -> None:
+        changes: list[tuple[Any, ...]] = [(setattr, self, "t", t)]
         for group, base in zip(self.optimizer.groups, self.base_rates):
-            group["learning_rate"] = float(self.rate(base, t))
-        self.t = t
+            changes.append((setitem, group, "learning_rate", float(self.rate(base, t))))
+        at_once(changes)
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here."""
@@ -146,8 +149,9 @@ class Schedule(Declared):
                 nothing is loaded.
         """
         self._require_fitting(state)
-        self._take_over(state)
-        self._go_to(state["steps"])
+        with whole():
+            self._take_over(state)
+            self._go_to(state["steps"])
 
     def _require_fitting(self, state: Mapping[str, Any]) -> None:
         fits = isinstance(state, Mapping) and state.keys() == self.state_dict().keys()
@@ -291,9 +295,10 @@ class Warmup(Schedule):
 
     def step(self, value: float | None = None) -> None:
         """Go on to the next learning rate; what comes after the warm-up is given the value."""
-        if self.then is not None and self.t >= self.steps:
-            self.then.step(value)
-        super().step()
+        with whole():
+            if self.then is not None and self.t >= self.steps:
+                self.then.step(value)
+            super().step()
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed to go on from here, "then" included."""

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.declared import Declared, Field, declared
 from nn.module import Module
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
@@ -290,6 +291,7 @@ class GradientMonitor(Callback):
     {'weight': 3, 'bias': 3}
     """
 
+    @explains_keywords
     def __init__(self) -> None:
         self.norms: dict[str, list[float]] = {}
         self._parameters: dict[str, Tensor] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,14 +13,16 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
+from nn.training.agreement import adopted, differences, require_adopted, require_names
 from nn.training.callback import Callback, Training
 from nn.training.history import History
 from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
-VERSION = 3
+VERSION = 4
 """Of what is in a file; one of another version is refused."""
 KEY = "autograd_lite training"
 """Where in the file's metadata the JSON is."""
@@ -86,6 +88,7 @@ class Checkpoint(Callback):
     True
     """
 
+    @explains_keywords
     def __init__(self, path: FileName, every: int = 1) -> None:
         require(self, "every", every, COUNT)
         require_file(path, "Checkpoint in")
@@ -189,23 +192,28 @@ def _unpacked(value: Any, arrays: Mapping[str, Any]) -> Any:
 
 
 @contextmanager
-def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
+def restored(
+    training: Training, state: Mapping[str, Any], may_differ: Collection[str]
+) -> Iterator[None]:
     """Bring everything that is trained to where it was, and back if an error comes up inside.
 
     Raises an ArgumentError if the state does not fit; nothing is changed then.
     """
     attempted = f"fit with resume_from={state['path']}"
-    problems = list(_misfits(training, state))
+    require_names(may_differ, training.arguments)
+    problems = list(_misfits(training, state, may_differ))
     if problems:
         raise ArgumentError(
             attempted,
             "; ".join(problems),
             "Build everything as for the run that wrote it, and call fit with the same "
-            "arguments, but for epochs; nothing was changed",
+            "arguments, but for epochs, or name in may_differ what may differ; nothing was changed",
         )
     before = copy.deepcopy(_state(training))
+    state = {**state, "optimizer": adopted(training.optimizer, state["optimizer"], may_differ)}
     try:
         _load(training, state)
+        require_adopted(before["optimizer"], training.optimizer, may_differ)
     except BaseException as error:  # a file can say anything
         _load(training, before)
         if not isinstance(error, Exception):
@@ -216,6 +224,8 @@ def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
             reason,
             "Build everything as for the run that wrote it; nothing was changed",
         ) from error
+    kept = {name: each for name, each in state["arguments"].items() if name not in may_differ}
+    training.arguments.update(kept)
     try:
         yield
     except BaseException:
@@ -223,11 +233,10 @@ def restored(training: Training, state: Mapping[str, Any]) -> Iterator[None]:
         raise
 
 
-def _misfits(training: Training, state: Mapping[str, Any]) -> Iterator[str]:
-    own, saved = training.arguments, state["arguments"]
-    for name in {**own, **saved}:
-        if name != "split_seed" and saved.get(name) != own.get(name):
-            yield f"{name} is {own.get(name)!r}, and was {saved.get(name)!r}"
+def _misfits(
+    training: Training, state: Mapping[str, Any], may_differ: Collection[str]
+) -> Iterator[str]:
+    yield from differences(training.arguments, state, may_differ)
     figures = ", ".join(training.history), ", ".join(state["history"])
     if figures[0] != figures[1]:
         yield f"the figures are {figures[0]}, and were {figures[1]}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
@@ -82,11 +84,11 @@ def _in_precision(model: Module, X: Any) -> Any:  # noqa: N803
 def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
     found: dict[str, float] = {}
-    with evaluation():
+    with whole() as region, evaluation(), region.opened():
         for kind, part in samples.parts.items():
             predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
             loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-            measured = _measured(samples, loss, predictions, part)
+            measured = _measured(samples, loss, predictions, part, _figure_or_nan)
             found |= {kind + name: figure for name, figure in measured.items()}
     return found
 
@@ -107,11 +109,12 @@ def rehearse(model: Module, samples: Samples) -> None:
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
                 loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
-                _measured(samples, loss, predictions, part)
+                _measured(samples, loss, predictions, part, _figure)
 
-    with evaluation(), warnings.catch_warnings():
+    with whole() as region, evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        call_left_alone(measure, model, samples.loss, samples.metrics)
+        with region.opened():
+            call_left_alone(measure, model, samples.loss, samples.metrics)
 
 
 def _as_many(predictions: Any, n: int) -> Any:
@@ -124,6 +127,7 @@ def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
         if (
             type(loss).__call__ is Loss.__call__
             and isinstance(predictions, Tensor)
+            and isinstance(part.y, np.ndarray)
             and predictions.size
         ):
             # Some means of their own look at targets only when they become negative.
@@ -131,12 +135,30 @@ def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
     return samples.loss_of(predictions, part.y, part.weights)
 
 
-def _measured(samples: Samples, loss: Any, predictions: Any, part: Part) -> dict[str, float]:
+def _measured(
+    samples: Samples,
+    loss: Any,
+    predictions: Any,
+    part: Part,
+    figure: Callable[[str, Metric, Any, Any], float],
+) -> dict[str, float]:
     require_scalar(loss)
     measured = {"loss": samples.per_sample(loss.item(), part.n)}
     for name, metric in samples.metrics.items():
-        measured[name] = _figure(name, metric, predictions, part.y)
+        measured[name] = figure(name, metric, predictions, part.y)
     return measured
+
+
+def _figure_or_nan(name: str, metric: Metric, predictions: Any, y: Any) -> float:
+    """What training goes on with where predictions have become others than a metric takes."""
+    try:
+        return _figure(name, metric, predictions, y)
+    except ArgumentError as error:
+        if error.__cause__ is not None:  # a metric of one's own has failed
+            raise
+        message = f"fit: the metric {name!r} is NaN where it refuses predictions. {error.args[2]}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return math.nan
 
 
 def _figure(name: str, metric: Metric, predictions: Any, y: Any) -> float:
@@ -170,11 +192,13 @@ def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N8
     """What the model returns for n samples, some at a time, put together."""
     if n <= batch_size:
         output = called(model, X)
-        if isinstance(output, Tensor):
+        if isinstance(output, Tensor) or not leaves_of(output):
             return _rows(model, X, output)
         return map_tree(partial(_rows, model, X), output)
     starts = range(0, n, batch_size)
     parts = [called(model, at(X, slice(start, start + batch_size))) for start in starts]
+    if not leaves_of(parts[0]):
+        return _rows(model, X, parts[0])
     leaves = [[_rows(model, X, leaf) for leaf in leaves_of(part)] for part in parts]
     joined = [np.concatenate(same) for same in zip(*leaves)]
     if any(len(leaf) != n for leaf in joined):

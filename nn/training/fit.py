@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
@@ -23,20 +23,23 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
-from nn.random_state import generator
+from nn.random_state import Generator, generator, generators, set_state, state_of
+from nn.training.agreement import require_listed, terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
-from nn.training.checkpoint import read, restored
+from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
+    require_known_parameters,
     require_no_single_sample,
     trained_parameters,
 )
 from nn.training.history import History
 from nn.training.inputs import called
 from nn.training.metrics import Metric
+from nn.training.progress import ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
 
 
@@ -56,6 +59,7 @@ def fit(
     class_weight: Mapping[Any, float] | str | None = None,
     callbacks: Sequence[Callback] = (),
     resume_from: FileName | None = None,
+    may_differ: Collection[str] = (),
     evaluate_every: int = 1,
     progress: bool = True,
     rng: np.random.Generator | int | None = None,
@@ -85,8 +89,9 @@ def fit(
             0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
-            `nn`, 0 for logits. A function whose first parameter is called y_true, as in
-            scikit-learn, is given the targets first.
+            `nn`, 0 for logits; with a loss of your own it is NaN, and a warning says so, where
+            training has led predictions beyond 0 and 1. A function whose first parameter is called
+            y_true, as in scikit-learn, is given the targets first.
         sample_weight: how much each sample counts (n,), 0 or more.
         class_weight: how much each label counts, as a dict, or "balanced" for
             n / (classes * samples of the class). It multiplies the samples' weights, which are
@@ -99,10 +104,13 @@ def fit(
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
             on from there: bit for bit as if it had not been interrupted, as far as `nn.Checkpoint`
             says.
+        may_differ: names of what may differ from the training that wrote the file, such as
+            ["learning_rate"], or "batch_size", "X" and "loss": an error names what does. More
+            epochs may be asked for anyway.
         evaluate_every: epochs from one measuring of the figures to the next, besides the last
             epoch. Each goes through all samples once more, which takes about a third of the time;
             the figures of the epochs between are NaN, but for "running_loss".
-        progress: show one line that is updated.
+        progress: show one line that is updated, as long as it can be written.
         rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
             `nn.manual_seed`.
 
@@ -114,10 +122,13 @@ def fit(
         ArgumentError: X or y contain NaN or infinity, a number is out of its range, the optimizer
             holds none of the model's parameters, a batch would have one sample where the model
             needs several, or the checkpoint does not fit.
-        UnsupportedError: an argument is of the wrong kind, or a metric does not give a number.
+        UnsupportedError: an argument is of the wrong kind, a metric does not give a number, or
+            predictions depend on a tensor that requires grad and is no parameter of the model.
         TrainingError: the loss of a batch, or a gradient, became NaN or infinite. Parameters and
-            buffers are those before that batch, or with `EarlyStopping` the best ones. Its
-            attribute `history` has the figures of the epochs before.
+            buffers are those before that batch, or with `EarlyStopping` the best ones.
+
+    Whatever is raised, also by a callback or as KeyboardInterrupt, has the figures of the epochs
+    before as its attribute `history`. A batch that is broken off is undone.
 
     >>> from nn import Adam, Dense, MSELoss
     >>> model = Dense(1, 1, rng=0)
@@ -127,61 +138,88 @@ def fit(
     >>> history["loss"][-1] < 1e-4
     True
     """
-    from tqdm.auto import tqdm
-
-    loss = loss_function(loss)
-    parameters = trained_parameters(model, loss, optimizer)
-    require("fit", "epochs", epochs, COUNT)
-    require("fit", "batch_size", batch_size, COUNT)
-    require("fit", "evaluate_every", evaluate_every, COUNT)
-    metrics = checked_metrics(metrics, loss)
-    callbacks = checked_callbacks(callbacks)
-    rng = generator(rng, "fit")
-    saved, split_seed = None, 0
-    if resume_from is not None:
-        saved = read(resume_from)
-        split_seed = saved["arguments"]["split_seed"]
-    elif is_number(validation):
-        # Of a copy: the generator itself draws only when nothing is refused any more.
-        split_seed = int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
-    dtype = shared_dtype(parameters)
-    samples = prepared(
-        dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
-    )
-    require_no_single_sample(model, samples.n, batch_size)
-    rehearse(model, samples)
-    names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
-    history = History({name: [] for name in ("running_loss", *names)})
-    arguments = {"samples": samples.n, "batch_size": int(batch_size), "figures": list(history)}
-    arguments["split_seed"] = split_seed
-    if evaluate_every > 1:
-        arguments["evaluate_every"] = int(evaluate_every)
-    training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
-    with training_mode(model) as modules:
-        with restored(training, saved) if saved else nullcontext():
-            for callback in callbacks:
-                callback.fit_start(training)
-        if is_number(validation) and not saved:
-            rng.integers(2**63)
-        with _ctrl_c(training), tqdm(total=epochs, disable=not progress) as bar:
-            bar.update(training.epoch)
-            _train(training, samples, modules, bar)
+    carrying = _CarryingHistory()
+    with carrying, whole() as region, carrying:
+        with region.opened():
+            loss = loss_function(loss)
+            parameters = trained_parameters(model, loss, optimizer)
+            require("fit", "epochs", epochs, COUNT)
+            require("fit", "batch_size", batch_size, COUNT)
+            require("fit", "evaluate_every", evaluate_every, COUNT)
+            metrics = checked_metrics(metrics, loss)
+            callbacks = checked_callbacks(callbacks)
+            require_listed(may_differ)
+            rng = generator(rng, "fit")
+            saved, split_seed = None, 0
+            if resume_from is not None:
+                saved = read(resume_from)
+                split_seed = saved["arguments"]["split_seed"]
+            elif is_number(validation):
+                split_seed = _next_seed(rng)
+            dtype = shared_dtype(parameters)
+            samples = prepared(
+                dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+            )
+            require_no_single_sample(model, samples.n, batch_size)
+            rehearse(model, samples)
+            names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
+            history = History({name: [] for name in ("running_loss", *names)})
+            arguments = {"samples": samples.n, "batch_size": int(batch_size)}
+            arguments["split_seed"] = split_seed
+            if evaluate_every > 1:
+                arguments["evaluate_every"] = int(evaluate_every)
+            if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
+                arguments |= terms(model, optimizer, loss, samples)
+            training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
+            carrying.training = training
+        with training_mode(model) as modules:
+            with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
+                for callback in callbacks:
+                    callback.fit_start(training)
+            if is_number(validation) and not saved:
+                rng.integers(2**63)
+            region.instead(partial(_interrupt, training))
+            with ProgressBar(training.epochs, training.epoch, progress) as bar:
+                _train(training, samples, modules, bar, region)
     return training.history
 
 
-def _train(training: Training, samples: Samples, modules: Sequence[Module], bar: Any) -> None:
+class _CarryingHistory:
+    """Gives whatever is raised inside of it the history of a training, as an attribute."""
+
+    training: Training | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            history = History() if self.training is None else self.training.history
+            vars(error)["history"] = history
+
+
+def _next_seed(rng: np.random.Generator) -> int:
+    """What the generator will draw, which it does only when nothing is refused any more."""
+    return int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
+
+
+def _train(
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    bar: ProgressBar,
+    region: whole,
+) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _train_epochs(training, samples, modules, bar)
+        _train_epochs(training, samples, modules, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
         else:
             _interrupt(training)
     except BaseException as error:  # raised again when all is ended
-        if isinstance(error, TrainingError):
-            error.history = training.history
         errors.append(error)
     if training.stop_reason is None:
         ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
@@ -189,19 +227,28 @@ def _train(training: Training, samples: Samples, modules: Sequence[Module], bar:
     training.history.stop_reason = training.stop_reason
     for callback in training.callbacks:
         try:
-            callback.fit_end(training)
+            with region.opened():
+                callback.fit_end(training)
         except BaseException as error:  # raised again when the others are called
             errors.append(error)
     for other in errors[1:]:
         errors[0].add_note(f"fit_end raised as well: {other!r}")
     if errors:
-        raise errors[0]
+        try:
+            raise errors[0]
+        finally:
+            errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
 
 
 def _train_epochs(
-    training: Training, samples: Samples, modules: Sequence[Module], bar: Any
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    bar: ProgressBar,
+    region: whole,
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
+    drawing = list(dict.fromkeys(generators(training.model).values()))
     size = training.arguments["batch_size"]
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
@@ -211,57 +258,67 @@ def _train_epochs(
         for training.batch, (inputs, *targets) in enumerate(shuffled):
             if training.stop_reason is not None:
                 return
-            _step(training, samples, buffers, inputs, targets)
+            with _undone_unless_whole(buffers, drawing):
+                _step(training, samples, inputs, targets, region)
             n = len(leaves_of(inputs)[0])
             total += samples.per_sample(training.batch_loss, n) * n
-            for callback in training.callbacks:
-                callback.batch_end(training)
+            with region.opened():
+                for callback in training.callbacks:
+                    callback.batch_end(training)
         every = training.arguments.get("evaluate_every", 1)
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
         measured = {"running_loss": total / samples.n}
         if training.evaluated:
-            measured |= figures(training.model, samples)
+            with region.opened():
+                measured |= figures(training.model, samples)
         for name, values in training.history.items():
             values.append(measured.get(name, math.nan))
-        for callback in training.callbacks:
-            callback.epoch_end(training)
+        with region.opened():
+            for callback in training.callbacks:
+                callback.epoch_end(training)
         training.epoch += 1
-        if not bar.disable:
-            bar.set_postfix_str(str(training.history), refresh=False)
-            bar.update()
+        bar.update(training.history)
 
 
 def _step(
-    training: Training,
-    samples: Samples,
-    buffers: Sequence[Buffer],
-    inputs: Any,
-    targets: Sequence[Any],
+    training: Training, samples: Samples, inputs: Any, targets: Sequence[Any], region: whole
 ) -> None:
-    """Learn from one batch, or put back the buffers that its pass changed."""
-    before = [buffer.data.copy() for buffer in buffers]
+    """Learn from one batch."""
     try:
-        batch_loss = samples.loss_of(called(training.model, inputs), *targets)
-        require_scalar(batch_loss)
-        training.batch_loss = batch_loss.item()
-        if not math.isfinite(training.batch_loss):
-            raise _not_finite(training, f"the loss is {training.batch_loss}")
-        training.optimizer.zero_grad()
-        batch_loss.backward(leaves_only=True)
-        try:
+        with region.opened():
+            predictions = called(training.model, inputs)
+            if training.epoch == training.batch == 0:
+                require_known_parameters(training, predictions)
+            batch_loss = samples.loss_of(predictions, *targets)
+            require_scalar(batch_loss)
+            training.batch_loss = batch_loss.item()
+            if not math.isfinite(training.batch_loss):
+                raise _not_finite(training, f"the loss is {training.batch_loss}")
+            training.optimizer.zero_grad()
+            batch_loss.backward(leaves_only=True)
             for callback in training.callbacks:
                 callback.gradients(training)
-            training.optimizer.step(require_finite=True)
-        except GradientError as error:
-            names = _not_finite_gradients(training)
-            if not names:
-                raise
-            raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
-    except TrainingError:
-        for buffer, values in zip(buffers, before):
+        training.optimizer.step(require_finite=True)
+    except GradientError as error:
+        names = _not_finite_gradients(training)
+        if not names:
+            raise
+        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+
+
+@contextmanager
+def _undone_unless_whole(buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> Iterator[None]:
+    """Put back what a batch has changed in buffers and generators if it is broken off."""
+    arrays, states = [buffer.data.copy() for buffer in buffers], [*map(state_of, drawing)]
+    try:
+        yield
+    except BaseException:
+        for buffer, values in zip(buffers, arrays):
             buffer.data = values
+        for generator, state in zip(drawing, states):
+            set_state(generator, state)
         raise
 
 
@@ -284,21 +341,7 @@ def _not_finite(training: Training, reason: str) -> TrainingError:
     )
 
 
-# Interruptions
-
-
-@contextmanager
-def _ctrl_c(training: Training) -> Iterator[None]:
-    """Let Ctrl-C end the training between two batches, where it would raise KeyboardInterrupt."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, lambda number, frame: _interrupt(training))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+# Ctrl-C
 
 
 def _interrupt(training: Training) -> None:

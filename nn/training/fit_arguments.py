@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from autograd_lite import Tensor
+from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.trees import leaves_of
 from nn.layers.normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.losses.loss_function import parameters_of
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Parameter
-from nn.training.callback import Callback
+from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
 
@@ -61,6 +64,21 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
         )
 
 
+def require_known_parameters(training: Training, predictions: Any) -> None:
+    """Raise if predictions depend on what would be neither trained nor saved, though it could."""
+    known = {*training.model.parameters(), *training.optimizer.parameters}
+    computed = [leaf for leaf in leaves_of(predictions) if isinstance(leaf, Tensor)]
+    for node in backward_order(*computed):
+        if node.operation is None and node not in known:
+            raise UnsupportedError(
+                f"fit of {type(training.model).__name__}",
+                f"its predictions depend on {describe_one(node)}, which requires grad, and is none "
+                "of its parameters: it would be neither trained nor saved",
+                "Keep the module that it is in among the attributes of the model, or in lists, "
+                "tuples and dicts there; or freeze it, by requires_grad = False",
+            )
+
+
 def checked_metrics(metrics: Any, loss: Any) -> dict[str, Metric]:
     """Functions of predictions and targets by name, none by default.
 
@@ -85,8 +103,12 @@ def _as_called(metric: Metric, loss: Any) -> Metric:
     if metric is accuracy and isinstance(loss, Loss):
         return partial(accuracy, threshold=loss.threshold)
     if _takes_targets_first(metric):
-        return lambda predictions, targets: metric(targets, predictions)
+        return partial(_with_targets_first, metric)
     return metric
+
+
+def _with_targets_first(metric: Metric, predictions: Any, targets: Any) -> float:
+    return metric(targets, predictions)
 
 
 def _takes_targets_first(function: Callable[..., Any]) -> bool:

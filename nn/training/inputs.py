@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import as_array
-from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.layers.containers import Sequential
 
@@ -35,12 +35,25 @@ def as_arrays(values: Any, attempted: str) -> Any:
     if type(values) is np.ndarray:
         return values
     if not is_tree(values):
-        return as_array(values, attempted)
+        return _as_one_array(values, attempted)
     if isinstance(values, Mapping):
         items = values.items()
         return {key: as_arrays(each, f"{attempted}[{key!r}]") for key, each in items}
     parts = [as_arrays(each, f"{attempted}[{place}]") for place, each in enumerate(values)]
     return type(values)(*parts) if hasattr(values, "_fields") else tuple(parts)
+
+
+def _as_one_array(values: Any, attempted: str) -> Any:
+    try:
+        return as_array(values, attempted)
+    except UnsupportedError as error:
+        if error.__cause__ is None or not isinstance(values, list | tuple):
+            raise
+        remedy = (
+            "Give several arrays, not lists, in a tuple, (a, b), or by name, {'a': a, 'b': b}; one "
+            "array may be nested lists of one shape"
+        )
+        raise UnsupportedError(error.args[0], error.args[1], remedy) from error.__cause__
 
 
 def named_leaves(arrays: Any, name: str) -> list[tuple[str, Any]]:
@@ -87,8 +100,22 @@ def called(model: Callable[..., Any], values: Any) -> Any:
     while isinstance(first, Sequential) and first.layers:
         first = first.layers[0]
     positions, names = ((), values) if isinstance(values, Mapping) else (values, {})
-    try:
-        inspect.signature(getattr(first, "forward", first)).bind(*positions, **names)
-    except TypeError:
+    signature = inspect.signature(getattr(first, "forward", first))
+    if _binds(signature, *positions, **names):
+        return model(*positions, **names)
+    if _binds(signature, values):
         return model(values)
-    return model(*positions, **names)
+    given = ", ".join(map(repr, names)) if names else len(positions)
+    raise UnsupportedError(
+        f"{type(model).__name__} of inputs {given}: {shown(values)}",
+        f"forward{signature} of {type(first).__name__} does not take them",
+        "Give its arguments, in their order in a tuple, or by their names in a dict",
+    )
+
+
+def _binds(signature: inspect.Signature, *positions: Any, **names: Any) -> bool:
+    try:
+        signature.bind(*positions, **names)
+    except TypeError:
+        return False
+    return True

@@ -10,9 +10,10 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import NUMBER, as_array, require, require_real
 from autograd_lite.decisions import decision_threshold
-from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from nn.losses.loss_function import loss_function
+from nn.training.inputs import is_tree, shown
 
 Metric = Callable[[Any, Any], float]
 
@@ -34,9 +35,10 @@ def accuracy(
 
     Raises:
         ShapeError: there are none, or others than these shapes, or their numbers differ.
-        UnsupportedError: they are no real numbers.
-        ArgumentError: the threshold is no number, or needed; predictions are numbers and a target
-            is neither 0 nor 1; or a row of targets has several ones, or none.
+        UnsupportedError: they are no real numbers, or several arrays.
+        ArgumentError: the threshold is no number, or needed; a target is no class: not whole, of no
+            column of predictions, or neither 0 nor 1 for numbers; or a row of targets has several
+            ones, or none.
 
     >>> accuracy(np.array([[0.1, 2.0], [3.0, 0.2]]), np.array([1, 1]))
     0.5
@@ -59,7 +61,10 @@ def accuracy(
         )
     _require_one_class(attempted, targets)
     labels = _classes(targets)
-    numbers = predictions.shape[1] == 1 and predictions.dtype.kind not in "iu"
+    classes = predictions.shape[1]
+    if classes > 1:
+        _require_classes(attempted, targets, labels, classes)
+    numbers = classes == 1 and predictions.dtype.kind not in "iu"
     if numbers and not np.isin(labels, (0, 1)).all():
         raise ArgumentError(
             attempted,
@@ -91,8 +96,31 @@ def _require_one_class(attempted: str, targets: Any) -> None:
         )
 
 
+def _require_classes(attempted: str, targets: Any, labels: Any, classes: int) -> None:
+    """Raise unless each sample is of one of the classes that predictions have columns for."""
+    if targets.shape[1] not in (1, classes):
+        raise ShapeError(
+            attempted,
+            f"predictions have {classes} columns, and targets {targets.shape[1]}",
+            "Give rows with a column for each class, or labels (n,)",
+        )
+    wrong = labels[~np.isin(labels, np.arange(classes))]
+    if len(wrong):
+        raise ArgumentError(
+            attempted,
+            f"{wrong[0]} is no class: the columns are those of the classes 0 to {classes - 1}",
+            "Number the classes from 0, as in numpy.unique(labels, return_inverse=True)[1]",
+        )
+
+
 def _columns(values: Any) -> Any:
     """An array with a row for each sample."""
+    if is_tree(values):
+        raise UnsupportedError(
+            f"accuracy of {shown(values)}",
+            "these are several, and it is of one array of predictions and one of targets",
+            "Name one: lambda predictions, targets: nn.accuracy(predictions[0], targets[0])",
+        )
     values = as_array(values.data if isinstance(values, Tensor) else values, "accuracy of")
     require_real(values, "accuracy of")
     if values.ndim not in (1, 2) or 0 in values.shape[1:]:

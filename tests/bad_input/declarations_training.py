@@ -120,6 +120,8 @@ FIT = declare(
         named="nowhere"),
     bad("range", lambda w: fit(w, resume_from=w.saved("model")), ArgumentError, "resume_from"),
     bad("shape", lambda w: fit(w, resume_from=w.saved("run")), ArgumentError, "resume_from"),
+    option("type", UnsupportedError, "may_differ=3", may_differ=3),
+    option("type", UnsupportedError, "may_differ", "'loss'", may_differ="loss"),
     option("type", UnsupportedError, "rng='a'", rng="a"),
     option("type", UnsupportedError, "rng=1.5", rng=1.5),
     option("range", UnsupportedError, "rng=-1", rng=-1),

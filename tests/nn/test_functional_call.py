@@ -1,10 +1,12 @@
 """A module called with other parameters than its own."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import nn
-from autograd_lite import Tensor
+from autograd_lite import Tensor, no_grad
 from autograd_lite.errors import ArgumentError, UnsupportedError
 
 X = np.random.default_rng(0).normal(size=(5, 2))
@@ -96,7 +98,7 @@ def test_what_encloses_the_model_itself_is_refused_and_its_methods_are_rebound()
             return self.apply(x)
 
     np.testing.assert_array_equal(nn.functional_call(Own(True), {"scale": 3.0}, X).data, 3 * X)
-    with pytest.raises(UnsupportedError, match=r"lambda.*holds on to Own"):
+    with pytest.raises(UnsupportedError, match=r"lambda>: it holds on to Own"):
         nn.functional_call(Own(False), {"scale": 3.0}, X)
 
 
@@ -118,3 +120,104 @@ def test_a_search_for_parameters_that_would_miss_those_given_is_refused():
     assert model(X).requires_grad
     with pytest.raises(UnsupportedError, match=r"inside of functional_call.*outside of forward"):
         nn.functional_call(model, {"inner.bias": np.ones(1)}, X)
+
+
+@pytest.mark.parametrize("whole", [np.ones((2, 1), int), np.ones((2, 1), bool), [[1], [1]]])
+def test_whole_numbers_in_place_of_parameters_are_floats(whole):
+    model = nn.Dense(2, 1, dtype=np.float32)
+    for given in (whole, Tensor(whole)):
+        y = nn.functional_call(model, {"weight": given}, np.array([[0.5, 0.25]]))
+        assert y.dtype == np.float32
+        assert y.item() == 0.75
+    with pytest.raises(UnsupportedError, match="real numbers"):
+        nn.functional_call(model, {"weight": np.array([["a"], ["b"]])}, X)
+
+
+class Reaching(nn.Module):
+    """A module that reaches its layer in one way or another."""
+
+    def __init__(self, reach):
+        self.layer = nn.Dense(2, 1, rng=0)
+        self.reach = reach(self)
+
+    def applied(self, x):
+        return self.layer(x)
+
+    def forward(self, x):
+        return self.reach(x)
+
+
+GLOBAL = []
+
+
+def through_a_global(model):
+    GLOBAL[:] = [model.layer]
+    return through_it
+
+
+def through_it(x):
+    return GLOBAL[0](x)
+
+
+class Caller:
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, x):
+        return self.model(x)
+
+
+FOLLOWED = {
+    "the layer": lambda model: model.layer,
+    "a method": lambda model: model.applied,
+    "a method of the layer": lambda model: model.layer.forward,
+    "a partial of a method": lambda model: partial(model.applied),
+    "a partial of the layer": lambda model: partial(partial(model.layer)),
+    "a partial with the layer": lambda model: partial(lambda layer, x: layer(x), model.layer),
+}
+REFUSED = {
+    "a default": lambda model: lambda x, layer=model.layer: layer(x),
+    "a closure over a list": lambda model: (lambda layers: lambda x: layers[0](x))([model.layer]),
+    "an object": lambda model: Caller(model.layer),
+    "a partial of an object": lambda model: partial(Caller(model.layer)),
+}
+
+
+@pytest.mark.parametrize("reach", FOLLOWED.values(), ids=FOLLOWED)
+def test_a_layer_is_replaced_wherever_attributes_lead_to_it(reach):
+    model, zero = Reaching(reach), np.zeros((2, 1))
+    assert model(X).data.any()
+    assert not nn.functional_call(model, {"layer.weight": zero}, X).data.any()
+
+
+@pytest.mark.parametrize("reach", REFUSED.values(), ids=REFUSED)
+def test_what_holds_a_layer_and_cannot_be_made_anew_is_refused(reach):
+    with pytest.raises(UnsupportedError, match=r"holds on to Dense"), no_grad():
+        nn.functional_call(Reaching(reach), {"layer.weight": np.zeros((2, 1))}, X)
+
+
+def test_a_result_that_depends_on_a_parameter_that_was_replaced_is_refused():
+    model = Reaching(through_a_global)
+    with pytest.raises(UnsupportedError, match=r"model's own layer.weight"):
+        nn.functional_call(model, {"layer.weight": np.zeros((2, 1))}, X)
+    step = model.layer.weight * 2
+    np.testing.assert_array_equal(
+        nn.functional_call(model.layer, {"weight": step}, X).data,
+        X @ step.data + model.layer.bias.data,
+    )
+
+
+def test_what_was_computed_before_the_call_may_depend_on_any_parameter():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            self.layer = nn.Dense(2, 2, rng=0)
+            self.state = 0.0
+
+        def forward(self, x):
+            self.state = self.layer(x) + self.state
+            return self.state
+
+    model = Recurrent()
+    first = model(X)
+    given = {"layer.weight": np.zeros((2, 2)), "layer.bias": np.zeros(2)}
+    np.testing.assert_array_equal(nn.functional_call(model, given, first * 0).data, first.data)

@@ -8,7 +8,7 @@ import pytest
 from norm_network import build, train
 
 import nn
-from autograd_lite import AutogradError, Tensor, gradcheck, no_grad
+from autograd_lite import AutogradError, Tensor, UnsupportedError, gradcheck, no_grad
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.table import activations
 
@@ -374,3 +374,9 @@ def test_a_refused_batch_leaves_the_running_statistics():
         layer(np.ones((1, 3)))
     np.testing.assert_array_equal(layer.running_mean.data, np.zeros(3))
     np.testing.assert_array_equal(layer.running_var.data, np.ones(3))
+
+
+@pytest.mark.parametrize("layers", [[nn.ReLU()], (nn.ReLU(),), {"a": nn.ReLU()}])
+def test_layers_are_given_one_by_one(layers):
+    with pytest.raises(UnsupportedError, match=r"one by one.*Sequential\(\*layers\)"):
+        nn.Sequential(layers)

@@ -1,4 +1,4 @@
-"""Losses of many samples in float16, whose sum is beyond its range."""
+"""Losses and statistics of many samples in float16, whose sum is beyond its range."""
 
 import numpy as np
 import pytest
@@ -18,6 +18,36 @@ LOSSES = {
     "likelihood": (nn.NLLLoss(weight=WEIGHT), LOG_P.astype(np.float16), LABELS),
     "divergence": (nn.KLDivLoss(reduction="batchmean"), LOG_P.astype(np.float16), ROWS),
 }
+
+
+def test_a_root_mean_square_is_finite_where_the_norm_is_not():
+    half = Tensor(np.full(N, 300.0, np.float16), requires_grad=True)
+    loss = nn.RMSELoss()(half, np.zeros(N))
+    loss.backward()
+    assert (loss.item(), loss.dtype) == (300.0, np.float16)
+    np.testing.assert_allclose(half.grad, 1 / N, rtol=0.01)
+
+
+LARGE = np.stack([300.0 + 10.0 * (np.arange(N) % 2), 200.0 * (np.arange(N) % 3)], axis=1)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_normalization_takes_statistics_of_float16_in_float32(recorded):
+    half, exact = nn.BatchNorm1d(2, dtype=np.float16), nn.BatchNorm1d(2)
+    x = Tensor(LARGE.astype(np.float16), requires_grad=recorded)
+    y, expected = half(x), exact(LARGE)
+    assert y.dtype == half.running_var.dtype == np.float16
+    np.testing.assert_allclose(y.data, expected.data, atol=2e-3)
+    np.testing.assert_allclose(half.running_mean.data, exact.running_mean.data, rtol=1e-3)
+    np.testing.assert_allclose(half.running_var.data, exact.running_var.data, rtol=1e-3)
+    rows = np.array([[3000.0, -2000.0, 100.0]])
+    half, exact = (
+        Tensor(rows.astype(np.float16), requires_grad=True),
+        Tensor(rows, requires_grad=True),
+    )
+    for row, dtype in ((half, np.float16), (exact, np.float64)):
+        (nn.LayerNorm(3, dtype=dtype)(row) * np.array([1.0, 2.0, 3.0], dtype)).sum().backward()
+    np.testing.assert_allclose(half.grad, exact.grad, atol=2e-6)
 
 
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 2, N)])

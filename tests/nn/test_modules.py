@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections import OrderedDict, UserDict, UserList, deque, namedtuple
+from collections import ChainMap, OrderedDict, UserDict, UserList, deque, namedtuple
 from types import MappingProxyType
 
 import numpy as np
@@ -38,6 +38,7 @@ CONTAINERS = {
     "an ordered dict": (lambda a, b: OrderedDict(x=a, y=b), ["held.x", "held.y"]),
     "a user's dict": (lambda a, b: UserDict(x=a, y=b), ["held.x", "held.y"]),
     "a mapping proxy": (lambda a, b: MappingProxyType({"x": a, "y": b}), ["held.x", "held.y"]),
+    "a chain of dicts": (lambda a, b: ChainMap({"x": a}, {"y": b}), ["held.y", "held.x"]),
     "a user's list": (lambda a, b: UserList([a, b]), ["held.0", "held.1"]),
     "a deque": (lambda a, b: deque([a, b]), ["held.0", "held.1"]),
     "a set in a list": (lambda a, b: [{1, 2}, a, b], ["held.1", "held.2"]),
@@ -59,12 +60,35 @@ def test_layers_in_containers_are_trained_saved_and_switched(held, places):
     assert {module.training for _, module in model.eval().named_modules()} == {False}
 
 
-@pytest.mark.parametrize("kind", [set, frozenset])
+def as_objects(parts):
+    array = np.empty((1, len(parts)), dtype=object)
+    for place, part in enumerate(parts):
+        array[0, place] = part
+    return array
+
+
+KINDS = [set, frozenset, as_objects, lambda parts: dict(enumerate(parts)).values()]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["set", "frozenset", "objects", "values"])
 @pytest.mark.parametrize("part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0])])
-def test_a_set_of_parts_is_refused_as_it_has_no_order(kind, part):
+def test_parts_in_what_is_not_opened_are_refused(kind, part):
     model = Holder({"x": kind([part()])})
-    with pytest.raises(UnsupportedError, match=r"Holder.held.x = a set with .* list or a dict"):
+    with pytest.raises(UnsupportedError, match=r"Holder.held.x = a .* in it: .* list or a dict"):
         model.parameters()
+
+
+@pytest.mark.parametrize("held", [lambda p: p, lambda p: [p], lambda p: {"x": (1, p)}])
+@pytest.mark.parametrize(
+    "part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0], requires_grad=True)]
+)
+def test_what_is_learned_is_no_attribute_of_a_class(held, part):
+    with pytest.raises(UnsupportedError, match=r"class Shared with layers.*self\.layers = "):
+        type("Shared", (nn.Module,), {"layers": held(part())})
+    with pytest.raises(UnsupportedError, match="__slots__"):
+        type("Slotted", (nn.Module,), {"__slots__": ("layer",)})
+    constants = {"shift": held(Tensor([1.0])), "apply": held(nn.ReLU()), "__slots__": ()}
+    assert type("Constant", (nn.Module,), constants)().parameters() == []
 
 
 @pytest.mark.parametrize("held", [lambda t: [t], lambda t: {"a": (t,)}, lambda t: [[t], 1]])
@@ -73,6 +97,29 @@ def test_a_bare_leaf_that_requires_grad_is_refused_in_containers_too(held, use):
     model = Holder(held(Tensor([1.0], requires_grad=True)))
     with pytest.raises(UnsupportedError, match=r"Holder\.held\..*nn\.Parameter"):
         list(getattr(model, use)() or ())
+
+
+OTHERS = {
+    "an array": lambda held: held.data,
+    "a number": lambda held: 1.0,
+    "a constant": lambda held: Tensor(held.data),
+    "a computed tensor": lambda held: held * 1.0,
+    "a module": lambda held: nn.Dense(2, 2),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("kind", [nn.Parameter, nn.Buffer])
+def test_only_its_like_takes_the_place_of_a_parameter_or_a_buffer(kind, other):
+    model = nn.Module()
+    model.held = held = kind(np.ones((2, 2)))
+    with pytest.raises(UnsupportedError, match=rf"Module\.held = .*held\.data = .*{kind.__name__}"):
+        model.held = other(held)
+    assert model.held is held
+    model.held = kind(np.zeros((2, 2)))
+    assert list(model.state_dict()) == ["held"]
+    model.held = None
+    model.held = other(held)
 
 
 def test_constants_and_computed_tensors_may_be_kept():

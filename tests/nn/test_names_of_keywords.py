@@ -1,10 +1,14 @@
 """Keywords of other libraries, in constructors and functions of nn."""
 
+import re
+
 import numpy as np
 import pytest
 
 import nn
-from autograd_lite.errors import UnsupportedError
+import viz
+from autograd_lite.errors import MissingNameError, UnsupportedError
+from nn.elsewhere import NAMES
 
 MODEL = nn.Dense(2, 1, rng=0)
 P = MODEL.parameters()
@@ -30,6 +34,11 @@ CALLED = [
     (lambda: nn.fit(MODEL, X, X, verbose=0), "fit", "verbose", "progress"),
     (lambda: nn.fit(MODEL, X, X, num_epochs=1), "fit", "num_epochs", "epochs"),
     (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
+    (lambda: nn.load("a", net=MODEL), "load", "net", "model"),
+    (lambda: nn.Checkpoint(filepath="a"), "Checkpoint", "filepath", "path"),
+    (lambda: nn.MSELoss()(X, target=X), "Loss.__call__", "target", "targets"),
+    (lambda: nn.MSELoss()(y_true=X, y_pred=X), "Loss.__call__", "y_true", "targets"),
+    (lambda: nn.diagnose(MODEL, X, X, criterion="mse"), "diagnose", "criterion", "loss"),
 ]
 
 
@@ -47,6 +56,16 @@ def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, gi
         (lambda: nn.summary(MODEL, input_size=2), "input_shape"),
         (lambda: nn.BCELoss(from_logits=True), "pos_weight"),
         (lambda: nn.Dense(2, 3, device="cpu"), "Leave it out"),
+        (lambda: nn.ReLU(inplace=True), "Leave it out: a result is a new array"),
+        (lambda: nn.Flatten(start_dim=1), "Leave it out"),
+        (lambda: nn.Sequential(layers=[MODEL]), r"Write Sequential\(\*layers\)"),
+        (lambda: nn.Parameter(X, requires_grad=False), "data, name, dtype"),
+        (lambda: MODEL.zero_grad(set_to_none=True), "Leave it out"),
+        (lambda: MODEL.load_state_dict({}, strict=False), "unless all names are the model's"),
+        (lambda: nn.SGD(P, 0.1).zero_grad(set_to_none=True), "Leave it out"),
+        (lambda: nn.SGD(P, 0.1).step(closure=None), r"loss\.backward\(\)"),
+        (lambda: nn.load("a", map_location="cpu"), "Leave it out"),
+        (lambda: viz.plot_history({"loss": [1.0]}, title="t"), "plot_history"),
     ],
 )
 def test_a_keyword_that_has_no_other_name_is_told_what_there_is(call, known):
@@ -61,3 +80,48 @@ def test_a_keyword_that_something_inside_does_not_take_is_its_own_error():
     with pytest.raises(TypeError, match="forward") as caught:
         nn.fit(MODEL, X, X[:, :1], loss=loss, optimizer=nn.SGD(P, 0.1), epochs=1, progress=False)
     assert not isinstance(caught.value, UnsupportedError)
+
+
+DATA = {"Diagnosis", "Finding", "GraphWatch", "Graph", "History", "Training"}
+"""Classes that are made by the library, or take nothing."""
+BASES = {"Callback", "Module"}
+"""Classes that take what a subclass says."""
+
+
+def takes_options(name, thing):
+    is_error = isinstance(thing, type) and issubclass(thing, Exception)
+    return callable(thing) and not is_error and name not in DATA | BASES
+
+
+PUBLIC = {
+    name: getattr(package, name)
+    for package in (nn, viz, nn.datasets)
+    for name in getattr(package, "__all__", ["blobs", "disc_in_ring", "spirals", "xor"])
+    if takes_options(name, getattr(package, name))
+}
+del PUBLIC["functional_call"]  # whose keywords are those of forward
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_public_name_explains_a_keyword_that_it_does_not_take(name):
+    with pytest.raises(UnsupportedError, match=r"it takes no elsewhere\. "):
+        PUBLIC[name](elsewhere=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_another_library_is_told_what_is_written_here(name):
+    assert not hasattr(nn, name)
+    with pytest.raises(MissingNameError) as caught:
+        getattr(nn, name)
+    assert str(caught.value) == f"nn.{name}: there is no such name. Write {NAMES[name]}"
+    for told in re.findall(r"nn\.(\w+)", NAMES[name]):
+        assert told in nn.__all__
+
+
+def test_a_name_that_is_misspelt_is_told_the_nearest_one():
+    with pytest.raises(MissingNameError, match=r"Write nn\.CrossEntropyLoss$"):
+        nn.CrossEntropy  # noqa: B018
+    with pytest.raises(AttributeError, match=r"nn\.__all__"):
+        nn.Conv2d  # noqa: B018
+    with pytest.raises(ImportError):
+        from nn import Linear  # noqa: F401

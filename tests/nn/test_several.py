@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import AutogradError
+from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 
 RNG = np.random.default_rng(0)
@@ -203,3 +203,45 @@ def test_summary_of_whole_numbers_takes_an_example_and_says_so():
     assert [(row.name, row.parameters) for row in table.rows] == [("last", 10), ("", 40)]
     with pytest.raises(UnsupportedError, match=r"summary of Words.*\(1, 3\).*np\.zeros"):
         nn.summary(Words(), 3)
+
+
+WRONG = {
+    "one of two": (A,),
+    "three of two": (A, B, B),
+    "a name that is none": {"a": A, "c": B},
+    "a list": [A, B],
+    "lists": (A.tolist(), B.tolist()),
+    "tensors": [Tensor(A), Tensor(B)],
+}
+
+
+@pytest.mark.parametrize("given", WRONG.values(), ids=WRONG)
+def test_inputs_that_forward_does_not_take_are_refused_in_words(given):
+    model = Two()
+    for call in (
+        lambda: nn.predict(model, given),
+        lambda: nn.fit(
+            model, given, A, loss=squares, optimizer=nn.SGD(model.parameters(), 0.1), epochs=1
+        ),
+        lambda: nn.diagnose(model, given, A, loss="mse"),
+    ):
+        with pytest.raises(UnsupportedError, match=r"in their order|Give several arrays"):
+            call()
+
+
+@pytest.mark.parametrize("nothing", [None, (), {"a": None}])
+@pytest.mark.parametrize("batch_size", [None, 5])
+def test_a_model_that_returns_nothing_is_refused(nothing, batch_size):
+    class Forgetful(nn.Module):
+        def forward(self, x):
+            return nothing
+
+    with pytest.raises(ShapeError, match=r"Forgetful of .*Return predictions"):
+        nn.predict(Forgetful(), A, batch_size=batch_size)
+
+
+def test_several_targets_of_one_output_are_refused_in_words():
+    model = nn.Dense(2, 1)
+    for y in ((A[:, :1],), {"y": A[:, :1]}):
+        with pytest.raises((ShapeError, UnsupportedError), match="MSELoss of"):
+            nn.fit(model, A, y, loss="mse", optimizer=nn.SGD(model.parameters(), 0.1), epochs=1)

@@ -386,20 +386,6 @@ def test_accuracy_has_the_threshold_of_the_loss(loss, outputs):
             nn.accuracy(nn.predict(model, X), y)
 
 
-@pytest.mark.parametrize("row", [[1, 1, 0], [0, 0, 0], [0.5, 0.5, 0.0]])
-def test_accuracy_refuses_rows_that_are_not_of_one_class(row):
-    targets = np.array([[1, 0, 0], row])
-    with pytest.raises(ArgumentError, match=r"row 1 of the targets.*\(predictions > threshold\)"):
-        nn.accuracy(targets, targets)
-    assert nn.accuracy(targets, np.array([[0.9, 0.05, 0.05], [-1, -1, 1]])) == 0.5
-
-
-@pytest.mark.parametrize("given", [{"threshold": 0, "loss": "mse"}, {"loss": lambda p, t: p}])
-def test_accuracy_asks_a_loss_that_knows_or_is_given_a_threshold(given):
-    with pytest.raises(ArgumentError, match="threshold"):
-        nn.accuracy(np.array([0.2]), np.array([1]), **given)
-
-
 def test_a_function_is_no_model():
     model = line()
     with pytest.raises(UnsupportedError, match="module"):

@@ -1,5 +1,7 @@
 """What fit finds before anything is trained, and that it changes nothing to find it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from training_runs import (
@@ -111,6 +113,35 @@ def test_warnings_of_metrics_come_in_training_only():
 
     fit(line(), metrics={"m": metric}, epochs=1)
     assert len(calls) == 2
+
+
+class Counter:
+    """A metric with a state."""
+
+    def __init__(self):
+        self.calls = []
+
+    def count(self, predictions, targets):
+        self.calls.append(predictions.shape)
+        return len(self.calls)
+
+    def of_true(self, y_true, y_pred):
+        return self.count(y_pred, y_true)
+
+
+REACHED = {
+    "a method": lambda counter: counter.count,
+    "a partial of a method": lambda counter: partial(counter.count),
+    "a partial with an object": lambda counter: partial(Counter.count, counter),
+    "a method of y_true": lambda counter: counter.of_true,
+}
+
+
+@pytest.mark.parametrize("reached", REACHED.values(), ids=REACHED)
+def test_what_metrics_are_bound_to_is_as_before_when_training_begins(reached):
+    counter = Counter()
+    history = fit(line(), metrics={"m": reached(counter)}, epochs=2)
+    assert history["m"] == [1, 2]
 
 
 def test_scikit_learns_metrics_are_given_the_targets_first():

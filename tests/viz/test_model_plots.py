@@ -24,11 +24,12 @@ def test_rows_with_several_ones_have_no_class():
             call(np.array([[1, 1, 0], [0, 1, 0]]), np.array([[1, 1, 0], [0, 1, 0]]))
 
 
-def test_the_boundary_of_logits_is_that_of_their_loss():
+@pytest.mark.parametrize("loss", [nn.BCEWithLogitsLoss(), "bce_with_logits"])
+def test_the_boundary_of_logits_is_that_of_their_loss(loss):
     logits = lambda points: points[:, 0]  # noqa: E731
     with pytest.raises(ArgumentError, match=r"no probabilities.*BCEWithLogitsLoss"):
         viz.plot_decision_boundary(logits, X, Y)
-    figure = viz.plot_decision_boundary(logits, X, Y, loss=nn.BCEWithLogitsLoss())
+    figure = viz.plot_decision_boundary(logits, X, Y, loss=loss)
     other = viz.plot_decision_boundary(logits, X, Y, threshold=0.0)
     assert figure.axes[0].get_title() == other.axes[0].get_title()
 

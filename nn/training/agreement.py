@@ -1,0 +1,148 @@
+"""What a training that goes on has to share with the one that wrote its checkpoint, by name."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from nn.configuration import configuration, shown
+from nn.declared import Declared
+from nn.identity import identity
+from nn.module import Module
+from nn.optimizers.groups import hyper_parameters, told_options
+from nn.optimizers.groups import shown as name_of
+from nn.optimizers.optimizer import Optimizer
+from nn.training.inputs import named_leaves
+from nn.training.samples import Samples
+
+SPLIT = "split_seed"
+"""What is taken over from the file."""
+
+
+def terms(
+    model: Module, optimizer: Optimizer, loss: Callable[..., Tensor], samples: Samples
+) -> dict[str, Any]:
+    """The optimizer with its hyper-parameters, the layers, the loss and the data, as plain values.
+
+    Data are told by a digest of their bytes.
+    """
+    known = {id(part): name for name, part in model._named(object)}
+    found: dict[str, Any] = {"optimizer": type(optimizer).__name__}
+    found |= _of_groups([told_options(group) for group in optimizer.groups])
+    for name, module in model.named_modules():
+        found[f"layer {name}" if name else "model"] = _layer(module, known)
+    found["loss"] = _told(loss, known)
+    for kind, part in samples.parts.items():
+        kind = kind.replace("_", " ")
+        found |= {name: _array(leaf) for name, leaf in named_leaves(part.X, f"{kind}X")}
+        found |= {name: _array(leaf) for name, leaf in named_leaves(part.y, f"{kind}y")}
+        if part.weights is not None:
+            found["weights"] = _array(part.weights)
+    return found
+
+
+def _of_groups(groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The hyper-parameters of an optimizer's groups, as a state has them."""
+    found = {}
+    for index, group in enumerate(groups):
+        for name, value in hyper_parameters(group).items():
+            of_group = f"{name} of group {index}" if index else name
+            found[of_group] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def _layer(module: Module, known: Mapping[int, str]) -> str:
+    functions = [
+        _told(value, known)
+        for value in configuration(module).values()
+        if callable(value) and not isinstance(value, type | Module)
+    ]
+    return " ".join([f"{type(module).__name__}({shown(module)})", *functions])
+
+
+def _told(function: Any, known: Mapping[int, str]) -> str:
+    """A function by its name and what tells it from others, if something does."""
+    name = str(function) if isinstance(function, Declared) else name_of(function)
+    try:
+        return f"{name} {identity(function, 'fit', known)}"
+    except UnsupportedError:
+        return name
+
+
+def _array(array: Any) -> str:
+    text = f"{array.dtype} {array.shape}"
+    if not isinstance(array, np.ndarray):
+        return text
+    digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
+    return f"{text} {digest}"
+
+
+def differences(
+    own: Mapping[str, Any], state: Mapping[str, Any], may_differ: Container[str]
+) -> Iterator[str]:
+    """What differs from a checkpoint's state, in words.
+
+    A hyper-parameter may be what it was at the beginning, or when the state was taken.
+    """
+    saved, newest = state["arguments"], _of_groups(state["optimizer"]["groups"])
+    for name in {**own, **saved}:
+        if name == SPLIT or _base(name) in may_differ:
+            continue
+        if own.get(name) not in (saved.get(name), newest.get(name, saved.get(name))):
+            yield f"{name} is {own.get(name)!r}, and was {saved.get(name)!r}"
+
+
+def _base(name: str) -> str:
+    return name.partition(" of group ")[0]
+
+
+def require_listed(may_differ: Any) -> None:
+    """Raise an UnsupportedError unless it can be a list of names."""
+    if not isinstance(may_differ, list | tuple | set | frozenset):
+        raise UnsupportedError(
+            f"fit with may_differ={describe_one(may_differ)}",
+            "it is no list of names",
+            'Write may_differ=["learning_rate"]',
+        )
+
+
+def require_names(may_differ: Iterable[str], own: Mapping[str, Any]) -> None:
+    """Raise an ArgumentError unless those are names of what is compared."""
+    names = {_base(name) for name in own if name != SPLIT} | {"epochs"}
+    if unknown := [name for name in may_differ if name not in names]:
+        raise ArgumentError(
+            f"fit with may_differ={may_differ!r}",
+            f"{describe_one(unknown[0])} is not among what is compared",
+            f"That is {', '.join(sorted(names))}",
+        )
+
+
+def adopted(optimizer: Optimizer, kept: Any, may_differ: Container[str]) -> Any:
+    """An optimizer's state with the hyper-parameters that may differ as they are now."""
+    groups = [
+        {
+            name: own[name] if name in own and name in may_differ else value
+            for name, value in g.items()
+        }
+        for own, g in zip(map(told_options, optimizer.groups), kept["groups"])
+    ]
+    return {**kept, "groups": groups} if len(groups) == len(kept["groups"]) else kept
+
+
+def require_adopted(
+    before: Mapping[str, Any], optimizer: Optimizer, may_differ: Container[str]
+) -> None:
+    """Raise an ArgumentError if a hyper-parameter that was to differ is set by something else."""
+    now = _of_groups([told_options(group) for group in optimizer.groups])
+    for name, value in _of_groups(before["groups"]).items():
+        if _base(name) in may_differ and now.get(name) != value:
+            raise ArgumentError(
+                f"fit with may_differ of {name}",
+                f"it would be {now.get(name)!r} instead of {value!r}, as a schedule sets it",
+                "Leave out the schedule, or give it as the optimizer's learning rate",
+            )

@@ -1,0 +1,69 @@
+"""Training refuses models that compute with what would be neither trained nor saved."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import nn
+from autograd_lite import Tensor
+from autograd_lite.errors import UnsupportedError
+
+X = np.random.default_rng(0).normal(size=(40, 2))
+HIDDEN = nn.Dense(2, 2, rng=3)
+
+
+class Model(nn.Module):
+    def __init__(self, apply):
+        self.norm, self.apply, self.last = nn.BatchNorm1d(2), apply, nn.Dense(2, 1, rng=0)
+
+    def forward(self, x):
+        return self.last(self.apply(self.norm(x)))
+
+
+def namespace(layer):
+    held = SimpleNamespace(layer=layer)
+    return lambda x: held.layer(x)
+
+
+WAYS = {
+    "a global": lambda layer: lambda x: HIDDEN(x),
+    "a closure": lambda layer: lambda x: layer(x),
+    "a method": lambda layer: layer.forward,
+    "a function as a layer": lambda layer: nn.Sequential(layer.forward, np.tanh),
+    "an object": namespace,
+    "a bare tensor": lambda layer: (
+        lambda x: x * Tensor([1.0, 2.0], requires_grad=True, name="bare")
+    ),
+}
+
+
+def fit(model, parameters):
+    optimizer = nn.SGD(parameters, 0.1)
+    return nn.fit(
+        model, X, X[:, :1], loss="mse", optimizer=optimizer, epochs=1, progress=False, rng=0
+    )
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_what_predictions_depend_on_is_a_parameter_of_the_model(way):
+    model = Model(way(nn.Dense(2, 2, rng=1)))
+    before = model.state_dict()
+    with pytest.raises(UnsupportedError, match=r"depend on .* neither trained nor saved.* freeze"):
+        fit(model, model.parameters())
+    for name, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_what_is_frozen_or_the_optimizers_may_be_anywhere():
+    layer = nn.Dense(2, 2, rng=1)
+    model = Model(layer.forward)
+    before = layer.weight.data.copy()
+    fit(model, [*model.parameters(), *layer.parameters()])
+    assert (layer.weight.data != before).any()
+    for parameter in layer.parameters():
+        parameter.requires_grad = False
+    fit(model, model.parameters())
+    shared = Model(lambda x: shared.other(x))
+    shared.other = nn.Dense(2, 2)
+    fit(shared, shared.parameters())
