@@ -82,7 +82,7 @@ def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
     target and the side that z is on: 1 - t above 0, -t below.
     """
     shrunk = np.exp(np.copysign(logits, -1))
-    gap = (logits > 0).astype(logits.dtype) - targets
+    gap = np.subtract(logits > 0, targets, dtype=logits.dtype)
     moderate = type(logits) is np.ndarray and np.minimum.reduce(shrunk, None, initial=1) > 0
     # Infinity times a gap of 0 is 0.
     bounded = logits if moderate else np.where(gap == 0, 0, logits)
