@@ -26,7 +26,7 @@ from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
-from autograd_lite.node import Array, Cotangents, Node
+from autograd_lite.node import Array, Cotangents, Node, unshared_lists
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     explained,
@@ -46,7 +46,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     values = []
     constants = []
-    found = wanted = foreign = False
+    found = wanted = other = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
@@ -59,11 +59,14 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             value = argument
             if type(value) is ndarray:
                 constants.append(value)
+            elif type(value) is list:
+                value = unshared_lists(value)
+                other = True
             elif type(value) not in OWN:
                 value = admit(value, f"{operation.name} of")
-                foreign = foreign or value is not argument
+                other = other or value is not argument
         values.append(value)
-    if foreign:
+    if other:
         arguments = tuple(g if isinstance(g, Node) else v for g, v in zip(arguments, values))
     try:
         data = operation.compute(*values, **keywords)

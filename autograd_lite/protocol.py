@@ -73,7 +73,9 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
-        arguments, keywords = positional(function, arguments, keywords)
+        # Arrays and lists too: what they are changed to before backward is noticed at positions.
+        moved = (Node, np.ndarray, list)
+        arguments, keywords = positional(function, arguments, keywords, moved)
     operation = TABLE.get(function) or _row_of_scipy(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
@@ -130,6 +132,14 @@ def _row_of_scipy(function: Any) -> Any:
 
 _IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")
 
+_OF_METHODS = {
+    "reduce": "functools.reduce({}, x), which takes the entries along the first axis in turn",
+    "accumulate": "np.stack([*itertools.accumulate(x, {})])",
+    "reduceat": "np.stack([{}.reduce(part) for part in np.split(x, indices[1:])])",
+    "outer": "{}(a[:, None], b)",
+}
+"""Methods of ufuncs, and what to write for those of a ufunc."""
+
 
 def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
     if name.endswith(".at") or name.removeprefix("np.") in _IN_PLACE:
@@ -138,6 +148,13 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
             "it changes an array in place, which is not recorded",
             "Write what makes a new one, np.where(mask, values, x) or x + np.where(...); to update "
             f"a parameter, {name}(x.data, ...)",
+        )
+    ufunc, _, method = name.rpartition(".")
+    if method in _OF_METHODS:
+        return UnsupportedError(
+            f"{name}{describe(arguments)}",
+            f"{method} is differentiated of some functions only",
+            f"Write {_OF_METHODS[method].format(ufunc)}",
         )
     return UnsupportedError(
         f"{name}{describe(arguments)}",

@@ -50,10 +50,25 @@ def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
     """What `scatter` would add, without zeros for the entries that the index leaves out."""
     if not _repeats(index):
         total[index] += g
-    elif isinstance(index, tuple):
-        total += inspect.unwrap(scatter)(g, index, x.shape)
+    elif all(map(_is_whole, parts := index if isinstance(index, tuple) else (index,))):
+        _add_at(total, g, parts)
     else:
-        _add_along(total, g, index, 0)
+        total += inspect.unwrap(scatter)(g, index, x.shape)
+
+
+def _is_whole(part: Any) -> bool:
+    """Whether a part of an index is of whole numbers."""
+    return not isinstance(part, slice) and np.asarray(part).dtype.kind in "iu"
+
+
+def _add_at(total: Array, g: Array, parts: tuple[Any, ...]) -> None:
+    """Add to entries that numbers for the first axes name; to one named twice their sum."""
+    lengths, others = total.shape[: len(parts)], total.shape[len(parts) :]
+    places = np.broadcast_arrays(*map(np.mod, parts, lengths))
+    named, where = np.unique(np.ravel_multi_index(places, lengths), return_inverse=True)
+    sums = np.zeros_like(total, shape=(len(named), *others))
+    np.add.at(sums, where.reshape(places[0].shape), g)
+    total[np.unravel_index(named, lengths)] += sums
 
 
 def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
