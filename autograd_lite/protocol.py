@@ -12,7 +12,7 @@ import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.foreign import admit_parts
+from autograd_lite.foreign import LabelledError, admit_parts
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
@@ -34,7 +34,12 @@ class NumPyProtocol(Node):
                 f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        return _dispatch(function, inputs, keywords)
+        try:
+            return _dispatch(function, inputs, keywords)
+        except LabelledError:
+            if ufunc.signature is None and method == "__call__":
+                return NotImplemented
+            raise
 
     def __array_function__(
         self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]

@@ -117,6 +117,40 @@ def test_what_would_lose_something_is_refused_by_name(kind, use):
         use(leaf(), make())
 
 
+class Labelled(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that holds a tensor in place of its own array, as xarray's do."""
+
+    __module__ = "xarray.core.dataarray"
+
+    def __init__(self, data):
+        self.data, self.shape = data, data.shape
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+        return Labelled(ufunc(*(x.data if isinstance(x, Labelled) else x for x in inputs)))
+
+
+@pytest.mark.parametrize("function", [*BINARY, np.hypot, operator.lt, operator.eq])
+@pytest.mark.parametrize("on_the_right", [True, False])
+def test_what_has_labels_computes_entry_by_entry_itself_on_either_side(function, on_the_right):
+    def ordered(x, values):
+        return function(x, values) if on_the_right else function(values, x)
+
+    x, same = leaf(), leaf()
+    found, wanted = ordered(x, Labelled(VALUES)), ordered(same, VALUES)
+    assert type(found) is Labelled
+    np.testing.assert_array_equal(found.data == wanted, True)
+    if isinstance(found.data, Tensor):
+        found.data.sum().backward()
+        wanted.sum().backward()
+        np.testing.assert_array_equal(x.grad, same.grad)
+
+
+@pytest.mark.parametrize("function", [operator.matmul, np.matmul, np.dot, np.add.outer])
+def test_and_is_refused_elsewhere(function):
+    with pytest.raises(UnsupportedError, match=r"xarray.*Write x\.to_numpy\(\)"):
+        function(leaf(), Labelled(VALUES))
+
+
 @pytest.mark.parametrize("kind", ["torch", "sparse", "masked"])
 @pytest.mark.parametrize("function", [*BINARY[:3], operator.matmul, operator.eq])
 def test_and_on_the_left_of_an_operator(kind, function):
