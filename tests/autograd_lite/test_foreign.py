@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, UnsupportedError, grad, softmax_cross_entropy
+from autograd_lite import MutationError, Tensor, UnsupportedError, grad, softmax_cross_entropy
 from autograd_lite.foreign import admit
 
 pd = pytest.importorskip("pandas")
@@ -84,6 +84,17 @@ def test_labels_do_not_matter():
     np.testing.assert_array_equal((p == y), [False, False, False])
     np.testing.assert_array_equal((y > p), [True, True, True])
     assert np.average(p, weights=y).item() == pytest.approx((10 + 40 + 90) / 60)
+
+
+@pytest.mark.parametrize(
+    "change", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
+)
+@pytest.mark.parametrize("kind", [pd.Series, pd.DataFrame])
+def test_a_column_is_not_changed_in_place(change, kind):
+    column = kind(VALUES)
+    with pytest.raises(MutationError, match=r"in place .*Write x = series \+ tensor"):
+        change(column, leaf())
+    np.testing.assert_array_equal(np.ravel(column), VALUES)
 
 
 def test_frames_give_their_columns_in_order_and_gaps_are_nan():
