@@ -28,6 +28,7 @@ from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Cotangents, Node, unshared_lists
 from autograd_lite.operation import Operation
+from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     explained,
     refuse_stale,
@@ -277,12 +278,12 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
         raise refused_contribution(node, have, want)
     surplus = len(have) - len(want)
     if surplus > 0:
-        cotangent = cotangent.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
+        cotangent = widened(cotangent).sum(axis=0 if surplus == 1 else tuple(range(surplus)))
     if surplus >= 0 and cotangent.shape != want:
         pairs = enumerate(zip(cotangent.shape, want))
         stretched = tuple(axis for axis, (long, short) in pairs if short == 1 != long)
         if stretched:
-            cotangent = cotangent.sum(axis=stretched, keepdims=True)
+            cotangent = widened(cotangent).sum(axis=stretched, keepdims=True)
     if cotangent.shape != want:
         if cotangent.shape != have:
             raise refused_contribution(node, have, want)

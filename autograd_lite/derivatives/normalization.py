@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.operation import Traits
+from autograd_lite.precision import widened
 from autograd_lite.table import differentiable
 
 Axes = tuple[int, ...]
@@ -23,7 +25,7 @@ def _standardize_vjp(
     return inverse * (g - common - y * along)
 
 
-@differentiable(_standardize_vjp, residual=True)
+@differentiable(_standardize_vjp, residual=True, traits=Traits(accumulates=True))
 def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     """(x - mean) / sqrt(variance + epsilon), with mean and variance of x over axes.
 
@@ -48,5 +50,5 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     if getattr(y, "operation", None) is not None:
         _, mean, variance = y.residual
         return mean, variance
-    values = getattr(x, "_array", x)
+    values = widened(getattr(x, "_array", x))
     return values.mean(axis=axes, keepdims=True), values.var(axis=axes, keepdims=True)
