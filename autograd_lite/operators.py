@@ -36,7 +36,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
                 return _apply(operation, (self, operand(other)), NO_KEYWORDS)
             except LabelledError:
                 if operation.traits.elementwise:
-                    return NotImplemented
+                    return NotImplemented  # type: ignore[no-any-return]
                 raise
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:

@@ -89,7 +89,7 @@ def test_the_reciprocal_gamma_function_has_derivatives_at_its_zeros(n):
     assert grad(sp.rgamma)(n + 0.75) == pytest.approx(
         -sp.rgamma(n + 0.75) * sp.psi(n + 0.75), rel=1e-14
     )
-    # 1 / Γ(x) is x + γ x² + ... near 0.
+    # The reciprocal of Γ is x plus Euler's constant times x² near 0.
     assert grad(grad(sp.rgamma))(0.0) == pytest.approx(2 * np.euler_gamma, rel=1e-14)
 
 
