@@ -55,7 +55,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         arguments = tuple(admit_parts(value, attempted) for value in arguments)
         keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if function in WITHOUT_DERIVATIVE:
-        plain_keywords = {name: plain(value) for name, value in keywords.items()}
+        plain_keywords = map_tree(plain, keywords)
         try:
             outcome = function(*map_tree(plain, arguments), **plain_keywords)
         except (ValueError, TypeError, IndexError) as error:

@@ -155,6 +155,14 @@ def test_a_method_of_a_ufunc_says_what_to_write(t, method, write):
         method(t)
 
 
+def test_tensors_in_lists_that_are_given_by_keyword_are_arrays_too(t):
+    assert np.lexsort(keys=(t, -t)).tolist() == [1, 0]
+    assert np.searchsorted(t, v=[t[0], 5.0]).tolist() == [0, 2]
+    stacked = np.stack(arrays=[t, t], axis=1)
+    stacked.sum().backward()
+    np.testing.assert_array_equal(t.grad, [2.0, 2.0])
+
+
 def test_methods_of_comparisons_give_plain_arrays(t):
     assert np.greater.outer(t, [1.0, 3.0]).tolist() == [[False, False], [True, False]]
     assert np.logical_and.reduce(t - 1) == np.False_
