@@ -199,6 +199,18 @@ def test_logits_however_large_cost_what_they_should(logit, target, loss, slope, 
     assert np.asarray(getattr(z.grad, "data", z.grad))[0] == slope
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_infinite_entries_share_the_cotangent_of_logsumexp(dtype):
+    x = [[INF, 0.0, INF], [1.0, -INF, 1.0], [-INF, -INF, -INF]]
+    y = al.logsumexp(Tensor(np.array(x, dtype)), axis=1)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.data, [INF, 1 + math.log(2), -INF], rtol=1e-6)
+    (slope,) = slopes(lambda x: al.logsumexp(x, axis=1)[:2], x[:2], dtype=dtype)
+    assert slope == [[0.5, 0.0, 0.5], [0.5, 0.0, 0.5]]
+    assert slopes(al.logsumexp, x[2], dtype=dtype) == [[0.0, 0.0, 0.0]]
+    assert al.hessian(al.logsumexp)(np.array([INF, 0.0])).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
 # Half precision
 
 ONES = np.ones(70_000, np.float16)
