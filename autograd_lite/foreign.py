@@ -95,15 +95,15 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     return None
 
 
-class LabelledError(UnsupportedError):
-    """Of what has labels for its axes, but computes entry by entry with tensors itself."""
+def is_labelled(value: Any) -> bool:
+    """Whether it is refused for its labels, but computes entry by entry with tensors itself."""
+    return any(base.__module__.partition(".")[0] == "xarray" for base in type(value).__mro__)
 
 
 def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
     package = kind.__module__.partition("._")[0].removesuffix(".core")
     shape = tuple(getattr(value, "shape", ()))
-    error = LabelledError if package.startswith("xarray") else UnsupportedError
-    raise error(
+    raise UnsupportedError(
         f"{attempted} {package}.{type(value).__name__} {shape}",
         "what it knows besides its numbers would be lost",
         f"Write {remedy} in place of x",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.engine import apply, record
-from autograd_lite.errors import AutogradError
-from autograd_lite.foreign import LabelledError, admit
+from autograd_lite.errors import UnsupportedError
+from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import take
 from autograd_lite.mutation import parts, sample
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
@@ -34,8 +34,8 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         if not isinstance(other, Node):
             try:
                 return _apply(operation, (self, operand(other)), NO_KEYWORDS)
-            except LabelledError:
-                if operation.traits.elementwise:
+            except UnsupportedError:
+                if operation.traits.elementwise and is_labelled(other):
                     return NotImplemented  # type: ignore[no-any-return]
                 raise
         # What `apply` would do, without its loop: graphs of scalars are made of these.
@@ -64,9 +64,9 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
         try:
             other = admit(other, f"{name} of")
             outcome = compare(self._array, plain(other))
-        except LabelledError:
-            return NotImplemented
-        except AutogradError:
+        except UnsupportedError:
+            if is_labelled(other):
+                return NotImplemented
             raise
         except (ValueError, TypeError) as error:
             raise explained(error, name, (self, other), NO_KEYWORDS) from error

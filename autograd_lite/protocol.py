@@ -12,7 +12,7 @@ import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.foreign import LabelledError, admit_parts
+from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
@@ -36,8 +36,8 @@ class NumPyProtocol(Node):
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         try:
             return _dispatch(function, inputs, keywords)
-        except LabelledError:
-            if ufunc.signature is None and method == "__call__":
+        except UnsupportedError:
+            if ufunc.signature is None and method == "__call__" and any(map(is_labelled, inputs)):
                 return NotImplemented
             raise
 
