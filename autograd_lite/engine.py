@@ -27,8 +27,9 @@ from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Recorder, Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
-from autograd_lite.node import Array, Cotangents, Node, inputs_of
+from autograd_lite.node import Array, Cotangents, Node, inputs_of, unshared_lists
 from autograd_lite.operation import Operation
+from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     explained,
     refuse_stale,
@@ -47,7 +48,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     values = []
     constants = []
-    found = wanted = foreign = False
+    found = wanted = other = False
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
@@ -60,11 +61,14 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             value = argument
             if type(value) is ndarray:
                 constants.append(value)
+            elif type(value) is list:
+                value = unshared_lists(value)
+                other = True
             elif type(value) not in OWN:
                 value = admit(value, f"{operation.name} of")
-                foreign = foreign or value is not argument
+                other = other or value is not argument
         values.append(value)
-    if foreign:
+    if other:
         arguments = tuple(g if isinstance(g, Node) else v for g, v in zip(arguments, values))
     try:
         data = operation.compute(*values, **keywords)
@@ -286,12 +290,12 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
         raise refused_contribution(node, have, want)
     surplus = len(have) - len(want)
     if surplus > 0:
-        cotangent = cotangent.sum(axis=0 if surplus == 1 else tuple(range(surplus)))
+        cotangent = widened(cotangent).sum(axis=0 if surplus == 1 else tuple(range(surplus)))
     if surplus >= 0 and cotangent.shape != want:
         pairs = enumerate(zip(cotangent.shape, want))
         stretched = tuple(axis for axis, (long, short) in pairs if short == 1 != long)
         if stretched:
-            cotangent = cotangent.sum(axis=stretched, keepdims=True)
+            cotangent = widened(cotangent).sum(axis=stretched, keepdims=True)
     if cotangent.shape != want:
         if cotangent.shape != have:
             raise refused_contribution(node, have, want)

@@ -95,6 +95,11 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     return None
 
 
+def is_labelled(value: Any) -> bool:
+    """Whether it is refused for its labels, but computes entry by entry with tensors itself."""
+    return any(base.__module__.partition(".")[0] == "xarray" for base in type(value).__mro__)
+
+
 def _refuse(kind: type, remedy: str, value: Any, attempted: str) -> Any:
     package = kind.__module__.partition("._")[0].removesuffix(".core")
     shape = tuple(getattr(value, "shape", ()))

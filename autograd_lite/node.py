@@ -77,3 +77,8 @@ def arrays_in(value: Any) -> list[Any]:
 def plain(value: Any) -> Any:
     """The array of a tensor; anything else as it is."""
     return value._array if isinstance(value, Node) else value
+
+
+def unshared_lists(value: Any) -> Any:
+    """Copies of nested lists, which whoever gave them may change later; their parts are kept."""
+    return [unshared_lists(part) for part in value] if type(value) is list else value

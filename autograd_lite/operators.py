@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.engine import apply, record
-from autograd_lite.foreign import admit
+from autograd_lite.errors import UnsupportedError
+from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import take
 from autograd_lite.mutation import remember_part, sample
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
@@ -31,7 +32,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
-            return _apply(operation, (self, operand(other)), NO_KEYWORDS)
+            try:
+                return _apply(operation, (self, operand(other)), NO_KEYWORDS)
+            except UnsupportedError:
+                if operation.traits.elementwise and is_labelled(other):
+                    return NotImplemented  # type: ignore[no-any-return]
+                raise
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
             data = compute(self._array, other._array)
@@ -55,9 +61,13 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
     """The method of a comparison, which gives a plain array."""
 
     def method(self: Node, other: Any) -> Any:
-        other = admit(other, f"{name} of")
         try:
+            other = admit(other, f"{name} of")
             outcome = compare(self._array, plain(other))
+        except UnsupportedError:
+            if is_labelled(other):
+                return NotImplemented
+            raise
         except (ValueError, TypeError) as error:
             raise explained(error, name, (self, other), NO_KEYWORDS) from error
         take(compare, (self, other), NO_KEYWORDS, outcome)

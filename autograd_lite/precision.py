@@ -54,7 +54,8 @@ def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:
     return decorate
 
 
-def _widened(value: Any) -> Any:
+def widened(value: Any) -> Any:
+    """An array of float16 in float32, where many entries of it are to be summed."""
     return value.astype(np.float32) if getattr(value, "dtype", None) is HALF else value
 
 
@@ -72,8 +73,8 @@ def in_single(function: Callable[..., Any]) -> Callable[..., Any]:
     def compute(x: Any, *others: Any, **keywords: Any) -> Any:
         if getattr(x, "dtype", None) is not HALF:
             return function(x, *others, **keywords)
-        wide = {name: _widened(value) for name, value in keywords.items()}
-        result = function(_widened(x), *map(_widened, others), **wide)
+        wide = {name: widened(value) for name, value in keywords.items()}
+        result = function(widened(x), *map(widened, others), **wide)
         if isinstance(result, tuple):
             return (result[0].astype(HALF), *result[1:])
         return result.astype(HALF)
@@ -89,7 +90,7 @@ def rule_in_single(rule: Callable[..., Any] | None) -> Callable[..., Any] | None
     @functools.wraps(rule)
     def vjp(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
         if getattr(y, "dtype", None) is HALF:
-            return rule(*map(_widened, (g, y, *given)), **keywords)
+            return rule(*map(widened, (g, y, *given)), **keywords)
         return rule(g, y, *given, **keywords)
 
     return vjp

@@ -12,7 +12,7 @@ import autograd_lite.derivatives  # noqa: F401 - fills the table
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
-from autograd_lite.foreign import admit_parts
+from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import Node, plain
@@ -34,7 +34,12 @@ class NumPyProtocol(Node):
                 f"Write array = np.{ufunc.__name__}(...), which makes a new one",
             )
         function = ufunc if method == "__call__" else getattr(ufunc, method)
-        return _dispatch(function, inputs, keywords)
+        try:
+            return _dispatch(function, inputs, keywords)
+        except UnsupportedError:
+            if ufunc.signature is None and method == "__call__" and any(map(is_labelled, inputs)):
+                return NotImplemented
+            raise
 
     def __array_function__(
         self, function: Any, types: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]
@@ -50,7 +55,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         arguments = tuple(admit_parts(value, attempted) for value in arguments)
         keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
     if function in WITHOUT_DERIVATIVE:
-        plain_keywords = {name: plain(value) for name, value in keywords.items()}
+        plain_keywords = map_tree(plain, keywords)
         try:
             outcome = function(*map_tree(plain, arguments), **plain_keywords)
         except (ValueError, TypeError, IndexError) as error:
@@ -73,7 +78,9 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         except (ValueError, TypeError, IndexError) as error:
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
-        arguments, keywords = positional(function, arguments, keywords)
+        # Arrays and lists too: what they are changed to before backward is noticed at positions.
+        moved = (Node, np.ndarray, list)
+        arguments, keywords = positional(function, arguments, keywords, moved)
     operation = TABLE.get(function) or _row_of_scipy(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
@@ -130,6 +137,14 @@ def _row_of_scipy(function: Any) -> Any:
 
 _IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")
 
+_OF_METHODS = {
+    "reduce": "functools.reduce({}, x), which takes the entries along the first axis in turn",
+    "accumulate": "np.stack([*itertools.accumulate(x, {})])",
+    "reduceat": "np.stack([{}.reduce(part) for part in np.split(x, indices[1:])])",
+    "outer": "{}(a[:, None], b)",
+}
+"""Methods of ufuncs, and what to write for those of a ufunc."""
+
 
 def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
     if name.endswith(".at") or name.removeprefix("np.") in _IN_PLACE:
@@ -138,6 +153,13 @@ def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
             "it changes an array in place, which is not recorded",
             "Write what makes a new one, np.where(mask, values, x) or x + np.where(...); to update "
             f"a parameter, {name}(x.data, ...)",
+        )
+    ufunc, _, method = name.rpartition(".")
+    if method in _OF_METHODS:
+        return UnsupportedError(
+            f"{name}{describe(arguments)}",
+            f"{method} is differentiated of some functions only",
+            f"Write {_OF_METHODS[method].format(ufunc)}",
         )
     return UnsupportedError(
         f"{name}{describe(arguments)}",

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.engine import given_to_rules, match, without_nan
 from autograd_lite.node import Array, Cotangents, Node
+from autograd_lite.precision import widened
 
 
 def apply_rule_to_rows(
@@ -69,7 +70,7 @@ def _matched(contribution: Array, node: Node, index: int, rows: Array, careful: 
         return contribution
     surplus = tuple(range(1, contribution.ndim - value.ndim))
     if surplus:
-        contribution = contribution.sum(axis=surplus)
+        contribution = widened(contribution).sum(axis=surplus)
     return match(contribution, np.broadcast_to(value.dtype.type(0), shape), node)
 
 

@@ -230,15 +230,18 @@ def activations() -> dict[str, Callable[..., Any]]:
 
 
 def positional(
-    function: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    moved: tuple[type, ...] = (Node,),
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call with tensors that were given by keyword at their positions.
+    """The call with tensors, or what is of other types, that came by keyword at their positions.
 
     >>> from autograd_lite import Tensor
     >>> positional(np.swapaxes, (), {"a": Tensor([1.0]), "axis1": 0, "axis2": 0})
     ((Tensor([1.]), 0, 0), {})
     """
-    if not any(isinstance(value, Node) for value in keywords.values()):
+    if not any(isinstance(value, moved) for value in keywords.values()):
         return arguments, keywords
     bound = inspect.signature(function).bind(*arguments, **keywords)
     for name, value in bound.kwargs.items():

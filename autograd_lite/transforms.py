@@ -63,7 +63,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
         that require grad and recording is on, arrays elsewhere.
 
     Raises:
-        GradientError: f returns no scalar.
+        GradientError: f returns no scalar, or a whole number or a truth value.
 
     >>> value, gradient = value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
     >>> float(value), gradient
@@ -81,7 +81,15 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
                 f"it returned {describe_one(value)}, and only a scalar has a gradient",
                 "Reduce its result, for instance by .sum() or .mean(), or use jacobian",
             )
-        gradients = linearization.pull(np.ones_like(plain(value)))
+        if np.result_type(plain(value)).kind != "f":
+            raise GradientError(
+                f"gradient of {name_of(f)}",
+                f"it returned {describe_one(value)} of {np.result_type(plain(value))}, whose "
+                "derivative is 0 wherever it has one",
+                "Return floats: what is counted, compared or picked by argmax has no slope; a "
+                "constant is 0.0",
+            )
+        gradients = linearization.pull(np.ones_like(plain(value))[()])
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
         return linearization.result(), gradient
 

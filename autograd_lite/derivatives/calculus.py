@@ -141,5 +141,8 @@ def interp(
     line = fp[0]
     if len(xp) > 1:
         i = np.clip(np.searchsorted(xp, x, side="right") - 1, 0, len(xp) - 2)
-        line = fp[i] + (x - xp[i]) * ((fp[i + 1] - fp[i]) / (xp[i + 1] - xp[i]))
+        width = xp[i + 1] - xp[i]
+        slope = (fp[i + 1] - fp[i]) / (width + (width == 0))
+        # Of two last points at one place, a step, it is the second one there.
+        line = np.where(width == 0, fp[i + 1], fp[i] + (x - xp[i]) * slope)
     return np.where(below, left, np.where(above, right, line))

@@ -184,14 +184,21 @@ def reciprocal_gaps(values: Array) -> Array:
     return np.where(equal, 0, 1 / np.where(equal, 1, differences))
 
 
-def _refuse_turns(gaps: Array, inner: Array, function: str, values: str, a: Array) -> None:
-    """Raise if the cotangent asks how vectors of equal values turn into each other."""
+def _noise(g: Array) -> Array:
+    """What rounding makes of 0 in a product with the cotangent of each vector.
+
+    Of each on its own: that of a vector which counts by its value, where that is the rounding of
+    0, is as small, and what is to be divided by the value is no noise.
+    """
+    return 100 * np.finfo(g.dtype).eps * np.max(np.absolute(g), axis=-2, keepdims=True, initial=0)
+
+
+def _refuse_turns(
+    gaps: Array, inner: Array, g: Array, function: str, values: str, a: Array
+) -> None:
+    """Raise if the cotangent g asks how vectors of equal values turn into each other."""
     equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
-    if not equal.any():
-        return
-    inner = np.absolute(inner)
-    noise = 100 * np.finfo(inner.dtype).eps * inner.max(axis=(-1, -2), keepdims=True)
-    if np.any(equal & (inner > noise)):
+    if np.any(equal & (np.absolute(inner) > _noise(g))):
         raise GradientError(
             f"backward of {function}{describe([a])}",
             f"{values} are equal, so that their vectors are arbitrary and have no derivative, "
@@ -204,7 +211,7 @@ def _refuse_turns(gaps: Array, inner: Array, function: str, values: str, a: Arra
 def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
     inner = transposed(y) @ g
     gaps = reciprocal_gaps(np.linalg.eigvalsh(a, UPLO))
-    _refuse_turns(plain(gaps), plain(inner), "np.linalg.eigh", "eigenvalues", a)
+    _refuse_turns(plain(gaps), plain(inner), plain(g), "np.linalg.eigh", "eigenvalues", a)
     return symmetric(y @ (gaps * inner) @ transposed(y))
 
 
@@ -246,15 +253,14 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * plain(s[..., :1])
     of_zero = np.where(zero[..., None, :], plain(rest), 0)
     a = np.broadcast_to(0.0, (*u.shape[:-1], vh.shape[-1]))
-    noise = 100 * np.finfo(s.dtype).eps * np.max(np.absolute(plain(g)), initial=0)
-    if np.max(np.absolute(of_zero), initial=0) > noise:
+    if np.any(np.absolute(of_zero) > _noise(plain(g))):
         raise GradientError(
             f"backward of np.linalg.svd{describe([a])}",
             "a singular value is 0, so that its vector is arbitrary and has no derivative, "
             "and the result depends on it",
             "Compute from the singular values alone, or leave out those of 0",
         )
-    _refuse_turns(plain(gaps), plain(inner), "np.linalg.svd", "singular values", a)
+    _refuse_turns(plain(gaps), plain(inner), plain(g), "np.linalg.svd", "singular values", a)
     turned = gaps * (inner - transposed(inner))
     outside = rest * (~zero / (s + zero))[..., None, :]
     return (u @ (turned * s[..., None, :]) + outside) @ vh

@@ -73,7 +73,10 @@ def slope_of_sinc(y: Array, x: Array) -> Array:
 
 def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     """b aᵇ⁻¹, and 0 for b = 0 even where a is 0."""
-    return g * b * a ** (b - 1 + (b == 0))
+    if isinstance(b, int | float) and b:
+        return g * b * a ** (b - 1)
+    # Only there: where a is not 0, the derivative of this in b at 0 is that of b aᵇ⁻¹.
+    return g * b * a ** (b - 1 + ((b == 0) & (a == 0)))
 
 
 def power_vjp_exponent(g: Array, y: Array, a: Array, b: Array) -> Array:
@@ -107,7 +110,7 @@ define(
     traits=Traits(product=True, linear=(0,), remedy=DIVISOR),
 )
 define(np.remainder, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor_divide(a, b))
-define(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.trunc(a / b))
+define(np.fmod, lambda g, y, a, b: g, lambda g, y, a, b: -g * np.rint((a - y) / b))
 for power in (np.power, np.float_power):
     define(
         power,
@@ -208,11 +211,7 @@ define(
 composed(np.divmod)(lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
 composed(np.modf)(lambda x: (np.fmod(x, 1), np.trunc(x)))
 
-
-@composed(np.ldexp)
-def ldexp(x: Array, exponent: Array) -> Array:
-    """x times a power of two; the exponent is a whole number, and has no derivative."""
-    return x * np.ldexp(np.ones_like(x), exponent)
+define(np.ldexp, lambda g, y, x, exponent: np.ldexp(g, exponent), None)
 
 
 @composed(np.clip)
@@ -240,6 +239,7 @@ for step in (np.sign, np.floor, np.ceil, np.rint, np.trunc):
     define(step, lambda g, y, x: np.zeros_like(g))
 define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g), traits=ELEMENTWISE)
 composed(np.around)(lambda a, decimals=0: np.round(a, decimals))
+define(np.angle, lambda g, y, z, *_, **__: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.fix, lambda g, y, x: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
 define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))

@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite.derivatives.shaping import MOVES, as_operand
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
+from autograd_lite.precision import widened
 from autograd_lite.table import TABLE, composed, define, differentiable, without_derivative
 from autograd_lite.trees import map_tree
 
@@ -30,11 +31,12 @@ def _repeats(index: Any) -> bool:
 @differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))
 def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added at an index: the transpose of indexing."""
-    result = np.zeros_like(x, shape=shape)
     if _repeats(index):
-        np.add.at(result, index, x)
-    else:
-        result[index] = x
+        sums = np.zeros_like(widened(x), shape=shape)
+        np.add.at(sums, index, x)
+        return sums.astype(x.dtype, copy=False)
+    result = np.zeros_like(x, shape=shape)
+    result[index] = x
     return result
 
 
@@ -50,17 +52,33 @@ def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
     """What `scatter` would add, without zeros for the entries that the index leaves out."""
     if not _repeats(index):
         total[index] += g
-    elif isinstance(index, tuple):
-        total += inspect.unwrap(scatter)(g, index, x.shape)
+    elif all(map(_is_whole, parts := index if isinstance(index, tuple) else (index,))):
+        _add_at(total, g, parts)
     else:
-        _add_along(total, g, index, 0)
+        total += inspect.unwrap(scatter)(g, index, x.shape)
+
+
+def _is_whole(part: Any) -> bool:
+    """Whether a part of an index is of whole numbers."""
+    return not isinstance(part, slice) and np.asarray(part).dtype.kind in "iu"
+
+
+def _add_at(total: Array, g: Array, parts: tuple[Any, ...]) -> None:
+    """Add to entries that numbers for the first axes name; to one named twice their sum."""
+    lengths, others = total.shape[: len(parts)], total.shape[len(parts) :]
+    places = np.broadcast_arrays(*map(np.mod, parts, lengths))
+    named, where = np.unique(np.ravel_multi_index(places, lengths), return_inverse=True)
+    sums = np.zeros_like(widened(total[:0]), shape=(len(named), *others))
+    np.add.at(sums, where.reshape(places[0].shape), g)
+    total[np.unravel_index(named, lengths)] += sums
 
 
 def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
     """Add to entries along an axis; to one that is named twice their sum, as `scatter` does."""
     rows, places = np.unique(np.mod(indices, total.shape[axis]), return_inverse=True)
     axes = (slice(None),) * axis
-    sums = np.zeros_like(total, shape=(*total.shape[:axis], len(rows), *total.shape[axis + 1 :]))
+    shape = (*total.shape[:axis], len(rows), *total.shape[axis + 1 :])
+    sums = np.zeros_like(widened(total[:0]), shape=shape)
     np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type]
     total[(*axes, rows)] += sums
 

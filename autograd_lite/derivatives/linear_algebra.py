@@ -15,6 +15,7 @@ from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
+from autograd_lite.precision import widened
 from autograd_lite.table import COMPOSED, WITHOUT_DERIVATIVE, composed, define, differentiable
 
 PRODUCT = Traits(product=True, linear=(0, 1))
@@ -347,7 +348,7 @@ def _einsum_vjp(i: int, g: Array, y: Array, *arguments: Any, optimize: Any = Fal
     elsewhere = set(output).union(*terms)
     kept = "".join(c for c in dict.fromkeys(own) if c in elsewhere)
     subscripts = ",".join([output, *terms]) + "->" + kept
-    product = np.einsum(subscripts, g, *operands, optimize=bool(optimize))
+    product = np.einsum(subscripts, widened(g), *map(widened, operands), optimize=bool(optimize))
     if product.shape == x.shape:
         return product
     # Letters summed in this operand alone get an axis of length 1, and so do repeated ones, which

@@ -157,10 +157,13 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
 
 def _shifted_exp(x: Array, axis: Axis) -> tuple[Array, Array]:
-    """exp(x - shift) and the shift that keeps it from overflowing: the finite maximum, or 0."""
-    shift = x.max(axis=axis, keepdims=True)
-    shift = np.where(np.isfinite(shift), shift, 0)
-    return np.exp(x - shift), shift
+    """exp(x - shift) and the shift that keeps it from overflowing: the maximum, or 0 for -inf."""
+    largest = x.max(axis=axis, keepdims=True)
+    shift = np.where(np.isfinite(largest), largest, 0)
+    if np.any(largest == np.inf):
+        # Beside infinite entries, which share all, the others are nothing.
+        x = np.where(largest == np.inf, np.where(x == np.inf, 0, -np.inf).astype(x.dtype), x)
+    return np.exp(x - shift), np.where(largest == -np.inf, 0, largest)
 
 
 def _logsumexp_vjp(

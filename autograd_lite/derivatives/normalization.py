@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.operation import Traits
-from autograd_lite.precision import in_single
+from autograd_lite.precision import widened
 from autograd_lite.table import differentiable
 
 Axes = tuple[int, ...]
@@ -50,6 +50,5 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     if getattr(y, "operation", None) is not None:
         _, mean, variance = y.residual
         return mean, variance
-    values = getattr(x, "_array", x)
-    variance = in_single(np.var)(values, axis=axes, keepdims=True)
-    return values.mean(axis=axes, keepdims=True), variance
+    values = widened(getattr(x, "_array", x))
+    return values.mean(axis=axes, keepdims=True), values.var(axis=axes, keepdims=True)

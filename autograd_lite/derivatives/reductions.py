@@ -16,7 +16,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_lite.derivatives.shaping import along, as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
-from autograd_lite.precision import in_single
+from autograd_lite.precision import in_single, rule_in_single
 from autograd_lite.table import composed, define, without_derivative
 
 Axis = int | tuple[int, ...] | None
@@ -218,7 +218,7 @@ def extremum_vjp(
 for extremum in (np.max, np.amax, np.min, np.amin):
     define(
         extremum,
-        extremum_vjp,
+        rule_in_single(extremum_vjp),  # which counts ties
         compute=reduction(extremum),
         traits=Traits(reduces=True, extremum=True),
     )

@@ -115,9 +115,17 @@ def polygamma(x: Array, n: int) -> Array:
     return np.asarray(sp.polygamma(n, x), x.dtype)[()]
 
 
+def _slope_of_rgamma(x: Array, y: Array) -> Array:
+    """-y ψ(x), by reflection where ψ has its poles: y is Γ(1 - x) sin(πx) / π."""
+    left = x < 0.5
+    mirrored, turn = np.where(left, 1 - x, 1), math.pi * np.remainder(x, 2)
+    reflected = np.cos(turn) - sp.psi(mirrored) * np.sin(turn) / math.pi
+    return np.where(left, sp.gamma(mirrored) * reflected, -y * sp.psi(np.where(left, 1, x)))
+
+
 _define("psi", lambda g, y, x: g * polygamma(x, 1))
 _define("gamma", lambda g, y, x: g * y * sp.psi(x))
-_define("rgamma", lambda g, y, x: -g * y * sp.psi(x))
+_define("rgamma", lambda g, y, x: g * _slope_of_rgamma(x, y))
 _define("gammaln", lambda g, y, x: g * sp.psi(x))
 _define("loggamma", lambda g, y, x: g * sp.psi(x))
 _define("gammasgn", lambda g, y, x: np.zeros_like(g))
@@ -148,7 +156,7 @@ _define(
 # Bessel functions
 
 _define("i0", lambda g, y, x: g * sp.i1(x))
-_define("i1", lambda g, y, x: g * (sp.i0(x) - np.where(x == 0, 0.5, y / _or_one(x))))
+_define("i1", lambda g, y, x: g * (sp.i0(x) + sp.iv(2, x)) / 2)
 _define("i0e", lambda g, y, x: g * (sp.i1e(x) - np.sign(x) * y))
 _define(
     "i1e",
@@ -159,7 +167,7 @@ _define("k1", lambda g, y, x: -g * (sp.k0(x) + y / x))
 _define("k0e", lambda g, y, x: g * (y - sp.k1e(x)))
 _define("k1e", lambda g, y, x: g * (y - sp.k0e(x) - y / x))
 _define("j0", lambda g, y, x: -g * sp.j1(x))
-_define("j1", lambda g, y, x: g * (sp.j0(x) - np.where(x == 0, 0.5, y / _or_one(x))))
+_define("j1", lambda g, y, x: g * (sp.j0(x) - sp.jv(2, x)) / 2)
 _define("y0", lambda g, y, x: -g * sp.y1(x))
 _define("y1", lambda g, y, x: g * (sp.y0(x) - y / x))
 _define("jv", None, lambda g, y, v, x: g * (sp.jv(v - 1, x) - sp.jv(v + 1, x)) / 2)

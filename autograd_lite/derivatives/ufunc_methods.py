@@ -12,7 +12,7 @@ from autograd_lite.derivatives.neural import logsumexp
 from autograd_lite.derivatives.reductions import Axis, axes_of
 from autograd_lite.derivatives.shaping import along, as_operand
 from autograd_lite.node import Array
-from autograd_lite.table import composed
+from autograd_lite.table import TABLE, WITHOUT_DERIVATIVE, composed
 
 
 def _reducing(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,6 +65,12 @@ _REDUCTIONS: dict[Any, Callable[..., Any]] = {
 for _ufunc, _reduction in _REDUCTIONS.items():
     composed(_ufunc.reduce)(_reducing(_reduction))
     composed(_ufunc.accumulate)(_accumulating(_ufunc))
-    composed(_ufunc.outer)(functools.partial(_outer, _ufunc))
 composed(np.add.accumulate)(lambda array, axis=0: np.cumsum(array, axis))
 composed(np.multiply.accumulate)(lambda array, axis=0: np.cumprod(array, axis))
+
+for _function, _row in [*TABLE.items()]:
+    if isinstance(_function, np.ufunc) and _function.signature is None and len(_row.vjps) == 2:
+        composed(_function.outer)(functools.partial(_outer, _function))
+for _function in [*WITHOUT_DERIVATIVE]:
+    if isinstance(_function, np.ufunc) and _function.nin == 2:
+        WITHOUT_DERIVATIVE.update([_function.outer, _function.reduce, _function.accumulate])

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
-from sampling import Sample, normal, sample
+from sampling import Sample, normal, positive, sample
+
+from autograd_lite.table import TABLE
 
 UFUNCS = (np.add, np.multiply, np.subtract, np.maximum, np.minimum, np.logaddexp)
 
@@ -42,5 +44,15 @@ def outer(ufunc: Any) -> list[Sample]:
 SAMPLES = {
     **{ufunc.reduce: reduced(ufunc) for ufunc in UFUNCS},
     **{ufunc.accumulate: accumulated(ufunc) for ufunc in UFUNCS},
+    **{
+        ufunc.outer: [sample(ufunc.outer, positive(3), positive(2, 2))]
+        for ufunc in TABLE
+        if isinstance(ufunc, np.ufunc)
+        and ufunc.nin == 2
+        and ufunc.signature is None
+        and ufunc is not np.ldexp
+        and hasattr(np, ufunc.__name__)
+    },
     **{ufunc.outer: outer(ufunc) for ufunc in UFUNCS},
+    np.ldexp.outer: [sample(lambda x: np.ldexp.outer(x, [1, 2]), normal(3))],
 }

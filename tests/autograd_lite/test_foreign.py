@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, UnsupportedError, grad, softmax_cross_entropy
+from autograd_lite import MutationError, Tensor, UnsupportedError, grad, softmax_cross_entropy
 from autograd_lite.foreign import admit
 
 pd = pytest.importorskip("pandas")
@@ -86,6 +86,17 @@ def test_labels_do_not_matter():
     assert np.average(p, weights=y).item() == pytest.approx((10 + 40 + 90) / 60)
 
 
+@pytest.mark.parametrize(
+    "change", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
+)
+@pytest.mark.parametrize("kind", [pd.Series, pd.DataFrame])
+def test_a_column_is_not_changed_in_place(change, kind):
+    column = kind(VALUES)
+    with pytest.raises(MutationError, match=r"in place .*Write x = series \+ tensor"):
+        change(column, leaf())
+    np.testing.assert_array_equal(np.ravel(column), VALUES)
+
+
 def test_frames_give_their_columns_in_order_and_gaps_are_nan():
     frame = pd.DataFrame({"flag": [True, False], "count": pd.array([1, None], dtype="Int64")})
     np.testing.assert_array_equal(admit(frame, "of"), [[1.0, 1.0], [0.0, np.nan]])
@@ -115,6 +126,40 @@ def test_what_would_lose_something_is_refused_by_name(kind, use):
     make, message = REFUSED[kind]
     with pytest.raises(UnsupportedError, match=message):
         use(leaf(), make())
+
+
+class Labelled(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that holds a tensor in place of its own array, as xarray's do."""
+
+    __module__ = "xarray.core.dataarray"
+
+    def __init__(self, data):
+        self.data, self.shape = data, data.shape
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **keywords):
+        return Labelled(ufunc(*(x.data if isinstance(x, Labelled) else x for x in inputs)))
+
+
+@pytest.mark.parametrize("function", [*BINARY, np.hypot, operator.lt, operator.eq])
+@pytest.mark.parametrize("on_the_right", [True, False])
+def test_what_has_labels_computes_entry_by_entry_itself_on_either_side(function, on_the_right):
+    def ordered(x, values):
+        return function(x, values) if on_the_right else function(values, x)
+
+    x, same = leaf(), leaf()
+    found, wanted = ordered(x, Labelled(VALUES)), ordered(same, VALUES)
+    assert type(found) is Labelled
+    np.testing.assert_array_equal(found.data == wanted, True)
+    if isinstance(found.data, Tensor):
+        found.data.sum().backward()
+        wanted.sum().backward()
+        np.testing.assert_array_equal(x.grad, same.grad)
+
+
+@pytest.mark.parametrize("function", [operator.matmul, np.matmul, np.dot, np.add.outer])
+def test_and_is_refused_elsewhere(function):
+    with pytest.raises(UnsupportedError, match=r"xarray.*Write x\.to_numpy\(\)"):
+        function(leaf(), Labelled(VALUES))
 
 
 @pytest.mark.parametrize("kind", ["torch", "sparse", "masked"])

@@ -116,6 +116,58 @@ def test_the_vector_of_a_singular_value_of_0_is_refused():
         gradient(f, np.outer([1.0, 2.0, 3.0], [1.0, -1.0]))
 
 
+def from_eigenvectors(a):
+    values, vectors = np.linalg.eigh(a)
+    return (vectors * values) @ vectors.T
+
+
+def from_singular_vectors(a):
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return (u * s) @ vh
+
+
+@pytest.mark.parametrize("function", [from_eigenvectors, from_singular_vectors])
+@pytest.mark.parametrize("rank_one", [np.ones((3, 3)), rotated(0.0, 0.0, 2.0)])
+def test_vectors_of_values_that_are_0_up_to_rounding_count_by_these(function, rank_one):
+    weights = np.random.default_rng(0).normal(size=(3, 3))
+    with pytest.raises(GradientError, match="values are equal"):
+        gradient(lambda a: (weights * function(a)).sum(), rank_one)
+
+
+@pytest.mark.parametrize("tall", [True, False])
+def test_so_does_that_of_one_singular_value_beside_room_for_others(tall):
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(5, 2)) @ rng.normal(size=(2, 3))
+    weights = rng.normal(size=(5, 3))
+
+    def f(a):
+        return (weights * from_singular_vectors(a if tall else a.T)).sum()
+
+    with pytest.raises(GradientError, match="a singular value is 0"):
+        gradient(f, a if tall else a.T)
+
+
+@pytest.mark.parametrize("a", [np.ones((3, 3)), rotated(0.0, 0.0, 2.0), np.diag([0.0, 0.0, 2.0])])
+def test_the_first_vector_has_a_derivative_beside_others_of_0(a):
+    weights = np.random.default_rng(0).normal(size=(3, 3))
+
+    def by_eigh(a):
+        first = np.linalg.eigh(a)[1][:, -1]
+        return (weights * np.outer(first, first)).sum()
+
+    def by_svd(a):
+        u, _, vh = np.linalg.svd(a)
+        return (weights * np.outer(u[:, 0], vh[0])).sum()
+
+    for f in (by_eigh, by_svd):
+        slopes, step = gradient(f, a), 1e-6
+        for i, j in np.ndindex(3, 3):
+            change = np.zeros((3, 3))
+            change[i, j] = change[j, i] = step
+            numeric = (f(a + change) - f(a - change)) / (2 * step)
+            assert numeric == pytest.approx((slopes * change).sum() / step, abs=1e-8)
+
+
 @pytest.mark.parametrize(
     "a",
     [

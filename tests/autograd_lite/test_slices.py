@@ -21,6 +21,10 @@ PARTS = {
     "mask": lambda x: x[MASK],
     "entry": lambda x: x[2, 3],
     "with arrays": lambda x: x[ROWS, [1, 2, 1, 0]],
+    "with a number": lambda x: x[ROWS, 2],
+    "broadcast": lambda x: x[ROWS[:, None], [0, 0, -1]],
+    "with a mask": lambda x: x[ROWS, [True, True, False, True, True]],
+    "with a slice": lambda x: x[1:, [0, 0, -1]],
     "new axis": lambda x: x[None, :, 0],
     "taken": lambda x: np.take(x, ROWS, axis=0),
     "taken along the last": lambda x: np.take(x, [4, 4, 0], axis=-1),
@@ -104,7 +108,14 @@ def test_within_anomaly_detection_and_checkpoints():
     np.testing.assert_allclose(x.grad, 2 * X)
 
 
-@pytest.mark.parametrize("part", [lambda x, i: x[i], lambda x, i: np.take(x, [i, i], axis=0)])
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda x, i: x[i],
+        lambda x, i: np.take(x, [i, i], axis=0),
+        lambda x, i: x[[i, i, -1], [0, 0, 1]],
+    ],
+)
 def test_backward_of_many_slices_takes_the_memory_of_one(part):
     x = Tensor(np.ones((200, 1000)), requires_grad=True)
     total = Tensor(0.0)

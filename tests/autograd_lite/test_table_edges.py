@@ -165,3 +165,19 @@ def test_logsumexp_of_infinity_gives_finite_entries_no_gradient():
     x = Tensor([1.0, np.inf], requires_grad=True)
     logsumexp(x).backward()
     assert x.grad[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("xp", "fp"),
+    [
+        ([0.0, 1.0, 1.0], [0.0, 1.0, 5.0]),
+        ([1.0, 1.0], [2.0, 7.0]),
+        ([0.0, 0.0, 1.0], [3.0, 4.0, 5.0]),
+    ],
+)
+def test_interpolation_takes_steps(xp, fp):
+    x = Tensor([-1.0, 0.0, 0.25, 1.0, 2.0], requires_grad=True)
+    y = np.interp(x, xp, fp)
+    np.testing.assert_array_equal(y.data, np.interp(x.data, xp, fp))
+    y.sum().backward()
+    assert np.isfinite(x.grad).all()

@@ -8,6 +8,7 @@ import pytest
 import autograd_lite as al
 from autograd_lite import Tensor, grad
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
+from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.derivatives.special import i1, normal_cdf
 from autograd_lite.table import activations
 
@@ -198,6 +199,18 @@ def test_logits_however_large_cost_what_they_should(logit, target, loss, slope, 
     assert np.asarray(getattr(z.grad, "data", z.grad))[0] == slope
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_infinite_entries_share_the_cotangent_of_logsumexp(dtype):
+    x = [[INF, 0.0, INF], [1.0, -INF, 1.0], [-INF, -INF, -INF]]
+    y = al.logsumexp(Tensor(np.array(x, dtype)), axis=1)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y.data, [INF, 1 + math.log(2), -INF], rtol=1e-6)
+    (slope,) = slopes(lambda x: al.logsumexp(x, axis=1)[:2], x[:2], dtype=dtype)
+    assert slope == [[0.5, 0.0, 0.5], [0.5, 0.0, 0.5]]
+    assert slopes(al.logsumexp, x[2], dtype=dtype) == [[0.0, 0.0, 0.0]]
+    assert al.hessian(al.logsumexp)(np.array([INF, 0.0])).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
 # Half precision
 
 ONES = np.ones(70_000, np.float16)
@@ -230,6 +243,48 @@ def test_many_numbers_of_half_precision_are_summed_in_single(function, value, sl
     assert y.dtype == x.grad.dtype == np.float16
     np.testing.assert_allclose(y.data, value, rtol=2e-3, atol=1e-6)
     np.testing.assert_allclose(x.grad[-1], slope, rtol=2e-2, atol=1e-7)
+
+
+MANY = len(ONES)
+COLUMNS = np.ones((MANY, 3), np.float16)
+FIRST = np.zeros(MANY, int)
+
+
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [
+        (lambda w: (COLUMNS * w).mean(), 1 / 3),
+        (lambda w: (COLUMNS + w[None]).mean(), 1 / 3),
+        (lambda w: (COLUMNS @ w).mean(), 1),
+        (lambda w: np.broadcast_to(w, COLUMNS.shape).mean(), 1 / 3),
+        (lambda w: np.einsum("i,j->ij", ONES, w).mean(), 1 / 3),
+        (lambda w: np.repeat(w[:1], MANY).mean(), 1),
+        (lambda w: np.tile(w, MANY).mean(), 1 / 3),
+        (lambda w: np.take(w, FIRST).mean(), 1),
+        (lambda w: w[FIRST].mean() + w[FIRST].mean(), 2),
+        (lambda w: np.take(w[:, None], FIRST, 0).mean() + np.take(w[:, None], FIRST, 0).mean(), 2),
+        (lambda w: np.sort(np.broadcast_to(w[0], MANY)).mean(), 1),
+        (lambda w: np.broadcast_to(w[0], MANY).max(), 1),
+        (lambda w: al.jacobian(lambda x: (COLUMNS * x).mean(axis=0))(w).sum(), None),
+    ],
+)
+def test_and_so_are_their_cotangents(function, slope):
+    w = Tensor(np.ones(3, np.float16), requires_grad=True)
+    y = function(w)
+    if slope is None:
+        np.testing.assert_allclose(y.data, 3, rtol=2e-3)
+        return
+    y.backward()
+    assert w.grad.dtype == np.float16
+    assert w.grad[0] == pytest.approx(slope, rel=2e-3)
+
+
+def test_a_batch_of_half_precision_is_normalized_with_its_variance():
+    x = np.random.default_rng(0).normal(size=(MANY, 2)).astype(np.float16)
+    wide = Tensor(x.astype(float), requires_grad=True)
+    found, wanted = (standardize(given, (0,), 1e-5) for given in (Tensor(x), wide))
+    np.testing.assert_allclose(found.data, wanted.data, rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(statistics(x, found, (0,))[1], [[1.0, 1.0]], rtol=0.02)
 
 
 @pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])

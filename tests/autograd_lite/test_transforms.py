@@ -162,6 +162,10 @@ def test_what_does_not_depend_on_the_arguments_has_zero_derivatives():
         (lambda: grad(np.sum, argnums=1)(X), "it was given 1 arguments"),
         (lambda: vjp(curved, X)[1](np.ones(3)), r"it has the shape \(3,\), not \(2,\)"),
         (lambda: grad(lambda x: x * x)(3), "write 1.0 for 1"),
+        (lambda: grad(np.argmax)(X), "argmax: it returned .* of int64, whose derivative is 0"),
+        (lambda: value_and_grad(lambda x: (x > 1).all())(X), "of bool, whose derivative is 0"),
+        (lambda: grad(lambda x: np.allclose(x, x))(X), "of bool, whose derivative is 0"),
+        (lambda: grad(lambda x: 3)(X), r"a constant is 0\.0"),
     ],
 )
 def test_what_has_no_derivative_is_refused_with_the_reason(call, words):

@@ -120,7 +120,7 @@ REFUSED = {
     "where=": lambda t: np.exp(t, where=np.array([True, False])),
     "ufunc.reduce": np.hypot.reduce,
     "ufunc.accumulate": np.divide.accumulate,
-    "ufunc.outer": lambda t: np.hypot.outer(t, t),
+    "ufunc.outer": lambda t: np.nextafter.outer(t, t),
     "ufunc.at": lambda t: np.add.at(np.zeros(2), [0, 1], t),
     "ufunc.at on a tensor": lambda t: np.add.at(t, [0], 1.0),
     "ufunc.reduceat": lambda t: np.add.reduceat(t, [0, 1]),
@@ -139,6 +139,34 @@ REFUSED = {
     "int": lambda t: int(t[0]),
     "complex": lambda t: complex(t[0]),
 }
+
+
+@pytest.mark.parametrize(
+    ("method", "write"),
+    [
+        (np.hypot.reduce, r"functools\.reduce\(np\.hypot, x\)"),
+        (np.divide.accumulate, r"itertools\.accumulate\(x, np\.divide\)"),
+        (lambda t: np.add.reduceat(t, [0, 1]), r"np\.add\.reduce\(part\) for part in np\.split"),
+        (lambda t: np.nextafter.outer(t, t), r"np\.nextafter\(a\[:, None\], b\)"),
+    ],
+)
+def test_a_method_of_a_ufunc_says_what_to_write(t, method, write):
+    with pytest.raises(AutogradError, match=write):
+        method(t)
+
+
+def test_tensors_in_lists_that_are_given_by_keyword_are_arrays_too(t):
+    assert np.lexsort(keys=(t, -t)).tolist() == [1, 0]
+    assert np.searchsorted(t, v=[t[0], 5.0]).tolist() == [0, 2]
+    stacked = np.stack(arrays=[t, t], axis=1)
+    stacked.sum().backward()
+    np.testing.assert_array_equal(t.grad, [2.0, 2.0])
+
+
+def test_methods_of_comparisons_give_plain_arrays(t):
+    assert np.greater.outer(t, [1.0, 3.0]).tolist() == [[False, False], [True, False]]
+    assert np.logical_and.reduce(t - 1) == np.False_
+    assert np.logical_or.accumulate(t - 1).tolist() == [False, True]
 
 
 @pytest.mark.filterwarnings("ignore:'where' used without 'out'")

@@ -72,12 +72,46 @@ def test_so_is_an_index_that_is_changed(index, take):
         loss.backward()
 
 
-def test_a_list_as_index_is_read_at_once():
-    w, index = leaf([1.0, 2.0, 3.0]), [0, 1]
-    loss = w[index].sum()
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda w, i: np.take(w, indices=i),
+        lambda w, i: np.take(w, axis=0, indices=i),
+        lambda w, i: np.take_along_axis(w, indices=i, axis=0),
+        lambda w, i: np.repeat(w[:2], repeats=i),
+    ],
+)
+def test_so_is_one_that_was_given_by_keyword(pick):
+    w, index = leaf([1.0, 2.0, 3.0]), np.array([0, 1])
+    loss = pick(w, index).sum()
     index[0] = 2
-    loss.backward()
-    np.testing.assert_array_equal(w.grad, [1.0, 1.0, 0.0])
+    with pytest.raises(MutationError, match="changed after"):
+        loss.backward()
+
+
+LISTS = {
+    "index": (lambda w, i: w[i], [0, 1]),
+    "take": (np.take, [0, 1]),
+    "take by keyword": (lambda w, i: np.take(w, indices=i, axis=0), [0, 1]),
+    "repeat": (np.repeat, [0, 1, 2]),
+    "roll": (lambda w, i: np.roll(w[None], i, (0, 1)), [0, 1]),
+    "pad": (lambda w, i: np.pad(w, [i]), [0, 1]),
+    "tile": (np.tile, [2, 1]),
+    "reshape": (np.reshape, [3, 1]),
+}
+
+
+@pytest.mark.parametrize(("function", "given"), LISTS.values(), ids=LISTS)
+def test_a_list_is_read_at_once(function, given):
+    slopes = []
+    for changed in (False, True):
+        w, numbers = leaf([1.0, 2.0, 3.0]), [*given]
+        y = function(w, numbers)
+        if changed:
+            numbers[:] = [1] * len(numbers)
+        (y * np.arange(1.0, 1.0 + y.size).reshape(y.shape)).sum().backward()
+        slopes.append(w.grad)
+    np.testing.assert_array_equal(*slopes)
 
 
 # Rows that are exchanged
