@@ -4,7 +4,7 @@ The flow of data:
 
     apply(operation, ...)       computes, and returns a node that remembers operation and arguments
     backward_order(root)        the nodes that root depends on, each one before its inputs
-    backward_steps(root)        those of them that were computed
+    backward_steps(order)       those of them that were computed
     apply_rule(node, ...)       adds to the cotangents of one node's inputs
     carry_back(cotangents, ...) does so at each step
     backpropagate(root, seed)   composes these: the cotangent of every node
@@ -14,7 +14,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
-from autograd_lite.node import Array, Cotangents, Node
+from autograd_lite.node import Array, Cotangents, Node, inputs_of
 from autograd_lite.operation import Operation
 from autograd_lite.refusals import (
     explained,
@@ -79,7 +79,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         refuse_unless_real(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
-    if constants and node.operation is not None:
+    if constants and node.operation is not None and not operation.traits.additive:
         # They may be written to before backward, as a buffer that is filled again.
         node.seen = [(value, sample(value)) for value in constants]
     return node
@@ -129,8 +129,7 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
 
     Without those to stop at, and what only these depend on.
     """
-    order: list[Node] = []
-    seen: set[Node] = set(stop)
+    order, seen = list[Node](), set(stop)
     stack: list[Any] = [*roots]
     while stack:
         node = stack.pop()
@@ -146,13 +145,8 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
     return order[::-1]
 
 
-def backward_steps(root: Node) -> Steps:
-    """The computed nodes that `root` depends on, in backward order, and which need care."""
-    return steps_of(backward_order(root))
-
-
-def steps_of(order: Iterable[Node]) -> Steps:
-    """The computed nodes of an order, and which are reached through a selection of entries.
+def backward_steps(order: Iterable[Node]) -> Steps:
+    """The computed nodes of a backward order, and which are reached through a selection of entries.
 
     To those `apply_rule` is careful.
     """
@@ -162,38 +156,23 @@ def steps_of(order: Iterable[Node]) -> Steps:
             careful = bool(selected) and node in selected
             yield node, careful
             if careful or node.operation.traits.selects:
-                selected.update(a for a in node.arguments if isinstance(a, Node))
+                selected.update(inputs_of(node))
 
 
-def apply_rule(
-    node: Node,
-    cotangents: Cotangents,
-    create_graph: bool,
-    careful: bool,
-    wanted: Container[Node] | None = None,
-) -> None:
+def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
     """Add what reaches the inputs of a computed node through it to their cotangents.
 
     The cotangent of `node` itself is complete. With `create_graph` the rules are handed tensors
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
-    of 0. Inputs that are not wanted, if that is said, are left out.
+    of 0.
     """
-    given = given_to_rules(node, cotangents[node], create_graph)
-    if node.operation.add_to is not None and not create_graph:
-        first = node.arguments[0]
-        if first in cotangents.own:
-            node.operation.add_to(cotangents[first], *given, **node.keywords)
-            return
-        if type(first._array) is ndarray and (wanted is None or first in wanted):
-            cotangents.own.add(first)
+    given, left_out = given_to_rules(node, cotangents[node], create_graph), cotangents.left_out
+    if node.operation.add_to and not create_graph and added_in_place(node, cotangents, given):
+        return
     for index, argument in enumerate(node.arguments):
-        if isinstance(argument, Node) and argument._requires_grad:
-            if wanted is not None and argument not in wanted:
-                continue
+        if isinstance(argument, Node) and argument._requires_grad and argument not in left_out:
             if careful:
-                with np.errstate(all="ignore"):
-                    contribution = node.operation.contribution(index, given, node.keywords)
-                contribution = without_nan(contribution, cotangents[node])
+                contribution = careful_contribution(node, index, given, cotangents[node])
             else:
                 contribution = node.operation.contribution(index, given, node.keywords)
             if type(contribution) is not float64 or type(argument._array) is not float64:
@@ -204,38 +183,46 @@ def apply_rule(
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
     """What the rules of a node are called with, none of which was changed since."""
+    arrays = [x._array if isinstance(x, Node) else x for x in node.arguments]
+    given = [cotangent, node._array, *arrays]
     if create_graph:
-        given = [cotangent, node, *node.arguments]
-    else:
-        given = [cotangent, node._array]
-        given += [x._array if isinstance(x, Node) else x for x in node.arguments]
+        given[1:] = node, *node.arguments
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    rewritten = mutation.rewritten(node.seen) if node.seen else ()
-    if rewritten or node.created != mutation.mutations:
-        refuse_stale(node, given, [*rewritten, *mutation.changed_since(node.created)])
+    if node.created != mutation.mutations or (node.seen and mutation.rewritten(node)):
+        refuse_stale(node, given)
     return given
+
+
+def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool:
+    """Add what reaches the first argument to its cotangent, where that is in memory of its own.
+
+    Else it will be, when this has come: an array with few entries that are not 0.
+    """
+    first = node.arguments[0]
+    if first in cotangents.own:
+        node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc]
+        return True
+    if type(first._array) is ndarray and first not in cotangents.left_out:
+        cotangents.own.add(first)
+    return False
 
 
 def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
-) -> dict[Node, Array]:
+) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = Cotangents({root: seed}), list(backward_steps(root))
-    carry_back(cotangents, steps, create_graph, leaves_only)
+    cotangents, steps = Cotangents({root: seed}), [*backward_steps(backward_order(root))]
+    carry_back(cotangents, steps, create_graph, leaves_only, apply_rule)
     if steps and not create_graph:
         growth.notice(root, steps)
     return cotangents
 
 
 def carry_back(
-    cotangents: Cotangents,
-    steps: Steps,
-    create_graph: bool = False,
-    leaves_only: bool = False,
-    rule: Rule = apply_rule,
+    cotangents: Cotangents, steps: Steps, create_graph: bool, leaves_only: bool, rule: Rule
 ) -> None:
-    """Complete the cotangents of what the nodes of all steps are computed from.
+    """Complete the cotangents of what the nodes of all steps are computed from, by a rule.
 
     With `leaves_only` those of the nodes themselves are dropped as soon as they have been used.
     """
@@ -248,6 +235,13 @@ def carry_back(
                 del cotangents[node]
     finally:
         recording.reset(token)
+
+
+def careful_contribution(node: Node, index: int, given: list[Any], cotangent: Array) -> Any:
+    """What reaches an argument, without a warning, and without NaN where the cotangent is 0."""
+    with np.errstate(all="ignore"):
+        contribution = node.operation.contribution(index, given, node.keywords)
+    return without_nan(contribution, cotangent)
 
 
 def without_nan(contribution: Array, cotangent: Array) -> Array:

@@ -56,5 +56,5 @@ def _warn(root: Node, reason: str) -> None:
     warnings.warn(
         f"backward() from {describe_one(root)}: {reason}, so that records grow without end. "
         "Add up loss.item() in place of loss, and carry states on as hidden = hidden.detach()",
-        stacklevel=5,
+        stacklevel=6,
     )

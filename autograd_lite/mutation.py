@@ -84,6 +84,6 @@ def sample(array: Array) -> bytes:
     return array.flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return]
 
 
-def rewritten(seen: Sequence[tuple[Array, bytes]]) -> list[Array]:
+def rewritten(node: Node) -> list[Array]:
     """The constants of a node whose samples are others now."""
-    return [array for array, before in seen if sample(array) != before]
+    return [array for array, before in node.seen if sample(array) != before]

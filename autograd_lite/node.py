@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,11 +51,17 @@ class Node:
 
 
 class Cotangents(dict[Node, Array]):
-    """The cotangents of nodes, and to which of them more may be added in their own memory."""
+    """The cotangents of nodes.
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
+    Attributes:
+        own: the nodes to whose cotangents more may be added in their own memory.
+        left_out: the nodes whose cotangents nobody wants.
+    """
+
+    def __init__(self, given: Mapping[Node, Array], left_out: Set[Node] = frozenset()) -> None:
+        super().__init__(given)
         self.own: set[Node] = set()
+        self.left_out = left_out
 
 
 def inputs_of(node: Node) -> list[Node]:

@@ -108,6 +108,11 @@ class Operation:
         modules = [getattr(vjp, "__module__", None) or "" for vjp in self.vjps if vjp]
         return all(module.partition(".")[0] == package for module in modules)
 
+    def value(self, *arguments: Any, **keywords: Any) -> Any:
+        """What it gives of plain arrays, without what it keeps for its rules."""
+        result = self.compute(*arguments, **keywords)
+        return result[0] if self.residual else result
+
     def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
         """What reaches an argument over this operation: the one place that applies a rule.
 
@@ -118,7 +123,11 @@ class Operation:
             return self.vjps[index](*given, **keywords)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
-        (shared,) = given
-        if callable(shared):
-            return shared(index)
-        return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None
+        return part_of(given[0], index)
+
+
+def part_of(shared: Any, index: int) -> Any:
+    """What one argument gets of what the rule of a variadic operation gives."""
+    if callable(shared):
+        return shared(index)
+    return shared[index] if isinstance(shared, list | tuple) and index < len(shared) else None

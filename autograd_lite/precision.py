@@ -17,10 +17,10 @@ def as_floats(x: Any) -> Any:
     >>> as_floats(np.array([1, 2], np.uint8))
     array([1., 2.])
     """
-    if isinstance(x, int | float):
-        return np.float64(x)
-    kind = getattr(getattr(x, "dtype", None), "kind", "f")
-    return x.astype(float) if kind in "biu" else x
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        return np.float64(x) if isinstance(x, int | float) else x
+    return x.astype(float) if getattr(dtype, "kind", "f") in "biu" else x
 
 
 def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:

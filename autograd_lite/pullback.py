@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,11 +13,11 @@ from autograd_lite.engine import (
     Steps,
     apply_rule,
     backward_order,
+    backward_steps,
     carry_back,
-    steps_of,
     unshared,
 )
-from autograd_lite.modes import enable_grad, recording, watching
+from autograd_lite.modes import Rule, enable_grad, recording, watching
 from autograd_lite.node import Cotangents, Node, inputs_of, plain
 from autograd_lite.rows import apply_rule_to_rows
 from autograd_lite.tensor import Tensor
@@ -59,6 +58,7 @@ class Pullback:
         for node in reversed(self.order):
             if any(argument in self._wanted for argument in inputs_of(node)):
                 self._wanted.add(node)
+        self._left_out = {x for node in self.order for x in inputs_of(node)} - self._wanted
         self._steps = self._between(self.order)
         given = any(not isinstance(variable, Variable) for variable in variables)
         self.is_open = given or any(map(is_live_leaf, self.order))
@@ -66,7 +66,7 @@ class Pullback:
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
         recorded = self._is_recorded(weights)
-        cotangents = Cotangents()
+        cotangents = Cotangents({}, self._left_out)
         with enable_grad() if recorded else nullcontext():
             for output, weight in zip(self.outputs, weights):
                 if requires_grad(output):
@@ -99,10 +99,12 @@ class Pullback:
         if recorded:
             seeds = Tensor(seeds)
         if watching.get() is None:
+            cotangents = Cotangents({output: seeds}, self._left_out)
             rule, length = apply_rule_to_rows, (len(seeds),)
-            return self._carried(Cotangents({output: seeds}), steps, recorded, rule, length)
+            return self._carried(cotangents, steps, recorded, rule, length)
         # What is looked at has to be of the shapes of the nodes.
-        found = [self._carried(Cotangents({output: x}), steps, recorded) for x in seeds]
+        starts = [Cotangents({output: x}, self._left_out) for x in seeds]
+        found = [self._carried(cotangents, steps, recorded) for cotangents in starts]
         return [np.stack(parts) for parts in zip(*found)]
 
     def _carried(
@@ -110,11 +112,10 @@ class Pullback:
         cotangents: Cotangents,
         steps: Steps,
         recorded: bool,
-        rule: Callable[..., None] = apply_rule,
+        rule: Rule = apply_rule,
         length: tuple[int, ...] = (),
     ) -> list[Any]:
         """The cotangents of the variables, in rows of that length if there is one."""
-        rule = functools.partial(rule, wanted=self._wanted)
         carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
         found = dict(unshared({x: cotangents[x] for x in self.variables if x in cotangents}))
         return [
@@ -124,7 +125,7 @@ class Pullback:
 
     def _between(self, order: Sequence[Node]) -> list[tuple[Node, bool]]:
         """The steps of an order that lead to variables."""
-        return [step for step in steps_of(order) if step[0] in self._wanted]
+        return [step for step in backward_steps(order) if step[0] in self._wanted]
 
     def _is_recorded(self, weights: Sequence[Any]) -> bool:
         return bool(recording.get()) and (self.is_open or any(map(requires_grad, weights)))

@@ -111,7 +111,7 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     eps = np.finfo(min(x.dtype, y._array.dtype)).eps
     rounding = 4 * eps * _rounded_off(y, traits_of(function).elementwise)
     rounding += np.finfo(eps.dtype).tiny
-    if not _within(TABLE[function].compute(x, **keywords), y._array, rounding):
+    if not _within(TABLE[function].value(x, **keywords), y._array, rounding):
         return False
     seed = _shaken(cotangent)
     single = record(y._array, TABLE[function], (start,), keywords, True)
@@ -148,9 +148,9 @@ def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activ
         row = TABLE[function]
         if row.traits.elementwise == elementwise:
             for keywords in choices:
-                if elementwise and not _agree(row.compute(x.reshape(-1)[few]), y.reshape(-1)[few]):
+                if elementwise and not _agree(row.value(x.reshape(-1)[few]), y.reshape(-1)[few]):
                     continue
-                if _agree(row.compute(x, **keywords), y):
+                if _agree(row.value(x, **keywords), y):
                     yield Activation(function, argument, keywords)
 
 

@@ -18,7 +18,7 @@ from autograd_lite.errors import (
     describe,
     describe_one,
 )
-from autograd_lite.mutation import was_changed
+from autograd_lite.mutation import changed_since, rewritten, was_changed
 from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
@@ -46,11 +46,12 @@ def _without_values(value: Any) -> Any:
     return _Shape(value) if hasattr(value, "dtype") else value
 
 
-def refuse_stale(node: Node, given: list[Any], arrays: list[Any]) -> None:
-    """Raise if a rule reads one of the arrays that were changed after its node was made.
+def refuse_stale(node: Node, given: list[Any]) -> None:
+    """Raise if a rule reads an array that was changed after its node was made.
 
     It is about to be given cotangent, output and arguments.
     """
+    arrays = [*rewritten(node), *changed_since(node.created)]
     nodes = (None, node, *node.arguments)
     changed = [was_changed(value, node.created, arrays) for value in nodes]
     if not any(changed):

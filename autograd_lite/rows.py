@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from contextlib import nullcontext
 from typing import Any
 
@@ -14,7 +13,7 @@ from autograd_lite.node import Array, Cotangents, Node
 
 
 def apply_rule_to_rows(
-    node: Node, cotangents: Cotangents, create_graph: bool, careful: bool, wanted: Container[Node]
+    node: Node, cotangents: Cotangents, create_graph: bool, careful: bool
 ) -> None:
     """Do what `engine.apply_rule` does, for cotangents that have one more axis in front."""
     rows = cotangents[node]
@@ -22,7 +21,9 @@ def apply_rule_to_rows(
     indices = [
         index
         for index, argument in enumerate(node.arguments)
-        if isinstance(argument, Node) and argument._requires_grad and argument in wanted
+        if isinstance(argument, Node)
+        and argument._requires_grad
+        and argument not in cotangents.left_out
     ]
     with np.errstate(all="ignore") if careful else nullcontext():
         found = _contributions(node, given, indices, careful)

@@ -23,7 +23,7 @@ from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated, shown_by_others
-from autograd_lite.names import unknown_keyword
+from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
@@ -191,13 +191,9 @@ class Tensor(Methods):
 
     # Differentiation
 
+    @explains_keywords
     def backward(
-        self,
-        gradient: Any = None,
-        *,
-        create_graph: bool = False,
-        leaves_only: bool = False,
-        **others: Never,
+        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 
@@ -216,9 +212,6 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
-        if others:
-            known = ("gradient", "create_graph", "leaves_only")
-            raise unknown_keyword("Tensor.backward(...)", next(iter(others)), known)
         seed = self._seed(gradient, create_graph)
         with enable_grad() if create_graph else nullcontext():
             cotangents = backpropagate(self, seed, create_graph, create_graph or leaves_only)

@@ -69,9 +69,10 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     """sigmoid(logits) - targets, of which neither half cancels."""
     if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
-    above, gap, shrunk = parts
+    gap, shrunk = parts
     small = shrunk / (1 + shrunk)
-    return gap + np.where(above, -small, small)
+    # 0 - z has the sign of what is to be added, also at 0 and -0, which are not above.
+    return gap + np.copysign(small, 0 - logits)
 
 
 def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
@@ -80,12 +81,12 @@ def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
     max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
     target and the side that z is on: 1 - t above 0, -t below.
     """
-    above, shrunk = logits > 0, np.exp(-np.absolute(logits))
-    gap = above.astype(logits.dtype) - targets
-    moderate = type(logits) is np.ndarray and shrunk.all()
+    shrunk = np.exp(np.copysign(logits, -1))
+    gap = np.subtract(logits > 0, targets, dtype=logits.dtype)
+    moderate = type(logits) is np.ndarray and np.minimum.reduce(shrunk, None, initial=1) > 0
     # Infinity times a gap of 0 is 0.
     bounded = logits if moderate else np.where(gap == 0, 0, logits)
-    return bounded * gap + np.log1p(shrunk), (above, gap, shrunk)
+    return bounded * gap + np.log1p(shrunk), (gap, shrunk)
 
 
 SIGMOID_LINK = Traits(accumulates=True, link="sigmoid", probabilities=lambda y, x: sigmoid(x))

@@ -35,13 +35,12 @@ def quotient(g: Array, divisor: Array) -> Array:
     return g / (divisor + ((divisor == 0) & (g == 0)))
 
 
-def tie(a: Array, b: Array) -> Array:
-    """Where two arguments are equal, or neither is a number."""
-    return (a == b) | (np.isnan(a) & np.isnan(b))
+def of_chosen(g: Array, wins: Array, ties: Array, nan: Array, other_nan: Array) -> Array:
+    """g where an argument wins, half of it where it ties, 0 elsewhere.
 
-
-def chosen(g: Array, wins: Array, ties: Array) -> Array:
-    """g where an argument wins, half of it where it ties, 0 elsewhere."""
+    It wins by its NaN, too, or by the other's, which is given first; both are a tie.
+    """
+    wins, ties = wins | (nan & ~other_nan), ties | (nan & other_nan)
     return np.where(wins, g, np.where(ties, g / 2, 0))
 
 
@@ -182,17 +181,20 @@ define(
     lambda g, y, a, b: g * np.sign(a) * np.where(np.signbit(b), -1, 1),
     lambda g, y, a, b: np.zeros_like(g),
 )
-for extremum, beats in (
-    (np.maximum, lambda a, b: (a > b) | (np.isnan(a) & ~np.isnan(b))),
-    (np.minimum, lambda a, b: (a < b) | (np.isnan(a) & ~np.isnan(b))),
-    (np.fmax, lambda a, b: (a > b) | (np.isnan(b) & ~np.isnan(a))),
-    (np.fmin, lambda a, b: (a < b) | (np.isnan(b) & ~np.isnan(a))),
-):
+EXTREMUM = Traits(extremum=True, commutative=True, masks=True)
+for extremum, beats in ((np.maximum, np.greater), (np.minimum, np.less)):
     define(
         extremum,
-        lambda g, y, a, b, beats=beats: chosen(g, beats(a, b), tie(a, b)),
-        lambda g, y, a, b, beats=beats: chosen(g, beats(b, a), tie(a, b)),
-        traits=Traits(extremum=True, commutative=True, masks=True),
+        lambda g, y, a, b, beats=beats: of_chosen(g, beats(a, b), a == b, np.isnan(a), np.isnan(b)),
+        lambda g, y, a, b, beats=beats: of_chosen(g, beats(b, a), a == b, np.isnan(b), np.isnan(a)),
+        traits=EXTREMUM,
+    )
+for numeric, beats in ((np.fmax, np.greater), (np.fmin, np.less)):
+    define(
+        numeric,
+        lambda g, y, a, b, beats=beats: of_chosen(g, beats(a, b), a == b, np.isnan(b), np.isnan(a)),
+        lambda g, y, a, b, beats=beats: of_chosen(g, beats(b, a), a == b, np.isnan(a), np.isnan(b)),
+        traits=EXTREMUM,
     )
 define(
     np.nan_to_num,

@@ -62,15 +62,17 @@ ODD = [
 ]  # of erf(x) / x in powers of x², for |x| to 1
 
 
-def in_blocks(function: Callable[[Array], Array], x: Array) -> Array:
-    """A function of the entries, of so many at a time; float16 is computed in float32."""
+def in_blocks(function: Callable[..., tuple[Array, ...]], x: Array, count: int) -> list[Array]:
+    """So many functions of the entries, of a block at a time; of float16 in float32."""
     if x.dtype == np.float16:
-        return in_blocks(function, x.astype(np.float32)).astype(x.dtype)
-    flat, result = np.reshape(x, -1), np.empty(x.size, x.dtype)
+        wide = in_blocks(function, x.astype(np.float32), count)
+        return [result.astype(x.dtype) for result in wide]
+    flat, results = np.reshape(x, -1), [np.empty(x.size, x.dtype) for _ in range(count)]
     for start in range(0, x.size, BLOCK):
         part = slice(start, start + BLOCK)
-        result[part] = function(flat[part])
-    return result.reshape(x.shape)[()]
+        for result, found in zip(results, function(flat[part])):
+            result[part] = found
+    return [result.reshape(x.shape)[()] for result in results]
 
 
 def upper_tail(a: Array) -> tuple[Array, Array]:
@@ -110,24 +112,25 @@ def _continued_fraction(a: Array) -> Array:
     return 1 / (fraction * math.sqrt(2 * math.pi))
 
 
-def _normal_cdf(x: Array) -> Array:
+def _normal_cdf(x: Array) -> tuple[Array]:
     tail, _ = upper_tail(np.absolute(x))
-    return np.where(x > 0, 1 - tail, tail)
+    return (np.where(x > 0, 1 - tail, tail),)
 
 
-def _gelu(x: Array) -> Array:
-    """max(x, 0) - |x| Φ(-|x|), which is as precise far below 0, and has its limits."""
+def _gelu_and_slope(x: Array) -> tuple[Array, Array]:
+    """max(x, 0) - |x| Φ(-|x|), which is as precise far below 0, and its derivative."""
     size = np.absolute(x)
-    tail, _ = upper_tail(size)
-    tail *= np.minimum(size, 40, out=size)
-    return np.subtract(np.maximum(x, 0), tail, out=tail)
-
-
-def _gelu_slope(x: Array) -> Array:
-    tail, falling = upper_tail(np.absolute(x))
-    falling *= np.clip(x, -40, 40) / math.sqrt(2 * math.pi)
-    falling += np.where(x > 0, 1 - tail, tail)
-    return falling
+    tail, falling = upper_tail(size)
+    np.minimum(size, 40, out=size)
+    falling *= size
+    falling *= -1 / math.sqrt(2 * math.pi)
+    falling += tail  # the derivative at -|x|
+    tail *= size
+    value = np.subtract(np.maximum(x, 0, out=size), tail, out=size)
+    above = np.greater(x, 0).astype(x.dtype)
+    falling *= np.subtract(1, np.multiply(above, 2, out=tail), out=tail)
+    falling += above
+    return value, falling
 
 
 def density(x: Array) -> Array:
@@ -146,7 +149,7 @@ def _by_entry(function: Callable[[float], float], x: Array) -> Array:
 
 @differentiable(lambda g, y, x: g * density(x), traits=ELEMENTWISE)
 @in_floats
-@computed_by(lambda x: in_blocks(_normal_cdf, x))
+@computed_by(lambda x: in_blocks(_normal_cdf, x, 1)[0])
 def normal_cdf(x: Array) -> Array:
     """Φ(x), the distribution function of the normal distribution, with relative precision.
 
@@ -160,7 +163,7 @@ def normal_cdf(x: Array) -> Array:
     lambda g, y, x: g * (2 - np.square(np.clip(x, -40, 40))) * density(x), traits=ELEMENTWISE
 )
 @in_floats
-@computed_by(lambda x: in_blocks(_gelu_slope, x))
+@computed_by(lambda x: in_blocks(_gelu_and_slope, x, 2)[1])
 def gelu_slope(x: Array) -> Array:
     """Φ(x) + x exp(-x² / 2) / sqrt(2π), the derivative of x Φ(x).
 
@@ -170,19 +173,23 @@ def gelu_slope(x: Array) -> Array:
     return normal_cdf(x) + x * density(x)
 
 
-@differentiable(lambda g, y, x: g * gelu_slope(x), traits=ACTIVATION)
+@differentiable(
+    lambda g, y, x, slope=None: g * (gelu_slope(x) if slope is None else slope),
+    residual=True,
+    traits=ACTIVATION,
+)
 @in_floats
-@computed_by(lambda x: in_blocks(_gelu, x))
+@computed_by(lambda x: in_blocks(_gelu_and_slope, x, 2))
 def gelu(x: Array) -> Array:
     """x Φ(x), with the normal distribution function Φ (Hendrycks and Gimpel, 2016).
 
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.1587,  0.    ,  0.8413])
     """
-    return x * normal_cdf(x)
+    return x * normal_cdf(x), None
 
 
-def _erf(x: Array) -> Array:
+def _erf(x: Array) -> tuple[Array]:
     size = np.absolute(x)
     inside = np.minimum(size, 1)
     square, odd = inside * inside, np.full_like(size, ODD[-1])
@@ -194,7 +201,7 @@ def _erf(x: Array) -> Array:
     if beyond.any():
         tail, _ = upper_tail(size[beyond] * math.sqrt(2))
         odd[beyond] = 1 - 2 * tail
-    return np.copysign(odd, x, out=odd)
+    return (np.copysign(odd, x, out=odd),)
 
 
 @differentiable(
@@ -202,7 +209,7 @@ def _erf(x: Array) -> Array:
     traits=ELEMENTWISE,
 )
 @in_floats
-@computed_by(lambda x: in_blocks(_erf, x))
+@computed_by(lambda x: in_blocks(_erf, x, 1)[0])
 def erf(x: Array) -> Array:
     """The error function, 2 / sqrt(π) times the integral of exp(-t²) from 0 to x.
 

@@ -140,7 +140,7 @@ def _is_penalty(graph: Graph, place: Place) -> bool:
     if not place.traits.elementwise or any(a is not leaf for a in arrays):
         return False
     mirrored = [-leaf._array if a is leaf else plain(a) for a in node.arguments]
-    even = np.array_equal(place.operation.compute(*mirrored, **node.keywords), node._array)
+    even = np.array_equal(place.operation.value(*mirrored, **node.keywords), node._array)
     return even and _is_term(graph, node)
 
 

@@ -114,7 +114,7 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
     if not place.bends:
         return
-    node, compute = place.node, place.operation.compute
+    node, compute = place.node, place.operation.value
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
     at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
     elsewhere = "the derivative of {operation} is evaluated at another layer's values"
@@ -171,7 +171,7 @@ def _to_each_extreme(
 def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
     if place.operation.function is neural.relu:
         return g * (x < 0)
-    return place.vjp(g, place.operation.compute(-x, *rest, **keywords), -x, *rest, **keywords)
+    return place.vjp(g, place.operation.value(-x, *rest, **keywords), -x, *rest, **keywords)
 
 
 def softmax(graph: Graph, place: Place) -> StepMistakes:

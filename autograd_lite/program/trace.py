@@ -222,7 +222,7 @@ class Tracer:
         loss, program = self.program.loss, self.program
         self.include(loss)
         program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
-        for node, careful in backward_steps(loss):
+        for node, careful in backward_steps(backward_order(loss)):
             self.backward(node, careful)
 
     def leaf(self, array: Array) -> Step:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import backward_steps
+from autograd_lite.engine import backward_order, backward_steps
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.reading import Formulas
@@ -85,7 +85,7 @@ def cotangents(
 
     A constant factor is applied at leaves, and at nodes that are named.
     """
-    terms, careful = formulas.terms, dict(backward_steps(nodes[-1]))
+    terms, careful = formulas.terms, dict(backward_steps(backward_order(nodes[-1])))
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
     found = {}
     for node in reversed(nodes):

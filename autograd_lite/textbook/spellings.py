@@ -118,7 +118,9 @@ RULES: dict[Callable[..., Any], list[Callable[..., Any]]] = {
     ],
     neural.dropout: [lambda g, y, x, mask, p, _=None: g * mask / (1 - p)],
     neural.swish: [lambda g, y, x: g * (neural.sigmoid(x) + y * (1 - neural.sigmoid(x)))],
-    gelu: [lambda g, y, x: g * (normal_cdf(x) + x * (np.exp(-x * x / 2) / math.sqrt(2 * math.pi)))],
+    gelu: [
+        lambda g, y, x, _: g * (normal_cdf(x) + x * (np.exp(-x * x / 2) / math.sqrt(2 * math.pi)))
+    ],
     cross_entropies.sigmoid_cross_entropy: [
         lambda g, y, logits, targets, _: (neural.sigmoid(logits) - targets) * (g / logits.size),
         lambda g, y, logits, targets, _: logits * (-g / logits.size),
@@ -139,6 +141,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     affine: lambda x, weight, bias: x @ weight + bias,
     neural.dropout: lambda x, mask, p: x * mask / (1 - p),
     neural.swish: lambda x: x * neural.sigmoid(x),
+    gelu: lambda x: x * normal_cdf(x),
     p_norm: inspect.unwrap(p_norm),
     cross_entropies.sigmoid_cross_entropies: lambda logits, targets: (
         np.logaddexp(logits, 0) - logits * targets

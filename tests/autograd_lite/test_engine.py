@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from autograd_lite import Tensor, differentiable
 from autograd_lite.engine import apply_rule, backpropagate, backward_order, match
 from autograd_lite.errors import ShapeError
+from autograd_lite.node import Cotangents
 from autograd_lite.table import TABLE
 
 LEAVES = 4
@@ -109,7 +110,7 @@ def test_the_order_of_a_leaf_is_the_leaf():
 
 def contributions(node, cotangent, create_graph=False):
     """What one rule gives to each input of its node."""
-    cotangents = {node: cotangent}
+    cotangents = Cotangents({node: cotangent})
     apply_rule(node, cotangents, create_graph, careful=False)
     del cotangents[node]
     return cotangents
@@ -126,7 +127,7 @@ def test_a_rule_gives_each_input_its_contribution():
 def test_contributions_are_added_to_what_is_there():
     a = Tensor(3.0, requires_grad=True)
     node = a * 5
-    cotangents = {node: np.float64(2.0), a: np.float64(100.0)}
+    cotangents = Cotangents({node: np.float64(2.0), a: np.float64(100.0)})
     apply_rule(node, cotangents, False, False)
     assert cotangents[a] == 110
 
