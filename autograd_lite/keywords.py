@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives.by_version import UNSIGNED
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError, describe
 from autograd_lite.node import Array
@@ -45,7 +46,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
         names = of_methods if function in (owner.reduce, owner.accumulate) else ()
         return _Signature(names, _OF_UFUNCS | {"keepdims": False}, 2)
     try:
-        parameters = inspect.signature(function).parameters
+        parameters = inspect.signature(UNSIGNED.get(function, function)).parameters
     except ValueError:
         return _Signature((), _OF_UFUNCS, 0)
     by_position = all(p.kind is not p.VAR_POSITIONAL for p in parameters.values())

@@ -93,7 +93,7 @@ def define(
         raise UnsupportedError(
             f"define({describe_one(function)}, ...)", "it is no function", "Give one of NumPy's"
         )
-    if not _asks(function):
+    if not asks(function):
         raise UnsupportedError(
             f"define({function.__name__}, ...)",
             "it does not ask what to do with tensors, so that a row would have no effect",
@@ -105,7 +105,7 @@ def define(
     return row
 
 
-def _asks(function: Any) -> bool:
+def asks(function: Any) -> bool:
     """Whether a function, given a tensor, asks that what to do."""
     return isinstance(function, np.ufunc | type(np.sum)) or function is operator.getitem
 

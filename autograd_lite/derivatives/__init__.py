@@ -1,6 +1,7 @@
 """The table of derivatives, by subject. Importing it fills `autograd_lite.table.TABLE`."""
 
 from autograd_lite.derivatives import (  # noqa: F401
+    by_version,
     calculus,
     cross_entropies,
     decompositions,

@@ -240,7 +240,6 @@ for step in (np.sign, np.floor, np.ceil, np.rint, np.trunc):
 define(np.round, lambda g, y, x, decimals=0: np.zeros_like(g), traits=ELEMENTWISE)
 composed(np.around)(lambda a, decimals=0: np.round(a, decimals))
 define(np.angle, lambda g, y, z, *_, **__: np.zeros_like(g), traits=ELEMENTWISE)
-define(np.fix, lambda g, y, x: np.zeros_like(g), traits=ELEMENTWISE)
 define(np.floor_divide, lambda g, y, a, b: np.zeros_like(g), lambda g, y, a, b: np.zeros_like(g))
 define(np.heaviside, lambda g, y, x, h: np.zeros_like(g), lambda g, y, x, h: g * (x == 0))
 

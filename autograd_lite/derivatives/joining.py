@@ -76,5 +76,3 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Array:
 # NumPy's own code slices, which is recorded.
 for function in (np.split, np.array_split, np.hsplit, np.vsplit, np.dsplit):
     composed(function)(inspect.unwrap(function))
-if hasattr(np, "unstack"):  # new in NumPy 2.1
-    composed(np.unstack)(inspect.unwrap(np.unstack))

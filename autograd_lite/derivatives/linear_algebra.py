@@ -12,7 +12,6 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.derivatives.shaping import as_operand
-from autograd_lite.errors import describe_one
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import widened
@@ -176,27 +175,6 @@ def _vecdot(a: Array, b: Array, *, axis: int = -1) -> Array:
     a, b = np.moveaxis(as_operand(a), axis, -1), np.moveaxis(as_operand(b), axis, -1)
     product = np.matmul(np.expand_dims(a, -2), np.expand_dims(b, -1))
     return np.squeeze(product, (-2, -1))
-
-
-if hasattr(np, "matvec"):  # NumPy 2.2
-
-    @composed(np.matvec)
-    def _matvec(a: Array, b: Array) -> Array:
-        _require_matrix(a)
-        return np.squeeze(np.matmul(a, np.expand_dims(b, -1)), -1)
-
-    @composed(np.vecmat)
-    def _vecmat(a: Array, b: Array) -> Array:
-        _require_matrix(b)
-        return np.squeeze(np.matmul(np.expand_dims(a, -2), b), -2)
-
-
-def _require_matrix(x: Array) -> None:
-    if np.ndim(x) < 2:
-        raise ValueError(
-            f"a matrix has two axes or more, {describe_one(x)} has {np.ndim(x)}",
-            "Give a matrix, or multiply vectors with @",
-        )
 
 
 @composed(np.tensordot)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd_lite.derivatives.shaping import along, as_operand
+from autograd_lite.derivatives.shaping import as_operand
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import in_single, rule_in_single
@@ -181,26 +181,6 @@ def _cumprod_vjp(g: Array, y: Array, a: Array, axis: int | None = None) -> Array
 
 define(np.cumprod, _cumprod_vjp, compute=lambda a, axis=None: np.cumprod(a, axis))
 
-
-def _cumulative(function: Any, first: float) -> Any:
-    """What the array API calls it: along the only axis, and perhaps with its start."""
-
-    def cumulative(x: Any, *, axis: int | None = None, include_initial: bool = False) -> Array:
-        x = as_operand(x)
-        if axis is None and x.ndim != 1:
-            raise ValueError("axis= must be named unless there is one axis")
-        axis = 0 if axis is None else axis
-        totals = function(x, axis)
-        if not include_initial:
-            return totals
-        return np.concatenate([np.full_like(along(x, axis, slice(1)), first), totals], axis)
-
-    return cumulative
-
-
-if hasattr(np, "cumulative_sum"):  # new in NumPy 2.1
-    composed(np.cumulative_sum)(_cumulative(np.cumsum, 0))
-    composed(np.cumulative_prod)(_cumulative(np.cumprod, 1))
 
 # Extremes
 

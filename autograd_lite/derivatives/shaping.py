@@ -158,8 +158,8 @@ def astype(x: Array, dtype: Any) -> Array:
     return x.astype(dtype)
 
 
-if hasattr(np, "astype"):  # new in NumPy 2.1
-    composed(np.astype)(lambda x, dtype: astype(x, np.dtype(dtype)))
+composed(np.astype)(lambda x, dtype: astype(x, np.dtype(dtype)))
+
 
 without_derivative(
     "can_cast common_type iscomplexobj isrealobj may_share_memory result_type shares_memory"

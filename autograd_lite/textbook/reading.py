@@ -103,6 +103,8 @@ class Formulas:
                 found = run_steps(template.steps, values or dict(enumerate(arrays())))[step.number]
                 if found.size and np.all(found == usual):
                     return usual
+            if step.function is np.invert and type(arguments[0]) is bool:
+                return not arguments[0]  # ~False is -1
             return self._term(step, arguments, keywords)
 
         results, _ = template.filled(given, write)

@@ -6,6 +6,7 @@ The tests find a row that has none.
 from collections.abc import Callable
 from typing import Any
 
+import samples_by_version
 import samples_calculus
 import samples_decompositions
 import samples_editing
@@ -47,6 +48,7 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_statistics.SAMPLES,
     **samples_linear_systems.SAMPLES,
     **samples_ufunc_methods.SAMPLES,
+    **samples_by_version.SAMPLES,
 }
 
 SAMPLES = {

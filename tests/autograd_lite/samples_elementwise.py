@@ -122,7 +122,6 @@ SAMPLES = {
     np.ceil: unary(np.ceil),
     np.rint: unary(np.rint),
     np.trunc: unary(np.trunc),
-    np.fix: unary(np.fix),
     np.angle: [*unary(np.angle), sample(lambda x: np.angle(x, deg=True), normal(3))],
     np.round: [*unary(np.round), sample(lambda x: np.round(x, 1), normal(3))],
     np.around: [*unary(np.around), sample(lambda x: np.around(x, 1), normal(3))],

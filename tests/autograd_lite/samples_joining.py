@@ -88,8 +88,3 @@ SAMPLES = {
     np.vsplit: taking_apart(np.vsplit, SECTIONS, (4, 1), (2, 3, 1)),
     np.dsplit: taking_apart(np.dsplit, SECTIONS, (1, 3, 2)),
 }
-if hasattr(np, "unstack"):  # new in NumPy 2.1
-    SAMPLES[np.unstack] = [
-        sample(lambda x: all_entries(np.unstack(x)), normal(4)),
-        sample(lambda x: all_entries(np.unstack(x, axis=-1)), normal(2, 3)),
-    ]

@@ -267,14 +267,3 @@ SAMPLES = {
         sample(lambda x: np.einsum([[1, 2], [3, 4]], [0, 1], x, [1, 2]), normal(2, 3)),
     ],
 }
-
-if hasattr(np, "matvec"):
-    SAMPLES[np.matvec] = vector_products(np.matvec, MATRIX_VECTOR_SHAPES)
-    SAMPLES[np.vecmat] = [
-        *products(
-            np.vecmat,
-            [((3,), (3, 2)), ((5, 3), (3, 2)), ((3,), (5, 3, 2)), ((4, 1, 3), (5, 3, 2))],
-        ),
-        *products(np.vecmat, [((1,), (1, 1)), ((3,), (3, 0)), ((0,), (0, 3))]),
-        sample(lambda x: np.vecmat([1, 2, 3], x), normal(3, 2)),
-    ]

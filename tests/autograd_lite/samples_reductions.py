@@ -101,14 +101,3 @@ SAMPLES = {
     ],
     al.logsumexp: reducing(al.logsumexp),
 }
-
-if hasattr(np, "cumulative_sum"):  # new in NumPy 2.1
-    SAMPLES |= {
-        f: [
-            sample(f, normal(4)),
-            sample(lambda x, f=f: f(x, axis=-1), normal(2, 3)),
-            sample(lambda x, f=f: f(x, axis=0, include_initial=True), normal(2, 3)),
-            sample(lambda x, f=f: f(x, include_initial=True), normal(1)),
-        ]
-        for f in (np.cumulative_sum, np.cumulative_prod)
-    }

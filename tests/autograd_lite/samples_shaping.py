@@ -110,6 +110,6 @@ SAMPLES = {
     ],
     np.copy: unary(np.copy),
     astype: unary(lambda x: astype(x, np.float64)),
+    # NumPy 2.0 takes no scalar.
+    np.astype: unary(lambda x: np.astype(np.atleast_1d(x), np.float64)),
 }
-if hasattr(np, "astype"):  # new in NumPy 2.1
-    SAMPLES[np.astype] = unary(lambda x: np.astype(x, np.float64))

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.table import COMPOSED
+
 
 class Sample(NamedTuple):
     """A function of tensors, the arrays it is applied to, and the row whose sample it is."""
@@ -24,6 +26,12 @@ class Sample(NamedTuple):
 
 def sample(function: Callable[..., Any], *arrays: Any, kink: bool = False) -> Sample:
     return Sample(function, tuple(np.asarray(array, float) for array in arrays), kink)
+
+
+def of_this_numpy(by_name: dict[str, Any]) -> dict[Callable[..., Any], Any]:
+    """What is declared of functions that not every supported NumPy has, for those of this one."""
+    found = {getattr(np, name, None): declared for name, declared in by_name.items()}
+    return {function: declared for function, declared in found.items() if function in COMPOSED}
 
 
 def normal(*shape: int) -> Any:

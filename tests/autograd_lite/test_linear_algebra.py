@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from sampling import of_this_numpy
 
 from autograd_lite import Tensor, hessian
 from autograd_lite.errors import AutogradError, GradientError, ShapeError, UnsupportedError
@@ -295,12 +296,11 @@ def test_what_is_refused_says_what_to_write_instead(f, shape, error, message):
         f(Tensor(np.ones(shape), requires_grad=True))
 
 
-@pytest.mark.skipif(not hasattr(np, "matvec"), reason="np.matvec came with NumPy 2.2")
-def test_a_vector_is_no_matrix():
+@pytest.mark.parametrize("product", of_this_numpy({"matvec": None, "vecmat": None}))
+def test_a_vector_is_no_matrix(product):
     vector = Tensor(np.ones(3), requires_grad=True)
-    for product in (np.matvec, np.vecmat):
-        with pytest.raises(ShapeError, match=r"(matvec|vecmat).*a matrix has two axes"):
-            product(vector, vector)
+    with pytest.raises(ShapeError, match=r"(matvec|vecmat).*a matrix has two axes"):
+        product(vector, vector)
 
 
 # Einsum

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from sampling import normal, positive
+from sampling import normal, of_this_numpy, positive
 
 from autograd_lite.derivatives import decompositions, indexing, norms, shaping
 
@@ -100,7 +100,7 @@ def elementwise(function, *numbers, rest=()):
 
 
 SAME_NAME = {
-    (normal,): """absolute arctan arcsinh ceil cos cosh deg2rad exp exp2 expm1 fix floor nan_to_num
+    (normal,): """absolute arctan arcsinh ceil cos cosh deg2rad exp exp2 expm1 floor nan_to_num
         negative positive rad2deg reciprocal round sign sin sinc sinh square tanh trunc ravel
         atleast_1d atleast_2d atleast_3d diagflat""",
     (positive,): "sqrt log log2 log10 log1p",
@@ -130,6 +130,7 @@ ELEMENTWISE = {
     np.clip: [on(torch.clamp, normal(3, 4), rest=(-0.5, 0.5))],
     np.copy: elementwise(torch.clone, normal),
     shaping.astype: elementwise(lambda x, _: x.double(), normal, rest=(np.float64,)),
+    np.astype: elementwise(lambda x, _: x.double(), normal, rest=(np.float64,)),
     np.full_like: [on(lambda x, y: y.expand(3), normal(3), normal())],
 }
 
@@ -340,12 +341,14 @@ PRODUCTS = {
     ],
     linalg.multi_dot: [on(tlinalg.multi_dot, normal(3), normal(3, 4), normal(4, 2), listed=True)],
 }
-if hasattr(np, "matvec"):  # new in NumPy 2.2
-    PRODUCTS[np.matvec] = products(torch.matmul, ((5, 2, 3), (3,)))
-    PRODUCTS[np.vecmat] = products(torch.matmul, ((3,), (5, 3, 2)))
-if hasattr(np, "unstack"):  # new in NumPy 2.1
-    SHAPING[np.unstack] = parts(torch.unbind)
-    SHAPING[np.astype] = ELEMENTWISE[shaping.astype]
+BY_VERSION = of_this_numpy(
+    {
+        "fix": elementwise(torch.fix, normal),
+        "unstack": parts(torch.unbind),
+        "matvec": products(torch.matmul, ((5, 2, 3), (3,))),
+        "vecmat": products(torch.matmul, ((3,), (5, 3, 2))),
+    }
+)
 
 MATRIX_ORDERS = [None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf]
 VECTOR_ORDERS = [None, 1, 2, 3, np.inf, -np.inf]
@@ -401,4 +404,4 @@ DECOMPOSITIONS = {
     decompositions.triangular_factor: [on(lambda x: tlinalg.qr(x)[1], normal(4, 3))],
 }
 
-EQUIVALENTS = ELEMENTWISE | REDUCTIONS | SHAPING | PRODUCTS | DECOMPOSITIONS
+EQUIVALENTS = ELEMENTWISE | REDUCTIONS | SHAPING | PRODUCTS | BY_VERSION | DECOMPOSITIONS
