@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Never
@@ -60,18 +59,8 @@ class Tensor(Methods):
     __slots__ = ()
     # Above ndarray subclasses and numpy scalars: `array * tensor` is the tensor's business.
     __array_priority__ = 1000
-
-    @property
-    def __pandas_priority__(self) -> int:
-        """Above pandas' DataFrame: `series * tensor` likewise. `series *= tensor` cannot be."""
-        caller = sys._getframe(2)
-        if caller.f_code.co_name == "_inplace_method":  # which takes no NotImplemented
-            raise MutationError(
-                f"a pandas object changed in place with {describe_one(self)}",
-                "its columns cannot hold a tensor",
-                "Write x = series + tensor, which makes a tensor",
-            )
-        return 5000
+    # Above pandas' DataFrame: `series * tensor` likewise.
+    __pandas_priority__ = 5000
 
     def __init__(
         self,

@@ -1,7 +1,6 @@
 """What optimizers share: parameter groups, penalties on large weights, steps and their state.
 
-Parameters of one group and dtype lie in one buffer, so that a step takes a handful of NumPy calls
-however many layers there are.
+Parameters of one group and dtype lie in one buffer: a step takes few calls for any number of layers.
 """
 
 from __future__ import annotations

@@ -86,17 +86,6 @@ def test_labels_do_not_matter():
     assert np.average(p, weights=y).item() == pytest.approx((10 + 40 + 90) / 60)
 
 
-@pytest.mark.parametrize(
-    "change", [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
-)
-@pytest.mark.parametrize("kind", [pd.Series, pd.DataFrame])
-def test_a_column_is_not_changed_in_place(change, kind):
-    column = kind(VALUES)
-    with pytest.raises(MutationError, match=r"in place .*Write x = series \+ tensor"):
-        change(column, leaf())
-    np.testing.assert_array_equal(np.ravel(column), VALUES)
-
-
 def test_frames_give_their_columns_in_order_and_gaps_are_nan():
     frame = pd.DataFrame({"flag": [True, False], "count": pd.array([1, None], dtype="Int64")})
     np.testing.assert_array_equal(admit(frame, "of"), [[1.0, 1.0], [0.0, np.nan]])
