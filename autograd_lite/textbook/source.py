@@ -51,6 +51,8 @@ class _Definitions:
         definition = tree.body[0]
         if not isinstance(definition, ast.FunctionDef):
             raise _refusal(name, "it is not defined by def")
+        if definition.name != function.__code__.co_name:  # of exec, beside `python -c` in 3.13
+            raise _refusal(name, "its source cannot be read")
         bare = _Bare().visit(definition)
         self._names_in(bare, function)
         self.texts[name] = ast.unparse(bare)
