@@ -111,7 +111,7 @@ def _assigned(
 def shifted(graph: Graph, place: Place) -> StepMistakes:
     """Rows or columns are off by one, or taken from the wrong end."""
     node, operation = place.node, place.operation
-    if operation.name == "concatenate":
+    if operation.function is np.concatenate:
         axis = node.keywords.get("axis", 0) or 0
         along = "columns" if axis % node.ndim else ("rows" if node.ndim > 1 else "entries")
         lengths = [np.shape(plain(a))[axis] for a in node.arguments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -65,7 +66,7 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
     """Labels that a node is given as integers, or picks entries by, as p[np.arange(m), y]."""
     if node.operation.function is cross_entropies.softmax_cross_entropy:
         yield 1, plain(node.arguments[1])
-    if node.operation.name == "getitem" and np.ndim(plain(node.arguments[0])) == 2:
+    if node.operation.function is operator.getitem and np.ndim(plain(node.arguments[0])) == 2:
         index = node.arguments[1]
         pair = isinstance(index, tuple) and len(index) == 2
         if pair and all(is_array(plain(part)) and np.ndim(plain(part)) == 1 for part in index):

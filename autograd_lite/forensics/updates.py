@@ -63,6 +63,8 @@ def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str
     for name, array in case.arrays.items():
         if array.shape != given.shape or array.size < 2 or case.alike(array, given):
             continue
+        if not all(np.isfinite(values).all() for values in (array, given, right)):
+            continue
         if case.alike(closest_factor(array, right) * right, array):
             continue
         both = np.stack([array.ravel(), right.ravel()], axis=1)

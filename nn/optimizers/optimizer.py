@@ -1,6 +1,6 @@
 """What optimizers share: parameter groups, penalties on large weights, steps and their state.
 
-Parameters of one group and dtype lie in one buffer: a step takes few calls for any number of layers.
+Parameters of one group and dtype lie in one buffer: few calls for any number of layers.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from autograd_lite import MutationError, Tensor, UnsupportedError, grad, softmax_cross_entropy
+from autograd_lite import Tensor, UnsupportedError, grad, softmax_cross_entropy
 from autograd_lite.foreign import admit
 
 pd = pytest.importorskip("pandas")

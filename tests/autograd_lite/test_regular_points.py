@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import scipy.special as sp
 
+import autograd_lite.derivatives.scipy_special  # noqa: F401 - whose rows are among these
 from autograd_lite import grad, hessian
 from autograd_lite.table import TABLE
 
 POINTS = (0.0, 1.0, -0.5)
 STEPS = (1.3e-5, -0.7e-5)
+NOT_A_NUMBER = ("rel_entr", "kl_div", "pseudo_huber", "beta", "poch")
+"""At some of the points, poles or borders of where they are defined, and then no wrong number."""
 
 
 def arguments_of(row):
@@ -29,12 +32,23 @@ ROWS = {
     and not row.sequence
     and row.is_own()
     and (isinstance(function, np.ufunc) or len(row.vjps) == 1)
-    and row.name not in ("astype", "where", "nan_to_num", "heaviside", "ldexp")
+    and row.name not in ("astype", "where", "nan_to_num", "heaviside", "ldexp", "expn")
 }
 
 
 def second(function, along):
     return grad(grad(function, along[0]), along[1])
+
+
+def around(point, derivative):
+    return [
+        float(derivative(*(x + step for x, step in zip(point, steps))))
+        for steps in itertools.product(STEPS, repeat=len(point))
+    ]
+
+
+def are_alike(values):
+    return np.ptp(values) < 1e-3 * (1 + np.abs(values).max())
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -47,12 +61,12 @@ def test_second_derivatives_are_those_of_the_neighbours_where_these_agree(name):
                 continue
             for along in itertools.combinations_with_replacement(differentiable, 2):
                 derivative = second(row.function, along)
-                near = [
-                    float(derivative(*(x + step for x, step in zip(point, steps))))
-                    for steps in itertools.product(STEPS, repeat=count)
-                ]
-                if np.ptp(near) < 1e-3 * (1 + np.abs(near).max()):
+                near = around(point, derivative)
+                # Where the slope jumps it has no derivative, however much its neighbours agree.
+                if are_alike(near) and are_alike(around(point, grad(row.function, along[0]))):
                     found = float(derivative(*point))
+                    if name in NOT_A_NUMBER and np.isnan(found):
+                        continue
                     assert found == pytest.approx(np.mean(near), rel=1e-3, abs=1e-3), (point, along)
 
 

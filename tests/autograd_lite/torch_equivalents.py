@@ -128,6 +128,7 @@ ELEMENTWISE = {
     np.floor_divide: elementwise(lambda a, b: torch.floor(a / b), normal, positive),
     np.heaviside: elementwise(lambda x, h: h * (x == 0) + (x > 0), normal, positive),
     np.clip: [on(torch.clamp, normal(3, 4), rest=(-0.5, 0.5))],
+    np.ldexp: [on(lambda x, n: x * 2.0**n, normal(4), rest=(3,))],
     np.copy: elementwise(torch.clone, normal),
     shaping.astype: elementwise(lambda x, _: x.double(), normal, rest=(np.float64,)),
     np.astype: elementwise(lambda x, _: x.double(), normal, rest=(np.float64,)),
