@@ -134,8 +134,9 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
 
     Without those to stop at, and what only these depend on.
     """
-    order, seen = list[Node](), set(stop)
+    order: list[Node] = []
     stack: list[Any] = [*roots]
+    seen = set(stop)
     while stack:
         node = stack.pop()
         if node is None:
@@ -188,10 +189,12 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
     """What the rules of a node are called with, none of which was changed since."""
-    arrays = [x._array if isinstance(x, Node) else x for x in node.arguments]
-    given = [cotangent, node._array, *arrays]
     if create_graph:
-        given[1:] = node, *node.arguments
+        given = [cotangent, node, *node.arguments]
+    else:
+        given = [cotangent, node._array]
+        for argument in node.arguments:
+            given.append(argument._array if isinstance(argument, Node) else argument)
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
     if node.created != mutation.mutations or (node.seen and mutation.rewritten(node)):

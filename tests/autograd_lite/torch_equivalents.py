@@ -129,6 +129,7 @@ ELEMENTWISE = {
     np.heaviside: elementwise(lambda x, h: h * (x == 0) + (x > 0), normal, positive),
     np.clip: [on(torch.clamp, normal(3, 4), rest=(-0.5, 0.5))],
     np.ldexp: [on(lambda x, n: x * 2.0**n, normal(4), rest=(3,))],
+    np.angle: [on(lambda x: 0 * x + torch.pi * (x < 0).double(), normal(4))],
     np.copy: elementwise(torch.clone, normal),
     shaping.astype: elementwise(lambda x, _: x.double(), normal, rest=(np.float64,)),
     np.astype: elementwise(lambda x, _: x.double(), normal, rest=(np.float64,)),
