@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from program_runs import assert_gradients
 from samples import SAMPLES
+from walk import Walk
 
 import nn
 from autograd_lite import (
@@ -25,15 +26,17 @@ def recorded(sample, scale=1.0):
     return (result * weights).sum(), tensors, weights
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_the_program_of_each_row_computes_what_backward_does(function):
-    for sample in SAMPLES[function]:
-        loss, tensors, _ = recorded(sample)
-        with np.errstate(all="ignore"):
-            loss.backward()
-        value, gradients = trace(loss).run()
-        np.testing.assert_array_equal(value, loss.data)
-        assert_gradients(gradients, tensors)
+walk = Walk()
+
+
+@walk.each_sample
+def its_program_computes_what_backward_does(sample):
+    loss, tensors, _ = recorded(sample)
+    with np.errstate(all="ignore"):
+        loss.backward()
+    value, gradients = trace(loss).run()
+    np.testing.assert_array_equal(value, loss.data)
+    assert_gradients(gradients, tensors)
 
 
 def assert_right_for_other_data(sample):
@@ -50,11 +53,9 @@ def assert_right_for_other_data(sample):
     assert_gradients({o: gradients.get(t) for t, o in zip(tensors, others)}, others)
 
 
-@pytest.mark.parametrize(
-    "function", [f for f in SAMPLES if f is not np.interp], ids=lambda f: f.__name__
-)
-def test_the_program_of_each_row_computes_what_backward_does_for_other_data(function):
-    for sample in SAMPLES[function]:
+@walk.each_sample
+def its_program_computes_what_backward_does_for_other_data(sample):
+    if sample.row is not np.interp:
         assert_right_for_other_data(sample)
 
 
@@ -68,32 +69,34 @@ def test_the_program_of_an_interpolation_is_right_or_refused_for_other_data():
     assert 0 < refused < len(SAMPLES[np.interp])
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_the_steps_of_each_row_that_are_run_again_give_the_same(function):
-    for sample in SAMPLES[function]:
-        loss, _, _ = recorded(sample)
-        program = trace(loss)
-        contributions = [s for by_slot in program.contributions.values() for s in by_slot.values()]
-        for step in contributions:
-            below = program.below([step.number])
-            values = program.again({step.number: step.function}, program.recorded, below)
-            for number in below:
-                np.testing.assert_array_equal(values[number], program.recorded[number])
+@walk.each_sample
+def its_steps_that_are_run_again_give_the_same(sample):
+    loss, _, _ = recorded(sample)
+    program = trace(loss)
+    contributions = [s for by_slot in program.contributions.values() for s in by_slot.values()]
+    for step in contributions:
+        below = program.below([step.number])
+        values = program.again({step.number: step.function}, program.recorded, below)
+        for number in below:
+            np.testing.assert_array_equal(values[number], program.recorded[number])
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_the_outline_of_each_row_computes_what_backward_does(function):
-    for sample in SAMPLES[function]:
-        loss, tensors, _ = recorded(sample)
-        with np.errstate(all="ignore"):
-            loss.backward()
-            program = outline(loss)
-        run = Program.recorded.func(program)
-        for tensor in tensors:
-            if tensor.grad is not None:
-                step = program.cotangents[tensor]
-                np.testing.assert_array_equal(program.recorded[step.number], tensor.grad)
-                np.testing.assert_allclose(run[step.number], tensor.grad, 1e-13)
+@walk.each_sample
+def its_outline_computes_what_backward_does(sample):
+    loss, tensors, _ = recorded(sample)
+    with np.errstate(all="ignore"):
+        loss.backward()
+        program = outline(loss)
+    run = Program.recorded.func(program)
+    for tensor in tensors:
+        if tensor.grad is not None:
+            step = program.cotangents[tensor]
+            np.testing.assert_array_equal(program.recorded[step.number], tensor.grad)
+            np.testing.assert_allclose(run[step.number], tensor.grad, 1e-13)
+
+
+test_each_row_on_some_of_its_samples = walk.test(of_each=3)
+test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())
 
 
 def test_only_the_steps_below_a_replaced_one_are_run_again():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from program_runs import assert_gradients
-from samples import SAMPLES
+from walk import Walk
 
 import nn
 from autograd_lite import (
@@ -259,23 +259,29 @@ def test_what_is_no_step_is_refused_for_other_data(function):
         program.run()
 
 
-@pytest.mark.parametrize("function", SAMPLES, ids=lambda function: function.__name__)
-def test_each_row_of_tensors_that_require_no_grad_is_a_step(function):
-    for sample in SAMPLES[function]:
-        data = [Tensor(array) for array in sample.arrays]
-        w = Tensor(2.0, requires_grad=True)
-        with guarded() as taken, np.errstate(all="ignore"):
-            loss = (w * sample.function(*data)).sum()
-        program = trace(loss, taken=taken)
-        others = [np.asarray(array * 0.97)[()] for array in sample.arrays]
-        with np.errstate(all="ignore"):
-            right = (w * sample.function(*map(Tensor, others))).sum()
-        try:
-            value, _ = program.run({t: o for t, o in zip(data, others) if t in program.inputs})
-        except UnsupportedError:
-            assert program.guards
-        else:
-            np.testing.assert_allclose(value, right.data, 1e-12)
+walk = Walk()
+
+
+@walk.each_sample
+def it_is_a_step_of_tensors_that_require_no_grad(sample):
+    data = [Tensor(array) for array in sample.arrays]
+    w = Tensor(2.0, requires_grad=True)
+    with guarded() as taken, np.errstate(all="ignore"):
+        loss = (w * sample.function(*data)).sum()
+    program = trace(loss, taken=taken)
+    others = [np.asarray(array * 0.97)[()] for array in sample.arrays]
+    with np.errstate(all="ignore"):
+        right = (w * sample.function(*map(Tensor, others))).sum()
+    try:
+        value, _ = program.run({t: o for t, o in zip(data, others) if t in program.inputs})
+    except UnsupportedError:
+        assert program.guards
+    else:
+        np.testing.assert_allclose(value, right.data, 1e-12)
+
+
+test_each_row_on_some_of_its_samples = walk.test(of_each=2)
+test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())
 
 
 def test_what_was_looked_at_may_be_changed_in_place():

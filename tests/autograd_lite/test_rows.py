@@ -38,7 +38,7 @@ def rows_are_pulled_as_one_by_one(sample):
         assert_same(sample.function, sample.arrays)
 
 
-test_each_function = walk.test(of_each=4)
+test_each_function = walk.test(of_each=2)
 test_each_sample = pytest.mark.exhaustive(walk.test())
 
 
