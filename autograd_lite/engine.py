@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy import float64, ndarray
 
-import autograd_lite.growth as growth
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
@@ -217,25 +216,20 @@ def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool
 
 
 def backpropagate(
-    root: Node,
-    seed: Array,
-    create_graph: bool = False,
-    leaves_only: bool = False,
-    trains: bool = False,
+    root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
-    """The cotangent of each node that `root` depends on, given that of `root`.
-
-    Where it `trains`, records that grow from one call to the next are noticed.
-    """
-    cotangents, steps = Cotangents({root: seed}), [*backward_steps(backward_order(root))]
-    carry_back(cotangents, steps, create_graph, leaves_only, apply_rule)
-    if trains and steps and not create_graph:
-        growth.notice(root, steps)
+    """The cotangent of each node that `root` depends on, given that of `root`."""
+    cotangents, steps = Cotangents({root: seed}), backward_steps(backward_order(root))
+    carry_back(cotangents, steps, create_graph, leaves_only)
     return cotangents
 
 
 def carry_back(
-    cotangents: Cotangents, steps: Steps, create_graph: bool, leaves_only: bool, rule: Rule
+    cotangents: Cotangents,
+    steps: Steps,
+    create_graph: bool,
+    leaves_only: bool,
+    rule: Rule = apply_rule,
 ) -> None:
     """Complete the cotangents of what the nodes of all steps are computed from, by a rule.
 

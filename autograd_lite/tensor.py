@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+import autograd_lite.growth as growth
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backpropagate, unshared
+from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
 from autograd_lite.errors import (
     GradientError,
     MutationError,
@@ -24,7 +25,7 @@ from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated, shown_by_others
 from autograd_lite.names import explains_keywords, unknown_keyword
-from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
+from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained
@@ -215,10 +216,13 @@ class Tensor(Methods):
         """
         seed = self._seed(gradient, create_graph)
         with enable_grad() if create_graph else nullcontext():
-            leaves = create_graph or leaves_only
-            cotangents = backpropagate(self, seed, create_graph, leaves, trains=True)
+            leaves_only = leaves_only or create_graph
+            cotangents, steps = Cotangents({self: seed}), [*backward_steps(backward_order(self))]
+            carry_back(cotangents, steps, create_graph, leaves_only)
             for node, cotangent in unshared(cotangents, lent=plain(gradient)):
                 node.grad = cotangent if node.grad is None else node.grad + cotangent
+        if steps and not create_graph:
+            growth.notice(self, steps)
 
     def _seed(self, gradient: Any, recorded: bool = False) -> Any:
         if not self._requires_grad:
