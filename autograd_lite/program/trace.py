@@ -130,6 +130,7 @@ def _traced(
 
 
 def require_numpy(array: Any) -> None:
+    """Raise an UnsupportedError unless it is an array of NumPy's."""
     if not isinstance(array, np.ndarray | np.generic):
         raise UnsupportedError(
             f"trace of what was computed from {describe_one(array)}",

@@ -116,6 +116,7 @@ _NUMBERS = (int, float, np.number, np.bool)
 
 
 def is_one(value: Any) -> bool:
+    """Whether it is the number 1."""
     return is_number(value) and bool(value == 1)
 
 
@@ -125,10 +126,12 @@ def shape_of(value: Any) -> Shape:
 
 
 def is_call(value: Any, function: Any) -> bool:
+    """Whether it is the term of a call of that function."""
     return type(value) is Step and value.function is function
 
 
 def is_broadcast(value: Any) -> bool:
+    """Whether it is the term of a value that was broadcast."""
     return is_call(value, np.broadcast_to)
 
 
@@ -251,6 +254,7 @@ def _reshape(terms: Terms, shape: Shape, x: Any, target: Any, order: str = "C") 
 
 
 def several(axis: Any) -> tuple[int, ...]:
+    """The axes of an argument that may be one or several."""
     return axis if isinstance(axis, tuple) else (axis,)
 
 
