@@ -14,7 +14,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -37,7 +37,7 @@ from autograd_lite.refusals import (
     refused_contribution,
 )
 
-Steps = Iterable[tuple[Node, bool]]
+Steps = Sequence[tuple[Node, bool]]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -141,13 +141,19 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
         if node is None:
             # The inputs of the node below this marker are all in the order: now it is its turn.
             order.append(stack.pop())
-        elif node not in seen:
+        elif node in seen:
+            continue
+        elif node.operation is None:
+            seen.add(node)
+            order.append(node)
+        else:
             seen.add(node)
             stack += node, None
             for argument in node.arguments:
                 if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
                     stack.append(argument)
-    return order[::-1]
+    order.reverse()
+    return order
 
 
 def backward_steps(order: Iterable[Node]) -> Steps:
@@ -156,12 +162,14 @@ def backward_steps(order: Iterable[Node]) -> Steps:
     To those `apply_rule` is careful.
     """
     selected: set[Node] = set()
+    steps = []
     for node in order:
         if node.operation is not None:
-            careful = bool(selected) and node in selected
-            yield node, careful
+            careful = node in selected
+            steps.append((node, careful))
             if careful or node.operation.traits.selects:
                 selected.update(inputs_of(node))
+    return steps
 
 
 def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
@@ -171,17 +179,22 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
     of 0.
     """
-    given, left_out = given_to_rules(node, cotangents[node], create_graph), cotangents.left_out
-    if node.operation.add_to and not create_graph and added_in_place(node, cotangents, given):
+    operation, left_out = node.operation, cotangents.left_out
+    given = given_to_rules(node, cotangents[node], create_graph)
+    if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
         return
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad and argument not in left_out:
             if careful:
                 contribution = careful_contribution(node, index, given, cotangents[node])
             else:
-                contribution = node.operation.contribution(index, given, node.keywords)
-            if type(contribution) is not float64 or type(argument._array) is not float64:
-                contribution = match(contribution, argument._array, node)
+                contribution = operation.contribution(index, given, node.keywords)
+            value = argument._array
+            kind = type(contribution)
+            if kind is float64 is type(value):
+                pass  # as in graphs of numbers alone
+            elif kind is not ndarray or contribution.shape != value.shape or contribution.dtype is not value.dtype:
+                contribution = match(contribution, value, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
 
@@ -211,6 +224,7 @@ def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool
         node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc]
         return True
     if type(first._array) is ndarray and first not in cotangents.left_out:
+        cotangents.own = cotangents.own or set()
         cotangents.own.add(first)
     return False
 

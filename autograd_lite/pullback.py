@@ -66,7 +66,7 @@ class Pullback:
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
         recorded = self._is_recorded(weights)
-        cotangents = Cotangents({}, self._left_out)
+        cotangents = Cotangents()
         with enable_grad() if recorded else nullcontext():
             for output, weight in zip(self.outputs, weights):
                 if requires_grad(output):
@@ -99,11 +99,11 @@ class Pullback:
         if recorded:
             seeds = Tensor(seeds)
         if watching.get() is None:
-            cotangents = Cotangents({output: seeds}, self._left_out)
+            cotangents = Cotangents({output: seeds})
             rule, length = apply_rule_to_rows, (len(seeds),)
             return self._carried(cotangents, steps, recorded, rule, length)
         # What is looked at has to be of the shapes of the nodes.
-        starts = [Cotangents({output: x}, self._left_out) for x in seeds]
+        starts = [Cotangents({output: x}) for x in seeds]
         found = [self._carried(cotangents, steps, recorded) for cotangents in starts]
         return [np.stack(parts) for parts in zip(*found)]
 
@@ -116,6 +116,7 @@ class Pullback:
         length: tuple[int, ...] = (),
     ) -> list[Any]:
         """The cotangents of the variables, in rows of that length if there is one."""
+        cotangents.left_out = self._left_out
         carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
         found = dict(unshared({x: cotangents[x] for x in self.variables if x in cotangents}))
         return [
