@@ -14,7 +14,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import copy_context
 from typing import Any
 
@@ -37,7 +37,7 @@ from autograd_lite.refusals import (
     refused_contribution,
 )
 
-Steps = Sequence[tuple[Node, bool]]
+Steps = Iterable[tuple[Node, bool]]
 
 
 def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -162,14 +162,12 @@ def backward_steps(order: Iterable[Node]) -> Steps:
     To those `apply_rule` is careful.
     """
     selected: set[Node] = set()
-    steps = []
     for node in order:
         if node.operation is not None:
             careful = node in selected
-            steps.append((node, careful))
+            yield node, careful
             if careful or node.operation.traits.selects:
                 selected.update(inputs_of(node))
-    return steps
 
 
 def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
@@ -191,10 +189,10 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = operation.contribution(index, given, node.keywords)
             value = argument._array
             kind = type(contribution)
-            if kind is float64 is type(value):
-                pass  # as in graphs of numbers alone
-            elif kind is not ndarray or contribution.shape != value.shape or contribution.dtype is not value.dtype:
-                contribution = match(contribution, value, node)
+            if kind is not float64 or type(value) is not float64:
+                same = kind is ndarray and contribution.dtype is value.dtype
+                if not same or contribution.shape != value.shape:
+                    contribution = match(contribution, value, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
 
@@ -311,10 +309,21 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
         if cotangent.shape != have:
             raise refused_contribution(node, have, want)
         try:
-            cotangent = np.broadcast_to(cotangent, want)
+            cotangent = spread(cotangent, want)
         except ValueError as error:
             raise refused_contribution(node, have, want) from error
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
+
+
+def spread(x: Array, shape: tuple[int, ...]) -> Array:
+    """`np.broadcast_to`, of a number in a fifth of the time.
+
+    >>> spread(np.float64(1.0), (2,))
+    array([1., 1.])
+    """
+    if isinstance(x, np.floating):
+        return ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
+    return np.broadcast_to(x, shape)
 
 
 def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
@@ -323,7 +332,8 @@ def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[t
     for node, cotangent in cotangents.items():
         if type(cotangent) is not float64:
             array = cotangent._array if isinstance(cotangent, Node) else cotangent
-            if getattr(array, "base", None) is not None or id(array) in handed_out:
+            key = id(array)
+            if key in handed_out or getattr(array, "base", None) is not None:
                 cotangent = cotangent.copy()
-            handed_out.add(id(array))
+            handed_out.add(key)
         yield node, cotangent

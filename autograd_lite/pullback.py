@@ -54,14 +54,21 @@ class Pullback:
     def __init__(self, outputs: Sequence[Any], variables: Sequence[Tensor]) -> None:
         self.outputs, self.variables = outputs, variables
         self.order = backward_order(*filter(requires_grad, outputs), stop=variables)
-        self._wanted: set[Node] = set(variables)
+        self._wanted: set[Node] = {*variables, *self.order}
+        self._left_out: set[Node] = set()
+        leaves = [node for node in self.order if node.operation is None]
+        if leaves:  # else all that was computed was computed from the variables
+            self._find_wanted()
+        self._steps = self._between(self.order)
+        given = any(not isinstance(variable, Variable) for variable in variables)
+        self.is_open = given or any(map(is_live_leaf, leaves))
+
+    def _find_wanted(self) -> None:
+        self._wanted = set(self.variables)
         for node in reversed(self.order):
             if any(argument in self._wanted for argument in inputs_of(node)):
                 self._wanted.add(node)
         self._left_out = {x for node in self.order for x in inputs_of(node)} - self._wanted
-        self._steps = self._between(self.order)
-        given = any(not isinstance(variable, Variable) for variable in variables)
-        self.is_open = given or any(map(is_live_leaf, self.order))
 
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""

@@ -217,13 +217,13 @@ class Tensor(Methods):
         array([2., 4.])
         """
         cotangents = Cotangents({self: self._seed(gradient, create_graph)})
-        steps = backward_steps(backward_order(self))
-        carry_back(cotangents, steps, create_graph, leaves_only or create_graph)
+        nodes = [node for node in backward_order(self) if node.operation is not None]
+        carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
         with enable_grad() if create_graph else NOTHING:
             for node, cotangent in unshared(cotangents, lent=plain(gradient)):
                 node.grad = cotangent if node.grad is None else node.grad + cotangent
-        if steps and not create_graph:
-            growth.notice(self, steps)
+        if nodes and not create_graph:
+            growth.notice(self, nodes)
 
     def _seed(self, gradient: Any, recorded: bool = False) -> Any:
         if not self._requires_grad:

@@ -255,10 +255,11 @@ class Optimizer(Declared):
             for run in runs:
                 run.collect_gradients()
         for run in runs:
-            run.refuse_unless_writable()
+            if run.copied:
+                run.refuse_unless_writable()
             if require_finite:
                 run.refuse_unless_finite()
-        if all(run.at_once for run in runs):
+        if all([run.at_once for run in runs]):
             self._update(runs)
         else:
             with whole():
