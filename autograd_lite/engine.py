@@ -218,11 +218,12 @@ def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool
     Else it will be, when this has come: an array with few entries that are not 0.
     """
     first = node.arguments[0]
+    if cotangents.own is None:
+        cotangents.own = set()
     if first in cotangents.own:
         node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc]
         return True
     if type(first._array) is ndarray and first not in cotangents.left_out:
-        cotangents.own = cotangents.own or set()
         cotangents.own.add(first)
     return False
 

@@ -58,7 +58,7 @@ class Cotangents(dict[Node, Array]):
         left_out: the nodes whose cotangents nobody wants.
     """
 
-    own: set[Node] = frozenset()
+    own: set[Node] | None = None
     left_out: Set[Node] = frozenset()
 
 

@@ -194,7 +194,7 @@ class Module(Declared):
         seen = set()
         while waiting:
             value = waiting.pop()
-            inside = _inside(type(value))
+            inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
             if inside is None or id(value) in seen:
                 continue
             if inside is Parameter:

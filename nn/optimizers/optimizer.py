@@ -259,7 +259,7 @@ class Optimizer(Declared):
                 run.refuse_unless_writable()
             if require_finite:
                 run.refuse_unless_finite()
-        if all([run.at_once for run in runs]):
+        if all(run.at_once for run in runs):
             self._update(runs)
         else:
             with whole():
