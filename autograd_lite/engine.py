@@ -141,19 +141,16 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
         if node is None:
             # The inputs of the node below this marker are all in the order: now it is its turn.
             order.append(stack.pop())
-        elif node in seen:
-            continue
-        elif node.operation is None:
+        elif node not in seen:
             seen.add(node)
-            order.append(node)
-        else:
-            seen.add(node)
+            if node.operation is None:
+                order.append(node)
+                continue
             stack += node, None
             for argument in node.arguments:
                 if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
                     stack.append(argument)
-    order.reverse()
-    return order
+    return order[::-1]
 
 
 def backward_steps(order: Iterable[Node]) -> Steps:
