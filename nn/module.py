@@ -195,17 +195,11 @@ class Module(Declared):
         while waiting:
             value = waiting.pop()
             inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
-            if inside is None or id(value) in seen:
-                continue
             if inside is Parameter:
                 yield value
-                continue
-            seen.add(id(value))
-            waiting += inside(value)
-
-    def _some_parameter(self) -> Parameter | None:
-        """One of the parameters, in less time than the first one."""
-        return next(self._unnamed_parameters(), None)
+            elif inside is not None and id(value) not in seen:
+                seen.add(id(value))
+                waiting += inside(value)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside of it with their dotted names, a shared one once."""

@@ -255,8 +255,7 @@ class Optimizer(Declared):
             for run in runs:
                 run.collect_gradients()
         for run in runs:
-            if run.copied:
-                run.refuse_unless_writable()
+            run.refuse_unless_writable()
             if require_finite:
                 run.refuse_unless_finite()
         if all(run.at_once for run in runs):
