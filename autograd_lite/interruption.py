@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import starmap
@@ -33,9 +31,10 @@ class _Waiting:
     def __init__(self, before: Callable[[int, Any], object]) -> None:
         self.before = self.action = before
         self.opened = False
-        self.came = 0
+        self.came = self.number = 0
 
     def __call__(self, number: int, frame: object) -> None:
+        self.number = number
         self.came += 1
         if self.opened:
             self.deliver()
@@ -45,7 +44,7 @@ class _Waiting:
         while self.came:
             self.came -= 1
             self.opened = False  # what is put back after an interruption is not interrupted
-            self.action(signal.SIGINT, sys._getframe())
+            self.action(self.number, sys._getframe())
             self.opened = True
 
 
@@ -72,6 +71,9 @@ class whole:  # noqa: N801 - used like no_grad
         self._outermost = False
 
     def __enter__(self) -> whole:
+        import signal
+        import threading
+
         if threading.current_thread() is not threading.main_thread():
             return self
         if _Waiting.current is not None:
@@ -88,6 +90,8 @@ class whole:  # noqa: N801 - used like no_grad
         if handler is None:
             return
         if self._outermost:
+            import signal
+
             _Waiting.current = None
             signal.signal(signal.SIGINT, handler.before)
         handler.opened, self._handler = self._outer, None
@@ -108,6 +112,8 @@ class whole:  # noqa: N801 - used like no_grad
 
     def instead(self, action: Callable[[], object]) -> None:
         """Call this where KeyboardInterrupt would be raised, unless Ctrl-C does something else."""
+        import signal
+
         handler = self._handler
         if self._outermost and handler and handler.before is signal.default_int_handler:
             handler.action = lambda number, frame: action()

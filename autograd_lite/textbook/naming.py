@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives import all_rows
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Node, arrays_in, inputs_of
-from autograd_lite.table import TABLE
 
 
 class Identifiers:
     """Valid Python names, none given twice, and none that generated source has for a function."""
 
     def __init__(self) -> None:
-        functions = {function.__name__ for function in TABLE if isinstance(function, FunctionType)}
-        self.taken = {"np", "math", "positions", "gathered", *functions}
+        functions = [function for function in all_rows() if isinstance(function, FunctionType)]
+        names = {function.__name__ for function in functions}
+        self.taken = {"np", "math", "positions", "gathered", *names}
 
     def unique(self, wish: str) -> str:
         name = re.sub(r"\W", "_", wish)
