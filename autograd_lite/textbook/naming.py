@@ -149,11 +149,12 @@ def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
             number = re.search(r"\d*$", wishes.setdefault(weight, f"W{next(layers)}"))
             if number and weights[weight] == 1:
                 products[node] = number[0]
-        biased = [x for x in arguments if isinstance(x, Node) and x in products]
-        parameters = _parameters(node)
-        if function is np.add and biased and parameters:
-            products[node] = products.pop(biased[0])
-            wishes.setdefault(parameters[0], f"b{products[node]}")
+        if function is np.add:
+            biased = [x for x in arguments if isinstance(x, Node) and x in products]
+            parameters = _parameters(node)
+            if biased and parameters:
+                products[node] = products.pop(biased[0])
+                wishes.setdefault(parameters[0], f"b{products[node]}")
         if function is affine and node in products:
             wishes.setdefault(arguments[2], f"b{products[node]}")
     for node in computed:
@@ -176,5 +177,6 @@ def _parameters(node: Node) -> list[Node]:
 def _weights(node: Node) -> list[Node]:
     """The weight matrix that a node multiplies with, if that is what it does."""
     traits = node.operation.traits
-    matrices = [x for x in _parameters(node) if np.ndim(x._array) == 2]
-    return matrices[:1] if traits.product and not traits.elementwise else []
+    if traits.elementwise or not traits.product:
+        return []
+    return [x for x in _parameters(node) if np.ndim(x._array) == 2][:1]
