@@ -27,7 +27,7 @@ class Identifiers:
         self.taken = {"np", "math", "positions", "gathered", *names}
 
     def unique(self, wish: str) -> str:
-        name = re.sub(r"\W", "_", wish)
+        name = wish if wish.isidentifier() else re.sub(r"\W", "_", wish)
         if keyword.iskeyword(name) or not name.isidentifier():
             name = f"{name}_" if keyword.iskeyword(name) else f"_{name}"
         wishes = itertools.chain([name], (f"{name}_{count}" for count in itertools.count(2)))
