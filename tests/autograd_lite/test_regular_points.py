@@ -9,6 +9,7 @@ import itertools
 import numpy as np
 import pytest
 import scipy.special as sp
+from looping import looped
 
 from autograd_lite import grad, hessian
 from autograd_lite.derivatives import all_rows
@@ -50,7 +51,7 @@ def are_alike(values):
     return np.ptp(values) < 1e-3 * (1 + np.abs(values).max())
 
 
-@pytest.mark.parametrize("name", ROWS)
+@looped("name", ROWS)
 def test_second_derivatives_are_those_of_the_neighbours_where_these_agree(name):
     row = ROWS[name]
     count, differentiable = arguments_of(row)
