@@ -1,8 +1,9 @@
 """Pictures: the graph of a computation, and plots of training and of models.
 
 The graph, as DOT, SVG, PNG or PDF: `vertices` reads the record of a tensor, `dot` writes that as
-DOT text, and `picture` has Graphviz draw the text. The plots take plain data and return figures of
-matplotlib, which they never show: `plots` is about training, `model_plots` about models.
+DOT text, and `picture` has Graphviz draw the text. `stepper` is a page that goes through the record
+step by step. The plots take plain data and return figures of matplotlib, which they never show:
+`plots` is about training, `model_plots` about models.
 """
 
 from autograd_lite.errors import RenderingError
@@ -15,10 +16,13 @@ from viz.model_plots import (
 )
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
+from viz.stepper import Passage, Steps, step_through
 
 __all__ = [
     "Graph",
+    "Passage",
     "RenderingError",
+    "Steps",
     "graph",
     "plot_activation_histograms",
     "plot_activations",
@@ -28,4 +32,5 @@ __all__ = [
     "plot_history",
     "plot_optimizer_paths",
     "plot_weight_images",
+    "step_through",
 ]

@@ -7,7 +7,7 @@ from world import COMPLEX, NAN, RAGGED, TEXT, X, Y, nans
 
 import nn
 import viz
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.errors import ArgumentError, GradientError, ShapeError, UnsupportedError
 
 CURVE = {"loss": [3.0, 2.0, 1.0]}
 PATHS = {"a": np.ones((3, 2))}
@@ -69,6 +69,11 @@ def boundary(w, model=first, samples=X, targets=Y, **options):
 
 def decided(kind, error, *words, named="plot", **spoilt):
     return bad(kind, lambda w: boundary(w, **spoilt), error, *words, named=named)
+
+
+def stepped(kind, loss, manual, error, *words, named=None):
+    call = lambda w: viz.step_through(loss(w), manual)  # noqa: E731
+    return bad(kind, call, error, *words, named=named)
 
 
 def activations(kind, functions, error, *words):
@@ -203,6 +208,12 @@ DECLARED = {
         x_range("range", (2, 1)),
         x_range("range", (0, float("inf"))),
         x_range("nan", (NAN, 1)),
+    ),
+    "viz.step_through": declare(
+        stepped("type", lambda w: 3.0, {}, UnsupportedError, "3.0"),
+        stepped("type", lambda w: w.w.sum(), {"W": 1.0}, ArgumentError, "'W'", named="compare"),
+        stepped("shape", lambda w: w.w * 2, None, GradientError, "(2, 3)", named="backward"),
+        stepped("length", lambda w: w.w.sum(), {}, ArgumentError, "no hand", named="compare"),
     ),
     "viz.plot_confusion_matrix": declare(
         axes(lambda ax: viz.plot_confusion_matrix([0, 1], [0, 1], ax=ax)),
