@@ -22,6 +22,7 @@ from autograd_lite.derivatives.neural import (
     swish,
 )
 from autograd_lite.derivatives.special import erf, gelu
+from autograd_lite.einops_backend import register_when_imported as _register_when_imported
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
@@ -53,6 +54,7 @@ from autograd_lite.vectors import ravel
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
     from autograd_lite.compare import compare_gradients
+    from autograd_lite.interchange import from_dlpack
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
 
@@ -88,6 +90,7 @@ __all__ = [
     "elu",
     "enable_grad",
     "erf",
+    "from_dlpack",
     "gelu",
     "grad",
     "gradcheck",
@@ -113,11 +116,14 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
+_register_when_imported()
+
 # What is imported when it is first used, because it takes as much time as all the rest.
 _LATER = {
     "compare_gradients": "autograd_lite.compare",
     "derive": "autograd_lite.textbook.derive",
     "detect_anomaly": "autograd_lite.anomaly",
+    "from_dlpack": "autograd_lite.interchange",
     "to_source": "autograd_lite.textbook.source",
 }
 
