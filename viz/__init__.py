@@ -6,15 +6,17 @@ matplotlib, which they never show: `plots` is about training, `model_plots` abou
 """
 
 from autograd_lite.errors import RenderingError
+from viz.decision_boundary import plot_decision_boundary
+from viz.landscape import plot_loss_landscape
 from viz.model_plots import (
     plot_activation_histograms,
     plot_activations,
     plot_confusion_matrix,
-    plot_decision_boundary,
     plot_weight_images,
 )
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
+from viz.representations import plot_attention, plot_embedding
 
 __all__ = [
     "Graph",
@@ -22,10 +24,13 @@ __all__ = [
     "graph",
     "plot_activation_histograms",
     "plot_activations",
+    "plot_attention",
     "plot_confusion_matrix",
     "plot_decision_boundary",
+    "plot_embedding",
     "plot_gradient_flow",
     "plot_history",
+    "plot_loss_landscape",
     "plot_optimizer_paths",
     "plot_weight_images",
 ]
