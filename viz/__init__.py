@@ -7,16 +7,21 @@ step by step. The plots take plain data and return figures of matplotlib, which 
 """
 
 from autograd_lite.errors import RenderingError
+from viz.decision_boundary import plot_decision_boundary
+from viz.landscape import plot_loss_landscape
 from viz.model_plots import (
     plot_activation_histograms,
     plot_activations,
     plot_confusion_matrix,
-    plot_decision_boundary,
     plot_weight_images,
 )
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
+<<<<<<< HEAD
 from viz.stepper import Passage, Steps, step_through
+=======
+from viz.representations import plot_attention, plot_embedding
+>>>>>>> plots
 
 __all__ = [
     "Graph",
@@ -26,10 +31,13 @@ __all__ = [
     "graph",
     "plot_activation_histograms",
     "plot_activations",
+    "plot_attention",
     "plot_confusion_matrix",
     "plot_decision_boundary",
+    "plot_embedding",
     "plot_gradient_flow",
     "plot_history",
+    "plot_loss_landscape",
     "plot_optimizer_paths",
     "plot_weight_images",
     "step_through",

@@ -101,6 +101,22 @@ def histograms(kind, given, error, *words):
     return bad(kind, call, error, *words, named="plot")
 
 
+def attention(kind, weights, error, *words, queries=None):
+    return bad(kind, lambda w: viz.plot_attention(weights, queries), error, *words, named="plot")
+
+
+def embedding(kind, vectors, error, *words, classes=None, names=None):
+    call = lambda w: viz.plot_embedding(vectors, classes, names=names)  # noqa: E731
+    return bad(kind, call, error, *words, named="plot")
+
+
+def landscape(kind, error, *words, model=None, **options):
+    def call(w):
+        return viz.plot_loss_landscape(model or w.model, w.X, w.Y, "mse", **options)
+
+    return bad(kind, call, error, *words)
+
+
 WEIGHTS = np.ones((4, 2))
 
 DECLARED = {
@@ -247,6 +263,33 @@ DECLARED = {
         images("range", np.full((4, 2), np.inf), (2, 2), ArgumentError,
                "array (4, 2)", "8"),
         images("nan", nans(4, 2), (2, 2), ArgumentError, "array (4, 2)", "8"),
+    ),
+    "viz.plot_attention": declare(
+        attention("type", "abc", UnsupportedError, "attention", "<U3"),
+        attention("type", np.eye(2), UnsupportedError, "queries=3", queries=3),
+        attention("shape", np.ones(3), ShapeError, "array (3,)"),
+        attention("length", np.eye(2), ShapeError, "3 queries", queries="abc"),
+        attention("range", -np.eye(2), ArgumentError, "-1"),
+        attention("nan", nans(2, 2), ArgumentError, "attention array (2, 2)"),
+    ),
+    "viz.plot_embedding": declare(
+        embedding("type", TEXT, UnsupportedError, "vectors", "<U1"),
+        embedding("type", WEIGHTS, UnsupportedError, "names=3", names=3),
+        embedding("shape", np.ones(3), ShapeError, "array (3,)"),
+        embedding("length", WEIGHTS, ShapeError, "3 classes", classes=[0, 1, 1]),
+        embedding("length", WEIGHTS, ShapeError, "1 names", names=["a"]),
+        embedding("range", WEIGHTS, ArgumentError, "classes", classes=[0, -1, 0, 0]),
+        embedding("nan", nans(2, 2), ArgumentError, "vectors array (2, 2)"),
+    ),
+    "viz.plot_loss_landscape": declare(
+        landscape("type", UnsupportedError, "no module", model=np.tanh),
+        landscape("type", UnsupportedError, "rng='a'", rng="a"),
+        landscape("range", ArgumentError, "span=0", span=0),
+        landscape("range", ArgumentError, "resolution=2.5", resolution=2.5),
+        landscape("range", ArgumentError, "no parameters", model=nn.ReLU()),
+        landscape("nan", ArgumentError, "span=nan", span=NAN),
+        shape="samples and targets are checked by the loss",
+        length="samples and targets are checked by the loss",
     ),
     "viz.plot_activation_histograms": declare(
         histograms("type", 3, UnsupportedError, "3"),
