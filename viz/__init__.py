@@ -17,11 +17,8 @@ from viz.model_plots import (
 )
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
-<<<<<<< HEAD
-from viz.stepper import Passage, Steps, step_through
-=======
 from viz.representations import plot_attention, plot_embedding
->>>>>>> plots
+from viz.stepper import Passage, Steps, step_through
 
 __all__ = [
     "Graph",
