@@ -101,7 +101,7 @@ FIT = declare(
     option("shape", ShapeError, "sample_weight", "()", sample_weight=1.0),
     option("length", ShapeError, "sample_weight", "(3,)", "12", sample_weight=np.ones(3)),
     option("range", ArgumentError, "sample_weight", "-1.0", sample_weight=-np.ones(12)),
-    option("range", ArgumentError, "sample_weight", "0", sample_weight=np.zeros(12)),
+    option("range", ArgumentError, "sample_weight", "zero", sample_weight=np.zeros(12)),
     option("nan", ArgumentError, "sample_weight", "12", sample_weight=nans(12)),
     option("type", UnsupportedError, "class_weight='a'", class_weight="a"),
     option("type", UnsupportedError, "class_weight=[1.0]", class_weight=[1.0]),

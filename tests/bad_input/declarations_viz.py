@@ -1,7 +1,7 @@
 """Bad input of pictures: no figure is left behind, nothing is drawn, no file is written."""
 
 import numpy as np
-from declaring import bad, declare, number
+from declaring import bad, declare, nothing, number
 from matplotlib import pyplot
 from world import COMPLEX, NAN, RAGGED, TEXT, X, Y, nans
 
@@ -230,7 +230,19 @@ DECLARED = {
         stepped("type", lambda w: w.w.sum(), {"W": 1.0}, ArgumentError, "'W'", named="compare"),
         stepped("shape", lambda w: w.w * 2, None, GradientError, "(2, 3)", named="backward"),
         stepped("length", lambda w: w.w.sum(), {}, ArgumentError, "no hand", named="compare"),
+        range="it takes no number",
+        nan="it shows NaN as any number",
     ),
+    "viz.Steps": declare(
+        bad("type", lambda w: viz.step_through(w.w.sum()).save(3), UnsupportedError, "3",
+            named="steps.save"),
+        bad("range", lambda w: viz.step_through(w.w.sum()).save(w.folder / "steps.svg"),
+            ArgumentError, ".svg", named="steps.save"),
+        shape="it is made by viz.step_through",
+        length="it is made by viz.step_through",
+        nan="it shows NaN as any number",
+    ),
+    "viz.Passage": nothing("it is made by viz.step_through"),
     "viz.plot_confusion_matrix": declare(
         axes(lambda ax: viz.plot_confusion_matrix([0, 1], [0, 1], ax=ax)),
         confusion("type", "abc", [0, 1], ShapeError, "targets", "()"),
