@@ -82,6 +82,8 @@ if _TYPE_CHECKING:
     from nn.diagnosis.gradient_difference import gradient_difference
     from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
     from nn.diagnosis.report import Diagnosis, Finding
+    from nn.export.numpy_source import to_numpy_source
+    from nn.export.onnx_model import to_onnx
 
 __all__ = [
     "ELU",
@@ -162,6 +164,8 @@ __all__ = [
     "register",
     "save",
     "summary",
+    "to_numpy_source",
+    "to_onnx",
 ]
 
 # What is imported when it is first used: training needs none of it.
@@ -172,6 +176,8 @@ _LATER = {
     "GraphWatch": "nn.diagnosis.monitor",
     "diagnose": "nn.diagnosis.diagnose",
     "gradient_difference": "nn.diagnosis.gradient_difference",
+    "to_numpy_source": "nn.export.numpy_source",
+    "to_onnx": "nn.export.onnx_model",
 }
 
 
