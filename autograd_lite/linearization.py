@@ -101,7 +101,7 @@ def _require_positions(
             )
         if not -len(arguments) <= position < len(arguments):
             raise ArgumentError(
-                f"{attempted} in argument {position}",
+                f"{attempted} in argument {describe_one(position)}",
                 f"it was given {len(arguments)} arguments",
                 "Give argnums that count positional arguments, from 0",
             )

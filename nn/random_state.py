@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 
 from autograd_lite import arguments
-from autograd_lite.arguments import WHOLE, require
+from autograd_lite.arguments import SEED, WHOLE, require
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 
@@ -68,7 +68,7 @@ def manual_seed(seed: int) -> None:
     >>> first == Dense(1, 1).weight.item(), first == second
     (True, False)
     """
-    require("manual_seed", "seed", seed, WHOLE)
+    require("manual_seed", "seed", seed, SEED)
     set_state(_default, state_of(np.random.Generator(np.random.PCG64(seed))))
     _default.seeded = True
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, is_number, require
+from autograd_lite.arguments import COUNT, is_number, require, require_flag
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
@@ -146,6 +146,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "evaluate_every", evaluate_every, COUNT)
+            progress = require_flag("fit", "progress", progress)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
             require_listed(may_differ)
