@@ -78,7 +78,8 @@ class Tensor(Methods):
             raise unknown_keyword("Tensor(...)", next(iter(others)), known)
         if name is not None and not isinstance(name, str):
             require(self, "name", name, optional(TEXT))
-        requires_grad = require_flag(self, "requires_grad", requires_grad)
+        if requires_grad is not False and requires_grad is not True:
+            requires_grad = require_flag(self, "requires_grad", requires_grad)
         self._array = held_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
