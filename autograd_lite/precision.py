@@ -49,7 +49,9 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
         for position, other in enumerate(others, 1):
             if hasattr(other, "dtype"):
                 require_numbers(f"argument {position}", other)
-        return function(_real(x), *others, **keywords)
+        if type(x) is not np.ndarray or x.dtype.kind != "f":
+            x = _real(x)
+        return function(x, *others, **keywords)
 
     return compute
 
