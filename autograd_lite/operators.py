@@ -64,7 +64,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     def of_number(a: Any, b: Any, tensor: Node, arguments: tuple[Any, ...]) -> Tensor:
         try:
             data = compute(a, b)
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
         return _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
 
