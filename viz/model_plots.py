@@ -130,7 +130,7 @@ def plot_confusion_matrix(
     n_classes = int(max(targets.max(), predictions.max())) + 1
     if names is None:
         names = [str(label) for label in range(n_classes)]
-    if not isinstance(names, Sequence):
+    if not isinstance(names, Sequence) or isinstance(names, str | bytes):
         attempted = f"plot_confusion_matrix with names={describe_one(names)}"
         reason = "they are no list"
         remedy = "Give a name for each class"
