@@ -19,9 +19,10 @@ import numpy as np
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
-from autograd_lite.forensics.replay import Graph, is_array
+from autograd_lite.forensics.replay import Graph, is_array, is_recorded
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
 from autograd_lite.modes import enable_grad, setting, watching
+from autograd_lite.node import plain
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import visible_arrays
@@ -46,7 +47,8 @@ def examine(
         refuse_changed(loss)
         graph = Graph(loss)
         names = Names(graph, frame)
-        arrays = {name: a for name, a in visible_arrays(names.variables) if is_array(a)}
+        held = [(name, a) for name, a in visible_arrays(names.variables) if not is_recorded(a)]
+        arrays = {name: plain(a) for name, a in held if is_array(plain(a))}
         case = Case(graph, dict(manual), tolerance, names.given, arrays)
         return _examined(case, names, seconds, start)
 

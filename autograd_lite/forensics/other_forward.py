@@ -93,16 +93,16 @@ def _targets(graph: Graph, targets: Array) -> Candidates:
     if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
         return
     for axis in range(min(targets.ndim, 2)):
-        what = "columns" if axis else "rows"
-        for shift in (1, -1) if targets.shape[axis] > 1 else ():
-            others = np.roll(targets, shift, axis)
+        what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
+        for words, others in (
+            ("shifted by one: an index is off by one", np.roll(targets, 1, axis)),
+            ("shifted by one: an index is off by one", np.roll(targets, -1, axis)),
+            ("in reverse order", np.flip(targets, axis)),
+        ):
             wrong: Wrong = {}
-            for node, slot, complement in uses:
+            for node, slot, complement in uses if targets.shape[axis] > 1 else ():
                 wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
-            words = (
-                f"the {what} of the labels or targets are shifted by one: an index is off by one"
-            )
-            yield joint("labels", words, wrong)
+            yield joint("labels", f"{what} {words}", wrong)
 
 
 def softmax_in_forward(case: Case) -> Candidates:

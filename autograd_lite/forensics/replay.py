@@ -164,6 +164,15 @@ class Graph:
             found.setdefault(node.operation, []).append(node)
         return found
 
+    @functools.cached_property
+    def distance(self) -> dict[Tensor, int]:
+        """Steps from the loss: in a loop, what came later is closer to it."""
+        found = {self.loss: 0}
+        for place in self.places:
+            own = found[place.node] + 1
+            found[place.argument] = min(own, found.get(place.argument, own))
+        return found
+
     def close_to(self, node: Tensor) -> list[Tensor]:
         """The nodes of the same operation before and after one, not those of a long loop."""
         same = self._of_operation[node.operation]

@@ -27,7 +27,9 @@ from autograd_lite.forensics.uses import (
     dropped_alike,
     dropped_uses,
     factors_alike,
+    on_one_way,
     own_term,
+    values_of_other_steps,
     wrong_cotangent,
 )
 from autograd_lite.node import Array
@@ -58,8 +60,8 @@ def candidates(case: Case) -> Iterator[Candidate]:
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
         *(of_case(case) for of_case in (*GROUP_MISTAKES[1:], dropped_uses)),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
-        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term)),
-        *(of_case(case) for of_case in (other_arrays, factors_alike)),
+        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
+        *(of_case(case) for of_case in (values_of_other_steps, other_arrays, factors_alike)),
         *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
     )
     is_long = len(case.graph.places) >= LONG

@@ -38,9 +38,13 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         }
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
-        wrong["the mask of dropout"] = lambda g, *given: g * scale
+        if place.argument.operation is None or not place.argument.operation.traits.logarithm:
+            drops, scales = "the mask of dropout", "the scale of inverted dropout"
+        else:
+            drops, scales = "the mask", f"the factor {scale:g} of the weights of entries, 0 or {scale:g},"
+        wrong[drops] = lambda g, *given: g * scale
         if scale != 1:
-            wrong["the scale of inverted dropout"] = lambda g, *given: g * (mask != 0)
+            wrong[scales] = lambda g, *given: g * (mask != 0)
             wrong["dropout"] = unchanged
     elif place.multiplies_entries and _scales_dropped(place):
         wrong["the scale of inverted dropout"] = unchanged
@@ -286,14 +290,24 @@ def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]
     found: list[tuple[int, str, Any]] = []
     for other in others:
         before, after = _steps_between(argument, other), _steps_between(other, argument)
-        if before:
-            found.append((before, "the input of a function, not with its output", other))
+        if before == 1 and _complements(other, argument):
+            found.append((before, "{other}, where 1 - {other} belongs", other))
+        elif before:
+            of_what = argument.operation.name if before == 1 else "a function"
+            found.append((before, f"the input of {of_what}, not with its output", other))
+        elif after == 1 and _complements(other, argument):
+            found.append((after, "1 - {own}, where {own} belongs", other))
         elif after:
-            found.append((after, "the output of a function, not with its input", other))
+            of_what = other.operation.name if after == 1 else "a function"
+            found.append((after, f"the output of {of_what}, not with its input", other))
         else:
             found.append((MOST_BETWEEN, "the values of another layer", other))
     for _, what, other in sorted(found, key=lambda each: each[0]):
         yield what, other
+
+
+def _complements(one: Any, other: Any) -> bool:
+    return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
 MOST_BETWEEN = 7

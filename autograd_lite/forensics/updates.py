@@ -15,6 +15,8 @@ from autograd_lite.forensics.replay import Replay
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
+FEWEST = 4
+"""Entries of a gradient that two numbers are solved for in."""
 MOST_FOR_NEWTON = 1000
 """Steps of a graph whose backward pass is recorded for the product with the Hessian."""
 
@@ -47,7 +49,24 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
         yield what, right + rounded(strength) * np.sign(weights)
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
+    yield from _by_its_size(given, right)
     yield from _with_velocity(case, given, right)
+
+
+def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
+    """The gradient over its own size, lr g / sqrt(s g² + e) or lr g / (sqrt(s) |g| + e)."""
+    if right.size < FEWEST or not given.all() or not np.isfinite(right).all():
+        return
+    quotient, size = np.ravel(right / given), abs(np.ravel(right))
+    if not np.ptp(quotient) > 0.01 * abs(quotient).max():
+        return  # It is a multiple.
+    for power, how in ((1, "root of its square plus a number"), (2, "root of the sum of its square and a number")):
+        values = np.stack([size**power, np.ones_like(size)], axis=1)
+        both = np.linalg.lstsq(values, quotient**power)[0]
+        if (both >= 0).all() and both[0] > 0:
+            by = (values @ both) ** (1 / power)
+            words = f"it is divided by the {how}, as by Adagrad, RMSprop or Adam"
+            yield words, right / by.reshape(right.shape)
 
 
 def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Array]]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from autograd_lite.forensics.candidate import (
     DROPPED,
@@ -15,7 +18,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, grouped
+from autograd_lite.forensics.replay import Graph, Place, grouped, is_array
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -137,3 +140,63 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
 
     words = f"its own value is left out of the derivative of {use.operation.name}"
     yield "dropped path", f"{words}, as if it were 0", vjp
+
+
+def on_one_way(graph: Graph, place: Place) -> StepMistakes:
+    """A mistake in what arrives at a node shows on one of the ways that lead on from it."""
+    if len(graph.places_of[place.node]) < 2:
+        return
+    for use in graph.consumers.get(place.node, ()):
+        right, vjp = graph.right.values[use.number], graph.right[use.node]
+        name = use.operation.name
+        others = [(f"of what arrives through {name} the sign is wrong, only here", -right)]
+        if len(graph.consumers[place.node]) > 1:
+            words = f"what arrives through {name} is left out, only here"
+            others.append((words, 0 * right))
+        if vjp.shape == right.shape and not np.array_equal(vjp, right):
+            words = f"the derivative of {name} is forgotten, only here"
+            others.append((words, vjp))
+        for words, other in others:
+            yield "one path", words, partial(_with_more, place, other - right)
+
+
+def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(g + more, *given, **keywords)
+
+
+def values_of_other_steps(case: Case) -> Iterator[Candidate]:
+    """In a loop all steps take the values of the step before, or after, or those of one."""
+    distance = case.graph.distance
+    for unordered in alike(case.graph.places, case.graph.roles):
+        group = sorted(unordered, key=lambda place: distance[place.node])
+        for slot in range(len(group[0].node.arguments)):
+            if slot != group[0].slot and group[0].traits.product:
+                own = [place.node.arguments[slot] for place in group]
+                for what, chosen in _elsewhere(own):
+                    if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
+                        vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
+                        words = f"the product is taken with the values of {what}"
+                        yield Candidate("wrong place", words, dict(zip(group, vjps)))
+        if group[0].bends:
+            for what, chosen in _elsewhere([place.node for place in group]):
+                wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
+                words = f"the derivative of {{operation}} is evaluated at the values of {what}"
+                if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
+                    yield Candidate("wrong place", words, wrong)
+
+
+def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The values that steps take, the last step first, at other times."""
+    arrays = {id(plain(each)) for each in own}
+    if len(arrays) < 2 or not all(is_array(plain(each)) for each in own):
+        return
+    yield "the step before", [*own[1:], own[-1]]
+    yield "the step before, in the first step of the last", [*own[1:], own[0]]
+    yield "the step after", [own[0], *own[:-1]]
+    yield "the step after, in the last step of the first", [own[-1], *own[:-1]]
+    yield "the last step, in all of them", [own[0]] * len(own)
+    yield "the first step, in all of them", [own[-1]] * len(own)
+
+
+def _at(place: Place, node: Tensor, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(g, node._array, *map(plain, node.arguments), **keywords)

@@ -262,11 +262,19 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
     what = mistake.what.replace("{operation}", place.operation.name)
     what = what.replace("{argument}", names.of[place.argument])
+    vjp = mistake.wrong[place]
+    if isinstance(vjp, Instead):
+        own, other = place.node.arguments[vjp.slot], vjp.written
+        what = what.replace("{own}", names.of.get(key_of(own), "a"))
+        what = what.replace("{other}", names.of.get(key_of(other), "another"))
     if mistake.kind == "dropped path":
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
         number = mistake.number.format(mistake.strength * mistake.unit)
+        if mistake.kind == "penalty" and mistake.neutral == 1:
+            reason = case.in_words(mistake.strength)
+            number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
     is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
