@@ -149,10 +149,12 @@ def on_one_way(graph: Graph, place: Place) -> StepMistakes:
     for use in graph.consumers.get(place.node, ()):
         right, vjp = graph.right.values[use.number], graph.right[use.node]
         name = use.operation.name
-        others = [(f"of what arrives through {name} the sign is wrong, only here", -right)]
+        others = []
         if len(graph.consumers[place.node]) > 1:
-            words = f"what arrives through {name} is left out, only here"
-            others.append((words, 0 * right))
+            others = [
+                (f"of what arrives through {name} the sign is wrong, only here", -right),
+                (f"what arrives through {name} is left out, only here", 0 * right),
+            ]
         if vjp.shape == right.shape and not np.array_equal(vjp, right):
             words = f"the derivative of {name} is forgotten, only here"
             others.append((words, vjp))
@@ -176,13 +178,13 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
                     if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
                         vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
                         words = f"the product is taken with the values of {what}"
-                        yield Candidate("wrong place", words, dict(zip(group, vjps)))
+                        yield Candidate("other step", words, dict(zip(group, vjps)))
         if group[0].bends:
             for what, chosen in _elsewhere([place.node for place in group]):
                 wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
                 words = f"the derivative of {{operation}} is evaluated at the values of {what}"
                 if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
-                    yield Candidate("wrong place", words, wrong)
+                    yield Candidate("other step", words, wrong)
 
 
 def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
