@@ -37,8 +37,8 @@ Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
 
 
-DEPTH = 4
-"""Operations before a step that it has in common with those that play the same role."""
+DEPTH = 6
+"""Operations between a step and the leaves that tell its role."""
 ENTRIES = "the number of entries"
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
@@ -131,6 +131,12 @@ def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, l
     for place in places:
         groups.setdefault(key(place), []).append(place)
     return groups
+
+
+def _part(node: Tensor) -> str:
+    """Which entries an operation takes, where it names them as a slice."""
+    indexes = node.operation is not None and node.operation.traits.indexes
+    return repr(node.arguments[1]) if indexes and not is_array(plain(node.arguments[1])) else ""
 
 
 class Graph:
@@ -305,20 +311,28 @@ class Graph:
     def roles(self) -> list[dict[Place, Any]]:
         """The role that each step plays, in coarse terms first.
 
-        Two play the same if the same was computed before, of the same leaves. Whatever is further
-        back counts as the same, and so do constants, with which loops start.
+        Two play the same if they are steps of one operation between such of the same ones, and
+        were computed from the same leaves, in as many operations: in one of these at first, at
+        last in up to `DEPTH`. What is further back counts as the same, as constants do, with
+        which loops start. Parts of an array are told apart at last, too, as those of gates are.
         """
-        known: dict[Any, int] = {}
-        of: dict[Any, int] = {leaf: -1 - number for number, leaf in enumerate(self.leaves)}
-        found = []
-        for _ in range(DEPTH):
-            finer = {}
-            for node in self.places_of:
-                before = [of.get(a, 0) if is_recorded(a) else 0 for a in node.arguments]
-                finer[node] = known.setdefault((node.operation, *before), len(known) + 1)
-            of = {leaf: of[leaf] for leaf in self.leaves} | finer
-            found.append({p: (of[p.node], p.slot, of.get(p.argument)) for p in self.places})
-        return found
+        reach: dict[Tensor, dict[Tensor, int]] = {leaf: {leaf: 0} for leaf in self.leaves}
+        for node in reversed(self.order):
+            for place in self.places_of.get(node, ()):
+                own = reach.setdefault(node, {})
+                for leaf, steps in reach[place.argument].items():
+                    if steps < DEPTH:
+                        own[leaf] = min(steps + 1, own.get(leaf, DEPTH))
+        parts = {node: _part(node) for node in self.order}
+
+        def role(place: Place, depth: int, apart: bool) -> Any:
+            nodes = place.node, place.argument
+            leaves = [frozenset(x for x in reach[n].items() if x[1] <= depth) for n in nodes]
+            rows = [node.operation for node in nodes]
+            return place.slot, *rows, *leaves, *(parts[node] for node in nodes if apart)
+
+        finer = [*((depth, False) for depth in range(1, DEPTH + 1)), (DEPTH, True)]
+        return [{place: role(place, *how) for place in self.places} for how in finer]
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:
