@@ -71,6 +71,10 @@ def _afterwards(place: Place, mask: Array) -> Vjp:
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     """What an index names more than once is overwritten, or added once by dW[index] += g."""
+    if place.operation.function in (np.repeat, np.tile):
+        for order, which in ((-1, "first"), (1, "last")):
+            words = f"only the {which} of several copies of an entry counts"
+            yield "repeated index", words, partial(_of_one_copy, place, order)
     windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
@@ -93,6 +97,15 @@ def _names_entries(node: Tensor) -> bool:
     """Whether a node picks entries by an array of their numbers, which may be repeated."""
     parts = [part for a in node.arguments[1:] for part in (a if isinstance(a, tuple) else (a,))]
     return any(is_array(plain(part)) for part in parts)
+
+
+def _of_one_copy(
+    place: Place, order: int, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
+) -> Array:
+    total = np.zeros(x.size, g.dtype)
+    taken = place.operation.compute(np.arange(x.size).reshape(x.shape), *rest, **keywords)
+    total[np.ravel(taken)[::order]] = np.ravel(g)[::order]
+    return total.reshape(x.shape)
 
 
 def _assigned(

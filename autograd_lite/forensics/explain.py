@@ -50,6 +50,7 @@ class Hypothesis:
     mistakes: Sequence[Candidate | Slip]
     error: float = 0.0  # the largest relative one that is left in a gradient
     unexplained: frozenset[Tensor] = frozenset()  # what is wrong all the same
+    only: bool = False  # whether it was made in the wrong gradients only, not in the right ones
 
 
 def explain(
@@ -97,6 +98,10 @@ def _explain_on(
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)
+    if not complete:
+        only = [f for f in singles if wrong <= f.fitted]
+        only = [f for f in only if _is_evidence(case, search, [f.mistake])]
+        complete += [Hypothesis([f.mistake], only=True) for f in only]
     if not complete:
         in_part += _in_part(case, search, base, singles)
     return complete

@@ -287,6 +287,10 @@ def _of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) ->
 
 def extremes(graph: Graph, place: Place) -> StepMistakes:
     """The largest is differentiated as a mean, as a sum, or as another entry."""
+    if place.traits.reduces and not place.traits.extremum and place.node.size > 1:
+        for which, number in (("first", 0), ("last", -1)):
+            words = f"only the {which} entry of those that {{operation}} reduces gets what arrives"
+            yield "wrong formula", words, partial(_one_entry, place, number)
     if not place.traits.extremum:
         return
     if place.traits.elementwise:
@@ -307,7 +311,7 @@ def extremes(graph: Graph, place: Place) -> StepMistakes:
     words = "the entry at the other extreme of {operation} gets what arrives"
     yield "branches", words, _other_extreme
     words = "the first entry gets what arrives, not that at the {operation}"
-    yield "wrong formula", words, _first_entry
+    yield "wrong formula", words, partial(_one_entry, place, 0)
 
 
 def _other_extreme(
@@ -318,15 +322,15 @@ def _other_extreme(
     return expand(g, x.shape, axis, keepdims) * (x == chosen)
 
 
-def _first_entry(
-    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
+def _one_entry(
+    place: Place, number: int, g: Array, y: Array, x: Array, axis: Any = None, **keywords: Any
 ) -> Array:
-    reduced = np.max(x, axis=axis, keepdims=True).shape
-    first = np.ones(x.shape, bool)
-    for number, (length, kept) in enumerate(zip(x.shape, reduced)):
-        if kept != length:
-            first &= np.arange(length).reshape(-1, *[1] * (x.ndim - number - 1)) == 0
-    return expand(g, x.shape, axis, keepdims) * first
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis) % x.ndim
+    chosen = np.zeros(x.shape, bool)
+    chosen[tuple(number if k in axes else slice(None) for k in range(x.ndim))] = True
+    if place.traits.extremum:
+        return expand(g, x.shape, axis, keywords.get("keepdims", False)) * chosen
+    return place.vjp(g, y, x, axis, **keywords) * chosen
 
 
 def inverses(graph: Graph, place: Place) -> StepMistakes:

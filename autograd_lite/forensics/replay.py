@@ -316,23 +316,33 @@ class Graph:
         last in up to `DEPTH`. What is further back counts as the same, as constants do, with
         which loops start. Parts of an array are told apart at last, too, as those of gates are.
         """
-        reach: dict[Tensor, dict[Tensor, int]] = {leaf: {leaf: 0} for leaf in self.leaves}
+        reach: dict[Tensor, dict[tuple[Tensor, str], int]] = {}
         for node in reversed(self.order):
+            own = reach[node] = {(node, ""): 0} if node.operation is None else {}
+            part = _part(node)
             for place in self.places_of.get(node, ()):
-                own = reach.setdefault(node, {})
-                for leaf, steps in reach[place.argument].items():
+                for (leaf, inner), steps in reach[place.argument].items():
                     if steps < DEPTH:
-                        own[leaf] = min(steps + 1, own.get(leaf, DEPTH))
-        parts = {node: _part(node) for node in self.order}
+                        key = leaf, part + inner
+                        own[key] = min(steps + 1, own.get(key, DEPTH))
 
         def role(place: Place, depth: int, apart: bool) -> Any:
             nodes = place.node, place.argument
-            leaves = [frozenset(x for x in reach[n].items() if x[1] <= depth) for n in nodes]
             rows = [node.operation for node in nodes]
-            return place.slot, *rows, *leaves, *(parts[node] for node in nodes if apart)
+            near = [
+                frozenset(
+                    (leaf, part * apart, n) for (leaf, part), n in reach[node].items() if n <= depth
+                )
+                for node in nodes
+            ]
+            return place.slot, *rows, *near
 
-        finer = [*((depth, False) for depth in range(1, DEPTH + 1)), (DEPTH, True)]
-        return [{place: role(place, *how) for place in self.places} for how in finer]
+        known: dict[Any, int] = {}
+        finer = [(depth, False) for depth in range(1, DEPTH + 1)]
+        finer += [(depth, True) for depth in range(DEPTH // 2, DEPTH + 1) if any(map(_part, reach))]
+        return [
+            {p: known.setdefault(role(p, *how), len(known)) for p in self.places} for how in finer
+        ]
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:

@@ -24,6 +24,7 @@ from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
     alike,
+    clipped,
     dropped_alike,
     dropped_uses,
     factors_alike,
@@ -61,7 +62,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         *(of_case(case) for of_case in (*GROUP_MISTAKES[1:], dropped_uses)),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
-        *(of_case(case) for of_case in (values_of_other_steps, other_arrays, factors_alike)),
+        *(of_case(case) for of_case in (values_of_other_steps, clipped, other_arrays, factors_alike)),
         *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
     )
     is_long = len(case.graph.places) >= LONG
@@ -110,6 +111,7 @@ class Search:
         for node in reversed(case.graph.order):
             inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
             self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
+        self.wrong = case.everything - case.fitted(case.graph.right)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.more = candidates(case)
@@ -153,7 +155,7 @@ class Search:
                 fitted = self._projected(candidate)
                 if fitted is None:
                     continue
-                if not fitted > self.case.fitted(base):
+                if not (fitted > self.case.fitted(base) or fitted >= self.wrong):
                     yield Finding(candidate, fitted)
                     continue
             yield from self._replayed(candidate, base)
@@ -207,7 +209,7 @@ class Search:
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
-            elif finding.fitted > case.fitted(base):
+            elif finding.fitted > case.fitted(base) or finding.fitted >= self.wrong:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding

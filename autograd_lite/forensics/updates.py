@@ -88,7 +88,9 @@ def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str
             continue
         both = np.stack([array.ravel(), right.ravel()], axis=1)
         share, rate = map(rounded, np.linalg.lstsq(both, given.ravel())[0].tolist())
-        if is_round(share) and is_round(rate) and array.size > 2:
+        if (rate, share) == (1, -1) and array.size > 2:
+            yield f"{name}, which is to be added, is left out", right - array
+        elif is_round(share) and is_round(rate) and rate * share > 0 and array.size > 2:
             times = "it" if rate == 1 else f"{rate:g} times it"
             yield (
                 f"{times} and {share:g} {name} are added, as by momentum",

@@ -174,7 +174,9 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
         for slot in range(len(group[0].node.arguments)):
             if slot != group[0].slot and group[0].traits.product:
                 own = [place.node.arguments[slot] for place in group]
-                for what, chosen in _elsewhere(own):
+                sums = [_sum_with(case.graph, place.node) for place in group]
+                new = [("the same step, which the product is a term of", sums)]
+                for what, chosen in [*_elsewhere(own), *(new if all(each is not None for each in sums) else ())]:
                     if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
                         vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
                         words = f"the product is taken with the values of {what}"
@@ -185,6 +187,31 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
                 words = f"the derivative of {{operation}} is evaluated at the values of {what}"
                 if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
                     yield Candidate("other step", words, wrong)
+
+
+def _sum_with(graph: Graph, node: Tensor) -> Tensor | None:
+    """The sum of the same shape that a node is a term of."""
+    sums = [use.node for use in graph.consumers.get(node, ()) if use.traits.additive]
+    return sums[0] if sums and sums[0].shape == node.shape else None
+
+
+def clipped(case: Case) -> Iterator[Candidate]:
+    """What arrives at each step of a loop is clipped."""
+    for group in alike(case.graph.places, case.graph.roles):
+        largest = max(abs(case.graph.right[place.node]).max(initial=0.0) for place in group)
+        for bound in BOUNDS if group[0].bends else ():
+            if bound < largest:
+                words = f"what arrives is clipped at {bound:g} in each step"
+                wrong = {place: partial(_clipped, place, bound) for place in group}
+                yield Candidate("cotangent lost", words, wrong)
+
+
+BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+"""What people clip at."""
+
+
+def _clipped(place: Place, bound: float, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(g.clip(-bound, bound), *given, **keywords)
 
 
 def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:

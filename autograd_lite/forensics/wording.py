@@ -16,7 +16,7 @@ from autograd_lite.engine import backward_order
 from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
-from autograd_lite.forensics.replay import Graph, Place, is_array
+from autograd_lite.forensics.replay import DEPTH, Graph, Place, is_array
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
@@ -138,7 +138,7 @@ class Names:
     def _name_states(self, graph: Graph) -> None:
         """Call what a variable of a loop held before h1, h2, as the last of them is called h."""
         same: dict[Any, list[Tensor]] = {}
-        for place, role in graph.roles[-2].items():
+        for place, role in graph.roles[DEPTH // 2].items():
             if role not in same or same[role][-1] is not place.node:
                 same.setdefault(role, []).append(place.node)
         taken = {*self.of.values()}
@@ -239,7 +239,8 @@ def explained(
     because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
     parts = [f"{_are([*map(names.cotangent, bad)])} {because}"]
     parts += [f"{_are(unexplained)} wrong too, and nothing explains that"] * bool(unexplained)
-    parts += [f"{_are(fine)} right"] * bool(fine)
+    apart = " all the same, where this was not done" * hypothesis.only
+    parts += [f"{_are(fine)} right{apart}"] * bool(fine)
     consequences = f"{'; '.join(parts)}."
     return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
 
