@@ -9,7 +9,6 @@ reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `form
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -20,6 +19,7 @@ from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
 from autograd_lite.forensics.replay import Graph, is_array, is_recorded
+from autograd_lite.forensics.search import now
 from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain
@@ -39,7 +39,7 @@ def examine(
     seconds: float,
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones, with the caller's names."""
-    start = time.thread_time()
+    start = now()
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
@@ -78,7 +78,9 @@ def _with_activations(case: Case, names: Names) -> Case:
     return other
 
 
-def _examined(original: Case, names: Names, seconds: float, start: float) -> Examination:
+def _examined(
+    original: Case, names: Names, seconds: float, start: tuple[float, float]
+) -> Examination:
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
     graph, own = case.graph, names.originals

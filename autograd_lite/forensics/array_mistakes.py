@@ -209,6 +209,7 @@ def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
 
 
 def moved_again(value: Array, moves: list[Tensor]) -> Array:
+    """Another value, rearranged as `moved_from` has found it."""
     for node in reversed(moves):
         value = node.operation.compute(value, *map(plain, node.arguments[1:]), **node.keywords)
     return value

@@ -16,7 +16,7 @@ from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.search import ENOUGH, Finding, Search
+from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.tensor import Tensor
 
@@ -54,7 +54,7 @@ class Hypothesis:
 
 
 def explain(
-    case: Case, harmless: Iterable[Variation], seconds: float, start: float
+    case: Case, harmless: Iterable[Variation], seconds: float, start: tuple[float, float]
 ) -> list[Hypothesis]:
     """What explains all gradients that were handed in, besides differences that are harmless."""
     search = Search(case, seconds, start)
@@ -83,10 +83,9 @@ def _explain_on(
     """What explains all gradients; where nothing does, what explains some is added to a list."""
     already = case.fitted(base)
     wrong = case.everything - already
-    slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
-    slips += [newton(case)] if base is case.graph.right and not any(slips) else []
-    complete = [Hypothesis(s) for s in slips if s and _is_evidence(case, search, s)]
-    search.limit = SINGLES
+    slips = slips_in(case, base, wrong)
+    complete = [Hypothesis(slips)] if slips and _is_evidence(case, search, slips) else []
+    search.limit = SINGLES if len(case.graph.places) < LONG else 1.0
     singles: list[Finding] = []
     for finding in search.findings(base, search.reaching(wrong)):
         singles.append(finding)
@@ -95,6 +94,10 @@ def _explain_on(
             search.limit = ENOUGH
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
+    if base is case.graph.right and not complete and not search.is_over:
+        of_all = newton(case) or (None if already else previous_step(case))
+        if of_all:
+            return [Hypothesis(of_all)]
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)
@@ -117,7 +120,7 @@ def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -
     left = case.everything - (some[0].fitted if some else already)
     for tensor in case.manual:
         alone = frozenset([tensor])
-        slips = slips_in(case, base, alone) if tensor in left else None
+        slips = slips_in(case, base, alone) if tensor in left and not search.is_over else None
         if slips and _is_evidence(case, search, slips, alone):
             mistakes += slips
             left -= alone

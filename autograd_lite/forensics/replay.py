@@ -164,7 +164,8 @@ class Graph:
         return {place: number for number, place in enumerate(self.places)}
 
     @functools.cached_property
-    def _of_operation(self) -> dict[Operation, list[Tensor]]:
+    def of_operation(self) -> dict[Operation, list[Tensor]]:
+        """The nodes of each operation, in the order of the backward pass."""
         found: dict[Operation, list[Tensor]] = {}
         for node in self.places_of:
             found.setdefault(node.operation, []).append(node)
@@ -181,7 +182,7 @@ class Graph:
 
     def close_to(self, node: Tensor) -> list[Tensor]:
         """The nodes of the same operation before and after one, not those of a long loop."""
-        same = self._of_operation[node.operation]
+        same = self.of_operation[node.operation]
         here = bisect.bisect_left(same, self.position[node], key=self.position.__getitem__)
         return [*same[max(here - NEARBY, 0) : here], *same[here + 1 : here + 1 + NEARBY]]
 

@@ -59,10 +59,10 @@ def candidates(case: Case) -> Iterator[Candidate]:
     stages = (
         *(of_case(case) for of_case in (dropped_alike, factors)),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
-        *(of_case(case) for of_case in (*GROUP_MISTAKES[1:], dropped_uses)),
+        *(of_case(case) for of_case in (dropped_uses, values_of_other_steps, *GROUP_MISTAKES[1:])),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
-        *(of_case(case) for of_case in (values_of_other_steps, clipped, other_arrays, factors_alike)),
+        *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
         *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
     )
     is_long = len(case.graph.places) >= LONG
@@ -98,10 +98,21 @@ LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""
 
 
+def now() -> tuple[float, float]:
+    """Seconds of computing, in this thread, and on the clock."""
+    return time.thread_time(), time.perf_counter()
+
+
+def seconds_since(start: tuple[float, float]) -> float:
+    """Seconds of computing; or a third of those on the clock, where others keep it waiting."""
+    computing, clock = (n - then for n, then in zip(now(), start))
+    return max(computing, clock / 3)
+
+
 class Search:
     """Tries of one case's candidates, for so many seconds from a start."""
 
-    def __init__(self, case: Case, seconds: float, start: float) -> None:
+    def __init__(self, case: Case, seconds: float, start: tuple[float, float]) -> None:
         self.case = case
         self.seconds, self.start = seconds, start
         self.limit = 1.0  # the share of the budget after which no more are tried
@@ -120,7 +131,7 @@ class Search:
     @property
     def is_over(self) -> bool:
         """Whether as much of the budget is used up as there is for now."""
-        return time.thread_time() - self.start > self.limit * self.seconds
+        return seconds_since(self.start) > self.limit * self.seconds
 
     def changed(self, mistake: Candidate | Slip) -> frozenset[Tensor]:
         """The tensors whose gradients a mistake has an influence on."""

@@ -41,7 +41,10 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         if place.argument.operation is None or not place.argument.operation.traits.logarithm:
             drops, scales = "the mask of dropout", "the scale of inverted dropout"
         else:
-            drops, scales = "the mask", f"the factor {scale:g} of the weights of entries, 0 or {scale:g},"
+            drops, scales = (
+                "the mask",
+                f"the factor {scale:g} of the weights of entries, 0 or {scale:g},",
+            )
         wrong[drops] = lambda g, *given: g * scale
         if scale != 1:
             wrong[scales] = lambda g, *given: g * (mask != 0)
@@ -131,6 +134,7 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
     nearest = {graph.position[other] > here: other for other in reversed(others)}
+    others = others if len(others) < NEARBY else [*nearest.values()]  # Else it is a loop.
     for other in others:
         both = other._array, plain(other.arguments[0])
         vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))

@@ -60,7 +60,10 @@ def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
     quotient, size = np.ravel(right / given), abs(np.ravel(right))
     if not np.ptp(quotient) > 0.01 * abs(quotient).max():
         return  # It is a multiple.
-    for power, how in ((1, "root of its square plus a number"), (2, "root of the sum of its square and a number")):
+    for power, how in (
+        (1, "root of its square plus a number"),
+        (2, "root of the sum of its square and a number"),
+    ):
         values = np.stack([size**power, np.ones_like(size)], axis=1)
         both = np.linalg.lstsq(values, quotient**power)[0]
         if (both >= 0).all() and both[0] > 0:

@@ -18,7 +18,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, grouped, is_array
+from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -176,14 +176,20 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
                 own = [place.node.arguments[slot] for place in group]
                 sums = [_sum_with(case.graph, place.node) for place in group]
                 new = [("the same step, which the product is a term of", sums)]
-                for what, chosen in [*_elsewhere(own), *(new if all(each is not None for each in sums) else ())]:
+                for what, chosen in [
+                    *_elsewhere(own),
+                    *(new if all(each is not None for each in sums) else ()),
+                ]:
                     if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
                         vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
                         words = f"the product is taken with the values of {what}"
                         yield Candidate("other step", words, dict(zip(group, vjps)))
         if group[0].bends:
-            for what, chosen in _elsewhere([place.node for place in group]):
-                wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
+            states = [place.node for place in group]
+            start = _start_of(case.graph, states[-1])
+            before = [("the step before", [*states[1:], start])] * (start is not None)
+            for what, chosen in [*before, *_elsewhere(states)]:
+                wrong: Wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
                 words = f"the derivative of {{operation}} is evaluated at the values of {what}"
                 if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
                     yield Candidate("other step", words, wrong)
@@ -202,7 +208,7 @@ def clipped(case: Case) -> Iterator[Candidate]:
         for bound in BOUNDS if group[0].bends else ():
             if bound < largest:
                 words = f"what arrives is clipped at {bound:g} in each step"
-                wrong = {place: partial(_clipped, place, bound) for place in group}
+                wrong: Wrong = {place: partial(_clipped, place, bound) for place in group}
                 yield Candidate("cotangent lost", words, wrong)
 
 
@@ -227,5 +233,17 @@ def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     yield "the first step, in all of them", [own[-1]] * len(own)
 
 
-def _at(place: Place, node: Tensor, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g, node._array, *map(plain, node.arguments), **keywords)
+def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
+    arguments = getattr(node, "arguments", (node, *given[1:]))  # A constant is its own input.
+    return place.vjp(g, plain(node), *map(plain, arguments), **keywords)
+
+
+def _start_of(graph: Graph, state: Tensor) -> Array | None:
+    """The constant with which a loop starts that a state is carried on in."""
+    found: Iterator[Array] = (
+        plain(other.arguments[use.slot])
+        for use in graph.consumers.get(state, ())
+        for other in graph.of_operation[use.operation]
+        if len(other.arguments) > use.slot and not is_recorded(other.arguments[use.slot])
+    )
+    return next((a for a in found if is_array(a) and a.shape == state.shape), None)
