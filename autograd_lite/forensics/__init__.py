@@ -4,7 +4,8 @@ The engine owns the record and the rules, so a backward pass can be replayed wit
 What reproduces the gradients that were handed in is the explanation. Files in the order of
 reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `formula_mistakes` and
 `array_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `other_forward` and
-`other_data` in several; `case`, `slips`, `updates`; `projection`, `search`, `explain`, `wording`.
+`other_data` in several; `case`, `slips`, `updates`; `projection`, `search`, `explain`, `wording`,
+`pattern`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
+from autograd_lite.forensics.pattern import pattern_of
 from autograd_lite.forensics.replay import Graph, is_array, is_recorded
 from autograd_lite.forensics.search import now
-from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
+from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import plain
 from autograd_lite.recognition import recorded_again, written_out

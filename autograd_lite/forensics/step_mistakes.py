@@ -130,6 +130,10 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
+    for other in _made_of(graph, node):
+        after = f"what {other.operation.name} makes of its output"
+        words = at_output.replace("its output", after)
+        yield "wrong place", words, place.given(lambda y, x, *r, of=other._array: (of, x, *r))
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
@@ -143,6 +147,16 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
             where = "before" if graph.position[other] > here else "after"
             words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
         yield "wrong place", words, vjp
+
+
+def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
+    """What is made of a node by the next two operations, entry by entry, such as by dropout."""
+    for _ in range(2):
+        uses = [use.node for use in graph.consumers.get(node, ()) if use.node.shape == node.shape]
+        if not uses or not (uses[0].operation.traits.elementwise or len(uses) == 1):
+            return
+        node = uses[0]
+        yield node
 
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:

@@ -184,12 +184,20 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
                         vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
                         words = f"the product is taken with the values of {what}"
                         yield Candidate("other step", words, dict(zip(group, vjps)))
+        if group[0].traits.product and all(p.argument.operation is None for p in group):
+            arriving = [case.graph.right[place.node] for place in group]
+            others = [("before", [*arriving[1:], 0 * arriving[-1]])]
+            others += [("after", [0 * arriving[0], *arriving[:-1]])]
+            for what, chosen in others if len({a.shape for a in arriving}) == 1 else ():
+                words = f"it is multiplied by what arrives at the step {what}"
+                wrong: Wrong = {p: partial(_arriving, p, g) for p, g in zip(group, chosen)}
+                yield Candidate("other step", words, wrong)
         if group[0].bends:
             states = [place.node for place in group]
             start = _start_of(case.graph, states[-1])
             before = [("the step before", [*states[1:], start])] * (start is not None)
             for what, chosen in [*before, *_elsewhere(states)]:
-                wrong: Wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
+                wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
                 words = f"the derivative of {{operation}} is evaluated at the values of {what}"
                 if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
                     yield Candidate("other step", words, wrong)
@@ -236,6 +244,10 @@ def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
 def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
     arguments = getattr(node, "arguments", (node, *given[1:]))  # A constant is its own input.
     return place.vjp(g, plain(node), *map(plain, arguments), **keywords)
+
+
+def _arriving(place: Place, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(other, *given, **keywords)
 
 
 def _start_of(graph: Graph, state: Tensor) -> Array | None:
