@@ -196,7 +196,7 @@ def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hyp
     """Two of the mistakes that are made most often, which make no gradient right alone."""
     likely = [f.mistake for f in singles if not f.mistake.solve]
     factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
-    likely += [mistake.at(strength) for mistake in factors for strength in (0.0, -1.0)]
+    likely += [m.at(strength)._replace(solve=None) for m in factors for strength in (0.0, -1.0)]
     likely.sort(key=lambda mistake: rank(case, mistake))
     return [
         Hypothesis([first, f.mistake], error=f.error)
