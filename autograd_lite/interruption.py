@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What `signal` wraps: to look for enumerations takes that longer than a layer takes.
+import _signal  # type: ignore[import-not-found]
 import signal
 import sys
 import threading
@@ -77,9 +79,9 @@ class whole:  # noqa: N801 - used like no_grad
         if _Waiting.current is not None:
             self._handler, self._outer = _Waiting.current, _Waiting.current.opened
             _Waiting.current.opened = False
-        elif callable(found := signal.getsignal(signal.SIGINT)):
+        elif callable(found := _signal.getsignal(signal.SIGINT)):
             self._handler, self._outermost = _Waiting(found), True
-            signal.signal(signal.SIGINT, self._handler)
+            _signal.signal(signal.SIGINT, self._handler)
             _Waiting.current = self._handler
         return self
 
@@ -89,7 +91,7 @@ class whole:  # noqa: N801 - used like no_grad
             return
         if self._outermost:
             _Waiting.current = None
-            signal.signal(signal.SIGINT, handler.before)
+            _signal.signal(signal.SIGINT, handler.before)
         handler.opened, self._handler = self._outer, None
         if self._outer and not (kind and issubclass(kind, KeyboardInterrupt)):
             handler.deliver()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,10 +58,8 @@ class Cotangents(dict[Node, Array]):
         left_out: the nodes whose cotangents nobody wants.
     """
 
-    def __init__(self, given: Mapping[Node, Array], left_out: Set[Node] = frozenset()) -> None:
-        super().__init__(given)
-        self.own: set[Node] = set()
-        self.left_out = left_out
+    own: set[Node] | None = None
+    left_out: Set[Node] = frozenset()
 
 
 def inputs_of(node: Node) -> list[Node]:

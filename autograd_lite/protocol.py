@@ -15,7 +15,7 @@ from autograd_lite.errors import AutogradError, MutationError, UnsupportedError,
 from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
-from autograd_lite.node import Node, plain
+from autograd_lite.node import NO_KEYWORDS, Node, plain
 from autograd_lite.refusals import explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 from autograd_lite.trees import map_tree
@@ -35,6 +35,8 @@ class NumPyProtocol(Node):
             )
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         try:
+            if (operation := TABLE.get(function)) and not keywords:
+                return apply(operation, (*map(operand, inputs),), NO_KEYWORDS)
             return _dispatch(function, inputs, keywords)
         except UnsupportedError:
             if ufunc.signature is None and method == "__call__" and any(map(is_labelled, inputs)):

@@ -33,6 +33,8 @@ from autograd_lite.refusals import explained
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+NOTHING = nullcontext()
+
 
 def _in_place(symbol: str, in_place: Any, compute: Any) -> Callable[[Tensor, Any], Tensor]:
     """The method of an operator such as `+=`."""
@@ -214,15 +216,14 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
-        seed = self._seed(gradient, create_graph)
-        with enable_grad() if create_graph else nullcontext():
-            leaves_only = leaves_only or create_graph
-            cotangents, steps = Cotangents({self: seed}), [*backward_steps(backward_order(self))]
-            carry_back(cotangents, steps, create_graph, leaves_only)
+        cotangents = Cotangents({self: self._seed(gradient, create_graph)})
+        nodes = [node for node in backward_order(self) if node.operation is not None]
+        carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
+        with enable_grad() if create_graph else NOTHING:
             for node, cotangent in unshared(cotangents, lent=plain(gradient)):
                 node.grad = cotangent if node.grad is None else node.grad + cotangent
-        if steps and not create_graph:
-            growth.notice(self, steps)
+        if nodes and not create_graph:
+            growth.notice(self, nodes)
 
     def _seed(self, gradient: Any, recorded: bool = False) -> Any:
         if not self._requires_grad:

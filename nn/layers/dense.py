@@ -89,7 +89,9 @@ class Dense(Module):
             ShapeError: the last axis of x has another length.
             UnsupportedError: x is no array of real numbers.
         """
-        x = in_dtype_of(self.weight, admit(x, "Dense of"))
+        given = x._array if isinstance(x, Tensor) else x
+        if type(given) is not np.ndarray or given.dtype is not self.weight._array.dtype:
+            x = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
             z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
         except (ShapeError, UnsupportedError) as error:
