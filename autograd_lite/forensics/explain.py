@@ -65,6 +65,7 @@ def explain(
         found = ranked(case, [*found, *_explain_on(case, search, base, in_part)])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
+    search.progress.close()
     return found or sorted(in_part, key=lambda h: len(h.unexplained))[:1]
 
 

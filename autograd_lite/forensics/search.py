@@ -18,6 +18,7 @@ from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
+from autograd_lite.forensics.progress import ProgressLine
 from autograd_lite.forensics.projection import Projection
 from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip
@@ -115,6 +116,7 @@ class Search:
     def __init__(self, case: Case, seconds: float, start: tuple[float, float]) -> None:
         self.case = case
         self.seconds, self.start = seconds, start
+        self.progress = ProgressLine(seconds)
         self.limit = 1.0  # the share of the budget after which no more are tried
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
@@ -162,6 +164,7 @@ class Search:
     def findings(self, base: Replay, chosen: Iterable[Candidate]) -> Iterator[Finding]:
         """Those of the candidates that change something, on top of mistakes assumed."""
         for candidate in chosen:
+            self.progress.update(seconds_since(self.start))
             if base is self.case.graph.right and self.projection.takes(candidate):
                 fitted = self._projected(candidate)
                 if fitted is None:

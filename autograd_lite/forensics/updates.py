@@ -40,7 +40,7 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
         yield "the signs are lost: these are the absolute values of the gradient", abs(right)
     weights = tensor._array
     rate = closest_factor(weights - given, right)
-    if is_round(rate) and tensor.operation is None:
+    if is_round(rate) and rate > 0 and weights.any() and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"
         yield what, weights - rounded(rate) * right
     strength = closest_factor(given - right, np.sign(weights))
