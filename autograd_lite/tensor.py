@@ -27,7 +27,6 @@ from autograd_lite.mutation import mark_mutated, shown_by_others
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained
 
 if TYPE_CHECKING:
@@ -282,6 +281,8 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
+        from autograd_lite.read_only import writable
+
         try:
             with writable(self._array):
                 data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
@@ -311,6 +312,8 @@ class Tensor(Methods):
             self._refuse_exchange(index, value)
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
+        from autograd_lite.read_only import writable
+
         try:
             with writable(array):
                 array[plain_index(index)] = plain(admit(value, "assignment of"))
