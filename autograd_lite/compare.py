@@ -158,8 +158,9 @@ def compare_gradients(
         tolerance: relative error allowed: the largest difference of two entries, over the largest
             entry of both; by default the square root of the precision of the less precise dtype,
             1.5e-8 in float64. What rounding explains is allowed in any case.
-        seconds: how long to look for mistakes where a gradient is wrong, in seconds of computing;
-            those that are made most often are tried first.
+        seconds: how long to look for mistakes where a gradient is wrong, in seconds of computing,
+            and at most three times as long on the clock; those that are made most often are tried
+            first. A terminal or notebook shows a line meanwhile.
 
     Raises:
         ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad;
