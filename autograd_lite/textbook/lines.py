@@ -151,7 +151,7 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     found = cotangents(reader, reader.nodes, given, reader.lengths(data))
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
-    results = {}
+    results, result_names = {}, {}
     for tensor in wrt:
         if not isinstance(tensor, Node) or tensor not in found:
             raise GradientError(
@@ -159,8 +159,9 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
                 "the loss does not depend on it, or it does not require grad",
                 "Give tensors that the loss was computed from",
             )
-        results[unique(f"d{given.get(tensor, 'x')}")] = finished(reader, tensor, found[tensor])
-    named, symbols = reader.named_cotangents(found, results, first)
+        name = result_names[tensor] = unique(f"d{given.get(tensor, 'x')}")
+        results[name] = finished(reader, tensor, found[tensor])
+    named, symbols = reader.named_cotangents(found, result_names, first)
     layout = laid_out(results, reader.names, named, reader.identifiers)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}

@@ -176,14 +176,18 @@ class Reader(Formulas):
         self.inputs: dict[Step, Any] = {}  # what is not computed, by term
         self.visible: list[tuple[Step, Array]] = []  # the data that variables hold
         self.users: set[int] = set()  # the ids of all that variables hold
+        self.own = {*self.given}
+        # Data that the record does not have by name: it gets its name when it is recognized.
+        self.unused: dict[Step, tuple[str, Any]] = {}
         for name, array in naming.visible_arrays(variables):
             self.users.add(id(array))
             if not getattr(array, "requires_grad", False):
-                if naming.key_of(array) not in self.given:
-                    self.given[naming.key_of(array)] = self.identifiers.unique(name)
-                self._enter(array)
+                if naming.key_of(array) in self.given:
+                    self._enter(array)
+                elif self.key(array) not in self.known:
+                    term = self.known[self.key(array)] = self.terms.leaf(np.shape(array), plain(array))
+                    self.unused[term] = name, array
                 self.visible.append((self.term(array), plain(array)))
-        self.own = frozenset(self.given)
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
@@ -217,16 +221,16 @@ class Reader(Formulas):
         return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
 
     def named_cotangents(
-        self, found: Mapping[Node, Any], results: Mapping[str, Any], first: int
+        self, found: Mapping[Node, Any], results: Mapping[Node, str], first: int
     ) -> tuple[dict[Step, str], dict[str, str]]:
         """Names for the cotangents of nodes with names, and what mathematics calls them."""
         named: dict[Step, str] = {}
-        symbols = {name: f"∂{name[1:]}" for name in results}
+        symbols = {name: f"∂{name[1:]}" for name in results.values()}
         for node, term in found.items():
             new = isinstance(term, Step) and term.number >= first and term not in named
             if new and node in self.given:
-                name = f"d{self.given[node]}"
-                named[term] = name = name if name in results else self.identifiers.unique(name)
+                name = results.get(node) or self.identifiers.unique(f"d{self.given[node]}")
+                named[term] = name
                 structural = not (node.name or id(node) in self.users)
                 delta = re.fullmatch(r"[zZ](\d*)", self.given[node]) if structural else None
                 symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
@@ -258,11 +262,21 @@ class Reader(Formulas):
             term = recognized(self.terms, array, operands, twins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
+                for part in needed_for([term]):
+                    self._name_unused(part)
                 return
             role = _role(node, position)
             if role or not is_short(array):
                 self.given[naming.key_of(value)] = self.identifiers.unique(role or "data")
         self._enter(value)
+
+    def _name_unused(self, term: Step) -> None:
+        """Give data its name, now that the record turns out to use it."""
+        if term in self.unused:
+            name, array = self.unused.pop(term)
+            self.given[naming.key_of(array)] = self.identifiers.unique(name)
+            self.own.add(naming.key_of(array))
+            self._enter(array)
 
     def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
