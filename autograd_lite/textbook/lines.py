@@ -23,9 +23,9 @@ from autograd_lite.textbook.reading import Formulas, Reader
 from autograd_lite.textbook.spellings import Count, Reduced, Share
 from autograd_lite.textbook.terms import is_broadcast, is_number, needed_for, written_out
 
-SHORT, LONG = 2, 8
+SHORT, LONG, LONG_LOSS = 2, 8, 12
 """A cotangent of at most so many operations is written where it is used, if that is one place;
-anything of more gets a line."""
+anything of more gets a line, and a part of the loss later."""
 
 
 Line = tuple[str, Any]
@@ -42,14 +42,25 @@ class Layout(NamedTuple):
 
 
 def laid_out(
-    results: Mapping[str, Any],
+    gradients: Mapping[str, Any],
     values: Mapping[Step, str],
     cotangents: Mapping[Step, str],
     identifiers: Identifiers,
+    of_values: Collection[Step],
+    loss: Mapping[str, Any],
 ) -> Layout:
-    """Lines that compute results: values get some if they are needed, cotangents if long too."""
+    """Lines that compute results: values get some if they are needed, cotangents if long too.
+
+    What is of the forward pass alone gets no name of a cotangent.
+    """
+    results = {**loss, **gradients}
+    for_gradients = needed_for(gradients.values())
     needed = needed_for(results.values())
-    uses = Counter(itertools.chain(results.values(), *needed.values()))
+    uses = Counter(results.values())
+    for term, parts in needed.items():
+        # What the loss uses too is written out in it again.
+        again = term not in for_gradients
+        uses.update([part for part in parts if not (again and part in for_gradients)])
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -64,13 +75,14 @@ def laid_out(
         if term in inputs:
             continue
         name, own = values.get(term), aliases.get(term)
-        if own and not name:
+        if own and not name and term not in of_values:
             # That of the cotangent of another tensor, or the first of its own.
             name = own[0] if cotangents.get(term) in (None, *own) else cotangents[term]
         weight = sum(map(weights.__getitem__, parts)) + _weight(term)
         if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
             name = cotangents[term]
-        if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
+        longest = LONG if term in for_gradients else LONG_LOSS
+        if not name and (weight > longest or (uses[term] > 1 and not _is_trivial(term, weight))):
             name = next(temporaries)
         weights[term] = 0 if name else weight
         if name:
@@ -126,18 +138,22 @@ class Lines(NamedTuple):
     """A forward and a backward pass."""
 
     layout: Layout
+    loss: str  # its name
     gradients: list[str]  # the names of the results, in order
     inputs: dict[str, Any]  # plain arrays by name, data first
     counts: dict[int, str]  # what numbers are written as where something is divided by so many
     batch: Batch | None
-    first: int  # the number of the first term of the backward pass
+    forward: set[str]  # the names in lines of the forward pass
+    for_loss: Collection[str]  # those that no gradient needs
     # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
     # that the user has no name for.
     symbols: dict[str, str]
 
 
-def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]) -> Lines:
-    """The lines that compute the gradients of a loss in some of its tensors."""
+def lines_of(
+    loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any], with_loss: bool = False
+) -> Lines:
+    """The lines that compute the gradients of a loss in some of its tensors, and the loss too."""
     if not isinstance(loss, Tensor):
         raise UnsupportedError(
             f"derivation of {describe_one(loss)}",
@@ -148,7 +164,8 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     reader = Reader(loss, variables)
     given, unique, data = reader.given, reader.identifiers.unique, reader.data()
     first = reader.terms.count + 1
-    found = cotangents(reader, reader.nodes, given, reader.lengths(data))
+    wanted = [] if wrt is None else [x for x in wrt if isinstance(x, Node)]
+    found = cotangents(reader, reader.nodes, given, reader.lengths(data), wanted)
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
     results, result_names = {}, {}
@@ -161,12 +178,20 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
             )
         name = result_names[tensor] = unique(f"d{given.get(tensor, 'x')}")
         results[name] = finished(reader, tensor, found[tensor])
-    named, symbols = reader.named_cotangents(found, result_names, first)
-    layout = laid_out(results, reader.names, named, reader.identifiers)
+    needed = needed_for(results.values())
+    computed = {given[loss]: reader.term(loss)} if with_loss else {}
+    recorded = {term for term in needed if term.number < first and term.function is not None}
+    of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
+    backward = needed.keys() - recorded | (recorded - of_values)
+    named, symbols = reader.named_cotangents(found, result_names, backward)
+    layout = laid_out(results, reader.names, named, reader.identifiers, of_values, computed)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
-    return Lines(layout, [*results], arrays, counts, batch, first, symbols)
+    early = [x for x, term in layout.lines if isinstance(term, Step) and term.number < first]
+    forward = {*early, *computed} - results.keys() - {*named.values()}
+    for_loss = {x for x, term in layout.lines if term not in needed} - results.keys()
+    return Lines(layout, given[loss], [*results], arrays, counts, batch, forward, for_loss, symbols)
 
 
 def finished(formulas: Formulas, tensor: Node, term: Any) -> Any:

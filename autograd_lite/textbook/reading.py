@@ -8,7 +8,7 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.numpy_source import is_short
-from autograd_lite.textbook.spellings import RULES, function_written_out
+from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
 from autograd_lite.textbook.terms import Terms, needed_for
 
 ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
@@ -54,7 +54,7 @@ class Formulas:
         if key not in self.known:
             array = plain(value)
             require_numpy(array)
-            term = self.terms.leaf(array.shape, array) if is_node else self._plain(array)
+            term = self.terms.leaf(array.shape, array) if is_node else self.plain(array)
             self.known[key] = term
         return self.known[key]
 
@@ -78,7 +78,18 @@ class Formulas:
 
     def compute(self, node: Node) -> None:
         template, arrays = self._rules.call(node), lambda: [*map(plain, arrays_of(node))]
-        self.known[node] = self._filled(template, self.arguments(node), arrays)[0]
+        term = self._filled(template, self.arguments(node), arrays)[0]
+        self.known[node] = self._counted(term)
+
+    def _counted(self, term: Any) -> Any:
+        """The term; a scalar over a number that may be that of samples is over a `Count`."""
+        if not isinstance(term, Step) or term.shape != ():
+            return term
+        if term.function is np.negative:
+            return self.terms.call(np.negative, self._counted(term.arguments[0]))
+        if term.function is np.divide and is_count(term.arguments[1]):
+            return self.terms.call(np.divide, term.arguments[0], Count(term.arguments[1]))
+        return term
 
     def contributions(
         self, node: Node, g: Any, careful: bool, slots: tuple[int, ...] | None = None
@@ -109,13 +120,13 @@ class Formulas:
 
         results, _ = template.filled(given, write)
         own = template.results.items()
-        return {i: results[i] if type(x) is Step else self._plain(x) for i, x in own}
+        return {i: results[i] if type(x) is Step else self.plain(x) for i, x in own}
 
     def _term(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """The term of a step of a template, for terms and plain values as arguments."""
         for position, own in enumerate(step.arguments):
             if type(own) is not Step:
-                arguments[position] = self._plain(arguments[position])
+                arguments[position] = self.plain(arguments[position])
         if step.function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
         # Floats are the same as scalars, unless there are arrays of float32.
@@ -124,14 +135,14 @@ class Formulas:
         ):
             arguments = [float(x) if type(x) is np.float64 else x for x in arguments]
         if keywords:
-            keywords = self._plain(keywords)
+            keywords = self.plain(keywords)
         row = TABLE.get(step.function)
         if row and row.residual:
             several = self.terms.build(step.function, tuple(arguments), keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
         return self.terms.build(step.function, tuple(arguments), keywords, step.shape)
 
-    def _plain(self, value: Any) -> Any:
+    def plain(self, value: Any) -> Any:
         """A value as it is written: arrays as terms, scalars as numbers."""
         if type(value) in (Step, int, float):
             return value
@@ -140,7 +151,7 @@ class Formulas:
                 return self.terms.build(np.shape, (value.owner,), {}, (len(value),))
             return tuple(value)
         if type(value) in (list, tuple, dict):
-            return mapped(self._plain, value)
+            return mapped(self.plain, value)
         if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
             return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
         if isinstance(value, np.ndarray):
@@ -148,7 +159,7 @@ class Formulas:
         if isinstance(value, np.integer):
             return int(value)
         if isinstance(value, slice):
-            return slice(*map(self._plain, (value.start, value.stop, value.step)))
+            return slice(*map(self.plain, (value.start, value.stop, value.step)))
         return value
 
     def _constant(self, array: Array) -> Any:
@@ -185,7 +196,9 @@ class Reader(Formulas):
                 if naming.key_of(array) in self.given:
                     self._enter(array)
                 elif self.key(array) not in self.known:
-                    term = self.known[self.key(array)] = self.terms.leaf(np.shape(array), plain(array))
+                    term = self.known[self.key(array)] = self.terms.leaf(
+                        np.shape(array), plain(array)
+                    )
                     self.unused[term] = name, array
                 self.visible.append((self.term(array), plain(array)))
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
@@ -221,14 +234,13 @@ class Reader(Formulas):
         return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
 
     def named_cotangents(
-        self, found: Mapping[Node, Any], results: Mapping[Node, str], first: int
+        self, found: Mapping[Node, Any], results: Mapping[Node, str], backward: Collection[Step]
     ) -> tuple[dict[Step, str], dict[str, str]]:
-        """Names for the cotangents of nodes with names, and what mathematics calls them."""
+        """Names for terms that are cotangents of nodes with names; what mathematics calls them."""
         named: dict[Step, str] = {}
         symbols = {name: f"∂{name[1:]}" for name in results.values()}
         for node, term in found.items():
-            new = isinstance(term, Step) and term.number >= first and term not in named
-            if new and node in self.given:
+            if node in self.given and term in backward and term not in named:
                 name = results.get(node) or self.identifiers.unique(f"d{self.given[node]}")
                 named[term] = name
                 structural = not (node.name or id(node) in self.users)
@@ -285,10 +297,15 @@ class Reader(Formulas):
 
 def _others(node: Node) -> tuple[Any, ...]:
     """The functions of what a product multiplies, such as a logarithm; empty for what is none."""
-    if node.operation is None or node.operation.function is not np.multiply:
+    if node.operation is None or not node.operation.traits.product:
         return ()
-    inner = [x.operation for x in node.arguments if isinstance(x, Node) and x.operation]
-    return tuple(operation.function for operation in inner)
+    inner = []
+    for x in node.arguments:
+        while isinstance(x, Node) and x.operation and x.operation.traits.moves:
+            x = x.arguments[0]  # log(A).T in a product of matrices
+        if isinstance(x, Node) and x.operation:
+            inner.append(x.operation.function)
+    return tuple(inner)
 
 
 def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:

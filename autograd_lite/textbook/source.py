@@ -17,6 +17,7 @@ from autograd_lite.node import Node
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
+from autograd_lite.textbook.terms import needed_for
 
 
 class _Definitions:
@@ -149,11 +150,13 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    functions = [term.function for term in lines.layout.terms if term.function is not None]
+    written = [(name, term) for name, term in lines.layout.lines if name not in lines.for_loss]
+    terms = needed_for(term for _, term in written)
+    functions = [term.function for term in terms if term.function is not None]
     own = [f for f in dict.fromkeys(functions) if "." not in full_name(f) and f not in _BUILT_IN]
     definitions = _Definitions(own)
     source = NumpySource(lines.layout.names, lines.counts)
-    body = [f"{name} = {source.line(name, term)}" for name, term in lines.layout.lines]
+    body = [f"{name} = {source.line(name, term)}" for name, term in written]
     if lines.batch:
         name, _, length = lines.batch
         body.insert(0, f"{name} = {length}")
