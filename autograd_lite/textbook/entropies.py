@@ -18,7 +18,7 @@ from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.reading import Formulas
-from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, several, shape_of
+from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
 
 PARTS = 8
 """Operations that a sigmoid or a softmax that is written out consists of, at most."""
@@ -153,23 +153,24 @@ def _logits_of_softmax(p: Step) -> tuple[Any, int]:
     if is_call(p, neural.softmax) or is_call(p, neural.log_softmax):
         axis = p.keywords.get("axis", [*p.arguments, -1][1])
         return p.arguments[0], axis % (last + 1)
-    above, below = p.arguments if is_call(p, np.divide) else (None, None)
-    below = below.arguments[0] if is_call(below, np.expand_dims) else below
-    if not is_call(above, np.exp) or not is_call(below, np.sum) or below.arguments[0] is not above:
+    above, divisor = p.arguments if is_call(p, np.divide) else (None, None)
+    sums = divisor.arguments[0] if is_call(divisor, np.expand_dims) else divisor
+    if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
         return None, 0
-    axes = several(below.keywords.get("axis", 0 if last == 0 else ()))
+    axis = sums.keywords.get("axis", 0 if last == 0 else None)
+    if not isinstance(axis, int) or not _is_along(divisor, axis, p):
+        return None, 0
     (power,) = above.arguments
-    if is_call(power, np.subtract) and _is_maximum(*power.arguments):
-        power = power.arguments[0]
-    whole = len(axes) == 1 and below.shape in (
-        p.shape[: axes[0]] + (1,) + p.shape[axes[0] + 1 :],
-        (),
-    )
-    return (power, axes[0]) if whole else (None, 0)
+    if is_call(power, np.subtract):
+        z, shift = power.arguments
+        if is_call(shift, np.max) and shift.arguments[0] is z and _is_along(shift, axis, p):
+            power = z
+    return power, axis
 
 
-def _is_maximum(x: Any, maximum: Any) -> bool:
-    return is_call(maximum, np.max) and maximum.arguments[0] is x
+def _is_along(term: Step, axis: int, p: Step) -> bool:
+    """Whether it is the same for all entries of p along an axis."""
+    return term.shape == () or (len(term.shape) == len(p.shape) and term.shape[axis] == 1)
 
 
 def _node_of(formulas: Formulas, node: Node, term: Any, kept: Collection[Node]) -> Node | None:
