@@ -49,16 +49,16 @@ class Loop:
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.program.trace import trace
-    >>> x, y = Tensor(np.arange(1.0, 9.0), requires_grad=True), 1.0
+    >>> x, w, h = np.ones((8, 2)), Tensor([1.0, 2.0], requires_grad=True), np.zeros(2)
     >>> for t in range(8):
-    ...     y = np.tanh(y) * x[t]
-    >>> first, second, loop, *backward = rolled(trace(y).steps)
+    ...     h = np.tanh(w * h + x[t])
+    >>> loop, *rest = rolled(trace(h.sum()).steps)
     >>> [step.function.__name__ for step in loop.body], loop.count
-    (['tanh', 'getitem', 'multiply'], 7)
-    >>> [sliced.indices for sliced in loop.sliced.values()]
-    [range(1, 8)]
-    >>> [(at_first is second, then is loop.body[-1]) for at_first, then in loop.carried.values()]
-    [(True, True)]
+    (['multiply', 'add', 'tanh'], 8)
+    >>> [(len(of), indices) for of, indices in loop.sliced.values()]
+    [(8, range(0, 8))]
+    >>> [(at_first.arguments[0], then is loop.body[-1]) for at_first, then in loop.carried.values()]
+    [(array([0., 0.]), True)]
     """
 
     body: list[Step]
