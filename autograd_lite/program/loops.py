@@ -77,7 +77,7 @@ class Loop:
 def stacked(steps: Sequence[Step]) -> Array:
     """The array whose slices along axis 0 are those of some steps, without a copy."""
     first, second = (step.arguments[0] for step in steps[:2])
-    shape, strides = (len(steps), *first.shape), (_distance(first, second), *first.strides)
+    shape, strides = (len(steps), *first.shape), (distance_between(first, second), *first.strides)
     return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
 
 
@@ -179,7 +179,7 @@ def _frozen(value: Any) -> Any:
     return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
-def _distance(one: Array, two: Array) -> int:
+def distance_between(one: Array, two: Array) -> int:
     """How many bytes lie between the beginnings of arrays."""
     first, second = (x.__array_interface__["data"][0] for x in (one, two))
     return int(second - first)
@@ -191,7 +191,7 @@ def _between_slices(one: Step, two: Step) -> Any:
     if not isinstance(a, np.ndarray) or a.base is None or a.base is not getattr(b, "base", None):
         return None
     alike = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
-    return ("slices", _distance(a, b)) if alike and _distance(a, b) else None
+    return ("slices", distance_between(a, b)) if alike and distance_between(a, b) else None
 
 
 class _Run(NamedTuple):

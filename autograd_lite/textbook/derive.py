@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from autograd_lite.textbook.constants import sources_of
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.mathematics import Latex, Mathematics
 from autograd_lite.textbook.naming import variables_of
+from autograd_lite.textbook.repeated import Block
 from autograd_lite.textbook.source import source_of
 from autograd_lite.textbook.terms import shape_of
 
@@ -116,24 +117,56 @@ def _steps(
     layout, symbols = lines.layout, lines.symbols
     samples = lines.batch[1] if lines.batch else None
     constants, numbers = sources_of(layout.terms, variables, layout.names.values(), samples)
-    later = {name for name, _ in layout.lines} - lines.forward if not backward else set()
+    single = [line for line in layout.lines if not isinstance(line, Block)]
+    later = {name for name, _ in single} - lines.forward if not backward else set()
     known = {term: name for term, name in layout.names.items() if name not in later}
     names = numbers | {term: symbols.get(name, name) for term, name in known.items()}
     text, latex = (write(names, lines.counts, constants) for write in (Mathematics, Latex))
     if lines.batch and not backward:
         m, number, _ = lines.batch
         yield Formula(m, str(number), f"{latex.name(m)} = {number}", None)
-    for own, term in layout.lines:
-        if (own in lines.forward) != backward:
-            name = symbols.get(own, own)
-            both = f"{latex.name(name)} = {latex.line(name, term)}"
-            yield Formula(
-                text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
-            )
+
+    def formula(own: str, term: Any) -> Formula:
+        name = symbols.get(own, own)
+        both = f"{latex.name(name)} = {latex.line(name, term)}"
+        return Formula(
+            text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
+        )
+
+    for line in layout.lines:
+        if lines.is_forward(line) == backward:
+            continue
+        if isinstance(line, Block):
+            yield from _repeated(line, formula, text)
+        else:
+            yield formula(*line)
+
+
+def _repeated(
+    block: Block, formula: Callable[[str, Any], Formula], text: Mathematics
+) -> Iterator[Formula]:
+    """The formulas of a loop, after those of what it begins with."""
+    yield from (formula(name, term) for name, term in block.before)
+    for name, parts in block.slices:
+        listed = ", ".join(map(text.text, parts))
+        yield Formula(name, f"[{listed}]", rf"\mathrm{{{name}}} = [{listed}]", None)
+    last = block.loop.count - 1
+    head = f"for {block.variable} = 0, ..., {last}"
+    yield Formula(head, "", rf"\text{{for }} {block.variable} = 0, \dots, {last}:", None)
+    for name, term in block.lines:
+        step = formula(name, term)
+        yield replace(step, name=f"  {step.name}", latex=rf"\quad {step.latex}")
+    # Lists, and what is carried, at the end of an iteration.
+    rest = [(f"{own}[{block.variable}]", text.text(term)) for own, term in block.lists]
+    for name, value in (*rest, *block.carried):
+        both = rf"\quad \mathrm{{{name}}} = \mathrm{{{value}}}".replace("_", r"\_")
+        yield Formula(f"  {name}", value, both, None)
 
 
 def _text(steps: tuple[Formula, ...]) -> Iterator[str]:
-    texts = [f"  {step.name} = {step.formula}" for step in steps]
+    texts = [
+        f"  {step.name} = {step.formula}" if step.formula else f"  {step.name}:" for step in steps
+    ]
     width = max(map(len, texts))
     for step, text in zip(steps, texts):
         yield text if step.shape is None else f"{text:{width}}    {step.shape}"

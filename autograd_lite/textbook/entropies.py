@@ -8,7 +8,7 @@ to 1. (Bishop, "Pattern Recognition and Machine Learning", 4.3.)
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,56 +41,77 @@ def slope_in_logits(
 
     None of those that are `kept` is left out.
     """
-    p, terms = formulas.known[node], formulas.terms
-    divided = [*_divided(g, 1)]
-    if not isinstance(p, Step) or any(shape_of(above) != p.shape for _, above, _ in divided):
+    p = formulas.known[node]
+    if not isinstance(p, Step):
         return None
-    logits = _logits_of_sigmoid(p)
-    if logits is not None:
-        found, note = _binary(p, divided), ""
+    binary, (logits, axis) = _logits_of_sigmoid(p), _logits_of_softmax(p)
+    if binary is None and logits is None:
+        return None
+    divided = _divided(g)
+    if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
+        return None
+    if binary is not None:
+        logits, found = binary, _binary(p, divided)
     else:
-        logits, axis = _logits_of_softmax(p)
-        if logits is None or len(divided) != 1:
-            return None
-        sign, above, below = divided[0]
-        indices = _picked(p, axis, above, below)
-        if is_call(p, neural.log_softmax):
-            p, below = terms.call(np.exp, p), p if is_one(below) else None
-        classes = np.eye(p.shape[axis], dtype=node._array.dtype)
-        if indices is not None:
-            one_hot = terms.build(operator.getitem, (formulas.plain(classes), indices), {}, p.shape)
-            found, note = (-sign, one_hot), ""
-        elif below in (p, formulas.known[node]) and _sums_to_one(above, axis, parameters):
-            found, note = (-sign, above), f"its sums over axis {axis} are 1"
-        else:
-            return None
+        found = _categorical(formulas, p, axis, node._array.dtype, divided, parameters)
     before = _node_of(formulas, node, logits, kept) if found else None
-    if not found or before is None:
+    if found is None or before is None:
         return None
-    return Slope(before, found[0], terms.call(np.subtract, p, found[1]), note, found[1])
+    sign, targets, note = found
+    p = formulas.terms.call(np.exp, p) if is_call(p, neural.log_softmax) else p
+    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, targets)
 
 
-def _divided(g: Any, sign: int) -> Iterator[tuple[int, Any, Any]]:
-    """The quotients that a term is the sum of: sign, what is above, what is below."""
-    if is_call(g, np.negative):
-        yield from _divided(g.arguments[0], -sign)
-    elif is_call(g, np.add) or is_call(g, np.subtract):
-        yield from _divided(g.arguments[0], sign)
-        yield from _divided(g.arguments[1], sign if g.function is np.add else -sign)
-    elif is_call(g, np.divide):
-        yield sign, *g.arguments
-    else:
-        yield sign, g, 1
+def _divided(g: Any) -> list[tuple[int, Any, Any]]:
+    """The quotients that a term is the sum of, sign, what is above, what is below; none of more
+    than two."""
+    stack, found = [(1, g)], list[tuple[int, Any, Any]]()
+    while stack:
+        if len(stack) + len(found) > 2:
+            return []
+        sign, term = stack.pop()
+        if is_call(term, np.negative):
+            stack.append((-sign, term.arguments[0]))
+        elif is_call(term, np.add) or is_call(term, np.subtract):
+            other = sign if term.function is np.add else -sign
+            stack += [(other, term.arguments[1]), (sign, term.arguments[0])]
+        else:
+            quotient = term.arguments if is_call(term, np.divide) else (term, 1)
+            found.append((sign, *quotient))
+    return found
 
 
-def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> tuple[int, Any] | None:
+def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> tuple[int, Any, str] | None:
     """A sign, and the targets y, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
     above = {below: (sign, x) for sign, x, below in divided}
     others = [below for below in above if below is not p]
     if len(divided) != 2 or p not in above or len(others) != 1 or not _is_rest(others[0], p):
         return None
     (sign, y), (other_sign, rest) = above[p], above[others[0]]
-    return (-sign, y) if sign == -other_sign and _is_rest(rest, y) else None
+    return (-sign, y, "") if sign == -other_sign and _is_rest(rest, y) else None
+
+
+def _categorical(
+    formulas: Formulas,
+    p: Step,
+    axis: int,
+    dtype: Any,
+    divided: list[tuple[int, Any, Any]],
+    parameters: Collection[Any],
+) -> tuple[int, Any, str] | None:
+    """A sign, the targets t, and a note, where the slope is minus that sign times t/p."""
+    if len(divided) != 1:
+        return None
+    sign, above, below = divided[0]
+    indices = _picked(p, axis, above, below)
+    if indices is not None:
+        classes = formulas.plain(np.eye(p.shape[axis], dtype=dtype))
+        one_hot = formulas.terms.build(operator.getitem, (classes, indices), {}, p.shape)
+        return -sign, one_hot, ""
+    whole = is_one(below) if is_call(p, neural.log_softmax) else below is p
+    if whole and _sums_to_one(above, axis, parameters):
+        return -sign, above, f"sums over axis {axis} are 1"
+    return None
 
 
 def _is_rest(term: Any, of: Any) -> bool:

@@ -6,13 +6,14 @@ import itertools
 import math
 import operator
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
+from autograd_lite.program.loops import Loop
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
 from autograd_lite.tensor import Tensor
@@ -20,6 +21,7 @@ from autograd_lite.textbook.factors import cotangents, value_of
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
 from autograd_lite.textbook.reading import Formulas, Reader
+from autograd_lite.textbook.repeated import Block, Line, Repeater, with_loops
 from autograd_lite.textbook.spellings import Count, Reduced, Share
 from autograd_lite.textbook.terms import is_broadcast, is_number, needed_for, written_out
 
@@ -28,15 +30,11 @@ SHORT, LONG, LONG_LOSS = 2, 8, 12
 anything of more gets a line, and a part of the loss later."""
 
 
-Line = tuple[str, Any]
-"""name = term."""
-
-
 class Layout(NamedTuple):
     """Formulas line by line, each using only names of inputs and of lines before it."""
 
     inputs: list[Step]  # in the order of their first use
-    lines: list[Line]
+    lines: list[Line | Block]
     names: dict[Step, str]
     terms: Collection[Step]  # all that are needed
 
@@ -48,6 +46,7 @@ def laid_out(
     identifiers: Identifiers,
     of_values: Collection[Step],
     loss: Mapping[str, Any],
+    first: int,
 ) -> Layout:
     """Lines that compute results: values get some if they are needed, cotangents if long too.
 
@@ -71,9 +70,29 @@ def laid_out(
         aliases.setdefault(term, []).append(result)
     names: dict[Step, str] = {}
     weights = dict.fromkeys(inputs, 0)
-    for term, parts in needed.items():
+
+    def wish(term: Step) -> str | None:
+        """The name that was given to a term."""
+        return values.get(term) or cotangents.get(term) or next(iter(aliases.get(term, ())), None)
+
+    repeater = Repeater(identifiers, wish, temporaries, _is_long)
+    blocks: dict[Step, Block] = {}
+    order: list[Any] = [*needed]
+    computed = [term for term in needed if term.function]
+    parts_in_order = with_loops(computed, first, results.values(), _is_view)
+    if any(isinstance(part, Loop) for part in parts_in_order):
+        order = leaves + parts_in_order
+    for term in order:
+        if isinstance(term, Loop):
+            block = repeater.block(term)
+            here = Step(None, (), {}, None, -1)
+            blocks[here], names[here] = block, ""
+            names |= repeater.names
+            weights |= dict.fromkeys(itertools.chain(*term.originals), 0)
+            continue
         if term in inputs:
             continue
+        parts = needed[term]
         name, own = values.get(term), aliases.get(term)
         if own and not name and term not in of_values:
             # That of the cotangent of another tensor, or the first of its own.
@@ -88,20 +107,49 @@ def laid_out(
         if name:
             names[term] = name
     lines: dict[str, Any] = {}
+    inside = repeater.names.keys()
     for term, name in names.items():
+        if term in blocks:
+            lines[f"block {len(lines)}"] = blocks[term]
+        if term in blocks or term in inside:
+            continue
         lines |= {name: term} | dict.fromkeys(() if term in values else aliases.get(term, ()), term)
-    lines |= {name: term for name, term in results.items() if name not in lines}
+    names |= repeater.names
+    lines |= {
+        name: term
+        for name, term in results.items()
+        if name not in lines and not (term in inside and names[term] == name)
+    }
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
     # Each run of final ones, which no other line uses, is in the order of the results.
-    order = {name: position for position, name in enumerate(results)}
-    ordered: list[Line] = []
+    place = {name: position for position, name in enumerate(results)}
+    ordered: list[Any] = []
     for is_final, run in itertools.groupby(lines.items(), lambda line: line[0] in final):
         group = [*run]
-        ordered += sorted(group, key=lambda line: order[line[0]]) if is_final else group
+        ordered += sorted(group, key=lambda line: place[line[0]]) if is_final else group
     names = inputs | names
-    used = [x for term in lines.values() for x in written_out(term, names) if x in inputs]
+    used = [x for term in lines.values() for x in _written_in(term, names) if x in inputs]
+    ordered = [line[1] if isinstance(line[1], Block) else line for line in ordered]
     return Layout([*dict.fromkeys([*used, *inputs])], ordered, names, needed)
+
+
+def _written_in(line: Any, names: Collection[Step]) -> Iterator[Step]:
+    """What stands in a line, or in those of a block."""
+    if not isinstance(line, Block):
+        yield from written_out(line, names) if isinstance(line, Step) else ()
+        return
+    for _, term in (*line.before, *line.lines):
+        yield from (term, *written_out(term, names)) if isinstance(term, Step) else ()
+    for _, slices in line.slices:
+        yield from slices
+
+
+def _is_long(term: Step, weights: dict[Step, int], uses: int) -> bool:
+    """Whether a term in a loop gets a line; its weight is noted."""
+    weight = sum(weights.get(part, 0) for part in steps_in(term)) + _weight(term)
+    weights[term] = weight
+    return weight > LONG or (uses > 1 and not _is_trivial(term, weight))
 
 
 def _weight(term: Step) -> int:
@@ -145,9 +193,23 @@ class Lines(NamedTuple):
     batch: Batch | None
     forward: set[str]  # the names in lines of the forward pass
     for_loss: Collection[str]  # those that no gradient needs
+    first: int  # the number of the first term of the backward pass
+    needed: set[Step]  # the terms that gradients need
     # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
     # that the user has no name for.
     symbols: dict[str, str]
+
+    def is_forward(self, line: Line | Block) -> bool:
+        """Whether it is of the forward pass."""
+        if isinstance(line, Block):
+            return line.loop.body[0].number < self.first
+        return line[0] in self.forward
+
+    def is_for_loss(self, line: Line | Block) -> bool:
+        """Whether no gradient needs it."""
+        if isinstance(line, Block):
+            return self.needed.isdisjoint(itertools.chain(*line.loop.originals))
+        return line[0] in self.for_loss
 
 
 def lines_of(
@@ -184,14 +246,18 @@ def lines_of(
     of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
     backward = needed.keys() - recorded | (recorded - of_values)
     named, symbols = reader.named_cotangents(found, result_names, backward)
-    layout = laid_out(results, reader.names, named, reader.identifiers, of_values, computed)
+    layout = laid_out(results, reader.names, named, reader.identifiers, of_values, computed, first)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
-    early = [x for x, term in layout.lines if isinstance(term, Step) and term.number < first]
+    single = [line for line in layout.lines if not isinstance(line, Block)]
+    early = [x for x, term in single if isinstance(term, Step) and term.number < first]
     forward = {*early, *computed} - results.keys() - {*named.values()}
-    for_loss = {x for x, term in layout.lines if term not in needed} - results.keys()
-    return Lines(layout, given[loss], [*results], arrays, counts, batch, forward, for_loss, symbols)
+    for_loss = {x for x, term in single if term not in needed} - results.keys()
+    return Lines(
+        *(layout, given[loss], [*results], arrays, counts, batch),
+        *(forward, for_loss, first, {*needed}, symbols),
+    )
 
 
 def finished(formulas: Formulas, tensor: Node, term: Any) -> Any:

@@ -17,6 +17,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.expressions import Shape, Template
+from autograd_lite.program.loops import distance_between
 from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program, Step, mapped, run_steps
 from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
@@ -271,7 +272,9 @@ class Reader(Formulas):
             array = plain(value)
             twins = self.factors.get(_others(node), ())
             operands, twins = map(self._known, (arrays_in(node.arguments), twins))
-            term = recognized(self.terms, array, operands, twins, self.visible)
+            term = sliced(self.terms, array, self.visible)
+            if term is None:
+                term = recognized(self.terms, array, operands, twins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
                 for part in needed_for([term]):
@@ -356,6 +359,27 @@ def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible:
         if guess.dtype == array.dtype and np.array_equal(guess, array):
             own = tuple(term if argument is x else argument for argument in arguments)
             return terms.build(function, own, keywords, array.shape)
+    return None
+
+
+def sliced(terms: Terms, array: Any, visible: Known) -> Any:
+    """The term of an array that is in the memory of another as its slice at a number, or None."""
+    for term, x in visible:
+        if (
+            array.base is None
+            or x.ndim != array.ndim + 1
+            or array.base is not (x if x.base is None else x.base)
+        ):
+            continue
+        distance = distance_between(x, array)
+        for axis, (length, stride) in enumerate(zip(x.shape, x.strides)):
+            rest = (*x.strides[:axis], *x.strides[axis + 1 :])
+            number = distance // stride if stride else 0
+            shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+            whole = array.shape == shape and array.strides == rest and array.dtype == x.dtype
+            if whole and 0 <= number < length and number * stride == distance:
+                index = (*[slice(None)] * axis, number) if axis else number
+                return terms.build(operator.getitem, (term, index), {}, array.shape)
     return None
 
 

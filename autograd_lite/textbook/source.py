@@ -7,7 +7,7 @@ import inspect
 import operator
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -17,6 +17,7 @@ from autograd_lite.node import Node
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
+from autograd_lite.textbook.repeated import Block, Line, terms_of
 from autograd_lite.textbook.terms import needed_for
 
 
@@ -150,13 +151,13 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    written = [(name, term) for name, term in lines.layout.lines if name not in lines.for_loss]
-    terms = needed_for(term for _, term in written)
+    written = [line for line in lines.layout.lines if not lines.is_for_loss(line)]
+    terms = needed_for(term for line in written for term in terms_of(line))
     functions = [term.function for term in terms if term.function is not None]
     own = [f for f in dict.fromkeys(functions) if "." not in full_name(f) and f not in _BUILT_IN]
     definitions = _Definitions(own)
     source = NumpySource(lines.layout.names, lines.counts)
-    body = [f"{name} = {source.line(name, term)}" for name, term in written]
+    body = [text for line in written for text in _texts(line, source)]
     if lines.batch:
         name, _, length = lines.batch
         body.insert(0, f"{name} = {length}")
@@ -164,6 +165,23 @@ def source_of(lines: Lines, returned: str | None = None) -> str:
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
     imports = "\n".join(sorted(definitions.imports))
     return "\n\n\n".join([imports, *definitions.texts.values(), "\n".join(function)]) + "\n"
+
+
+def _texts(line: Line | Block, source: NumpySource) -> Iterator[str]:
+    """The line, or those of a loop."""
+    if not isinstance(line, Block):
+        name, term = line
+        yield f"{name} = {source.line(name, term)}"
+        return
+    yield from (f"{name} = {source.text(term)}" for name, term in line.before)
+    yield from (f"{name} = []" for name, _ in line.lists)
+    yield from (f"{name} = [{', '.join(map(source.text, parts))}]" for name, parts in line.slices)
+    yield f"for {line.variable} in range({line.loop.count}):"
+    yield from (f"    {name} = {source.line(name, term)}" for name, term in line.lines)
+    yield from (f"    {name}.append({source.text(term)})" for name, term in line.lists)
+    if line.carried:
+        places, values = (", ".join(names) for names in zip(*line.carried))
+        yield f"    {places} = {values}"
 
 
 _BUILT_IN = {operator.getitem, astype}
