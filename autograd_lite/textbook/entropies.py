@@ -175,7 +175,7 @@ def _logits_of_softmax(p: Step) -> tuple[Any, int]:
         axis = p.keywords.get("axis", [*p.arguments, -1][1])
         return p.arguments[0], axis % (last + 1)
     above, divisor = p.arguments if is_call(p, np.divide) else (None, None)
-    sums = divisor.arguments[0] if is_call(divisor, np.expand_dims) else divisor
+    sums = divisor.arguments[0] if _adds_axes(divisor) else divisor
     if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
         return None, 0
     axis = sums.keywords.get("axis", 0 if last == 0 else None)
@@ -187,6 +187,13 @@ def _logits_of_softmax(p: Step) -> tuple[Any, int]:
         if is_call(shift, np.max) and shift.arguments[0] is z and _is_along(shift, axis, p):
             power = z
     return power, axis
+
+
+def _adds_axes(term: Any) -> bool:
+    """Whether it is another array with more axes, as x[:, None] is."""
+    if is_call(term, operator.getitem) and isinstance(term.arguments[1], tuple):
+        return all(part is None or part == slice(None) for part in term.arguments[1])
+    return is_call(term, np.expand_dims)
 
 
 def _is_along(term: Step, axis: int, p: Step) -> bool:

@@ -106,6 +106,8 @@ def cotangents(
             slope = slope_in_logits(formulas, node, term, parameters, wanted)
             if slope is not None:
                 own = ONE if slope.sign > 0 else MINUS_ONE
+                if slope.note:
+                    formulas.notes[slope.about] = slope.note
                 parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
                 continue
         if node in named and not _is_constant(term):

@@ -198,6 +198,8 @@ class Lines(NamedTuple):
     # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
     # that the user has no name for.
     symbols: dict[str, str]
+    data: list[str]  # the names of inputs that are no parameters
+    notes: list[str]  # what holds in the record that some lines rely on
 
     def is_forward(self, line: Line | Block) -> bool:
         """Whether it is of the forward pass."""
@@ -226,7 +228,7 @@ def lines_of(
     reader = Reader(loss, variables)
     given, unique, data = reader.given, reader.identifiers.unique, reader.data()
     first = reader.terms.count + 1
-    wanted = [] if wrt is None else [x for x in wrt if isinstance(x, Node)]
+    wanted = {x for x in wrt or () if isinstance(x, Node)}
     found = cotangents(reader, reader.nodes, given, reader.lengths(data), wanted)
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
@@ -250,6 +252,8 @@ def lines_of(
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
+    written = {layout.names.get(about): note for about, note in reader.notes.items()}
+    notes = [f"As in the record, {name}'s {note}." for name, note in written.items() if name]
     single = [line for line in layout.lines if not isinstance(line, Block)]
     early = [x for x, term in single if isinstance(term, Step) and term.number < first]
     forward = {*early, *computed} - results.keys() - {*named.values()}
@@ -257,6 +261,7 @@ def lines_of(
     return Lines(
         *(layout, given[loss], [*results], arrays, counts, batch),
         *(forward, for_loss, first, {*needed}, symbols),
+        *([layout.names[term] for term in inputs if term in data], notes),
     )
 
 

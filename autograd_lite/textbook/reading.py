@@ -38,6 +38,7 @@ class Formulas:
         self.terms = Terms()
         self.known: dict[Any, Any] = {}
         self.names: dict[Step, str] = {}
+        self.notes: dict[Step, str] = {}  # what formulas rely on, by what it is about
         self._rules = Rules(rules, function_written_out)
         self._arguments: dict[Node, list[Any]] = {}
         self._constants: dict[Any, Step] = {}

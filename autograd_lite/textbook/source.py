@@ -14,6 +14,7 @@ from typing import Any
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Node
+from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
@@ -113,7 +114,8 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     divided by their number, that number is read off the data as m, so that the function takes
     other data of any batch size; unless a parameter has an axis of the same length, or the number
     is in the record in another way: in a factor such as 0.01, a shape, an array without a name.
-    What is in the record as a number stays that number.
+    What is in the record as a number stays that number: a comment says so where it is as many as
+    the data have, and so of labels whose rows sum to 1, where p - y relies on that.
 
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
     operations are the same ones in the same order. They are not where a textbook has others: a
@@ -158,9 +160,14 @@ def source_of(lines: Lines, returned: str | None = None) -> str:
     definitions = _Definitions(own)
     source = NumpySource(lines.layout.names, lines.counts)
     body = [text for line in written for text in _texts(line, source)]
+    notes = [f"# {note}" for note in lines.notes]
+    data = {name: lines.inputs[name] for name in lines.data}
+    weights = {name: array for name, array in lines.inputs.items() if name not in data}
+    notes += fixed_numbers(body, data, weights)
     if lines.batch:
         name, _, length = lines.batch
         body.insert(0, f"{name} = {length}")
+    body = notes + body
     body.append(f"return {returned or ', '.join(lines.gradients)}")
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
     imports = "\n".join(sorted(definitions.imports))
