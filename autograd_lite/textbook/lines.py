@@ -113,7 +113,9 @@ def laid_out(
             lines[f"block {len(lines)}"] = blocks[term]
         if term in blocks or term in inside:
             continue
-        lines |= {name: term} | dict.fromkeys(() if term in values else aliases.get(term, ()), term)
+        lines[name] = term
+        if term in aliases and term not in values:
+            lines |= dict.fromkeys(aliases[term], term)
     names |= repeater.names
     lines |= {
         name: term
@@ -129,9 +131,12 @@ def laid_out(
         group = [*run]
         ordered += sorted(group, key=lambda line: place[line[0]]) if is_final else group
     names = inputs | names
-    used = [x for term in lines.values() for x in _written_in(term, names) if x in inputs]
+    used: dict[Step, str] = {}
+    for term in lines.values():
+        if len(used) < len(inputs):
+            used |= {x: inputs[x] for x in _written_in(term, names) if x in inputs}
     ordered = [line[1] if isinstance(line[1], Block) else line for line in ordered]
-    return Layout([*dict.fromkeys([*used, *inputs])], ordered, names, needed)
+    return Layout([*(used | inputs)], ordered, names, needed)
 
 
 def _written_in(line: Any, names: Collection[Step]) -> Iterator[Step]:
@@ -323,7 +328,10 @@ def _is_written_otherwise(length: int, layout: Layout, counts: Mapping[int, str]
     return False
 
 
+_OF_SAMPLES = (Share, Count)
+
+
 def _counted(term: Step) -> list[int]:
     """The numbers in a term that may be so many of something."""
-    numbers = [x for x in term.arguments if isinstance(x, Share | Count)]
+    numbers = [x for x in term.arguments if isinstance(x, _OF_SAMPLES)]
     return [x.count if isinstance(x, Share) else int(x) for x in numbers]

@@ -30,7 +30,7 @@ def test_the_source_of_a_thousand_steps_is_a_loop_with_their_gradients():
 
 def test_the_source_of_few_steps_is_right_whether_it_is_a_loop_or_not():
     for recurrence in RECURRENCES:
-        for steps in (2, 5, 7, 8, 9):
+        for steps in (5, 8):
             loss, parameters, data = recurrence(steps)
             _, gradients = generated(loss, parameters, data)
             loss.backward()
