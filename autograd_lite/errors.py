@@ -107,6 +107,9 @@ class MissingPackageError(AutogradError, ImportError):
 class FileError(ArgumentError, OSError):
     """A file that cannot be written or read; `errno` is that of the system, where it refused."""
 
+    # Of the two bases the system's has more room.
+    __new__ = OSError.__new__
+
     def __init__(self, attempted: str, reason: str, remedy: str) -> None:
         super().__init__(attempted, reason, remedy)
         self.errno, self.strerror, self.filename = None, reason, None
