@@ -145,7 +145,8 @@ def _forward(node: Node) -> Template:
             parts = result if operation.residual else (result, None)
             template = tape.template({0: parts[0], 1: parts[1]})
             # One step looks at entries anew each time.
-            if _same_dtypes(parts, outcome) and not template.looks:
+            followed = type(template.results[0]) is Step and not template.looks
+            if followed and _same_dtypes(parts, outcome):
                 return template
         except UNFOLLOWED:
             pass
