@@ -30,7 +30,7 @@ from autograd_lite.program.program import Guard, Step
 Output = tuple[Step, Step | None]
 
 
-class Missed(Exception):
+class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
     """The entries that decide on what is computed are others: nothing was written to targets."""
 
 

@@ -159,5 +159,3 @@ def shows(step: Step) -> Step | None:
     row = TABLE.get(function)
     moves = row is not None and row.traits.moves
     return arguments[0] if moves or function in (operator.getitem, np.diag) else None
-
-

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import operator
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Missed, Output, Runner
+from autograd_lite.program.backends import Output, Runner
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.layout import Layout, is_dense, shows
 from autograd_lite.program.numpy_forms import Names, expression, statements, takes_out
@@ -141,7 +139,9 @@ class _Writer:
             is_array = isinstance(self._value(step), np.ndarray)
             found.append(names.of(step) if alone or not is_array else names.fresh(step))
             given_out.add(owners[step])
-        targets = [(s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t]
+        targets = [
+            (s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t
+        ]
         sources = [names.text(step) for step, _ in targets]
         if any(type(s) is Step and owners.get(s, s).function is None for s, _ in targets):
             # One may be what another one is written to.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ class Names:
 
     def _unique(self, wish: str) -> str:
         wish = re.sub(r"\W", "_", wish)
+        wish = f"layer{wish}" if wish[0].isdigit() else wish
         name, count = wish, 1
         while name in self.bound or name == "step":
             count += 1
