@@ -7,7 +7,9 @@ what is computed is looked at in each step; where it is another, the step is tak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,6 +66,7 @@ class _Compiled(NamedTuple):
     arrays: list[Array]  # of the tensors, as they lay when this was made
     gradients: list[tuple[Run, Array]]
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
+    targets: list[Array]  # these views
     moved: list[Tensor]
     runs: Any
 
@@ -114,8 +117,10 @@ class CompiledSteps:
         self._last = self._expected = None
         if self.reason or not self._is_usual():
             return None
-        batch = leaves_of((inputs, targets))
-        key = tuple([(type(x), x.shape, x.dtype) for x in batch])
+        batch, key = [inputs, *targets], None
+        if not all([type(array) is np.ndarray for array in batch]):  # noqa: C419 - it is faster
+            batch, key = leaves_of(batch), str(map_tree(type, batch))
+        key = key, *[array.shape for array in batch], *[array.dtype for array in batch]
         found = self._found.get(key)
         if type(found) is not _Compiled:
             self._prepare(key, found, inputs, targets)
@@ -140,7 +145,7 @@ class CompiledSteps:
         if not usual or modes.get() is not None:
             return False
         try:
-            unchanged = all(held == kept for held, kept in self._snapshot)
+            unchanged = all([held == kept for held, kept in self._snapshot])  # noqa: C419 - faster
         except (ValueError, TypeError, AutogradError):  # arrays are compared
             unchanged = False
         if not unchanged:
@@ -153,20 +158,22 @@ class CompiledSteps:
             return None
         arrays = [tensor._array for tensor in found.tensors]
         frozen = [tensor._requires_grad for tensor in found.tensors]
-        if frozen != found.frozen or not all(map(_fits, arrays, found.arrays)):
+        if frozen != found.frozen:
+            return None
+        if not all(map(is_, arrays, found.arrays)) and not all(map(_fits, arrays, found.arrays)):
             return None
         given = [batch[place] for place in found.used]
-        given += [draw() for draw in found.draws]
-        given += arrays
-        given += [view for _, view in found.views]
-        loss, *moved = found.runner(given)
-        if not np.isfinite(loss).all():
+        if found.draws:
+            given += [draw() for draw in found.draws]
+        loss, *moved = found.runner(given + arrays + found.targets)
+        loss = loss.item()
+        if not math.isfinite(loss):
             return None
         for buffer, array in zip(found.moved, moved):
             buffer.data = array
         self._last = found
         self.steps += 1
-        return loss.item()  # type: ignore[no-any-return]
+        return loss  # type: ignore[no-any-return]
 
     @property
     def ran(self) -> str:
@@ -276,6 +283,7 @@ class CompiledSteps:
             [tensor._array for tensor in tensors],
             gradients,
             views,
+            [view for _, view in views],
             [buffer for buffer, _ in made.moved],
             runs,
         )
