@@ -37,7 +37,9 @@ class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
 class Runner(Protocol):
     """The function that a back end makes."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """The text that is run."""
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """Compute the outputs."""

@@ -68,7 +68,7 @@ class _Writer:
         wanted += [guard.step for guard in self.guards]
         self.steps = needed(simpler.steps, wanted)
         self.names = Names({new[step]: name for step, name in names.items() if step in new})
-        self.returned = {step for step, target in self.outputs if target is None}
+        self.returned = {s for s, target in self.outputs if target is None and type(s) is Step}
         self.written: dict[Step, Step] = {}
         read = {used for step in self.steps for used in steps_in(step)}
         for step, target in self.outputs:
@@ -119,6 +119,11 @@ class _Writer:
             if isinstance(function_of(step), Adding) and step not in layout.in_place:
                 lines = [names.copied(step)]
             return lines + statements(step, names.of(step), self.values, names, step in layout.kept)
+        if isinstance(function_of(step), Adding):
+            return [
+                f'{names.of(step)} = {names.text(step.arguments[0])}.copy("K")',
+                *statements(step, names.of(step), self.values, names, False),
+            ]
         shown = shows(step)
         if layout.owners[step] is not step and shown in self.static and len(steps_in(step)) == 1:
             self.static.add(step)
@@ -127,7 +132,7 @@ class _Writer:
         return [f"{names.of(step)} = {expression(step, self.values, names)}"]
 
     def _ending(self) -> list[str]:
-        names, lines, found = self.names, [], list[str]()
+        names, lines, found = self.names, list[str](), list[str]()
         owners, given_out = self.layout.owners, set[Step]()
         for step, target in self.outputs:
             if target is not None:

@@ -384,7 +384,8 @@ def statements(
         function, arguments = np.square, arguments[:1]
     ufunc = getattr(function, "func", function)
     keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
-    if ufunc is function and len(arguments) == len(step.arguments):
+    same_dtypes = any(types.startswith("d" * len(arguments) + "->") for types in ufunc.types)
+    if ufunc is function and same_dtypes and len(arguments) == len(step.arguments):
         arguments = [*map(names.text, in_one_dtype(step, values))]
     return [f"{names.function(ufunc)}({', '.join([*arguments, out, *keywords])})"]
 
@@ -399,10 +400,20 @@ def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:
     if len(dtypes) > 1 or not dtypes.issubset(FLOATS):
         return [*step.arguments]
     (dtype,) = dtypes
-    return [
-        np.array(x, dtype) if type(x) in (int, float) or type(x) is dtype.type else x
-        for x in step.arguments
-    ]
+    shape = values[step.number].shape
+    if all(array.shape != shape for array in arrays):
+        return [*step.arguments]
+    return [_as_number(x, dtype) for x in step.arguments]
+
+
+def _as_number(value: Any, dtype: Any) -> Any:
+    """A number, or an array of equal numbers, as an array without axes; others as they are."""
+    if type(value) in (int, float) or type(value) is dtype.type:
+        return np.array(value, dtype)
+    if type(value) is np.ndarray and value.dtype == dtype and value.size:
+        first = value.flat[0]
+        return np.array(first) if value.tobytes() == first.tobytes() * value.size else value
+    return value
 
 
 def _added(step: Step, adding: Adding, out: str, names: Names) -> str:
@@ -411,7 +422,7 @@ def _added(step: Step, adding: Adding, out: str, names: Names) -> str:
         part = names.part(out, given[2])
         if part:
             return f"{names.function(np.add)}({part}, {names.text(g)}, {part})"
-        return f"{out}[{names.index(given[2])}] += {names.text(g)}"
+        return f"{out}[{names.index(given[2])}] += {names.text(g)}"  # which a number is, too
     arguments = [out, *map(names.text, step.arguments[1:])]
     arguments += [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
     in_place = names.bind(adding.in_place, "add_to", f"TABLE[...].add_to  # {adding.__name__}")

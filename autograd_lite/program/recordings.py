@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import describe_one
 from autograd_lite.program.program import Step
 from autograd_lite.program.simpler import function_of
 from autograd_lite.trees import leaves_of
 
 
+class Difference(NamedTuple):
+    """Where two recordings differ, in words."""
+
+    text: str
+    of_value: bool  # in what is computed with, and not in what is computed
+
+
 def difference(
     steps: Sequence[Step], others: Sequence[Step], inputs: Collection[Step]
-) -> str | None:
-    """In words where two recordings differ, besides in the arrays of inputs; None if nowhere."""
+) -> Difference | None:
+    """Where two recordings differ, besides in the arrays of inputs; None if nowhere."""
     if len(steps) != len(others):
-        return f"one of them has {len(steps)} steps, the other {len(others)}"
+        return Difference(f"it takes {len(steps)} steps, and {len(others)} for other data", False)
     for step, other in zip(steps, others):
+        name, other_name = _called(step)[1], _called(other)[1]
         if _called(step) != _called(other):
-            return f"step {step.number} calls {_called(step)[1]}, and then {_called(other)[1]}"
+            text = f"step {step.number} calls {name}, and {other_name} for other data"
+            return Difference(text, False)
         if step in inputs:
             continue
-        pairs = zip(_leaves(step), _leaves(other))
-        if len(_leaves(step)) != len(_leaves(other)) or not all(_same(a, b) for a, b in pairs):
-            where = f"in step {step.number}, {_called(step)[1]}" if step.function else "as it is"
-            found = next(
-                (a for a, b in zip(_leaves(step), _leaves(other)) if not _same(a, b)), "a list"
-            )
-            return f"{describe_one(found)}, which is used {where}, is another for other data"
+        leaves, other_leaves = _leaves(step), _leaves(other)
+        if len(leaves) != len(other_leaves):
+            return Difference(f"{name} has other arguments for other data", False)
+        for a, b in zip(leaves, other_leaves):
+            if not _same(a, b):
+                used = f"in step {step.number}, {name}," if name else "that it computes with"
+                return Difference(f"{describe_one(a)} {used} is another for other data", True)
     return None
 
 
@@ -56,12 +65,3 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, int | str | slice | np.generic | np.dtype):
         return bool(a == b)
     return a is b or callable(a)
-
-
-def unlike(name: str, reason: str) -> UnsupportedError:
-    """The error for what cannot be compiled, as it computes otherwise for other data."""
-    return UnsupportedError(
-        f"compile of {name}",
-        reason,
-        "Compute it from the arguments, with functions of NumPy's, or give it as an argument",
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from operator import is_
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.numpy_backend import numpy_backend
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import difference
+from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import draws, modes, moves
@@ -51,8 +53,8 @@ class _Recording(NamedTuple):
     arrays: list[Array]
 
     def inputs(self) -> list[Step]:
-        given = [step for step, *_ in (*self.drawn, *self.tensors)]
-        return [step for step in self.data if step is not None] + given
+        given = [step for step in self.data if step is not None]
+        return [*given, *[step for step, _, _ in self.drawn], *[step for step, _ in self.tensors]]
 
 
 class _Compiled(NamedTuple):
@@ -110,6 +112,7 @@ class CompiledSteps:
         self._expected: _Expected | None = None
         self._last: _Compiled | None = None
         self._snapshot = [(held, held.copy()) for held in _held(self._model, self._loss)]
+        self._outside = surroundings_of(self._model, self._loss)
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(self, inputs: Any, targets: Any) -> float | None:
@@ -117,10 +120,10 @@ class CompiledSteps:
         self._last = self._expected = None
         if self.reason or not self._is_usual():
             return None
-        batch, key = [inputs, *targets], None
+        batch, kind = [inputs, *targets], ""
         if not all([type(array) is np.ndarray for array in batch]):  # noqa: C419 - it is faster
-            batch, key = leaves_of(batch), str(map_tree(type, batch))
-        key = key, *[array.shape for array in batch], *[array.dtype for array in batch]
+            batch, kind = leaves_of(batch), str(map_tree(type, batch))
+        key = kind, *[array.shape for array in batch], *[array.dtype for array in batch]
         found = self._found.get(key)
         if type(found) is not _Compiled:
             self._prepare(key, found, inputs, targets)
@@ -148,7 +151,7 @@ class CompiledSteps:
             unchanged = all([held == kept for held, kept in self._snapshot])  # noqa: C419 - faster
         except (ValueError, TypeError, AutogradError):  # arrays are compared
             unchanged = False
-        if not unchanged:
+        if not unchanged or not self._outside.are_unchanged():
             self._forget()
         return True
 
@@ -174,6 +177,11 @@ class CompiledSteps:
         self._last = found
         self.steps += 1
         return loss  # type: ignore[no-any-return]
+
+    @property
+    def source(self) -> str:
+        """The text of what ran in the last step."""
+        return self._last.runner.source if self._last else ""
 
     @property
     def ran(self) -> str:
@@ -221,7 +229,7 @@ class CompiledSteps:
         steps, others = before.tracer.program.steps, made.tracer.program.steps
         found = difference(steps, others, {*before.inputs()})
         if found:
-            raise ValueError(found)
+            raise ValueError(found.text)
 
     def _record(self, inputs: Any, targets: Any) -> _Recording:
         given = map_tree(Tensor, (inputs, targets))
@@ -317,8 +325,17 @@ class CompiledSteps:
         self._expected = None
 
 
+def surroundings_of(model: Module, loss: Any) -> Surroundings:
+    """What one's own modules and functions depend on, and do besides computing."""
+    functions: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
+    for _, module in model.named_modules():
+        functions += [module.forward, *vars(module).values()]
+    return Surroundings(filter(callable, functions), strict=True)
+
+
 def _same_bits(a: Array, b: Array) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    alike = a.shape == b.shape and a.dtype == b.dtype
+    return bool(alike and a.tobytes() == b.tobytes())
 
 
 def _fits(array: Array, known: Array) -> bool:
