@@ -24,9 +24,6 @@ BY_COMPUTE: dict[Any, Any] = {}
 
 def function_of(step: Step) -> Any:
     """What a step calls, by the name that it has in the table."""
-    if not BY_COMPUTE:
-        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
-        BY_COMPUTE.update(rows)
     return BY_COMPUTE.get(step.function, step.function)
 
 
@@ -40,6 +37,8 @@ class Simpler:
     """
 
     def __init__(self, inputs: Sequence[Step]) -> None:
+        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
+        BY_COMPUTE.update(rows)
         self.steps: list[Step] = []
         self.values: list[Any] = []
         self.new: dict[Step, Any] = {}
