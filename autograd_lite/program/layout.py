@@ -117,10 +117,16 @@ def _replaceable(step: Step) -> list[Step]:
     """The operands whose place a step may take while it reads them."""
     function = function_of(step)
     if isinstance(function, Adding):
-        return [step.arguments[0]]
+        return added_to(step)
     function = getattr(function, "func", function)
     elementwise = isinstance(function, np.ufunc) and function.signature is None
     return steps_in(step) if elementwise else []
+
+
+def added_to(step: Step) -> list[Step]:
+    """The step to whose value another one adds, in the memory of that where nothing else reads it."""
+    total = step.arguments[0] if isinstance(function_of(step), Adding) else None
+    return [total] if type(total) is Step else []
 
 
 def layout_of(array: Array) -> Any:
