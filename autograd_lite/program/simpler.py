@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.node import NO_KEYWORDS
+from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.program.expressions import Shape
 from autograd_lite.program.program import Step, called, mapped, same, steps_in
 from autograd_lite.table import TABLE
@@ -136,7 +136,16 @@ def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:
     return None
 
 
-UNCHANGED = {np.copy, np.positive, np.reshape, np.broadcast_to, np.squeeze, np.expand_dims, astype}
+UNCHANGED = {
+    plain,
+    np.copy,
+    np.positive,
+    np.reshape,
+    np.broadcast_to,
+    np.squeeze,
+    np.expand_dims,
+    astype,
+}
 UNITS = {np.multiply, np.divide}
 
 

@@ -103,6 +103,7 @@ class CompiledSteps:
         self._model, self._loss, self._loss_of = model, loss, loss_of
         self._optimizer, self._backend = optimizer, backend
         self._recorded = 0
+        self._shown = False
         self._templates: dict[Any, Any] = {}
         self._snapshot: list[tuple[Any, Any]] = []
         self._forget()
@@ -174,7 +175,7 @@ class CompiledSteps:
             return None
         for buffer, array in zip(found.moved, moved):
             buffer.data = array
-        self._last = found
+        self._last, self._shown = found, False
         self.steps += 1
         return loss  # type: ignore[no-any-return]
 
@@ -192,9 +193,10 @@ class CompiledSteps:
 
     def show_gradients(self) -> None:
         """Let `.grad` be what the last step computed."""
-        if self._last:
+        if self._last and not self._shown:
             for tensor, view in self._last.views:
                 tensor.grad = view.copy()[()]
+            self._shown = True
 
     def update(self, require_finite: bool) -> None:
         """Take the optimizer's step with the gradients of the last batch."""
