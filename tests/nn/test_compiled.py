@@ -9,6 +9,7 @@ import autograd_lite
 import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, TrainingError
+from autograd_lite.program import backends
 from nn.training import compiled
 
 RNG = np.random.default_rng(0)
@@ -21,15 +22,13 @@ def network(*inside, last=3, dtype=np.float64):
     return nn.Sequential(*layers)
 
 
-def trained(make, y=LABELS, loss="cross_entropy", optimizer=nn.Adam, compile=True, **options):
+def trained(make, y=LABELS, loss="cross_entropy", optimizer=nn.Adam, mode=True, **options):
     """What a training leaves: figures, parameters, buffers, gradients, and the optimizer."""
     nn.manual_seed(3)
     model = make()
     how = optimizer(model.parameters())
     options = {"epochs": 4, "batch_size": 8, "rng": 0} | options
-    history = nn.fit(
-        model, X, y, loss=loss, optimizer=how, progress=False, compile=compile, **options
-    )
+    history = nn.fit(model, X, y, loss=loss, optimizer=how, progress=False, compile=mode, **options)
     gradients = {name: p.grad for name, p in model.named_parameters()}
     state = [dict(history), model.state_dict(), gradients, how.state_dict()]
     return history.backend, state
@@ -53,7 +52,7 @@ def assert_same_bits(a, b, where=""):
 def assert_compiled_is_eager(what, *arguments, **options):
     backend, found = trained(*arguments, **options)
     assert backend == "numpy", (what, backend)
-    _, expected = trained(*arguments, **options, compile=False)
+    _, expected = trained(*arguments, **options, mode=False)
     assert_same_bits(found, expected, str(what))
 
 
@@ -77,18 +76,15 @@ def test_every_layer():
         nn.LogSoftmax(),
     ]
     for layer in layers:
-        text = repr(layer)
-
-        def make(kind=type(layer), layer=layer):
-            return network(nn.Residual(nn.Dense(6, 6)) if kind is nn.Residual else _anew(layer))
-
-        assert_compiled_is_eager(text, make)
+        assert_compiled_is_eager(repr(layer), lambda layer=layer: network(_anew(layer)))
 
 
 def _anew(layer):
     """A layer like this one, with the weights that it begins with, and the default generator."""
     if isinstance(layer, nn.BatchNorm1d | nn.LayerNorm):
         return type(layer)(6)
+    if isinstance(layer, nn.Residual):
+        return nn.Residual(nn.Dense(6, 6))
     return nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else layer
 
 
@@ -111,8 +107,9 @@ def test_every_loss():
     last = {"bce": nn.Sigmoid, "categorical_cross_entropy": nn.Softmax}
     last |= {"nll": nn.LogSoftmax, "kl_div": nn.LogSoftmax}
     for loss, y in targets.items():
+        end = last.get(loss, nn.Flatten)
 
-        def make(end=last.get(loss, nn.Flatten)):
+        def make(end=end):
             return nn.Sequential(network(nn.Tanh()), end())
 
         assert_compiled_is_eager(loss, make, y, loss)
@@ -219,9 +216,9 @@ def test_random_numbers_in_a_module_of_ones_own_are_drawn_each_time():
             return super().forward(x + 0.1 * noise.normal(size=x.shape))
 
     found = []
-    for compile in (True, False):
+    for mode in (True, False):
         noise = np.random.default_rng(0)
-        found.append(trained(Noisy, compile=compile))
+        found.append(trained(Noisy, mode=mode))
     assert found[0][0] == "eager: it draws random numbers"
     assert_same_bits(found[0][1], found[1][1])
 
@@ -235,8 +232,8 @@ def test_callbacks_see_gradients_and_may_change_them():
             self.norms.append(float(np.abs(training.model[0].weight.grad).sum()))
 
     watchers = Sees(), Sees()
-    for watcher, compile in zip(watchers, (True, False), strict=True):
-        trained(network, callbacks=[watcher, nn.GradientClipping(max_norm=0.1)], compile=compile)
+    for watcher, mode in zip(watchers, (True, False), strict=True):
+        trained(network, callbacks=[watcher, nn.GradientClipping(max_norm=0.1)], mode=mode)
     assert watchers[0].norms == watchers[1].norms
     options = {"callbacks": [nn.GradientClipping(max_norm=0.1)]}
     assert_compiled_is_eager("clipped", network, **options)
@@ -247,11 +244,11 @@ def test_a_loss_that_becomes_nan_leaves_what_the_eager_one_leaves():
         return network(nn.BatchNorm1d(6), nn.Dropout(0.3), nn.Function(np.exp))
 
     found = []
-    for compile in (True, False):
+    for mode in (True, False):
         nn.manual_seed(3)
         model = make()
         optimizer = nn.SGD(model.parameters(), 40.0)
-        with (
+        with (  # noqa: PT012
             warnings.catch_warnings(),
             pytest.raises(TrainingError, match="epoch") as info,
         ):
@@ -266,7 +263,7 @@ def test_a_loss_that_becomes_nan_leaves_what_the_eager_one_leaves():
                 rng=0,
                 batch_size=8,
                 progress=False,
-                compile=compile,
+                compile=mode,
             )
         drawn = nn.Dense(1, 1).weight.item()
         found.append([str(info.value), model.state_dict(), optimizer.state_dict(), drawn])
@@ -278,22 +275,22 @@ def test_it_says_why_not():
     assert backend == "eager: 3 steps are fewer than 20"
     with np.errstate(over="raise"):
         assert trained(network)[0] == "eager: np.errstate asks for more than warnings"
-    assert trained(network, compile=False)[0] == "eager: it was asked for"
+    assert trained(network, mode=False)[0] == "eager: it was asked for"
     with autograd_lite.detect_anomaly():
         assert trained(network)[0].startswith("eager")
     with pytest.raises(ArgumentError, match="compile"):
-        trained(network, compile="fortran")
+        trained(network, mode="fortran")
 
 
 def test_a_compiled_step_that_differs_is_not_taken(monkeypatch):
-    right = compiled.numpy_backend
+    right = backends.backend_of("numpy")
 
     def wrong(steps, inputs, outputs, guards, names):
-        run = right(steps, inputs, outputs, guards, names)
+        run = right.make(steps, inputs, outputs, guards, names)
         return lambda arrays: [run(arrays)[0] * (1 + 1e-15)]
 
-    monkeypatch.setattr(compiled.CompiledSteps.__init__, "__defaults__", (wrong,))
-    _, expected = trained(network, compile=False)
+    monkeypatch.setattr(compiled, "backend_of", lambda name: right._replace(make=wrong))
+    _, expected = trained(network, mode=False)
     backend, found = trained(network)
     assert backend == "eager: the compiled step computes other numbers"
     assert_same_bits(found, expected)
@@ -312,7 +309,7 @@ def batches(count, n=8):
 def loops(change, count=12):
     """Models and losses of a compiled loop and of an eager one, in which something is changed."""
     found = []
-    for compile in (True, False):
+    for mode in (True, False):
         nn.manual_seed(5)
         model = network(nn.BatchNorm1d(6), nn.Dropout(0.2))
         optimizer, loss = nn.Adam(model.parameters()), nn.CrossEntropyLoss()
@@ -320,7 +317,7 @@ def loops(change, count=12):
         for number, (inputs, labels) in enumerate(batches(count)):
             if number == 6:
                 change(model, optimizer, loss)
-            if compile:
+            if mode:
                 losses.append(step(inputs, labels))
                 backends.append(step.backend)
             else:
