@@ -376,8 +376,9 @@ def test_the_source_of_a_step_has_the_names_of_layers():
 def test_a_batch_that_is_given_twice_is_not_taken_for_a_constant():
     model = network(last=4)
     step = nn.compile(model, nn.MSELoss(), nn.SGD(model.parameters(), 0.0))
-    for _ in range(4):
-        step(X, X)
+    for scale in (1, 2, 3, 4):
+        given = scale * X
+        step(given, given)
     for _ in range(3):
         loss = step(2 * X, X)
     assert loss == nn.MSELoss()(model(2 * X), X).item()
