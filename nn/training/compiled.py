@@ -33,7 +33,7 @@ from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generators, set_state, state_of
+from nn.random_state import generators, is_generator, set_state, state_of
 from nn.training.evaluation import require_scalar
 from nn.training.inputs import as_arrays, called
 
@@ -405,10 +405,12 @@ class CompiledStep:
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:
     """What one's own modules and functions depend on, and do besides computing."""
-    functions: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
+    held: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
+    held += getattr(loss, "__dict__", {}).values()
     for _, module in model.named_modules():
-        functions += [module.forward, *vars(module).values()]
-    return Surroundings(filter(callable, functions), strict=True)
+        held += [module.forward, *vars(module).values()]
+    # What layers draw is noted, and drawn anew.
+    return Surroundings([x for x in held if not is_generator(x)], strict=True)
 
 
 def _fits(array: Array, known: Array) -> bool:
