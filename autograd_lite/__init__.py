@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     )
     from autograd_lite.differences import gradcheck
     from autograd_lite.interchange import from_dlpack
+    from autograd_lite.program.functions import compile  # noqa: A004
     from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
@@ -82,6 +83,7 @@ __all__ = [
     "binary_cross_entropy",
     "checkpoint",
     "compare_gradients",
+    "compile",
     "define",
     "derive",
     "detect_anomaly",
@@ -123,6 +125,7 @@ _LATER = {
     "binary_cross_entropy": "derivatives.cross_entropies",
     "checkpoint": "recompute",
     "compare_gradients": "compare",
+    "compile": "program.functions",
     "derive": "textbook.derive",
     "detect_anomaly": "anomaly",
     "from_dlpack": "interchange",
