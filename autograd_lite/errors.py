@@ -104,6 +104,10 @@ class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
 
 
+class CompilerError(AutogradError, RuntimeError):
+    """No compiler for C is there, or it fails."""
+
+
 class FileError(ArgumentError, OSError):
     """A file that cannot be written or read; `errno` is that of the system, where it refused."""
 

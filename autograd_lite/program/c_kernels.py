@@ -1,0 +1,329 @@
+"""Loops in C: statements that run over the same entries as one nest, and products of matrices.
+
+A nest is a function of pointers, and its text names nothing else. So what a program does fifty
+times, once for each step of a recurrence, is one function that is called fifty times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.program.c_arrays import (
+    Array,
+    Check,
+    Entries,
+    Product,
+    Reduced,
+    Shape,
+    Statement,
+)
+from autograd_lite.program.c_forms import C_TYPES, literal
+
+SINGLE = np.dtype(np.float32)
+
+
+class Kernel:
+    """A function in the making: its parameters, and the lines of its body."""
+
+    def __init__(self) -> None:
+        self.parameters: dict[Any, tuple[str, Array]] = {}
+        self.written: set[Any] = set()
+
+    def pointer(self, array: Array, writes: bool = False) -> str:
+        """The name of the parameter that points to the first entry of an array."""
+        given = array.buffer.given
+        key = array.buffer if given is None else given, array.offset, array.dtype
+        name, _ = self.parameters.setdefault(key, (f"p{len(self.parameters)}", array))
+        if writes:
+            self.written.add(key)
+        return name
+
+    @property
+    def arrays(self) -> list[Array]:
+        """What it is called with."""
+        return [array for _, array in self.parameters.values()]
+
+    def text(self, body: Iterable[str], result: str = "void") -> str:
+        """The function, with NAME in place of its name."""
+        parameters = [
+            f"{'' if key in self.written else 'const '}{C_TYPES[array.dtype]} *restrict {name}"
+            for key, (name, array) in self.parameters.items()
+        ]
+        lines = "\n".join(f"  {line}" for line in body)
+        return f"static NOINLINE {result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
+
+
+def place(strides: Sequence[int], letters: Sequence[str]) -> str:
+    """The position of an entry, given the names of the indices.
+
+    >>> place((12, 0, 1), "ijk")
+    '12 * i + k'
+    """
+    parts = [
+        name if stride == 1 else f"{stride} * {name}" for stride, name in zip(strides, letters)
+    ]
+    return " + ".join(part for part, stride in zip(parts, strides) if stride) or "0"
+
+
+def opened(letter: str, length: int) -> str:
+    return f"for (long {letter} = 0; {letter} < {length}; {letter}++) {{"
+
+
+def broadcast_strides(array: Array, shape: Shape) -> list[int]:
+    """The strides of an array that is read along the axes of a shape."""
+    return [0] * (len(shape) - len(array.shape)) + [*array.strides]
+
+
+class Nest:
+    """Statements over the same entries, as one nest of loops."""
+
+    def __init__(self, statements: Sequence[Any], stored: set[Any]) -> None:
+        self.kernel = Kernel()
+        self.statements, self.stored = statements, stored
+        shape = statements[0].loops
+        self.strides = {
+            array: self._along(statement, array, shape)
+            for statement in statements
+            for array in (*statement.arrays, statement.out)
+        }
+        self.shape, kept = self._fewer_axes(shape)
+        self.strides = {array: [s[axis] for axis in kept] for array, s in self.strides.items()}
+        self.letters = [f"i{axis}" for axis in range(len(self.shape))]
+        depth = len(self.shape)
+        self.before: list[list[str]] = [[] for _ in range(depth + 1)]
+        self.after: list[list[str]] = [[] for _ in range(depth + 1)]
+        # After all that is read, as an array may take the place of another that is read.
+        self.stores: list[list[str]] = [[] for _ in range(depth + 1)]
+        self.first: list[str] = []
+        self.names: dict[Any, tuple[str, int]] = {}
+        self.count = 0
+
+    @staticmethod
+    def _along(statement: Any, array: Array, shape: Shape) -> list[int]:
+        strides = broadcast_strides(array, shape)
+        if isinstance(statement, Reduced) and array is statement.out:
+            return [0 if axis in statement.axes else s for axis, s in enumerate(strides)]
+        return strides
+
+    def _fewer_axes(self, shape: Shape) -> tuple[Shape, list[int]]:
+        """The loops that are left when those which follow on one another are joined."""
+        lengths: list[int] = []
+        kept: list[int] = []
+        for axis, length in enumerate(shape):
+            if length == 1:
+                continue
+            if kept and all(s[kept[-1]] == s[axis] * length for s in self.strides.values()):
+                lengths[-1] *= length
+                kept[-1] = axis
+            else:
+                lengths.append(length)
+                kept.append(axis)
+        return tuple(lengths), kept
+
+    def name(self) -> str:
+        self.count += 1
+        return f"v{self.count}"
+
+    def depth(self, array: Array) -> int:
+        """How many loops an entry depends on: it is read, or computed, within these."""
+        return max((axis + 1 for axis, s in enumerate(self.strides[array]) if s), default=0)
+
+    def key(self, array: Array) -> Any:
+        """The same for all that reads the same entries in each round."""
+        return array.buffer, array.offset, array.dtype, *self.strides[array]
+
+    def at(self, array: Array, writes: bool = False) -> str:
+        pointer = self.kernel.pointer(array, writes)
+        return f"{pointer}[{place(self.strides[array], self.letters)}]"
+
+    def read(self, value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
+        """A name or a number for an entry, taken in a dtype; and how many loops it is within."""
+        if not isinstance(value, Array):
+            return literal(value, dtype), 0
+        key = self.key(value)
+        if key not in self.names:
+            name, depth = self.name(), self.depth(value)
+            line = f"const {C_TYPES[value.dtype]} {name} = {self.at(value)};"
+            self.before[depth].append(line)
+            self.names[key] = name, depth
+        name, depth = self.names[key]
+        return (name if value.dtype == dtype else f"({C_TYPES[dtype]}){name}"), depth
+
+    def text(self) -> str:
+        for statement in self.statements:
+            if isinstance(statement, Reduced):
+                self.reduce(statement)
+            else:
+                self.compute(statement)
+        lines = [*self.first, *self.before[0], *self.stores[0]]
+        for level, (letter, length) in enumerate(zip(self.letters, self.shape), 1):
+            lines.append("  " * (level - 1) + opened(letter, length))
+            lines += ["  " * level + line for line in (*self.before[level], *self.stores[level])]
+        for level in range(len(self.shape), 0, -1):
+            lines += ["  " * level + line for line in self.after[level]]
+            lines.append("  " * (level - 1) + "}")
+        return self.kernel.text([*lines, *self.after[0]])
+
+    def compute(self, statement: Entries) -> None:
+        out = statement.out
+        pairs = [self.read(x, dtype) for x, dtype in zip(statement.reads, statement.dtypes)]
+        depth = max((depth for _, depth in pairs), default=0)
+        if out in self.stored:
+            depth = max(depth, self.depth(out))
+        name = self.name()
+        form = statement.form.format(*[name for name, _ in pairs])
+        self.before[depth].append(f"const {C_TYPES[out.dtype]} {name} = {form};")
+        self.names[self.key(out)] = name, depth
+        if out in self.stored:
+            self.stores[depth].append(f"{self.at(out, True)} = {name};")
+
+    def reduce(self, statement: Reduced) -> None:
+        """Into a local variable where the loops that are summed over are the inner ones."""
+        out, innermost = statement.out, len(self.shape)
+        value, _ = self.read(statement.reads[0], out.dtype)
+        depth = self.depth(out)
+        if all(self.strides[out][axis] for axis in range(depth)):
+            # In double, as a sum of many entries one by one loses more than NumPy's.
+            wide = "double" if out.dtype == SINGLE else C_TYPES[out.dtype]
+            name = self.name()
+            self.before[depth].append(f"{wide} {name} = {statement.start};")
+            step = statement.step.format(name, value)
+            self.before[innermost].append(f"{name} = {step};")
+            self.after[depth].append(f"{self.at(out, True)} = {name};")
+            return
+        target = self.at(out, True)
+        axes = [axis for axis, stride in enumerate(self.strides[out]) if stride]
+        nest = [opened(self.letters[axis], self.shape[axis]) for axis in axes]
+        self.first.append(" ".join([*nest, f"{target} = {statement.start};", *("}" * len(nest))]))
+        self.before[innermost].append(f"{target} = {statement.step.format(target, value)};")
+
+
+def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, list[Array]]:
+    """The function of statements over the same entries, and what it is called with."""
+    nest = Nest(statements, stored)
+    text = nest.text()
+    return text, nest.kernel.arrays
+
+
+def check_of(check: Check) -> tuple[str, list[Array]]:
+    """A function that tells whether something is refused."""
+    kernel = Kernel()
+    return kernel.text([f"return {kernel.pointer(check.reads[0])}[0];"], "int"), kernel.arrays
+
+
+# Products
+
+ROWS = 4
+VECTORS = 4
+"""How many rows, and how many vectors of 64 bytes, of a product are computed at once."""
+
+
+def product_of(product: Product) -> tuple[str, list[Array]]:
+    """The function of a product of matrices, whose operands have two axes at least."""
+    kernel = Kernel()
+    a, b, out = *product.arrays, product.out
+    stack = out.shape[:-2]
+    letters = [f"s{axis}" for axis in range(len(stack))]
+    pointers = []
+    for array in (a, b, out):
+        pointer = kernel.pointer(array, array is out)
+        strides = broadcast_strides(array, out.shape)[:-2]
+        pointers.append(f"{pointer} + {place(strides, letters)}" if any(strides) else pointer)
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    strides = [array.strides[-2:] for array in (a, b, out)]
+    if n == 1 and m > 1:  # The transpose of a row times a matrix.
+        (m, n), pointers = (1, m), [pointers[1], pointers[0], pointers[2]]
+        strides = [strides[1][::-1], strides[0][::-1], strides[2][::-1]]
+    body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, strides).lines()
+    loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
+    fixed = [f"const long {x} = 0;" for x, length in zip(letters, stack) if length == 1]
+    return kernel.text([*fixed, *loops, *body, "}" * len(loops)]), kernel.arrays
+
+
+class Matrices:
+    """The loops of one product of an (m, k) with a (k, n) matrix."""
+
+    def __init__(
+        self, real: str, m: int, k: int, n: int, pointers: list[str], strides: list[Any]
+    ) -> None:
+        self.real, self.m, self.k, self.n = real, m, k, n
+        self.a, self.b, self.out = pointers
+        (self.ai, self.ap), (self.bp, self.bj), (self.oi, self.oj) = strides
+        self.multiply_add = "MULTIPLY_ADDf" if real == "float" else "MULTIPLY_ADD"
+
+    def lines(self) -> list[str]:
+        real = self.real
+        head = [
+            f"const {real} *A = {self.a}, *B = {self.b};",
+            f"{real} *C = {self.out};",
+        ]
+        if self.n > 1 and self.bj != 1:
+            if self.m == 1:
+                return ["{", *head, *self._columns(), "}"]
+            head = [head[0].replace("*B", "*D"), head[1]]
+            head += [
+                f"{real} B[{self.k * self.n}];",
+                f"for (long p = 0; p < {self.k}; p++) for (long j = 0; j < {self.n}; j++) "
+                f"B[{self.n} * p + j] = D[{place((self.bp, self.bj), 'pj')}];",
+            ]
+            self.bp, self.bj = self.n, 1
+        return ["{", *head, *self._rows(), "}"]
+
+    def _columns(self) -> list[str]:
+        """One row, each entry a sum of its own: what it is multiplied with lies in columns."""
+        a, b, c = (place((s,), x) for s, x in ((self.ap, "p"), (self.bj, "j"), (self.oj, "j")))
+        step = f"{self.multiply_add}(A[{a}], B[{place((self.bp, self.bj), 'pj')}], sum)"
+        return [
+            opened("j", self.n),
+            f"  {self.real} sum = 0;",
+            f"  for (long p = 0; p < {self.k}; p++) sum = {step};",
+            f"  C[{c}] = sum;",
+            "}",
+        ]
+
+    def _rows(self) -> list[str]:
+        lines: list[str] = []
+        whole = self.m - self.m % ROWS
+        if whole:
+            lines += [f"for (long i = 0; i < {whole}; i += {ROWS}) {{", *self._blocks(ROWS), "}"]
+        if self.m > whole:
+            lines += [f"{{ const long i = {whole};", *self._blocks(self.m - whole), "}"]
+        return lines
+
+    def _blocks(self, rows: int) -> list[str]:
+        """Some rows from i on, in blocks of columns that fit in the registers."""
+        width = VECTORS * 64 // (4 if self.real == "float" else 8)
+        lines: list[str] = []
+        whole = self.n - self.n % width
+        if whole:
+            lines += [f"for (long j = 0; j < {whole}; j += {width}) {{"]
+            lines += [*self._block(rows, width), "}"]
+        if self.n > whole:
+            lines += [f"{{ const long j = {whole};", *self._block(rows, self.n - whole), "}"]
+        return lines
+
+    def _block(self, rows: int, width: int) -> list[str]:
+        ai, c = place((self.ai, self.ap), ("(i + r)", "p")), (self.oi, self.oj)
+        update = f"{self.multiply_add}(a, B[{place((self.bp, 1), 'pj')} + l], sum[r][l])"
+        over = f"for (long r = 0; r < {rows}; r++)"
+        along = f"for (long l = 0; l < {width}; l++)"
+        return [
+            f"  {self.real} sum[{rows}][{width}];",
+            f"  {over} {along} sum[r][l] = 0;",
+            f"  {opened('p', self.k)}",
+            f"    {over} {{",
+            f"      const {self.real} a = A[{ai}];",
+            f"      {along} sum[r][l] = {update};",
+            "    }",
+            "  }",
+            f"  {over} {along} C[{place(c, ('(i + r)', '(j + l)'))}] = sum[r][l];",
+        ]
+
+
+def work(product: Product) -> int:
+    """How many numbers are multiplied."""
+    return math.prod(product.out.shape) * int(product.arrays[0].shape[-1])

@@ -1,0 +1,387 @@
+"""From the steps of a program to statements in C: on which memory each of them works, and how.
+
+What only moves entries is a view, and no statement, wherever NumPy makes it one. What is made of
+simpler functions is written out. What is left is computed by NumPy, between the parts in C.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropy, softmax_cross_entropy
+from autograd_lite.derivatives.indexing import _repeats, scatter
+from autograd_lite.derivatives.linear_algebra import affine
+from autograd_lite.derivatives.neural import logsumexp
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.errors import AutogradError
+from autograd_lite.program.c_arrays import (
+    Array,
+    Check,
+    Entries,
+    Host,
+    Kept,
+    Product,
+    Reduced,
+    Statement,
+    new_array,
+    part_at,
+    view_of,
+)
+from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
+from autograd_lite.program.c_kernels import work
+from autograd_lite.program.expressions import Tape, Template
+from autograd_lite.program.program import Step, mapped, same
+from autograd_lite.table import TABLE, traits_of
+
+LARGEST_PRODUCT = 2**17
+"""Products of matrices with more multiplications are left to the library that NumPy uses."""
+
+# Functions as others of the table make them up.
+
+
+def _affine(x: Any, weight: Any, bias: Any) -> Any:
+    return np.dot(x, weight) + bias
+
+
+def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    total = np.sum(a, axis=axis, keepdims=keepdims)
+    return total / (a.size // max(total.size, 1))
+
+
+def _var(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
+    mean = _mean(a, axis, True)
+    total = np.sum(np.square(a - mean), axis=axis, keepdims=keepdims)
+    return total / max(a.size // max(mean.size, 1) - ddof, 0)
+
+
+def _std(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
+    return np.sqrt(_var(a, axis, ddof, keepdims))
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    a = a if a_min is None else np.maximum(a, a_min)
+    return a if a_max is None else np.minimum(a, a_max)
+
+
+def _sigmoid_cross_entropy(logits: Any, targets: Any) -> Any:
+    gap = np.where(logits > 0, 1 - targets, -targets)
+    bounded = np.where(gap == 0, 0, logits)
+    losses = bounded * gap + np.log1p(np.exp(-np.absolute(logits)))
+    return losses.sum() / logits.size
+
+
+def _softmax_cross_entropy(logits: Any, labels: Any) -> Any:
+    n, classes = logits.shape
+    scores = logits - logits.max(axis=1, keepdims=True)
+    sums = np.exp(scores).sum(axis=1)
+    right = np.where(np.equal(labels[:, None], np.arange(classes)), scores, 0).sum(axis=1)
+    return (np.log(sums) - right).sum() / n
+
+
+def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    largest = x.max(axis=axis, keepdims=True)
+    shift = np.where(np.isfinite(largest), largest, 0)
+    # Beside infinite entries, which share all, the others are nothing.
+    alone = np.where(x == np.inf, 0.0, -np.inf).astype(x.dtype)
+    scores = np.exp(np.where(largest == np.inf, alone, x) - shift)
+    logarithm = np.log(scores.sum(axis=axis, keepdims=True))
+    shift = np.where(largest == -np.inf, 0, largest)
+    return (logarithm + shift).sum(axis=axis, keepdims=keepdims)
+
+
+WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
+    affine: _affine,
+    np.mean: _mean,
+    np.var: _var,
+    np.std: _std,
+    np.clip: _clip,
+    sigmoid_cross_entropy: _sigmoid_cross_entropy,
+    softmax_cross_entropy: _softmax_cross_entropy,
+    logsumexp: _logsumexp,
+}
+
+NOT_DEFINED: dict[Any, Callable[..., Any]] = {
+    softmax_cross_entropy: lambda logits, labels: np.any(
+        (labels < 0) | (labels >= logits.shape[1])
+    ),
+}
+"""Of functions that refuse some entries, which their form above would take: whether it does."""
+
+
+class Call(NamedTuple):
+    """A call of a function, with arrays in C in place of steps, and what it gives."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    shape: Any
+    dtype: Any
+
+    def values(self, *kinds: type) -> list[Any]:
+        """The arguments of some kinds, within lists and tuples too, in order."""
+        found: list[Any] = []
+        mapped(found.append, [*self.arguments, *self.keywords.values()])
+        return [x for x in found if isinstance(x, kinds)]
+
+    @property
+    def alone(self) -> bool:
+        """Whether its first argument is the only array."""
+        return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
+
+
+class Lowering:
+    """The statements of steps, in the making."""
+
+    def __init__(self, inputs: dict[Step, Array]) -> None:
+        self.statements: list[Statement] = []
+        self.values: dict[Any, Any] = dict(inputs)
+        self._templates: dict[Any, Template | None] = {}
+        self._constants: dict[int, Array] = {}
+
+    def value(self, step: Step) -> Any:
+        """The array of a step, or a number."""
+        if step not in self.values:
+            self.values[step] = self._step(step)
+        return self.values[step]
+
+    def _step(self, step: Step) -> Any:
+        if step.function is None:
+            return self._known(step.arguments[0])
+        arguments, keywords = mapped(self._own, step.arguments), mapped(self._own, step.keywords)
+        return self.call(step.function, arguments, keywords, step.shape, step.dtype)
+
+    def _own(self, value: Any) -> Any:
+        if isinstance(value, Step):
+            return self.value(value)
+        return self._known(value) if isinstance(value, np.ndarray) else value
+
+    def _known(self, array: Any) -> Any:
+        """An array that stays as it is now; a single number is one."""
+        if array.ndim == 0 and array.dtype in C_TYPES:
+            return array[()]
+        if array.dtype not in C_TYPES:
+            return Kept(array)
+        if id(array) not in self._constants:
+            self._constants[id(array)] = new_array(array.shape, array.dtype, constant=array)
+        return self._constants[id(array)]
+
+    def call(self, function: Any, arguments: Any, keywords: Any, shape: Any, dtype: Any) -> Any:
+        """What a function gives: an array, and a statement unless it is a view."""
+        if function is operator.add:
+            function = np.add
+        call = Call(function, arguments, keywords, shape, dtype)
+        if shape is not None and dtype in C_TYPES:
+            if 0 in shape:
+                return new_array(shape, dtype)
+            for way in (self._view, self._entries, self._reduced, self._product, self._joined):
+                found = way(call)
+                if found is not None:
+                    return found
+            template = self._written_out(call, _definition(function))
+            if template is not None:
+                return self._filled(call, template)
+        return self._host(call)
+
+    def add(self, statement: Statement) -> Array:
+        self.statements.append(statement)
+        return statement.out
+
+    def copy(self, value: Any, out: Array) -> Array:
+        return self.add(Entries(out, [value], dtypes=(out.dtype,)))
+
+    def _view(self, call: Call) -> Any:
+        moves = call.function in _MOVING or traits_of(call.function).moves
+        if not moves or call.function in (np.copy, astype):
+            return None
+        first = call.arguments[0]
+        if isinstance(first, np.generic) and first.dtype in C_TYPES and not call.values(Array, Kept):
+            first = new_array((), first.dtype, constant=np.asarray(first))
+        elif not call.alone:
+            return None
+        if call.function is same:
+            return first
+        given = call.arguments[1:]
+        if call.function is operator.getitem:
+            found = part_at(first, *given)
+        else:
+            found = view_of(first, call.function, *given, **call.keywords)
+        if found is None and call.function is np.reshape and first.size:
+            whole = self.copy(first, new_array(first.shape, first.dtype))
+            found = view_of(whole, np.reshape, *given, **call.keywords)
+        return found if found is not None and found.shape == call.shape else None
+
+    def _entries(self, call: Call) -> Any:
+        if call.function in _FILLED:
+            return self.copy(_FILLED[call.function], new_array(call.shape, call.dtype))
+        reads = call.arguments[:1] if call.function is astype else call.arguments
+        numbers = all(isinstance(x, Array | int | float | np.generic) for x in reads)
+        form = form_of(call.function, reads, call.dtype) if numbers else None
+        if form is None or call.keywords:
+            return None
+        return self.add(Entries(new_array(call.shape, call.dtype), [*reads], *form))
+
+    def _reduced(self, call: Call) -> Any:
+        if call.function not in REDUCTIONS or not call.alone:
+            return None
+        kinds, start, step = REDUCTIONS[call.function]
+        array, keywords = call.arguments[0], dict(call.keywords)
+        keywords.update(zip(("axis",), call.arguments[1:]))
+        if keywords.pop("dtype", None) not in (None, call.dtype) or len(call.arguments) > 2:
+            return None
+        axis, keep = keywords.pop("axis", None), keywords.pop("keepdims", False)
+        if keywords or call.dtype.kind not in kinds:
+            return None
+        if call.function not in (np.sum, np.prod) and array.dtype != call.dtype:
+            return None
+        every = range(len(array.shape))
+        chosen = every if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = tuple(int(x) % len(array.shape) for x in chosen)
+        out = new_array(call.shape, call.dtype)
+        kept = tuple(1 if i in axes else n for i, n in enumerate(array.shape))
+        shown = out if keep else view_of(out, np.reshape, kept)
+        self.add(Reduced(shown, [array], axes, start, step))
+        return out
+
+    def _product(self, call: Call) -> Any:
+        if call.function not in (np.dot, np.matmul) or call.keywords:
+            return None
+        a, b = call.arguments
+        if not all(isinstance(x, Array) and x.shape and x.dtype == call.dtype for x in (a, b)):
+            return None
+        if call.function is np.dot and max(len(a.shape), len(b.shape)) > 2:
+            return None
+        if call.dtype.kind != "f" or not a.size:
+            return None
+        out = new_array(call.shape, call.dtype)
+        shape = [*call.shape]
+        if len(a.shape) == 1:
+            shape.insert(len(shape) - (len(b.shape) > 1), 1)
+            a = view_of(a, np.reshape, (1, -1))
+        if len(b.shape) == 1:
+            shape.append(1)
+            b = view_of(b, np.expand_dims, 1)
+        product = Product(view_of(out, np.reshape, tuple(shape)), [a, b])
+        if work(product) > LARGEST_PRODUCT:
+            self.add(Host(product.out, [a, b], np.matmul, (a, b), product=True))
+        else:
+            self.add(product)
+        return out
+
+    def _joined(self, call: Call) -> Any:
+        """What is made of parts: those that follow on one another, or stand at an index."""
+        if call.function in (np.concatenate, np.stack):
+            if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
+                return None
+            return self._parts(call)
+        if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
+            return None
+        x, index, shape = call.arguments
+        if not call.alone or _repeats(index) or _masks(index):
+            return None
+        out = new_array(tuple(shape), call.dtype)
+        self.add(Entries(out, [0], dtypes=(out.dtype,)))
+        if x.size:
+            self.copy(x, part_at(out, index))
+        return out
+
+    def _parts(self, call: Call) -> Any:
+        parts = call.arguments[0]
+        axis = (*call.arguments[1:], call.keywords.get("axis", 0))[0]
+        if axis is None or not all(isinstance(x, Array) for x in parts):
+            return None
+        out, start = new_array(call.shape, call.dtype), 0
+        axis %= len(call.shape)
+        for part in parts:
+            length = part.shape[axis] if call.function is np.concatenate else 1
+            where = slice(start, start + length) if call.function is np.concatenate else start
+            if part.size:
+                index = (*[slice(None)] * axis, where)
+                self.copy(part, part_at(out, index))
+            start += length
+        return out
+
+    # What is written out
+
+    def _written_out(self, call: Call, definition: Callable[..., Any] | None) -> Template | None:
+        """What a function does, in others, given the arrays of a call; None where it has no form."""
+        if definition is None or call.values(Kept):
+            return None
+        key = definition, repr(mapped(_kind, (call.arguments, call.keywords)))
+        if key not in self._templates:
+            self._templates[key] = _template(call, definition)
+        return self._templates[key]
+
+    def _filled(self, call: Call, template: Template) -> Any:
+        refused = self._written_out(call, NOT_DEFINED.get(call.function))
+        arrays = call.values(Array)
+        if refused:
+            found = refused.filled(arrays, self._write)[0][0]
+            self.add(Check(new_array((0,), bool), [found, *arrays], call.function))
+        result = template.filled(arrays, self._write)[0][0]
+        if isinstance(result, Array):
+            return result
+        return self.copy(result, new_array(call.shape, call.dtype))
+
+    def _write(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        given = tuple(mapped(self._own, arguments)), mapped(self._own, keywords)
+        return self.call(step.function, *given, step.shape, step.dtype)
+
+    # What NumPy computes
+
+    def _host(self, call: Call) -> Any:
+        """An array that NumPy computes, or what else a function returns."""
+        kept = None if call.shape is not None and call.dtype in C_TYPES else Kept()
+        out = new_array((0,), bool) if kept else new_array(call.shape, call.dtype)
+        # The operators of ufuncs round as the engine does.
+        row = TABLE.get(call.function) if isinstance(call.function, np.ufunc) else None
+        function = row.compute if row else call.function
+        reads = call.values(Array)
+        self.add(Host(out, reads, function, call.arguments, call.keywords, kept))
+        return kept or out
+
+
+_MOVING = {same, np.moveaxis, np.rollaxis, np.ravel, np.lib.stride_tricks.sliding_window_view}
+"""Functions that only move entries, and have no row in the table that says so."""
+
+_FILLED = {np.zeros_like: 0, np.ones_like: 1}
+
+
+def _masks(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
+
+
+def _definition(function: Any) -> Callable[..., Any] | None:
+    """What a function does, in simpler ones, if it is the project's own."""
+    package = __name__.partition(".")[0]
+    if function in WRITTEN_OUT or function not in TABLE:
+        return WRITTEN_OUT.get(function)
+    own = (getattr(function, "__module__", None) or "").partition(".")[0] == package
+    return TABLE[function].compute if own else None
+
+
+def _template(call: Call, definition: Callable[..., Any]) -> Template | None:
+    """The calls that a function makes, given arrays like those of a call."""
+    arrays = [np.ones(x.shape, x.dtype) for x in call.values(Array)]
+    tape = Tape(call.function.__name__, arrays)
+    rest = iter(tape.given)
+
+    def own(value: Any) -> Any:
+        return next(rest) if isinstance(value, Array) else value
+
+    arguments, keywords = mapped(own, call.arguments), mapped(own, call.keywords)
+    try:
+        result = tape.run(lambda *_: definition(*arguments, **keywords))
+        template = tape.template({0: result[0] if isinstance(result, tuple) else result})
+    except (AutogradError, TypeError, ValueError, AttributeError):
+        return None  # It changes arrays in place, or asks for more than an array within a rule has.
+    return None if template.looks else template
+
+
+def _kind(value: Any) -> Any:
+    """What tells arguments apart for which a function may do otherwise."""
+    return (value.shape, value.dtype) if isinstance(value, Array) else (type(value), value)
