@@ -83,12 +83,29 @@ PRELUDE = r"""#include <math.h>
 #define NOINLINE __attribute__((noinline))
 #define LARGER(a, b) ((a) >= (b) || (a) != (a) ? (a) : (b))
 #define SMALLER(a, b) ((a) <= (b) || (a) != (a) ? (a) : (b))
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
-#define MULTIPLY_ADD(a, b, c) __builtin_fma(a, b, c)
-#define MULTIPLY_ADDf(a, b, c) __builtin_fmaf(a, b, c)
+/* Products of matrices multiply and add at once, as BLAS does. */
+#ifdef __clang__
+#define PRODUCT
+#define CONTRACTED _Pragma("clang fp contract(fast)")
 #else
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
-#define MULTIPLY_ADDf(a, b, c) ((a) * (b) + (c))
+#define PRODUCT __attribute__((optimize("fp-contract=fast")))
+#define CONTRACTED
+#endif
+#define VECTORS(real, size, n) \
+  typedef real real##n __attribute__((vector_size(n * size), aligned(size), may_alias));
+VECTORS(double, 8, 2) VECTORS(double, 8, 4) VECTORS(double, 8, 8)
+VECTORS(float, 4, 2) VECTORS(float, 4, 4) VECTORS(float, 4, 8) VECTORS(float, 4, 16)
+/* Where libm has versions for vectors, loops use them; they are within 4 units of the last place. */
+#if defined(__GLIBC__) && defined(__x86_64__) && !defined(__clang__)
+#if __GLIBC_PREREQ(2, 35)
+#define IN_VECTORS(name) \
+  __attribute__((simd("notinbranch"), const)) double name(double); \
+  __attribute__((simd("notinbranch"), const)) float name##f(float);
+IN_VECTORS(exp) IN_VECTORS(exp2) IN_VECTORS(expm1) IN_VECTORS(log) IN_VECTORS(log2)
+IN_VECTORS(log10) IN_VECTORS(log1p) IN_VECTORS(sin) IN_VECTORS(cos) IN_VECTORS(tan)
+IN_VECTORS(sinh) IN_VECTORS(cosh) IN_VECTORS(tanh) IN_VECTORS(asin) IN_VECTORS(acos)
+IN_VECTORS(atan) IN_VECTORS(asinh) IN_VECTORS(acosh) IN_VECTORS(atanh)
+#endif
 #endif
 static inline double logaddexp(double a, double b) {
   const double gap = a - b;

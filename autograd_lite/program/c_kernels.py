@@ -47,14 +47,14 @@ class Kernel:
         """What it is called with."""
         return [array for _, array in self.parameters.values()]
 
-    def text(self, body: Iterable[str], result: str = "void") -> str:
+    def text(self, body: Iterable[str], result: str = "void", attributes: str = "") -> str:
         """The function, with NAME in place of its name."""
         parameters = [
             f"{'' if key in self.written else 'const '}{C_TYPES[array.dtype]} *restrict {name}"
             for key, (name, array) in self.parameters.items()
         ]
         lines = "\n".join(f"  {line}" for line in body)
-        return f"static NOINLINE {result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
+        return f"static NOINLINE {attributes}{result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
 
 
 def place(strides: Sequence[int], letters: Sequence[str]) -> str:
@@ -217,9 +217,10 @@ def check_of(check: Check) -> tuple[str, list[Array]]:
 
 # Products
 
-ROWS = 4
-VECTORS = 4
-"""How many rows, and how many vectors of 64 bytes, of a product are computed at once."""
+REGISTERS = 16
+"""How many vectors of sums are kept at once."""
+BYTES = 64
+"""The length of the longest vectors; compilers split them for machines that have shorter ones."""
 
 
 def product_of(product: Product) -> tuple[str, list[Array]]:
@@ -241,7 +242,8 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
     body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, strides).lines()
     loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
     fixed = [f"const long {x} = 0;" for x, length in zip(letters, stack) if length == 1]
-    return kernel.text([*fixed, *loops, *body, "}" * len(loops)]), kernel.arrays
+    text = kernel.text(["CONTRACTED", *fixed, *loops, *body, "}" * len(loops)], attributes="PRODUCT ")
+    return text, kernel.arrays
 
 
 class Matrices:
@@ -253,75 +255,95 @@ class Matrices:
         self.real, self.m, self.k, self.n = real, m, k, n
         self.a, self.b, self.out = pointers
         (self.ai, self.ap), (self.bp, self.bj), (self.oi, self.oj) = strides
-        self.multiply_add = "MULTIPLY_ADDf" if real == "float" else "MULTIPLY_ADD"
 
     def lines(self) -> list[str]:
-        real = self.real
-        head = [
-            f"const {real} *A = {self.a}, *B = {self.b};",
-            f"{real} *C = {self.out};",
+        real, k, n = self.real, self.k, self.n
+        head = [f"const {real} *A = {self.a};", f"{real} *C = {self.out};"]
+        if n == 1 or self.bj == 1:
+            return ["{", *head, f"const {real} *B = {self.b};", *self._rows(), "}"]
+        head.append(f"const {real} *D = {self.b};")
+        if self.m == 1:
+            return ["{", *head, *self._columns(), "}"]
+        head += [
+            f"{real} B[{k * n}];",
+            f"{opened('p', k)} {opened('j', n)}",
+            f"  B[{n} * p + j] = D[{place((self.bp, self.bj), 'pj')}];",
+            "}}",
         ]
-        if self.n > 1 and self.bj != 1:
-            if self.m == 1:
-                return ["{", *head, *self._columns(), "}"]
-            head = [head[0].replace("*B", "*D"), head[1]]
-            head += [
-                f"{real} B[{self.k * self.n}];",
-                f"for (long p = 0; p < {self.k}; p++) for (long j = 0; j < {self.n}; j++) "
-                f"B[{self.n} * p + j] = D[{place((self.bp, self.bj), 'pj')}];",
-            ]
-            self.bp, self.bj = self.n, 1
+        self.bp, self.bj = n, 1
         return ["{", *head, *self._rows(), "}"]
 
     def _columns(self) -> list[str]:
         """One row, each entry a sum of its own: what it is multiplied with lies in columns."""
-        a, b, c = (place((s,), x) for s, x in ((self.ap, "p"), (self.bj, "j"), (self.oj, "j")))
-        step = f"{self.multiply_add}(A[{a}], B[{place((self.bp, self.bj), 'pj')}], sum)"
+        a, c = place((self.ap,), "p"), place((self.oj,), "j")
         return [
             opened("j", self.n),
             f"  {self.real} sum = 0;",
-            f"  for (long p = 0; p < {self.k}; p++) sum = {step};",
+            f"  {opened('p', self.k)} sum += A[{a}] * D[{place((self.bp, self.bj), 'pj')}]; }}",
             f"  C[{c}] = sum;",
             "}",
         ]
 
     def _rows(self) -> list[str]:
-        lines: list[str] = []
-        whole = self.m - self.m % ROWS
-        if whole:
-            lines += [f"for (long i = 0; i < {whole}; i += {ROWS}) {{", *self._blocks(ROWS), "}"]
-        if self.m > whole:
-            lines += [f"{{ const long i = {whole};", *self._blocks(self.m - whole), "}"]
+        """Blocks of some columns, of as many rows at once as there are registers for."""
+        longest = BYTES // (4 if self.real == "float" else 8)
+        pieces = _pieces(self.n, longest)
+        lines, start = list[str](), 0
+        while pieces:
+            block, pieces = pieces[:4], pieces[4:]
+            # Columns that are alike are a loop.
+            again = 1
+            while pieces[:4] == block:
+                pieces, again = pieces[4:], again + 1
+            width = sum(block)
+            lines.append(
+                f"for (long j = {start}; j < {start + again * width}; j += {width}) {{"
+                if again > 1
+                else f"{{ const long j = {start};"
+            )
+            rows = min(self.m, max(2, REGISTERS // len(block)))
+            whole = self.m - self.m % rows
+            lines += [f"for (long i = 0; i < {whole}; i += {rows}) {{", *self._block(rows, block), "}"]
+            if self.m > whole:
+                lines.append(f"{{ const long i = {whole};")
+                lines += [*self._block(self.m - whole, block), "}"]
+            lines.append("}")
+            start += again * width
         return lines
 
-    def _blocks(self, rows: int) -> list[str]:
-        """Some rows from i on, in blocks of columns that fit in the registers."""
-        width = VECTORS * 64 // (4 if self.real == "float" else 8)
-        lines: list[str] = []
-        whole = self.n - self.n % width
-        if whole:
-            lines += [f"for (long j = 0; j < {whole}; j += {width}) {{"]
-            lines += [*self._block(rows, width), "}"]
-        if self.n > whole:
-            lines += [f"{{ const long j = {whole};", *self._block(rows, self.n - whole), "}"]
+    def _block(self, rows: int, block: Sequence[int]) -> list[str]:
+        """Sums of some rows from i on, in vectors of some columns from j on."""
+        real, starts = self.real, [sum(block[:index]) for index in range(len(block))]
+        names = {width: real if width == 1 else f"{real}{width}" for width in block}
+        sums = [(row, index) for row in range(rows) for index in range(len(block))]
+        b, c = place((self.bp, 1), ("p", "j")), (self.oi, 1)
+        lines = [f"  {names[block[index]]} s{row}_{index} = {{0}};" for row, index in sums]
+        lines.append(f"  {opened('p', self.k)}")
+        for index, (width, start) in enumerate(zip(block, starts)):
+            name = names[width]
+            lines.append(f"    const {name} b{index} = *(const {name} *)(B + {b} + {start});")
+        for row in range(rows):
+            a = place((self.ai, self.ap), (f"(i + {row})", "p"))
+            lines.append(f"    const {real} a{row} = A[{a}];")
+            lines += [f"    s{row}_{i} += a{row} * b{i};" for i in range(len(block))]
+        lines.append("  }")
+        for row, index in sums:
+            to = place(c, (f"(i + {row})", "j")) + f" + {starts[index]}"
+            lines.append(f"  *({names[block[index]]} *)(C + {to}) = s{row}_{index};")
         return lines
 
-    def _block(self, rows: int, width: int) -> list[str]:
-        ai, c = place((self.ai, self.ap), ("(i + r)", "p")), (self.oi, self.oj)
-        update = f"{self.multiply_add}(a, B[{place((self.bp, 1), 'pj')} + l], sum[r][l])"
-        over = f"for (long r = 0; r < {rows}; r++)"
-        along = f"for (long l = 0; l < {width}; l++)"
-        return [
-            f"  {self.real} sum[{rows}][{width}];",
-            f"  {over} {along} sum[r][l] = 0;",
-            f"  {opened('p', self.k)}",
-            f"    {over} {{",
-            f"      const {self.real} a = A[{ai}];",
-            f"      {along} sum[r][l] = {update};",
-            "    }",
-            "  }",
-            f"  {over} {along} C[{place(c, ('(i + r)', '(j + l)'))}] = sum[r][l];",
-        ]
+
+def _pieces(length: int, longest: int) -> list[int]:
+    """Lengths of vectors, powers of 2, that add up to a length.
+
+    >>> _pieces(30, 8)
+    [8, 8, 8, 4, 2]
+    """
+    pieces = []
+    while longest:
+        pieces += [longest] * (length // longest)
+        length, longest = length % longest, longest // 2
+    return pieces
 
 
 def work(product: Product) -> int:
