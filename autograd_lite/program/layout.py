@@ -1,0 +1,163 @@
+"""Where the values of a program lie: buffers that are used again as values die, and views of them.
+
+A buffer is a part of one memory. What is computed entry by entry takes the place of an operand of
+the same layout that dies there. The layout of a value, in which order its axes lie, is the one that
+the engine would give it: sums depend on it in their last bits.
+"""
+
+from __future__ import annotations
+
+import bisect
+import operator
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.node import Array
+from autograd_lite.program.exact import Adding
+from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.simpler import function_of
+from autograd_lite.table import TABLE
+
+LINE = 64
+"""Bytes of a line of the processor's cache, at which buffers begin."""
+
+
+class Memory:
+    """Blocks of one memory, given out and taken back."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._free: list[tuple[int, int]] = []
+
+    def take(self, nbytes: int, new: bool) -> tuple[int, int]:
+        """The size and the offset of a block of at least that size; `new` if nothing was there."""
+        size = max(1, -(-nbytes // LINE)) * LINE
+        place = bisect.bisect_left(self._free, (size, 0))
+        if not new and place < len(self._free) and self._free[place][0] <= 2 * size:
+            return self._free.pop(place)
+        self.size += size
+        return size, self.size - size
+
+    def give_back(self, block: tuple[int, int]) -> None:
+        bisect.insort(self._free, block)
+
+
+class Layout:
+    """Which steps are views, and where the buffers of others lie.
+
+    Attributes:
+        offsets: of the buffers of steps, in bytes.
+        in_place: the operand whose place a step takes.
+        kept: steps whose buffers are theirs alone.
+        size: of all memory, in bytes.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        values: Sequence[Any],
+        buffered: Collection[Step],
+        kept: Collection[Step],
+        used_at_end: Iterable[Step],
+    ) -> None:
+        self.offsets: dict[Step, int] = {}
+        self.in_place: dict[Step, Step] = {}
+        self.kept = kept
+        self.owners = _owners(steps, values)
+        self._values = values
+        self._memory = Memory()
+        self._blocks: dict[Step, tuple[int, int]] = {}
+        dying = self._dying(steps, used_at_end)
+        for step in steps:
+            dead = dying.get(step, ())
+            if step in buffered:
+                self._place(step, dead)
+            for owner in dead:
+                if owner in self._blocks and owner not in kept:
+                    self._memory.give_back(self._blocks.pop(owner))
+        self.size = self._memory.size
+
+    def _dying(self, steps: Sequence[Step], used_at_end: Iterable[Step]) -> dict[Step, list[Step]]:
+        """By step the owners of memory that nothing uses after it."""
+        last = {}
+        for step in steps:
+            last[self.owners[step]] = step
+            for used in steps_in(step):
+                last[self.owners[used]] = step
+        for step in used_at_end:
+            last.pop(self.owners[step], None)
+        dying: dict[Step, list[Step]] = {}
+        for owner, step in last.items():
+            dying.setdefault(step, []).append(owner)
+        return dying
+
+    def _place(self, step: Step, dead: Sequence[Step]) -> None:
+        value = self._values[step.number]
+        for operand in _replaceable(step):
+            if operand in dead and operand in self._blocks and operand not in self.kept:
+                alike = layout_of(self._values[operand.number]) == layout_of(value)
+                if alike and self._alone(step, operand):
+                    self.in_place[step] = operand
+                    self.offsets[step] = self.offsets[operand]
+                    self._blocks[step] = self._blocks.pop(operand)
+                    return
+        self._blocks[step] = self._memory.take(value.nbytes, step in self.kept)
+        self.offsets[step] = self._blocks[step][1]
+
+    def _alone(self, step: Step, operand: Step) -> bool:
+        """Whether no other view of an operand's memory is an operand too."""
+        return all(
+            other is operand or self.owners[other] is not operand for other in steps_in(step)
+        )
+
+
+def _replaceable(step: Step) -> list[Step]:
+    """The operands whose place a step may take while it reads them."""
+    function = function_of(step)
+    if isinstance(function, Adding):
+        return [step.arguments[0]]
+    function = getattr(function, "func", function)
+    elementwise = isinstance(function, np.ufunc) and function.signature is None
+    return steps_in(step) if elementwise else []
+
+
+def layout_of(array: Array) -> Any:
+    return array.shape, array.dtype, array.strides
+
+
+def is_dense(array: Array) -> bool:
+    """Whether its entries lie one after another, in some order of the axes."""
+    return dense_strides(array) == array.strides
+
+
+def dense_strides(array: Array) -> tuple[int, ...]:
+    """The strides of a new array that is laid out like this one."""
+    return np.empty_like(array).strides
+
+
+def _owners(steps: Sequence[Step], values: Sequence[Any]) -> dict[Step, Step]:
+    """For each step the one in whose memory its value lies."""
+    owners: dict[Step, Step] = {}
+    for step in steps:
+        shown = shows(step)
+        owners[step] = step
+        if shown is not None:
+            value, source = values[step.number], values[shown.number]
+            is_array = isinstance(value, np.ndarray) and isinstance(source, np.ndarray)
+            if is_array and (value.size == 0 or np.may_share_memory(value, source)):
+                owners[step] = owners[shown]
+    return owners
+
+
+def shows(step: Step) -> Step | None:
+    """The argument of which a step's value may be a view."""
+    function, arguments = function_of(step), step.arguments
+    if function is None or not arguments or type(arguments[0]) is not Step:
+        return None
+    row = TABLE.get(function)
+    moves = row is not None and row.traits.moves
+    return arguments[0] if moves or function in (operator.getitem, np.diag) else None
+
+
