@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,6 +117,11 @@ class Entries(Statement):
 
     form: str = "{0}"
     dtypes: tuple[np.dtype[Any], ...] = ()  # in which the arguments are taken
+
+    @property
+    def calls(self) -> bool:
+        """Whether it calls a function, other than those that machines have."""
+        return re.search("[a-z0-9]\\(", self.form.replace("fabs", "").replace("sqrt", "")) is not None
 
     @property
     def loops(self) -> Shape:

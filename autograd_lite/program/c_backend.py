@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import ctypes
-import threading
+import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -30,27 +32,27 @@ from autograd_lite.program.c_kernels import check_of, nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
-from autograd_lite.program.program import Step, mapped, steps_in
-
-Outputs = Sequence[tuple[Step, Step | None]]
+from autograd_lite.node import NO_KEYWORDS
+from autograd_lite.program.backends import Missed, Output
+from autograd_lite.program.program import Guard, Step, mapped, steps_in
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
 
 
-def c_backend(steps: Sequence[Step], inputs: Sequence[Step], outputs: Outputs) -> Runner:
-    """Compile steps to C: what is returned computes outputs from arrays.
-
-    Args:
-        steps: in order.
-        inputs: those of them whose arrays are given at each run; others are as they are now.
-        outputs: steps, and an input into whose memory the result goes at the end; or None for an
-            array that is returned.
+def c_backend(
+    steps: Sequence[Step],
+    inputs: Sequence[Step],
+    outputs: Sequence[Output],
+    guards: Sequence[Guard] = (),
+    names: Mapping[Step, str] = NO_KEYWORDS,
+) -> Runner:
+    """The steps in C: equal to the engine but for rounding, and to itself in every run.
 
     Raises:
         CompilerError: there is no compiler, or it fails.
     """
-    plan = Plan(steps, inputs, outputs)
+    plan = Plan(steps, inputs, outputs, guards)
     source = source_of({"run": plan})
     runner = Runner(plan, library(source), "run")
     runner.source = source
@@ -60,8 +62,13 @@ def c_backend(steps: Sequence[Step], inputs: Sequence[Step], outputs: Outputs) -
 class Plan:
     """What is done to which memory, in which order."""
 
-    def __init__(self, steps: Sequence[Step], inputs: Sequence[Step], outputs: Outputs) -> None:
-        self.outputs = [*outputs]
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        inputs: Sequence[Step],
+        outputs: Sequence[Output],
+        guards: Sequence[Guard] = (),
+    ) -> None:
         targets = [target for _, target in outputs if target is not None]
         self.given = [step for step in inputs if step in targets and step.dtype in C_TYPES]
         self.inputs: list[Any] = []
@@ -71,11 +78,19 @@ class Plan:
                 number = self.given.index(step) if step in targets else None
                 place = new_array(step.shape, step.dtype, given=number, copied=number is None)
             self.inputs.append(place)
-        lowering = Lowering(dict(zip(inputs, self.inputs)))
-        needed = _needed([step for step, _ in outputs], inputs)
+        wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
+        needed = _needed(wanted, inputs)
+        uses = Counter(used for step in needed for used in steps_in(step))
+        uses.update(2 * wanted)
+        lowering = Lowering(dict(zip(inputs, self.inputs)), uses)
+        guarded: dict[Step, list[Guard]] = {}
+        for guard in guards:
+            guarded.setdefault(guard.step, []).append(guard)
         for step in steps:
             if step in needed:
                 lowering.value(step)
+            for guard in guarded.get(step, ()):
+                lowering.guard(guard)
         self.schedule = Schedule()
         for statement in lowering.statements:
             self.schedule.add(statement)
@@ -193,84 +208,73 @@ def _function(name: str, calls: list[str]) -> str:
     return "".join(texts) + f"int {name}({parameters}) {{ {body} return 0; }}\n"
 
 
+def _in_own_memory(value: Any) -> Any:
+    """The value, or a copy of an array that may be a view of what is used again."""
+    is_view = isinstance(value, np.ndarray) and value.base is not None
+    return value.copy() if is_view else value
+
+
 class Runner:
     """A function of the arrays of the inputs, in their order, which returns a list of arrays."""
 
     def __init__(self, plan: Plan, compiled: ctypes.CDLL, name: str) -> None:
         self.source = ""
+        self._plan = plan
         room = np.zeros(plan.size + 64, np.uint8)
         start = -room.ctypes.data % 64
         self._memory = room[start : start + plan.size]
-        self._plan = plan
-        self._lock = threading.Lock()
         for buffer in plan.constants:
             shown = self._memory[buffer.offset : buffer.offset + buffer.size]
             shown[...] = np.ascontiguousarray(buffer.constant).reshape(-1).view(np.uint8)
         inputs = [*enumerate(plan.inputs)]
-        self._copied = [
-            (i, self._shown(x)) for i, x in inputs if isinstance(x, Array) and x.buffer.copied
-        ]
         self._objects = [(i, x) for i, x in inputs if isinstance(x, Kept)]
-        self._bound = [
-            (i, x.buffer.given) for i, x in inputs if isinstance(x, Array) and not x.buffer.copied
-        ]
-        self._given: list[Any] = [None] * len(self._bound)
+        arrays = [(i, x) for i, x in inputs if isinstance(x, Array)]
+        self._copied = [(i, self._shown(x)) for i, x in arrays if x.buffer.copied]
+        self._bound = [i for i, x in arrays if not x.buffer.copied]
+        self._taken: list[Any] = [None] * len(self._bound)  # what was bound last
+        self._given: list[Any] = []  # the same, in C order
+        self._aside: list[tuple[Any, Any]] = []
         self._pointers = (ctypes.c_void_p * max(1, len(self._bound)))()
-        self._aside: list[tuple[int, Any, Any]] = []
-        hosts = [group[0] for group in plan.groups if isinstance(group[0], Host)]
+        self._at = self._memory.ctypes.data, ctypes.addressof(self._pointers)
+        self._hosts = [group[0] for group in plan.groups if isinstance(group[0], Host)]
         self._parts = []
-        for number in range(len(hosts) + 1):
+        for number in range(len(self._hosts) + 1):
             function = getattr(compiled, f"{name}{number}")
             function.argtypes, function.restype = (ctypes.c_void_p, ctypes.c_void_p), ctypes.c_int
             self._parts.append(function)
-        self._hosts = hosts
         self._calls: list[Callable[[], None]] = []
-        self._at = self._memory.ctypes.data, ctypes.addressof(self._pointers)
-        self._bind_hosts()
+        self._results: list[Callable[[], Any]] = []
+        if not self._bound:
+            self._show()
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
-        """Run, and return the arrays that are wanted; nothing is kept of the run."""
-        with self._lock:
-            return self._run(arrays)
-
-    def _run(self, arrays: Sequence[Any]) -> list[Any]:
-        given, memory = self._given, self._at
-        for i, number in self._bound:
-            if arrays[i] is not given[number]:
-                self._bind(arrays)
-                break
+        """Compute the outputs."""
+        if not all(map(is_, map(arrays.__getitem__, self._bound), self._taken)):
+            self._bind(arrays)
         for i, place in self._copied:
-            array = arrays[i]
-            if np.shape(array) != place.shape:
-                raise ValueError(f"array {i} has shape {np.shape(array)} and not {place.shape}")
-            np.copyto(place, array, casting="same_kind")
-        for _, array, own in self._aside:
-            own[...] = array
-        if self._hosts:
-            self._run_parts(arrays)
-        elif refused := self._parts[0](*memory):
+            place[...] = arrays[i]
+        if self._aside or self._hosts or self._objects:
+            self._run(arrays)
+        elif refused := self._parts[0](*self._at):
             self._refuse(refused)
-        for _, array, own in self._aside:
-            array[...] = own
-        return [self._result(x) for x in self._plan.returned]
+        return [result() for result in self._results]
 
-    def _run_parts(self, arrays: Sequence[Any]) -> None:
+    def _run(self, arrays: Sequence[Any]) -> None:
+        """In parts, between which NumPy computes."""
+        for array, own in self._aside:
+            own[...] = array
         for i, place in self._objects:
             place.value = arrays[i]
         with np.errstate(all="ignore"):
-            for part, host in zip(self._parts, [*self._calls, None]):
-                refused = part(*self._at)
-                if refused:
+            for part, call in zip(self._parts, [*self._calls, None]):
+                if refused := part(*self._at):
                     self._refuse(refused)
-                if host:
-                    host()
+                if call:
+                    call()
         for i, value in self._plan.kept:
-            np.copyto(arrays[i], self._result(value))
-
-    def _result(self, value: Any) -> Any:
-        if isinstance(value, Array):
-            return self._shown(value).copy()
-        return np.copy(value.value) if isinstance(value, Kept) else np.array(value)
+            np.copyto(arrays[i], self._result(value)())
+        for array, own in self._aside:
+            array[...] = own
 
     def _refuse(self, number: int) -> None:
         check = self._plan.groups[number - 1][0]
@@ -278,60 +282,56 @@ class Runner:
         check.refuse(*[self._shown(x).copy() for x in check.reads[1:]])
         raise AssertionError("what is refused in C is not refused by NumPy")
 
+    def _bind(self, arrays: Sequence[Any]) -> None:
+        """Take other arrays to write to."""
+        self._taken = [arrays[i] for i in self._bound]
+        self._given = [np.ascontiguousarray(array).reshape(array.shape) for array in self._taken]
+        pairs = zip(self._taken, self._given)
+        self._aside = [(x, own) for x, own in pairs if not np.may_share_memory(own, x)]
+        for number, array in enumerate(self._given):
+            self._pointers[number] = array.ctypes.data
+        self._show()
+
+    def _show(self) -> None:
+        """Make the views of memory that NumPy works on."""
+        self._calls = [self._host(host) for host in self._hosts]
+        self._results = [self._result(x) for x in self._plan.returned]
+
     def _shown(self, array: Array) -> Any:
         """An array of NumPy's in the memory that one in C has."""
         if array.buffer.given is None:
             return array.within(self._memory[array.buffer.offset :])
-        whole = self._given[array.buffer.given]
-        return array.within(whole.reshape(-1).view(np.uint8))
+        return array.within(self._given[array.buffer.given].reshape(-1).view(np.uint8))
 
-    def _bind(self, arrays: Sequence[Any]) -> None:
-        """Take other arrays to write to."""
-        self._aside = []
-        for i, number in self._bound:
-            array, place = arrays[i], self._plan.inputs[i]
-            if array.shape != place.shape or array.dtype != place.dtype:
-                raise ValueError(f"array {i} is {array.shape}, {array.dtype}")
-            own = array
-            if not array.flags.c_contiguous:
-                own = np.ascontiguousarray(array)
-                self._aside.append((number, array, own))
-            self._given[number] = own
-            self._pointers[number] = own.ctypes.data
-        if self._aside:
-            self._given_as = [arrays[i] for i, _ in self._bound]
-        self._bind_hosts()
-
-    def _bind_hosts(self) -> None:
-        if all(x is not None for x in self._given):
-            self._calls = [self._host(host) for host in self._hosts]
+    def _result(self, value: Any) -> Callable[[], Any]:
+        """What gives a copy of a result."""
+        if isinstance(value, Array):
+            copy: Callable[[], Any] = self._shown(value).copy
+            return copy
+        return lambda: np.array(value.value if isinstance(value, Kept) else value)
 
     def _host(self, host: Host) -> Callable[[], None]:
-        """A call of what NumPy computes, on views made in advance."""
+        """What NumPy computes, as a call without arguments."""
 
         def own(value: Any) -> Any:
             return self._shown(value) if isinstance(value, Array) else value
 
-        arguments, keywords = mapped(own, host.arguments), mapped(own, host.keywords)
-        function: Any = host.function
-        out = None if host.kept else self._shown(host.out)
-        if host.product:
-            a, b = arguments
-            return lambda: function(a, b, out)
-
         def now(value: Any) -> Any:
             return value.value if isinstance(value, Kept) else value
+
+        arguments, keywords = mapped(own, host.arguments), mapped(own, host.keywords)
+        function: Any = host.function
+        if host.product:
+            return functools.partial(function, *arguments, own(host.out))
+        out = own(host.out)
 
         def call() -> None:
             result = function(*mapped(now, arguments), **mapped(now, keywords))
             if host.kept:
-                shared = isinstance(result, np.ndarray) and np.may_share_memory(
-                    result, self._memory
-                )
-                host.kept.value = result.copy() if shared else result
+                host.kept.value = mapped(_in_own_memory, result)
+            elif np.shape(result) == out.shape:
+                out[...] = result
             else:
-                if np.shape(result) != out.shape:
-                    raise ValueError(f"{function.__name__} gave {np.shape(result)}")
-                np.copyto(out, result)
+                raise Missed
 
         return call

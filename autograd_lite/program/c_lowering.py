@@ -6,8 +6,9 @@ simpler functions is written out. What is left is computed by NumPy, between the
 
 from __future__ import annotations
 
+import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import logsumexp
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import AutogradError
+from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
@@ -33,8 +35,9 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
 from autograd_lite.program.c_kernels import work
-from autograd_lite.program.expressions import Tape, Template
-from autograd_lite.program.program import Step, mapped, same
+from autograd_lite.program.exact import Adding
+from autograd_lite.program.expressions import Shape, Tape, Template
+from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
 
 LARGEST_PRODUCT = 2**17
@@ -68,18 +71,21 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
 
 
 def _sigmoid_cross_entropy(logits: Any, targets: Any) -> Any:
-    gap = np.where(logits > 0, 1 - targets, -targets)
-    bounded = np.where(gap == 0, 0, logits)
-    losses = bounded * gap + np.log1p(np.exp(-np.absolute(logits)))
-    return losses.sum() / logits.size
+    shrunk = np.exp(-np.absolute(logits))
+    gap = np.where(logits > 0, 1 - targets, -targets).astype(logits.dtype)
+    losses = np.where(gap == 0, 0, logits) * gap + np.log1p(shrunk)
+    return losses.sum() / logits.size, (gap, shrunk)
 
 
 def _softmax_cross_entropy(logits: Any, labels: Any) -> Any:
     n, classes = logits.shape
     scores = logits - logits.max(axis=1, keepdims=True)
-    sums = np.exp(scores).sum(axis=1)
-    right = np.where(np.equal(labels[:, None], np.arange(classes)), scores, 0).sum(axis=1)
-    return (np.log(sums) - right).sum() / n
+    powers = np.exp(scores)
+    sums = powers.sum(axis=1, keepdims=True)
+    is_right = np.equal(labels[:, None], np.arange(classes))
+    right = np.where(is_right, scores, 0).sum(axis=1, keepdims=True)
+    losses = np.log(sums) - right
+    return losses.sum() / n, powers / sums - is_right.astype(logits.dtype)
 
 
 def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -94,6 +100,7 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
+    # With what they keep for their rules, where they do.
     affine: _affine,
     np.mean: _mean,
     np.var: _var,
@@ -134,13 +141,21 @@ class Call(NamedTuple):
 
 
 class Lowering:
-    """The statements of steps, in the making."""
+    """The statements of steps, in the making.
 
-    def __init__(self, inputs: dict[Step, Array]) -> None:
+    Args:
+        inputs: the arrays, in C, of steps that are not computed.
+        uses: how often each step is used.
+    """
+
+    def __init__(self, inputs: dict[Step, Any], uses: Mapping[Step, int]) -> None:
         self.statements: list[Statement] = []
         self.values: dict[Any, Any] = dict(inputs)
+        self._uses = uses
+        self._own_memory: set[Array] = set()  # sums that nobody reads but what adds to them
         self._templates: dict[Any, Template | None] = {}
         self._constants: dict[int, Array] = {}
+        self._computed: dict[Any, Array] = {}
 
     def value(self, step: Step) -> Any:
         """The array of a step, or a number."""
@@ -152,11 +167,16 @@ class Lowering:
         if step.function is None:
             return self._known(step.arguments[0])
         arguments, keywords = mapped(self._own, step.arguments), mapped(self._own, step.keywords)
-        return self.call(step.function, arguments, keywords, step.shape, step.dtype)
+        value = self.call(step.function, arguments, keywords, step.shape, step.dtype)
+        if self._uses[step] == 1 and (step.function is scatter or _adds_at(step.function)):
+            self._own_memory.add(value)
+        return value
 
     def _own(self, value: Any) -> Any:
         if isinstance(value, Step):
             return self.value(value)
+        if isinstance(value, Shape):
+            return tuple(value)
         return self._known(value) if isinstance(value, np.ndarray) else value
 
     def _known(self, array: Any) -> Any:
@@ -171,24 +191,33 @@ class Lowering:
 
     def call(self, function: Any, arguments: Any, keywords: Any, shape: Any, dtype: Any) -> Any:
         """What a function gives: an array, and a statement unless it is a view."""
-        if function is operator.add:
-            function = np.add
+        if function is operator.getitem and isinstance(arguments[0], tuple):
+            return arguments[0][arguments[1]]
         call = Call(function, arguments, keywords, shape, dtype)
+        named = call._replace(function=_by_compute().get(function, function))
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
                 return new_array(shape, dtype)
             for way in (self._view, self._entries, self._reduced, self._product, self._joined):
-                found = way(call)
+                found = way(named)
                 if found is not None:
                     return found
-            template = self._written_out(call, _definition(function))
+        if shape is None or dtype in C_TYPES:
+            template = self._written_out(named, _definition(named.function))
             if template is not None:
-                return self._filled(call, template)
+                return self._filled(named, template)
         return self._host(call)
 
     def add(self, statement: Statement) -> Array:
         self.statements.append(statement)
         return statement.out
+
+    def once(self, kind: Any, reads: Any, shape: Any, dtype: Any, make: Callable[[], Array]) -> Array:
+        """The array that was computed alike before, or else what is made now."""
+        key = kind, tuple(map(_identity, reads)), shape, dtype
+        if key not in self._computed:
+            self._computed[key] = make()
+        return self._computed[key]
 
     def copy(self, value: Any, out: Array) -> Array:
         return self.add(Entries(out, [value], dtypes=(out.dtype,)))
@@ -222,7 +251,12 @@ class Lowering:
         form = form_of(call.function, reads, call.dtype) if numbers else None
         if form is None or call.keywords:
             return None
-        return self.add(Entries(new_array(call.shape, call.dtype), [*reads], *form))
+        text, dtypes = form
+
+        def made() -> Array:
+            return self.add(Entries(new_array(call.shape, call.dtype), [*reads], text, dtypes))
+
+        return self.once(form, reads, call.shape, call.dtype, made)
 
     def _reduced(self, call: Call) -> Any:
         if call.function not in REDUCTIONS or not call.alone:
@@ -240,11 +274,14 @@ class Lowering:
         every = range(len(array.shape))
         chosen = every if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(int(x) % len(array.shape) for x in chosen)
-        out = new_array(call.shape, call.dtype)
         kept = tuple(1 if i in axes else n for i, n in enumerate(array.shape))
-        shown = out if keep else view_of(out, np.reshape, kept)
-        self.add(Reduced(shown, [array], axes, start, step))
-        return out
+
+        def made() -> Array:
+            out = new_array(kept, call.dtype)
+            return self.add(Reduced(out, [array], axes, start, step))
+
+        out = self.once((call.function, axes), [array], kept, call.dtype, made)
+        return out if keep else view_of(out, np.reshape, call.shape)
 
     def _product(self, call: Call) -> Any:
         if call.function not in (np.dot, np.matmul) or call.keywords:
@@ -277,6 +314,8 @@ class Lowering:
             if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
                 return None
             return self._parts(call)
+        if _adds_at(call.function):
+            return self._added_at(call)
         if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
             return None
         x, index, shape = call.arguments
@@ -287,6 +326,21 @@ class Lowering:
         if x.size:
             self.copy(x, part_at(out, index))
         return out
+
+    def _added_at(self, call: Call) -> Any:
+        """What is added to a part of a sum, in place if nobody else reads that."""
+        total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
+        if not isinstance(total, Array) or _repeats(index) or _masks(index) or call.keywords:
+            return None
+        out = total
+        if total not in self._own_memory or total.shape != call.shape:
+            out = self.copy(total, new_array(call.shape, call.dtype))
+        part = part_at(out, index)
+        if part is not None:
+            form = form_of(np.add, (part, g), call.dtype)
+            self.add(Entries(part, [part, g], *form))  # type: ignore[misc]
+        # Another array, as what was there before is gone.
+        return Array(out.buffer, out.shape, out.dtype, out.strides, out.offset)
 
     def _parts(self, call: Call) -> Any:
         parts = call.arguments[0]
@@ -310,7 +364,7 @@ class Lowering:
         """What a function does, in others, given the arrays of a call; None where it has no form."""
         if definition is None or call.values(Kept):
             return None
-        key = definition, repr(mapped(_kind, (call.arguments, call.keywords)))
+        key = definition, call.shape is None, repr(mapped(_kind, (call.arguments, call.keywords)))
         if key not in self._templates:
             self._templates[key] = _template(call, definition)
         return self._templates[key]
@@ -320,11 +374,29 @@ class Lowering:
         arrays = call.values(Array)
         if refused:
             found = refused.filled(arrays, self._write)[0][0]
-            self.add(Check(new_array((0,), bool), [found, *arrays], call.function))
+            self.check(found, call.function, arrays)
         result = template.filled(arrays, self._write)[0][0]
-        if isinstance(result, Array):
+        if isinstance(result, Array | tuple):
             return result
         return self.copy(result, new_array(call.shape, call.dtype))
+
+    def check(self, condition: Any, refuse: Callable[..., Any], given: list[Array]) -> None:
+        """Refuse to go on where a condition holds."""
+        self.add(Check(new_array((0,), bool), [condition, *given], refuse))
+
+    def guard(self, guard: Guard) -> None:
+        """Refuse to go on where entries are others than they were."""
+        value, outcome = self.value(guard.step), guard.outcome
+        if not isinstance(value, Array):
+            if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
+                self.add(Host(new_array((0,), bool), [], _compare(outcome), (value,), {}, Kept()))
+            return
+        was = self._known(np.array(outcome, value.dtype))
+        if np.shape(outcome) != value.shape or value.size == 0:
+            return
+        bool_ = np.dtype(bool)
+        differs = self.call(np.not_equal, (value, was), {}, value.shape, bool_)
+        self.check(self.call(np.any, (differs,), {}, (), bool_), _missed, [])
 
     def _write(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         given = tuple(mapped(self._own, arguments)), mapped(self._own, keywords)
@@ -360,6 +432,8 @@ def _definition(function: Any) -> Callable[..., Any] | None:
     package = __name__.partition(".")[0]
     if function in WRITTEN_OUT or function not in TABLE:
         return WRITTEN_OUT.get(function)
+    if _adds_at(function):
+        return None
     own = (getattr(function, "__module__", None) or "").partition(".")[0] == package
     return TABLE[function].compute if own else None
 
@@ -376,10 +450,41 @@ def _template(call: Call, definition: Callable[..., Any]) -> Template | None:
     arguments, keywords = mapped(own, call.arguments), mapped(own, call.keywords)
     try:
         result = tape.run(lambda *_: definition(*arguments, **keywords))
-        template = tape.template({0: result[0] if isinstance(result, tuple) else result})
+        whole = call.shape is None or not isinstance(result, tuple)
+        template = tape.template({0: result if whole else result[0]})
     except (AutogradError, TypeError, ValueError, AttributeError):
         return None  # It changes arrays in place, or asks for more than an array within a rule has.
     return None if template.looks else template
+
+
+def _missed() -> None:
+    raise Missed
+
+
+def _compare(outcome: Any) -> Callable[[Any], None]:
+    def compare(value: Any) -> None:
+        if not np.array_equal(value, outcome):
+            raise Missed
+
+    return compare
+
+
+def _adds_at(function: Any) -> bool:
+    """Whether it adds to a cotangent what reaches it over an index."""
+    return isinstance(function, Adding) and function.operation.function is operator.getitem
+
+
+@functools.cache
+def _by_compute() -> dict[Any, Any]:
+    """The functions of rows by what computes them, which is what a program may call."""
+    return {row.compute: function for function, row in TABLE.items()}
+
+
+def _identity(value: Any) -> Any:
+    """The same for the same array, and for the same number."""
+    if isinstance(value, Array):
+        return value.buffer, value.offset, value.shape, value.strides, value.dtype
+    return type(value), repr(value)
 
 
 def _kind(value: Any) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from autograd_lite.program.c_arrays import (
@@ -30,6 +31,8 @@ class Schedule:
         self._written: dict[Buffer, int] = {}  # the last group that writes it
         self._read: dict[Buffer, int] = {}
         self._computed: dict[Any, int] = {}  # by key of an array, the nest that computes it
+        self._summing: set[int] = set()
+        self._calling: set[int] = set()
 
     def add(self, statement: Statement, after: int = 0) -> None:
         """Put a statement into the first group that it can be in."""
@@ -37,7 +40,7 @@ class Schedule:
         if loops and statement.out.size == 0:
             return
         earliest = max(after, self._earliest(statement))
-        group = self._group(statement.loops, earliest) if loops else None  # type: ignore[attr-defined]
+        group = self._group(statement, earliest) if loops else None
         if group is None:
             group = len(self.groups)
             self.groups.append([])
@@ -49,6 +52,10 @@ class Schedule:
         self._written[statement.out.buffer] = group
         if isinstance(statement, Entries):
             self._computed[statement.out.key] = group
+            if statement.calls:
+                self._calling.add(group)
+        if _sums_along(statement):
+            self._summing.add(group)
 
     def _earliest(self, statement: Statement) -> int:
         earliest, out = 0, statement.out.buffer
@@ -62,10 +69,16 @@ class Schedule:
         """Whether a nest computes just that array, entry by entry."""
         return self._computed.get(array.key) == group
 
-    def _group(self, loops: Shape, earliest: int) -> int | None:
-        groups = self._open.get(loops, [])
+    def _group(self, statement: Any, earliest: int) -> int | None:
+        groups = self._open.get(statement.loops, [])
+        # Sums in order keep a loop from running in vectors, which is what calls gain most by.
+        apart: set[int] = set()
+        if _sums_along(statement):
+            apart = self._calling
+        elif isinstance(statement, Entries) and statement.calls:
+            apart = self._summing
         for group in groups[bisect_left(groups, earliest) :]:
-            if len(self.groups[group]) < LONGEST_NEST:
+            if len(self.groups[group]) < LONGEST_NEST and group not in apart:
                 return group
         return None
 
@@ -110,6 +123,11 @@ class Schedule:
         return all(x.key == target.key for x in reads if x.buffer is target.buffer)
 
 
+def _sums_along(statement: Statement) -> bool:
+    """Whether it makes one entry of those that follow on one another."""
+    return isinstance(statement, Reduced) and len(statement.loops) - 1 in statement.axes
+
+
 def place_in_memory(
     groups: Sequence[Sequence[Statement]], stored: set[Array], wanted: Iterable[Array]
 ) -> int:
@@ -119,36 +137,60 @@ def place_in_memory(
     """
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
+    kept = {array.buffer for array in stored}
     for number, group in enumerate(groups):
         for statement in group:
-            outs = [statement.out] if statement.out in stored else []
-            for array in (*statement.arrays, *outs):
+            for array in (*statement.arrays, statement.out):
                 buffer = array.buffer
-                first.setdefault(buffer, -1 if buffer.copied else number)
-                last[buffer] = number
+                if buffer in kept or buffer.copied or buffer.constant is not None:
+                    first.setdefault(buffer, -1 if buffer.copied else number)
+                    last[buffer] = number
     for array in wanted:
         first.setdefault(array.buffer, -1)
         last[array.buffer] = len(groups)
-    total = 0
+    memory = _Memory()
     for buffer in first:
         if buffer.constant is not None:
-            buffer.offset, total = total, _aligned(total + buffer.size)
-    start, taken = total, list[Buffer]()
+            buffer.offset = memory.take(buffer.size, len(groups))
     movable = [x for x in first if x.given is None and x.constant is None]
-    for buffer in sorted(movable, key=lambda x: first[x]):
-        taken = [other for other in taken if last[other] >= first[buffer]]
-        offset, index = start, 0
-        for index, other in enumerate(taken):
-            if offset + buffer.size <= other.offset:
+    for buffer in sorted(movable, key=first.__getitem__):
+        memory.release(first[buffer])
+        buffer.offset = memory.take(buffer.size, last[buffer])
+    return memory.size
+
+
+class _Memory:
+    """Memory in which stretches are taken until some time, and then taken again."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._taken: list[tuple[int, int, int]] = []  # until when, offset, size
+        self._free: list[tuple[int, int]] = []  # offset, size
+
+    def take(self, size: int, until: int) -> int:
+        """The offset of a stretch that is free."""
+        size = -(-size // 64) * 64
+        for index, (offset, room) in enumerate(self._free):
+            if room >= size:
+                self._free[index : index + 1] = [(offset + size, room - size)] * (room > size)
                 break
-            offset = _aligned(other.offset + other.size)
         else:
-            index = len(taken)
-        buffer.offset = offset
-        taken.insert(index, buffer)
-        total = max(total, _aligned(offset + buffer.size))
-    return total
+            offset, self.size = self.size, self.size + size
+        heappush(self._taken, (until, offset, size))
+        return offset
 
-
-def _aligned(size: int) -> int:
-    return -(-size // 64) * 64
+    def release(self, now: int) -> None:
+        """Free what is needed no longer, and join it with what is free beside it."""
+        while self._taken and self._taken[0][0] < now:
+            _, offset, size = heappop(self._taken)
+            insort(self._free, (offset, size))
+            index = bisect_left(self._free, (offset, size))
+            joined = self._free[max(index - 1, 0) : index + 2]
+            merged = [joined[0]]
+            for start, room in joined[1:]:
+                before = merged[-1]
+                if before[0] + before[1] == start:
+                    merged[-1] = (before[0], before[1] + room)
+                else:
+                    merged.append((start, room))
+            self._free[max(index - 1, 0) : index + 2] = merged
