@@ -18,9 +18,8 @@ class Buffer:
     """A stretch of memory: within that of the program, or given at each run."""
 
     size: int  # in bytes
-    given: int | None = None  # which of the arrays that are written to, if it is one
+    given: int | None = None  # which of the arrays that are given, if it is one
     constant: Any = None  # what is in it from the beginning
-    copied: bool = False  # it holds an array that is copied in at each run
     offset: int = 0  # in the memory of the program
 
 

@@ -69,15 +69,12 @@ class Plan:
         outputs: Sequence[Output],
         guards: Sequence[Guard] = (),
     ) -> None:
-        targets = [target for _, target in outputs if target is not None]
-        self.given = [step for step in inputs if step in targets and step.dtype in C_TYPES]
-        self.inputs: list[Any] = []
-        for step in inputs:
-            place: Any = Kept()
-            if step.dtype in C_TYPES:
-                number = self.given.index(step) if step in targets else None
-                place = new_array(step.shape, step.dtype, given=number, copied=number is None)
-            self.inputs.append(place)
+        self.inputs = [
+            new_array(step.shape, step.dtype, given=number) if step.dtype in C_TYPES else Kept()
+            for number, step in enumerate(inputs)
+        ]
+        places = dict(zip(inputs, self.inputs))
+        self.targets = [places[target] for _, target in outputs if target is not None]
         wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
         needed = _needed(wanted, inputs)
         uses = Counter(used for step in needed for used in steps_in(step))
@@ -94,51 +91,45 @@ class Plan:
         self.schedule = Schedule()
         for statement in lowering.statements:
             self.schedule.add(statement)
-        self.returned = [lowering.value(step) for step, target in outputs if target is None]
+        values = [self._aside(lowering.value(step)) for step, _ in outputs]
+        self.returned = [x for x, (_, target) in zip(values, outputs) if target is None]
         self.kept: list[tuple[int, Any]] = []  # what goes to inputs that are no arrays in C
-        values = [(lowering.value(step), target) for step, target in outputs if target is not None]
-        self._deliver(values, dict(zip(inputs, self.inputs)), [*inputs])
-        wanted = [x for x in (*self.returned, *(x for _, x in self.kept)) if isinstance(x, Array)]
-        wanted += [x for x in self.inputs if isinstance(x, Array) and x.buffer.given is None]
+        self._deliver([(x, target) for x, (_, target) in zip(values, outputs)], places)
+        at_end = [x for x in (*self.returned, *(x for _, x in self.kept)) if isinstance(x, Array)]
         self.groups = self.schedule.groups
-        self.stored = self.schedule.stored(wanted)
-        self.size = place_in_memory(self.groups, self.stored, wanted)
-        self.constants = {
-            array.buffer
-            for group in self.groups
-            for statement in group
-            for array in statement.arrays
-            if array.buffer.constant is not None
-        }
-        self.constants |= {x.buffer for x in wanted if x.buffer.constant is not None}
+        self.stored = self.schedule.stored(at_end)
+        self.size = place_in_memory(self.groups, self.stored, at_end)
+        reads = [x for group in self.groups for statement in group for x in statement.arrays]
+        buffers = {array.buffer for array in (*reads, *at_end)}
+        self.constants = [buffer for buffer in buffers if buffer.constant is not None]
 
-    def _deliver(self, values: Any, places: dict[Step, Any], inputs: list[Step]) -> None:
+    def _aside(self, value: Any) -> Any:
+        """A copy of what is given, as it is before anything is written to it; else the value."""
+        if not isinstance(value, Array) or value.buffer.given is None:
+            return value
+        aside = new_array(value.shape, value.dtype)
+        self.schedule.add(Entries(aside, [value], dtypes=(value.dtype,)))
+        return aside
+
+    def _deliver(self, values: list[tuple[Any, Step | None]], places: dict[Step, Any]) -> None:
         """Write results to the inputs whose place they take: at once where that is possible."""
-        schedule, left = self.schedule, []
+        end = len(self.schedule.groups)
+        buffers = [value.buffer for value, _ in values if isinstance(value, Array)]
+        numbers = {step: number for number, step in enumerate(places)}
         for value, target in values:
+            if target is None:
+                continue
             place = places[target]
             if isinstance(place, Kept) or isinstance(value, Kept):
-                self.kept.append((inputs.index(target), value))
-                continue
-            if isinstance(value, Array) and value.buffer.given is not None:
-                # It may be written to before it is delivered.
-                aside = new_array(value.shape, value.dtype)
-                schedule.add(Entries(aside, [value], dtypes=(value.dtype,)))
-                value = aside
-            left.append((value, place))
-        end = len(schedule.groups)
-        sources = [value.buffer for value, _ in left if isinstance(value, Array)]
-        sources += [x.buffer for x in self.returned if isinstance(x, Array)]
-        for value, place in left:
-            if (
+                self.kept.append((numbers[target], value))
+            elif (
                 isinstance(value, Array)
-                and sources.count(value.buffer) == 1
-                and place.buffer not in sources
-                and schedule.may_write_to(place, value)
+                and buffers.count(value.buffer) == 1
+                and self.schedule.may_write_to(place, value)
             ):
                 value.buffer.given = place.buffer.given
             else:
-                schedule.add(Entries(place, [value], dtypes=(place.dtype,)), after=end)
+                self.schedule.add(Entries(place, [value], dtypes=(place.dtype,)), after=end)
 
     def functions(self, name: str, kernels: dict[str, str]) -> str:
         """A function for each part between what NumPy computes; kernels are added by their text."""
@@ -228,13 +219,12 @@ class Runner:
             shown[...] = np.ascontiguousarray(buffer.constant).reshape(-1).view(np.uint8)
         inputs = [*enumerate(plan.inputs)]
         self._objects = [(i, x) for i, x in inputs if isinstance(x, Kept)]
-        arrays = [(i, x) for i, x in inputs if isinstance(x, Array)]
-        self._copied = [(i, self._shown(x)) for i, x in arrays if x.buffer.copied]
-        self._bound = [i for i, x in arrays if not x.buffer.copied]
-        self._taken: list[Any] = [None] * len(self._bound)  # what was bound last
-        self._given: list[Any] = []  # the same, in C order
-        self._aside: list[tuple[Any, Any]] = []
-        self._pointers = (ctypes.c_void_p * max(1, len(self._bound)))()
+        self._fixed = [i for i, x in inputs if isinstance(x, Array)]  # whose arrays stay the same
+        self._taken: list[Any] = [None] * len(self._fixed)
+        self._moving: list[tuple[int, Any]] = []  # those which do not, and where they are copied to
+        self._aside: list[tuple[int, Any]] = []  # targets that lie in memory otherwise than in C
+        self._given: dict[int, Any] = {}
+        self._pointers = (ctypes.c_void_p * max(1, len(inputs)))()
         self._at = self._memory.ctypes.data, ctypes.addressof(self._pointers)
         self._hosts = [group[0] for group in plan.groups if isinstance(group[0], Host)]
         self._parts = []
@@ -244,16 +234,17 @@ class Runner:
             self._parts.append(function)
         self._calls: list[Callable[[], None]] = []
         self._results: list[Callable[[], Any]] = []
-        if not self._bound:
+        self._apart = False
+        if not self._fixed:
             self._show()
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Compute the outputs."""
-        if not all(map(is_, map(arrays.__getitem__, self._bound), self._taken)):
+        if not all(map(is_, map(arrays.__getitem__, self._fixed), self._taken)):
             self._bind(arrays)
-        for i, place in self._copied:
+        for i, place in self._moving:
             place[...] = arrays[i]
-        if self._aside or self._hosts or self._objects:
+        if self._apart:
             self._run(arrays)
         elif refused := self._parts[0](*self._at):
             self._refuse(refused)
@@ -261,8 +252,6 @@ class Runner:
 
     def _run(self, arrays: Sequence[Any]) -> None:
         """In parts, between which NumPy computes."""
-        for array, own in self._aside:
-            own[...] = array
         for i, place in self._objects:
             place.value = arrays[i]
         with np.errstate(all="ignore"):
@@ -273,8 +262,8 @@ class Runner:
                     call()
         for i, value in self._plan.kept:
             np.copyto(arrays[i], self._result(value)())
-        for array, own in self._aside:
-            array[...] = own
+        for i, own in self._aside:
+            arrays[i][...] = own
 
     def _refuse(self, number: int) -> None:
         check = self._plan.groups[number - 1][0]
@@ -283,17 +272,33 @@ class Runner:
         raise AssertionError("what is refused in C is not refused by NumPy")
 
     def _bind(self, arrays: Sequence[Any]) -> None:
-        """Take other arrays to write to."""
-        self._taken = [arrays[i] for i in self._bound]
-        self._given = [np.ascontiguousarray(array).reshape(array.shape) for array in self._taken]
-        pairs = zip(self._taken, self._given)
-        self._aside = [(x, own) for x, own in pairs if not np.may_share_memory(own, x)]
-        for number, array in enumerate(self._given):
-            self._pointers[number] = array.ctypes.data
+        """Take other arrays. What changes is copied from now on, unless it is written to."""
+        targets = {x.buffer.given for x in self._plan.targets if isinstance(x, Array)}
+        written = [arrays[i] for i in targets]
+        for i, taken in zip([*self._fixed], self._taken):
+            array = arrays[i]
+            fits = type(array) is np.ndarray and array.flags.c_contiguous and array.flags.aligned
+            if i in targets:
+                if not fits:
+                    self._moving.append((i, np.empty_like(array, order="C", subok=False)))
+                    self._aside.append(self._moving[-1])
+            elif (
+                not fits
+                or (taken is not None and array is not taken)
+                or any(np.may_share_memory(array, x) for x in written)
+            ):
+                self._moving.append((i, np.empty_like(array, order="C", subok=False)))
+        moving = dict(self._moving)
+        self._fixed = [i for i in self._fixed if i not in moving]
+        self._taken = [arrays[i] for i in self._fixed]
+        self._given = dict(zip(self._fixed, self._taken)) | moving
+        for i, array in self._given.items():
+            self._pointers[i] = array.ctypes.data
         self._show()
 
     def _show(self) -> None:
         """Make the views of memory that NumPy works on."""
+        self._apart = bool(self._hosts or self._objects or self._aside or self._plan.kept)
         self._calls = [self._host(host) for host in self._hosts]
         self._results = [self._result(x) for x in self._plan.returned]
 

@@ -40,7 +40,7 @@ from autograd_lite.program.expressions import Shape, Tape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
 
-LARGEST_PRODUCT = 2**17
+LARGEST_PRODUCT = 2**22
 """Products of matrices with more multiplications are left to the library that NumPy uses."""
 
 # Functions as others of the table make them up.

@@ -114,10 +114,15 @@ class Schedule:
 
     def may_write_to(self, target: Array, array: Array) -> bool:
         """Whether an array may be computed right where another one is that it takes the place of."""
+        alike = target.key[1:] == array.key[1:] and array.buffer.size == target.buffer.size
+        if not alike or array.buffer.given is not None or array.buffer.constant is not None:
+            return False
+        if target.buffer not in self._read:
+            return True
         number = self._computed.get(array.key)
         if number is None or number <= self.last_that_may_fail:
             return False
-        if self._read.get(target.buffer, -1) > number or target.key[1:] != array.key[1:]:
+        if self._read[target.buffer] > number:
             return False
         reads = [x for statement in self.groups[number] for x in statement.arrays]
         return all(x.key == target.key for x in reads if x.buffer is target.buffer)
@@ -142,8 +147,8 @@ def place_in_memory(
         for statement in group:
             for array in (*statement.arrays, statement.out):
                 buffer = array.buffer
-                if buffer in kept or buffer.copied or buffer.constant is not None:
-                    first.setdefault(buffer, -1 if buffer.copied else number)
+                if buffer in kept or buffer.constant is not None:
+                    first.setdefault(buffer, number)
                     last[buffer] = number
     for array in wanted:
         first.setdefault(array.buffer, -1)
