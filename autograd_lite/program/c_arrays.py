@@ -1,4 +1,4 @@
-"""What a program in C works on: arrays in memory that is laid out once, and what is done to them."""
+"""What a program in C works on: arrays in memory that is laid out once; what is done to them."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ class Entries(Statement):
     @property
     def calls(self) -> bool:
         """Whether it calls a function, other than those that machines have."""
-        return re.search("[a-z0-9]\\(", self.form.replace("fabs", "").replace("sqrt", "")) is not None
+        return (
+            re.search("[a-z0-9]\\(", self.form.replace("fabs", "").replace("sqrt", "")) is not None
+        )
 
     @property
     def loops(self) -> Shape:
@@ -150,7 +152,7 @@ class Product(Statement):
 class Check(Statement):
     """What is refused where the one entry that it reads first is true."""
 
-    refuse: Callable[..., Any] | None = None  # called with the other arrays that it reads
+    refuse: Callable[..., Any] = print  # called with the other arrays that it reads
 
 
 @dataclass(eq=False, slots=True)

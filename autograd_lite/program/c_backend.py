@@ -1,9 +1,9 @@
 """Run the steps of a program in C.
 
-    lowering    from steps to statements on memory
-    schedule    which statements share a nest of loops, and where in memory their results are
-    kernels     the text of each nest, a function of pointers
-    here        the functions that call them in order, and what NumPy computes in between
+lowering    from steps to statements on memory
+schedule    which statements share a nest of loops, and where in memory their results are
+kernels     the text of each nest, a function of pointers
+here        the functions that call them in order, and what NumPy computes in between
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.program import backends
+from autograd_lite.program.backends import Missed, Output
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
@@ -30,11 +32,11 @@ from autograd_lite.program.c_arrays import (
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
 from autograd_lite.program.c_lowering import Lowering
+from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
-from autograd_lite.node import NO_KEYWORDS
-from autograd_lite.program.backends import Missed, Output
 from autograd_lite.program.program import Guard, Step, mapped, steps_in
+from autograd_lite.program.scalars import are_numbers
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
@@ -44,14 +46,16 @@ def c_backend(
     steps: Sequence[Step],
     inputs: Sequence[Step],
     outputs: Sequence[Output],
-    guards: Sequence[Guard] = (),
-    names: Mapping[Step, str] = NO_KEYWORDS,
-) -> Runner:
+    guards: Sequence[Guard],
+    names: Mapping[Step, str],
+) -> backends.Runner:
     """The steps in C: equal to the engine but for rounding, and to itself in every run.
 
     Raises:
         CompilerError: there is no compiler, or it fails.
     """
+    if are_numbers(steps, inputs):
+        return c_scalars(steps, inputs, outputs, guards, names)
     plan = Plan(steps, inputs, outputs, guards)
     source = source_of({"run": plan})
     runner = Runner(plan, library(source), "run")
@@ -67,7 +71,7 @@ class Plan:
         steps: Sequence[Step],
         inputs: Sequence[Step],
         outputs: Sequence[Output],
-        guards: Sequence[Guard] = (),
+        guards: Sequence[Guard],
     ) -> None:
         self.inputs = [
             new_array(step.shape, step.dtype, given=number) if step.dtype in C_TYPES else Kept()
@@ -267,14 +271,14 @@ class Runner:
 
     def _refuse(self, number: int) -> None:
         check = self._plan.groups[number - 1][0]
-        assert isinstance(check, Check) and check.refuse
+        assert isinstance(check, Check)
         check.refuse(*[self._shown(x).copy() for x in check.reads[1:]])
         raise AssertionError("what is refused in C is not refused by NumPy")
 
     def _bind(self, arrays: Sequence[Any]) -> None:
         """Take other arrays. What changes is copied from now on, unless it is written to."""
         targets = {x.buffer.given for x in self._plan.targets if isinstance(x, Array)}
-        written = [arrays[i] for i in targets]
+        written = [arrays[i] for i in targets if i is not None]
         for i, taken in zip([*self._fixed], self._taken):
             array = arrays[i]
             fits = type(array) is np.ndarray and array.flags.c_contiguous and array.flags.aligned

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 
-C_TYPES = {
-    np.dtype(name): f"{name}_t" for name in ("int8", "int16", "int32", "int64", "uint8", "uint16")
+C_TYPES: dict[np.dtype[Any], str] = {
+    np.dtype(name): f"{name}_t"
+    for name in ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 }
-C_TYPES |= {np.dtype(name): f"{name}_t" for name in ("uint32", "uint64")}
 C_TYPES |= {np.dtype(float): "double", np.dtype(np.float32): "float", np.dtype(bool): "uint8_t"}
 """What entries of each dtype are in C; arrays of others are left to NumPy."""
 
@@ -95,7 +94,8 @@ PRELUDE = r"""#include <math.h>
   typedef real real##n __attribute__((vector_size(n * size), aligned(size), may_alias));
 VECTORS(double, 8, 2) VECTORS(double, 8, 4) VECTORS(double, 8, 8)
 VECTORS(float, 4, 2) VECTORS(float, 4, 4) VECTORS(float, 4, 8) VECTORS(float, 4, 16)
-/* Where libm has versions for vectors, loops use them; they are within 4 units of the last place. */
+/* Where libm has versions for vectors, loops use them; these are within 4 units in the last
+   place. */
 #if defined(__GLIBC__) && defined(__x86_64__) && !defined(__clang__)
 #if __GLIBC_PREREQ(2, 35)
 #define IN_VECTORS(name) \
@@ -170,20 +170,18 @@ def _power(exponent: Any) -> str | None:
 def literal(value: Any, dtype: np.dtype[Any]) -> str:
     """A number as C writes it, exactly.
 
-    >>> literal(0.1, np.dtype(np.float32)), literal(-np.inf, np.dtype(float)), literal(3, np.dtype(int))
-    ('0x1.99999a0000000p-4f', '(-INFINITY)', '3')
+    >>> literal(0.1, np.dtype(np.float32)), literal(-np.inf, np.dtype(float))
+    ('0x1.99999a0000000p-4f', '(-INFINITY)')
     """
     if dtype.kind != "f":
-        number = int(dtype.type(value))
-        return f"({number})" if number < 0 else f"{number}"
+        whole = int(dtype.type(value))
+        return f"({whole})" if whole < 0 else f"{whole}"
     number = float(dtype.type(value))
     if math.isfinite(number):
         text = number.hex() + ("f" if dtype == np.float32 else "")
         return f"({text})" if text[0] == "-" else text
     return "NAN" if math.isnan(number) else "INFINITY" if number > 0 else "(-INFINITY)"
 
-
-Reduction = tuple[str, Callable[[np.dtype[Any]], str]]
 
 REDUCTIONS: dict[Any, tuple[str, str, str]] = {
     np.sum: ("iuf", "0", "{0} + {1}"),

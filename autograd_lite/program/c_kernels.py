@@ -54,7 +54,9 @@ class Kernel:
             for key, (name, array) in self.parameters.items()
         ]
         lines = "\n".join(f"  {line}" for line in body)
-        return f"static NOINLINE {attributes}{result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
+        return (
+            f"static NOINLINE {attributes}{result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
+        )
 
 
 def place(strides: Sequence[int], letters: Sequence[str]) -> str:
@@ -235,14 +237,16 @@ def product_of(product: Product) -> tuple[str, list[Array]]:
         strides = broadcast_strides(array, out.shape)[:-2]
         pointers.append(f"{pointer} + {place(strides, letters)}" if any(strides) else pointer)
     (m, k), n = a.shape[-2:], b.shape[-1]
-    strides = [array.strides[-2:] for array in (a, b, out)]
+    steps: list[Any] = [array.strides[-2:] for array in (a, b, out)]
     if n == 1 and m > 1:  # The transpose of a row times a matrix.
         (m, n), pointers = (1, m), [pointers[1], pointers[0], pointers[2]]
-        strides = [strides[1][::-1], strides[0][::-1], strides[2][::-1]]
-    body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, strides).lines()
+        steps = [steps[1][::-1], steps[0][::-1], steps[2][::-1]]
+    body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, steps).lines()
     loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
     fixed = [f"const long {x} = 0;" for x, length in zip(letters, stack) if length == 1]
-    text = kernel.text(["CONTRACTED", *fixed, *loops, *body, "}" * len(loops)], attributes="PRODUCT ")
+    text = kernel.text(
+        ["CONTRACTED", *fixed, *loops, *body, "}" * len(loops)], attributes="PRODUCT "
+    )
     return text, kernel.arrays
 
 
@@ -303,7 +307,11 @@ class Matrices:
             )
             rows = min(self.m, max(2, REGISTERS // len(block)))
             whole = self.m - self.m % rows
-            lines += [f"for (long i = 0; i < {whole}; i += {rows}) {{", *self._block(rows, block), "}"]
+            lines += [
+                f"for (long i = 0; i < {whole}; i += {rows}) {{",
+                *self._block(rows, block),
+                "}",
+            ]
             if self.m > whole:
                 lines.append(f"{{ const long i = {whole};")
                 lines += [*self._block(self.m - whole, block), "}"]

@@ -13,10 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropy, softmax_cross_entropy
 from autograd_lite.derivatives.indexing import _repeats, scatter
-from autograd_lite.derivatives.linear_algebra import affine
-from autograd_lite.derivatives.neural import logsumexp
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import AutogradError
 from autograd_lite.program.backends import Missed
@@ -35,6 +32,7 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
 from autograd_lite.program.c_kernels import work
+from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.expressions import Shape, Tape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
@@ -42,81 +40,6 @@ from autograd_lite.table import TABLE, traits_of
 
 LARGEST_PRODUCT = 2**22
 """Products of matrices with more multiplications are left to the library that NumPy uses."""
-
-# Functions as others of the table make them up.
-
-
-def _affine(x: Any, weight: Any, bias: Any) -> Any:
-    return np.dot(x, weight) + bias
-
-
-def _mean(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    total = np.sum(a, axis=axis, keepdims=keepdims)
-    return total / (a.size // max(total.size, 1))
-
-
-def _var(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
-    mean = _mean(a, axis, True)
-    total = np.sum(np.square(a - mean), axis=axis, keepdims=keepdims)
-    return total / max(a.size // max(mean.size, 1) - ddof, 0)
-
-
-def _std(a: Any, axis: Any = None, ddof: Any = 0, keepdims: bool = False) -> Any:
-    return np.sqrt(_var(a, axis, ddof, keepdims))
-
-
-def _clip(a: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    a = a if a_min is None else np.maximum(a, a_min)
-    return a if a_max is None else np.minimum(a, a_max)
-
-
-def _sigmoid_cross_entropy(logits: Any, targets: Any) -> Any:
-    shrunk = np.exp(-np.absolute(logits))
-    gap = np.where(logits > 0, 1 - targets, -targets).astype(logits.dtype)
-    losses = np.where(gap == 0, 0, logits) * gap + np.log1p(shrunk)
-    return losses.sum() / logits.size, (gap, shrunk)
-
-
-def _softmax_cross_entropy(logits: Any, labels: Any) -> Any:
-    n, classes = logits.shape
-    scores = logits - logits.max(axis=1, keepdims=True)
-    powers = np.exp(scores)
-    sums = powers.sum(axis=1, keepdims=True)
-    is_right = np.equal(labels[:, None], np.arange(classes))
-    right = np.where(is_right, scores, 0).sum(axis=1, keepdims=True)
-    losses = np.log(sums) - right
-    return losses.sum() / n, powers / sums - is_right.astype(logits.dtype)
-
-
-def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    largest = x.max(axis=axis, keepdims=True)
-    shift = np.where(np.isfinite(largest), largest, 0)
-    # Beside infinite entries, which share all, the others are nothing.
-    alone = np.where(x == np.inf, 0.0, -np.inf).astype(x.dtype)
-    scores = np.exp(np.where(largest == np.inf, alone, x) - shift)
-    logarithm = np.log(scores.sum(axis=axis, keepdims=True))
-    shift = np.where(largest == -np.inf, 0, largest)
-    return (logarithm + shift).sum(axis=axis, keepdims=keepdims)
-
-
-WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
-    # With what they keep for their rules, where they do.
-    affine: _affine,
-    np.mean: _mean,
-    np.var: _var,
-    np.std: _std,
-    np.clip: _clip,
-    sigmoid_cross_entropy: _sigmoid_cross_entropy,
-    softmax_cross_entropy: _softmax_cross_entropy,
-    logsumexp: _logsumexp,
-}
-
-NOT_DEFINED: dict[Any, Callable[..., Any]] = {
-    softmax_cross_entropy: lambda logits, labels: np.any(
-        (labels < 0) | (labels >= logits.shape[1])
-    ),
-}
-"""Of functions that refuse some entries, which their form above would take: whether it does."""
 
 
 class Call(NamedTuple):
@@ -203,7 +126,7 @@ class Lowering:
                 if found is not None:
                     return found
         if shape is None or dtype in C_TYPES:
-            template = self._written_out(named, _definition(named.function))
+            template = self._written_out(named, definition_of(named.function))
             if template is not None:
                 return self._filled(named, template)
         return self._host(call)
@@ -212,7 +135,9 @@ class Lowering:
         self.statements.append(statement)
         return statement.out
 
-    def once(self, kind: Any, reads: Any, shape: Any, dtype: Any, make: Callable[[], Array]) -> Array:
+    def once(
+        self, kind: Any, reads: Any, shape: Any, dtype: Any, make: Callable[[], Array]
+    ) -> Array:
         """The array that was computed alike before, or else what is made now."""
         key = kind, tuple(map(_identity, reads)), shape, dtype
         if key not in self._computed:
@@ -227,7 +152,11 @@ class Lowering:
         if not moves or call.function in (np.copy, astype):
             return None
         first = call.arguments[0]
-        if isinstance(first, np.generic) and first.dtype in C_TYPES and not call.values(Array, Kept):
+        if (
+            isinstance(first, np.generic)
+            and first.dtype in C_TYPES
+            and not call.values(Array, Kept)
+        ):
             first = new_array((), first.dtype, constant=np.asarray(first))
         elif not call.alone:
             return None
@@ -361,7 +290,7 @@ class Lowering:
     # What is written out
 
     def _written_out(self, call: Call, definition: Callable[..., Any] | None) -> Template | None:
-        """What a function does, in others, given the arrays of a call; None where it has no form."""
+        """What a function does, in others, given the arrays of a call; None if that has no form."""
         if definition is None or call.values(Kept):
             return None
         key = definition, call.shape is None, repr(mapped(_kind, (call.arguments, call.keywords)))
@@ -425,17 +354,6 @@ _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 def _masks(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
-
-
-def _definition(function: Any) -> Callable[..., Any] | None:
-    """What a function does, in simpler ones, if it is the project's own."""
-    package = __name__.partition(".")[0]
-    if function in WRITTEN_OUT or function not in TABLE:
-        return WRITTEN_OUT.get(function)
-    if _adds_at(function):
-        return None
-    own = (getattr(function, "__module__", None) or "").partition(".")[0] == package
-    return TABLE[function].compute if own else None
 
 
 def _template(call: Call, definition: Callable[..., Any]) -> Template | None:

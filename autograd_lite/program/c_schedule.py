@@ -97,7 +97,9 @@ class Schedule:
         return {
             x.out
             for x in everything
-            if not isinstance(x, Entries) or x.out.buffer in buffers or x.out.buffer.given is not None
+            if not isinstance(x, Entries)
+            or x.out.buffer in buffers
+            or x.out.buffer.given is not None
         }
 
     @property
@@ -113,7 +115,7 @@ class Schedule:
         )
 
     def may_write_to(self, target: Array, array: Array) -> bool:
-        """Whether an array may be computed right where another one is that it takes the place of."""
+        """Whether an array may be computed right in the memory of what it takes the place of."""
         alike = target.key[1:] == array.key[1:] and array.buffer.size == target.buffer.size
         if not alike or array.buffer.given is not None or array.buffer.constant is not None:
             return False

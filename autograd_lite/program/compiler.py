@@ -21,12 +21,13 @@ from autograd_lite.whole_files import write_file
 
 # Nothing changes the order of operations, or what is rounded: results are the same bits in every
 # run. `-fno-math-errno` and `-fno-trapping-math` say that nobody asks for errors by flags.
-FLAGS = tuple(
-    "-O3 -march=native -std=gnu11 -shared -fPIC -w -fwrapv -fno-strict-aliasing "
-    "-ffp-contract=off -fno-math-errno -fno-trapping-math".split()
-)
+FLAGS = [
+    *("-O3", "-march=native", "-std=gnu11", "-shared", "-fPIC", "-w"),
+    *("-fwrapv", "-fno-strict-aliasing", "-fno-math-errno", "-fno-trapping-math"),
+    "-ffp-contract=off",
+]
 # Nor may the first round of a loop in vectors depend on where memory happens to begin.
-GCC_FLAGS = ("--param", "vect-max-peeling-for-alignment=0")
+GCC_FLAGS = ["--param", "vect-max-peeling-for-alignment=0"]
 
 NAMES = ("cc", "gcc", "clang")
 ATTEMPTED = "compilation of a program to C"
@@ -41,7 +42,7 @@ def library(source: str) -> ctypes.CDLL:
     """
     command = compiler()
     version, processor = _version(command), _processor()
-    flags = (*FLAGS, *GCC_FLAGS) if "Free Software Foundation" in version else FLAGS
+    flags = FLAGS + GCC_FLAGS if "Free Software Foundation" in version else FLAGS
     text = "\0".join((source, *command, *flags, version, processor))
     name = hashlib.sha256(text.encode()).hexdigest()
     folder = cache_folder()
