@@ -53,6 +53,7 @@ from autograd_lite.vectors import ravel
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
     from autograd_lite.compare import compare_gradients
+    from autograd_lite.program.functions import compile  # noqa: A004
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
 
@@ -80,6 +81,7 @@ __all__ = [
     "binary_cross_entropy",
     "checkpoint",
     "compare_gradients",
+    "compile",
     "define",
     "derive",
     "detect_anomaly",
@@ -116,6 +118,7 @@ __version__ = "0.1.0"
 # What is imported when it is first used, because it takes as much time as all the rest.
 _LATER = {
     "compare_gradients": "autograd_lite.compare",
+    "compile": "autograd_lite.program.functions",
     "derive": "autograd_lite.textbook.derive",
     "detect_anomaly": "autograd_lite.anomaly",
     "to_source": "autograd_lite.textbook.source",

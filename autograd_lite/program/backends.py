@@ -30,14 +30,16 @@ from autograd_lite.program.program import Guard, Step
 Output = tuple[Step, Step | None]
 
 
-class Missed(Exception):
+class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
     """The entries that decide on what is computed are others: nothing was written to targets."""
 
 
 class Runner(Protocol):
     """The function that a back end makes."""
 
-    source: str
+    @property
+    def source(self) -> str:
+        """The text that is run."""
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """Compute the outputs."""

@@ -129,12 +129,7 @@ def layout_of(array: Array) -> Any:
 
 def is_dense(array: Array) -> bool:
     """Whether its entries lie one after another, in some order of the axes."""
-    return dense_strides(array) == array.strides
-
-
-def dense_strides(array: Array) -> tuple[int, ...]:
-    """The strides of a new array that is laid out like this one."""
-    return np.empty_like(array).strides
+    return bool(np.empty_like(array).strides == array.strides)
 
 
 def _owners(steps: Sequence[Step], values: Sequence[Any]) -> dict[Step, Step]:
@@ -159,5 +154,3 @@ def shows(step: Step) -> Step | None:
     row = TABLE.get(function)
     moves = row is not None and row.traits.moves
     return arguments[0] if moves or function in (operator.getitem, np.diag) else None
-
-

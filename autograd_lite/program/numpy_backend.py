@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import operator
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Missed, Output, Runner
+from autograd_lite.program.backends import Output, Runner
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.layout import Layout, is_dense, shows
 from autograd_lite.program.numpy_forms import Names, expression, statements, takes_out
@@ -70,7 +68,7 @@ class _Writer:
         wanted += [guard.step for guard in self.guards]
         self.steps = needed(simpler.steps, wanted)
         self.names = Names({new[step]: name for step, name in names.items() if step in new})
-        self.returned = {step for step, target in self.outputs if target is None}
+        self.returned = {s for s, target in self.outputs if target is None and type(s) is Step}
         self.written: dict[Step, Step] = {}
         read = {used for step in self.steps for used in steps_in(step)}
         for step, target in self.outputs:
@@ -121,6 +119,11 @@ class _Writer:
             if isinstance(function_of(step), Adding) and step not in layout.in_place:
                 lines = [names.copied(step)]
             return lines + statements(step, names.of(step), self.values, names, step in layout.kept)
+        if isinstance(function_of(step), Adding):
+            return [
+                f'{names.of(step)} = {names.text(step.arguments[0])}.copy("K")',
+                *statements(step, names.of(step), self.values, names, False),
+            ]
         shown = shows(step)
         if layout.owners[step] is not step and shown in self.static and len(steps_in(step)) == 1:
             self.static.add(step)
@@ -129,7 +132,7 @@ class _Writer:
         return [f"{names.of(step)} = {expression(step, self.values, names)}"]
 
     def _ending(self) -> list[str]:
-        names, lines, found = self.names, [], list[str]()
+        names, lines, found = self.names, list[str](), list[str]()
         owners, given_out = self.layout.owners, set[Step]()
         for step, target in self.outputs:
             if target is not None:
@@ -141,7 +144,9 @@ class _Writer:
             is_array = isinstance(self._value(step), np.ndarray)
             found.append(names.of(step) if alone or not is_array else names.fresh(step))
             given_out.add(owners[step])
-        targets = [(s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t]
+        targets = [
+            (s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t
+        ]
         sources = [names.text(step) for step, _ in targets]
         if any(type(s) is Step and owners.get(s, s).function is None for s, _ in targets):
             # One may be what another one is written to.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ INFIX: dict[Any, str] = {
     np.greater: ">",
     np.greater_equal: ">=",
 }
+NUMBERS = {"0.0": "zero", "1.0": "one", "2.0": "two", "0.5": "half", "-1.0": "minus_one"}
+"""Names of some numbers."""
 REDUCED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
 REDUCED |= {np.amax: np.maximum, np.amin: np.minimum}
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -49,12 +51,14 @@ class Names:
         self._lines: list[str] = []
         self._by_id: dict[int, str] = {}
         self._names: dict[Step, str] = {}
+        self._numbers: dict[Any, str] = {}
         for step, wish in wishes.items():
             if type(step) is Step and step not in self._names:
                 self._names[step] = self._unique(wish)
 
     def _unique(self, wish: str) -> str:
         wish = re.sub(r"\W", "_", wish)
+        wish = f"layer{wish}" if wish[0].isdigit() else wish
         name, count = wish, 1
         while name in self.bound or name == "step":
             count += 1
@@ -89,7 +93,18 @@ class Names:
         plain = type(value) in (int, bool, str) or value is None or value is Ellipsis
         if plain or (type(value) is float and math.isfinite(value)):
             return repr(value)
+        if isinstance(value, np.ndarray) and not value.ndim:
+            return self.number(value)
         return self.bind(value, "c", _made(value))
+
+    def number(self, value: Array) -> str:
+        """The name of a number, as an array."""
+        key = repr(value)
+        if key not in self._numbers:
+            wish = NUMBERS.get(str(value), "number")
+            text = f"np.array({value.item()!r}, np.{value.dtype.name})"
+            self._numbers[key] = self.bind(value, wish, text)
+        return self._numbers[key]
 
     def index(self, value: Any) -> str:
         parts = value if type(value) is tuple else (value,)
@@ -369,7 +384,36 @@ def statements(
         function, arguments = np.square, arguments[:1]
     ufunc = getattr(function, "func", function)
     keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
+    same_dtypes = any(types.startswith("d" * len(arguments) + "->") for types in ufunc.types)
+    if ufunc is function and same_dtypes and len(arguments) == len(step.arguments):
+        arguments = [*map(names.text, in_one_dtype(step, values))]
     return [f"{names.function(ufunc)}({', '.join([*arguments, out, *keywords])})"]
+
+
+def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:
+    """The arguments of a ufunc, Python's numbers in the dtype of its arrays of floats.
+
+    So NumPy makes of them what it computes with, but each time.
+    """
+    arrays = [values[x.number] for x in step.arguments if type(x) is Step]
+    dtypes = {array.dtype for array in arrays}
+    if len(dtypes) > 1 or not dtypes.issubset(FLOATS):
+        return [*step.arguments]
+    (dtype,) = dtypes
+    shape = values[step.number].shape
+    if all(array.shape != shape for array in arrays):
+        return [*step.arguments]
+    return [_as_number(x, dtype) for x in step.arguments]
+
+
+def _as_number(value: Any, dtype: Any) -> Any:
+    """A number, or an array of equal numbers, as an array without axes; others as they are."""
+    if type(value) in (int, float) or type(value) is dtype.type:
+        return np.array(value, dtype)
+    if type(value) is np.ndarray and value.dtype == dtype and value.size:
+        first = value.flat[0]
+        return np.array(first) if value.tobytes() == first.tobytes() * value.size else value
+    return value
 
 
 def _added(step: Step, adding: Adding, out: str, names: Names) -> str:
@@ -378,7 +422,7 @@ def _added(step: Step, adding: Adding, out: str, names: Names) -> str:
         part = names.part(out, given[2])
         if part:
             return f"{names.function(np.add)}({part}, {names.text(g)}, {part})"
-        return f"{out}[{names.index(given[2])}] += {names.text(g)}"
+        return f"{out}[{names.index(given[2])}] += {names.text(g)}"  # which a number is, too
     arguments = [out, *map(names.text, step.arguments[1:])]
     arguments += [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
     in_place = names.bind(adding.in_place, "add_to", f"TABLE[...].add_to  # {adding.__name__}")
