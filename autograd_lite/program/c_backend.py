@@ -31,7 +31,7 @@ from autograd_lite.program.c_arrays import (
 )
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
-from autograd_lite.program.c_lowering import Lowering
+from autograd_lite.program.c_lowering import Lowering, may_refuse
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
@@ -80,6 +80,7 @@ class Plan:
         places = dict(zip(inputs, self.inputs))
         self.targets = [places[target] for _, target in outputs if target is not None]
         wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
+        wanted += [step for step in steps if may_refuse(step.function)]
         needed = _needed(wanted, inputs)
         uses = Counter(used for step in needed for used in steps_in(step))
         uses.update(2 * wanted)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.derivatives.special import erf, normal_cdf
 
 C_TYPES: dict[np.dtype[Any], str] = {
     np.dtype(name): f"{name}_t"
@@ -73,6 +74,9 @@ for _name, _c_name in (_RENAMED | {name: name for name in _LIBRARY.split()}).ite
     _arguments = ", ".join(f"{{{i}}}" for i in range(getattr(np, _name).nin))
     _FORMS[getattr(np, _name)] = ("f", f"{_c_name}S({_arguments})")
 
+_FORMS[erf] = ("f", "erfS({0})")
+_FORMS[normal_cdf] = ("f", "(erfcS({0} / TYPE(-1.4142135623730951)) / 2)")
+
 PRELUDE = r"""#include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -134,14 +138,16 @@ def form_of(function: Any, arguments: tuple[Any, ...], dtype: np.dtype[Any]) -> 
         return "({0} ? {1} : {2})", (np.dtype(bool), dtype, dtype)
     if function in (astype, np.copy):
         return _cast(arguments[0].dtype, dtype)
-    if function not in _FORMS or len(arguments) != function.nin:
+    if function not in _FORMS or len(arguments) != getattr(function, "nin", 1):
         return None
     kinds, text = _FORMS[function]
     given = [x.dtype if hasattr(x, "dtype") else type(x) for x in arguments]
-    try:
-        *loop, result = function.resolve_dtypes((*given, None))
-    except TypeError:
-        return None
+    loop, result = given, given[0]
+    if isinstance(function, np.ufunc):
+        try:
+            *loop, result = function.resolve_dtypes((*given, None))
+        except TypeError:
+            return None
     if result != dtype or any(x not in C_TYPES or x.kind not in kinds for x in loop):
         return None
     if function is np.power:

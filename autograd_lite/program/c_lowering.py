@@ -16,6 +16,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import _repeats, scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import AutogradError
+from autograd_lite.operation import Operation
 from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
@@ -117,7 +118,7 @@ class Lowering:
         if function is operator.getitem and isinstance(arguments[0], tuple):
             return arguments[0][arguments[1]]
         call = Call(function, arguments, keywords, shape, dtype)
-        named = call._replace(function=_by_compute().get(function, function))
+        named = _named(call)
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
                 return new_array(shape, dtype)
@@ -251,9 +252,12 @@ class Lowering:
         if not call.alone or _repeats(index) or _masks(index):
             return None
         out = new_array(tuple(shape), call.dtype)
+        part = part_at(out, index)
+        if part is None and x.size:
+            return None
         self.add(Entries(out, [0], dtypes=(out.dtype,)))
-        if x.size:
-            self.copy(x, part_at(out, index))
+        if part is not None:
+            self.copy(x, part)
         return out
 
     def _added_at(self, call: Call) -> Any:
@@ -305,7 +309,7 @@ class Lowering:
             found = refused.filled(arrays, self._write)[0][0]
             self.check(found, call.function, arrays)
         result = template.filled(arrays, self._write)[0][0]
-        if isinstance(result, Array | tuple):
+        if isinstance(result, Array | Kept | tuple) or call.shape is None:
             return result
         return self.copy(result, new_array(call.shape, call.dtype))
 
@@ -393,9 +397,24 @@ def _adds_at(function: Any) -> bool:
 
 
 @functools.cache
-def _by_compute() -> dict[Any, Any]:
-    """The functions of rows by what computes them, which is what a program may call."""
-    return {row.compute: function for function, row in TABLE.items()}
+def _by_compute() -> dict[Any, Operation]:
+    """Rows by what computes their functions, which a program may call in place of these."""
+    return {row.compute: row for row in TABLE.values()}
+
+
+def may_refuse(function: Any) -> bool:
+    """Whether it refuses some entries, so that it is called also where its result is not used."""
+    row = _by_compute().get(function)
+    return (row.function if row else function) in NOT_DEFINED
+
+
+def _named(call: Call) -> Call:
+    """The call of the function of a row, where what computes it is called."""
+    row = _by_compute().get(call.function)
+    if row is None or row.function is call.function:
+        return call
+    arguments = ([*call.arguments],) if row.sequence else call.arguments
+    return call._replace(function=row.function, arguments=arguments)
 
 
 def _identity(value: Any) -> Any:
