@@ -21,9 +21,13 @@ once. `runner.source` is the text that is run.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
+from autograd_lite.arguments import one_of, require
 from autograd_lite.node import Array
 from autograd_lite.program.program import Guard, Step
 
@@ -45,6 +49,39 @@ class Runner(Protocol):
         """Compute the outputs."""
 
 
-Backend = Callable[
+Make = Callable[
     [Sequence[Step], Sequence[Step], Sequence[Output], Sequence[Guard], Mapping[Step, str]], Runner
 ]
+
+
+class Backend(NamedTuple):
+    """A way to make runners."""
+
+    name: str
+    make: Make
+    exact: bool  # equal to the engine to the last bit
+
+    def agree(self, found: Sequence[Any], expected: Sequence[Any]) -> bool:
+        """Whether arrays that it computed are those of the engine, as far as it says."""
+        return len(found) == len(expected) and all(map(self._agree, found, expected))
+
+    def _agree(self, found: Any, expected: Any) -> bool:
+        if not hasattr(found, "tobytes") or not hasattr(expected, "tobytes"):
+            return type(found) is type(expected)
+        if (found.shape, found.dtype) != (expected.shape, expected.dtype):
+            return False
+        if self.exact or found.dtype.kind != "f":
+            return bool(found.tobytes() == expected.tobytes())
+        relative = 1e-11 if found.dtype == np.float64 else 1e-4
+        largest = np.max(np.abs(expected), initial=0, where=np.isfinite(expected))
+        return bool(np.allclose(found, expected, relative, relative * largest, equal_nan=True))
+
+
+NAMES = ("numpy", "c")
+
+
+def backend_of(name: Any) -> Backend:
+    """The back end of that name, an ArgumentError if there is none."""
+    require("compile", "backend", name, one_of(*NAMES))
+    module = importlib.import_module(f"autograd_lite.program.{name}_backend")
+    return Backend(name, getattr(module, f"{name}_backend"), name == "numpy")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import inspect
 import warnings
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.arguments import one_of, require, require_function
+from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Node
-from autograd_lite.program.backends import Backend, Missed, Runner
+from autograd_lite.program.backends import Missed, Runner, backend_of
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step, run_steps
 from autograd_lite.program.recordings import difference
@@ -27,20 +26,12 @@ from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import positions_of, value_and_grad
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
-BACKENDS = {"numpy": "autograd_lite.program.numpy_backend"}
 RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
-def backend_of(name: Any) -> Backend:
-    """The back end of that name, an ArgumentError if there is none."""
-    require("compile", "backend", name, one_of(*BACKENDS))
-    backend: Backend = getattr(importlib.import_module(BACKENDS[name]), f"{name}_backend")
-    return backend
-
-
 def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its name everywhere
-    """A function that computes what f does, to the last bit, without recording each time.
+    """A function that computes what f does, without recording each time.
 
     What f computes is recorded when it is called, and run as one function afterwards; so are its
     gradients, by `value_and_grad` and `grad` of what this returns. For arguments of other shapes or
@@ -54,7 +45,8 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its n
 
     Args:
         f: the function.
-        backend: "numpy".
+        backend: "numpy" gives f's numbers to the last bit; "c", for which a compiler is needed,
+            gives them up to rounding, of 1e-12 in float64.
 
     Raises:
         UnsupportedError: f computes with something that is another for other data and is no
@@ -269,7 +261,7 @@ class Compiled:
                 fixed[place] = leaf
         names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
         steps = [step for step in program.steps if step not in set(inputs)]
-        runner = self._backend(steps, inputs, outputs, program.guards, names)
+        runner = self._backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
         constants = [step.arguments[0] for step in steps if step.function is None]
         sampled = [(x, sample(x)) for x in constants if isinstance(x, np.ndarray)]
@@ -279,7 +271,7 @@ class Compiled:
         ready = _Ready(runner, used, tensors, result, fixed, flat, sampled, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if len(found) == len(leaves) and all(map(_same_bits, found, leaves)):
+        if self._backend.agree(found, leaves):
             return ready
         self._reason = f"the compiled function computes other numbers{_where(made)}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
@@ -326,7 +318,9 @@ def _where(made: _Recorded) -> str:
     program = made.tracer.program
     found = run_steps(program.steps, {})
     for node, step in program.values.items():
-        if step.function is not None and not _same_bits(found[step.number], node._array):
+        if step.function is not None and not np.array_equal(
+            found[step.number], node._array, equal_nan=True
+        ):
             return f", first in step {step.number}, {node.operation.name}"
     return " in its backward pass"
 
@@ -377,13 +371,6 @@ def _moved(array: Array) -> Array:
 
 def _are_equal(arrays: Sequence[Array], others: Sequence[Array]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays, others))
-
-
-def _same_bits(a: Any, b: Any) -> bool:
-    if not hasattr(a, "tobytes") or not hasattr(b, "tobytes"):
-        return type(a) is type(b)
-    alike = a.shape == b.shape and a.dtype == b.dtype
-    return bool(alike and a.tobytes() == b.tobytes())
 
 
 def parameters_of(f: Any) -> list[str]:

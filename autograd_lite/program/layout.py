@@ -19,6 +19,7 @@ from autograd_lite.program.exact import Adding
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.simpler import function_of
 from autograd_lite.table import TABLE
+from autograd_lite.trees import leaves_of
 
 LINE = 64
 """Bytes of a line of the processor's cache, at which buffers begin."""
@@ -65,11 +66,11 @@ class Layout:
         self.offsets: dict[Step, int] = {}
         self.in_place: dict[Step, Step] = {}
         self.kept = kept
-        self.owners = _owners(steps, values)
+        self.owners, lasting = _owners(steps, values)
         self._values = values
         self._memory = Memory()
         self._blocks: dict[Step, tuple[int, int]] = {}
-        dying = self._dying(steps, used_at_end)
+        dying = self._dying(steps, [*used_at_end, *lasting])
         for step in steps:
             dead = dying.get(step, ())
             if step in buffered:
@@ -117,10 +118,16 @@ def _replaceable(step: Step) -> list[Step]:
     """The operands whose place a step may take while it reads them."""
     function = function_of(step)
     if isinstance(function, Adding):
-        return [step.arguments[0]]
+        return added_to(step)
     function = getattr(function, "func", function)
     elementwise = isinstance(function, np.ufunc) and function.signature is None
     return steps_in(step) if elementwise else []
+
+
+def added_to(step: Step) -> list[Step]:
+    """The step whose value another one adds to, in its memory where nothing else reads it."""
+    total = step.arguments[0] if isinstance(function_of(step), Adding) else None
+    return [total] if type(total) is Step else []
 
 
 def layout_of(array: Array) -> Any:
@@ -132,18 +139,25 @@ def is_dense(array: Array) -> bool:
     return bool(np.empty_like(array).strides == array.strides)
 
 
-def _owners(steps: Sequence[Step], values: Sequence[Any]) -> dict[Step, Step]:
-    """For each step the one in whose memory its value lies."""
+def _owners(steps: Sequence[Step], values: Sequence[Any]) -> tuple[dict[Step, Step], list[Step]]:
+    """For each step the one in whose memory its value lies, and those that others show besides."""
     owners: dict[Step, Step] = {}
+    lasting: list[Step] = []
     for step in steps:
-        shown = shows(step)
-        owners[step] = step
-        if shown is not None:
-            value, source = values[step.number], values[shown.number]
-            is_array = isinstance(value, np.ndarray) and isinstance(source, np.ndarray)
-            if is_array and (value.size == 0 or np.may_share_memory(value, source)):
-                owners[step] = owners[shown]
-    return owners
+        found = leaves_of(values[step.number])
+        shown = [x for x in steps_in(step) if _may_show(found, leaves_of(values[x.number]))]
+        owners[step] = owners[shown[0]] if shown else step
+        lasting += shown[1:]
+    return owners, lasting
+
+
+def _may_show(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether some of the values may lie in the memory of others."""
+    return any(
+        isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b)
+        for a in values
+        for b in others
+    )
 
 
 def shows(step: Step) -> Step | None:

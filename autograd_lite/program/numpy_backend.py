@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Runner
 from autograd_lite.program.exact import Adding
-from autograd_lite.program.layout import Layout, is_dense, shows
+from autograd_lite.program.layout import Layout, added_to, is_dense, shows
 from autograd_lite.program.numpy_forms import Names, expression, statements, takes_out
 from autograd_lite.program.program import Guard, Step, steps_in
 from autograd_lite.program.simpler import Simpler, function_of, needed
@@ -67,7 +67,8 @@ class _Writer:
         wanted = [step for step, _ in self.outputs if type(step) is Step]
         wanted += [guard.step for guard in self.guards]
         self.steps = needed(simpler.steps, wanted)
-        self.names = Names({new[step]: name for step, name in names.items() if step in new})
+        named = [(new[step], name) for step, name in names.items() if step in new]
+        self.names = Names({step: name for step, name in named if type(step) is Step})
         self.returned = {s for s, target in self.outputs if target is None and type(s) is Step}
         self.written: dict[Step, Step] = {}
         read = {used for step in self.steps for used in steps_in(step)}
@@ -76,7 +77,7 @@ class _Writer:
                 self.written[step] = target
         own = [s for s in self.steps if s not in self.returned and s not in self.written]
         buffered = {s for s in own if takes_out(s, self.values) and is_dense(self._value(s))}
-        adding = {s.arguments[0] for s in self.steps if isinstance(function_of(s), Adding)}
+        adding = {total for s in self.steps for total in added_to(s)}
         kept = {s for s in buffered if self.names.is_scatter(s) and s not in adding}
         at_end = [*wanted, *[s for s, _ in self.outputs if type(s) is Step]]
         self.layout = Layout(self.steps, self.values, buffered, kept, at_end)

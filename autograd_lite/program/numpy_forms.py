@@ -6,7 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,8 @@ NUMBERS = {"0.0": "zero", "1.0": "one", "2.0": "two", "0.5": "half", "-1.0": "mi
 """Names of some numbers."""
 REDUCED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
 REDUCED |= {np.amax: np.maximum, np.amin: np.minimum}
+OUT_BY_NAME = {np.maximum, np.minimum}
+"""Ufuncs that NumPy no longer gives their place by position."""
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -48,17 +50,16 @@ class Names:
 
     def __init__(self, wishes: Mapping[Any, str]) -> None:
         self.bound: dict[str, Any] = {"np": np, "Missed": Missed}
-        self._lines: list[str] = []
+        self._lines: list[tuple[str, Any]] = []
         self._by_id: dict[int, str] = {}
         self._names: dict[Step, str] = {}
         self._numbers: dict[Any, str] = {}
         for step, wish in wishes.items():
             if type(step) is Step and step not in self._names:
-                self._names[step] = self._unique(wish)
+                wish = re.sub(r"\W", "_", wish)
+                self._names[step] = self._unique(f"layer{wish}" if wish[0].isdigit() else wish)
 
     def _unique(self, wish: str) -> str:
-        wish = re.sub(r"\W", "_", wish)
-        wish = f"layer{wish}" if wish[0].isdigit() else wish
         name, count = wish, 1
         while name in self.bound or name == "step":
             count += 1
@@ -71,12 +72,12 @@ class Names:
             self._names[step] = self._unique(f"t{step.number}")
         return self._names[step]
 
-    def bind(self, value: Any, wish: str, text: str) -> str:
+    def bind(self, value: Any, wish: str, text: str = "") -> str:
         """The name of a value, which the source makes by some text."""
         if id(value) not in self._by_id:
             name = self._by_id[id(value)] = self._unique(wish)
             self.bound[name] = value
-            self._lines.append(f"{name} = {text}")
+            self._lines.append((name, text or value))
         return self._by_id[id(value)]
 
     def text(self, value: Any) -> str:
@@ -95,15 +96,14 @@ class Names:
             return repr(value)
         if isinstance(value, np.ndarray) and not value.ndim:
             return self.number(value)
-        return self.bind(value, "c", _made(value))
+        return self.bind(value, "c")
 
     def number(self, value: Array) -> str:
         """The name of a number, as an array."""
-        key = repr(value)
+        key = value.tobytes(), value.dtype
         if key not in self._numbers:
-            wish = NUMBERS.get(str(value), "number")
-            text = f"np.array({value.item()!r}, np.{value.dtype.name})"
-            self._numbers[key] = self.bind(value, wish, text)
+            wish = NUMBERS.get(repr(value.item()), "number")
+            self._numbers[key] = self.bind(value, wish)
         return self._numbers[key]
 
     def index(self, value: Any) -> str:
@@ -120,39 +120,35 @@ class Names:
 
     def function(self, function: Any) -> str:
         """The name of a function."""
-        return self.bind(function, getattr(function, "__name__", "f"), _imported(function))
+        name = getattr(function, "__name__", "f").replace("<lambda>", "function")
+        return self.bind(function, name if name.isidentifier() else re.sub(r"\W", "_", name))
 
     def reduction(self, ufunc: Any) -> str:
         reduce = ufunc.reduce
         name = f"{ufunc.__name__}_reduce"
         if name not in self.bound:
             self.bound[name] = reduce
-            self._lines.append(f"{name} = np.{ufunc.__name__}.reduce")
+            self._lines.append((name, f"np.{ufunc.__name__}.reduce"))
         return name
 
     def memory(self, size: int) -> Array:
         """The memory of all buffers, which begins at a line of the cache."""
-        memory = np.empty(size + 64, np.uint8)
+        memory = np.zeros(size + 64, np.uint8)
         start = -memory.ctypes.data % 64
-        self.bind(memory, "memory", f"np.empty({size}, np.uint8)")
+        self.bind(memory, "memory", f"np.zeros({size}, np.uint8)")
         return memory[start : start + size]
 
     def buffer(self, step: Step, value: Array, offset: int, memory: Array) -> None:
         """Make an array like a value, in a part of the memory."""
-        strides = "" if value.flags.c_contiguous else f", {value.strides}"
-        self.bound[self.of(step)] = array = np.ndarray(
-            value.shape, value.dtype, memory, offset, value.strides
-        )
-        array.fill(0)
-        dtype = f"np.{value.dtype.name}"
-        text = f"np.ndarray({value.shape}, {dtype}, memory, {offset}{strides})"
-        self._lines.append(f"{self.of(step)} = {text}")
+        name, strides = self.of(step), value.strides
+        self.bound[name] = np.ndarray(value.shape, value.dtype, memory, offset, strides)
+        self._lines.append((name, _Buffer(value.shape, value.dtype, offset, strides)))
 
     def bind_view(self, step: Step, text: str) -> None:
         """Make a view of what is made in advance."""
         name = self.of(step)
         self.bound[name] = eval(text, self.bound)
-        self._lines.append(f"{name} = {text}")
+        self._lines.append((name, text))
 
     def part(self, name: str, index: Any) -> str | None:
         """The name of a view of what is made in advance, if it is one."""
@@ -195,14 +191,32 @@ class Names:
     def preamble(self) -> list[str]:
         """The lines that make what the function uses."""
         first = ["import numpy as np", ""]
-        if any("TABLE[" in line for line in self._lines):
+        lines = [f"{name} = {_made(value)}" for name, value in self._lines]
+        if any("TABLE[" in line for line in lines):
             first[1:1] = ["import autograd_lite", "from autograd_lite.table import TABLE"]
-        missed = "class Missed(Exception): pass"
-        return [*first, missed, *self._lines]
+        return [*first, "class Missed(Exception): pass", *lines]
+
+
+class _Buffer(NamedTuple):
+    """A part of the memory."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    offset: int
+    strides: tuple[int, ...]
+
+    def __str__(self) -> str:
+        c_order = np.empty(self.shape, self.dtype).strides == self.strides
+        strides = "" if c_order else f", {self.strides}"
+        return f"np.ndarray({self.shape}, np.{self.dtype.name}, memory, {self.offset}{strides})"
 
 
 def _made(value: Any) -> str:
-    """The text that makes a constant."""
+    """The text that makes a constant, or is what makes one."""
+    if isinstance(value, str | _Buffer):
+        return str(value)
+    if callable(value):
+        return _imported(value)
     if isinstance(value, np.generic):
         return repr(value)
     if isinstance(value, np.dtype):
@@ -211,6 +225,8 @@ def _made(value: Any) -> str:
         return f"float({str(value)!r})"
     if isinstance(value, np.ndarray):
         dtype = f"np.dtype({value.dtype.name!r})"
+        if not value.ndim:
+            return f"np.array({value.item()!r}, np.{value.dtype.name})"
         if value.size and (value == value.flat[0]).all():
             return f"np.full({value.shape}, {value.flat[0].item()!r}, {dtype})"
         return f"np.array({value.tolist()!r}, {dtype})"
@@ -387,7 +403,8 @@ def statements(
     same_dtypes = any(types.startswith("d" * len(arguments) + "->") for types in ufunc.types)
     if ufunc is function and same_dtypes and len(arguments) == len(step.arguments):
         arguments = [*map(names.text, in_one_dtype(step, values))]
-    return [f"{names.function(ufunc)}({', '.join([*arguments, out, *keywords])})"]
+    place = f"out={out}" if ufunc in OUT_BY_NAME else out
+    return [f"{names.function(ufunc)}({', '.join([*arguments, place, *keywords])})"]
 
 
 def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.node import NO_KEYWORDS
+from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.program.expressions import Shape
 from autograd_lite.program.program import Step, called, mapped, same, steps_in
 from autograd_lite.table import TABLE
@@ -24,9 +24,6 @@ BY_COMPUTE: dict[Any, Any] = {}
 
 def function_of(step: Step) -> Any:
     """What a step calls, by the name that it has in the table."""
-    if not BY_COMPUTE:
-        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
-        BY_COMPUTE.update(rows)
     return BY_COMPUTE.get(step.function, step.function)
 
 
@@ -40,6 +37,8 @@ class Simpler:
     """
 
     def __init__(self, inputs: Sequence[Step]) -> None:
+        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
+        BY_COMPUTE.update(rows)
         self.steps: list[Step] = []
         self.values: list[Any] = []
         self.new: dict[Step, Any] = {}
@@ -137,7 +136,16 @@ def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:
     return None
 
 
-UNCHANGED = {np.copy, np.positive, np.reshape, np.broadcast_to, np.squeeze, np.expand_dims, astype}
+UNCHANGED = {
+    plain,
+    np.copy,
+    np.positive,
+    np.reshape,
+    np.broadcast_to,
+    np.squeeze,
+    np.expand_dims,
+    astype,
+}
 UNITS = {np.multiply, np.divide}
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dis
 import functools
+import random
 from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from autograd_lite.errors import AutogradError
 from autograd_lite.node import Node
 
+GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 PACKAGES = ("autograd_lite", "nn", "numpy", "builtins", "math", "operator", "functools", "scipy")
 """What is not looked into."""
 STORES = {"STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL", "STORE_SLICE", "DELETE_ATTR"}
@@ -74,6 +78,8 @@ class Surroundings:
         if id(value) in self._seen or isinstance(value, Node | ModuleType | type):
             return
         self._seen[id(value)] = value
+        if isinstance(value, GENERATORS) and not self.acts and self._strict:
+            self.acts = "it draws random numbers"
         if isinstance(value, MethodType):
             self._visit(value.__self__)
             self._visit(value.__func__)

@@ -8,6 +8,7 @@ what is computed is looked at in each step; where it is another, the step is tak
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from operator import is_
 from types import MethodType
@@ -16,12 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import Tensor, enable_grad
-from autograd_lite.errors import AutogradError
+from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import recording, setting, taken, watching
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Backend, Missed, Runner
+from autograd_lite.program.backends import Missed, Runner, backend_of
 from autograd_lite.program.exact import ExactTracer
-from autograd_lite.program.numpy_backend import numpy_backend
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import difference
 from autograd_lite.program.surroundings import Surroundings
@@ -33,6 +33,8 @@ from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generators, set_state, state_of
+from nn.training.evaluation import require_scalar
+from nn.training.inputs import as_arrays, called
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
@@ -95,14 +97,17 @@ class CompiledSteps:
         loss: Any,
         loss_of: LossOf,
         optimizer: Optimizer,
-        backend: Backend = numpy_backend,
+        backend: str = "numpy",
+        falls_back: bool = False,
     ) -> None:
-        self.reason = ""
+        self.reason = surroundings_of(model, loss).acts
         self.steps = 0
         """How many were run."""
         self._model, self._loss, self._loss_of = model, loss, loss_of
-        self._optimizer, self._backend = optimizer, backend
+        self._optimizer, self._backend = optimizer, backend_of(backend)
+        self._falls_back = falls_back
         self._recorded = 0
+        self._shown = False
         self._templates: dict[Any, Any] = {}
         self._snapshot: list[tuple[Any, Any]] = []
         self._forget()
@@ -174,7 +179,7 @@ class CompiledSteps:
             return None
         for buffer, array in zip(found.moved, moved):
             buffer.data = array
-        self._last = found
+        self._last, self._shown = found, False
         self.steps += 1
         return loss  # type: ignore[no-any-return]
 
@@ -184,17 +189,24 @@ class CompiledSteps:
         return self._last.runner.source if self._last else ""
 
     @property
+    def name(self) -> str:
+        """That of the back end."""
+        return self._backend.name
+
+    @property
     def ran(self) -> str:
         """What steps ran in."""
         if not self.reason:
-            return "numpy" if self.steps else "eager: it was too short"
-        return f"numpy, then eager: {self.reason}" if self.steps else f"eager: {self.reason}"
+            return self._backend.name if self.steps else "eager: it was too short"
+        then = f"eager: {self.reason}"
+        return f"{self._backend.name}, then {then}" if self.steps else then
 
     def show_gradients(self) -> None:
         """Let `.grad` be what the last step computed."""
-        if self._last:
+        if self._last and not self._shown:
             for tensor, view in self._last.views:
                 tensor.grad = view.copy()[()]
+            self._shown = True
 
     def update(self, require_finite: bool) -> None:
         """Take the optimizer's step with the gradients of the last batch."""
@@ -222,6 +234,8 @@ class CompiledSteps:
             compiled = self._compile(made)
             if compiled is not None:
                 self._expected = self._first_run(key, compiled, made)
+        except MissingPackageError:  # a compiler that was asked for
+            raise
         except Exception as error:  # whatever it is, the eager step says it better
             self.reason = f"{error}"
 
@@ -280,7 +294,7 @@ class CompiledSteps:
         returned = [(program.values[made.loss], None), *[(step, None) for _, step in made.moved]]
         names = self._names(made)
         steps = [step for step in program.steps if step not in set(inputs)]
-        runner = self._backend(steps, inputs, [*returned, *outputs], program.guards, names)
+        runner = self._made(steps, inputs, [*returned, *outputs], program.guards, names)
         tensors = [tensor for _, tensor in made.tensors]
         return _Compiled(
             runner,
@@ -295,6 +309,17 @@ class CompiledSteps:
             [buffer for buffer, _ in made.moved],
             runs,
         )
+
+    def _made(self, *program: Any) -> Runner:
+        """What runs a program; by NumPy, where there is nothing that another back end needs."""
+        try:
+            return self._backend.make(*program)
+        except AutogradError as error:
+            if not self._falls_back or self._backend.exact:
+                raise
+            warnings.warn(f"{error}; steps are run by NumPy meanwhile", stacklevel=8)
+            self._backend = backend_of("numpy")
+            return self._backend.make(*program)
 
     def _names(self, made: _Recording) -> dict[Step, str]:
         names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
@@ -315,14 +340,56 @@ class CompiledSteps:
         if self._expected is None:
             return
         key, compiled, expected, moved = self._expected
-        pairs = [(np.float64(loss), np.float64(expected))]
-        pairs += [(tensor.grad, view) for tensor, view in compiled.views]
-        pairs += [(buffer._array, array) for buffer, array in zip(compiled.moved, moved)]
-        if all(a is not None and _same_bits(a, b) for a, b in pairs):
+        found = [np.float64(expected), *compiled.targets, *moved]
+        gradients = [tensor.grad for tensor, _ in compiled.views]
+        buffers = [buffer._array for buffer in compiled.moved]
+        if self._backend.agree(found, [np.float64(loss), *gradients, *buffers]):
             self._found[key] = compiled
         else:
             self.reason = "the compiled step computes other numbers"
         self._expected = None
+
+
+class CompiledStep:
+    """A step of training: what `nn.compile` returns.
+
+    Attributes:
+        backend: what ran in the last call: "numpy", "c", or "eager: " and why.
+    """
+
+    def __init__(
+        self, model: Module, loss: Any, optimizer: Optimizer, backend: str, reason: str
+    ) -> None:
+        def loss_of(inputs: Any, targets: Any) -> Any:
+            return loss(called(model, inputs), *targets)
+
+        self.optimizer, self._loss_of = optimizer, loss_of
+        self._steps = CompiledSteps(model, loss, loss_of, optimizer, backend)
+        self._steps.reason = reason or self._steps.reason
+        self.backend = "eager: it was not called"
+
+    @property
+    def source(self) -> str:
+        """The text of what ran in the last call; empty if that was not compiled."""
+        return self._steps.source
+
+    def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
+        """Take a step on a batch; its loss, before the step."""
+        inputs, targets = as_arrays(X, "a step with X"), as_arrays(y, "a step with y")
+        loss = self._steps.loss(inputs, [targets])
+        if loss is not None:
+            self.backend = self._steps.name
+            self._steps.update(require_finite=False)
+            return loss
+        self.backend = f"eager: {self._steps.reason or 'it is being recorded'}"
+        self.optimizer.zero_grad()
+        computed = self._loss_of(inputs, [targets])
+        require_scalar(computed)
+        computed.backward(leaves_only=True)
+        self._steps.agree(computed.item())
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return computed.item()  # type: ignore[no-any-return]
 
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:
@@ -331,11 +398,6 @@ def surroundings_of(model: Module, loss: Any) -> Surroundings:
     for _, module in model.named_modules():
         functions += [module.forward, *vars(module).values()]
     return Surroundings(filter(callable, functions), strict=True)
-
-
-def _same_bits(a: Array, b: Array) -> bool:
-    alike = a.shape == b.shape and a.dtype == b.dtype
-    return bool(alike and a.tobytes() == b.tobytes())
 
 
 def _fits(array: Array, known: Array) -> bool:

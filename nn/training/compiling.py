@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,83 +14,63 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback, Training
-from nn.training.compiled import CompiledSteps, surroundings_of
-from nn.training.evaluation import require_scalar
 from nn.training.fit_arguments import trained_parameters
-from nn.training.inputs import as_arrays, called
+from nn.training.inputs import called
 from nn.training.samples import Samples
+
+if TYPE_CHECKING:
+    from nn.training.compiled import CompiledStep
 
 FEWEST = 20
 """Steps from which on recording them takes less time than it saves."""
-BACKENDS = Range(lambda x: x in (True, False, "numpy"), 'True, False or "numpy"')
+BACKENDS = Range(lambda x: x in (True, False, "numpy", "c"), 'True, False, "numpy" or "c"')
 
 
-def steps_of(training: Training, samples: Samples, compile: Any) -> CompiledSteps:  # noqa: A002
+class EagerSteps:
+    """Steps that are not compiled, and why."""
+
+    def __init__(self, reason: str) -> None:
+        self.ran = f"eager: {reason}"
+
+    def loss(self, inputs: Any, targets: Any) -> None:
+        """None, as each step is taken eagerly."""
+
+    def agree(self, loss: float) -> None:
+        """Nothing has to."""
+
+    def show_gradients(self) -> None:
+        """They are shown."""
+
+
+def steps_of(training: Training, samples: Samples, compile: Any) -> Any:  # noqa: A002
     """The steps of a training; they say why they are not compiled."""
     require("fit", "compile", compile, BACKENDS)
+    size = training.arguments["batch_size"]
+    count = (training.epochs - training.epoch) * -(-samples.n // size)
+    if not compile:
+        return EagerSteps("it was asked for")
+    if count < FEWEST:
+        return EagerSteps(f"{count} steps are fewer than {FEWEST}")
+    if reason := why_not(training.optimizer):
+        return EagerSteps(reason)
+    from nn.training.compiled import CompiledSteps
 
     def loss_of(inputs: Any, targets: Any) -> Any:
         return samples.loss_of(called(training.model, inputs), *targets)
 
-    steps = CompiledSteps(training.model, samples.loss, loss_of, training.optimizer)
-    size = training.arguments["batch_size"]
-    count = (training.epochs - training.epoch) * -(-samples.n // size)
-    if not compile:
-        steps.reason = "it was asked for"
-    elif count < FEWEST:
-        steps.reason = f"{count} steps are fewer than {FEWEST}"
-    else:
-        steps.reason = why_not(training.model, samples.loss, training.optimizer)
-    return steps
+    backend = "numpy" if compile is True else compile
+    return CompiledSteps(
+        training.model, samples.loss, loss_of, training.optimizer, backend, falls_back=True
+    )
 
 
-def why_not(model: Module, loss: Any, optimizer: Optimizer) -> str:
+def why_not(optimizer: Optimizer) -> str:
     """What is in the way of compiling steps, in words; nothing where nothing is."""
     if type(optimizer).step is not Optimizer.step:
         return f"{type(optimizer).__name__} takes its steps in its own way"
     if any(how not in ("warn", "ignore") for how in np.geterr().values()):
         return "np.errstate asks for more than warnings"
-    return surroundings_of(model, loss).acts
-
-
-class CompiledStep:
-    """A step of training: what `nn.compile` returns.
-
-    Attributes:
-        backend: what ran in the last call: "numpy", or "eager: " and why.
-    """
-
-    def __init__(self, model: Module, loss: Any, optimizer: Optimizer) -> None:
-        def loss_of(inputs: Any, targets: Any) -> Any:
-            return loss(called(model, inputs), *targets)
-
-        self.optimizer, self._loss_of = optimizer, loss_of
-        self._steps = CompiledSteps(model, loss, loss_of, optimizer)
-        self._steps.reason = why_not(model, loss, optimizer)
-        self.backend = "eager: it was not called"
-
-    @property
-    def source(self) -> str:
-        """The text of what ran in the last call; empty if that was not compiled."""
-        return self._steps.source
-
-    def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
-        """Take a step on a batch; its loss, before the step."""
-        inputs, targets = as_arrays(X, "a step with X"), as_arrays(y, "a step with y")
-        loss = self._steps.loss(inputs, [targets])
-        if loss is not None:
-            self.backend = "numpy"
-            self._steps.update(require_finite=False)
-            return loss
-        self.backend = f"eager: {self._steps.reason or 'it is being recorded'}"
-        self.optimizer.zero_grad()
-        computed = self._loss_of(inputs, [targets])
-        require_scalar(computed)
-        computed.backward(leaves_only=True)
-        self._steps.agree(computed.item())
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return computed.item()  # type: ignore[no-any-return]
+    return ""
 
 
 @explains_keywords
@@ -113,7 +93,7 @@ def compile(  # noqa: A001 - its name everywhere
         model: in the mode that it is in.
         loss: a function of predictions and targets, or a name, such as "mse".
         optimizer: holds the model's parameters.
-        backend: "numpy".
+        backend: "numpy", or "c", for which a compiler is needed, and which rounds otherwise.
 
     Raises:
         ArgumentError: the loss or the back end is unknown, or nothing would be learned.
@@ -131,8 +111,10 @@ def compile(  # noqa: A001 - its name everywhere
     """
     loss = loss_function(loss)
     trained_parameters(model, loss, optimizer)
-    require("compile", "backend", backend, one_of("numpy"))
-    return CompiledStep(model, loss, optimizer)
+    require("compile", "backend", backend, one_of("numpy", "c"))
+    from nn.training.compiled import CompiledStep
+
+    return CompiledStep(model, loss, optimizer, backend, why_not(optimizer))
 
 
 def overrides(callbacks: Sequence[Callback], hook: str) -> bool:

@@ -28,7 +28,6 @@ from nn.training.agreement import require_listed, terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
-from nn.training.compiled import CompiledSteps
 from nn.training.compiling import overrides, steps_of
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
@@ -118,6 +117,7 @@ def fit(
             `nn.manual_seed`.
         compile: whether steps are recorded and run as one function, see `nn.compile`, wherever
             that can be. The results are the same to the last bit; `history.backend` says what ran.
+            "c" asks for C, which rounds otherwise; without a compiler a warning says so.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -213,7 +213,7 @@ def _train(
     training: Training,
     samples: Samples,
     modules: Sequence[Module],
-    steps: CompiledSteps,
+    steps: Any,
     bar: ProgressBar,
     region: whole,
 ) -> None:
@@ -253,7 +253,7 @@ def _train_epochs(
     training: Training,
     samples: Samples,
     modules: Sequence[Module],
-    steps: CompiledSteps,
+    steps: Any,
     bar: ProgressBar,
     region: whole,
 ) -> None:
@@ -300,7 +300,7 @@ def _step(
     samples: Samples,
     inputs: Any,
     targets: Sequence[Any],
-    steps: CompiledSteps,
+    steps: Any,
     region: whole,
 ) -> None:
     """Learn from one batch."""

@@ -30,7 +30,7 @@ class History(dict[str, list[float]]):
     """Why training ended, in words: "every epoch done", or what cut it short."""
 
     backend: str = "eager"
-    """What the steps ran in: "numpy" where they were compiled, or "eager: " and why not."""
+    """What the steps ran in: "numpy" or "c" where they were compiled, or "eager: " and why not."""
 
     best_epoch: int | None = None
     """With `EarlyStopping` the epoch, counted from 0, whose weights were restored; else None."""
