@@ -78,6 +78,8 @@ class Backend(NamedTuple):
 
 
 NAMES = ("numpy", "c")
+FEWEST = 1000
+"""Steps with single numbers from which on they are run in groups."""
 
 
 def backend_of(name: Any) -> Backend:
@@ -85,3 +87,13 @@ def backend_of(name: Any) -> Backend:
     require("compile", "backend", name, one_of(*NAMES))
     module = importlib.import_module(f"autograd_lite.program.{name}_backend")
     return Backend(name, getattr(module, f"{name}_backend"), name == "numpy")
+
+
+def suited(backend: Backend, steps: Sequence[Step], inputs: Sequence[Step]) -> Backend:
+    """The back end, or that for programs of thousands of single numbers."""
+    if not backend.exact or len(steps) < FEWEST:
+        return backend
+    from autograd_lite.program.scalars import are_numbers, scalar_backend
+
+    numbers = are_numbers(steps, inputs)
+    return Backend(backend.name, scalar_backend, False) if numbers else backend

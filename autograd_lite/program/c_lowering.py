@@ -6,7 +6,6 @@ simpler functions is written out. What is left is computed by NumPy, between the
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ import numpy as np
 from autograd_lite.derivatives.indexing import _repeats, scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import AutogradError
-from autograd_lite.operation import Operation
 from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
@@ -34,6 +32,7 @@ from autograd_lite.program.c_arrays import (
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
 from autograd_lite.program.c_kernels import work
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
+from autograd_lite.program.computed import row_of
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.expressions import Shape, Tape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
@@ -396,21 +395,15 @@ def _adds_at(function: Any) -> bool:
     return isinstance(function, Adding) and function.operation.function is operator.getitem
 
 
-@functools.cache
-def _by_compute() -> dict[Any, Operation]:
-    """Rows by what computes their functions, which a program may call in place of these."""
-    return {row.compute: row for row in TABLE.values()}
-
-
 def may_refuse(function: Any) -> bool:
     """Whether it refuses some entries, so that it is called also where its result is not used."""
-    row = _by_compute().get(function)
+    row = row_of(function)
     return (row.function if row else function) in NOT_DEFINED
 
 
 def _named(call: Call) -> Call:
     """The call of the function of a row, where what computes it is called."""
-    row = _by_compute().get(call.function)
+    row = row_of(call.function)
     if row is None or row.function is call.function:
         return call
     arguments = ([*call.arguments],) if row.sequence else call.arguments

@@ -16,7 +16,7 @@ from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Node
-from autograd_lite.program.backends import Missed, Runner, backend_of
+from autograd_lite.program.backends import Missed, Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step, run_steps
 from autograd_lite.program.recordings import difference
@@ -261,7 +261,8 @@ class Compiled:
                 fixed[place] = leaf
         names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
         steps = [step for step in program.steps if step not in set(inputs)]
-        runner = self._backend.make(steps, inputs, outputs, program.guards, names)
+        backend = suited(self._backend, steps, inputs)
+        runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
         constants = [step.arguments[0] for step in steps if step.function is None]
         sampled = [(x, sample(x)) for x in constants if isinstance(x, np.ndarray)]
@@ -271,7 +272,7 @@ class Compiled:
         ready = _Ready(runner, used, tensors, result, fixed, flat, sampled, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if self._backend.agree(found, leaves):
+        if backend.agree(found, leaves):
             return ready
         self._reason = f"the compiled function computes other numbers{_where(made)}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)

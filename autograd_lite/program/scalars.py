@@ -7,21 +7,16 @@ Chains of additions become sums, in the order in which they were added.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Missed, Output
+from autograd_lite.program.backends import FEWEST, Missed, Output
+from autograd_lite.program.computed import row_of
 from autograd_lite.program.program import Guard, Step, same, steps_in
 from autograd_lite.table import TABLE, traits_of
-
-FEWEST = 1000
-"""Steps from which on groups take less time than steps one by one."""
-
-_ADDITIONS = (np.add, operator.add)
 
 
 class Group(NamedTuple):
@@ -68,16 +63,17 @@ class Scalars:
             self.place[step] = self._of(step.arguments[0])
         elif step in self._uses:
             operands = [self._of(x) for x in step.arguments]
-            function = step.function
-            if function in _ADDITIONS:
-                function, operands = np.add, self._chain(step.arguments[0], operands)
+            row = row_of(step.function)
+            function = row.function if row else step.function
+            if function is np.add:
+                operands = self._chain(step.arguments[0], operands)
             levels = [self._level[place] for place in operands]
             self.place[step] = self._append(1 + max(levels), function, operands)
 
     def _chain(self, first: Any, operands: list[int]) -> list[int]:
         """The operands of a sum, in place of an addition that is used for nothing else."""
-        chain = self._function.get(operands[0]) is np.add and self._uses[first] == 1
-        if not chain:
+        is_sum = self._function.get(operands[0]) is np.add
+        if not is_sum or self._uses[_passed_on(first)] > 1:
             return operands
         self._function.pop(operands[0])
         return [*self._operands.pop(operands[0]), operands[1]]
@@ -133,21 +129,33 @@ def are_numbers(steps: Sequence[Step], inputs: Sequence[Step]) -> bool:
 def _is_number(step: Step) -> bool:
     if step.shape != () or step.dtype != np.float64 or step.keywords:
         return False
-    if step.function in (None, same, operator.add):
+    if step.function in (None, same):
         return True
     numbers = all(isinstance(x, Step | int | float) for x in step.arguments)
-    return numbers and traits_of(step.function).elementwise
+    row = row_of(step.function)
+    return numbers and (row.traits if row else traits_of(step.function)).elementwise
 
 
 def _uses(steps: Sequence[Step], wanted: Sequence[Step]) -> Mapping[Step, int]:
-    """How often the steps are used that something which is wanted depends on."""
-    uses = dict.fromkeys(wanted, 2)
+    """How often the steps are used that something which is wanted depends on.
+
+    What only passes another one on is used, once, for each time that it is used itself.
+    """
+    uses: dict[Step, int] = {}
+    for step in wanted:
+        uses[step] = uses.get(step, 0) + 2
     for step in reversed(steps):
         if step in uses:
             for used in steps_in(step):
-                # What only passes it on is used by all that uses that.
                 uses[used] = uses.get(used, 0) + (uses[step] if step.function is same else 1)
     return uses
+
+
+def _passed_on(step: Step) -> Step:
+    """The step whose value another one is."""
+    while step.function is same:
+        step = step.arguments[0]
+    return step
 
 
 class ScalarRunner:
