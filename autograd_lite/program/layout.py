@@ -66,7 +66,7 @@ class Layout:
         self.offsets: dict[Step, int] = {}
         self.in_place: dict[Step, Step] = {}
         self.kept = kept
-        self.owners, lasting = _owners(steps, values)
+        self.owners, lasting = _owners(steps, values, buffered)
         self._values = values
         self._memory = Memory()
         self._blocks: dict[Step, tuple[int, int]] = {}
@@ -139,11 +139,16 @@ def is_dense(array: Array) -> bool:
     return bool(np.empty_like(array).strides == array.strides)
 
 
-def _owners(steps: Sequence[Step], values: Sequence[Any]) -> tuple[dict[Step, Step], list[Step]]:
+def _owners(
+    steps: Sequence[Step], values: Sequence[Any], buffered: Collection[Step]
+) -> tuple[dict[Step, Step], list[Step]]:
     """For each step the one in whose memory its value lies, and those that others show besides."""
     owners: dict[Step, Step] = {}
     lasting: list[Step] = []
     for step in steps:
+        if step in buffered:
+            owners[step] = step
+            continue
         found = leaves_of(values[step.number])
         shown = [x for x in steps_in(step) if _may_show(found, leaves_of(values[x.number]))]
         owners[step] = owners[shown[0]] if shown else step

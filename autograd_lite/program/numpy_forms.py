@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import re
@@ -400,11 +401,16 @@ def statements(
         function, arguments = np.square, arguments[:1]
     ufunc = getattr(function, "func", function)
     keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
-    same_dtypes = any(types.startswith("d" * len(arguments) + "->") for types in ufunc.types)
-    if ufunc is function and same_dtypes and len(arguments) == len(step.arguments):
+    if ufunc is function and len(arguments) == len(step.arguments) and _takes_doubles(ufunc):
         arguments = [*map(names.text, in_one_dtype(step, values))]
     place = f"out={out}" if ufunc in OUT_BY_NAME else out
     return [f"{names.function(ufunc)}({', '.join([*arguments, place, *keywords])})"]
+
+
+@functools.cache
+def _takes_doubles(ufunc: Any) -> bool:
+    """Whether all its arguments may be of one floating dtype."""
+    return any(types.startswith("d" * ufunc.nin + "->") for types in ufunc.types)
 
 
 def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:

@@ -18,6 +18,7 @@ from autograd_lite.program.expressions import Shape
 from autograd_lite.program.program import Step, called, mapped, same, steps_in
 from autograd_lite.table import TABLE
 
+MANY = 4096
 BY_COMPUTE: dict[Any, Any] = {}
 """The functions of rows by what computes them, which is what a program calls."""
 
@@ -69,6 +70,10 @@ class Simpler:
             function = function_of(step)
             if function is np.var and set(keywords) <= {"axis", "keepdims"}:
                 self.new[step] = self._variance(*arguments, **keywords)
+            elif function is np.sign and self._is_rectified(arguments[0]):
+                # Of what is not below 0; sign itself takes ten times as long, as it branches.
+                whole = self.computed(np.ceil, arguments, NO_KEYWORDS)
+                self.new[step] = self.computed(np.minimum, (whole, 1), NO_KEYWORDS)
             else:
                 self.new[step] = self.computed(function, arguments, keywords, step.function)
 
@@ -95,6 +100,14 @@ class Simpler:
         if type(shown) is Step and _layout(self.values[shown.number]) == _layout(value):
             return shown
         return self._append(call, arguments, keywords, value)
+
+    def _is_rectified(self, value: Any) -> bool:
+        """Whether it is a maximum of 0 and others, of many entries."""
+        rectified = type(value) is Step and value.function is np.maximum
+        if not rectified or self.values[value.number].size < MANY:
+            return False
+        bound = value.arguments[1]
+        return type(bound) in (int, float) and bound == 0
 
     def _variance(self, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
         mean = self.computed(np.mean, (a,), {"axis": axis, "keepdims": True})

@@ -39,6 +39,9 @@ from nn.training.inputs import as_arrays, called
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
 
+MOST_STEPS = 20_000
+"""Of a program: recording longer ones takes too long to be done unasked."""
+
 LossOf = Callable[[Any, Any], Tensor]
 """The loss of a batch, of its samples and its targets."""
 
@@ -253,6 +256,8 @@ class CompiledSteps:
             moved = dict(moves.get() or {})
         tracer = ExactTracer(loss, self._templates)
         tracer.write(calls)
+        if len(tracer.program.steps) > MOST_STEPS:
+            raise ValueError(f"its {len(tracer.program.steps)} steps are too many")
         followed = [(buffer, tracer.own_part(value)) for buffer, value in moved.items()]
         known = tracer.program.inputs
         tensors: dict[Step, Tensor] = {}

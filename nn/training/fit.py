@@ -117,7 +117,8 @@ def fit(
             `nn.manual_seed`.
         compile: whether steps are recorded and run as one function, see `nn.compile`, wherever
             that can be. The results are the same to the last bit; `history.backend` says what ran.
-            "c" asks for C, which rounds otherwise; without a compiler a warning says so.
+            "c" asks for C, which rounds otherwise; without a compiler a warning says so. NumPy's
+            warnings of numbers that stay finite in the end are not shown in compiled steps.
 
     Returns:
         The figures of each epoch, see `nn.History`.
