@@ -141,7 +141,7 @@ def form_of(function: Any, arguments: tuple[Any, ...], dtype: np.dtype[Any]) -> 
     if function not in _FORMS or len(arguments) != getattr(function, "nin", 1):
         return None
     kinds, text = _FORMS[function]
-    given = [x.dtype if hasattr(x, "dtype") else type(x) for x in arguments]
+    given: list[Any] = [x.dtype if hasattr(x, "dtype") else type(x) for x in arguments]
     loop, result = given, given[0]
     if isinstance(function, np.ufunc):
         try:

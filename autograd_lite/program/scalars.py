@@ -107,18 +107,15 @@ class Scalars:
         for key, place in self._numbers.items():
             moved[place] = len(self.values)
             self.values.append(float.fromhex(key))
-        keys = sorted(found, key=lambda key: key[:2])
-        starts, end = [], len(self.values)
-        for key in keys:
-            starts.append(end)
+        groups, end = [], len(self.values)
+        for key in sorted(found, key=lambda key: key[:2]):
+            places = np.array([self._operands[place] for place in found[key]]).T
+            groups.append(Group(key[2], end, moved[places]))
             moved[found[key]] = range(end, end + len(found[key]))
             end += len(found[key])
         self.size = end
         self.place = {step: int(moved[place]) for step, place in self.place.items()}
-        return [
-            Group(key[2], start, moved[np.array([self._operands[p] for p in found[key]]).T])
-            for key, start in zip(keys, starts)
-        ]
+        return groups
 
 
 def are_numbers(steps: Sequence[Step], inputs: Sequence[Step]) -> bool:
@@ -213,10 +210,10 @@ class ScalarRunner:
         compute = function if isinstance(function, np.ufunc) or row is None else row.compute
         if any(x is None for x in operands) or operands[0].base is not numbers:
             if isinstance(compute, np.ufunc):
-                return lambda: compute(*take(places, None, room, "clip"), out)
+                return lambda: compute(*take(places, None, room, "clip"), out=out)
             return lambda: np.copyto(out, compute(*take(places, None, room, "clip")))
         if isinstance(compute, np.ufunc):
-            return lambda: compute(*operands, out)
+            return lambda: compute(*operands, out=out)
         return lambda: np.copyto(out, compute(*operands))
 
 
