@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FEWEST = 20
 """Steps from which on recording them takes less time than it saves."""
-BACKENDS = Range(lambda x: x in (True, False, "numpy", "c"), 'True, False, "numpy" or "c"')
+COMPILED = Range(lambda x: x in (True, False, "numpy", "c"), 'True, False, "numpy" or "c"')
 
 
 class EagerSteps:
@@ -44,7 +44,6 @@ class EagerSteps:
 
 def steps_of(training: Training, samples: Samples, compile: Any) -> Any:  # noqa: A002
     """The steps of a training; they say why they are not compiled."""
-    require("fit", "compile", compile, BACKENDS)
     size = training.arguments["batch_size"]
     count = (training.epochs - training.epoch) * -(-samples.n // size)
     if not compile:
@@ -110,7 +109,7 @@ def compile(  # noqa: A001 - its name everywhere
     (True, 'numpy')
     """
     loss = loss_function(loss)
-    trained_parameters(model, loss, optimizer)
+    trained_parameters(model, loss, optimizer, "compile")
     require("compile", "backend", backend, one_of("numpy", "c"))
     from nn.training.compiled import CompiledStep
 

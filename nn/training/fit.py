@@ -28,7 +28,7 @@ from nn.training.agreement import require_listed, terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
-from nn.training.compiling import overrides, steps_of
+from nn.training.compiling import COMPILED, overrides, steps_of
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
     checked_callbacks,
@@ -152,6 +152,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "evaluate_every", evaluate_every, COUNT)
+            require("fit", "compile", compile, COMPILED)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
             require_listed(may_differ)
