@@ -83,7 +83,7 @@ class _Expected(NamedTuple):
 
     key: Any
     compiled: _Compiled
-    loss: float
+    loss: Array
     moved: list[Array]
 
 
@@ -338,17 +338,18 @@ class CompiledSteps:
         given += [tensor._array for tensor in compiled.tensors]
         given += [view for _, view in compiled.views]
         loss, *moved = compiled.runner(given)
-        return _Expected(key, compiled, loss.item(), moved)
+        return _Expected(key, compiled, loss, moved)
 
     def agree(self, loss: float) -> None:
         """Compare an eager step, before its update, with the first run of a compiled one."""
         if self._expected is None:
             return
         key, compiled, expected, moved = self._expected
-        found = [np.float64(expected), *compiled.targets, *moved]
+        found = [expected, *compiled.targets, *moved]
         gradients = [tensor.grad for tensor, _ in compiled.views]
         buffers = [buffer._array for buffer in compiled.moved]
-        if self._backend.agree(found, [np.float64(loss), *gradients, *buffers]):
+        right = [np.asarray(loss, expected.dtype), *gradients, *buffers]
+        if self._backend.agree(found, right):
             self._found[key] = compiled
         else:
             self.reason = "the compiled step computes other numbers"
