@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Missed, Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step, run_steps
-from autograd_lite.program.recordings import difference
+from autograd_lite.program.recordings import difference, sampled
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -108,6 +109,7 @@ class Compiled:
         self._found: dict[Any, _Ready | _Recorded] = {}
         self._templates: dict[Any, Any] = {}
         self._ran: _Ready | None = None
+        self._lock = threading.Lock()  # the buffers are those of one run
         self.backend = "eager: it was not called"
 
     @property
@@ -133,6 +135,16 @@ class Compiled:
         if key is None:
             self.backend = f"eager: {why_not or 'an argument is no array of numbers'}"
             return self._eager(*arguments, **keywords)
+        if not self._lock.acquire(blocking=False):
+            self.backend = "eager: it is run by another thread"
+            return self._eager(*arguments, **keywords)
+        try:
+            return self._found_result(key, arguments, keywords, arrays)
+        finally:
+            self._lock.release()
+
+    def _found_result(self, key: Any, arguments: Any, keywords: Any, arrays: list[Array]) -> Any:
+        """The result, of what was compiled, or of the function itself, which is recorded then."""
         found = self._found.get(key)
         if type(found) is _Ready:
             result = self._run(found, arrays)
@@ -264,12 +276,10 @@ class Compiled:
         backend = suited(self._backend, steps, inputs)
         runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
-        constants = [step.arguments[0] for step in steps if step.function is None]
-        sampled = [(x, sample(x)) for x in constants if isinstance(x, np.ndarray)]
         outside = Surroundings([self._f], strict=False)
         parts = result if type(result) is tuple else (result,)
         flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
-        ready = _Ready(runner, used, tensors, result, fixed, flat, sampled, outside)
+        ready = _Ready(runner, used, tensors, result, fixed, flat, sampled(steps), outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
         if backend.agree(found, leaves):

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import describe_one
+from autograd_lite.mutation import sample
+from autograd_lite.node import Array
 from autograd_lite.program.program import Step
 from autograd_lite.program.simpler import function_of
 from autograd_lite.trees import leaves_of
@@ -41,6 +43,12 @@ def difference(
                 used = f"in step {step.number}, {name}," if name else "that it computes with"
                 return Difference(f"{describe_one(a)} {used} is another for other data", True)
     return None
+
+
+def sampled(steps: Sequence[Step]) -> list[tuple[Array, bytes]]:
+    """The arrays among steps that are no inputs, and by what they are recognized later on."""
+    constants = [step.arguments[0] for step in steps if step.function is None]
+    return [(array, sample(array)) for array in constants if isinstance(array, np.ndarray)]
 
 
 def _called(step: Step) -> Any:

@@ -19,11 +19,12 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import recording, setting, taken, watching
+from autograd_lite.mutation import sample
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Missed, Runner, backend_of
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import difference
+from autograd_lite.program.recordings import difference, sampled
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
@@ -75,6 +76,7 @@ class _Compiled(NamedTuple):
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
     targets: list[Array]  # these views
     moved: list[Tensor]
+    constants: list[tuple[Array, bytes]]
     runs: Any
 
 
@@ -173,6 +175,8 @@ class CompiledSteps:
             return None
         if not all(map(is_, arrays, found.arrays)) and not all(map(_fits, arrays, found.arrays)):
             return None
+        if found.constants and not all(sample(x) == before for x, before in found.constants):
+            return None
         given = [batch[place] for place in found.used]
         if found.draws:
             given += [draw() for draw in found.draws]
@@ -249,7 +253,8 @@ class CompiledSteps:
             raise ValueError(found.text)
 
     def _record(self, inputs: Any, targets: Any) -> _Recording:
-        given = map_tree(Tensor, (inputs, targets))
+        # Views: an array that is given twice is two inputs.
+        given = map_tree(lambda array: Tensor(array.view()), (inputs, targets))
         noted: list[tuple[Any, Any]] = []
         with guarded() as calls, enable_grad(), setting(draws, noted), setting(moves, {}):
             loss = self._loss_of(*given)
@@ -312,6 +317,7 @@ class CompiledSteps:
             views,
             [view for _, view in views],
             [buffer for buffer, _ in made.moved],
+            sampled(steps),
             runs,
         )
 
@@ -388,9 +394,9 @@ class CompiledStep:
             self._steps.update(require_finite=False)
             return loss
         self.backend = f"eager: {self._steps.reason or 'it is being recorded'}"
-        self.optimizer.zero_grad()
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)
+        self.optimizer.zero_grad()
         computed.backward(leaves_only=True)
         self._steps.agree(computed.item())
         self.optimizer.step()

@@ -1,6 +1,7 @@
 """Compiled functions against those that they were made of, to the last bit, on other data."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -265,6 +266,17 @@ def test_what_computes_other_numbers_compiled_is_named_and_taken_eagerly(monkeyp
         warnings.simplefilter("error")
         assert fast(np.array([1.0, 2.0])) == np.exp([1.0, 2.0]).sum()
     assert fast.backend.startswith("eager: the compiled function computes other numbers")
+
+
+def test_threads_that_call_one_at_once_do_not_share_buffers():
+    fast = value_and_grad(autograd_lite.compile(lambda x: (np.tanh(x) * np.exp(x)).sum()))
+    given = points(2000, count=8)
+    expected = [value_and_grad(lambda x: (np.tanh(x) * np.exp(x)).sum())(x) for x in given]
+    for x in given:
+        fast(x)
+    with ThreadPoolExecutor(4) as pool:
+        for found, wanted in zip(pool.map(fast, [*given] * 20), expected * 20, strict=True):
+            assert_same_bits(found[1], wanted[1])
 
 
 def test_an_unknown_back_end_is_refused():

@@ -376,8 +376,9 @@ def test_the_source_of_a_step_has_the_names_of_layers():
 def test_a_batch_that_is_given_twice_is_not_taken_for_a_constant():
     model = network(last=4)
     step = nn.compile(model, nn.MSELoss(), nn.SGD(model.parameters(), 0.0))
-    for _ in range(4):
-        step(X, X)
+    for scale in (1, 2, 3, 4):
+        given = scale * X
+        step(given, given)
     for _ in range(3):
         loss = step(2 * X, X)
     assert loss == nn.MSELoss()(model(2 * X), X).item()
@@ -401,3 +402,34 @@ def test_tensors_that_are_kept_stay_as_they_were():
         step(inputs, labels)
     assert all(parameter.grad is None for parameter in model.parameters())
     assert isinstance(model[0].weight, Tensor)
+
+
+class StopsAfter(nn.Callback):
+    def __init__(self, steps):
+        self.left = steps
+
+    def batch_end(self, training):
+        self.left -= 1
+        if not self.left:
+            training.stop_reason = "so many steps"
+
+
+def test_ctrl_c_within_a_compiled_step_leaves_what_was_before_it(monkeypatch):
+    def make():
+        return network(nn.BatchNorm1d(6), nn.Dropout(0.3))
+
+    _, expected = trained(make, callbacks=[StopsAfter(17)])
+    run, left = compiled.CompiledSteps._run, [14]  # two steps, and the smaller last one, are eager
+
+    def interrupted(*arguments):
+        loss = run(*arguments)
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return loss
+
+    monkeypatch.setattr(compiled.CompiledSteps, "_run", interrupted)
+    backend, found = trained(make, batch_size=8)
+    assert backend == "numpy"
+    for name in (0, 1, 3):  # figures, parameters and buffers, the optimizer
+        assert_same_bits(found[name], expected[name], str(name))
