@@ -37,6 +37,7 @@ from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.program import Guard, Step, mapped, steps_in
 from autograd_lite.program.scalars import are_numbers
+from autograd_lite.trees import leaves_of
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
@@ -334,9 +335,13 @@ class Runner:
         if host.product:
             return functools.partial(function, *arguments, own(host.out))
         out = own(host.out)
+        fixed = not any(isinstance(x, Kept) for x in leaves_of((arguments, keywords)))
 
         def call() -> None:
-            result = function(*mapped(now, arguments), **mapped(now, keywords))
+            if fixed:
+                result = function(*arguments, **keywords)
+            else:
+                result = function(*mapped(now, arguments), **mapped(now, keywords))
             if host.kept:
                 host.kept.value = mapped(_in_own_memory, result)
             elif np.shape(result) == out.shape:

@@ -6,6 +6,7 @@ simpler functions is written out. What is left is computed by NumPy, between the
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import _repeats, scatter
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import AutogradError
+from autograd_lite.node import plain
 from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
     Array,
@@ -118,6 +120,7 @@ class Lowering:
             return arguments[0][arguments[1]]
         call = Call(function, arguments, keywords, shape, dtype)
         named = _named(call)
+        shape, dtype = named.shape, named.dtype
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
                 return new_array(shape, dtype)
@@ -160,7 +163,7 @@ class Lowering:
             first = new_array((), first.dtype, constant=np.asarray(first))
         elif not call.alone:
             return None
-        if call.function is same:
+        if call.function in (same, plain):
             return first
         given = call.arguments[1:]
         if call.function is operator.getitem:
@@ -176,9 +179,13 @@ class Lowering:
         if call.function in _FILLED:
             return self.copy(_FILLED[call.function], new_array(call.shape, call.dtype))
         reads = call.arguments[:1] if call.function is astype else call.arguments
-        numbers = all(isinstance(x, Array | int | float | np.generic) for x in reads)
-        form = form_of(call.function, reads, call.dtype) if numbers else None
-        if form is None or call.keywords:
+        if not all(isinstance(x, Array | int | float | np.generic) for x in reads):
+            return None
+        if [*call.keywords] == ["dtype"] and isinstance(call.function, np.ufunc):
+            form = form_of(call.function, (np.zeros((), call.dtype),) * len(reads), call.dtype)
+        else:
+            form = None if call.keywords else form_of(call.function, reads, call.dtype)
+        if form is None:
             return None
         text, dtypes = form
 
@@ -348,7 +355,14 @@ class Lowering:
         return kept or out
 
 
-_MOVING = {same, np.moveaxis, np.rollaxis, np.ravel, np.lib.stride_tricks.sliding_window_view}
+_MOVING = {
+    same,
+    plain,
+    np.moveaxis,
+    np.rollaxis,
+    np.ravel,
+    np.lib.stride_tricks.sliding_window_view,
+}
 """Functions that only move entries, and have no row in the table that says so."""
 
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
@@ -372,6 +386,8 @@ def _template(call: Call, definition: Callable[..., Any]) -> Template | None:
     try:
         result = tape.run(lambda *_: definition(*arguments, **keywords))
         whole = call.shape is None or not isinstance(result, tuple)
+        if whole and isinstance(result, tuple) and any(x is None for x in result):
+            return None  # It keeps nothing here, and something for its rules when it is called.
         template = tape.template({0: result if whole else result[0]})
     except (AutogradError, TypeError, ValueError, AttributeError):
         return None  # It changes arrays in place, or asks for more than an array within a rule has.
@@ -401,8 +417,24 @@ def may_refuse(function: Any) -> bool:
     return (row.function if row else function) in NOT_DEFINED
 
 
+_COMPARISONS = {
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+}
+
+
 def _named(call: Call) -> Call:
-    """The call of the function of a row, where what computes it is called."""
+    """The call of the function that has a form, where it is called by another name."""
+    if isinstance(call.function, functools.partial) and not call.function.args:
+        return call._replace(function=call.function.func)
+    if call.function in _COMPARISONS:
+        shapes = [getattr(x, "shape", ()) for x in call.arguments]
+        result = np.broadcast_shapes(*shapes), np.dtype(bool)
+        return call._replace(function=_COMPARISONS[call.function], shape=result[0], dtype=result[1])
     row = row_of(call.function)
     if row is None or row.function is call.function:
         return call

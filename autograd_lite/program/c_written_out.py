@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropy, softmax_cross_entropy
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import logsumexp
+from autograd_lite.derivatives.special import density, gelu, gelu_slope, normal_cdf
 from autograd_lite.table import TABLE
 
 
@@ -66,6 +67,14 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return (logarithm + shift).sum(axis=axis, keepdims=keepdims)
 
 
+def _gelu(x: Any) -> Any:
+    return np.maximum(x, -40) * normal_cdf(x), _gelu_slope(x)
+
+
+def _gelu_slope(x: Any) -> Any:
+    return normal_cdf(x) + np.clip(x, -40, 40) * density(x)
+
+
 WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     # With what they keep for their rules, where they do.
     affine: _affine,
@@ -76,6 +85,8 @@ WRITTEN_OUT: dict[Any, Callable[..., Any]] = {
     sigmoid_cross_entropy: _sigmoid_cross_entropy,
     softmax_cross_entropy: _softmax_cross_entropy,
     logsumexp: _logsumexp,
+    gelu: _gelu,
+    gelu_slope: _gelu_slope,
 }
 
 NOT_DEFINED: dict[Any, Callable[..., Any]] = {
