@@ -144,8 +144,8 @@ def _forward(node: Node) -> Template:
             result = tape.run(lambda *_: compute(*arguments, **keywords))
             parts = result if operation.residual else (result, None)
             template = tape.template({0: parts[0], 1: parts[1]})
-            # One step looks at entries anew each time.
-            followed = type(template.results[0]) is Step and not template.looks
+            # One step looks at entries anew each time, which takes longer than a test does.
+            followed = type(template.results[0]) is Step and all(map(_is_test, template.looks))
             if followed and _same_dtypes(parts, outcome):
                 return template
         except UNFOLLOWED:
@@ -157,6 +157,10 @@ def _forward(node: Node) -> Template:
     whole = tape.expression(None, compute, arguments, keywords)
     value, kept = _taken_apart(tape, whole, outcome)
     return tape.template({0: value, 1: kept})
+
+
+def _is_test(look: Step) -> bool:
+    return bool(look.shape == () and look.dtype == np.bool)
 
 
 def _taken_apart(tape: Tape, whole: Any, outcome: Any) -> Any:

@@ -169,6 +169,8 @@ class Names:
     def miss(self, guard: Guard) -> str:
         """The line that ends a run where a guard does not hold."""
         name, outcome = self.of(guard.step), guard.outcome
+        if isinstance(outcome, np.ndarray) and outcome.dtype == np.bool and not outcome.ndim:
+            outcome = bool(outcome)
         if isinstance(outcome, bool | np.bool):
             return f"if {'not ' if outcome else ''}{name}: raise Missed"
         equal = self.function(np.array_equal)
@@ -293,6 +295,8 @@ def _has_own_row(function: Any) -> bool:
 
 def _callable(step: Step) -> Any:
     """What is called for a step: what computes a row, where its function is one."""
+    if isinstance(getattr(step.function, "func", None), np.ufunc):
+        return step.function.func
     row = TABLE.get(step.function)
     if row is not None and isinstance(step.function, type(_callable)) and not row.residual:
         return row.compute
@@ -323,7 +327,9 @@ def takes_out(step: Step, values: Sequence[Any]) -> bool:
     if isinstance(ufunc, np.ufunc):
         if ufunc is np.power:
             return _is_square(step, values)
-        return ufunc.nout == 1 and set(step.keywords) <= {"dtype"} and _are_arrays(step, values)
+        # The buffer is laid out as the value was, whatever order was asked for.
+        known = set(step.keywords) <= {"dtype", "order"}
+        return known and ufunc.nout == 1 and _are_arrays(step, values)
     return _reduced(step, values) is not None
 
 
@@ -356,7 +362,10 @@ def _reduced(step: Step, values: Sequence[Any]) -> tuple[Any, int] | None:
     if type(x) is not Step or not isinstance(values[x.number], np.ndarray):
         return None
     array, value = values[x.number], values[step.number]
-    if array.dtype not in FLOATS or value.dtype != array.dtype or not array.size:
+    picks = function is not np.mean and REDUCED[function] is not np.add
+    if not picks and array.dtype not in FLOATS:
+        return None
+    if array.dtype.kind not in "fiu" or value.dtype != array.dtype or not array.size:
         return None
     if keywords.get("keepdims") and not isinstance(value, np.ndarray):
         return None
@@ -400,7 +409,8 @@ def statements(
     if function is np.power:
         function, arguments = np.square, arguments[:1]
     ufunc = getattr(function, "func", function)
-    keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
+    dtype = step.keywords.get("dtype")
+    keywords = [] if dtype is None else [f"dtype={names.text(dtype)}"]
     if ufunc is function and len(arguments) == len(step.arguments) and _takes_doubles(ufunc):
         arguments = [*map(names.text, in_one_dtype(step, values))]
     place = f"out={out}" if ufunc in OUT_BY_NAME else out
