@@ -3,4 +3,8 @@
 Files in the order of reading: `program` says what a program is; `expressions` are what a rule is
 run on, and become a template; `trace` writes the templates of all rules into a program, and notes
 what it depends on. In an `outline` a rule is one step.
+
+`c_backend` runs steps in C: `c_lowering` makes them statements on the memory of `c_arrays`,
+`c_schedule` says which share a loop, `c_kernels` and `c_forms` write these, `compiler` compiles.
+`scalars` runs thousands of single numbers in groups.
 """

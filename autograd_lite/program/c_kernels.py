@@ -354,6 +354,13 @@ def _pieces(length: int, longest: int) -> list[int]:
     return pieces
 
 
+def scratch(product: Product) -> int:
+    """How many entries of the second matrix are put in rows first."""
+    b = product.arrays[1]
+    in_columns = b.strides[-1] != 1 and min(product.out.shape[-2:]) > 1
+    return b.shape[-2] * b.shape[-1] if in_columns else 0
+
+
 def work(product: Product) -> int:
     """How many numbers are multiplied."""
     return math.prod(product.out.shape) * int(product.arrays[0].shape[-1])

@@ -32,7 +32,7 @@ from autograd_lite.program.c_arrays import (
     view_of,
 )
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
-from autograd_lite.program.c_kernels import work
+from autograd_lite.program.c_kernels import scratch, work
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
 from autograd_lite.program.computed import row_of
 from autograd_lite.program.exact import Adding
@@ -40,8 +40,10 @@ from autograd_lite.program.expressions import Shape, Tape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
 
-LARGEST_PRODUCT = 2**22
+LARGEST_PRODUCT = 2**20
 """Products of matrices with more multiplications are left to the library that NumPy uses."""
+LARGEST_SCRATCH = 2**15
+"""So are those for which more entries would be put in another order, on the stack."""
 
 
 class Call(NamedTuple):
@@ -238,7 +240,7 @@ class Lowering:
             shape.append(1)
             b = view_of(b, np.expand_dims, 1)
         product = Product(view_of(out, np.reshape, tuple(shape)), [a, b])
-        if work(product) > LARGEST_PRODUCT:
+        if work(product) > LARGEST_PRODUCT or scratch(product) > LARGEST_SCRATCH:
             self.add(Host(product.out, [a, b], np.matmul, (a, b), product=True))
         else:
             self.add(product)

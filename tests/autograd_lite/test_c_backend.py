@@ -44,11 +44,11 @@ def compiled(loss):
     return c_backend(program.steps, inputs, outputs, program.guards, {}), inputs
 
 
-def assert_close(found, expected):
+def assert_close(found, expected, single=False):
     for a, b in zip(found, expected, strict=True):
         a, b = np.asarray(a), np.asarray(b)
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
-        precision = 1e-12 if b.dtype == float else 1e-5
+        precision = 1e-5 if single or b.dtype == np.float32 else 1e-12
         largest = np.abs(np.where(np.isfinite(b), b, 0)).max(initial=0)
         np.testing.assert_allclose(a, b, precision, precision * largest)
 
@@ -96,7 +96,7 @@ def assert_right_in_c(samples, exactly=False, dtype=float):
         except Missed:
             continue
         try:
-            assert_close(found, expected(loss, leaves))
+            assert_close(found, expected(loss, leaves), dtype == np.float32)
         except AssertionError as error:
             raise AssertionError(f"{full_name(sample.row)}: {error}") from error
 
