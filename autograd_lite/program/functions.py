@@ -15,12 +15,11 @@ from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
-from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Node
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step, run_steps
-from autograd_lite.program.recordings import difference, sampled
+from autograd_lite.program.recordings import constants, difference
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -87,7 +86,7 @@ class _Ready(NamedTuple):
     result: Any  # of the structure of what is returned
     fixed: dict[int, Any]  # the leaves of that which are no arrays
     is_flat: bool  # one array, or a tuple of arrays
-    constants: list[tuple[Array, bytes]]
+    constants: list[Array]
     surroundings: Surroundings
 
 
@@ -160,9 +159,6 @@ class Compiled:
         """The result; None where it has to be recorded again."""
         if not found.surroundings.are_unchanged():
             return None
-        for array, before in found.constants:
-            if sample(array) != before:
-                return None
         given = [arrays[place] for place in found.used]
         for node, array in found.tensors:
             now = node._array
@@ -170,7 +166,7 @@ class Compiled:
                 return None
             given.append(now)
         try:
-            leaves = found.runner(given)
+            leaves = found.runner(given + found.constants)
         except Exception:  # what the function itself says better
             return None
         self.backend, self._ran = self._name, found
@@ -272,6 +268,9 @@ class Compiled:
             else:
                 fixed[place] = leaf
         names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
+        held = constants(program.steps, {*inputs})
+        inputs += held
+        kept = [step.arguments[0] for step in held]
         steps = [step for step in program.steps if step not in set(inputs)]
         backend = suited(self._backend, steps, inputs)
         runner = backend.make(steps, inputs, outputs, program.guards, names)
@@ -279,7 +278,7 @@ class Compiled:
         outside = Surroundings([self._f], strict=False)
         parts = result if type(result) is tuple else (result,)
         flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
-        ready = _Ready(runner, used, tensors, result, fixed, flat, sampled(steps), outside)
+        ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
         if backend.agree(found, leaves):

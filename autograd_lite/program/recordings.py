@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import describe_one
-from autograd_lite.mutation import sample
-from autograd_lite.node import Array
 from autograd_lite.program.program import Step
 from autograd_lite.program.simpler import function_of
 from autograd_lite.trees import leaves_of
@@ -45,10 +43,15 @@ def difference(
     return None
 
 
-def sampled(steps: Sequence[Step]) -> list[tuple[Array, bytes]]:
-    """The arrays among steps that are no inputs, and by what they are recognized later on."""
-    constants = [step.arguments[0] for step in steps if step.function is None]
-    return [(array, sample(array)) for array in constants if isinstance(array, np.ndarray)]
+def constants(steps: Sequence[Step], inputs: Collection[Step]) -> list[Step]:
+    """The steps that are arrays and no inputs: given in each run they may be written to."""
+    return [
+        step
+        for step in steps
+        if step.function is None
+        and step not in inputs
+        and isinstance(step.arguments[0], np.ndarray)
+    ]
 
 
 def _called(step: Step) -> Any:

@@ -19,12 +19,11 @@ import numpy as np
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import recording, setting, taken, watching
-from autograd_lite.mutation import sample
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Runner, backend_of
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import difference, sampled
+from autograd_lite.program.recordings import constants, difference
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
@@ -33,7 +32,7 @@ from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generators, set_state, state_of
+from nn.random_state import generators, is_generator, set_state, state_of
 from nn.training.evaluation import require_scalar
 from nn.training.inputs import as_arrays, called
 
@@ -76,7 +75,7 @@ class _Compiled(NamedTuple):
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
     targets: list[Array]  # these views
     moved: list[Tensor]
-    constants: list[tuple[Array, bytes]]
+    constants: list[Array]
     runs: Any
 
 
@@ -175,12 +174,10 @@ class CompiledSteps:
             return None
         if not all(map(is_, arrays, found.arrays)) and not all(map(_fits, arrays, found.arrays)):
             return None
-        if found.constants and not all(sample(x) == before for x, before in found.constants):
-            return None
         given = [batch[place] for place in found.used]
         if found.draws:
             given += [draw() for draw in found.draws]
-        loss, *moved = found.runner(given + arrays + found.targets)
+        loss, *moved = found.runner(given + arrays + found.targets + found.constants)
         loss = loss.item()
         if not math.isfinite(loss):
             return None
@@ -301,6 +298,8 @@ class CompiledSteps:
                     target = program.step(None, (view,), {}, view.shape, view.dtype)
                     outputs.append((cotangents[tensor], target))
         inputs = [*made.inputs(), *[target for _, target in outputs]]
+        fixed = constants(program.steps, {*inputs})
+        inputs += fixed
         returned = [(program.values[made.loss], None), *[(step, None) for _, step in made.moved]]
         names = self._names(made)
         steps = [step for step in program.steps if step not in set(inputs)]
@@ -317,7 +316,7 @@ class CompiledSteps:
             views,
             [view for _, view in views],
             [buffer for buffer, _ in made.moved],
-            sampled(steps),
+            [step.arguments[0] for step in fixed],
             runs,
         )
 
@@ -342,8 +341,7 @@ class CompiledSteps:
         given = [made.arrays[place] for place in compiled.used]
         given += [array for _, array, _ in made.drawn]
         given += [tensor._array for tensor in compiled.tensors]
-        given += [view for _, view in compiled.views]
-        loss, *moved = compiled.runner(given)
+        loss, *moved = compiled.runner(given + compiled.targets + compiled.constants)
         return _Expected(key, compiled, loss, moved)
 
     def agree(self, loss: float) -> None:
@@ -406,10 +404,12 @@ class CompiledStep:
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:
     """What one's own modules and functions depend on, and do besides computing."""
-    functions: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
+    held: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
+    held += getattr(loss, "__dict__", {}).values()
     for _, module in model.named_modules():
-        functions += [module.forward, *vars(module).values()]
-    return Surroundings(filter(callable, functions), strict=True)
+        held += [module.forward, *vars(module).values()]
+    # What layers draw is noted, and drawn anew.
+    return Surroundings([x for x in held if not is_generator(x)], strict=True)
 
 
 def _fits(array: Array, known: Array) -> bool:

@@ -209,6 +209,15 @@ def test_what_acts_beside_computing_is_not_compiled():
         assert backend.endswith(f"does more than compute: {what}")
     assert len(seen) > 48
 
+    def spies(predictions, targets):
+        seen.append(targets)
+        return np.abs(predictions - targets).mean(axis=1)
+
+    for options in ({}, {"sample_weight": np.arange(90)}):
+        loss = spies if options else lambda predictions, targets: spies(predictions, targets).mean()
+        backend, _ = trained(network, ONE_HOT, loss, **options)
+        assert backend.endswith("spies does more than compute: append")
+
 
 def test_random_numbers_in_a_module_of_ones_own_are_drawn_each_time():
     class Noisy(Own):
