@@ -29,9 +29,10 @@ from autograd_lite.program.c_arrays import (
     Statement,
     new_array,
 )
+from autograd_lite.program.c_calls import may_refuse
 from autograd_lite.program.c_forms import C_TYPES, PRELUDE
 from autograd_lite.program.c_kernels import check_of, nest_of, product_of
-from autograd_lite.program.c_lowering import Lowering, may_refuse
+from autograd_lite.program.c_lowering import Lowering
 from autograd_lite.program.c_scalars import c_scalars
 from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library

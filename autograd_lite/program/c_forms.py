@@ -135,7 +135,9 @@ def form_of(function: Any, arguments: tuple[Any, ...], dtype: np.dtype[Any]) -> 
     ('expf({0})', (dtype('float32'),))
     """
     if function is np.where and len(arguments) == 3:
-        return "({0} ? {1} : {2})", (np.dtype(bool), dtype, dtype)
+        condition = np.result_type(arguments[0])
+        known = condition in C_TYPES
+        return ("({0} != 0 ? {1} : {2})", (condition, dtype, dtype)) if known else None
     if function in (astype, np.copy):
         return _cast(arguments[0].dtype, dtype)
     if function not in _FORMS or len(arguments) != getattr(function, "nin", 1):
@@ -148,6 +150,8 @@ def form_of(function: Any, arguments: tuple[Any, ...], dtype: np.dtype[Any]) -> 
             *loop, result = function.resolve_dtypes((*given, None))
         except TypeError:
             return None
+    if len({*loop}) > 1 or not all(_fits(x, loop[0]) for x in arguments):
+        return None
     if result != dtype or any(x not in C_TYPES or x.kind not in kinds for x in loop):
         return None
     if function is np.power:
@@ -155,6 +159,13 @@ def form_of(function: Any, arguments: tuple[Any, ...], dtype: np.dtype[Any]) -> 
     single = loop[0] == np.float32
     text = text.replace("S(", "f(" if single else "(").replace("TYPE", "(float)" if single else "")
     return text, tuple(loop)
+
+
+def _fits(value: Any, dtype: Any) -> bool:
+    """Whether a dtype has a number; what is compared with one that it has not, NumPy knows."""
+    if dtype.kind not in "iu" or not isinstance(value, int):
+        return True
+    return bool(np.iinfo(dtype).min <= value <= np.iinfo(dtype).max)
 
 
 def _cast(have: np.dtype[Any], want: np.dtype[Any]) -> Form | None:
@@ -182,7 +193,8 @@ def literal(value: Any, dtype: np.dtype[Any]) -> str:
     if dtype.kind != "f":
         whole = int(dtype.type(value))
         return f"({whole})" if whole < 0 else f"{whole}"
-    number = float(dtype.type(value))
+    with np.errstate(over="ignore"):
+        number = float(dtype.type(value))
     if math.isfinite(number):
         text = number.hex() + ("f" if dtype == np.float32 else "")
         return f"({text})" if text[0] == "-" else text

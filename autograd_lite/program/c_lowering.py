@@ -6,10 +6,9 @@ simpler functions is written out. What is left is computed by NumPy, between the
 
 from __future__ import annotations
 
-import functools
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +30,10 @@ from autograd_lite.program.c_arrays import (
     part_at,
     view_of,
 )
+from autograd_lite.program.c_calls import Call, adds_at, named_call
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
 from autograd_lite.program.c_kernels import scratch, work
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
-from autograd_lite.program.computed import row_of
-from autograd_lite.program.exact import Adding
 from autograd_lite.program.expressions import Shape, Tape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
@@ -44,27 +42,6 @@ LARGEST_PRODUCT = 2**20
 """Products of matrices with more multiplications are left to the library that NumPy uses."""
 LARGEST_SCRATCH = 2**15
 """So are those for which more entries would be put in another order, on the stack."""
-
-
-class Call(NamedTuple):
-    """A call of a function, with arrays in C in place of steps, and what it gives."""
-
-    function: Any
-    arguments: tuple[Any, ...]
-    keywords: dict[str, Any]
-    shape: Any
-    dtype: Any
-
-    def values(self, *kinds: type) -> list[Any]:
-        """The arguments of some kinds, within lists and tuples too, in order."""
-        found: list[Any] = []
-        mapped(found.append, [*self.arguments, *self.keywords.values()])
-        return [x for x in found if isinstance(x, kinds)]
-
-    @property
-    def alone(self) -> bool:
-        """Whether its first argument is the only array."""
-        return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
 
 
 class Lowering:
@@ -95,15 +72,16 @@ class Lowering:
             return self._known(step.arguments[0])
         arguments, keywords = mapped(self._own, step.arguments), mapped(self._own, step.keywords)
         value = self.call(step.function, arguments, keywords, step.shape, step.dtype)
-        if self._uses[step] == 1 and (step.function is scatter or _adds_at(step.function)):
+        if self._uses[step] > 1:
+            self._own_memory.discard(value)
+        if self._uses[step] == 1 and (step.function is scatter or adds_at(step.function)):
             self._own_memory.add(value)
         return value
 
     def _own(self, value: Any) -> Any:
         if isinstance(value, Step):
             return self.value(value)
-        if isinstance(value, Shape):
-            return tuple(value)
+        value = tuple(value) if isinstance(value, Shape) else value
         return self._known(value) if isinstance(value, np.ndarray) else value
 
     def _known(self, array: Any) -> Any:
@@ -121,7 +99,7 @@ class Lowering:
         if function is operator.getitem and isinstance(arguments[0], tuple):
             return arguments[0][arguments[1]]
         call = Call(function, arguments, keywords, shape, dtype)
-        named = _named(call)
+        named = named_call(call)
         shape, dtype = named.shape, named.dtype
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
@@ -252,7 +230,7 @@ class Lowering:
             if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
                 return None
             return self._parts(call)
-        if _adds_at(call.function):
+        if adds_at(call.function):
             return self._added_at(call)
         if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
             return None
@@ -323,6 +301,8 @@ class Lowering:
 
     def check(self, condition: Any, refuse: Callable[..., Any], given: list[Array]) -> None:
         """Refuse to go on where a condition holds."""
+        if not isinstance(condition, Array):
+            condition = self.copy(condition, new_array((), bool))
         self.add(Check(new_array((0,), bool), [condition, *given], refuse))
 
     def guard(self, guard: Guard) -> None:
@@ -406,42 +386,6 @@ def _compare(outcome: Any) -> Callable[[Any], None]:
             raise Missed
 
     return compare
-
-
-def _adds_at(function: Any) -> bool:
-    """Whether it adds to a cotangent what reaches it over an index."""
-    return isinstance(function, Adding) and function.operation.function is operator.getitem
-
-
-def may_refuse(function: Any) -> bool:
-    """Whether it refuses some entries, so that it is called also where its result is not used."""
-    row = row_of(function)
-    return (row.function if row else function) in NOT_DEFINED
-
-
-_COMPARISONS = {
-    operator.lt: np.less,
-    operator.le: np.less_equal,
-    operator.gt: np.greater,
-    operator.ge: np.greater_equal,
-    operator.eq: np.equal,
-    operator.ne: np.not_equal,
-}
-
-
-def _named(call: Call) -> Call:
-    """The call of the function that has a form, where it is called by another name."""
-    if isinstance(call.function, functools.partial) and not call.function.args:
-        return call._replace(function=call.function.func)
-    if call.function in _COMPARISONS:
-        shapes = [getattr(x, "shape", ()) for x in call.arguments]
-        result = np.broadcast_shapes(*shapes), np.dtype(bool)
-        return call._replace(function=_COMPARISONS[call.function], shape=result[0], dtype=result[1])
-    row = row_of(call.function)
-    if row is None or row.function is call.function:
-        return call
-    arguments = ([*call.arguments],) if row.sequence else call.arguments
-    return call._replace(function=row.function, arguments=arguments)
 
 
 def _identity(value: Any) -> Any:

@@ -195,6 +195,56 @@ def test_labels_that_the_engine_refuses_are_refused_and_nothing_is_written():
         np.testing.assert_array_equal(target, 7.0)
 
 
+def found_in_c(function, *arguments):
+    """What a function gives of arrays and numbers in C, and what NumPy gives."""
+    given = [
+        Step(None, (x,), {}, x.shape, n, x.dtype) if isinstance(x, np.ndarray) else x
+        for n, x in enumerate(arguments)
+    ]
+    inputs, right = [x for x in given if type(x) is Step], function(*arguments)
+    step = Step(function, tuple(given), {}, right.shape, len(given), right.dtype)
+    run = c_backend([*inputs, step], inputs, [(step, None)], [], {})
+    return run(arrays_of(inputs))[0], right
+
+
+def test_entries_of_all_dtypes_are_what_numpy_gives(quick):
+    floats, whole = np.array([0.5, -0.0, np.nan, -2.0]), np.array([-1, 0, 256, 3])
+    unsigned, bytes_ = np.array([1, 2**63, 0, 3], np.uint64), np.array([0, 7, 255, 3], np.uint8)
+    calls = [
+        (np.where, floats, 1.0, floats),
+        (np.where, whole, floats, 0.0),
+        (np.less, whole, unsigned),
+        (np.greater_equal, bytes_, 256),
+        (np.add, bytes_, bytes_),
+        (np.multiply, whole, floats),
+        (np.maximum, floats, floats[::-1]),
+        (np.sign, floats),
+        (np.add, floats.astype(np.float32), 0.1),
+        (np.add, floats.astype(np.float32), floats),
+    ]
+    for function, *arguments in calls:
+        found, right = found_in_c(function, *arguments)
+        np.testing.assert_array_equal(found, right, function.__name__)
+        assert found.dtype == right.dtype
+
+
+def test_a_sum_that_is_read_elsewhere_is_not_added_to_in_place(quick):
+    x = Tensor(np.arange(1.0, 5.0), requires_grad=True)
+    y = x * 3
+    loss = (y[:2] ** 2).sum() + (y[1:3] ** 3).sum() + (y[2:] ** 2).sum()
+    tracer = ExactTracer(loss, {})
+    tracer.write()
+    program = tracer.program
+    inputs, outputs = parts_of(program)
+    outputs += [(step, None) for step in program.cotangents.values()]
+    run = c_backend(program.steps, inputs, outputs, [], {})
+    right = program.run()[1][x]
+    found = run(arrays_of(inputs))
+    assert_close([found[1]], [right])
+    for a, step in zip(found[2:], program.cotangents.values(), strict=True):
+        assert_close([a], [program.recorded[step.number]])
+
+
 # Inputs, targets and guards
 
 
