@@ -1,14 +1,12 @@
 """Dense networks: layers, losses, optimizers, training."""
 
+import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
-from nn.diagnosis.diagnose import diagnose
-from nn.diagnosis.gradient_difference import gradient_difference
-from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
-from nn.diagnosis.report import Diagnosis, Finding
 from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
@@ -79,6 +77,14 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
+
+if _TYPE_CHECKING:
+    from nn.diagnosis.diagnose import diagnose
+    from nn.diagnosis.gradient_difference import gradient_difference
+    from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
+    from nn.diagnosis.report import Diagnosis, Finding
+    from nn.export.numpy_source import to_numpy_source
+    from nn.export.onnx_model import to_onnx
 
 __all__ = [
     "ELU",
@@ -160,9 +166,32 @@ __all__ = [
     "register",
     "save",
     "summary",
+    "to_numpy_source",
+    "to_onnx",
 ]
+
+# What is imported when it is first used: training needs none of it.
+_LATER = {
+    "Diagnosis": "nn.diagnosis.report",
+    "DiagnosisMonitor": "nn.diagnosis.monitor",
+    "Finding": "nn.diagnosis.report",
+    "GraphWatch": "nn.diagnosis.monitor",
+    "diagnose": "nn.diagnosis.diagnose",
+    "gradient_difference": "nn.diagnosis.gradient_difference",
+    "to_numpy_source": "nn.export.numpy_source",
+    "to_onnx": "nn.export.onnx_model",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
 
-    def __getattr__(name: str) -> None:
-        raise _missing(name, __all__)
+    def __getattr__(name: str) -> _Any:
+        if name not in _LATER:
+            raise _missing(name, __all__)
+        found = getattr(_importlib.import_module(_LATER[name]), name)
+        globals()[name] = found  # and is found at once from now on
+        return found

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, COUNTS, FLOATING, POSITIVE, SHARE, Range, require
@@ -17,6 +16,9 @@ from nn.evaluating import moves
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Buffer, Parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
