@@ -116,6 +116,13 @@ class Entries(Statement):
 
     form: str = "{0}"
     dtypes: tuple[np.dtype[Any], ...] = ()  # in which the arguments are taken
+    table: Array | None = None  # `{table}` in the form, which takes entries of it from anywhere
+
+    @property
+    def arrays(self) -> list[Array]:
+        """What is read: entry by entry, and from anywhere."""
+        found = [x for x in self.reads if isinstance(x, Array)]
+        return found if self.table is None else [*found, self.table]
 
     @property
     def calls(self) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.errors import AutogradError
 from autograd_lite.program.c_arrays import Array, Kept
 from autograd_lite.program.c_written_out import NOT_DEFINED
 from autograd_lite.program.computed import row_of
 from autograd_lite.program.exact import Adding
+from autograd_lite.program.expressions import Tape, Template
 from autograd_lite.program.program import mapped
 
 
@@ -70,3 +73,35 @@ def named_call(call: Call) -> Call:
         return call
     arguments = ([*call.arguments],) if row.sequence else call.arguments
     return call._replace(function=row.function, arguments=arguments)
+
+
+def masks(index: Any) -> bool:
+    """Whether a part of an index is of booleans."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
+
+
+def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:
+    """The calls that a function makes, given arrays like those of a call."""
+    arrays = [np.ones(x.shape, x.dtype) for x in call.values(Array)]
+    tape = Tape(call.function.__name__, arrays)
+    rest = iter(tape.given)
+
+    def own(value: Any) -> Any:
+        return next(rest) if isinstance(value, Array) else value
+
+    arguments, keywords = mapped(own, call.arguments), mapped(own, call.keywords)
+    try:
+        result = tape.run(lambda *_: definition(*arguments, **keywords))
+        whole = call.shape is None or not isinstance(result, tuple)
+        if whole and isinstance(result, tuple) and any(x is None for x in result):
+            return None  # It keeps nothing here, and something for its rules when it is called.
+        template = tape.template({0: result if whole else result[0]})
+    except (AutogradError, TypeError, ValueError, AttributeError):
+        return None  # It changes arrays in place, or asks for more than an array within a rule has.
+    return None if template.looks else template
+
+
+def kind_of(value: Any) -> Any:
+    """What tells arguments apart for which a function may do otherwise."""
+    return (value.shape, value.dtype) if isinstance(value, Array) else (type(value), value)

@@ -204,8 +204,8 @@ def literal(value: Any, dtype: np.dtype[Any]) -> str:
 REDUCTIONS: dict[Any, tuple[str, str, str]] = {
     np.sum: ("iuf", "0", "{0} + {1}"),
     np.prod: ("iuf", "1", "{0} * {1}"),
-    np.max: ("f", "-INFINITY", "LARGER({1}, {0})"),
-    np.min: ("f", "INFINITY", "SMALLER({1}, {0})"),
+    np.max: ("iuf", "-INFINITY", "LARGER({1}, {0})"),
+    np.min: ("iuf", "INFINITY", "SMALLER({1}, {0})"),
     np.any: ("b", "0", "{0} | {1}"),
     np.all: ("b", "1", "{0} & {1}"),
 }

@@ -90,7 +90,8 @@ class Nest:
         self.strides = {
             array: self._along(statement, array, shape)
             for statement in statements
-            for array in (*statement.arrays, statement.out)
+            for array in (*statement.reads, statement.out)
+            if isinstance(array, Array)
         }
         self.shape, kept = self._fewer_axes(shape)
         self.strides = {array: [s[axis] for axis in kept] for array, s in self.strides.items()}
@@ -177,7 +178,8 @@ class Nest:
         if out in self.stored:
             depth = max(depth, self.depth(out))
         name = self.name()
-        form = statement.form.format(*[name for name, _ in pairs])
+        table = statement.table and self.kernel.pointer(statement.table)
+        form = statement.form.format(*[name for name, _ in pairs], table=table)
         self.before[depth].append(f"const {C_TYPES[out.dtype]} {name} = {form};")
         self.names[self.key(out)] = name, depth
         if out in self.stored:

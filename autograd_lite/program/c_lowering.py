@@ -14,7 +14,6 @@ import numpy as np
 
 from autograd_lite.derivatives.indexing import _repeats, scatter
 from autograd_lite.derivatives.shaping import astype
-from autograd_lite.errors import AutogradError
 from autograd_lite.node import plain
 from autograd_lite.program.backends import Missed
 from autograd_lite.program.c_arrays import (
@@ -30,13 +29,15 @@ from autograd_lite.program.c_arrays import (
     part_at,
     view_of,
 )
-from autograd_lite.program.c_calls import Call, adds_at, named_call
-from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of
+from autograd_lite.program.c_calls import Call, adds_at, kind_of, masks, named_call, template_of
+from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import scratch, work
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
-from autograd_lite.program.expressions import Shape, Tape, Template
+from autograd_lite.program.expressions import Shape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
+
+_WHOLE = np.dtype(np.int64)
 
 LARGEST_PRODUCT = 2**20
 """Products of matrices with more multiplications are left to the library that NumPy uses."""
@@ -104,7 +105,15 @@ class Lowering:
         if shape is not None and dtype in C_TYPES:
             if 0 in shape:
                 return new_array(shape, dtype)
-            for way in (self._view, self._entries, self._reduced, self._product, self._joined):
+            ways = (
+                self._view,
+                self._entries,
+                self._reduced,
+                self._product,
+                self._joined,
+                self._taken,
+            )
+            for way in ways:
                 found = way(named)
                 if found is not None:
                     return found
@@ -161,10 +170,11 @@ class Lowering:
         reads = call.arguments[:1] if call.function is astype else call.arguments
         if not all(isinstance(x, Array | int | float | np.generic) for x in reads):
             return None
-        if [*call.keywords] == ["dtype"] and isinstance(call.function, np.ufunc):
+        keywords = {*call.keywords} - {"order"}  # results lie as they lie
+        if keywords == {"dtype"} and isinstance(call.function, np.ufunc):
             form = form_of(call.function, (np.zeros((), call.dtype),) * len(reads), call.dtype)
         else:
-            form = None if call.keywords else form_of(call.function, reads, call.dtype)
+            form = None if keywords else form_of(call.function, reads, call.dtype)
         if form is None:
             return None
         text, dtypes = form
@@ -178,6 +188,9 @@ class Lowering:
         if call.function not in REDUCTIONS or not call.alone:
             return None
         kinds, start, step = REDUCTIONS[call.function]
+        if "INFINITY" in start and call.dtype.kind in "iu":
+            bounds = np.iinfo(call.dtype)
+            start = literal(bounds.min if start[0] == "-" else bounds.max, call.dtype)
         array, keywords = call.arguments[0], dict(call.keywords)
         keywords.update(zip(("axis",), call.arguments[1:]))
         if keywords.pop("dtype", None) not in (None, call.dtype) or len(call.arguments) > 2:
@@ -235,7 +248,7 @@ class Lowering:
         if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
             return None
         x, index, shape = call.arguments
-        if not call.alone or _repeats(index) or _masks(index):
+        if not call.alone or _repeats(index) or masks(index):
             return None
         out = new_array(tuple(shape), call.dtype)
         part = part_at(out, index)
@@ -249,7 +262,7 @@ class Lowering:
     def _added_at(self, call: Call) -> Any:
         """What is added to a part of a sum, in place if nobody else reads that."""
         total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
-        if not isinstance(total, Array) or _repeats(index) or _masks(index) or call.keywords:
+        if not isinstance(total, Array) or _repeats(index) or masks(index) or call.keywords:
             return None
         out = total
         if total not in self._own_memory or total.shape != call.shape:
@@ -277,15 +290,35 @@ class Lowering:
             start += length
         return out
 
+    def _taken(self, call: Call) -> Any:
+        """Entries of a vector, at places that another array has."""
+        if call.function is not operator.getitem or call.keywords:
+            return None
+        x, places = call.arguments
+        if not isinstance(x, Array) or not isinstance(places, Array) or len(x.shape) != 1:
+            return None
+        whole = places.dtype.kind in "iu" and places.dtype != np.uint64
+        if not whole or x.strides[0] < 1:
+            return None
+        n, boolean = x.shape[0], np.dtype(bool)
+        outside = f"({{0}} < {-n} || {{0}} >= {n})"
+        beyond = self.add(Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,)))
+        found = self.call(np.any, (beyond,), {}, (), boolean)
+        self.check(found, _missed, [])
+        # What is refused may be read before that is known: then it is another entry.
+        place = f"{outside} ? 0 : {{0}} < 0 ? {{0}} + {n} : {{0}}"
+        form = f"{{table}}[({place}) * {x.strides[0]}]"
+        return self.add(Entries(new_array(call.shape, call.dtype), [places], form, (_WHOLE,), x))
+
     # What is written out
 
     def _written_out(self, call: Call, definition: Callable[..., Any] | None) -> Template | None:
         """What a function does, in others, given the arrays of a call; None if that has no form."""
         if definition is None or call.values(Kept):
             return None
-        key = definition, call.shape is None, repr(mapped(_kind, (call.arguments, call.keywords)))
+        key = definition, call.shape is None, repr(mapped(kind_of, (call.arguments, call.keywords)))
         if key not in self._templates:
-            self._templates[key] = _template(call, definition)
+            self._templates[key] = template_of(call, definition)
         return self._templates[key]
 
     def _filled(self, call: Call, template: Template) -> Any:
@@ -350,32 +383,6 @@ _MOVING = {
 _FILLED = {np.zeros_like: 0, np.ones_like: 1}
 
 
-def _masks(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
-
-
-def _template(call: Call, definition: Callable[..., Any]) -> Template | None:
-    """The calls that a function makes, given arrays like those of a call."""
-    arrays = [np.ones(x.shape, x.dtype) for x in call.values(Array)]
-    tape = Tape(call.function.__name__, arrays)
-    rest = iter(tape.given)
-
-    def own(value: Any) -> Any:
-        return next(rest) if isinstance(value, Array) else value
-
-    arguments, keywords = mapped(own, call.arguments), mapped(own, call.keywords)
-    try:
-        result = tape.run(lambda *_: definition(*arguments, **keywords))
-        whole = call.shape is None or not isinstance(result, tuple)
-        if whole and isinstance(result, tuple) and any(x is None for x in result):
-            return None  # It keeps nothing here, and something for its rules when it is called.
-        template = tape.template({0: result if whole else result[0]})
-    except (AutogradError, TypeError, ValueError, AttributeError):
-        return None  # It changes arrays in place, or asks for more than an array within a rule has.
-    return None if template.looks else template
-
-
 def _missed() -> None:
     raise Missed
 
@@ -393,8 +400,3 @@ def _identity(value: Any) -> Any:
     if isinstance(value, Array):
         return value.buffer, value.offset, value.shape, value.strides, value.dtype
     return type(value), repr(value)
-
-
-def _kind(value: Any) -> Any:
-    """What tells arguments apart for which a function may do otherwise."""
-    return (value.shape, value.dtype) if isinstance(value, Array) else (type(value), value)

@@ -61,9 +61,15 @@ class Schedule:
         earliest, out = 0, statement.out.buffer
         for array in statement.arrays:
             written = self._written.get(array.buffer, -1)
-            here = isinstance(statement, Entries | Reduced) and self._is_at(array, written)
+            here = self._takes_at(statement, array, written)
             earliest = max(earliest, written + (not here))
         return max(earliest, self._written.get(out, -1) + 1, self._read.get(out, -1) + 1)
+
+    def _takes_at(self, statement: Statement, array: Array, group: int) -> bool:
+        """Whether a statement reads entry by entry what a nest computes so."""
+        in_loops = isinstance(statement, Entries | Reduced)
+        anywhere = isinstance(statement, Entries) and array is statement.table
+        return in_loops and not anywhere and self._is_at(array, group)
 
     def _is_at(self, array: Array, group: int) -> bool:
         """Whether a nest computes just that array, entry by entry."""
@@ -87,11 +93,10 @@ class Schedule:
         buffers = {array.buffer for array in wanted}
         for number, group in enumerate(self.groups):
             for statement in group:
-                loops = isinstance(statement, Entries | Reduced)
                 buffers |= {
                     array.buffer
                     for array in statement.arrays
-                    if not (loops and self._is_at(array, number))
+                    if not self._takes_at(statement, array, number)
                 }
         everything = (statement for group in self.groups for statement in group)
         return {

@@ -1,5 +1,6 @@
 """Programs in C against the engine: rows of the table, random programs, targets and guards."""
 
+import operator
 import shutil
 
 import numpy as np
@@ -219,6 +220,8 @@ def test_entries_of_all_dtypes_are_what_numpy_gives(quick):
         (np.multiply, whole, floats),
         (np.maximum, floats, floats[::-1]),
         (np.sign, floats),
+        (np.max, whole),
+        (np.min, unsigned),
         (np.add, floats.astype(np.float32), 0.1),
         (np.add, floats.astype(np.float32), floats),
     ]
@@ -243,6 +246,20 @@ def test_a_sum_that_is_read_elsewhere_is_not_added_to_in_place(quick):
     assert_close([found[1]], [right])
     for a, step in zip(found[2:], program.cotangents.values(), strict=True):
         assert_close([a], [program.recorded[step.number]])
+
+
+def test_entries_at_places_are_what_numpy_gives_or_missed(quick):
+    x, places = np.arange(5.0) ** 2, np.array([0, -1, 4, -5])
+    for table in (x, x[::-1].copy()):
+        found, right = found_in_c(operator.getitem, table, places)
+        np.testing.assert_array_equal(found, right)
+    inputs = [Step(None, (y,), {}, y.shape, n, y.dtype) for n, y in enumerate((x, places))]
+    taken = Step(operator.getitem, tuple(inputs), {}, (4,), 2, x.dtype)
+    run = c_backend([*inputs, taken], inputs, [(taken, None)], [], {})
+    for wrong in (5, -6, 2**40):
+        with pytest.raises(Missed):
+            run([x, np.array([0, wrong, 1, 2])])
+    np.testing.assert_array_equal(run([x, np.array([3, 3, -2, 0])])[0], [9.0, 9.0, 9.0, 0.0])
 
 
 # Inputs, targets and guards
