@@ -95,7 +95,9 @@ class Surroundings:
             if isinstance(value, FunctionType):
                 self._visit_function(value)
             elif hasattr(value, "__dict__"):
-                self._classes += [x for x in type(value).__mro__ if not _is_of_packages(x)]
+                kinds = [x for x in type(value).__mro__ if not _is_of_packages(x)]
+                self._classes += kinds
+                self._held += [(vars(kind), dict(vars(kind))) for kind in kinds]
                 self._hold(vars(value))
 
     def _hold(self, held: Any) -> None:
