@@ -7,4 +7,8 @@ what it depends on. In an `outline` a rule is one step; an `exact` program has t
 `functions` compiles: it compares `recordings`, looks at the `surroundings` of a function, and has
 a back end, see `backends`, make one function of the steps. That of NumPy makes them `simpler`,
 decides on their `layout`, and writes them: `numpy_backend`, `numpy_forms` and `numpy_names`.
+
+`c_backend` runs steps in C: `c_lowering` makes them statements on the memory of `c_arrays`,
+`c_schedule` says which share a loop, `c_kernels` and `c_forms` write these, `compiler` compiles.
+`scalars` runs thousands of single numbers in groups.
 """
