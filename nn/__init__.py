@@ -26,6 +26,7 @@ from nn.layers.activations import (
     Tanh,
 )
 from nn.layers.containers import Residual, Sequential
+from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout
 from nn.layers.flatten import Flatten
@@ -93,6 +94,10 @@ __all__ = [
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
     "CosineAnnealing",
     "CrossEntropyLoss",
     "Dense",

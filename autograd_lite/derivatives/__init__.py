@@ -3,6 +3,7 @@
 from autograd_lite.derivatives import (  # noqa: F401
     by_version,
     calculus,
+    convolutions,
     cross_entropies,
     decompositions,
     editing,

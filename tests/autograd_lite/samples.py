@@ -8,6 +8,7 @@ from typing import Any
 
 import samples_by_version
 import samples_calculus
+import samples_convolutions
 import samples_decompositions
 import samples_editing
 import samples_elementwise
@@ -33,6 +34,7 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_elementwise.SAMPLES,
     **samples_linear_algebra.SAMPLES,
     **samples_calculus.SAMPLES,
+    **samples_convolutions.SAMPLES,
     **samples_fourier.SAMPLES,
     **samples_indexing.SAMPLES,
     **samples_joining.SAMPLES,
