@@ -17,6 +17,7 @@ from autograd_lite.derivatives import (  # noqa: F401
     neural,
     normalization,
     norms,
+    pooling,
     quantiles,
     ranges,
     reductions,

@@ -32,6 +32,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
+from autograd_lite.precision import in_floats
 from autograd_lite.table import differentiable
 
 Lengths = tuple[int, ...]
@@ -224,6 +225,7 @@ def require_kernels(x: Array, w: Array, groups: int) -> None:
     ),
     traits=TRAITS,
 )
+@in_floats
 def convolution(
     x: Array, w: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
 ) -> Array:
