@@ -216,15 +216,15 @@ def require_kernels(x: Array, w: Array, groups: int) -> None:
         )
 
 
-@differentiable(
-    lambda g, y, x, w, stride=1, padding=0, dilation=1, groups=1: transposed_convolution(
-        g, w, x.shape[2:], stride, padding, dilation, groups
-    ),
-    lambda g, y, x, w, stride=1, padding=0, dilation=1, groups=1: kernel_correlation(
-        g, x, w.shape[2:], stride, padding, dilation, groups
-    ),
-    traits=TRAITS,
-)
+def _images_vjp(g: Any, y: Any, x: Any, w: Any, *how: Any, **named: Any) -> Any:
+    return transposed_convolution(g, w, x.shape[2:], *how, **named)
+
+
+def _kernels_vjp(g: Any, y: Any, x: Any, w: Any, *how: Any, **named: Any) -> Any:
+    return kernel_correlation(g, x, w.shape[2:], *how, **named)
+
+
+@differentiable(_images_vjp, _kernels_vjp, traits=TRAITS)
 @in_floats
 def convolution(
     x: Array, w: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
@@ -267,15 +267,15 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
     return result.reshape(shape)
 
 
-@differentiable(
-    lambda g, y, x, w, lengths, stride=1, padding=0, dilation=1, groups=1: convolution(
-        g, w, stride, padding, dilation, groups
-    ),
-    lambda g, y, x, w, lengths, stride=1, padding=0, dilation=1, groups=1: kernel_correlation(
-        x, g, w.shape[2:], stride, padding, dilation, groups
-    ),
-    traits=TRAITS,
-)
+def _transposed_images_vjp(g: Any, y: Any, x: Any, w: Any, _: Any, *how: Any, **named: Any) -> Any:
+    return convolution(g, w, *how, **named)
+
+
+def _transposed_kernels_vjp(g: Any, y: Any, x: Any, w: Any, _: Any, *how: Any, **named: Any) -> Any:
+    return kernel_correlation(x, g, w.shape[2:], *how, **named)
+
+
+@differentiable(_transposed_images_vjp, _transposed_kernels_vjp, traits=TRAITS)
 def transposed_convolution(
     x: Array,
     w: Array,
@@ -350,15 +350,15 @@ def scattered_convolution(
     return result.reshape(shape)
 
 
-@differentiable(
-    lambda g, y, x, images, lengths, stride=1, padding=0, dilation=1, groups=1: convolution(
-        images, g, stride, padding, dilation, groups
-    ),
-    lambda g, y, x, images, lengths, stride=1, padding=0, dilation=1, groups=1: (
-        transposed_convolution(x, g, images.shape[2:], stride, padding, dilation, groups)
-    ),
-    traits=TRAITS,
-)
+def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, _: Any, *how: Any, **named: Any) -> Any:
+    return convolution(z, g, *how, **named)
+
+
+def _correlated_images_vjp(g: Any, y: Any, x: Any, z: Any, _: Any, *how: Any, **named: Any) -> Any:
+    return transposed_convolution(x, g, z.shape[2:], *how, **named)
+
+
+@differentiable(_cotangents_vjp, _correlated_images_vjp, traits=TRAITS)
 def kernel_correlation(
     x: Array,
     images: Array,

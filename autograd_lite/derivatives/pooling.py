@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from autograd_lite.derivatives.convolutions import (
     Borders,
     Layout,
     Lengths,
+    inside,
     lengths_of_result,
     places,
     with_borders,
@@ -42,9 +44,11 @@ def shares_of(x: Array, kernel: Lengths, placed: Layout) -> list[Array]:
     return [share / count for share in are_largest]
 
 
-@differentiable(
-    lambda g, y, x, kernel, placed: to_maxima(g, x, kernel, placed), traits=Traits(extremum=True)
-)
+def _max_pool_vjp(g: Any, y: Any, x: Any, kernel: Lengths, placed: Layout) -> Any:
+    return to_maxima(g, x, kernel, placed)
+
+
+@differentiable(_max_pool_vjp, traits=Traits(extremum=True))
 @in_floats
 def max_pool(x: Array, kernel: Lengths, placed: Layout) -> Array:
     """The largest entry of each window of images (n, channels, ...).
@@ -66,8 +70,12 @@ def max_pool(x: Array, kernel: Lengths, placed: Layout) -> Array:
     return result
 
 
+def _to_maxima_vjp(g: Any, y: Any, x: Any, images: Any, kernel: Lengths, placed: Layout) -> Any:
+    return at_maxima(g, images, kernel, placed)
+
+
 @differentiable(
-    lambda g, y, x, images, kernel, placed: at_maxima(g, images, kernel, placed),
+    _to_maxima_vjp,
     lambda g, y, x, images, kernel, placed: 0.0,
     traits=Traits(linear=(0,)),
 )
@@ -84,7 +92,7 @@ def to_maxima(x: Array, images: Array, kernel: Lengths, placed: Layout) -> Array
     found = places(kernel, x.shape[2:], strides, dilations)
     for (_, place), share in zip(found, shares_of(images, kernel, placed)):
         whole[(..., *place)] += x * share
-    return whole[(..., *(slice(a, a + n) for n, (a, _) in zip(lengths, borders)))]
+    return whole[inside(lengths, borders)]
 
 
 @differentiable(

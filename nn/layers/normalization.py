@@ -75,7 +75,7 @@ class _BatchNorm(Module):
         else:
             scale = 1 / np.sqrt(self.running_var.detach() + self.epsilon)
             y = (x - self._placed(self.running_mean.detach())) * self._placed(scale)
-        return y * self._placed(self.weight) + self._placed(self.bias)
+        return y * self._placed(self.weight) + self._placed(self.bias)  # type: ignore[no-any-return]
 
     def _placed(self, features: Any) -> Any:
         """What there is of each feature, where these are in x."""
@@ -254,7 +254,8 @@ class GroupNorm(Module):
                 "all groups have as many channels",
                 f"Give a multiple of {num_groups}",
             )
-        self.weight, self.bias = _scale_and_shift(num_channels, affine, dtype)
+        self.weight = Parameter(np.ones(num_channels), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -310,7 +311,8 @@ class InstanceNorm(Module):
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         self.num_features, self.epsilon, self.affine = num_features, epsilon, affine
-        self.weight, self.bias = _scale_and_shift(num_features, affine, dtype)
+        self.weight = Parameter(np.ones(num_features), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -336,15 +338,6 @@ class InstanceNorm(Module):
                 "Give larger images",
             )
         return _scaled_and_shifted(self, standardize(x, tuple(range(2, x.ndim)), self.epsilon))
-
-
-def _scale_and_shift(
-    channels: int, affine: bool, dtype: DTypeLike
-) -> tuple[Parameter, Parameter] | tuple[None, None]:
-    """Weight and bias of each channel, if there are any."""
-    if not affine:
-        return None, None
-    return Parameter(np.ones(channels), dtype=dtype), Parameter(np.zeros(channels), dtype=dtype)
 
 
 def _of_channels(layer: GroupNorm | InstanceNorm, x: Any, channels: int, ndim: int) -> Any:
