@@ -267,11 +267,15 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
     return result.reshape(shape)
 
 
-def _transposed_images_vjp(g: Any, y: Any, x: Any, w: Any, _: Any, *how: Any, **named: Any) -> Any:
+def _transposed_images_vjp(
+    g: Any, y: Any, x: Any, w: Any, lengths: Any, *how: Any, **named: Any
+) -> Any:
     return convolution(g, w, *how, **named)
 
 
-def _transposed_kernels_vjp(g: Any, y: Any, x: Any, w: Any, _: Any, *how: Any, **named: Any) -> Any:
+def _transposed_kernels_vjp(
+    g: Any, y: Any, x: Any, w: Any, lengths: Any, *how: Any, **named: Any
+) -> Any:
     return kernel_correlation(x, g, w.shape[2:], *how, **named)
 
 
@@ -350,11 +354,13 @@ def scattered_convolution(
     return result.reshape(shape)
 
 
-def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, _: Any, *how: Any, **named: Any) -> Any:
+def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any) -> Any:
     return convolution(z, g, *how, **named)
 
 
-def _correlated_images_vjp(g: Any, y: Any, x: Any, z: Any, _: Any, *how: Any, **named: Any) -> Any:
+def _correlated_images_vjp(
+    g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any
+) -> Any:
     return transposed_convolution(x, g, z.shape[2:], *how, **named)
 
 

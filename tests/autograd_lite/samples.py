@@ -19,6 +19,7 @@ import samples_linear_algebra
 import samples_linear_systems
 import samples_missing
 import samples_neural
+import samples_pooling
 import samples_quantiles
 import samples_ranges
 import samples_reductions
@@ -40,6 +41,7 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_joining.SAMPLES,
     **samples_sorting.SAMPLES,
     **samples_neural.SAMPLES,
+    **samples_pooling.SAMPLES,
     **samples_reductions.SAMPLES,
     **samples_shaping.SAMPLES,
     **samples_ranges.SAMPLES,
