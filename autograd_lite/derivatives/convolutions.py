@@ -224,7 +224,7 @@ def _kernels_vjp(g: Any, y: Any, x: Any, w: Any, *how: Any, **named: Any) -> Any
     return kernel_correlation(g, x, w.shape[2:], *how, **named)
 
 
-@differentiable(_images_vjp, _kernels_vjp, traits=TRAITS)
+@differentiable(_images_vjp, _kernels_vjp, traits=TRAITS._replace(notation=(" * ", " * ", (1, 0))))
 @in_floats
 def convolution(
     x: Array, w: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
@@ -279,7 +279,11 @@ def _transposed_kernels_vjp(
     return kernel_correlation(x, g, w.shape[2:], *how, **named)
 
 
-@differentiable(_transposed_images_vjp, _transposed_kernels_vjp, traits=TRAITS)
+@differentiable(
+    _transposed_images_vjp,
+    _transposed_kernels_vjp,
+    traits=TRAITS._replace(notation=(" *ᵀ ", r" *^{\top} ", (1, 0))),
+)
 def transposed_convolution(
     x: Array,
     w: Array,
@@ -364,7 +368,11 @@ def _correlated_images_vjp(
     return transposed_convolution(x, g, z.shape[2:], *how, **named)
 
 
-@differentiable(_cotangents_vjp, _correlated_images_vjp, traits=TRAITS)
+@differentiable(
+    _cotangents_vjp,
+    _correlated_images_vjp,
+    traits=TRAITS._replace(notation=(" ⋆ ", r" \star ", (0, 1))),
+)
 def kernel_correlation(
     x: Array,
     images: Array,
