@@ -149,7 +149,7 @@ def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
             if number and weights[weight] == 1:
                 products[node] = number[0]
         biased = [x for x in arguments if isinstance(x, Node) and x in products]
-        parameters = _parameters(node)
+        parameters = _parameters(node) or _moved_parameters(node)
         if function is np.add and biased and parameters:
             products[node] = products.pop(biased[0])
             wishes.setdefault(parameters[0], f"b{products[node]}")
@@ -172,8 +172,15 @@ def _parameters(node: Node) -> list[Node]:
     return [x for x in inputs_of(node) if x.operation is None]
 
 
+def _moved_parameters(node: Node) -> list[Node]:
+    """Parameters whose entries are only moved before, as biases are to the axis of channels."""
+    moved = [x for x in inputs_of(node) if x.operation and x.operation.traits.moves]
+    return [parameter for x in moved for parameter in _parameters(x)]
+
+
 def _weights(node: Node) -> list[Node]:
-    """The weight matrix that a node multiplies with, if that is what it does."""
+    """The weight matrix that a node multiplies with, if that is what it does, or the kernels."""
     traits = node.operation.traits
-    matrices = [x for x in _parameters(node) if np.ndim(x._array) == 2]
+    ndims = range(2, 6) if traits.notation else (2,)
+    matrices = [x for x in _parameters(node) if np.ndim(x._array) in ndims]
     return matrices[:1] if traits.product and not traits.elementwise else []
