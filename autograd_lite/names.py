@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
@@ -182,6 +181,8 @@ def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> Uns
     >>> print(unknown_keyword("Adam(...)", "lr", ["parameters", "learning_rate"]))
     Adam(...): it takes no lr. It is called learning_rate here
     """
+    import difflib
+
     known = list(known)
     here = KEYWORDS.get(name, "")
     similar = difflib.get_close_matches(name, known, 1)

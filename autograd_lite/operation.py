@@ -1,9 +1,7 @@
 """A row of the table of derivatives: a function, the rules of its derivative, and what it is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -96,7 +94,7 @@ class Operation:
         incomplete = None in vjps or variadic
         self.differentiable_arguments = -1 if incomplete else len(vjps)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
     def __repr__(self) -> str:

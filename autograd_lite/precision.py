@@ -31,7 +31,9 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def compute(x: Any, *others: Any, **keywords: Any) -> Any:
-        return function(as_floats(x), *others, **keywords)
+        if type(x) is not np.ndarray or x.dtype.kind != "f":
+            x = as_floats(x)
+        return function(x, *others, **keywords)
 
     return compute
 

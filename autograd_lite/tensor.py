@@ -27,11 +27,12 @@ from autograd_lite.mutation import mark_mutated, shown_by_others
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.read_only import writable
 from autograd_lite.refusals import explained
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+NOTHING = nullcontext()
 
 
 def _in_place(symbol: str, in_place: Any, compute: Any) -> Callable[[Tensor, Any], Tensor]:
@@ -214,15 +215,14 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
-        seed = self._seed(gradient, create_graph)
-        with enable_grad() if create_graph else nullcontext():
-            leaves_only = leaves_only or create_graph
-            cotangents, steps = Cotangents({self: seed}), [*backward_steps(backward_order(self))]
-            carry_back(cotangents, steps, create_graph, leaves_only)
+        cotangents = Cotangents({self: self._seed(gradient, create_graph)})
+        nodes = [node for node in backward_order(self) if node.operation is not None]
+        carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
+        with enable_grad() if create_graph else NOTHING:
             for node, cotangent in unshared(cotangents, lent=plain(gradient)):
                 node.grad = cotangent if node.grad is None else node.grad + cotangent
-        if steps and not create_graph:
-            growth.notice(self, steps)
+        if nodes and not create_graph:
+            growth.notice(self, nodes)
 
     def _seed(self, gradient: Any, recorded: bool = False) -> Any:
         if not self._requires_grad:
@@ -281,6 +281,8 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
+        from autograd_lite.read_only import writable
+
         try:
             with writable(self._array):
                 data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
@@ -310,6 +312,8 @@ class Tensor(Methods):
             self._refuse_exchange(index, value)
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
+        from autograd_lite.read_only import writable
+
         try:
             with writable(array):
                 array[plain_index(index)] = plain(admit(value, "assignment of"))

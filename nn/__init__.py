@@ -1,14 +1,12 @@
 """Dense networks: layers, losses, optimizers, training."""
 
+import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
-from nn.diagnosis.diagnose import diagnose
-from nn.diagnosis.gradient_difference import gradient_difference
-from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
-from nn.diagnosis.report import Diagnosis, Finding
 from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
@@ -90,6 +88,12 @@ from nn.training.history import History
 from nn.training.metrics import accuracy
 
 Lambda = Function
+
+if _TYPE_CHECKING:
+    from nn.diagnosis.diagnose import diagnose
+    from nn.diagnosis.gradient_difference import gradient_difference
+    from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
+    from nn.diagnosis.report import Diagnosis, Finding
 
 __all__ = [
     "ELU",
@@ -187,7 +191,26 @@ __all__ = [
     "summary",
 ]
 
+# What is imported when it is first used: training needs none of it.
+_LATER = {
+    "Diagnosis": "nn.diagnosis.report",
+    "DiagnosisMonitor": "nn.diagnosis.monitor",
+    "Finding": "nn.diagnosis.report",
+    "GraphWatch": "nn.diagnosis.monitor",
+    "diagnose": "nn.diagnosis.diagnose",
+    "gradient_difference": "nn.diagnosis.gradient_difference",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
 
-    def __getattr__(name: str) -> None:
-        raise _missing(name, __all__)
+    def __getattr__(name: str) -> _Any:
+        if name not in _LATER:
+            raise _missing(name, __all__)
+        found = getattr(_importlib.import_module(_LATER[name]), name)
+        globals()[name] = found  # and is found at once from now on
+        return found

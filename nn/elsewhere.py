@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from autograd_lite.errors import MissingNameError
@@ -65,6 +64,8 @@ def missing(name: str, known: Iterable[str]) -> MissingNameError:
     >>> print(missing("MSLoss", ["Dense", "MSELoss"]))
     nn.MSLoss: there is no such name. Write nn.MSELoss
     """
+    import difflib
+
     similar = difflib.get_close_matches(name, known, 1)
     remedy = f"Write {NAMES[name]}" if name in NAMES else "Look into nn.__all__ for what there is"
     if name not in NAMES and similar:

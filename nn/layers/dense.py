@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLOATING, require
@@ -22,6 +21,9 @@ from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @register
@@ -89,7 +91,9 @@ class Dense(Module):
             ShapeError: the last axis of x has another length.
             UnsupportedError: x is no array of real numbers.
         """
-        x = in_dtype_of(self.weight, admit(x, "Dense of"))
+        given = x._array if isinstance(x, Tensor) else x
+        if type(given) is not np.ndarray or given.dtype is not self.weight._array.dtype:
+            x = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
             z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
         except (ShapeError, UnsupportedError) as error:

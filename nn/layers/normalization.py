@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import (
@@ -29,6 +28,9 @@ from nn.declared import declared, product
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Buffer, Parameter
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 

@@ -22,6 +22,7 @@ from autograd_lite import (
 from autograd_lite.arguments import FRACTION, SHARE, one_of
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss
@@ -140,7 +141,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
             targets = self.smoothed(predictions, targets)
         loss: Tensor = sigmoid_cross_entropy(predictions, targets)
         # Only such targets make it negative; to look at them each time takes as long as the loss.
-        if loss < 0:
+        if loss._array < 0 if taken.get() is None else loss < 0:
             require_shares(self, predictions, targets)
         return loss
 

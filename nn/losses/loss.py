@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit
+from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import taken
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
@@ -77,8 +77,10 @@ class Loss(Declared):
         >>> MSELoss()(predictions, targets, np.array([0.5, 1.5])).item()
         3.25
         """
-        predictions = admit(predictions, f"{type(self).__name__} of predictions")
-        targets = admit(targets, f"{type(self).__name__} of targets")
+        if type(predictions) not in OWN:
+            predictions = admit(predictions, f"{type(self).__name__} of predictions")
+        if type(targets) not in OWN:
+            targets = admit(targets, f"{type(self).__name__} of targets")
         try:
             shape, _ = predictions.shape, targets.shape
         except AttributeError:

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import scipy.special as sp
+from looping import looped
 from sampling import normal, positive
 
 import autograd_lite as al
@@ -52,7 +53,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@looped("name", CALLS)
 def test_values_are_scipy_s_and_derivatives_agree_with_differences(name):
     function, *arrays = CALLS[name]
     tensors = [Tensor(array, requires_grad=True) for array in arrays]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as al
 from autograd_lite import Tensor, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -154,7 +155,7 @@ def test_what_does_not_depend_on_the_arguments_has_zero_derivatives():
     assert (value, tangent) == (3.0, 0.0)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("call", "words"),
     [
         (lambda: grad(lambda x: x * 2)(X), "only a scalar"),

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 import viz
@@ -43,13 +44,13 @@ CALLED = [
 ]
 
 
-@pytest.mark.parametrize(("call", "owner", "given", "here"), CALLED, ids=[c[2] for c in CALLED])
+@looped(("call", "owner", "given", "here"), CALLED, ids=[c[2] for c in CALLED])
 def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, given, here):
     with pytest.raises(UnsupportedError, match=rf"^{owner}\(.*it takes no {given}.* {here} here$"):
         call()
 
 
-@pytest.mark.parametrize(
+@looped(
     ("call", "known"),
     [
         (lambda: nn.LeakyReLU(alpha=0.1), "negative_slope"),
@@ -103,13 +104,13 @@ PUBLIC = {
 del PUBLIC["functional_call"]  # whose keywords are those of forward
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@looped("name", PUBLIC)
 def test_each_public_name_explains_a_keyword_that_it_does_not_take(name):
     with pytest.raises(UnsupportedError, match=r"it takes no elsewhere\. "):
         PUBLIC[name](elsewhere=1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@looped("name", NAMES)
 def test_a_name_of_another_library_is_told_what_is_written_here(name):
     assert not hasattr(nn, name)
     with pytest.raises(MissingNameError) as caught:
