@@ -23,9 +23,7 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
-from nn.layers.bilinear import Bilinear
 from nn.layers.containers import Residual, Sequential
-from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
@@ -37,7 +35,6 @@ from nn.layers.normalization import (
     LayerNorm,
     RMSNorm,
 )
-from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -94,6 +91,9 @@ if _TYPE_CHECKING:
     from nn.diagnosis.gradient_difference import gradient_difference
     from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
     from nn.diagnosis.report import Diagnosis, Finding
+    from nn.layers.bilinear import Bilinear
+    from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
 
 __all__ = [
     "ELU",
@@ -193,10 +193,19 @@ __all__ = [
 
 # What is imported when it is first used: training needs none of it.
 _LATER = {
+    "AdaptiveAvgPool": "nn.layers.pooling",
+    "AvgPool": "nn.layers.pooling",
+    "Bilinear": "nn.layers.bilinear",
+    "Conv1d": "nn.layers.convolution",
+    "Conv2d": "nn.layers.convolution",
+    "Conv3d": "nn.layers.convolution",
+    "ConvTranspose2d": "nn.layers.convolution",
     "Diagnosis": "nn.diagnosis.report",
     "DiagnosisMonitor": "nn.diagnosis.monitor",
     "Finding": "nn.diagnosis.report",
     "GraphWatch": "nn.diagnosis.monitor",
+    "MaxPool": "nn.layers.pooling",
+    "Upsample": "nn.layers.pooling",
     "diagnose": "nn.diagnosis.diagnose",
     "gradient_difference": "nn.diagnosis.gradient_difference",
 }
