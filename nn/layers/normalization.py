@@ -276,8 +276,9 @@ class GroupNorm(Module):
             UnsupportedError: x is no array of real numbers.
         """
         x = _of_channels(self, x, self.num_channels, 2)
-        groups = x.reshape(x.shape[0], self.num_groups, -1)
-        y = standardize(groups, (2,), self.epsilon).reshape(x.shape)
+        n, channels, *lengths = x.shape
+        groups = x.reshape(n, self.num_groups, channels // self.num_groups, *lengths)
+        y = standardize(groups, tuple(range(2, groups.ndim)), self.epsilon).reshape(x.shape)
         return _scaled_and_shifted(self, y)
 
 
