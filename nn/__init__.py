@@ -1,4 +1,4 @@
-"""Dense networks: layers, losses, optimizers, training."""
+"""Networks: layers, losses, optimizers, training."""
 
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -23,18 +23,12 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
+from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import (
-    BatchNorm1d,
-    BatchNorm2d,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    RMSNorm,
-)
+from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,

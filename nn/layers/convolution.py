@@ -10,12 +10,8 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLOATING, WHOLE, require
-from autograd_lite.derivatives.convolutions import (
-    Lengths,
-    convolution,
-    per_axis,
-    transposed_convolution,
-)
+from autograd_lite.derivatives.convolutions import convolution, transposed_convolution
+from autograd_lite.derivatives.windows import Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
