@@ -17,6 +17,7 @@ from autograd_lite.derivatives.neural import (
     swish,
 )
 from autograd_lite.derivatives.special import erf, gelu
+from autograd_lite.einops_backend import register_when_imported as _register_when_imported
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         softmax_cross_entropy,
     )
     from autograd_lite.differences import gradcheck
+    from autograd_lite.interchange import from_dlpack
     from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
@@ -88,6 +90,7 @@ __all__ = [
     "elu",
     "enable_grad",
     "erf",
+    "from_dlpack",
     "gelu",
     "grad",
     "gradcheck",
@@ -113,6 +116,8 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
+_register_when_imported()
+
 # What is imported when it is first used: all of it takes longer than the rest.
 _LATER = {
     "binary_cross_entropy": "derivatives.cross_entropies",
@@ -120,6 +125,7 @@ _LATER = {
     "compare_gradients": "compare",
     "derive": "textbook.derive",
     "detect_anomaly": "anomaly",
+    "from_dlpack": "interchange",
     "grad": "transforms",
     "gradcheck": "differences",
     "hessian": "transforms",

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -172,6 +173,17 @@ def compare_gradients(
     >>> report.explanations[0].mistakes[0].factor
     0.5
     """
+    return compared(loss, manual, tolerance, seconds, sys._getframe(1))
+
+
+def compared(
+    loss: Tensor,
+    manual: Mapping[Tensor, Any],
+    tolerance: float | None,
+    seconds: float,
+    frame: FrameType,
+) -> GradientComparison:
+    """`compare_gradients`, with the names of the variables in a frame."""
     _refuse(loss, manual)
     require("compare_gradients", "seconds", seconds, NOT_NEGATIVE)
     automatic = backpropagate(loss, loss._seed(None))
@@ -185,7 +197,6 @@ def compare_gradients(
             )
     arrays = {tensor: _as_plain(tensor, gradient) for tensor, gradient in manual.items()}
     right = {tensor: np.asarray(automatic[tensor]) for tensor in arrays}
-    frame = sys._getframe(1)
     names = _names(arrays, frame.f_locals)
     dtypes = {array.dtype for array in (*arrays.values(), *right.values())}
     precision = max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f")

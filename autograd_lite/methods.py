@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
-from autograd_lite.errors import AutogradError
+from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, Elsewhere
 from autograd_lite.node import NO_KEYWORDS
@@ -100,6 +100,20 @@ class Methods(Operators):
         """`np.transpose` of this tensor; takes a tuple of axes, or them one by one."""
         order = unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """The array for other libraries, on the same memory; of what has no history alone."""
+        if self._requires_grad:
+            raise UnsupportedError(
+                f"__dlpack__ of {describe_one(self)}",
+                "another library would compute with it beside the record",
+                "Give tensor.detach()",
+            )
+        take_entries(self)
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
 
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.

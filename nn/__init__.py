@@ -85,6 +85,8 @@ if _TYPE_CHECKING:
     from nn.diagnosis.gradient_difference import gradient_difference
     from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
     from nn.diagnosis.report import Diagnosis, Finding
+    from nn.export.numpy_source import to_numpy_source
+    from nn.export.onnx_model import to_onnx
     from nn.layers.bilinear import Bilinear
     from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
     from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
@@ -183,6 +185,8 @@ __all__ = [
     "register",
     "save",
     "summary",
+    "to_numpy_source",
+    "to_onnx",
 ]
 
 # What is imported when it is first used: training needs none of it.
@@ -202,6 +206,8 @@ _LATER = {
     "Upsample": "nn.layers.pooling",
     "diagnose": "nn.diagnosis.diagnose",
     "gradient_difference": "nn.diagnosis.gradient_difference",
+    "to_numpy_source": "nn.export.numpy_source",
+    "to_onnx": "nn.export.onnx_model",
 }
 
 

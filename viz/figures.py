@@ -21,9 +21,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Told apart with any colour vision (Okabe and Ito, "Color universal design", 2008)."""
+COLORS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#882255", "#999933", "#44AA99", "#6A51A3", "#A6761D", "#8C8C8C"),
+)
+"""Told apart with any colour vision, on light and on dark: those of Okabe and Ito ("Color universal
+design", 2008) first, then others, of which Tol's ("Colour schemes", 2021) are the first three."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+IN_A_ROW = 4
+"""How many panels stand beside each other at most."""
 
 
 def new_figure(
@@ -38,7 +46,25 @@ def new_figure(
         raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
     options |= {"figsize": (width * columns, height * rows), "layout": "constrained"}
-    return pyplot.subplots(rows, columns, squeeze=False, **options)
+    figure, axes = pyplot.subplots(rows, columns, squeeze=False, **options)
+    if "inline" in pyplot.get_backend():
+        pyplot.close(figure)  # or a notebook shows it once as a result, and once as left open
+    return figure, axes
+
+
+def panels_of(count: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
+    """A figure with some panels of a size in inches, in rows."""
+    columns = min(count, IN_A_ROW)
+    rows = -(-count // columns)
+    figure, axes = new_figure(rows, columns, size, **options)
+    for unused in axes.flat[count:]:
+        unused.remove()
+    return figure, list(axes.flat[:count])
+
+
+def legend_beside(ax: Axes) -> None:
+    """The legend at the right of a panel, where it hides nothing."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -145,7 +171,8 @@ def grid_around(points: Any, margin: float, count: int) -> tuple[Any, ...]:
 
 def style_of(number: int) -> dict[str, Any]:
     """Colour and marker of a curve or a class, by its number."""
-    return {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
+    marker = MARKERS[(number + number // len(COLORS)) % len(MARKERS)]
+    return {"color": COLORS[number % len(COLORS)], "marker": marker}
 
 
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:

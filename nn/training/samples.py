@@ -113,7 +113,7 @@ def prepared(
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
-            f"the weights of all {n} training samples are 0",
+            f"the weights of all {n} training samples are zero",
             "Give positive weights to what is to be learned",
         )
     weights = weights / weights.mean()
