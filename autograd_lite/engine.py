@@ -30,6 +30,7 @@ from autograd_lite.node import Array, Cotangents, Node, inputs_of, unshared_list
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
+    FAILURES,
     explained,
     refuse_stale,
     refuse_unless_real,
@@ -76,7 +77,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data = operation.compute(*values, **keywords)
     except AutogradError:
         raise
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+    except FAILURES as error:
         raise explained(error, operation.name, arguments, keywords) from error
     residual = None
     if operation.residual:

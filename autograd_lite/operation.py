@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
+from autograd_lite.arguments import require_flag
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.precision import in_single, rule_in_single
 
@@ -69,6 +70,15 @@ class Operation:
     ) -> None:
         self.function = function
         self.name = function.__name__
+        row = f"a row of {self.name}"
+        for flag, value in (("sequence", sequence), ("variadic", variadic), ("residual", residual)):
+            require_flag(row, flag, value)
+        if not isinstance(traits, Traits):
+            raise UnsupportedError(
+                f"{row} with traits={describe_one(traits)}",
+                "they say nothing of the function",
+                "Give autograd_lite.operation.Traits(elementwise=True), or leave them out",
+            )
         self.vjps = vjps
         self.compute = compute
         self.sequence = sequence

@@ -14,7 +14,7 @@ from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import NO_KEYWORDS, Node, plain
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 from autograd_lite.trees import map_tree
 
@@ -58,7 +58,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         plain_keywords = map_tree(plain, keywords)
         try:
             outcome = function(*map_tree(plain, arguments), **plain_keywords)
-        except (ValueError, TypeError, IndexError) as error:
+        except FAILURES as error:
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)
         return outcome
@@ -75,7 +75,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             return implementation(*arguments, **keywords)
         except AutogradError:
             raise
-        except (ValueError, TypeError, IndexError) as error:
+        except FAILURES as error:
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
         # Arrays and lists too: what they are changed to before backward is noticed at positions.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import numpy as np
 
 from autograd_lite import arguments
-from autograd_lite.arguments import WHOLE, require
+from autograd_lite.arguments import SEED, WHOLE, require
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 
@@ -54,7 +54,7 @@ def manual_seed(seed: int) -> None:
     """
     from nn.default_generator import DEFAULT
 
-    require("manual_seed", "seed", seed, WHOLE)
+    require("manual_seed", "seed", seed, SEED)
     set_state(DEFAULT, state_of(np.random.Generator(np.random.PCG64(seed))))
     DEFAULT.seeded = True
 

@@ -21,6 +21,7 @@ from autograd_lite.arguments import require_path
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Cotangents, Node, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.mathematics import Mathematics
@@ -123,6 +124,7 @@ class Steps:
         return f"Steps({len(self.passages)} steps, {self.graph})"
 
 
+@explains_keywords
 def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> Steps:
     """A page on which the forward and the backward pass are seen step by step.
 
@@ -159,7 +161,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
             f"it was computed in {len(operations)} operations, and a page has room for {LONGEST}",
             "Step through the loss of fewer samples, or of fewer steps of a loop",
         )
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)  # of the caller, behind the decorator
     comparison = None if manual is None else compared(loss, manual, None, SECONDS, frame)
     reading = _Reading(loss, variables_of(frame))
     graph = Graph(*read(loss, reading.labels))

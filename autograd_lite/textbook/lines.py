@@ -6,7 +6,7 @@ import itertools
 import math
 import operator
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -156,6 +156,12 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     found = cotangents(reader, reader.nodes, given, reader.lengths(data))
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
+    elif isinstance(wrt, Node) or not isinstance(wrt, Iterable) or getattr(wrt, "ndim", 1) == 0:
+        raise UnsupportedError(
+            f"derivation of the gradient in {describe_one(wrt)}",
+            "they are no list of tensors",
+            "Write wrt=[tensor]",
+        )
     results = {}
     for tensor in wrt:
         if not isinstance(tensor, Node) or tensor not in found:

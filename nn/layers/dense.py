@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor, affine
-from autograd_lite.arguments import COUNT, FLOATING, require
+from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.operation import NO_TRAITS
@@ -68,6 +68,7 @@ class Dense(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
+        bias = require_flag(self, "bias", bias)
         self.in_features = in_features
         self.out_features = out_features
         self.activation = None if activation is None else activation_function(activation)

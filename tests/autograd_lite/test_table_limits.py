@@ -293,3 +293,16 @@ def test_smooth_functions_have_second_derivatives_where_their_arguments_are_equa
     curvature = math.log(2 if function is np.logaddexp2 else math.e) / 4
     found = al.hessian(lambda x: function(x[0], x[1]))(np.array([0.3, 0.3]))
     np.testing.assert_allclose(found, [[curvature, -curvature], [-curvature, curvature]], 1e-12)
+
+
+@pytest.mark.parametrize("p", [1.2, 1.5, 1.9])
+def test_norms_below_2_bend_without_bound_at_entries_of_0(p):
+    norm = lambda x: np.linalg.norm(x, ord=p)  # noqa: E731
+    found = al.hessian(norm)(np.array([0.0, -2.0, 1.0]))
+    without = al.hessian(norm)(np.array([-2.0, 1.0]))
+    assert found[0, 0] == INF
+    np.testing.assert_allclose(found[1:, 1:], without, 1e-12)
+    assert not found[0, 1:].any()
+    assert not found[1:, 0].any()
+    assert al.hvp(lambda x: norm(x), [np.array([0.0, 1.0])], [np.array([0.0, 1.0])])[0][0] == 0
+    assert not al.hessian(norm)(np.zeros(2)).any()

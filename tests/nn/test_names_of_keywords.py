@@ -84,7 +84,7 @@ def test_a_keyword_that_something_inside_does_not_take_is_its_own_error():
     assert not isinstance(caught.value, UnsupportedError)
 
 
-DATA = {"Diagnosis", "Finding", "GraphWatch", "Graph", "History", "Training"}
+DATA = {*("Diagnosis", "Finding", "Graph", "GraphWatch", "History", "Passage", "Steps", "Training")}
 """Classes that are made by the library, or take nothing."""
 BASES = {"Callback", "Module"}
 """Classes that take what a subclass says."""
