@@ -32,6 +32,7 @@ from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, is_generator, set_state, state_of
 
 RECORDINGS = 12
@@ -70,6 +71,7 @@ class _Compiled(NamedTuple):
     frozen: list[bool]
     arrays: list[Array]  # of the tensors, as they lay when this was made
     gradients: list[tuple[Run, Array]]
+    update: Update | None
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
     targets: list[Array]  # these views
     moved: list[Tensor]
@@ -111,6 +113,8 @@ class CompiledSteps:
         self._recorded = 0
         self._shown = False
         self._templates: dict[Any, Any] = {}
+        self._flat: dict[Run, Array] = {}  # the gradients of all parameters in a run
+        self._updates: dict[tuple[Run, ...], Update | None] = {}
         self._snapshot: list[tuple[Any, Any]] = []
         self._forget()
 
@@ -212,8 +216,15 @@ class CompiledSteps:
 
     def update(self, require_finite: bool) -> None:
         """Take the optimizer's step with the gradients of the last batch."""
-        if self._last:
-            self._optimizer.step_along(self._last.gradients, require_finite)
+        if self._last is None:
+            return
+        update = self._last.update
+        if update and update.outdated:
+            try:
+                update.make()
+            except Exception as error:  # the optimizer's own is there
+                self.reason, update = f"{error}", None
+        self._optimizer.step_along(self._last.gradients, require_finite, update)
 
     # Recording
 
@@ -280,6 +291,7 @@ class CompiledSteps:
             node: step for node, step in program.cotangents.items() if node.operation is None
         }
         runs = self._optimizer._runs
+        self._flat = {run: flat for run, flat in self._flat.items() if run in runs}
         inside = {tensor for run in runs for tensor in run.tensors}
         if not inside.issuperset(cotangents):
             raise ValueError("a tensor that requires grad is not in the optimizer")
@@ -289,7 +301,7 @@ class CompiledSteps:
             if len(has) > 1:
                 return None
             if True in has:
-                flat = np.zeros(run.bounds[-1], run.dtype)
+                flat = self._flat.setdefault(run, np.zeros(run.bounds[-1], run.dtype))
                 gradients.append((run, flat))
                 for tensor, view in zip(run.tensors, run.views(flat)):
                     views.append((tensor, view))
@@ -311,6 +323,7 @@ class CompiledSteps:
             [tensor._requires_grad for tensor in tensors],
             [tensor._array for tensor in tensors],
             gradients,
+            None,
             views,
             [view for _, view in views],
             [buffer for buffer, _ in made.moved],
@@ -340,7 +353,14 @@ class CompiledSteps:
         given += [array for _, array, _ in made.drawn]
         given += [tensor._array for tensor in compiled.tensors]
         loss, *moved = compiled.runner(given + compiled.targets + compiled.constants)
-        return _Expected(key, compiled, loss, moved)
+        return _Expected(key, compiled._replace(update=self._update_of(compiled)), loss, moved)
+
+    def _update_of(self, compiled: _Compiled) -> Update | None:
+        """The update along gradients, which is the same for batches of all shapes."""
+        key = tuple([run for run, _ in compiled.gradients])
+        if key not in self._updates:
+            self._updates = {key: update_of(self._optimizer, compiled.gradients, self._backend)}
+        return self._updates[key]
 
     def agree(self, loss: float) -> None:
         """Compare an eager step, before its update, with the first run of a compiled one."""
