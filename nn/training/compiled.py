@@ -20,9 +20,10 @@ from autograd_lite import Tensor, enable_grad
 from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import recording, setting, taken, watching
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Runner, backend_of
+from autograd_lite.program.agreement import differing, spreads
+from autograd_lite.program.backends import Output, Runner, backend_of
 from autograd_lite.program.exact import ExactTracer
-from autograd_lite.program.program import Step
+from autograd_lite.program.program import Guard, Program, Step
 from autograd_lite.program.recordings import constants, difference
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
@@ -79,11 +80,23 @@ class _Compiled(NamedTuple):
     runs: Any
 
 
+class _Given(NamedTuple):
+    """What a back end is given."""
+
+    steps: list[Step]
+    inputs: list[Step]
+    outputs: list[Output]
+    guards: list[Guard]
+    names: dict[Step, str]
+
+
 class _Expected(NamedTuple):
     """What an eager step has to arrive at for a compiled one to take its place."""
 
     key: Any
     compiled: _Compiled
+    program: Program
+    given: _Given
     loss: Array
     moved: list[Array]
 
@@ -246,7 +259,7 @@ class CompiledSteps:
             self._require_alike(before, made)
             compiled = self._compile(made)
             if compiled is not None:
-                self._expected = self._first_run(key, compiled, made)
+                self._expected = self._first_run(key, made, *compiled)
         except MissingPackageError:  # a compiler that was asked for
             raise
         except Exception as error:  # whatever it is, the eager step says it better
@@ -284,7 +297,7 @@ class CompiledSteps:
         arrays = [x._array for x in leaves]
         return _Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
 
-    def _compile(self, made: _Recording) -> _Compiled | None:
+    def _compile(self, made: _Recording) -> tuple[_Compiled, _Given] | None:
         """The step, or None while the optimizer has to divide its parameters anew."""
         program = made.tracer.program
         cotangents = {
@@ -313,9 +326,11 @@ class CompiledSteps:
         returned = [(program.values[made.loss], None), *[(step, None) for _, step in made.moved]]
         names = self._names(made)
         steps = [step for step in program.steps if step not in set(inputs)]
-        runner = self._made(steps, inputs, [*returned, *outputs], program.guards, names)
+        outputs = [*returned, *outputs]
+        given = _Given(steps, inputs, outputs, program.guards, names)
+        runner = self._made(given)
         tensors = [tensor for _, tensor in made.tensors]
-        return _Compiled(
+        compiled = _Compiled(
             runner,
             [place for place, step in enumerate(made.data) if step is not None],
             [draw for _, _, draw in made.drawn],
@@ -330,8 +345,9 @@ class CompiledSteps:
             [step.arguments[0] for step in fixed],
             runs,
         )
+        return compiled, given
 
-    def _made(self, *program: Any) -> Runner:
+    def _made(self, program: _Given) -> Runner:
         """What runs a program; by NumPy, where there is nothing that another back end needs."""
         try:
             return self._backend.make(*program)
@@ -348,12 +364,15 @@ class CompiledSteps:
             names[step] = tensor.name or "buffer"
         return names
 
-    def _first_run(self, key: Any, compiled: _Compiled, made: _Recording) -> _Expected:
-        given = [made.arrays[place] for place in compiled.used]
-        given += [array for _, array, _ in made.drawn]
-        given += [tensor._array for tensor in compiled.tensors]
-        loss, *moved = compiled.runner(given + compiled.targets + compiled.constants)
-        return _Expected(key, compiled._replace(update=self._update_of(compiled)), loss, moved)
+    def _first_run(
+        self, key: Any, made: _Recording, compiled: _Compiled, given: _Given
+    ) -> _Expected:
+        arrays = [made.arrays[place] for place in compiled.used]
+        arrays += [array for _, array, _ in made.drawn]
+        arrays += [tensor._array for tensor in compiled.tensors]
+        loss, *moved = compiled.runner(arrays + compiled.targets + compiled.constants)
+        compiled = compiled._replace(update=self._update_of(compiled))
+        return _Expected(key, compiled, made.tracer.program, given, loss, moved)
 
     def _update_of(self, compiled: _Compiled) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
@@ -366,15 +385,18 @@ class CompiledSteps:
         """Compare an eager step, before its update, with the first run of a compiled one."""
         if self._expected is None:
             return
-        key, compiled, expected, moved = self._expected
-        found = [expected, *compiled.targets, *moved]
+        key, compiled, program, given, expected, moved = self._expected
+        found = [expected, *moved, *compiled.targets]
         gradients = [tensor.grad for tensor, _ in compiled.views]
         buffers = [buffer._array for buffer in compiled.moved]
-        right = [np.asarray(loss, expected.dtype), *gradients, *buffers]
-        if self._backend.agree(found, right):
+        right = [np.asarray(loss, expected.dtype), *buffers, *gradients]
+        outputs = [step for step, _ in given.outputs]
+        if self._backend.agree(found, right, lambda: spreads(program.steps, given.inputs, outputs)):
             self._found[key] = compiled
         else:
-            self.reason = "the compiled step computes other numbers"
+            where = differing(program, self._backend, given.steps, given.inputs)
+            self.reason = f"the compiled step computes other numbers{where}"
+            warnings.warn(f"{self.reason}; steps are taken eagerly", stacklevel=4)
         self._expected = None
 
 
