@@ -46,8 +46,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its n
 
     Args:
         f: the function.
-        backend: "numpy" gives f's numbers to the last bit; "c", for which a compiler is needed,
-            gives them up to rounding, of 1e-12 in float64.
+        backend: "numpy" gives f's numbers to the last bit, unless it computes thousands of single
+            numbers, which are added up in groups; "c", for which a compiler is needed, gives them
+            up to rounding. Rounding is about 1e-12 in float64.
 
     Raises:
         UnsupportedError: f computes with something that is another for other data and is no

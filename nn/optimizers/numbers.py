@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+
 class Number:
     """A number that may be another one in each step: what computes it, as text of Python's.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.interruption import whole
+from autograd_lite.program.agreement import OtherNumbers
 from autograd_lite.program.backends import Backend, Output, Runner
 from autograd_lite.program.program import Step
 from nn.optimizers.flat import Run
@@ -89,6 +90,7 @@ class Update:
         self, optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
+        self._known: list[tuple[Run, dict[str, Any]]] = []
         self.make()
 
     def fits(self) -> bool:
@@ -111,7 +113,7 @@ class Update:
         self._runner(self._arrays)
 
     def make(self) -> None:
-        """Write it anew, for the hyper-parameters of now; a ValueError if it does not agree."""
+        """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
         self.outdated = False
         self._known = [(run, dict(run.options)) for run, _ in self._gradients]
         self._numbers: list[tuple[Run, Any, list[Any]]] = []
@@ -146,7 +148,7 @@ class Update:
         self._numbers.append((run, numbers, places))
 
     def _require_agreement(self) -> None:
-        """Run it once beside the rule; a ValueError says if they differ."""
+        """Run it once beside the rule; OtherNumbers says if they differ."""
         expected, before = [], [run.kept.copy() for run, _ in self._gradients]
         for (run, flat), arrays in zip(self._gradients, before):
             values, *state = arrays.copy()
@@ -159,7 +161,7 @@ class Update:
             for (run, _), arrays in zip(self._gradients, before):
                 run.kept[...] = arrays
         if not self._backend.agree(found, expected):
-            raise ValueError("the compiled update computes other numbers")
+            raise OtherNumbers("the compiled update computes other numbers")
 
 
 def update_of(

@@ -20,7 +20,7 @@ from autograd_lite import Tensor, enable_grad
 from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import recording, setting, taken, watching
 from autograd_lite.node import Array
-from autograd_lite.program.agreement import differing, spreads
+from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Output, Runner, backend_of
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Guard, Program, Step
@@ -106,6 +106,7 @@ class CompiledSteps:
 
     Attributes:
         reason: why steps are taken eagerly, in words; empty while they are not.
+        now: why the last one was, if others are not.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class CompiledSteps:
         falls_back: bool = False,
     ) -> None:
         self.reason = surroundings_of(model, loss).acts
+        self.now = ""
         self.steps = 0
         """How many were run."""
         self._model, self._loss, self._loss_of = model, loss, loss_of
@@ -142,8 +144,10 @@ class CompiledSteps:
     def loss(self, inputs: Any, targets: Any) -> float | None:
         """The loss of a batch, whose gradients are known then; None where to go on eagerly."""
         self._last = self._expected = None
+        self.now = "what is computed is watched"
         if self.reason or not self._is_usual():
             return None
+        self.now = "it is being recorded"
         batch, kind = [inputs, *targets], ""
         if not all([type(array) is np.ndarray for array in batch]):  # noqa: C419 - it is faster
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
@@ -236,7 +240,8 @@ class CompiledSteps:
             try:
                 update.make()
             except Exception as error:  # the optimizer's own is there
-                self.reason, update = f"{error}", None
+                self._stop(error)
+                update = None
         self._optimizer.step_along(self._last.gradients, require_finite, update)
 
     # Recording
@@ -263,7 +268,13 @@ class CompiledSteps:
         except MissingPackageError:  # a compiler that was asked for
             raise
         except Exception as error:  # whatever it is, the eager step says it better
-            self.reason = f"{error}"
+            self._stop(error)
+
+    def _stop(self, error: Exception) -> None:
+        """Take steps eagerly from now on; a warning says so if something computed wrongly."""
+        self.reason = f"{error}"
+        if isinstance(error, OtherNumbers):
+            warnings.warn(f"{error}; steps are taken eagerly", stacklevel=5)
 
     def _require_alike(self, before: _Recording, made: _Recording) -> None:
         steps, others = before.tracer.program.steps, made.tracer.program.steps
@@ -308,7 +319,8 @@ class CompiledSteps:
         inside = {tensor for run in runs for tensor in run.tensors}
         if not inside.issuperset(cotangents):
             raise ValueError("a tensor that requires grad is not in the optimizer")
-        gradients, views, outputs = [], [], []
+        gradients, views = [], []
+        outputs: list[Output] = []
         for run in runs:
             has = {tensor in cotangents for tensor in run.tensors}
             if len(has) > 1:
@@ -320,13 +332,16 @@ class CompiledSteps:
                     views.append((tensor, view))
                     target = program.step(None, (view,), {}, view.shape, view.dtype)
                     outputs.append((cotangents[tensor], target))
-        inputs = [*made.inputs(), *[target for _, target in outputs]]
+        inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
         fixed = constants(program.steps, {*inputs})
         inputs += fixed
-        returned = [(program.values[made.loss], None), *[(step, None) for _, step in made.moved]]
+        returned: list[Output] = [
+            (program.values[made.loss], None),
+            *[(step, None) for _, step in made.moved],
+        ]
         names = self._names(made)
         steps = [step for step in program.steps if step not in set(inputs)]
-        outputs = [*returned, *outputs]
+        outputs = returned + outputs
         given = _Given(steps, inputs, outputs, program.guards, names)
         runner = self._made(given)
         tensors = [tensor for _, tensor in made.tensors]
@@ -395,8 +410,7 @@ class CompiledSteps:
             self._found[key] = compiled
         else:
             where = differing(program, self._backend, given.steps, given.inputs)
-            self.reason = f"the compiled step computes other numbers{where}"
-            warnings.warn(f"{self.reason}; steps are taken eagerly", stacklevel=4)
+            self._stop(OtherNumbers(f"the compiled step computes other numbers{where}"))
         self._expected = None
 
 

@@ -42,7 +42,7 @@ class CompiledStep:
             self.backend = self._steps.name
             self._steps.update(require_finite=False)
             return loss
-        self.backend = f"eager: {self._steps.reason or 'it is being recorded'}"
+        self.backend = f"eager: {self._steps.reason or self._steps.now}"
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)
         self.optimizer.zero_grad()

@@ -355,6 +355,54 @@ def loops(change, count=12):
     return backends, [found[0], found[1][:3]]
 
 
+def test_steps_that_are_watched_are_taken_eagerly_and_say_so():
+    model = network()
+    step = nn.compile(model, "cross_entropy", nn.SGD(model.parameters(), 0.1))
+    given = [*batches(6)]
+    for inputs, labels in given[:4]:
+        step(inputs, labels)
+    for watch in (autograd_lite.detect_anomaly(), autograd_lite.no_grad()):
+        try:
+            with watch:
+                step(*given[4])
+        except autograd_lite.AutogradError:  # there is no gradient without a record
+            assert isinstance(watch, autograd_lite.no_grad)
+        assert step.backend == "eager: what is computed is watched"
+    step(*given[5])
+    assert step.backend == "numpy"
+
+
+def test_a_small_gradient_that_is_wrong_beside_a_large_one_is_found(monkeypatch):
+    right = backends.backend_of("numpy")
+
+    def wrong(steps, inputs, outputs, guards, names):
+        run = right.make(steps, inputs, outputs, guards, names)
+        targets = [target for _, target in outputs if target is not None]
+        if len(targets) < 6:  # no gradients of six parameters
+            return run
+        weight = inputs.index(targets[-6])
+
+        def changed(arrays):
+            found = run(arrays)
+            arrays[weight] *= 1 + 1e-6
+            return found
+
+        return changed
+
+    rounding = right._replace(make=wrong, exact=False)
+    monkeypatch.setattr(compiled, "backend_of", lambda name: rounding)
+
+    def make():
+        model = network(nn.BatchNorm1d(6))
+        model[-1].weight.data = model[-1].weight.data * 1e-9
+        return model
+
+    with pytest.warns(UserWarning, match="the compiled step computes other numbers"):
+        assert trained(make, ONE_HOT * 1e6, "mse")[0].startswith("eager: the compiled step")
+    rounding = right._replace(exact=False)  # the gradient of the bias before the norm is small
+    assert trained(make, ONE_HOT * 1e6, "mse")[0] == "numpy"
+
+
 def test_a_loop_goes_on_compiled_whatever_is_changed():
     def reassign(model, optimizer, loss):
         model[0].weight.data = model[0].weight.data * 0.5
