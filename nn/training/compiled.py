@@ -2,7 +2,8 @@
 
 For each shape of a batch the forward and the backward pass are recorded twice, on two batches, and
 a step is run beside the eager one. Where all agrees, the next ones are run alone. What decides on
-what is computed is looked at in each step; where it is another, the step is taken eagerly.
+what is computed is looked at in each step; where it is another, the step is taken eagerly. The
+update is a program of its own, the same for all shapes.
 """
 
 from __future__ import annotations
@@ -11,55 +12,30 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from operator import is_
-from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite import Tensor, enable_grad
+from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, MissingPackageError
-from autograd_lite.modes import recording, setting, taken, watching
+from autograd_lite.modes import recording, taken, watching
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Output, Runner, backend_of
-from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Guard, Program, Step
 from autograd_lite.program.recordings import constants, difference
-from autograd_lite.program.surroundings import Surroundings
-from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import draws, modes, moves
+from nn.evaluating import modes
 from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
-from nn.random_state import generators, is_generator, set_state, state_of
+from nn.random_state import generators, set_state, state_of
+from nn.training.recorded import LossOf, Recording, held_by, record, surroundings_of
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
-
-MOST_STEPS = 20_000
-"""Of a program: recording longer ones takes too long to be done unasked."""
-
-LossOf = Callable[[Any, Any], Tensor]
-"""The loss of a batch, of its samples and its targets."""
-
-
-class _Recording(NamedTuple):
-    """A forward and a backward pass as a program, and the steps of what it is given."""
-
-    tracer: ExactTracer
-    loss: Tensor
-    data: list[Step | None]
-    drawn: list[tuple[Step, Array, Callable[[], Array]]]
-    tensors: list[tuple[Step, Tensor]]
-    moved: list[tuple[Tensor, Step]]
-    arrays: list[Array]
-
-    def inputs(self) -> list[Step]:
-        given = [step for step in self.data if step is not None]
-        return [*given, *[step for step, _, _ in self.drawn], *[step for step, _ in self.tensors]]
 
 
 class _Compiled(NamedTuple):
@@ -134,10 +110,10 @@ class CompiledSteps:
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, _Recording | _Compiled] = {}
+        self._found: dict[Any, Recording | _Compiled] = {}
         self._expected: _Expected | None = None
         self._last: _Compiled | None = None
-        self._snapshot = [(held, held.copy()) for held in _held(self._model, self._loss)]
+        self._snapshot = [(held, held.copy()) for held in held_by(self._model, self._loss)]
         self._outside = surroundings_of(self._model, self._loss)
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
@@ -254,7 +230,7 @@ class CompiledSteps:
             return
         try:
             made = call_left_alone(
-                lambda rewind: self._record(inputs, targets), self._model, self._loss
+                lambda rewind: self._record((inputs, targets)), self._model, self._loss
             )
             if before is None:
                 self._found[key] = made
@@ -276,39 +252,16 @@ class CompiledSteps:
         if isinstance(error, OtherNumbers):
             warnings.warn(f"{error}; steps are taken eagerly", stacklevel=5)
 
-    def _require_alike(self, before: _Recording, made: _Recording) -> None:
+    def _require_alike(self, before: Recording, made: Recording) -> None:
         steps, others = before.tracer.program.steps, made.tracer.program.steps
         found = difference(steps, others, {*before.inputs()})
         if found:
             raise ValueError(found.text)
 
-    def _record(self, inputs: Any, targets: Any) -> _Recording:
-        # Views: an array that is given twice is two inputs.
-        given = map_tree(lambda array: Tensor(array.view()), (inputs, targets))
-        noted: list[tuple[Any, Any]] = []
-        with guarded() as calls, enable_grad(), setting(draws, noted), setting(moves, {}):
-            loss = self._loss_of(*given)
-            moved = dict(moves.get() or {})
-        tracer = ExactTracer(loss, self._templates)
-        tracer.write(calls)
-        if len(tracer.program.steps) > MOST_STEPS:
-            raise ValueError(f"its {len(tracer.program.steps)} steps are too many")
-        followed = [(buffer, tracer.own_part(value)) for buffer, value in moved.items()]
-        known = tracer.program.inputs
-        tensors: dict[Step, Tensor] = {}
-        for tensor in (*self._model._state().values(), *self._optimizer.parameters):
-            for step in (known.get(tensor), known.get(id(tensor._array))):
-                if step is not None:
-                    tensors[step] = tensor
-        leaves = leaves_of(given)
-        data = [known.get(x) or known.get(id(x._array)) for x in leaves]
-        drawn = [(known[id(array)], array, draw) for array, draw in noted if id(array) in known]
-        if len(drawn) < len(noted):
-            raise ValueError("what is drawn at random is not used as it is")
-        arrays = [x._array for x in leaves]
-        return _Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
+    def _record(self, batch: tuple[Any, Any]) -> Recording:
+        return record(self._model, self._optimizer, self._loss_of, batch, self._templates)
 
-    def _compile(self, made: _Recording) -> tuple[_Compiled, _Given] | None:
+    def _compile(self, made: Recording) -> tuple[_Compiled, _Given] | None:
         """The step, or None while the optimizer has to divide its parameters anew."""
         program = made.tracer.program
         cotangents = {
@@ -373,14 +326,14 @@ class CompiledSteps:
             self._backend = backend_of("numpy")
             return self._backend.make(*program)
 
-    def _names(self, made: _Recording) -> dict[Step, str]:
+    def _names(self, made: Recording) -> dict[Step, str]:
         names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
         for step, tensor in made.tensors:
             names[step] = tensor.name or "buffer"
         return names
 
     def _first_run(
-        self, key: Any, made: _Recording, compiled: _Compiled, given: _Given
+        self, key: Any, made: Recording, compiled: _Compiled, given: _Given
     ) -> _Expected:
         arrays = [made.arrays[place] for place in compiled.used]
         arrays += [array for _, array, _ in made.drawn]
@@ -414,31 +367,7 @@ class CompiledSteps:
         self._expected = None
 
 
-def surroundings_of(model: Module, loss: Any) -> Surroundings:
-    """What one's own modules and functions depend on, and do besides computing."""
-    held: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
-    held += getattr(loss, "__dict__", {}).values()
-    for _, module in model.named_modules():
-        held += [module.forward, *vars(module).values()]
-    # What layers draw is noted, and drawn anew.
-    return Surroundings([x for x in held if not is_generator(x)], strict=True)
-
-
 def _fits(array: Array, known: Array) -> bool:
     return array is known or (
         type(array) is type(known) and array.shape == known.shape and array.dtype == known.dtype
     )
-
-
-def _held(model: Module, loss: Any) -> list[Any]:
-    """The attributes of all modules and of the loss, and the lists and dicts among them."""
-    waiting: list[Any] = [vars(module) for _, module in model.named_modules()]
-    waiting += [vars(loss)] if hasattr(loss, "__dict__") else []
-    found: dict[int, Any] = {}
-    while waiting:
-        held = waiting.pop()
-        if id(held) not in found:
-            found[id(held)] = held
-            inside = held.values() if isinstance(held, dict) else held
-            waiting += [x for x in inside if isinstance(x, list | dict)]
-    return list(found.values())
