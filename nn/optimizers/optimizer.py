@@ -300,7 +300,7 @@ class Optimizer(Declared):
             if not update:
                 run.begin()
                 for block in run.blocks:
-                    self.updated(run.options, run.steps + 1, *block)
+                    self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
             run.mark_changed()
         if outside := [tensor._array for run in runs for tensor, _ in run.copied]:
@@ -309,7 +309,7 @@ class Optimizer(Declared):
         else:
             at_once(changes)
 
-    def updated(
+    def _updated(
         self, options: Options, step: Any, scratch: Any, values: Any, gradient: Any, *state: Any
     ) -> None:
         """`update`, and what keeps weights small."""

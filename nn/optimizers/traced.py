@@ -134,12 +134,13 @@ class Update:
         gradient, *own = [program.input(array) for array in (flat, *run.kept)]
         scratch, *given = [Entries(program, step) for step in (None, own[0], gradient, *own[1:])]
         options = {**run.options, CHANGING: Number("rate", {})}
-        self._optimizer.updated(options, Number("step", {}), scratch, *given)
+        self._optimizer._updated(options, Number("step", {}), scratch, *given)
         values, _, *state = given
         for place, entries, array in zip(own, (values, *state), run.computed):
             target = place if run.computed is run.kept else program.input(array)
             assert entries.step is not None
-            outputs.append((entries.step, target))
+            if entries.step is not target:
+                outputs.append((entries.step, target))
         inputs += program.inputs
         texts = ", ".join(number.text for number in program.numbers)
         functions = {k: f for number in program.numbers for k, f in number.functions.items()}
@@ -153,7 +154,7 @@ class Update:
         for (run, flat), arrays in zip(self._gradients, before):
             values, *state = arrays.copy()
             own = [values, flat.copy(), *state]
-            self._optimizer.updated(run.options, run.steps + 1, np.empty_like(flat), *own)
+            self._optimizer._updated(run.options, run.steps + 1, np.empty_like(flat), *own)
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
             self()
