@@ -2,9 +2,9 @@
 
 Adam's whole step of the networks of `training.py`, update and all, is one program here, as the back
 end is given it; beside it stands `nn.compile(..., backend="c")`, with all that is looked at in each
-step. Gradients are those of `compiled.py`. micrograd's demo, see `scalar.py`, is a program of 65,000
-numbers; its ratio is to micrograd, the collector off. Ratios are of CPU time, taken by turns in one
-run, one thread.
+step. Gradients are those of `compiled.py`. micrograd's demo, see `scalar.py`, is a program of
+65,000 numbers; its ratio is to micrograd, the collector off. Ratios are of CPU time, taken by turns
+in one run, one thread.
 
 Run it: python benchmarks/compiled_c.py
 """
