@@ -18,10 +18,11 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import plain
+from autograd_lite.node import begun, plain
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
 from nn.evaluating import modes, watching_calls
+from nn.noting_calls import note_call
 from nn.parameters import (
     TENSORS,
     Buffer,
@@ -129,7 +130,9 @@ class Module(Declared):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
+        number = next(begun)
         result = self.forward(*inputs, **named)
+        note_call(result, self, (*inputs, *named.values()) if named else inputs, number)
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
         return result

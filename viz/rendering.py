@@ -1,0 +1,75 @@
+"""Have Graphviz draw DOT text: the `dot` program, or pygraphviz, which carries it as a library.
+
+It runs in a process of its own, which ends with its time, or with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from autograd_lite.errors import RenderingError
+
+SECONDS = 30.0
+"""How long a picture may take."""
+WITHOUT = "graph.save('graph.dot') works without it"
+DRAW = """
+import sys, pygraphviz
+text = sys.stdin.buffer.read().decode()
+content = pygraphviz.AGraph(string=text).draw(format=sys.argv[1], prog="dot")
+sys.stdout.buffer.write(content)
+"""
+
+
+def renderer() -> list[str] | None:
+    """The command that draws DOT text, before the format; None where there is none."""
+    if program := shutil.which("dot"):
+        return [program, "-Kdot", "-T"]
+    if "pygraphviz" not in sys.modules or sys.modules["pygraphviz"] is not None:
+        if importlib.util.find_spec("pygraphviz"):
+            return [sys.executable, "-c", DRAW, ""]
+    return None
+
+
+def render(dot: str, file_format: str) -> bytes:
+    """The picture, as the content of a file."""
+    attempted = f"drawing a graph as {file_format}"
+    command = renderer()
+    if command is None:
+        raise RenderingError(
+            attempted,
+            "there is no program `dot` on the PATH, and pygraphviz is not installed",
+            "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz; "
+            f"graph.save('graph.svg') and {WITHOUT}",
+        )
+    command[-1] += file_format
+    program = "pygraphviz" if command[0] == sys.executable else f"the program {command[0]}"
+    try:
+        done = subprocess.run(
+            command, input=dot.encode(), capture_output=True, check=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        reason = f"{program} took longer than {SECONDS:.0f} seconds"
+        remedy = f"Draw less of it, as with depth=1; {WITHOUT}"
+        raise RenderingError(attempted, reason, remedy) from error
+    except subprocess.CalledProcessError as error:
+        reason = f"{program} failed: {error.stderr.decode(errors='replace')}"
+        remedy = f"Mend the installation of Graphviz; {WITHOUT}"
+        raise RenderingError(attempted, reason, remedy) from error
+    return done.stdout
+
+
+def fitted(svg: str, tooltips: Mapping[str, str]) -> str:
+    """An SVG that is no wider than what it is shown in, and says more where a pointer rests."""
+
+    def told(match: re.Match[str]) -> str:
+        text = tooltips.get(html.unescape(match[1]), "")
+        return f"<title>{html.escape(text)}</title>"
+
+    svg = svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+    return re.sub(r"<title>(.*?)</title>", told, svg)
