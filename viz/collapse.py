@@ -10,6 +10,7 @@ import heapq
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from viz.calls import Call, Path, common, paths_of, place_of
 
 ROOM = 300
 """The boxes that a picture has room for."""
-LEVELS = 30
-"""As many boxes are left where levels are put together."""
+LEVELS = (30, 15, 8)
+"""Where levels are put together so many boxes are left, or fewer if there are many edges."""
+EDGES = 60
+"""As many are clear."""
 LONGEST_STEP = 2000
 """Of a loop: the operations of one step."""
 STEPS = 10
@@ -51,10 +54,15 @@ class Box:
         """Whether it stands for a single array."""
         return not (self.title or self.call)
 
-    @property
-    def is_leaf(self) -> bool:
-        """Whether what it stands for was not computed."""
-        return all(getattr(array, "operation", None) is None for array in self.arrays)
+    @cached_property
+    def given(self) -> list[Any]:
+        """The arrays that it is computed from: each once, unless it is a single operation."""
+        computed = [a for a in self.arrays if getattr(a, "operation", None) is not None]
+        if self.is_one:
+            return [array for node in computed for array in operands(node)]
+        own = {id(array) for array in self.arrays}
+        given = {id(a): a for node in computed for a in operands(node) if id(a) not in own}
+        return [*given.values()]
 
 
 def operands(node: Any) -> list[Any]:
@@ -64,6 +72,8 @@ def operands(node: Any) -> list[Any]:
 
 def is_array(argument: Any) -> bool:
     """Whether an argument is drawn as a box of its own."""
+    if isinstance(argument, Tensor):
+        return True
     return hasattr(argument, "__array_function__") and not isinstance(argument, np.generic)
 
 
@@ -95,7 +105,7 @@ def boxes_of(
     count = len(boxes) + len(leaves)
     closed, said = depth, []
     if closed is None and count > ROOM:
-        closed = _depth_with_room(boxes)
+        closed = _depth_with_room(boxes + leaves)
     if closed is not None and any(len(box.path) >= closed for box in boxes):
         boxes = _closed(boxes, closed)
         if depth is None:
@@ -105,7 +115,7 @@ def boxes_of(
         before, boxes = boxes, _folded(boxes, 3 if crowded else STEPS)
         said += ["equal steps"] * (len(boxes) < len(before))
     boxes, leaves = _absorbed(boxes, leaves, kept)
-    if len(boxes) + len(leaves) > ROOM:
+    if len(boxes) > ROOM // 2 and len(boxes) + len(leaves) > ROOM:
         boxes = _leveled(boxes)
         boxes, leaves = _absorbed(boxes, leaves, kept)
         said.append("neighbouring levels")
@@ -120,19 +130,6 @@ def boxes_of(
 def owners(boxes: Iterable[Box]) -> dict[int, Box]:
     """The box that each array is in, by the array's id."""
     return {id(array): box for box in boxes for array in box.arrays}
-
-
-def given_to(box: Box) -> list[Any]:
-    """The arrays that a box is computed from, each once unless it is a single operation."""
-    node = box.arrays[0]
-    if box.is_one:
-        return [] if box.is_leaf else operands(node)
-    own = {id(array) for array in box.arrays}
-    given: dict[int, Any] = {}
-    for node in box.arrays:
-        if getattr(node, "operation", None) is not None:
-            given |= {id(array): array for array in operands(node) if id(array) not in own}
-    return [*given.values()]
 
 
 def _leaves(nodes: Sequence[Any], paths: dict[int, Path]) -> list[Box]:
@@ -177,7 +174,7 @@ def _sorted(boxes: list[Box], places: dict[int, int]) -> list[Box]:
     ranks = {id(box): places[id(box.arrays[-1])] for box in boxes}
     waiting, users = {}, {}
     for box in boxes:
-        needed = {id(box_of[id(array)]) for array in given_to(box) if id(array) in box_of}
+        needed = {id(box_of[id(array)]) for array in box.given if id(array) in box_of}
         waiting[id(box)] = len(needed)
         for need in needed:
             users.setdefault(need, []).append(box)
@@ -199,7 +196,10 @@ def _folded(boxes: list[Box], least: int) -> list[Box]:
     codes = _codes(boxes)
     candidates = []
     for period in range(1, min(len(codes) // least, LONGEST_STEP) + 1):
-        same = np.concatenate([[False], codes[period:] == codes[:-period], [False]])
+        equal = codes[period:] == codes[:-period]
+        if np.count_nonzero(equal) < period * (least - 1):
+            continue
+        same = np.concatenate([[False], equal, [False]])
         starts, ends = np.flatnonzero(np.diff(same)).reshape(-1, 2).T
         for start, length in zip(starts.tolist(), (ends - starts).tolist()):
             count = length // period + 1
@@ -222,9 +222,9 @@ def _codes(boxes: Sequence[Box]) -> np.ndarray[Any, Any]:
         node = box.arrays[-1]
         kind = type(box.call.module) if box.call else tuple(map(is_array, node.arguments))
         inside = tuple(call.module for call in box.path)
-        key = node.operation, np.shape(node), kind, inside
+        key = node.operation, node.shape, kind, inside
         codes.append(known.setdefault(key, len(known)))
-    return np.array(codes)
+    return np.array(codes, np.int32)
 
 
 def _with_runs(boxes: list[Box], runs: dict[int, tuple[int, int]]) -> list[Box]:
@@ -243,12 +243,23 @@ def _with_runs(boxes: list[Box], runs: dict[int, tuple[int, int]]) -> list[Box]:
 
 
 def _leveled(boxes: list[Box]) -> list[Box]:
-    """Boxes of neighbouring levels together; a box is one level below those it is computed from."""
+    """Boxes of neighbouring levels together, of which there are few."""
+    for count in LEVELS:
+        found = _in_levels(boxes, count)
+        box_of = owners(found)
+        edges = {(id(box), id(box_of.get(id(a)))) for box in found for a in box.given}
+        if len(edges) <= EDGES:
+            break
+    return found
+
+
+def _in_levels(boxes: list[Box], count: int) -> list[Box]:
+    """So many boxes of neighbouring levels; a box is a level below those it is computed from."""
     box_of, levels = owners(boxes), {}
     for box in boxes:
-        above = [levels[id(box_of[id(a)])] for a in given_to(box) if id(a) in box_of]
+        above = [levels[id(box_of[id(a)])] for a in box.given if id(a) in box_of]
         levels[id(box)] = max(above, default=0) + 1
-    height = max(levels.values()) // LEVELS + 1
+    height = max(levels.values()) // count + 1
     groups: dict[int, list[Box]] = {}
     for box in boxes:
         groups.setdefault((levels[id(box)] - 1) // height, []).append(box)
@@ -269,9 +280,10 @@ def _absorbed(
     """Leaves that a single box uses go into it, where that stands for many; but not its inputs."""
     users: dict[int, list[Box]] = {}
     for box in boxes:
-        for array in given_to(box):
+        for array in box.given:
             users.setdefault(id(array), []).append(box)
-    remaining = []
+    remaining: list[Box] = []
+    into: dict[int, list[Any]] = {}
     for leaf in leaves:
         array = leaf.arrays[0]
         user = users.get(id(array), [leaf])[0]
@@ -279,10 +291,16 @@ def _absorbed(
         inside = user.call is None or user.call in leaf.path
         learned = getattr(array, "requires_grad", False)
         if alone and inside and (learned or id(array) not in kept):
-            user.arrays.insert(0, array)
+            into.setdefault(id(user), []).append(array)
         else:
             remaining.append(leaf)
-    return boxes, remaining
+    return [_with_leaves(box, into.get(id(box), [])) for box in boxes], remaining
+
+
+def _with_leaves(box: Box, leaves: list[Any]) -> Box:
+    if not leaves:
+        return box
+    return Box([*leaves, *box.arrays], box.path, box.call, box.title, box.parts)
 
 
 def _by_kind(leaves: list[Box]) -> list[Box]:
@@ -300,7 +318,7 @@ def _in_order(boxes: list[Box], leaves: list[Box]) -> list[Box]:
     """All boxes, a leaf before the first that is computed from it."""
     leaf_of, found = owners(leaves), {}
     for box in boxes:
-        for array in given_to(box):
+        for array in box.given:
             if id(array) in leaf_of:
                 found[id(leaf_of[id(array)])] = leaf_of[id(array)]
         found[id(box)] = box
@@ -309,7 +327,8 @@ def _in_order(boxes: list[Box], leaves: list[Box]) -> list[Box]:
 
 def kinds_in(boxes: Iterable[Box]) -> str:
     """What a step consists of: `matmul, add, 2 tanh`."""
-    counted = Counter(
-        box.call.label if box.call else box.title or box.arrays[-1].operation.name for box in boxes
-    )
+    counted: Counter[str] = Counter()
+    for box in boxes:
+        nodes = [array for array in box.arrays if getattr(array, "operation", None) is not None]
+        counted.update([box.call.label] if box.call else [node.operation.name for node in nodes])
     return ", ".join(name if n == 1 else f"{n:,} {name}" for name, n in counted.items())

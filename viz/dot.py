@@ -72,7 +72,7 @@ def _inside(group: Group) -> list[int]:
 
 def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) -> None:
     with digraph.subgraph(name=name) as cluster:
-        cluster.attr(label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded")
+        cluster.attr(label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded", labelloc="t")
         cluster.attr(labeljust="l", margin="10")
         for position in group.vertices:
             identity, label, style = nodes[position]
@@ -84,7 +84,7 @@ def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) ->
 def _write_legend(digraph: Any, vertices: Sequence[Vertex]) -> None:
     kinds = {vertex.kind for vertex in vertices}
     with digraph.subgraph(name="cluster_legend") as legend:
-        legend.attr(label="Legend", rank="same", color="#BFBFBF", style="rounded")
+        legend.attr(label="Legend", labelloc="t", rank="same", color="#BFBFBF", style="rounded")
         for kind, style in STYLES.items():
             if kind in kinds:
                 legend.node(kind, kind, **style)
@@ -101,7 +101,8 @@ def _vertex_label(vertex: Vertex) -> str:
     rows = [f'<TD></TD><TD ALIGN="LEFT">{title}</TD>']
     for key, lines in vertex.rows:
         for number, line in enumerate(lines):
-            shown = "" if number else f'<FONT COLOR="{KEY_COLOR}">{_escaped(key)}</FONT>'
+            first = number == 0 and key  # an empty font is none to Graphviz
+            shown = f'<FONT COLOR="{KEY_COLOR}">{_escaped(key)}</FONT>' if first else ""
             text = _escaped(line)
             if len(lines) > 1 and line.lstrip().startswith("["):
                 text = f'<FONT FACE="{DIGITS}">{text.replace(" ", "&#160;")}</FONT>'

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from viz.dot import HIGHLIGHT, KEY_COLOR, LINE_COLOR, STYLES, TEXT_COLOR, printable
 from viz.vertices import Group, Vertex
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CHARACTER, LINE, PADDING = 6.65, 15, 8
 """Width and height of a character of the font, and the room around a text."""
-GAP, LAYER_GAP = 24, 44
-SWEEPS = 12
+GAP, ROUTE_GAP, LAYER_GAP = 24, 8, 44
+TOP = 48.0
+SWEEPS = 13
 CORNER = 4
 
 
@@ -34,8 +35,16 @@ class Place:
     height: float = 0.0
     across: float = 0.0
     along: float = 0.0
-    above: list[Place] = field(default_factory=list)
-    below: list[Place] = field(default_factory=list)
+    above: list[Link] = field(default_factory=list)
+    below: list[Link] = field(default_factory=list)
+
+
+class Link(NamedTuple):
+    """What a place is drawn to: another, and how far from the middle of that; and how strongly."""
+
+    place: Place
+    shift: float
+    weight: float
 
 
 def svg_text(graph: Graph) -> str:
@@ -47,9 +56,10 @@ def svg_text(graph: Graph) -> str:
     _arrange(layers, graph.direction == "right")
     right = graph.direction == "right"
     groups = [text for group in graph.groups for text in _frames(group, places, right)]
+    shifts = _shifts(graph, places)
     edges = [
-        _curve(route, f"n{edge.tail}->n{edge.head}", edge.label, right)
-        for edge, route in zip(graph.edges, routes)
+        _curve(route, f"n{edge.tail}->n{edge.head}", edge.label, shift, right)
+        for edge, route, shift in zip(graph.edges, routes, shifts)
     ]
     boxes = [
         _box(f"n{number}", vertex, lines, place, right)
@@ -59,8 +69,9 @@ def svg_text(graph: Graph) -> str:
     below = [graph.note] * bool(graph.note)
     if graph.legend:
         kinds = {vertex.kind for vertex in graph.vertices}
-        legend = [_sample(kind, 16 + 100 * n, height) for n, kind in enumerate(STYLES) if kind in kinds]
-        width, height = max(width, 16 + 100 * len(STYLES)), height + 40
+        samples = [kind for kind in STYLES if kind in kinds]
+        legend = [_sample(kind, 16 + 100 * n, height) for n, kind in enumerate(samples)]
+        width, height = max(width, 16 + 100 * len(samples)), height + 40
         boxes += legend
     texts = [
         f'<text x="16" y="{height + 8}" fill="{TEXT_COLOR}">{html.escape(line)}</text>'
@@ -70,7 +81,8 @@ def svg_text(graph: Graph) -> str:
     width = max([width, *(len(line) * CHARACTER + 32 for line in below)])
     return "\n".join(
         [
-            f'<svg width="{width:.0f}pt" height="{height:.0f}pt" '
+            '<svg style="max-width:100%;height:auto" '
+            f'width="{width:.0f}pt" height="{height:.0f}pt" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" xmlns="http://www.w3.org/2000/svg" '
             'font-family="Courier New,Courier,monospace" font-size="11">',
             '<rect width="100%" height="100%" fill="white"/>',
@@ -119,12 +131,13 @@ def _places(graph: Graph, sizes: Sequence[tuple[float, float]]) -> list[Place]:
 def _routes(graph: Graph, places: Sequence[Place]) -> list[list[Place]]:
     """The places that each edge runs through, its ends included."""
     routes = []
-    for edge in graph.edges:
+    for edge, shift in zip(graph.edges, _shifts(graph, places)):
         tail, head = places[edge.tail], places[edge.head]
         route = [tail, *(Place(layer) for layer in range(tail.layer + 1, head.layer)), head]
+        weight = 4.0 if graph.vertices[edge.tail].operation else 1.0
         for upper, lower in zip(route, route[1:]):
-            upper.below.append(lower)
-            lower.above.append(upper)
+            upper.below.append(Link(lower, shift if lower is head else 0.0, weight))
+            lower.above.append(Link(upper, 0.0, weight))
         routes.append(route)
     return routes
 
@@ -147,7 +160,7 @@ def _arrange(layers: list[list[Place]], right: bool) -> None:
                 layer.sort(key=lambda place: means[id(place)])
             _spread(layer, [means[id(place)] for place in layer])
     left = min(place.across - place.width / 2 for layer in layers for place in layer)
-    along = 16.0
+    along = TOP
     for layer in layers:
         height = max(place.height for place in layer)
         for place in layer:
@@ -160,7 +173,9 @@ def _mean(place: Place, from_above: bool) -> float:
     neighbours = place.above if from_above else place.below
     if not neighbours:
         return place.across
-    return sum(each.across for each in neighbours) / len(neighbours)
+    # Of arguments of one operation the first comes first, as if it were a little to the left.
+    total = sum(weight * (each.across + shift / 100) for each, shift, weight in neighbours)
+    return total / sum(weight for *_, weight in neighbours)
 
 
 def _spread(layer: Sequence[Place], wishes: Sequence[float] | None = None) -> None:
@@ -168,10 +183,13 @@ def _spread(layer: Sequence[Place], wishes: Sequence[float] | None = None) -> No
     end = float("-inf") if wishes else 0.0
     given = wishes or [0.0] * len(layer)
     for place, wish in zip(layer, given):
-        place.across = max(wish, end + GAP + place.width / 2)
+        gap = GAP if place.width else ROUTE_GAP
+        place.across = max(wish, end + gap + place.width / 2)
         end = place.across + place.width / 2
     if wishes:
-        shift = sum(wish - place.across for place, wish in zip(layer, wishes)) / len(layer)
+        weights = [max((link.weight for link in place.below), default=1) for place in layer]
+        moved = zip(layer, wishes, weights)
+        shift = sum(weight * (wish - place.across) for place, wish, weight in moved) / sum(weights)
         for place in layer:
             place.across += shift
 
@@ -191,15 +209,32 @@ def _extent(places: Sequence[Place], right: bool) -> tuple[float, float]:
     )
 
 
-def _curve(route: Sequence[Place], identity: str, label: str, right: bool) -> str:
+def _shifts(graph: Graph, places: Sequence[Place]) -> list[float]:
+    """How far from the middle of its head each edge arrives: arguments in order where it matters."""
+    arriving: dict[int, list[int]] = {}
+    for number, edge in enumerate(graph.edges):
+        arriving.setdefault(edge.head, []).append(number)
+    shifts = [0.0] * len(graph.edges)
+    for head, numbers in arriving.items():
+        if not graph.edges[numbers[0]].label:
+            numbers.sort(key=lambda number: places[graph.edges[number].tail].across)
+        for place, number in enumerate(numbers, 1):
+            shifts[number] = places[head].width * (place / (len(numbers) + 1) - 0.5)
+    return shifts
+
+
+def _curve(
+    route: Sequence[Place], identity: str, label: str, shift: float, right: bool
+) -> str:
     """An edge, with its label before the arrow."""
     points = []
-    for number, place in enumerate(route):
-        leave = place.along + place.height / 2
-        enter = place.along - place.height / 2 - (7 if number == len(route) - 1 else 0)
-        points += [(place.across, enter)] * (number > 0) + [(place.across, leave)] * (
-            number < len(route) - 1
-        )
+    for place in route:
+        points += [
+            (place.across, place.along - place.height / 2),
+            (place.across, place.along + place.height / 2),
+        ]
+    points = points[1:-1]
+    points[-1] = points[-1][0] + shift, points[-1][1] - 7
     text, before = "M{:.1f},{:.1f}".format(*_turned(points[0], right)), points[0]
     for point in points[1:]:
         middle = (before[1] + point[1]) / 2

@@ -19,7 +19,7 @@ from viz.changes import with_changes
 from viz.collapse import drawn
 from viz.dot import dot_text, printable
 from viz.layered import svg_text
-from viz.rendering import fitted, render, renderer
+from viz.rendering import TooSlowError, fitted, render, renderer
 from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
 
 FORMATS = ("svg", "png", "pdf")
@@ -55,10 +55,11 @@ class Graph:
     def svg(self) -> str:
         """The picture, as the text of an SVG file.
 
-        Where there is neither a `dot` program nor pygraphviz, the layout is a simpler one.
+        Where there is neither a `dot` program nor pygraphviz, or where it takes longer than 10
+        seconds, the layout is a simpler one.
 
         Raises:
-            RenderingError: the program failed, or took too long.
+            RenderingError: the program failed.
         """
         if renderer() is None:
             return svg_text(self)
@@ -66,7 +67,10 @@ class Graph:
             f"n{number}": "\n".join(map(printable, vertex.tooltip.split("\n")))
             for number, vertex in enumerate(self.vertices)
         }
-        return fitted(render(self.dot, "svg").decode(), told)
+        try:
+            return fitted(render(self.dot, "svg").decode(), told)
+        except TooSlowError:
+            return svg_text(self)
 
     def save(self, path: FileName) -> Path:
         """Write the picture to a file and return its path; the suffix selects the format.

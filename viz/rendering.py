@@ -15,8 +15,8 @@ from collections.abc import Mapping
 
 from autograd_lite.errors import RenderingError
 
-SECONDS = 30.0
-"""How long a picture may take."""
+SECONDS = 10.0
+"""How long Graphviz may take."""
 WITHOUT = "graph.save('graph.dot') works without it"
 DRAW = """
 import sys, pygraphviz
@@ -34,6 +34,10 @@ def renderer() -> list[str] | None:
         if importlib.util.find_spec("pygraphviz"):
             return [sys.executable, "-c", DRAW, ""]
     return None
+
+
+class TooSlowError(RenderingError):
+    """Graphviz took longer than it may."""
 
 
 def render(dot: str, file_format: str) -> bytes:
@@ -56,7 +60,7 @@ def render(dot: str, file_format: str) -> bytes:
     except subprocess.TimeoutExpired as error:
         reason = f"{program} took longer than {SECONDS:.0f} seconds"
         remedy = f"Draw less of it, as with depth=1; {WITHOUT}"
-        raise RenderingError(attempted, reason, remedy) from error
+        raise TooSlowError(attempted, reason, remedy) from error
     except subprocess.CalledProcessError as error:
         reason = f"{program} failed: {error.stderr.decode(errors='replace')}"
         remedy = f"Mend the installation of Graphviz; {WITHOUT}"

@@ -15,7 +15,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from viz.calls import Call
-from viz.collapse import Box, boxes_of, given_to, is_array, kinds_in, owners
+from viz.collapse import Box, boxes_of, is_array, kinds_in, owners
 from viz.entries import constant, lines
 
 Kind = Literal["input", "parameter", "constant", "operation", "collapsed", "output"]
@@ -124,7 +124,7 @@ def read(roots: Sequence[Tensor], look: Look, depth: int | None = None) -> Readi
     first_use: dict[int, tuple[Any, int]] = {}
     for box in boxes:
         head = box.arrays[-1]
-        given = given_to(box)
+        given = box.given
         numbered = box.is_one and len(given) > 1 and not head.operation.traits.commutative
         joined = set()
         for number, array in enumerate(given, 1):
@@ -179,7 +179,8 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
     kind: Kind = "input"
     title = None
     if not box.is_one:
-        kind, title = "collapsed", box.call.label if box.call else box.title
+        kind = "output" if id(array) in outputs else "collapsed"
+        title = box.call.label if box.call else box.title
     elif operation is not None:
         kind, title = "output" if id(array) in outputs else "operation", _call(array)
     elif getattr(array, "requires_grad", False):
