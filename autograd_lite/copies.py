@@ -20,9 +20,9 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
-            own, slots = object.__getstate__(original)
-            slots.pop("scope", None)  # a copy of the record is none of the modules
-            restore(copied, copy.deepcopy((own, slots), memo))
+            state: Any = object.__getstate__(original)
+            state[1].pop("scope", None)  # a copy of the record is none of the modules
+            restore(copied, copy.deepcopy(state, memo))
     return memo[id(node)]
 
 

@@ -98,7 +98,7 @@ def _was_given(call: Call, array: Any) -> bool:
 
 
 def _converts(given: Any, array: Any) -> bool:
-    if isinstance(given, Node) and given._requires_grad or getattr(array, "_requires_grad", False):
+    if any(isinstance(each, Node) and each._requires_grad for each in (given, array)):
         return False
     given, array = plain(given), plain(array)
     if not isinstance(given, list | np.ndarray) or not isinstance(array, np.ndarray):
@@ -113,6 +113,5 @@ def common(paths: Iterable[Path]) -> Path:
     """What several paths begin with."""
     together = zip(*paths)
     return tuple(
-        calls[0]
-        for calls in itertools.takewhile(lambda calls: len(set(calls)) == 1, together)
+        calls[0] for calls in itertools.takewhile(lambda calls: len(set(calls)) == 1, together)
     )

@@ -25,8 +25,11 @@ LEVELS = (30, 15, 8)
 """Where levels are put together so many boxes are left, or fewer if there are many edges."""
 EDGES = 60
 """As many are clear."""
+FEW = 6
+"""So many named leaves of equal steps are boxes of their own."""
 LONGEST_STEP = 2000
 """Of a loop: the operations of one step."""
+TIMES = "\N{MULTIPLICATION SIGN}"
 STEPS = 10
 """So many equal steps are one box, also where there is room for all."""
 
@@ -172,13 +175,16 @@ def _sorted(boxes: list[Box], places: dict[int, int]) -> list[Box]:
     """The boxes, each after those that it is computed from, else in the order of the places."""
     box_of = owners(boxes)
     ranks = {id(box): places[id(box.arrays[-1])] for box in boxes}
-    waiting, users = {}, {}
+    waiting: dict[int, int] = {}
+    users: dict[int, list[Box]] = {}
     for box in boxes:
         needed = {id(box_of[id(array)]) for array in box.given if id(array) in box_of}
         waiting[id(box)] = len(needed)
         for need in needed:
             users.setdefault(need, []).append(box)
-    ready = [(ranks[id(box)], place, box) for place, box in enumerate(boxes) if not waiting[id(box)]]
+    ready = [
+        (ranks[id(box)], place, box) for place, box in enumerate(boxes) if not waiting[id(box)]
+    ]
     heapq.heapify(ready)
     found = []
     while ready:
@@ -201,10 +207,10 @@ def _folded(boxes: list[Box], least: int) -> list[Box]:
             continue
         same = np.concatenate([[False], equal, [False]])
         starts, ends = np.flatnonzero(np.diff(same)).reshape(-1, 2).T
-        for start, length in zip(starts.tolist(), (ends - starts).tolist()):
-            count = length // period + 1
-            if count >= least:
-                candidates.append((-count * period, period, start, count))
+        counts = (ends - starts) // period + 1
+        for run in np.flatnonzero(counts >= least):
+            count = int(counts[run])
+            candidates.append((-count * period, period, int(starts[run]), count))
     taken = np.zeros(len(codes), bool)
     runs = {}
     for covered, period, start, count in sorted(candidates):
@@ -235,7 +241,7 @@ def _with_runs(boxes: list[Box], runs: dict[int, tuple[int, int]]) -> list[Box]:
         if count == 1:
             folded += steps
         else:
-            made = _together(steps, common(box.path for box in steps), f"×{count}")
+            made = _together(steps, common(box.path for box in steps), f"{TIMES}{count}")
             made.parts = steps[:period]
             folded.append(made)
         place += period * count
@@ -255,7 +261,7 @@ def _leveled(boxes: list[Box]) -> list[Box]:
 
 def _in_levels(boxes: list[Box], count: int) -> list[Box]:
     """So many boxes of neighbouring levels; a box is a level below those it is computed from."""
-    box_of, levels = owners(boxes), {}
+    box_of, levels = owners(boxes), dict[int, int]()
     for box in boxes:
         above = [levels[id(box_of[id(a)])] for a in box.given if id(a) in box_of]
         levels[id(box)] = max(above, default=0) + 1
@@ -282,19 +288,33 @@ def _absorbed(
     for box in boxes:
         for array in box.given:
             users.setdefault(id(array), []).append(box)
-    remaining: list[Box] = []
-    into: dict[int, list[Any]] = {}
+    candidates: dict[int, list[Box]] = {}
     for leaf in leaves:
-        array = leaf.arrays[0]
-        user = users.get(id(array), [leaf])[0]
-        alone = len(users.get(id(array), ())) == 1 and not user.is_one
-        inside = user.call is None or user.call in leaf.path
-        learned = getattr(array, "requires_grad", False)
-        if alone and inside and (learned or id(array) not in kept):
-            into.setdefault(id(user), []).append(array)
-        else:
-            remaining.append(leaf)
-    return [_with_leaves(box, into.get(id(box), [])) for box in boxes], remaining
+        using = users.get(id(leaf.arrays[0]), ())
+        if len(using) == 1 and not using[0].is_one:
+            candidates.setdefault(id(using[0]), []).append(leaf)
+    found: list[Box] = []
+    gone: set[int] = set()
+    for box in boxes:
+        inside = [leaf for leaf in candidates.get(id(box), ()) if _belongs(leaf, box, kept)]
+        few = sum(_is_named(leaf, kept) for leaf in inside) <= FEW
+        if few and not box.call:
+            inside = [leaf for leaf in inside if not _is_named(leaf, kept)]
+        gone.update(map(id, inside))
+        found.append(_with_leaves(box, [leaf.arrays[0] for leaf in inside]))
+    return found, [leaf for leaf in leaves if id(leaf) not in gone]
+
+
+def _belongs(leaf: Box, box: Box, kept: Container[int]) -> bool:
+    """Whether a leaf that only this box uses is no input of it that a user named."""
+    array = leaf.arrays[0]
+    is_inside = box.call is None or box.call in leaf.path
+    return is_inside and (getattr(array, "requires_grad", False) or id(array) not in kept)
+
+
+def _is_named(leaf: Box, kept: Container[int]) -> bool:
+    array = leaf.arrays[0]
+    return id(array) in kept or (isinstance(array, Tensor) and array.name is not None)
 
 
 def _with_leaves(box: Box, leaves: list[Any]) -> Box:

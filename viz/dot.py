@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from viz.picture import Graph
 
 # Okabe and Ito's colours, which colour-blind people tell apart, made light under the dark text.
+# There is none left for constants, which are inputs of a kind, in another shape.
 STYLES: dict[Kind, dict[str, str]] = {
     "input": {"shape": "note", "fillcolor": "#AED8F5", "color": "#0072B2"},
     "parameter": {"shape": "component", "fillcolor": "#FBD88A", "color": "#8F6200"},
-    "constant": {"shape": "folder", "fillcolor": "#CFCFCF", "color": "#5A5A5A"},
+    "constant": {"shape": "folder", "fillcolor": "#AED8F5", "color": "#0072B2"},
     "operation": {"shape": "box", "style": "rounded,filled", "fillcolor": "#F7F7F7"},
-    "collapsed": {"shape": "box3d", "fillcolor": "#EBC3DD", "color": "#8A3D6E"},
+    "collapsed": {"shape": "box3d", "fillcolor": "#C49DF8", "color": "#5B2A9D"},
     "output": {"shape": "octagon", "margin": "0", "fillcolor": "#6FCBAA", "color": "#00624A"},
 }
 HIGHLIGHT = {"color": "#B34700", "penwidth": "4"}
@@ -72,7 +73,9 @@ def _inside(group: Group) -> list[int]:
 
 def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) -> None:
     with digraph.subgraph(name=name) as cluster:
-        cluster.attr(label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded", labelloc="t")
+        cluster.attr(
+            label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded", labelloc="t"
+        )
         cluster.attr(labeljust="l", margin="10")
         for position in group.vertices:
             identity, label, style = nodes[position]
@@ -87,7 +90,7 @@ def _write_legend(digraph: Any, vertices: Sequence[Vertex]) -> None:
         legend.attr(label="Legend", labelloc="t", rank="same", color="#BFBFBF", style="rounded")
         for kind, style in STYLES.items():
             if kind in kinds:
-                legend.node(kind, kind, **style)
+                legend.node(kind, kind, id=kind, **style)
                 # Below the output is room.
                 digraph.edge(f"n{len(vertices) - 1}", kind, style="invis")
 

@@ -18,7 +18,7 @@ from autograd_lite.whole_files import FileName, require_place, write_file
 from viz.changes import with_changes
 from viz.collapse import drawn
 from viz.dot import dot_text, printable
-from viz.layered import svg_text
+from viz.drawing import svg_text
 from viz.rendering import TooSlowError, fitted, render, renderer
 from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
 
@@ -181,8 +181,9 @@ def _roots(tensor: Any, names: Any, attempted: str) -> tuple[list[Tensor], dict[
     """What is drawn, and the names of arrays by their identity."""
     if isinstance(tensor, Tensor):
         return [tensor], labels_of({} if names is None else names)
-    # A module that nobody imported is nobody's.
-    if names is None or not isinstance(tensor, getattr(sys.modules.get("nn"), "Module", ())):
+    # Where nobody imported nn nothing is a module.
+    module: Any = getattr(sys.modules.get("nn"), "Module", ())
+    if names is None or not isinstance(tensor, module):
         reason = "it is not a tensor, so that nothing was recorded in it"
         remedy = "Give it the tensor that was computed, such as the loss; or a model and its input"
         raise UnsupportedError(attempted, reason, remedy)
@@ -210,9 +211,9 @@ def _highlighted(
     arrays = {id(array): array for array in drawn(*roots)}
     for key, array in arrays.items():
         by_name[labels.get(key) or getattr(array, "name", None) or ""] = key
-    found = [by_name.get(each) if isinstance(each, str) else id(each) for each in wanted]
+    found = [by_name.get(each, -1) if isinstance(each, str) else id(each) for each in wanted]
     for each, key in zip(wanted, found):
         if key not in arrays:
             reason = f"{describe_one(each)} is to be highlighted, and is not in the graph"
             raise ArgumentError(attempted, reason, "Give tensors that it was computed from")
-    return frozenset(key for key in found if key is not None)
+    return frozenset(found)

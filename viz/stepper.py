@@ -27,9 +27,9 @@ from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import key_of, names_of, variables_of
 from autograd_lite.textbook.reading import Formulas
 from autograd_lite.whole_files import FileName, require_place, write_file
-from viz.picture import Graph
 from viz.collapse import computed, drawn
 from viz.entries import lines
+from viz.picture import Graph
 from viz.vertices import Look, read
 
 LONGEST = 1000
@@ -184,8 +184,8 @@ class _Reading:
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
         labels = {id(array): self.names[key_of(array)] for array in arrays}
-        *drawing, places = read([loss], Look(labels), depth)
-        self.graph = Graph(*drawing)
+        vertices, edges, groups, note, places = read([loss], Look(labels), depth)
+        self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}
         self.formulas = Formulas()
         self.texts: dict[Any, str] = {}

@@ -15,11 +15,14 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from viz.calls import Call
-from viz.collapse import Box, boxes_of, is_array, kinds_in, owners
+from viz.collapse import TIMES, Box, boxes_of, is_array, kinds_in, owners
 from viz.entries import constant, lines
 
 Kind = Literal["input", "parameter", "constant", "operation", "collapsed", "output"]
 """A constant was given neither to the graph nor to the module that uses it: a mask, statistics."""
+
+Facts = tuple[tuple[str, tuple[str, ...]], ...]
+"""Lines of text by what they are."""
 
 NAMED = 4
 """So many parameters of a box are named."""
@@ -48,7 +51,7 @@ class Vertex:
     shape: str
     value: tuple[str, ...]
     gradient: tuple[str, ...]
-    facts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    facts: Facts = ()
     path: tuple[str, ...] = ()
     highlighted: bool = False
     digest: bytes = b""
@@ -59,13 +62,13 @@ class Vertex:
         return " = ".join(filter(None, (self.name, self.operation))) or self.kind
 
     @property
-    def rows(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def rows(self) -> Facts:
         """What stands below the title, lines by what they are. A number takes one line."""
         if self.shape == "() float64" and self.value and len(self.gradient) < 2:
             gradient = f"   grad {self.gradient[0]}" if self.gradient else ""
-            own = [("value", (f"{self.value[0]}{gradient}",))]
+            own: Facts = (("value", (f"{self.value[0]}{gradient}",)),)
         else:
-            own = [("shape", (self.shape,)), ("value", self.value), ("grad", self.gradient)]
+            own = (("shape", (self.shape,)), ("value", self.value), ("grad", self.gradient))
         return tuple((key, text) for key, text in (*own, *self.facts) if text and text[0])
 
     @property
@@ -204,13 +207,13 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
     )
 
 
-def _facts(box: Box, look: Look) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _facts(box: Box, look: Look) -> Facts:
     """Of several arrays: which operations, and which parameters."""
     learned = [array for array in box.arrays if getattr(array, "operation", None) is None]
     learned = [array for array in learned if getattr(array, "requires_grad", False)]
-    facts = []
+    facts: list[tuple[str, tuple[str, ...]]] = []
     if box.parts:
-        facts.append(("each" if box.title.startswith("×") else "in all", (kinds_in(box.parts),)))
+        facts.append(("each" if box.title.startswith(TIMES) else "in all", (kinds_in(box.parts),)))
     if learned:
         count = sum(array.size for array in learned)
         facts.append(("parameters", (f"{count:,}",)))
