@@ -21,7 +21,8 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
             state: Any = object.__getstate__(original)
-            state[1].pop("scope", None)  # a copy of the record is none of the modules
+            if original.operation is not None:
+                state[1]["scope"] = None  # a copy was computed by no module
             restore(copied, copy.deepcopy(state, memo))
     return memo[id(node)]
 

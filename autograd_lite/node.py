@@ -24,8 +24,8 @@ begun = itertools.count()
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation, keywords, residual or seen constants. The arguments hold a node's
-    inputs; nothing holds its consumers, so that dropping a result frees its graph at once.
+    A leaf has no operation, keywords, residual, scope or seen constants. The arguments hold the
+    inputs of a node; nothing holds its consumers, so that dropping a result frees its graph.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Node:
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
     seen: Sequence[tuple[Array, bytes]]  # constants and their samples, see `mutation`
-    scope: Scope  # unset but in what a module returned, see `nn.Module`; for pictures
+    scope: Scope | None  # of what a module returned, see `nn.Module`; for pictures
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
 

@@ -21,7 +21,7 @@ class Call:
     def __init__(self, scope: Scope) -> None:
         self.module, given, self.number, _ = scope
         self.is_named = given is None
-        self.given = [*(given or ()), *leaves_of(given)]
+        self.given = leaves_of(given)
         self.results: list[Any] = []
         self.label = self.module if self.is_named else type(self.module).__name__
 
@@ -50,11 +50,12 @@ def paths_of(nodes: Iterable[Any]) -> dict[int, Path]:
     calls: dict[int, Call] = {}
     for node in nodes:
         paths[id(node)] = ()
-        scope = getattr(node, "scope", None)
+        scope = node.scope
         while scope is not None:
-            if id(scope) not in calls:
-                calls[id(scope)] = Call(scope)
-            calls[id(scope)].results.append(node)
+            number = scope[2]
+            if number not in calls:
+                calls[number] = Call(scope)
+            calls[number].results.append(node)
             scope = scope[3]
     # A call that began later is inside of one that began before it, or comes after it.
     for call in sorted(calls.values(), key=lambda call: call.number):
@@ -101,12 +102,9 @@ def _converts(given: Any, array: Any) -> bool:
     if any(isinstance(each, Node) and each._requires_grad for each in (given, array)):
         return False
     given, array = plain(given), plain(array)
-    if not isinstance(given, list | np.ndarray) or not isinstance(array, np.ndarray):
+    if not isinstance(given, np.ndarray) or not isinstance(array, np.ndarray):
         return False
-    try:
-        return bool(np.array_equal(np.asarray(given, array.dtype), array))
-    except (TypeError, ValueError):
-        return False  # a list of other things than numbers
+    return given.shape == array.shape and bool(np.all(given.astype(array.dtype) == array))
 
 
 def common(paths: Iterable[Path]) -> Path:

@@ -209,8 +209,8 @@ def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None
 
 def _facts(box: Box, look: Look) -> Facts:
     """Of several arrays: which operations, and which parameters."""
-    learned = [array for array in box.arrays if getattr(array, "operation", None) is None]
-    learned = [array for array in learned if getattr(array, "requires_grad", False)]
+    leaves = [array for array in box.arrays if getattr(array, "operation", None) is None]
+    learned = [array for array in leaves if getattr(array, "requires_grad", False)]
     facts: list[tuple[str, tuple[str, ...]]] = []
     if box.parts:
         facts.append(("each" if box.title.startswith(TIMES) else "in all", (kinds_in(box.parts),)))
@@ -221,6 +221,8 @@ def _facts(box: Box, look: Look) -> Facts:
             names = [look.labels.get(id(array)) or array.name or "" for array in learned]
             text = tuple(f"{name} {array.shape}" for name, array in zip(names, learned))
             facts.append(("", text))
+    if len(leaves) > len(learned):
+        facts.append(("inputs", (f"{len(leaves) - len(learned):,}",)))
     return tuple(facts)
 
 
