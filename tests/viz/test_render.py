@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 import xml.etree.ElementTree as ElementTree
 from textwrap import dedent
 
@@ -189,6 +192,32 @@ def test_failure_of_the_program_is_explained_and_nothing_written(install_program
     assert 'failed: Format: "png" not recognized' in reason
     assert "graph.save('graph.dot')" in remedy
     assert not (tmp_path / "g.png").exists()
+
+
+def test_what_graphviz_takes_too_long_for_is_laid_out_without_it(
+    install_program, tmp_path, monkeypatch
+):
+    install_program("import time; time.sleep(60)")
+    monkeypatch.setattr("viz.rendering.SECONDS", 0.2)
+    assert texts(trained_network().svg())["n0"].startswith("X")
+    with pytest.raises(RenderingError, match="took longer.*depth=1"):
+        trained_network().save(tmp_path / "g.png")
+
+
+def test_an_interruption_ends_the_layout_at_once(install_program, tmp_path):
+    install_program("open(folder + '/began', 'w').close(); import time; time.sleep(60)")
+    interruption = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interruption.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        trained_network().svg()
+    assert time.monotonic() - started < 20
+
+
+def test_what_the_program_says_beside_the_picture_is_not_shown(install_program, capfd):
+    install_program("print('Fontconfig warning', file=sys.stderr); print('<svg></svg>')")
+    trained_network().svg()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_import_and_dot_need_no_pygraphviz():
