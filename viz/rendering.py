@@ -54,18 +54,29 @@ def render(dot: str, file_format: str) -> bytes:
     command[-1] += file_format
     program = "pygraphviz" if command[0] == sys.executable else f"the program {command[0]}"
     try:
-        done = subprocess.run(
-            command, input=dot.encode(), capture_output=True, check=True, timeout=SECONDS
-        )
+        status, content, said = _run(command, dot.encode())
     except subprocess.TimeoutExpired as error:
         reason = f"{program} took longer than {SECONDS:.0f} seconds"
         remedy = f"Draw less of it, as with depth=1; {WITHOUT}"
         raise TooSlowError(attempted, reason, remedy) from error
-    except subprocess.CalledProcessError as error:
-        reason = f"{program} failed: {error.stderr.decode(errors='replace')}"
+    if status:
+        reason = f"{program} failed: {said.decode(errors='replace')}"
         remedy = f"Mend the installation of Graphviz; {WITHOUT}"
-        raise RenderingError(attempted, reason, remedy) from error
-    return done.stdout
+        raise RenderingError(attempted, reason, remedy)
+    return content
+
+
+def _run(command: list[str], text: bytes) -> tuple[int, bytes, bytes]:
+    """The status of a program, what it wrote, and what it said beside that."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            content, said = process.communicate(text, SECONDS)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    return process.returncode, content, said
 
 
 def fitted(svg: str, tooltips: Mapping[str, str]) -> str:
