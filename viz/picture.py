@@ -19,7 +19,7 @@ from viz.changes import with_changes
 from viz.collapse import drawn
 from viz.dot import dot_text, printable
 from viz.drawing import svg_text
-from viz.rendering import TooSlowError, fitted, render, renderer
+from viz.rendering import draw, fitted, render
 from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
 
 FORMATS = ("svg", "png", "pdf")
@@ -61,16 +61,14 @@ class Graph:
         Raises:
             RenderingError: the program failed.
         """
-        if renderer() is None:
+        content = draw(self.dot, "svg")
+        if content is None:
             return svg_text(self)
         told = {
             f"n{number}": "\n".join(map(printable, vertex.tooltip.split("\n")))
             for number, vertex in enumerate(self.vertices)
         }
-        try:
-            return fitted(render(self.dot, "svg").decode(), told)
-        except TooSlowError:
-            return svg_text(self)
+        return fitted(content.decode(), told)
 
     def save(self, path: FileName) -> Path:
         """Write the picture to a file and return its path; the suffix selects the format.

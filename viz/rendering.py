@@ -36,33 +36,41 @@ def renderer() -> list[str] | None:
     return None
 
 
-class TooSlowError(RenderingError):
-    """Graphviz took longer than it may."""
+def draw(dot: str, file_format: str) -> bytes | None:
+    """The picture as the content of a file; None where Graphviz is not, or takes too long.
+
+    Raises:
+        RenderingError: the program failed.
+    """
+    command = renderer()
+    if command is None:
+        return None
+    command[-1] += file_format
+    try:
+        status, content, said = _run(command, dot.encode())
+    except subprocess.TimeoutExpired:
+        return None
+    if status:
+        program = "pygraphviz" if command[0] == sys.executable else f"the program {command[0]}"
+        raise RenderingError(
+            f"drawing a graph as {file_format}",
+            f"{program} failed: {said.decode(errors='replace')}",
+            f"Mend the installation of Graphviz; {WITHOUT}",
+        )
+    return content
 
 
 def render(dot: str, file_format: str) -> bytes:
-    """The picture, as the content of a file."""
-    attempted = f"drawing a graph as {file_format}"
-    command = renderer()
-    if command is None:
-        raise RenderingError(
-            attempted,
-            "there is no program `dot` on the PATH, and pygraphviz is not installed",
-            "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz; "
-            f"graph.save('graph.svg') and {WITHOUT}",
-        )
-    command[-1] += file_format
-    program = "pygraphviz" if command[0] == sys.executable else f"the program {command[0]}"
-    try:
-        status, content, said = _run(command, dot.encode())
-    except subprocess.TimeoutExpired as error:
-        reason = f"{program} took longer than {SECONDS:.0f} seconds"
-        remedy = f"Draw less of it, as with depth=1; {WITHOUT}"
-        raise TooSlowError(attempted, reason, remedy) from error
-    if status:
-        reason = f"{program} failed: {said.decode(errors='replace')}"
-        remedy = f"Mend the installation of Graphviz; {WITHOUT}"
-        raise RenderingError(attempted, reason, remedy)
+    """The picture as the content of a file; a RenderingError says why there is none."""
+    content = draw(dot, file_format)
+    if content is None:
+        reason = "there is no program `dot` on the PATH, and pygraphviz is not installed"
+        remedy = "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz"
+        if renderer():
+            reason = f"Graphviz took longer than {SECONDS:.0f} seconds"
+            remedy = "Draw less of it, as with depth=1"
+        attempted = f"drawing a graph as {file_format}"
+        raise RenderingError(attempted, reason, f"{remedy}; graph.save('graph.svg') and {WITHOUT}")
     return content
 
 

@@ -156,7 +156,6 @@ DECLARED = {
         bad("shape", lambda w: viz.graph(w.model, w.X[:, :1]), ShapeError, "(12, 1)",
             named="Dense"),
         length="it takes one tensor",
-        nan="it shows NaN as any number",
     ),
     "viz.scope": declare(
         bad("type", lambda w: viz.scope(3), ArgumentError, "name=3"),
