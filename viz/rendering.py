@@ -32,7 +32,7 @@ def renderer() -> list[str] | None:
         return [program, "-Kdot", "-T"]
     if "pygraphviz" not in sys.modules or sys.modules["pygraphviz"] is not None:
         if importlib.util.find_spec("pygraphviz"):
-            return [sys.executable, "-c", DRAW, ""]
+            return [sys.executable, "-P", "-c", DRAW, ""]
     return None
 
 

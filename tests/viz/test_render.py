@@ -206,7 +206,7 @@ def test_what_graphviz_takes_too_long_for_is_laid_out_without_it(
 
 def test_an_interruption_ends_the_layout_at_once(install_program, tmp_path):
     install_program("open(folder + '/began', 'w').close(); import time; time.sleep(60)")
-    interruption = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interruption = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
     interruption.start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
