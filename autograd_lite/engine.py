@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import float64, ndarray
@@ -24,18 +24,22 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import Recorder, Rule, recording, take, taken, watching
+from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Cotangents, Node, inputs_of, unshared_lists
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
+    FAILURES,
     explained,
     refuse_stale,
     refuse_unless_real,
     refuse_without_rule,
     refused_contribution,
 )
+
+if TYPE_CHECKING:
+    from autograd_lite.modes import Recorder
 
 Steps = Iterable[tuple[Node, bool]]
 
@@ -73,7 +77,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data = operation.compute(*values, **keywords)
     except AutogradError:
         raise
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+    except FAILURES as error:
         raise explained(error, operation.name, arguments, keywords) from error
     residual = None
     if operation.residual:
@@ -144,6 +148,9 @@ def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
             order.append(stack.pop())
         elif node not in seen:
             seen.add(node)
+            if node.operation is None:
+                order.append(node)
+                continue
             stack += node, None
             for argument in node.arguments:
                 if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
@@ -159,7 +166,7 @@ def backward_steps(order: Iterable[Node]) -> Steps:
     selected: set[Node] = set()
     for node in order:
         if node.operation is not None:
-            careful = bool(selected) and node in selected
+            careful = node in selected
             yield node, careful
             if careful or node.operation.traits.selects:
                 selected.update(inputs_of(node))
@@ -172,17 +179,22 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
     instead of arrays, and so record themselves. With `careful` no NaN arises from a cotangent
     of 0.
     """
-    given, left_out = given_to_rules(node, cotangents[node], create_graph), cotangents.left_out
-    if node.operation.add_to and not create_graph and added_in_place(node, cotangents, given):
+    operation, left_out = node.operation, cotangents.left_out
+    given = given_to_rules(node, cotangents[node], create_graph)
+    if operation.add_to and not create_graph and added_in_place(node, cotangents, given):
         return
     for index, argument in enumerate(node.arguments):
         if isinstance(argument, Node) and argument._requires_grad and argument not in left_out:
             if careful:
                 contribution = careful_contribution(node, index, given, cotangents[node])
             else:
-                contribution = node.operation.contribution(index, given, node.keywords)
-            if type(contribution) is not float64 or type(argument._array) is not float64:
-                contribution = match(contribution, argument._array, node)
+                contribution = operation.contribution(index, given, node.keywords)
+            value = argument._array
+            kind = type(contribution)
+            if kind is not float64 or type(value) is not float64:
+                same = kind is ndarray and contribution.dtype is value.dtype
+                if not same or contribution.shape != value.shape:
+                    contribution = match(contribution, value, node)
             before = cotangents.get(argument)
             cotangents[argument] = contribution if before is None else before + contribution
 
@@ -208,6 +220,8 @@ def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool
     Else it will be, when this has come: an array with few entries that are not 0.
     """
     first = node.arguments[0]
+    if cotangents.own is None:
+        cotangents.own = set()
     if first in cotangents.own:
         node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc]
         return True
@@ -298,10 +312,21 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
         if cotangent.shape != have:
             raise refused_contribution(node, have, want)
         try:
-            cotangent = np.broadcast_to(cotangent, want)
+            cotangent = spread(cotangent, want)
         except ValueError as error:
             raise refused_contribution(node, have, want) from error
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
+
+
+def spread(x: Array, shape: tuple[int, ...]) -> Array:
+    """`np.broadcast_to`, of a number in a fifth of the time.
+
+    >>> spread(np.float64(1.0), (2,))
+    array([1., 1.])
+    """
+    if isinstance(x, np.floating):
+        return ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
+    return np.broadcast_to(x, shape)
 
 
 def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
@@ -310,7 +335,8 @@ def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[t
     for node, cotangent in cotangents.items():
         if type(cotangent) is not float64:
             array = cotangent._array if isinstance(cotangent, Node) else cotangent
-            if getattr(array, "base", None) is not None or id(array) in handed_out:
+            key = id(array)
+            if key in handed_out or getattr(array, "base", None) is not None:
                 cotangent = cotangent.copy()
-            handed_out.add(id(array))
+            handed_out.add(key)
         yield node, cotangent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -104,8 +104,16 @@ class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
 
 
+class CompilerError(AutogradError, RuntimeError):
+    """No compiler for C is there, or it fails."""
+
+
 class FileError(ArgumentError, OSError):
     """A file that cannot be written or read; `errno` is that of the system, where it refused."""
+
+    def __new__(cls, *arguments: Any) -> Self:
+        """Made as the system's are, whose layout is the wider one."""
+        return OSError.__new__(cls, *arguments)
 
     def __init__(self, attempted: str, reason: str, remedy: str) -> None:
         super().__init__(attempted, reason, remedy)
@@ -139,14 +147,23 @@ def describe(arguments: Iterable[Any], keywords: Mapping[str, Any] | None = None
     return f"({', '.join(shown)})"
 
 
+def _short(value: object) -> str:
+    try:
+        text = str(value) if isinstance(value, np.dtype | np.generic) else repr(value)
+    except Exception:  # whatever an object raises that is only to be shown
+        text = ""
+    return text if 0 < len(text) <= 40 else type(value).__name__
+
+
 def describe_one(argument: Any) -> str:
     """One argument: `'W1' (2, 3)` for a named tensor, `array (2, 3)` for an array."""
     if isinstance(argument, type):
         return argument.__name__
+    if isinstance(argument, int) and argument.bit_length() > 128:
+        return f"a whole number of {argument.bit_length()} bits"
     shape = getattr(argument, "shape", None)
     if shape is None or isinstance(argument, np.dtype | np.generic):
-        text = str(argument) if isinstance(argument, np.dtype | np.generic) else repr(argument)
-        return text if len(text) <= 40 else type(argument).__name__
+        return _short(argument)
     name = getattr(argument, "name", None)
     if isinstance(name, str):
         return f"{name!r} {shape}"

@@ -20,25 +20,25 @@ _warned = False  # since the last pass that shared nothing with the one before
 _roots: list[Reference] = []
 
 
-def notice(root: Node, steps: Sequence[tuple[Node, bool]]) -> None:
+def notice(root: Node, nodes: Sequence[Node]) -> None:
     """Warn, once on end, if passes go through ever more, or if the records of all are held.
 
     It costs a pass two weak references: what died in between cannot be part of the next one.
 
     Args:
         root: where the pass began.
-        steps: the computed nodes that it went through, each with whether it needed care.
+        nodes: the computed nodes that it went through.
     """
     global _before, _count, _times, _warned
     before = _before and _before()
     _warned = _warned and before is not None
-    _times = _times + 1 if before is not None and len(steps) > _count else 0
-    if _times == PASSES and before in {node for node, _ in steps}:
+    _times = _times + 1 if before is not None and len(nodes) > _count else 0
+    if _times == PASSES and before in set(nodes):
         _warn(
             root, f"in each of {PASSES} successive calls it went through what it had gone through"
         )
-    _before = weakref.ref(steps[len(steps) // 2][0])
-    _count = len(steps)
+    _before = weakref.ref(nodes[len(nodes) // 2])
+    _count = len(nodes)
     _roots.append(weakref.ref(root))
     if len(_roots) >= HELD:
         held = {id(node): weakref.ref(node) for node in [r() for r in _roots] if node is not None}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from autograd_lite.arguments import require_flag
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
@@ -89,7 +90,8 @@ class Methods(Operators):
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        keywords = NO_KEYWORDS if order == "C" else {"order": order}
+        in_rows = isinstance(order, str) and order == "C"
+        keywords = NO_KEYWORDS if in_rows else {"order": order}
         return _apply(TABLE[np.reshape], (self, unpacked(shape)), keywords)
 
     def ravel(self, order: str = "C") -> Tensor:
@@ -124,7 +126,7 @@ class Methods(Operators):
             wanted = np.dtype(dtype)
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
-        if not copy and self.dtype == wanted:
+        if not require_flag("astype", "copy", copy) and self.dtype == wanted:
             return self  # type: ignore[return-value]
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 

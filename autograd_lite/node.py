@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,10 +67,8 @@ class Cotangents(dict[Node, Array]):
         left_out: the nodes whose cotangents nobody wants.
     """
 
-    def __init__(self, given: Mapping[Node, Array], left_out: Set[Node] = frozenset()) -> None:
-        super().__init__(given)
-        self.own: set[Node] = set()
-        self.left_out = left_out
+    own: set[Node] | None = None
+    left_out: Set[Node] = frozenset()
 
 
 def inputs_of(node: Node) -> list[Node]:
@@ -78,9 +76,20 @@ def inputs_of(node: Node) -> list[Node]:
     return [a for a in node.arguments if isinstance(a, Node) and a._requires_grad]
 
 
+ARRAYS = (Node, np.ndarray)
+
+
 def arrays_in(value: Any) -> list[Any]:
     """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
-    return [leaf for leaf in leaves_of(value) if isinstance(leaf, Node | np.ndarray)]
+    if type(value) is not tuple:
+        return [leaf for leaf in leaves_of(value) if isinstance(leaf, ARRAYS)]
+    found = []
+    for part in value:
+        if isinstance(part, ARRAYS):
+            found.append(part)
+        elif type(part) is not float:
+            found += arrays_in(part)
+    return found
 
 
 def plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import is_basic
 from autograd_lite.engine import apply, record
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.foreign import admit, is_labelled
@@ -15,12 +16,14 @@ from autograd_lite.modes import take
 from autograd_lite.mutation import remember_part, sample
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
 
+NUMBERS = (float, int)
+_GETITEM = TABLE[operator.getitem]
 _apply: Callable[..., Tensor] = apply
 _record: Callable[..., Tensor] = record
 
@@ -32,6 +35,8 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
+            if type(other) in NUMBERS:
+                return of_number(self._array, other, self, (self, other))
             try:
                 return _apply(operation, (self, operand(other)), NO_KEYWORDS)
             except UnsupportedError:
@@ -41,7 +46,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
             data = compute(self._array, other._array)
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
@@ -52,7 +57,16 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         return node
 
     def right(self: Node, other: Any) -> Tensor:
+        if type(other) in NUMBERS:
+            return of_number(other, self._array, self, (other, self))
         return _apply(operation, (operand(other), self), NO_KEYWORDS)
+
+    def of_number(a: Any, b: Any, tensor: Node, arguments: tuple[Any, ...]) -> Tensor:
+        try:
+            data = compute(a, b)
+        except FAILURES as error:
+            raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
+        return _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
 
     return left, right
 
@@ -68,7 +82,7 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
             if is_labelled(other):
                 return NotImplemented
             raise
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, name, (self, other), NO_KEYWORDS) from error
         take(compare, (self, other), NO_KEYWORDS, outcome)
         return outcome
@@ -118,10 +132,13 @@ class Operators(NumPyProtocol):
     __ne__ = _comparison(operator.ne, "not_equal")
 
     def __getitem__(self, index: Any) -> Tensor:
-        index = plain_index(index)
-        part = _apply(TABLE[operator.getitem], (self, index), NO_KEYWORDS)
+        basic = is_basic(index)
+        if not basic:
+            index = plain_index(index)
+        part = _apply(_GETITEM, (self, index), NO_KEYWORDS)
         if part.operation is not None:
-            part.seen = [(x, sample(x)) for x in arrays_in(index) if type(x) is np.ndarray]
+            if not basic:
+                part.seen = [(x, sample(x)) for x in arrays_in(index) if type(x) is np.ndarray]
         elif type(part._array) is np.ndarray:
             remember_part(part)
         return part

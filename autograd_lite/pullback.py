@@ -54,19 +54,26 @@ class Pullback:
     def __init__(self, outputs: Sequence[Any], variables: Sequence[Tensor]) -> None:
         self.outputs, self.variables = outputs, variables
         self.order = backward_order(*filter(requires_grad, outputs), stop=variables)
-        self._wanted: set[Node] = set(variables)
+        self._wanted: set[Node] = {*variables, *self.order}
+        self._left_out: set[Node] = set()
+        leaves = [node for node in self.order if node.operation is None]
+        if leaves:  # else all that was computed was computed from the variables
+            self._find_wanted()
+        self._steps = self._between(self.order)
+        given = any(not isinstance(variable, Variable) for variable in variables)
+        self.is_open = given or any(map(is_live_leaf, leaves))
+
+    def _find_wanted(self) -> None:
+        self._wanted = set(self.variables)
         for node in reversed(self.order):
             if any(argument in self._wanted for argument in inputs_of(node)):
                 self._wanted.add(node)
         self._left_out = {x for node in self.order for x in inputs_of(node)} - self._wanted
-        self._steps = self._between(self.order)
-        given = any(not isinstance(variable, Variable) for variable in variables)
-        self.is_open = given or any(map(is_live_leaf, self.order))
 
     def pull(self, weights: Sequence[Any]) -> list[Any]:
         """The cotangents of the variables, given those of the outputs."""
         recorded = self._is_recorded(weights)
-        cotangents = Cotangents({}, self._left_out)
+        cotangents = Cotangents()
         with enable_grad() if recorded else nullcontext():
             for output, weight in zip(self.outputs, weights):
                 if requires_grad(output):
@@ -99,11 +106,11 @@ class Pullback:
         if recorded:
             seeds = Tensor(seeds)
         if watching.get() is None:
-            cotangents = Cotangents({output: seeds}, self._left_out)
+            cotangents = Cotangents({output: seeds})
             rule, length = apply_rule_to_rows, (len(seeds),)
             return self._carried(cotangents, steps, recorded, rule, length)
         # What is looked at has to be of the shapes of the nodes.
-        starts = [Cotangents({output: x}, self._left_out) for x in seeds]
+        starts = [Cotangents({output: x}) for x in seeds]
         found = [self._carried(cotangents, steps, recorded) for cotangents in starts]
         return [np.stack(parts) for parts in zip(*found)]
 
@@ -116,6 +123,7 @@ class Pullback:
         length: tuple[int, ...] = (),
     ) -> list[Any]:
         """The cotangents of the variables, in rows of that length if there is one."""
+        cotangents.left_out = self._left_out
         carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
         found = dict(unshared({x: cotangents[x] for x in self.variables if x in cotangents}))
         return [

@@ -19,17 +19,18 @@ def interleaved(
 ) -> dict[str, float]:
     """Seconds of one call of each contender: the minimum over the rounds of a block's mean.
 
-    Each round runs every contender for one block of calls, so that whatever slows the machine
-    for a while slows all of them. The garbage collector is on, and starts each block clean.
+    They are seconds of this thread's processor time, so that what else the machine runs counts
+    less. Each round runs every contender for one block of calls, so that whatever slows the machine
+    for a while slows all of them. The garbage collector starts each block clean.
     """
     best = dict.fromkeys(contenders, float("inf"))
     for _ in range(rounds):
         for name, call in contenders.items():
             gc.collect()
-            start = time.perf_counter()
+            start = time.thread_time()
             for _ in range(block):
                 call()
-            best[name] = min(best[name], (time.perf_counter() - start) / block)
+            best[name] = min(best[name], (time.thread_time() - start) / block)
     return best
 
 

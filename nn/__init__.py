@@ -1,14 +1,12 @@
-"""Dense networks: layers, losses, optimizers, training."""
+"""Networks: layers, losses, optimizers, training."""
 
+import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
-from nn.diagnosis.diagnose import diagnose
-from nn.diagnosis.gradient_difference import gradient_difference
-from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
-from nn.diagnosis.report import Diagnosis, Finding
 from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
@@ -25,11 +23,12 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
+from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
 from nn.layers.dense import Dense
-from nn.layers.dropout import Dropout
+from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -74,10 +73,24 @@ from nn.training.callbacks import (
     LRSchedule,
 )
 from nn.training.checkpoint import Checkpoint
+from nn.training.compiling import compile  # noqa: A004
 from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
+
+Lambda = Function
+
+if _TYPE_CHECKING:
+    from nn.diagnosis.diagnose import diagnose
+    from nn.diagnosis.gradient_difference import gradient_difference
+    from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
+    from nn.diagnosis.report import Diagnosis, Finding
+    from nn.export.numpy_source import to_numpy_source
+    from nn.export.onnx_model import to_onnx
+    from nn.layers.bilinear import Bilinear
+    from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
 
 __all__ = [
     "ELU",
@@ -86,19 +99,28 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool",
+    "AvgPool",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Bilinear",
     "Buffer",
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
     "CosineAnnealing",
     "CrossEntropyLoss",
     "Dense",
     "Diagnosis",
     "DiagnosisMonitor",
     "Dropout",
+    "Dropout2d",
     "EarlyStopping",
     "ExponentialDecay",
     "Finding",
@@ -107,17 +129,21 @@ __all__ = [
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
+    "GroupNorm",
     "HalfSquaredErrorLoss",
     "HingeLoss",
     "History",
     "HuberLoss",
+    "InstanceNorm",
     "KLDivLoss",
     "LRSchedule",
+    "Lambda",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
+    "MaxPool",
     "MissingPackageError",
     "Module",
     "NAdam",
@@ -126,6 +152,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "RMSELoss",
+    "RMSNorm",
     "RMSprop",
     "ReLU",
     "ReduceOnPlateau",
@@ -140,11 +167,13 @@ __all__ = [
     "Tanh",
     "Training",
     "TrainingError",
+    "Upsample",
     "Warmup",
     "accuracy",
     "batches",
     "clip_gradient_norm",
     "clip_gradient_value",
+    "compile",
     "datasets",
     "diagnose",
     "fit",
@@ -158,9 +187,41 @@ __all__ = [
     "register",
     "save",
     "summary",
+    "to_numpy_source",
+    "to_onnx",
 ]
+
+# What is imported when it is first used: training needs none of it.
+_LATER = {
+    "AdaptiveAvgPool": "nn.layers.pooling",
+    "AvgPool": "nn.layers.pooling",
+    "Bilinear": "nn.layers.bilinear",
+    "Conv1d": "nn.layers.convolution",
+    "Conv2d": "nn.layers.convolution",
+    "Conv3d": "nn.layers.convolution",
+    "ConvTranspose2d": "nn.layers.convolution",
+    "Diagnosis": "nn.diagnosis.report",
+    "DiagnosisMonitor": "nn.diagnosis.monitor",
+    "Finding": "nn.diagnosis.report",
+    "GraphWatch": "nn.diagnosis.monitor",
+    "MaxPool": "nn.layers.pooling",
+    "Upsample": "nn.layers.pooling",
+    "diagnose": "nn.diagnosis.diagnose",
+    "gradient_difference": "nn.diagnosis.gradient_difference",
+    "to_numpy_source": "nn.export.numpy_source",
+    "to_onnx": "nn.export.onnx_model",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
 
-    def __getattr__(name: str) -> None:
-        raise _missing(name, __all__)
+    def __getattr__(name: str) -> _Any:
+        if name not in _LATER:
+            raise _missing(name, __all__)
+        found = getattr(_importlib.import_module(_LATER[name]), name)
+        globals()[name] = found  # and is found at once from now on
+        return found

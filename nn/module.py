@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, MappingView
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from types import FunctionType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require
@@ -31,6 +31,9 @@ from nn.parameters import (
     require_kept,
     without_record,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 CLOSED = (set, frozenset, MappingView, np.ndarray)
 """Containers that are not opened: parameters and modules in them are refused."""
@@ -195,20 +198,18 @@ class Module(Declared):
 
         return visit("", self)
 
-    def _some_parameter(self) -> Parameter | None:
-        """One of the parameters, in less time than the first one."""
+    def _unnamed_parameters(self) -> Iterator[Parameter]:
+        """All parameters, in less time: in any order, a shared one more than once."""
         waiting: list[Any] = [self]
         seen = set()
         while waiting:
             value = waiting.pop()
-            if isinstance(value, Parameter):
-                return value
-            if not isinstance(value, HOLDERS) or id(value) in seen:
-                continue
-            seen.add(id(value))
-            inside = vars(value) if isinstance(value, Module) else value
-            waiting += inside.values() if isinstance(inside, MAPPINGS) else inside
-        return None
+            inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
+            if inside is Parameter:
+                yield value
+            elif inside is not None and id(value) not in seen:
+                seen.add(id(value))
+                waiting += inside(value)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """This module and all inside of it with their dotted names, a shared one once."""
@@ -255,8 +256,9 @@ class Module(Declared):
     @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for parameter in self.parameters():
-            parameter.zero_grad()
+        is_own = type(self).parameters is not Module.parameters
+        for parameter in self.parameters() if is_own else self._unnamed_parameters():
+            parameter.grad = None
 
     @explains_keywords
     def train(self, mode: bool = True) -> Self:
@@ -343,7 +345,18 @@ class Module(Declared):
                 tensor.data = np.array(arrays[name], tensor.dtype)
 
 
-HOLDERS = (Module, *CONTAINERS)
+@functools.lru_cache(maxsize=512)
+def _inside(kind: type) -> Any:
+    """What tells what is in a value of that type: None of what holds no parameters."""
+    if issubclass(kind, Parameter):
+        return Parameter
+    if issubclass(kind, Module):
+        return lambda module: vars(module).values()
+    if issubclass(kind, MAPPINGS):
+        return lambda mapping: mapping.values()
+    return iter if issubclass(kind, CONTAINERS) else None
+
+
 METHODS = frozenset(name for name, value in vars(Module).items() if isinstance(value, FunctionType))
 """What a module is used through, which no attribute may hide."""
 

@@ -8,6 +8,10 @@ step. The plots take plain data and return figures of matplotlib, which they nev
 about training, `model_plots` about models.
 """
 
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from autograd_lite.errors import RenderingError
 from viz.decision_boundary import plot_decision_boundary
 from viz.landscape import plot_loss_landscape
@@ -21,7 +25,9 @@ from viz.parts import scope
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 from viz.representations import plot_attention, plot_embedding
-from viz.stepper import Passage, Steps, step_through
+
+if _TYPE_CHECKING:
+    from viz.stepper import Passage, Steps, step_through
 
 __all__ = [
     "Graph",
@@ -43,3 +49,16 @@ __all__ = [
     "scope",
     "step_through",
 ]
+
+# What is imported when it is first used, with all that writes formulas.
+_LATER = {"Passage": "viz.stepper", "Steps": "viz.stepper", "step_through": "viz.stepper"}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATER:
+        return getattr(_importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ from autograd_lite.errors import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
 COLORS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
@@ -35,9 +36,9 @@ IN_A_ROW = 4
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0), **options: Any
-) -> tuple[Figure, Any]:
-    """A figure and its axes in an array (rows, columns), each panel of a size in inches."""
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0)
+) -> tuple[Figure, GridSpec]:
+    """A figure without panels, and the places of panels of a size in inches."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -45,21 +46,27 @@ def new_figure(
         remedy = "Run: pip install 'autograd-lite[plots]'"
         raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
-    options |= {"figsize": (width * columns, height * rows), "layout": "constrained"}
-    figure, axes = pyplot.subplots(rows, columns, squeeze=False, **options)
+    figure = pyplot.figure(figsize=(width * columns, height * rows), layout="constrained")
     if "inline" in pyplot.get_backend():
         pyplot.close(figure)  # or a notebook shows it once as a result, and once as left open
-    return figure, axes
+    return figure, figure.add_gridspec(rows, columns)
 
 
-def panels_of(count: int, size: tuple[float, float], **options: Any) -> tuple[Figure, list[Axes]]:
+def panels_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     """A figure with some panels of a size in inches, in rows."""
     columns = min(count, IN_A_ROW)
-    rows = -(-count // columns)
-    figure, axes = new_figure(rows, columns, size, **options)
-    for unused in axes.flat[count:]:
-        unused.remove()
-    return figure, list(axes.flat[:count])
+    figure, places = new_figure(-(-count // columns), columns, size)
+    return figure, [figure.add_subplot(places[divmod(n, columns)]) for n in range(count)]
+
+
+def pairs_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes], list[Axes]]:
+    """A figure with some panels, in rows, and another one below each."""
+    columns = min(count, IN_A_ROW)
+    figure, places = new_figure(2 * -(-count // columns), columns, size)
+    rows = [divmod(n, columns) for n in range(count)]
+    upper = [figure.add_subplot(places[2 * row, column]) for row, column in rows]
+    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in rows]
+    return figure, upper, lower
 
 
 def legend_beside(ax: Axes) -> None:
@@ -82,8 +89,8 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Fi
     """The axes to draw in, with their figure; new ones of a size in inches if none are given."""
     if ax is not None:
         return figure_of(ax), ax
-    figure, axes = new_figure(1, 1, size)
-    return figure, axes[0, 0]
+    figure, (panel,) = panels_of(1, size)
+    return figure, panel
 
 
 def numbers_of(values: Any, what: str) -> Any:

@@ -18,8 +18,8 @@ from viz.figures import (
     IN_A_ROW,
     classes_of,
     drawing,
-    new_figure,
     numbers_of,
+    pairs_of,
     panels_of,
     require_finite,
     require_mapping,
@@ -65,13 +65,8 @@ def plot_activations(
         remedy = "Give a range from low to high"
         raise ArgumentError(f"plot_activations over x_range={x_range!r}", reason, remedy)
     curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
-    columns = min(len(functions), IN_A_ROW)
-    blocks = math.ceil(len(functions) / columns)
-    figure, axes = new_figure(2 * blocks, columns, (2.6, 2.2), sharex=True)
-    pairs = axes.reshape(blocks, 2, columns).swapaxes(1, 2).reshape(-1, 2)
-    for unused in pairs[len(functions) :].flat:
-        unused.remove()
-    for (name, (x, y, slopes)), (upper, lower) in zip(curves.items(), pairs):
+    figure, uppers, lowers = pairs_of(len(functions), (2.6, 2.2))
+    for (name, (x, y, slopes)), upper, lower in zip(curves.items(), uppers, lowers):
         upper.plot(x, y, color=COLORS[0])
         lower.plot(x, slopes, color=COLORS[1])
         upper.set_title(name)
@@ -80,9 +75,9 @@ def plot_activations(
             ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
             ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
             ax.grid(alpha=0.3)
-    for first in pairs[: len(functions) : columns]:
-        first[0].set_ylabel("f(x)")
-        first[1].set_ylabel("f'(x)")
+    for upper, lower in zip(uppers[::IN_A_ROW], lowers[::IN_A_ROW]):
+        upper.set_ylabel("f(x)")
+        lower.set_ylabel("f'(x)")
     return figure
 
 
@@ -135,7 +130,7 @@ def plot_confusion_matrix(
     n_classes = int(max(targets.max(), predictions.max())) + 1
     if names is None:
         names = [str(label) for label in range(n_classes)]
-    if not isinstance(names, Sequence):
+    if not isinstance(names, Sequence) or isinstance(names, str | bytes):
         attempted = f"plot_confusion_matrix with names={describe_one(names)}"
         reason = "they are no list"
         remedy = "Give a name for each class"

@@ -15,7 +15,6 @@ from viz.figures import (
     curves_of,
     figure_of,
     grid_around,
-    new_figure,
     numbers_of,
     over_counts,
     panels_of,
@@ -138,11 +137,10 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
             reason = f"one of them is {values.min()}, and no norm is below 0"
             remedy = "Give numpy.linalg.norm(parameter.grad)"
             raise ArgumentError(attempted, reason, remedy)
-    figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
+    figure, (by_epoch, last) = panels_of(2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
     from matplotlib import colormaps
 
     colors = colormaps["viridis"](np.linspace(0.15, 0.85, len(curves)))  # from dark to light
-    by_epoch, last = axes[0]
     for (name, values), color in zip(curves.items(), colors):
         plot_by_epoch(by_epoch, values, color=color, label=name)
     over_counts(by_epoch, "gradient norms", "epoch", "norm")
@@ -193,8 +191,7 @@ def plot_optimizer_paths(
     surface = _evaluated(function, grid)
     values = {name: _evaluated(function, list(path.T)) for name, path in points.items()}
     if ax is None:
-        figure, axes = new_figure(1, 2)
-        ax, by_step = axes[0]
+        figure, (ax, by_step) = panels_of(2, (5.0, 4.0))
         for number, (name, curve) in enumerate(values.items()):
             by_step.plot(curve, label=name, **style_of(number), **THIN)
         if all((curve > 0).all() for curve in values.values()):

@@ -21,6 +21,7 @@ from autograd_lite.arguments import require_path
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Cotangents, Node, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.mathematics import Mathematics
@@ -127,6 +128,7 @@ class Steps:
         return f"Steps({len(self.passages)} steps, {self.graph})"
 
 
+@explains_keywords
 def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> Steps:
     """A page on which the forward and the backward pass are seen step by step.
 
@@ -164,7 +166,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
             f"it was computed in {len(operations)} operations, and a page has room for {LONGEST}",
             "Step through the loss of fewer samples, or of fewer steps of a loop",
         )
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)  # of the caller, behind the decorator
     comparison = None if manual is None else compared(loss, manual, None, SECONDS, frame)
     reading = _Reading(loss, variables_of(frame))
     passages = [*map(reading.forward, operations), *reading.backward(loss, seed)]
@@ -238,13 +240,13 @@ class _Reading:
         return {argument: " + ".join(terms) for argument, terms in found.items()}
 
     def _written(self, term: Any) -> str:
-        return Mathematics(self.texts).line("", term)
+        return Mathematics(self.texts, {}).line("", term)
 
     def _passage(
         self, phase: str, node: Any, source: Any, formula: str, value: Any, total: Any = None
     ) -> Passage:
         name = self.names[node]
-        shown = Mathematics({}).name(name if phase == "forward" else f"∂{name}")
+        shown = Mathematics({}, {}).name(name if phase == "forward" else f"∂{name}")
         return Passage(
             phase,
             self.numbers[node],

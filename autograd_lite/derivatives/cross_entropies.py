@@ -5,6 +5,7 @@ The forms of logits are stable: no overflow, no warning and nothing that cancels
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -70,9 +71,9 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     if parts is None:
         return np.where(logits > 0, (1 - targets) - sigmoid(-logits), sigmoid(logits) - targets)
     gap, shrunk = parts
-    small = shrunk / (1 + shrunk)
+    small = shrunk / (1.0 + shrunk)
     # 0 - z has the sign of what is to be added, also at 0 and -0, which are not above.
-    return gap + np.copysign(small, 0 - logits)
+    return gap + np.copysign(small, 0.0 - logits)
 
 
 def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
@@ -81,11 +82,12 @@ def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
     max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
     target and the side that z is on: 1 - t above 0, -t below.
     """
-    shrunk = np.exp(np.copysign(logits, -1))
-    gap = np.subtract(logits > 0, targets, dtype=logits.dtype)
-    moderate = type(logits) is np.ndarray and np.minimum.reduce(shrunk, None, initial=1) > 0
+    shrunk = np.exp(np.copysign(logits, -1.0))
+    gap = np.subtract(logits > 0.0, targets, dtype=logits.dtype)
+    # A sum of squares takes less time than a look at each entry.
+    finite = type(logits) is np.ndarray and math.isfinite(np.vdot(logits, logits))
     # Infinity times a gap of 0 is 0.
-    bounded = logits if moderate else np.where(gap == 0, 0, logits)
+    bounded = logits if finite else np.where(gap == 0, 0, logits)
     return bounded * gap + np.log1p(shrunk), (gap, shrunk)
 
 
@@ -147,6 +149,17 @@ def _class_errors(probabilities: Array, labels: Array) -> Array:
     return probabilities - one_hot(labels, probabilities.shape[1], probabilities.dtype)
 
 
+def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """Loss and errors of softmax_cross_entropy without a change in place, with the same numbers."""
+    n, classes = logits.shape
+    scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")
+    right = scores.reshape(-1)[np.arange(0, n * classes, classes) + labels]
+    exponentials = np.exp(scores)
+    sums = exponentials.sum(axis=1)
+    errors = _class_errors(exponentials / sums[:, None], labels)
+    return (np.log(sums) - right).sum() / n, errors
+
+
 @differentiable(
     lambda g, y, logits, labels, errors=None: (
         (_class_errors(softmax(logits), labels) if errors is None else errors) * (g / len(labels))
@@ -182,6 +195,8 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
             f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
             "Number the classes from 0, or give the last layer one output for each",
         )
+    if type(logits) is not np.ndarray:
+        return _followed(logits, labels)
     # In C order, so that flat is a view.
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")
     flat, index = scores.reshape(-1), np.arange(0, n * classes, classes) + labels

@@ -21,8 +21,22 @@ INDEXES = MOVES._replace(indexes=True)
 # Indices
 
 
+BASIC = {int, slice, type(None), type(Ellipsis)}
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index is of Python's numbers and slices, in which there is no array.
+
+    >>> is_basic((0, slice(2))), is_basic([0])
+    (True, False)
+    """
+    return type(index) in BASIC or (type(index) is tuple and BASIC.issuperset(map(type, index)))
+
+
 def _repeats(index: Any) -> bool:
     """Whether an index could name an entry twice: only integer arrays and lists can."""
+    if is_basic(index):
+        return False
     parts = index if isinstance(index, tuple) else (index,)
     basic = (int, np.integer, slice, type(None), type(Ellipsis))
     return any(not isinstance(part, basic) and np.asarray(part).dtype != bool for part in parts)
@@ -35,14 +49,18 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
         sums = np.zeros_like(widened(x), shape=shape)
         np.add.at(sums, index, x)
         return sums.astype(x.dtype, copy=False)
-    result = np.zeros_like(x, shape=shape)
+    simple = type(x) is np.ndarray and x.flags.c_contiguous
+    result = np.zeros(shape, x.dtype) if simple else np.zeros_like(x, shape=shape)
     result[index] = x
     return result
 
 
+_scatter = inspect.unwrap(scatter)
+
+
 def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """`scatter` at an index in which there may be nodes: while a rule is traced, they are."""
-    return inspect.unwrap(scatter)(x, map_tree(plain, index), shape)
+    return _scatter(x, index if is_basic(index) else map_tree(plain, index), shape)
 
 
 TABLE[scatter].compute = _scatter_plain
@@ -55,7 +73,7 @@ def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
     elif all(map(_is_whole, parts := index if isinstance(index, tuple) else (index,))):
         _add_at(total, g, parts)
     else:
-        total += inspect.unwrap(scatter)(g, index, x.shape)
+        total += _scatter(g, index, x.shape)
 
 
 def _is_whole(part: Any) -> bool:

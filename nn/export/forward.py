@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor, enable_grad
+from autograd_lite.arguments import require_real
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
@@ -58,7 +59,10 @@ def traced(
         ShapeError: there are no samples.
     """
     require_model(model, f"{attempted} of")
-    example = in_precision(model, as_arrays(example, f"{attempted} with example"))
+    example = as_arrays(example, f"{attempted} with example")
+    for name, array in named_leaves(example, f"{attempted} with example"):
+        require_real(array, name)
+    example = in_precision(model, example)
     n = count(example, f"{attempted} with example")
     if not n:
         raise ShapeError(f"{attempted} with example", "it has no samples", "Give at least one")

@@ -22,9 +22,10 @@ from autograd_lite import (
 from autograd_lite.arguments import FRACTION, SHARE, one_of
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss
+from nn.losses.loss import REDUCTIONS, Loss, holds
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
@@ -140,7 +141,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
             targets = self.smoothed(predictions, targets)
         loss: Tensor = sigmoid_cross_entropy(predictions, targets)
         # Only such targets make it negative; to look at them each time takes as long as the loss.
-        if loss < 0:
+        if plain(loss) < 0 if taken.get() is None else loss < 0:
             require_shares(self, predictions, targets)
         return loss
 
@@ -217,15 +218,20 @@ class _ClassLoss(Loss):
                 f"labels are whole numbers, and these have dtype {labels.dtype}",
                 "Write labels.astype(int)",
             )
-        values = plain(labels)
-        low, high, classes = values.min(), values.max(), predictions.shape[1]
-        if low < 0 or high >= classes:
+        classes = predictions.shape[1]
+        if not holds(_are_labels, labels, classes):
+            values = plain(labels)
+            low, high = values.min(), values.max()
             raise ArgumentError(
                 self.describe(predictions, labels),
                 f"labels range from {low} to {high}, classes from 0 to {classes - 1}",
                 "Number the classes from 0, or give the last layer one output for each",
             )
         return labels
+
+
+def _are_labels(values: Any, classes: int) -> bool:
+    return bool(values.min() >= 0 and values.max() < classes)
 
 
 class CrossEntropyLoss(_ClassLoss):

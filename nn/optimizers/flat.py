@@ -24,7 +24,7 @@ from nn.parameters import Parameter
 
 BLOCK = 65536
 """Entries that are updated at a time, so that they stay in the processor's cache."""
-SMALL = 8192
+SMALL = 2048
 """Entries up to which copying them takes less time than having Ctrl-C wait."""
 
 
@@ -56,6 +56,7 @@ class Run:
         self.bounds = np.cumsum([0, *map(math.prod, shapes)]).tolist()
         self.value_views = self.views(self.arrays[0])
         self.gradient_views = self.views(self.arrays[1])
+        self.together = [*zip(tensors, self.value_views, self.gradient_views)]
         self.copied = [
             (tensor, view)
             for tensor, view in zip(tensors, self.value_views)
@@ -92,16 +93,15 @@ class Run:
 
     def gather(self) -> bool:
         """Copy the gradients into the flat array, if each tensor has one and all lies in place."""
-        together = zip(self.tensors, self.value_views, self.gradient_views, self.shapes)
         try:
-            for tensor, values, gradients, shape in together:
+            for tensor, values, gradients in self.together:
                 gradient = tensor.grad
-                if tensor._array is not values or gradient is None or isinstance(gradient, Tensor):
+                if tensor._array is not values or isinstance(gradient, Tensor):
                     return False
-                if gradient.shape != shape or gradient.dtype is not values.dtype:
+                if gradient.shape != values.shape or gradient.dtype is not values.dtype:
                     return False
                 gradients[...] = gradient
-        except AttributeError:  # no array, which `collect_gradients` refuses
+        except AttributeError:  # none, or no array, which `collect_gradients` refuses
             return False
         return True
 

@@ -74,7 +74,7 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
 
 def in_precision(model: Module, X: Any) -> Any:  # noqa: N803
     """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
-    some = model._some_parameter()
+    some = next(model._unnamed_parameters(), None)
     if some is None or getattr(X, "dtype", None) == some.dtype:
         return X
     dtype = shared_dtype(model.parameters())

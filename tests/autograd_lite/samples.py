@@ -8,6 +8,7 @@ from typing import Any
 
 import samples_by_version
 import samples_calculus
+import samples_convolutions
 import samples_decompositions
 import samples_editing
 import samples_elementwise
@@ -18,6 +19,7 @@ import samples_linear_algebra
 import samples_linear_systems
 import samples_missing
 import samples_neural
+import samples_pooling
 import samples_quantiles
 import samples_ranges
 import samples_reductions
@@ -28,31 +30,38 @@ import samples_statistics
 import samples_ufunc_methods
 from sampling import Sample
 
-DECLARED: dict[Callable[..., Any], list[Sample]] = {
-    **samples_decompositions.SAMPLES,
-    **samples_elementwise.SAMPLES,
-    **samples_linear_algebra.SAMPLES,
-    **samples_calculus.SAMPLES,
-    **samples_fourier.SAMPLES,
-    **samples_indexing.SAMPLES,
-    **samples_joining.SAMPLES,
-    **samples_sorting.SAMPLES,
-    **samples_neural.SAMPLES,
-    **samples_reductions.SAMPLES,
-    **samples_shaping.SAMPLES,
-    **samples_ranges.SAMPLES,
-    **samples_missing.SAMPLES,
-    **samples_quantiles.SAMPLES,
-    **samples_editing.SAMPLES,
-    **samples_signals.SAMPLES,
-    **samples_statistics.SAMPLES,
-    **samples_linear_systems.SAMPLES,
-    **samples_ufunc_methods.SAMPLES,
-    **samples_by_version.SAMPLES,
+MODULES = (
+    samples_by_version,
+    samples_calculus,
+    samples_convolutions,
+    samples_decompositions,
+    samples_editing,
+    samples_elementwise,
+    samples_fourier,
+    samples_indexing,
+    samples_joining,
+    samples_linear_algebra,
+    samples_linear_systems,
+    samples_missing,
+    samples_neural,
+    samples_pooling,
+    samples_quantiles,
+    samples_ranges,
+    samples_reductions,
+    samples_shaping,
+    samples_signals,
+    samples_sorting,
+    samples_statistics,
+    samples_ufunc_methods,
+)
+SUBJECTS: dict[str, dict[Callable[..., Any], list[Sample]]] = {
+    module.__name__.removeprefix("samples_"): {
+        function: [sample._replace(row=function) for sample in samples]
+        for function, samples in module.SAMPLES.items()
+    }
+    for module in MODULES
 }
+"""The samples of each function, by the files that they are in."""
 
-SAMPLES = {
-    function: [sample._replace(row=function) for sample in samples]
-    for function, samples in DECLARED.items()
-}
+SAMPLES = {f: samples for subject in SUBJECTS.values() for f, samples in subject.items()}
 """Every differentiable function, as a user calls it, with its samples."""

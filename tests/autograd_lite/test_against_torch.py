@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-import pytest
+from looping import looped
 from numpy.lib.stride_tricks import sliding_window_view
 from sampling import normal, positive
 from test_table import OPERATION_OF, ROWS
@@ -18,6 +18,7 @@ from torch_equivalents import (
     over,
     torch,
 )
+from torch_images import ROWS_OF_IMAGES
 from torch_linear_algebra import BY_VERSION, DECOMPOSITIONS, PRODUCTS
 from walk import name_of
 
@@ -119,7 +120,7 @@ FUNCTIONS_OF_NETWORKS = {
 }
 
 EQUIVALENTS = ELEMENTWISE | REDUCTIONS | SHAPING | PRODUCTS | BY_VERSION | DECOMPOSITIONS
-ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS
+ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS | ROWS_OF_IMAGES
 COMPARED = {name_of(function) for function in ALL}
 
 
@@ -153,7 +154,7 @@ def test_nothing_but_rows_is_compared():
     assert COMPARED | set(WITHOUT_EQUIVALENT) <= set(ROWS)
 
 
-@pytest.mark.parametrize("function", ALL, ids=name_of)
+@looped("function", ALL, ids=name_of)
 def test_values_and_first_and_second_derivatives_agree_with_pytorch(function):
     for number, equivalent in enumerate(ALL[function]):
         try:

@@ -5,8 +5,9 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
-from autograd_lite import MutationError, Tensor, UnsupportedError, define
+from autograd_lite import AutogradError, MutationError, Tensor, UnsupportedError, define
 
 A, B = np.array([7.5, -3.25, 4.0]), np.array([2.0, 1.5, -3.0])
 
@@ -70,8 +71,8 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("make", LISTS.values(), ids=LISTS)
-@pytest.mark.parametrize(
+@looped("make", LISTS.values(), ids=LISTS)
+@looped(
     "use",
     [
         lambda x, parts: x + parts,
@@ -108,7 +109,7 @@ IN_PLACE = {
 }
 
 
-@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+@looped("change", IN_PLACE.values(), ids=IN_PLACE)
 def test_functions_that_change_arrays_in_place_say_what_to_write(change):
     x = leaf(A)
     with pytest.raises(MutationError, match=r"in place.*np\.where.*x\.data") as caught:
@@ -128,3 +129,29 @@ def test_a_row_that_nothing_would_use_is_refused(function):
 def test_a_number_is_asked_of_item():
     with pytest.raises(UnsupportedError, match=r"Write loss\.item\(\)"):
         float(leaf(1.0))
+
+
+def test_a_number_is_a_constant_on_either_side():
+    operators = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow)
+    for data in (2.5, np.array([0.5, 3.0]), np.array([0.5, 3.0], np.float32)):
+        for compute in operators:
+            for number in (3, 0.5):
+                for swapped in (False, True):
+                    x = Tensor(data, requires_grad=True)
+                    pairs = [(number, x) if swapped else (x, number)]
+                    pairs += [tuple(np.asarray(a, x.dtype) if a is number else a for a in pairs[0])]
+                    results = [compute(*pair) for pair in pairs]
+                    assert type(results[0]) is Tensor, (compute, number, swapped)
+                    gradients = []
+                    for result in results:
+                        x.grad = None
+                        result.sum().backward(leaves_only=True)
+                        gradients.append(x.grad)
+                    for found, expected in ([r.data for r in results], gradients):
+                        np.testing.assert_allclose(found, expected, rtol=1e-6)
+                        assert found.dtype == x.dtype, (compute, number, swapped)
+
+
+def test_a_number_that_fits_nothing_is_refused_by_name():
+    with pytest.raises(AutogradError, match=r"power\(tensor \(2,\), -1\)"):
+        Tensor(np.array([1, 2])) ** -1
