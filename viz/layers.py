@@ -116,6 +116,7 @@ def _arrange(layers: list[list[Place]], gap: float) -> None:
         height = max(place.height for place in layer)
         for place in layer:
             place.across += 24 - left
+            place.height = place.height or height  # an edge runs straight through a layer
             place.along = along + height / 2
         along += height + gap
 
