@@ -184,7 +184,7 @@ class CompiledSteps:
 
     @property
     def source(self) -> str:
-        """The text of what ran in the last step."""
+        """The text of what gave the last loss and its gradients."""
         return self._last.runner.source if self._last else ""
 
     @property

@@ -31,7 +31,7 @@ class CompiledStep:
 
     @property
     def source(self) -> str:
-        """The text of what ran in the last call; empty if that was not compiled."""
+        """The text of what gave the last loss and its gradients; empty if that was not compiled."""
         return self._steps.source
 
     def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
