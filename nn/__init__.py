@@ -25,11 +25,21 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
+from nn.layers.bilinear import Bilinear
 from nn.layers.containers import Residual, Sequential
+from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
 from nn.layers.dense import Dense
-from nn.layers.dropout import Dropout
+from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.layers.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    RMSNorm,
+)
+from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -79,6 +89,8 @@ from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
 
+Lambda = Function
+
 __all__ = [
     "ELU",
     "GELU",
@@ -86,19 +98,28 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool",
+    "AvgPool",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Bilinear",
     "Buffer",
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
     "CosineAnnealing",
     "CrossEntropyLoss",
     "Dense",
     "Diagnosis",
     "DiagnosisMonitor",
     "Dropout",
+    "Dropout2d",
     "EarlyStopping",
     "ExponentialDecay",
     "Finding",
@@ -107,17 +128,21 @@ __all__ = [
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
+    "GroupNorm",
     "HalfSquaredErrorLoss",
     "HingeLoss",
     "History",
     "HuberLoss",
+    "InstanceNorm",
     "KLDivLoss",
     "LRSchedule",
+    "Lambda",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
+    "MaxPool",
     "MissingPackageError",
     "Module",
     "NAdam",
@@ -126,6 +151,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "RMSELoss",
+    "RMSNorm",
     "RMSprop",
     "ReLU",
     "ReduceOnPlateau",
@@ -140,6 +166,7 @@ __all__ = [
     "Tanh",
     "Training",
     "TrainingError",
+    "Upsample",
     "Warmup",
     "accuracy",
     "batches",

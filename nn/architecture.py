@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import is_whole
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations
@@ -172,12 +171,6 @@ def _dtype(name: Any) -> Any:
     return dtypes[name]
 
 
-def _product(sizes: list[Any]) -> float:
-    """That of numbers, also in tuples and lists; 0 where something else is there."""
-    numbers = [n for size in sizes for n in (size if isinstance(size, tuple | list) else [size])]
-    return math.prod(map(float, numbers)) if all(map(is_whole, numbers)) else 0.0
-
-
 class _Builder:
     """Modules as they are described, in order, with no more than so many entries in all."""
 
@@ -204,8 +197,7 @@ class _Builder:
             raise RecursionError(f"modules are nested more than {DEPTH} deep")
         arguments = {key: self.value(value) for key, value in data.items()}
         self.depth -= 1
-        sizes = [v for key, v in arguments.items() if (f := kind._fields.get(key)) and f.size]
-        if sizes and _product(sizes) > self.entries:
+        if kind._least_entries(arguments) > self.entries:
             raise ValueError(f"{name} is larger than the file")  # before it fills the memory
         bound = inspect.BoundArguments(signature_of(kind), arguments)
         self.built.append(kind(*bound.args, **bound.kwargs))

@@ -3,6 +3,7 @@
 from autograd_lite.derivatives import (  # noqa: F401
     by_version,
     calculus,
+    convolutions,
     cross_entropies,
     decompositions,
     editing,
@@ -16,6 +17,7 @@ from autograd_lite.derivatives import (  # noqa: F401
     neural,
     normalization,
     norms,
+    pooling,
     quantiles,
     ranges,
     reductions,

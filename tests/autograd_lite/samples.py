@@ -8,6 +8,7 @@ from typing import Any
 
 import samples_by_version
 import samples_calculus
+import samples_convolutions
 import samples_decompositions
 import samples_editing
 import samples_elementwise
@@ -18,6 +19,7 @@ import samples_linear_algebra
 import samples_linear_systems
 import samples_missing
 import samples_neural
+import samples_pooling
 import samples_quantiles
 import samples_ranges
 import samples_reductions
@@ -33,11 +35,13 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_elementwise.SAMPLES,
     **samples_linear_algebra.SAMPLES,
     **samples_calculus.SAMPLES,
+    **samples_convolutions.SAMPLES,
     **samples_fourier.SAMPLES,
     **samples_indexing.SAMPLES,
     **samples_joining.SAMPLES,
     **samples_sorting.SAMPLES,
     **samples_neural.SAMPLES,
+    **samples_pooling.SAMPLES,
     **samples_reductions.SAMPLES,
     **samples_shaping.SAMPLES,
     **samples_ranges.SAMPLES,
