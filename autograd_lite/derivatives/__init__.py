@@ -1,6 +1,7 @@
 """The table of derivatives, by subject. Importing it fills `autograd_lite.table.TABLE`."""
 
 from autograd_lite.derivatives import (  # noqa: F401
+    attention,
     by_version,
     calculus,
     convolutions,
@@ -8,6 +9,7 @@ from autograd_lite.derivatives import (  # noqa: F401
     decompositions,
     editing,
     elementwise,
+    embedding,
     fourier,
     indexing,
     joining,
@@ -20,6 +22,7 @@ from autograd_lite.derivatives import (  # noqa: F401
     pooling,
     quantiles,
     ranges,
+    recurrences,
     reductions,
     shaping,
     signals,

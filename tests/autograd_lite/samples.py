@@ -23,6 +23,7 @@ import samples_pooling
 import samples_quantiles
 import samples_ranges
 import samples_reductions
+import samples_sequences
 import samples_shaping
 import samples_signals
 import samples_sorting
@@ -43,6 +44,7 @@ DECLARED: dict[Callable[..., Any], list[Sample]] = {
     **samples_neural.SAMPLES,
     **samples_pooling.SAMPLES,
     **samples_reductions.SAMPLES,
+    **samples_sequences.SAMPLES,
     **samples_shaping.SAMPLES,
     **samples_ranges.SAMPLES,
     **samples_missing.SAMPLES,
