@@ -62,6 +62,24 @@ def require_state(layer: Module, name: str, state: Any, shape: tuple[int, ...], 
     return state
 
 
+def _own_steps(length: int, counts: Any) -> Any:
+    """Which steps of each sample are its own, (length, n, 1)."""
+    return (np.arange(length)[:, None] < counts)[:, :, None]
+
+
+def _turned(steps: Any, counts: Any) -> Any:
+    """Sequences from their ends to their beginnings; what is behind them stays there."""
+    if counts is None:
+        return steps[::-1]
+    times = np.arange(len(steps))[:, None]
+    return steps[np.where(times < counts, counts - 1 - times, times), np.arange(len(counts))]
+
+
+def _joined(outputs: list[Any]) -> Any:
+    """The states of both directions side by side."""
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
+
+
 class _Recurrent(Module):
     """What layers have in common that go through sequences."""
 
@@ -133,29 +151,31 @@ class _Recurrent(Module):
         """
         first = getattr(self, "weight_ih_l0")  # noqa: B009 # the constructor makes it
         x = in_dtype_of(first, self._sequences(x))
-        live = self._live(x, lengths)
+        counts = self._lengths(x, lengths)
         n = x.shape[0 if self.batch_first else 1]
         states = self._first_states(hx, n, x)
         steps = np.swapaxes(x, 0, 1) if self.batch_first else x
-        last: list[list[Any]] = [[] for _ in self.states]
+        if counts is not None:
+            steps = np.where(_own_steps(len(steps), counts), steps, 0)
+        ends: list[list[Any]] = [[] for _ in self.states]
         outputs: list[Any] = []
         for index, (layer, name) in enumerate(self._directions()):
-            reverse = name.endswith("_reverse")
-            if layer and not reverse:
+            backward = name.endswith("_reverse")
+            if layer and not backward:
                 steps, outputs = self._between(outputs), []
-            found = self._run(steps, name, [each[index] for each in states], live, reverse)
-            for kept, each in zip(last, found):
-                kept.append(each[0 if reverse else -1])
-            outputs.append(found[0])
-        y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
-        if live is not None:
-            y = np.where(live[:, :, None], y, 0)
-        ends = tuple(np.stack(each) for each in last)
-        return np.swapaxes(y, 0, 1) if self.batch_first else y, ends[0] if len(ends) == 1 else ends
+            begun = [each[index] for each in states]
+            taken = _turned(steps, counts) if backward else steps
+            found = self._run(taken, name, begun)
+            for kept, each in zip(ends, found):
+                kept.append(each[-1] if counts is None else each[counts - 1, np.arange(n)])
+            outputs.append(_turned(found[0], counts) if backward else found[0])
+        y = _joined(outputs)
+        if counts is not None:
+            y = np.where(_own_steps(len(y), counts), y, 0)
+        last = tuple(np.stack(each) for each in ends)
+        return np.swapaxes(y, 0, 1) if self.batch_first else y, last[0] if len(last) == 1 else last
 
-    def _run(
-        self, steps: Any, name: str, states: list[Any], live: Any, reverse: bool
-    ) -> tuple[Any, ...]:
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         """What one layer computes in one direction: for each kind of states all, by time."""
         raise NotImplementedError(type(self).__name__)
 
@@ -165,7 +185,7 @@ class _Recurrent(Module):
         return [getattr(self, f"{kind}{name}", None) for kind in kinds]
 
     def _between(self, outputs: list[Any]) -> Any:
-        x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
+        x = _joined(outputs)
         if not self.training or self.dropout == 0:
             return x
         return dropout(x, self.rng.random(x.shape) >= self.dropout, self.dropout)
@@ -196,8 +216,8 @@ class _Recurrent(Module):
             )
         return x
 
-    def _live(self, x: Any, lengths: Any) -> Any:
-        """Which steps of each sample are its own, (length, n); None where all are."""
+    def _lengths(self, x: Any, lengths: Any) -> Any:
+        """How many steps of each sample are its own, (n,); None where all are."""
         if lengths is None:
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
@@ -221,7 +241,7 @@ class _Recurrent(Module):
                 f"{1 if self.batch_first else 0} of the input has {length} steps",
                 f"Give lengths from 1 to {length}",
             )
-        return np.arange(length)[:, None] < counts
+        return counts
 
     def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
         """For each kind of states those to begin with."""
@@ -285,12 +305,10 @@ class RNN(_Recurrent):
             dtype,
         )
 
-    def _run(
-        self, steps: Any, name: str, states: list[Any], live: Any, reverse: bool
-    ) -> tuple[Any, ...]:
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, *biases = self._own(name)
         x = of_inputs(steps, weight, *biases)
-        return (rnn_sequence(x, recurrent, states[0], live, self.nonlinearity, reverse),)
+        return (rnn_sequence(x, recurrent, states[0], self.nonlinearity),)
 
 
 @register
@@ -309,14 +327,12 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _run(
-        self, steps: Any, name: str, states: list[Any], live: Any, reverse: bool
-    ) -> tuple[Any, ...]:
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, bias, of_state = self._own(name)
         if of_state is None:
             of_state = np.zeros(len(recurrent), recurrent.dtype)
         x = of_inputs(steps, weight, bias)
-        return (gru_sequence(x, recurrent, of_state, states[0], live, reverse),)
+        return (gru_sequence(x, recurrent, of_state, states[0]),)
 
 
 @register
@@ -352,11 +368,8 @@ class LSTM(_Recurrent):
     gates = 4
     states = ("h_0", "c_0")
 
-    def _run(
-        self, steps: Any, name: str, states: list[Any], live: Any, reverse: bool
-    ) -> tuple[Any, ...]:
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, *biases = self._own(name)
-        found: Tensor = lstm_sequence(
-            of_inputs(steps, weight, *biases), recurrent, *states, live, reverse
-        )
+        x = of_inputs(steps, weight, *biases)
+        found: Tensor = lstm_sequence(x, recurrent, *states)
         return found[0], found[1]

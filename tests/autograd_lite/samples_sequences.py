@@ -7,18 +7,11 @@ from autograd_lite.derivatives.attention import scaled_dot_product_attention
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 
-LIVE = np.array([[True, True], [True, False], [True, False]])
-WAYS = {"forward": (None, False), "backward": (None, True), "lengths": (LIVE, False)}
-ENDS = {**WAYS, "both": (LIVE, True)}
 
-
-def recurrent(function, gates, states, *options, ways=ENDS, biases=0):
+def recurrent(function, gates, states, *options, biases=0):
     shapes = [(3, 2, gates * 2), (gates * 2, 2), *[(gates * 2,)] * biases, *[(2, 2)] * states]
     arrays = [0.7 * normal(*shape) for shape in shapes]
-    return [
-        sample(lambda *x, end=(live, *options, reverse): function(*x, *end), *arrays)
-        for live, reverse in ways.values()
-    ]
+    return sample(lambda *x: function(*x, *options), *arrays)
 
 
 SEEN = np.array([[True, False, True], [False, True, True]])
@@ -26,11 +19,14 @@ HIDDEN = np.array([[True, False, True], [False, False, False]])
 
 SAMPLES = {
     rnn_sequence: [
-        *recurrent(rnn_sequence, 1, 1, "tanh"),
-        *recurrent(rnn_sequence, 1, 1, "relu", ways=WAYS),
+        recurrent(rnn_sequence, 1, 1, "tanh"),
+        recurrent(rnn_sequence, 1, 1, "relu"),
     ],
-    gru_sequence: recurrent(gru_sequence, 3, 1, biases=1),
-    lstm_sequence: recurrent(lstm_sequence, 4, 2),
+    gru_sequence: [recurrent(gru_sequence, 3, 1, biases=1)],
+    lstm_sequence: [
+        recurrent(lstm_sequence, 4, 2),
+        sample(lstm_sequence, normal(1, 1, 4), normal(4, 1), normal(1, 1), normal(1, 1)),
+    ],
     scaled_dot_product_attention: [
         sample(
             lambda *x: scaled_dot_product_attention(*x, None, False, None),

@@ -1,7 +1,7 @@
 """What each row of sequences is in PyTorch, with arrays on which the two are compared."""
 
 import numpy as np
-from samples_sequences import ENDS, SEEN
+from samples_sequences import SEEN
 from sampling import normal
 from torch_equivalents import F, on, torch
 
@@ -31,34 +31,27 @@ def lstm_step(x, w, states):
     return torch.stack([torch.sigmoid(o) * torch.tanh(c), c])
 
 
-def stepped(step, live, reverse, time_axis=0):
-    """A sequence step by step; where a sample's is over, the state stays."""
+def stepped(step, time_axis=0):
+    """A sequence step by step."""
 
     def run(x, *weights_and_state):
         *weights, state = weights_and_state
-        found = [None] * len(x)
-        for t in range(len(x) - 1, -1, -1) if reverse else range(len(x)):
-            new = step(x[t], *weights, state)
-            state = new if live is None else torch.where(torch.tensor(live[t])[:, None], new, state)
-            found[t] = state
+        found = []
+        for each in x:
+            state = step(each, *weights, state)
+            found.append(state)
         return torch.stack(found, time_axis)
 
     return run
 
 
-def lstm_stepped(live, reverse):
-    run = stepped(lstm_step, live, reverse, 1)
-    return lambda x, w, h, c: run(x, w, torch.stack([h, c]))
+def of_two_states(x, w, h, c):
+    return stepped(lstm_step, 1)(x, w, torch.stack([h, c]))
 
 
-def recurrences(function, steps, *shapes):
+def recurrence(function, made, *shapes, options=()):
     arrays = [0.7 * normal(*shape) for shape in shapes]
-    for (live, reverse), (step, options) in (
-        (way, each) for way in ENDS.values() for each in steps
-    ):
-        made = lstm_stepped(live, reverse) if step is lstm_step else stepped(step, live, reverse)
-        end = (live, *options, reverse)
-        yield on(made, *arrays, as_called=lambda *x, end=end: function(*x, *end))
+    return on(made, *arrays, as_called=lambda *x: function(*x, *options))
 
 
 def torch_attention(query, key, value, mask=None, is_causal=False):
@@ -80,17 +73,14 @@ LABELS = np.array([[2, 0, 2], [1, 2, 2]])
 
 ROWS_OF_SEQUENCES = {
     rnn_sequence: [
-        *recurrences(
-            rnn_sequence,
-            [(rnn_step, ("tanh",)), (relu_step, ("relu",))],
-            *[(3, 2, 2), (2, 2), (2, 2)],
-        )
+        recurrence(rnn_sequence, stepped(step), (3, 2, 2), (2, 2), (2, 2), options=options)
+        for step, options in ((rnn_step, ("tanh",)), (relu_step, ("relu",)))
     ],
     gru_sequence: [
-        *recurrences(gru_sequence, [(gru_step, ())], (3, 2, 6), (6, 2), (6,), (2, 2)),
+        recurrence(gru_sequence, stepped(gru_step), (3, 2, 6), (6, 2), (6,), (2, 2)),
     ],
     lstm_sequence: [
-        *recurrences(lstm_sequence, [(lstm_step, ())], (3, 2, 8), (8, 2), (2, 2), (2, 2)),
+        recurrence(lstm_sequence, of_two_states, (3, 2, 8), (8, 2), (2, 2), (2, 2)),
     ],
     scaled_dot_product_attention: [
         attention((2, 3), (4, 3), (4, 2)),
