@@ -25,11 +25,13 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
+from nn.layers.attention import MultiHeadAttention
 from nn.layers.bilinear import Bilinear
 from nn.layers.containers import Residual, Sequential
 from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, Dropout2d
+from nn.layers.embedding import Embedding, PositionalEncoding
 from nn.layers.flatten import Flatten
 from nn.layers.normalization import (
     BatchNorm1d,
@@ -40,6 +42,9 @@ from nn.layers.normalization import (
     RMSNorm,
 )
 from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
+from nn.layers.recurrent import GRU, LSTM, RNN
+from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -75,6 +80,7 @@ from nn.optimizers.sgd import SGD
 from nn.parameters import Buffer, Parameter
 from nn.random_state import manual_seed
 from nn.summary import summary
+from nn.torch_weights import from_torch, to_torch
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.callbacks import (
@@ -94,6 +100,9 @@ Lambda = Function
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Adagrad",
     "Adam",
@@ -121,10 +130,12 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "EarlyStopping",
+    "Embedding",
     "ExponentialDecay",
     "Finding",
     "Flatten",
     "Function",
+    "GRUCell",
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
@@ -136,6 +147,7 @@ __all__ = [
     "InstanceNorm",
     "KLDivLoss",
     "LRSchedule",
+    "LSTMCell",
     "Lambda",
     "LayerNorm",
     "LeakyReLU",
@@ -145,14 +157,17 @@ __all__ = [
     "MaxPool",
     "MissingPackageError",
     "Module",
+    "MultiHeadAttention",
     "NAdam",
     "NLLLoss",
     "OneCycle",
     "Optimizer",
     "Parameter",
+    "PositionalEncoding",
     "RMSELoss",
     "RMSNorm",
     "RMSprop",
+    "RNNCell",
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
@@ -166,6 +181,8 @@ __all__ = [
     "Tanh",
     "Training",
     "TrainingError",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "Upsample",
     "Warmup",
     "accuracy",
@@ -175,6 +192,7 @@ __all__ = [
     "datasets",
     "diagnose",
     "fit",
+    "from_torch",
     "functional_call",
     "gradient_difference",
     "init",
@@ -185,6 +203,7 @@ __all__ = [
     "register",
     "save",
     "summary",
+    "to_torch",
 ]
 
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these

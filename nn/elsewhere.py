@@ -17,6 +17,7 @@ NAMES = {
     "L1Loss": "nn.MAELoss()",
     "LayerNormalization": "nn.LayerNorm(normalized_shape)",
     "Linear": "nn.Dense(in_features, out_features)",
+    "MultiheadAttention": "nn.MultiHeadAttention(embed_dim, num_heads)",
     "Model": "nn.Module, and nn.fit(model, X, y, ...)",
     "ModuleDict": "a dict: modules in attributes that are dicts are found",
     "ModuleList": "a list: modules in attributes that are lists are found",

@@ -60,7 +60,7 @@ class _Cell(Module):
             )
         return in_dtype_of(self.weight_ih, x)
 
-    def _state(self, name: str, state: Any, x: Any) -> Any:
+    def _begun(self, name: str, state: Any, x: Any) -> Any:
         shape = (x.shape[0], self.hidden_size)
         if state is None:
             return np.zeros(shape, self.weight_ih.dtype)
@@ -111,7 +111,7 @@ class RNNCell(_Cell):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._inputs(x)
-        of_input, of_state = self._given(x, self._state("hx", hx, x))
+        of_input, of_state = self._given(x, self._begun("hx", hx, x))
         z = of_input + of_state
         return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
 
@@ -134,7 +134,7 @@ class GRUCell(_Cell):
             UnsupportedError: x is no array of real numbers.
         """
         x = self._inputs(x)
-        h = self._state("hx", hx, x)
+        h = self._begun("hx", hx, x)
         of_input, of_state = self._given(x, h)
         (x_r, x_z, x_n), (h_r, h_z, h_n) = (
             self._gates(each, 0, 1, 2) for each in (of_input, of_state)
@@ -170,7 +170,7 @@ class LSTMCell(_Cell):
                 "Give a tuple (h_0, c_0), or None to begin with zeros",
             )
         given = (None, None) if hx is None else hx
-        h, c = (self._state(name, each, x) for name, each in zip(("h_0", "c_0"), given))
+        h, c = (self._begun(name, each, x) for name, each in zip(("h_0", "c_0"), given))
         of_input, of_state = self._given(x, h)
         enter, forget, candidate, leave = self._gates(of_input + of_state, 0, 1, 2, 3)
         cell = sigmoid(forget) * c + sigmoid(enter) * np.tanh(candidate)
