@@ -3,11 +3,6 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.derivatives.cross_entropies import (
-    binary_cross_entropy,
-    sigmoid_cross_entropy,
-    softmax_cross_entropy,
-)
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.derivatives.neural import (
     dropout,
@@ -22,6 +17,7 @@ from autograd_lite.derivatives.neural import (
     swish,
 )
 from autograd_lite.derivatives.special import erf, gelu
+from autograd_lite.einops_backend import register_when_imported as _register_when_imported
 from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
@@ -42,19 +38,25 @@ from autograd_lite.errors import (
     TrainingError,
     UnsupportedError,
 )
-from autograd_lite.gradcheck import gradcheck
 from autograd_lite.modes import enable_grad, no_grad
-from autograd_lite.recompute import checkpoint
 from autograd_lite.table import define, differentiable
 from autograd_lite.tensor import Tensor
-from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from autograd_lite.vectors import ravel
 
 if TYPE_CHECKING:
     from autograd_lite.anomaly import detect_anomaly
     from autograd_lite.compare import compare_gradients
+    from autograd_lite.derivatives.cross_entropies import (
+        binary_cross_entropy,
+        sigmoid_cross_entropy,
+        softmax_cross_entropy,
+    )
+    from autograd_lite.differences import gradcheck
+    from autograd_lite.interchange import from_dlpack
+    from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
+    from autograd_lite.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+    from autograd_lite.vectors import ravel
 
 __all__ = [
     "AnomalyError",
@@ -88,6 +90,7 @@ __all__ = [
     "elu",
     "enable_grad",
     "erf",
+    "from_dlpack",
     "gelu",
     "grad",
     "gradcheck",
@@ -113,12 +116,28 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
-# What is imported when it is first used, because it takes as much time as all the rest.
+_register_when_imported()
+
+# What is imported when it is first used: all of it takes longer than the rest.
 _LATER = {
-    "compare_gradients": "autograd_lite.compare",
-    "derive": "autograd_lite.textbook.derive",
-    "detect_anomaly": "autograd_lite.anomaly",
-    "to_source": "autograd_lite.textbook.source",
+    "binary_cross_entropy": "derivatives.cross_entropies",
+    "checkpoint": "recompute",
+    "compare_gradients": "compare",
+    "derive": "textbook.derive",
+    "detect_anomaly": "anomaly",
+    "from_dlpack": "interchange",
+    "grad": "transforms",
+    "gradcheck": "differences",
+    "hessian": "transforms",
+    "hvp": "transforms",
+    "jacobian": "transforms",
+    "jvp": "transforms",
+    "ravel": "vectors",
+    "sigmoid_cross_entropy": "derivatives.cross_entropies",
+    "softmax_cross_entropy": "derivatives.cross_entropies",
+    "to_source": "textbook.source",
+    "value_and_grad": "transforms",
+    "vjp": "transforms",
 }
 
 
@@ -127,6 +146,8 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    globals()[name] = found  # and is found at once from now on
+    return found

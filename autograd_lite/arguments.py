@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -13,6 +13,9 @@ from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError,
 from autograd_lite.foreign import admit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+MOST = sys.float_info.max
 
 
 class Range(NamedTuple):
@@ -25,7 +28,7 @@ class Range(NamedTuple):
 def is_number(value: Any) -> bool:
     """Whether it is a finite real number, and no boolean."""
     real = isinstance(value, int | float | np.integer | np.floating)
-    return real and not isinstance(value, bool) and math.isfinite(value)
+    return real and not isinstance(value, bool) and -MOST <= value <= MOST
 
 
 def is_whole(value: Any) -> bool:
@@ -54,11 +57,12 @@ FRACTIONS = Range(
     lambda x: isinstance(x, tuple | list) and len(x) == 2 and all(map(FRACTION.holds, x)),
     "a pair of numbers from 0 to below 1",
 )
-INTEGER = Range(is_whole, "a whole number")
-WHOLE = Range(lambda x: is_whole(x) and bool(x >= 0), "a whole number, 0 or more")
-COUNT = Range(lambda x: is_whole(x) and bool(x >= 1), "a whole number, 1 or more")
+INTEGER = Range(lambda x: is_whole(x) and abs(int(x)) <= sys.maxsize, "a whole number")
+WHOLE = Range(lambda x: INTEGER.holds(x) and bool(x >= 0), "a whole number, 0 or more")
+COUNT = Range(lambda x: INTEGER.holds(x) and bool(x >= 1), "a whole number, 1 or more")
+SEED = Range(lambda x: is_whole(x) and bool(x >= 0), "a whole number, 0 or more")
 COUNTS = Range(_are_counts, "whole numbers, 1 or more")
-FLAG = Range(lambda x: isinstance(x, bool), "True or False")
+FLAG = Range(lambda x: isinstance(x, bool | np.bool_), "True or False")
 TEXT = Range(lambda x: isinstance(x, str), "text")
 FLOATING = Range(_is_floating, "a dtype of floats, such as numpy.float32")
 
@@ -87,6 +91,17 @@ def require(owner: object, name: str, value: Any, allowed: Range) -> None:
         )
 
 
+def require_flag(owner: object, name: str, value: Any) -> bool:
+    """The flag as Python's; an ArgumentError unless it is one: the text "False" is true.
+
+    >>> require_flag("Dense", "bias", np.bool_(False))
+    False
+    """
+    if value is not True and value is not False:
+        require(owner, name, value, FLAG)
+    return bool(value)
+
+
 def as_array(values: Any, attempted: str) -> Any:
     """An array of numbers, lists, another library's array, or a tensor that requires no grad.
 
@@ -97,7 +112,7 @@ def as_array(values: Any, attempted: str) -> Any:
         return np.asarray(admit(values, attempted))
     except AutogradError:
         raise
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnsupportedError(
             f"{attempted} {describe_one(values)}",
             "it is no array, and no lists of one length",
@@ -177,6 +192,8 @@ def generator(rng: Any, attempted: str) -> np.random.Generator:
     True
     """
     try:
+        if FLAG.holds(rng):
+            raise TypeError("a flag is no seed")
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise UnsupportedError(

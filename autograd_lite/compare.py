@@ -6,11 +6,12 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.arguments import NOT_NEGATIVE, require
+from autograd_lite.arguments import NOT_NEGATIVE, optional, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
 from autograd_lite.node import plain
@@ -157,12 +158,13 @@ def compare_gradients(
         tolerance: relative error allowed: the largest difference of two entries, over the largest
             entry of both; by default the square root of the precision of the less precise dtype,
             1.5e-8 in float64. What rounding explains is allowed in any case.
-        seconds: how long to look for mistakes where a gradient is wrong, in seconds of computing;
-            those that are made most often are tried first.
+        seconds: how long to look for mistakes where a gradient is wrong, in seconds of computing,
+            and at most three times as long on the clock; those that are made most often are tried
+            first. A terminal or notebook shows a line meanwhile.
 
     Raises:
-        ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad; or
-            `seconds` is below 0.
+        ArgumentError: the loss does not depend on a tensor, or a tensor does not require grad;
+            the tolerance or `seconds` is below 0.
         MutationError: a gradient differs, and an array of the record was written into since.
 
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
@@ -172,7 +174,19 @@ def compare_gradients(
     >>> report.explanations[0].mistakes[0].factor
     0.5
     """
+    return compared(loss, manual, tolerance, seconds, sys._getframe(1))
+
+
+def compared(
+    loss: Tensor,
+    manual: Mapping[Tensor, Any],
+    tolerance: float | None,
+    seconds: float,
+    frame: FrameType,
+) -> GradientComparison:
+    """`compare_gradients`, with the names of the variables in a frame."""
     _refuse(loss, manual)
+    require("compare_gradients", "tolerance", tolerance, optional(NOT_NEGATIVE))
     require("compare_gradients", "seconds", seconds, NOT_NEGATIVE)
     automatic = backpropagate(loss, loss._seed(None))
     for tensor in manual:
@@ -185,7 +199,6 @@ def compare_gradients(
             )
     arrays = {tensor: _as_plain(tensor, gradient) for tensor, gradient in manual.items()}
     right = {tensor: np.asarray(automatic[tensor]) for tensor in arrays}
-    frame = sys._getframe(1)
     names = _names(arrays, frame.f_locals)
     dtypes = {array.dtype for array in (*arrays.values(), *right.values())}
     precision = max(np.finfo(dtype).eps for dtype in dtypes if dtype.kind == "f")
@@ -208,6 +221,9 @@ def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
         reason = "it is no scalar tensor that was computed from tensors that require grad"
         remedy = "Give the loss that loss.backward() would be called on"
         raise ArgumentError(attempted, reason, remedy)
+    if not isinstance(manual, Mapping):
+        reason = f"the hand-derived gradients are {describe_one(manual)}, and no mapping"
+        raise ArgumentError(attempted, reason, "Give a dict from tensors to arrays: {W: dW}")
     if not manual:
         remedy = "Give a dict from tensors to arrays: {W: dW}"
         raise ArgumentError(attempted, "no hand-derived gradient was given", remedy)
@@ -221,7 +237,7 @@ def _refuse(loss: Any, manual: Mapping[Tensor, Any]) -> None:
 def _as_plain(tensor: Tensor, gradient: Any) -> Any:
     try:
         array = np.asarray(plain(gradient))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
         given = "None" if gradient is None else describe_one(gradient)

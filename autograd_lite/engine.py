@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import float64, ndarray
@@ -24,18 +24,22 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import Recorder, Rule, recording, take, taken, watching
+from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
 from autograd_lite.node import Array, Cotangents, Node, inputs_of, unshared_lists
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
+    FAILURES,
     explained,
     refuse_stale,
     refuse_unless_real,
     refuse_without_rule,
     refused_contribution,
 )
+
+if TYPE_CHECKING:
+    from autograd_lite.modes import Recorder
 
 Steps = Iterable[tuple[Node, bool]]
 
@@ -73,7 +77,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data = operation.compute(*values, **keywords)
     except AutogradError:
         raise
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
+    except FAILURES as error:
         raise explained(error, operation.name, arguments, keywords) from error
     residual = None
     if operation.residual:

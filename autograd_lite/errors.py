@@ -139,14 +139,23 @@ def describe(arguments: Iterable[Any], keywords: Mapping[str, Any] | None = None
     return f"({', '.join(shown)})"
 
 
+def _short(value: object) -> str:
+    try:
+        text = str(value) if isinstance(value, np.dtype | np.generic) else repr(value)
+    except Exception:  # whatever an object raises that is only to be shown
+        text = ""
+    return text if 0 < len(text) <= 40 else type(value).__name__
+
+
 def describe_one(argument: Any) -> str:
     """One argument: `'W1' (2, 3)` for a named tensor, `array (2, 3)` for an array."""
     if isinstance(argument, type):
         return argument.__name__
+    if isinstance(argument, int) and argument.bit_length() > 128:
+        return f"a whole number of {argument.bit_length()} bits"
     shape = getattr(argument, "shape", None)
     if shape is None or isinstance(argument, np.dtype | np.generic):
-        text = str(argument) if isinstance(argument, np.dtype | np.generic) else repr(argument)
-        return text if len(text) <= 40 else type(argument).__name__
+        return _short(argument)
     name = getattr(argument, "name", None)
     if isinstance(name, str):
         return f"{name!r} {shape}"

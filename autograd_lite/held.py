@@ -39,7 +39,7 @@ def held_array(data: Any, requires_grad: bool, name: str | None, dtype: DTypeLik
     if not hasattr(data, "__array_function__"):
         try:
             array = np.asarray(data, dtype)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             reason, remedy = str(error).rstrip("."), "Give numbers, or nested lists of one shape"
             raise _unsuitable(data, name, reason, remedy) from error
         data = array if array.ndim else array.dtype.type(array)

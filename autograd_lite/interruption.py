@@ -4,9 +4,7 @@ from __future__ import annotations
 
 # What `signal` wraps: to look for enumerations takes that longer than a layer takes.
 import _signal  # type: ignore[import-not-found]
-import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import starmap
@@ -35,9 +33,10 @@ class _Waiting:
     def __init__(self, before: Callable[[int, Any], object]) -> None:
         self.before = self.action = before
         self.opened = False
-        self.came = 0
+        self.came = self.number = 0
 
     def __call__(self, number: int, frame: object) -> None:
+        self.number = number
         self.came += 1
         if self.opened:
             self.deliver()
@@ -47,7 +46,7 @@ class _Waiting:
         while self.came:
             self.came -= 1
             self.opened = False  # what is put back after an interruption is not interrupted
-            self.action(signal.SIGINT, sys._getframe())
+            self.action(self.number, sys._getframe())
             self.opened = True
 
 
@@ -74,14 +73,16 @@ class whole:  # noqa: N801 - used like no_grad
         self._outermost = False
 
     def __enter__(self) -> whole:
+        import threading
+
         if threading.current_thread() is not threading.main_thread():
             return self
         if _Waiting.current is not None:
             self._handler, self._outer = _Waiting.current, _Waiting.current.opened
             _Waiting.current.opened = False
-        elif callable(found := _signal.getsignal(signal.SIGINT)):
+        elif callable(found := _signal.getsignal(_signal.SIGINT)):
             self._handler, self._outermost = _Waiting(found), True
-            _signal.signal(signal.SIGINT, self._handler)
+            _signal.signal(_signal.SIGINT, self._handler)
             _Waiting.current = self._handler
         return self
 
@@ -91,7 +92,7 @@ class whole:  # noqa: N801 - used like no_grad
             return
         if self._outermost:
             _Waiting.current = None
-            _signal.signal(signal.SIGINT, handler.before)
+            _signal.signal(_signal.SIGINT, handler.before)
         handler.opened, self._handler = self._outer, None
         if self._outer and not (kind and issubclass(kind, KeyboardInterrupt)):
             handler.deliver()
@@ -111,7 +112,7 @@ class whole:  # noqa: N801 - used like no_grad
     def instead(self, action: Callable[[], object]) -> None:
         """Call this where KeyboardInterrupt would be raised, unless Ctrl-C does something else."""
         handler = self._handler
-        if self._outermost and handler and handler.before is signal.default_int_handler:
+        if self._outermost and handler and handler.before is _signal.default_int_handler:
             handler.action = lambda number, frame: action()
 
 

@@ -9,13 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives.by_version import UNSIGNED
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError, describe
 from autograd_lite.node import Array
 from autograd_lite.refusals import explained
-from autograd_lite.table import COMPOSED
+from autograd_lite.table import COMPOSED, TABLE
 from autograd_lite.trees import map_tree
+
+_UNSIGNED: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.dot: lambda a, b, out=None: ...,
+    np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": ...,
+}
+"""Functions that had no signature before NumPy 2.4, and the signature that they have since."""
 
 # Those of ufuncs and their methods, which had no signature before NumPy 2.4.
 _OF_UFUNCS: dict[str, Any] = {
@@ -46,7 +51,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
         names = of_methods if function in (owner.reduce, owner.accumulate) else ()
         return _Signature(names, _OF_UFUNCS | {"keepdims": False}, 2)
     try:
-        parameters = inspect.signature(UNSIGNED.get(function, function)).parameters
+        parameters = inspect.signature(_UNSIGNED.get(function, function)).parameters
     except ValueError:
         return _Signature((), _OF_UFUNCS, 0)
     by_position = all(p.kind is not p.VAR_POSITIONAL for p in parameters.values())
@@ -82,7 +87,8 @@ def understood(
         for name, value in keywords.items()
         if name not in defaults or not _is_default(value, defaults[name])
     }
-    if "dtype" in keywords and not _has_dtype(COMPOSED.get(function)):
+    made_of = None if function in TABLE else COMPOSED.get(function)
+    if "dtype" in keywords and not _has_dtype(made_of):
         try:
             dtype = np.dtype(keywords.pop("dtype"))
         except TypeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,10 +48,7 @@ class Linearization:
                 f"derivative of {name_of(f)} in None", "it is no array", "Give arrays of floats"
             )
         with enable_grad():
-            # A node of its own for each: f may hold the same tensor as a constant.
-            self.variables = [
-                +leaf if requires_grad(leaf) else Variable(leaf) for leaf in leaves_of(self.trees)
-            ]
+            self.variables = [*_variables(f, positions, self.trees)]
             changed = list(arguments)
             for position, tree in zip(positions, rebuilt(self.trees, self.variables)):
                 changed[position] = tree
@@ -88,6 +85,20 @@ def name_of(f: Any) -> str:
     return str(getattr(f, "__name__", type(f).__name__))
 
 
+def _variables(
+    f: Callable[..., Any], positions: Sequence[Any], trees: Sequence[Any]
+) -> Iterator[Any]:
+    """A node of its own for each leaf: f may hold the same tensor as a constant."""
+    for position, tree in zip(positions, trees):
+        for leaf in leaves_of(tree):
+            try:
+                yield +leaf if requires_grad(leaf) else Variable(leaf)
+            except UnsupportedError as error:
+                given, reason, remedy = error.args
+                attempted = f"derivative of {name_of(f)} in argument {position}, {given}"
+                raise UnsupportedError(attempted, reason, remedy) from error
+
+
 def _require_positions(
     f: Callable[..., Any], arguments: Sequence[Any], positions: Sequence[Any]
 ) -> None:
@@ -101,7 +112,7 @@ def _require_positions(
             )
         if not -len(arguments) <= position < len(arguments):
             raise ArgumentError(
-                f"{attempted} in argument {position}",
+                f"{attempted} in argument {describe_one(position)}",
                 f"it was given {len(arguments)} arguments",
                 "Give argnums that count positional arguments, from 0",
             )

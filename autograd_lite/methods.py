@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from autograd_lite.arguments import require_flag
 from autograd_lite.derivatives.reductions import Axis
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
-from autograd_lite.errors import AutogradError
+from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, Elsewhere
 from autograd_lite.node import NO_KEYWORDS
@@ -89,7 +90,8 @@ class Methods(Operators):
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """`np.reshape` of this tensor; takes a shape, or its lengths one by one."""
-        keywords = NO_KEYWORDS if order == "C" else {"order": order}
+        in_rows = isinstance(order, str) and order == "C"
+        keywords = NO_KEYWORDS if in_rows else {"order": order}
         return _apply(TABLE[np.reshape], (self, unpacked(shape)), keywords)
 
     def ravel(self, order: str = "C") -> Tensor:
@@ -101,6 +103,20 @@ class Methods(Operators):
         order = unpacked(axes) if axes else None
         return _apply(TABLE[np.transpose], (self, order), NO_KEYWORDS)
 
+    def __dlpack__(self, **options: Any) -> Any:
+        """The array for other libraries, on the same memory; of what has no history alone."""
+        if self._requires_grad:
+            raise UnsupportedError(
+                f"__dlpack__ of {describe_one(self)}",
+                "another library would compute with it beside the record",
+                "Give tensor.detach()",
+            )
+        take_entries(self)
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
         """A tensor of another floating dtype, through which gradients flow.
 
@@ -110,7 +126,7 @@ class Methods(Operators):
             wanted = np.dtype(dtype)
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
-        if not copy and self.dtype == wanted:
+        if not require_flag("astype", "copy", copy) and self.dtype == wanted:
             return self  # type: ignore[return-value]
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 

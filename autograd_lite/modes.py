@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -19,21 +19,22 @@ Rule = Callable[[Node, Cotangents, bool, bool], None]
 """What is done at each node of a backward pass, see `engine.apply_rule`."""
 
 
-class Recorder(Protocol):
-    """Looks at every operation that is recorded."""
+if TYPE_CHECKING:
 
-    def recorded(self, node: Node) -> None:
-        """Called with each node that was just recorded."""
+    class Recorder(Protocol):
+        """Looks at every operation that is recorded."""
 
+        def recorded(self, node: Node) -> None:
+            """Called with each node that was just recorded."""
 
-class Watch(Recorder, Protocol):
-    """Looks also at every step of a backward pass, and knows through what an operation came."""
+    class Watch(Recorder, Protocol):
+        """Looks also at every step of a backward pass, and knows through what an operation came."""
 
-    def around(self, rule: Rule) -> Rule:
-        """What is done at each node of one backward pass: the rule, and looking at what it gave."""
+        def around(self, rule: Rule) -> Rule:
+            """What is done at each node of a backward pass: the rule, and a look at it."""
 
-    def within(self, function: Any, made_of: Callable[..., Any]) -> Callable[..., Any]:
-        """What is called in place of what a function is made of, see `table.composed`."""
+        def within(self, function: Any, made_of: Callable[..., Any]) -> Callable[..., Any]:
+            """What is called in place of what a function is made of, see `table.composed`."""
 
 
 recording: ContextVar[bool | Recorder] = ContextVar("recording", default=True)

@@ -67,9 +67,20 @@ def inputs_of(node: Node) -> list[Node]:
     return [a for a in node.arguments if isinstance(a, Node) and a._requires_grad]
 
 
+ARRAYS = (Node, np.ndarray)
+
+
 def arrays_in(value: Any) -> list[Any]:
     """The nodes and plain arrays among the arguments of a node, also within tuples and lists."""
-    return [leaf for leaf in leaves_of(value) if isinstance(leaf, Node | np.ndarray)]
+    if type(value) is not tuple:
+        return [leaf for leaf in leaves_of(value) if isinstance(leaf, ARRAYS)]
+    found = []
+    for part in value:
+        if isinstance(part, ARRAYS):
+            found.append(part)
+        elif type(part) is not float:
+            found += arrays_in(part)
+    return found
 
 
 def plain(value: Any) -> Any:

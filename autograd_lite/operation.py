@@ -1,12 +1,11 @@
 """A row of the table of derivatives: a function, the rules of its derivative, and what it is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
+from autograd_lite.arguments import require_flag
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.precision import in_single, rule_in_single
 
@@ -45,6 +44,9 @@ class Traits(NamedTuple):
     masks: bool = False  # an infinity among its constants is a mask, a bound or a border
     fills: bool = False  # so is a single NaN, which marks what is missing
     read_only: bool = False  # NumPy makes its result read-only
+    # The operator, in text and in LaTeX, and the two arguments around it, by which mathematics
+    # writes it; of the others those that are not the default stand beside it.
+    notation: tuple[str, str, tuple[int, int]] | None = None
     remedy: str = "Keep its inputs where it is finite"  # how to keep its result so
 
 
@@ -68,6 +70,15 @@ class Operation:
     ) -> None:
         self.function = function
         self.name = function.__name__
+        row = f"a row of {self.name}"
+        for flag, value in (("sequence", sequence), ("variadic", variadic), ("residual", residual)):
+            require_flag(row, flag, value)
+        if not isinstance(traits, Traits):
+            raise UnsupportedError(
+                f"{row} with traits={describe_one(traits)}",
+                "they say nothing of the function",
+                "Give autograd_lite.operation.Traits(elementwise=True), or leave them out",
+            )
         self.vjps = vjps
         self.compute = compute
         self.sequence = sequence
@@ -93,7 +104,7 @@ class Operation:
         incomplete = None in vjps or variadic
         self.differentiable_arguments = -1 if incomplete else len(vjps)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Operation:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
     def __repr__(self) -> str:

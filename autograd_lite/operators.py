@@ -16,7 +16,7 @@ from autograd_lite.modes import take
 from autograd_lite.mutation import remember_part, sample
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
             data = compute(self._array, other._array)
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
@@ -64,7 +64,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     def of_number(a: Any, b: Any, tensor: Node, arguments: tuple[Any, ...]) -> Tensor:
         try:
             data = compute(a, b)
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
         return _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
 
@@ -82,7 +82,7 @@ def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any,
             if is_labelled(other):
                 return NotImplemented
             raise
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, name, (self, other), NO_KEYWORDS) from error
         take(compare, (self, other), NO_KEYWORDS, outcome)
         return outcome

@@ -23,6 +23,21 @@ def as_floats(x: Any) -> Any:
     return x.astype(float) if getattr(dtype, "kind", "f") in "biu" else x
 
 
+def _real(x: Any) -> Any:
+    """`as_floats`, of lists too; a TypeError unless it is of real numbers."""
+    x = as_floats(np.asarray(x) if isinstance(x, list | tuple) else x)
+    if isinstance(x, complex | np.ndarray | np.generic) and np.result_type(x).kind != "f":
+        raise TypeError(f"it is of {np.result_type(x)}, and not of real numbers")
+    return x
+
+
+def require_numbers(name: str, value: Any) -> None:
+    """Raise a TypeError unless it is a real number, NaN and infinities too, or an array of them."""
+    dtype = getattr(value, "dtype", type(value))
+    if dtype not in (float, int) and getattr(dtype, "kind", "O") not in "fiub":
+        raise TypeError(f"{name} is of {getattr(dtype, '__name__', dtype)}, not of real numbers")
+
+
 def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of what NumPy lacks, that computes with floats where it is given whole numbers.
 
@@ -31,8 +46,11 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def compute(x: Any, *others: Any, **keywords: Any) -> Any:
+        for position, other in enumerate(others, 1):
+            if hasattr(other, "dtype"):
+                require_numbers(f"argument {position}", other)
         if type(x) is not np.ndarray or x.dtype.kind != "f":
-            x = as_floats(x)
+            x = _real(x)
         return function(x, *others, **keywords)
 
     return compute

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from typing import Any
 
 import numpy as np
 
-import autograd_lite.derivatives  # noqa: F401 - fills the table
+from autograd_lite.derivatives import is_of_scipy, row_of
 from autograd_lite.derivatives.shaping import array_of
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, MutationError, UnsupportedError, describe
@@ -16,7 +14,7 @@ from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import NO_KEYWORDS, Node, plain
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import FAILURES, explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 from autograd_lite.trees import map_tree
 
@@ -51,23 +49,23 @@ class NumPyProtocol(Node):
 
 def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Apply a NumPy function that was given a tensor somewhere."""
-    operation = TABLE.get(function)
+    operation = TABLE.get(function) or row_of(function)
     if operation is None or operation.sequence or keywords:
         attempted = f"{function.__name__} of"
         arguments = tuple(admit_parts(value, attempted) for value in arguments)
         keywords = {name: admit_parts(value, attempted) for name, value in keywords.items()}
-    if function in WITHOUT_DERIVATIVE:
+    if operation is None and function in WITHOUT_DERIVATIVE:
         plain_keywords = map_tree(plain, keywords)
         try:
             outcome = function(*map_tree(plain, arguments), **plain_keywords)
-        except (ValueError, TypeError, IndexError) as error:
+        except FAILURES as error:
             raise explained(error, function.__name__, arguments, keywords) from error
         take(function, arguments, keywords, outcome)
         return outcome
     if keywords or len(arguments) > 2:
         arguments, keywords = understood(function, arguments, keywords)
     implementation = COMPOSED.get(function)
-    if implementation is not None:
+    if operation is None and implementation is not None:
         if taken.get() is not None:
             arguments, keywords = map_tree(_noted, (arguments, keywords))
         watch = watching.get()
@@ -77,13 +75,12 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             return implementation(*arguments, **keywords)
         except AutogradError:
             raise
-        except (ValueError, TypeError, IndexError) as error:
+        except FAILURES as error:
             raise explained(error, function.__name__, arguments, keywords) from error
     if keywords:
         # Arrays and lists too: what they are changed to before backward is noticed at positions.
         moved = (Node, np.ndarray, list)
         arguments, keywords = positional(function, arguments, keywords, moved)
-    operation = TABLE.get(function) or _row_of_scipy(function)
     if operation is None:
         raise _without_row(full_name(function), arguments)
     if operation.sequence:
@@ -119,22 +116,9 @@ def full_name(function: Any) -> str:
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):
         return f"{full_name(owner)}.{function.__name__}"
-    of_scipy = isinstance(function, np.ufunc) and _is_of_scipy(function)
-    module = "scipy.special" if of_scipy else getattr(function, "__module__", None) or "numpy"
+    of_numpy = getattr(function, "__module__", None) or "numpy"
+    module = "scipy.special" if is_of_scipy(function) else of_numpy
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
-
-
-def _is_of_scipy(function: Any) -> bool:
-    """Whether it is one of `scipy.special`; ufuncs do not know where they are from."""
-    special = sys.modules.get("scipy.special")
-    return getattr(special, function.__name__, None) is function
-
-
-def _row_of_scipy(function: Any) -> Any:
-    """The row of a function of SciPy's; they are added when the first one is asked for."""
-    if _is_of_scipy(function):
-        importlib.import_module("autograd_lite.derivatives.scipy_special")
-    return TABLE.get(function)
 
 
 _IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")

@@ -23,6 +23,9 @@ from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 
+FAILURES = (ValueError, TypeError, IndexError, AttributeError, OverflowError)
+"""What computing raises where it is given what it cannot compute with."""
+
 
 class _Shape:
     """Stands for an array that was changed: has its shape, and fails at any other use."""

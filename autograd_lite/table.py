@@ -25,6 +25,7 @@ from autograd_lite.engine import apply
 from autograd_lite.errors import UnsupportedError, describe, describe_one
 from autograd_lite.node import Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
+from autograd_lite.refusals import explained
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -99,8 +100,16 @@ def define(
             "it does not ask what to do with tensors, so that a row would have no effect",
             "Decorate a Python function with @differentiable(vjp, ...), and call that",
         )
+    if compute is not None and not callable(compute):
+        raise UnsupportedError(
+            f"define({function.__name__}, ...) with compute={describe_one(compute)}",
+            "it is no function",
+            "Give what computes it with plain arrays, or leave it out",
+        )
     chosen = compute or _OPERATORS.get(function, function)
-    row = Operation(function, vjps, chosen, sequence, variadic or sequence, residual, traits)
+    row = Operation(
+        function, vjps, chosen, sequence, sequence is True or variadic, residual, traits
+    )
     TABLE[function] = row
     return row
 
@@ -162,17 +171,22 @@ def differentiable(
 
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            if keywords and residual:
-                # The rules get the residual after all arguments.
-                bound = inspect.signature(function).bind(*arguments, **keywords)
-                result: Result = apply(operation, bound.args, bound.kwargs)
+            given: Any = (arguments, keywords)
+            if keywords and (residual or not operands.isdisjoint(keywords)):
+                # The rules get the operands first, and the residual after all arguments.
+                try:
+                    bound = signature.bind(*arguments, **keywords)
+                except TypeError as error:
+                    raise explained(error, function.__name__, arguments, keywords) from error
+                given = bound.args, bound.kwargs
             elif keywords:
-                result = apply(operation, *positional(function, arguments, keywords))
-            else:
-                result = apply(operation, arguments, keywords)
+                given = positional(function, arguments, keywords)
+            result: Result = apply(operation, *given)
             return result
 
         operation = Operation(call, vjps, function, False, variadic, residual, traits)
+        signature = inspect.signature(function)
+        operands = set(list(signature.parameters)[: None if variadic else len(vjps)])
         TABLE[call] = operation
         return call
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Never
 import numpy as np
 
 import autograd_lite.growth as growth
+from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
 from autograd_lite.errors import (
@@ -27,8 +28,7 @@ from autograd_lite.mutation import mark_mutated, shown_by_others
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.read_only import writable
-from autograd_lite.refusals import explained
+from autograd_lite.refusals import FAILURES, explained
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -77,6 +77,10 @@ class Tensor(Methods):
         if others:
             known = ("data", "requires_grad", "name", "dtype")
             raise unknown_keyword("Tensor(...)", next(iter(others)), known)
+        if name is not None and not isinstance(name, str):
+            require(self, "name", name, optional(TEXT))
+        if requires_grad is not False and requires_grad is not True:
+            requires_grad = require_flag(self, "requires_grad", requires_grad)
         self._array = held_array(data, requires_grad, name, dtype)
         self.grad = None
         self._requires_grad = requires_grad
@@ -129,6 +133,7 @@ class Tensor(Methods):
                 "it was computed, and what was recorded decides",
                 "Set it where the tensor is made, or write tensor.detach()",
             )
+        required = require_flag(self, "requires_grad", required)
         held_array(self._array, required, self.name, None)
         self._requires_grad = required
 
@@ -216,6 +221,8 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
+        create_graph = require_flag("backward", "create_graph", create_graph)
+        leaves_only = require_flag("backward", "leaves_only", leaves_only)
         cotangents = Cotangents({self: self._seed(gradient, create_graph)})
         nodes = [node for node in backward_order(self) if node.operation is not None]
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
@@ -282,10 +289,12 @@ class Tensor(Methods):
             if self._requires_grad or (isinstance(other, Tensor) and other._requires_grad):
                 result: Tensor = compute(self, other)
                 return result
+        from autograd_lite.read_only import writable
+
         try:
             with writable(self._array):
                 data = in_place(self._array, plain(admit(other, f"{symbol}= with")))
-        except (ValueError, TypeError) as error:
+        except FAILURES as error:
             raise explained(error, f"{symbol}=", (self, other), {}) from error
         if data.shape != self.shape:
             raise ShapeError(
@@ -311,10 +320,12 @@ class Tensor(Methods):
             self._refuse_exchange(index, value)
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
+        from autograd_lite.read_only import writable
+
         try:
             with writable(array):
                 array[plain_index(index)] = plain(admit(value, "assignment of"))
-        except (ValueError, TypeError, IndexError) as error:
+        except FAILURES as error:
             raise explained(error, "setitem", (self, index, value), {}) from error
         self._array = array[()] if isinstance(self._array, np.generic) else array
         mark_mutated([self], [self._array])

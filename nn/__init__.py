@@ -1,14 +1,12 @@
-"""Dense networks: layers, losses, optimizers, training."""
+"""Networks: layers, losses, optimizers, training."""
 
+import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
 
 from autograd_lite.errors import MissingPackageError, TrainingError
 from nn import datasets, init
 from nn.architecture import register
-from nn.diagnosis.diagnose import diagnose
-from nn.diagnosis.gradient_difference import gradient_difference
-from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
-from nn.diagnosis.report import Diagnosis, Finding
 from nn.elsewhere import missing as _missing
 from nn.files import load, save
 from nn.functional_call import functional_call
@@ -25,26 +23,12 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
-from nn.layers.attention import MultiHeadAttention
-from nn.layers.bilinear import Bilinear
+from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
-from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
 from nn.layers.dense import Dense
 from nn.layers.dropout import Dropout, Dropout2d
-from nn.layers.embedding import Embedding, PositionalEncoding
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import (
-    BatchNorm1d,
-    BatchNorm2d,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    RMSNorm,
-)
-from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
-from nn.layers.recurrent import GRU, LSTM, RNN
-from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -80,7 +64,6 @@ from nn.optimizers.sgd import SGD
 from nn.parameters import Buffer, Parameter
 from nn.random_state import manual_seed
 from nn.summary import summary
-from nn.torch_weights import from_torch, to_torch
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.callbacks import (
@@ -96,6 +79,23 @@ from nn.training.history import History
 from nn.training.metrics import accuracy
 
 Lambda = Function
+
+if _TYPE_CHECKING:
+    from nn.diagnosis.diagnose import diagnose
+    from nn.diagnosis.gradient_difference import gradient_difference
+    from nn.diagnosis.monitor import DiagnosisMonitor, GraphWatch
+    from nn.diagnosis.report import Diagnosis, Finding
+    from nn.export.numpy_source import to_numpy_source
+    from nn.export.onnx_model import to_onnx
+    from nn.layers.attention import MultiHeadAttention
+    from nn.layers.bilinear import Bilinear
+    from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.embedding import Embedding, PositionalEncoding
+    from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
+    from nn.layers.recurrent import GRU, LSTM, RNN
+    from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
+    from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+    from nn.torch_weights import from_torch, to_torch
 
 __all__ = [
     "ELU",
@@ -203,10 +203,55 @@ __all__ = [
     "register",
     "save",
     "summary",
+    "to_numpy_source",
+    "to_onnx",
     "to_torch",
 ]
 
+# What is imported when it is first used: training needs none of it.
+_LATER = {
+    "AdaptiveAvgPool": "nn.layers.pooling",
+    "AvgPool": "nn.layers.pooling",
+    "Bilinear": "nn.layers.bilinear",
+    "Conv1d": "nn.layers.convolution",
+    "Conv2d": "nn.layers.convolution",
+    "Conv3d": "nn.layers.convolution",
+    "ConvTranspose2d": "nn.layers.convolution",
+    "Diagnosis": "nn.diagnosis.report",
+    "DiagnosisMonitor": "nn.diagnosis.monitor",
+    "Embedding": "nn.layers.embedding",
+    "Finding": "nn.diagnosis.report",
+    "GRU": "nn.layers.recurrent",
+    "GRUCell": "nn.layers.recurrent_cells",
+    "GraphWatch": "nn.diagnosis.monitor",
+    "LSTM": "nn.layers.recurrent",
+    "LSTMCell": "nn.layers.recurrent_cells",
+    "MaxPool": "nn.layers.pooling",
+    "MultiHeadAttention": "nn.layers.attention",
+    "PositionalEncoding": "nn.layers.embedding",
+    "RNN": "nn.layers.recurrent",
+    "RNNCell": "nn.layers.recurrent_cells",
+    "TransformerDecoderLayer": "nn.layers.transformer",
+    "TransformerEncoderLayer": "nn.layers.transformer",
+    "Upsample": "nn.layers.pooling",
+    "diagnose": "nn.diagnosis.diagnose",
+    "from_torch": "nn.torch_weights",
+    "gradient_difference": "nn.diagnosis.gradient_difference",
+    "to_numpy_source": "nn.export.numpy_source",
+    "to_onnx": "nn.export.onnx_model",
+    "to_torch": "nn.torch_weights",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 if not _TYPE_CHECKING:  # or type checkers would take any name for one of these
 
-    def __getattr__(name: str) -> None:
-        raise _missing(name, __all__)
+    def __getattr__(name: str) -> _Any:
+        if name not in _LATER:
+            raise _missing(name, __all__)
+        found = getattr(_importlib.import_module(_LATER[name]), name)
+        globals()[name] = found  # and is found at once from now on
+        return found

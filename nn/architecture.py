@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
@@ -171,6 +172,13 @@ def _dtype(name: Any) -> Any:
     return dtypes[name]
 
 
+def _is_registered(name: str) -> bool:
+    """Whether there is a class of that name; some of `nn` are there once they are asked for."""
+    if name not in REGISTERED and name in nn.__all__:
+        getattr(nn, name)
+    return name in REGISTERED
+
+
 class _Builder:
     """Modules as they are described, in order, with no more than so many entries in all."""
 
@@ -183,7 +191,7 @@ class _Builder:
     def module(self, description: Any) -> Module:
         data = dict(description)
         name = data.pop("class")
-        if not isinstance(name, str) or name not in REGISTERED:
+        if not isinstance(name, str) or not _is_registered(name):
             raise ValueError(
                 f"there is no layer {name!r} in nn, and none is registered: import the module that "
                 "defines it"

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, MappingView
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from types import FunctionType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, as_array, require
@@ -31,6 +30,9 @@ from nn.parameters import (
     require_kept,
     without_record,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 CLOSED = (set, frozenset, MappingView, np.ndarray)
 """Containers that are not opened: parameters and modules in them are refused."""

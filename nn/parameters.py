@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
@@ -13,6 +12,9 @@ from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import map_tree
 from nn.configuration import opened
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class Parameter(Tensor):

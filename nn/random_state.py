@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from autograd_lite import arguments
-from autograd_lite.arguments import WHOLE, require
+from autograd_lite.arguments import SEED, WHOLE, require
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
 
@@ -33,21 +32,6 @@ def without_drawing() -> setting:
     return setting(drawing, False)
 
 
-class _Default(np.random.Generator):
-    """The generator of what was given none; of a process there is one, also for copies."""
-
-    seeded = False
-
-    def __reduce__(self) -> Any:
-        return generator, (None, "default")
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
-
-_default = _Default(np.random.PCG64())
-
-
 @explains_keywords
 def manual_seed(seed: int) -> None:
     """Seed everything in `nn` that is given no `rng`, such as layers, `nn.fit` and data sets.
@@ -68,23 +52,20 @@ def manual_seed(seed: int) -> None:
     >>> first == Dense(1, 1).weight.item(), first == second
     (True, False)
     """
-    require("manual_seed", "seed", seed, WHOLE)
-    set_state(_default, state_of(np.random.Generator(np.random.PCG64(seed))))
-    _default.seeded = True
+    from nn.default_generator import DEFAULT
+
+    require("manual_seed", "seed", seed, SEED)
+    set_state(DEFAULT, state_of(np.random.Generator(np.random.PCG64(seed))))
+    DEFAULT.seeded = True
 
 
 def generator(rng: Any, attempted: str) -> np.random.Generator:
     """The generator itself, or one that is made from a seed, or for None the default one."""
-    return _default if rng is None else arguments.generator(rng, attempted)
+    if rng is not None:
+        return arguments.generator(rng, attempted)
+    from nn.default_generator import DEFAULT
 
-
-def _differ_from_parent() -> None:
-    if not _default.seeded:
-        set_state(_default, state_of(np.random.default_rng()))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_differ_from_parent)
+    return DEFAULT
 
 
 def is_generator(value: Any) -> TypeGuard[Generator]:

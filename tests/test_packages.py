@@ -53,9 +53,17 @@ def test_errors_are_found_where_what_raises_them_is():
 
 @pytest.mark.parametrize("package", ["autograd_lite", "nn", "viz"])
 def test_import_leaves_slow_packages_to_those_who_use_them(package, tmp_path):
-    slow = ("graphviz", "matplotlib", "safetensors", "scipy", "tqdm")
-    loaded = f"print([name for name in {slow} if name in sys.modules])"
-    assert output_of(f"import {package}; {loaded}", tmp_path) == "[]\n"
+    slow = {"difflib", "graphviz", "matplotlib", "numpy.fft", "numpy.random", "safetensors"}
+    imports = f"import numpy; before = set(sys.modules); import {package}"
+    loaded = f"print({slow | {'scipy', 'tqdm'}} & sys.modules.keys() - before)"
+    assert output_of(f"{imports}; {loaded}", tmp_path) == "set()\n"
+
+
+@pytest.mark.parametrize("package", [autograd_lite, nn, viz])
+def test_every_public_name_is_found_and_listed(package):
+    for name in package.__all__:
+        assert getattr(package, name) is not None, name
+    assert {*package.__all__} <= {*dir(package)}
 
 
 @pytest.mark.parametrize(("package", "others"), [("autograd_lite", "nn viz"), ("viz", "nn")])

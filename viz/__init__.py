@@ -1,31 +1,60 @@
 """Pictures: the graph of a computation, and plots of training and of models.
 
 The graph, as DOT, SVG, PNG or PDF: `vertices` reads the record of a tensor, `dot` writes that as
-DOT text, and `picture` has Graphviz draw the text. The plots take plain data and return figures of
-matplotlib, which they never show: `plots` is about training, `model_plots` about models.
+DOT text, and `picture` has Graphviz draw the text. `stepper` is a page that goes through the record
+step by step. The plots take plain data and return figures of matplotlib, which they never show:
+`plots` is about training, `model_plots` about models.
 """
 
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from autograd_lite.errors import RenderingError
+from viz.decision_boundary import plot_decision_boundary
+from viz.landscape import plot_loss_landscape
 from viz.model_plots import (
     plot_activation_histograms,
     plot_activations,
     plot_confusion_matrix,
-    plot_decision_boundary,
     plot_weight_images,
 )
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
+from viz.representations import plot_attention, plot_embedding
+
+if _TYPE_CHECKING:
+    from viz.stepper import Passage, Steps, step_through
 
 __all__ = [
     "Graph",
+    "Passage",
     "RenderingError",
+    "Steps",
     "graph",
     "plot_activation_histograms",
     "plot_activations",
+    "plot_attention",
     "plot_confusion_matrix",
     "plot_decision_boundary",
+    "plot_embedding",
     "plot_gradient_flow",
     "plot_history",
+    "plot_loss_landscape",
     "plot_optimizer_paths",
     "plot_weight_images",
+    "step_through",
 ]
+
+# What is imported when it is first used, with all that writes formulas.
+_LATER = {"Passage": "viz.stepper", "Steps": "viz.stepper", "step_through": "viz.stepper"}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LATER:
+        return getattr(_importlib.import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

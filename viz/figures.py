@@ -20,16 +20,25 @@ from autograd_lite.errors import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Told apart with any colour vision (Okabe and Ito, "Color universal design", 2008)."""
+COLORS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
+    *("#882255", "#999933", "#44AA99", "#6A51A3", "#A6761D", "#8C8C8C"),
+)
+"""Told apart with any colour vision, on light and on dark: those of Okabe and Ito ("Color universal
+design", 2008) first, then others, of which Tol's ("Colour schemes", 2021) are the first three."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
+IN_A_ROW = 4
+"""How many panels stand beside each other at most."""
+
+
 def new_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0), **options: Any
-) -> tuple[Figure, Any]:
-    """A figure and its axes in an array (rows, columns), each panel of a size in inches."""
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (5.0, 4.0)
+) -> tuple[Figure, GridSpec]:
+    """A figure without panels, and the places of panels of a size in inches."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -37,8 +46,32 @@ def new_figure(
         remedy = "Run: pip install 'autograd-lite[plots]'"
         raise RenderingError("drawing a plot", reason, remedy) from error
     width, height = size
-    options |= {"figsize": (width * columns, height * rows), "layout": "constrained"}
-    return pyplot.subplots(rows, columns, squeeze=False, **options)
+    figure = pyplot.figure(figsize=(width * columns, height * rows), layout="constrained")
+    if "inline" in pyplot.get_backend():
+        pyplot.close(figure)  # or a notebook shows it once as a result, and once as left open
+    return figure, figure.add_gridspec(rows, columns)
+
+
+def panels_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """A figure with some panels of a size in inches, in rows."""
+    columns = min(count, IN_A_ROW)
+    figure, places = new_figure(-(-count // columns), columns, size)
+    return figure, [figure.add_subplot(places[divmod(n, columns)]) for n in range(count)]
+
+
+def pairs_of(count: int, size: tuple[float, float]) -> tuple[Figure, list[Axes], list[Axes]]:
+    """A figure with some panels, in rows, and another one below each."""
+    columns = min(count, IN_A_ROW)
+    figure, places = new_figure(2 * -(-count // columns), columns, size)
+    rows = [divmod(n, columns) for n in range(count)]
+    upper = [figure.add_subplot(places[2 * row, column]) for row, column in rows]
+    lower = [figure.add_subplot(places[2 * row + 1, column]) for row, column in rows]
+    return figure, upper, lower
+
+
+def legend_beside(ax: Axes) -> None:
+    """The legend at the right of a panel, where it hides nothing."""
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0)
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -56,8 +89,8 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Fi
     """The axes to draw in, with their figure; new ones of a size in inches if none are given."""
     if ax is not None:
         return figure_of(ax), ax
-    figure, axes = new_figure(1, 1, size)
-    return figure, axes[0, 0]
+    figure, (panel,) = panels_of(1, size)
+    return figure, panel
 
 
 def numbers_of(values: Any, what: str) -> Any:
@@ -145,7 +178,8 @@ def grid_around(points: Any, margin: float, count: int) -> tuple[Any, ...]:
 
 def style_of(number: int) -> dict[str, Any]:
     """Colour and marker of a curve or a class, by its number."""
-    return {"color": COLORS[number % len(COLORS)], "marker": MARKERS[number % len(MARKERS)]}
+    marker = MARKERS[(number + number // len(COLORS)) % len(MARKERS)]
+    return {"color": COLORS[number % len(COLORS)], "marker": marker}
 
 
 def plot_by_epoch(ax: Axes, values: Any, **style: Any) -> None:

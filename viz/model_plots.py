@@ -1,157 +1,37 @@
-"""Plots of models: what they decide, how often they are right, and what is inside of them."""
+"""Plots of models: how often they are right, and what is inside of them."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNTS, NUMBER, is_number, require, require_function
-from autograd_lite.decisions import decision_threshold
+from autograd_lite.arguments import COUNTS, is_number
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations, traits_of
 from viz.figures import (
     COLORS,
+    IN_A_ROW,
     classes_of,
     drawing,
-    grid_around,
-    new_figure,
     numbers_of,
+    pairs_of,
+    panels_of,
     require_finite,
     require_mapping,
-    style_of,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from nn.module import Module
 
-RESOLUTION = 300
-"""Grid points along each side of a decision boundary's picture."""
-
-
-@explains_keywords
-def plot_decision_boundary(
-    model: Module | Callable[[Any], Any],
-    X: Any,  # noqa: N803
-    y: Any,
-    *,
-    threshold: float | None = None,
-    loss: Any = None,
-    ax: Axes | None = None,
-) -> Figure:
-    """Fill the regions where a model decides for each class, with the samples as points.
-
-    Args:
-        model: a module, applied in evaluation mode; or a function of points (n, 2) that returns
-            one column a class, or (n,) or (n, 1) scores of class 1, or (n,) whole numbers:
-            classes.
-        X: samples (n, 2).
-        y: their classes, whole numbers from 0 up, or one column a class.
-        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits. By
-            default it is 0.5, and scores beyond 0 and 1 are refused.
-        loss: in place of a threshold, the loss of `nn` that the model was trained with, or its
-            name.
-        ax: where to draw.
-
-    Raises:
-        ShapeError: X is not (n, 2), y has another length, or the model does not give a score
-            for each sample.
-        ArgumentError: y holds something else than classes, X or the scores have NaN in them, or
-            the threshold is no number, or needed.
-        UnsupportedError: the model is no function, X or the scores are no numbers, or `ax` is no
-            axes.
-
-    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
-    >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1], threshold=0.5)
-    >>> figure.axes[0].get_title()
-    '100.0% of 2 points right'
-    """
-    if threshold is not None:
-        require("plot_decision_boundary", "threshold", threshold, NUMBER)
-    remedy = "Give a model, or a function from (n, 2) to (n,)"
-    require_function(model, "plot_decision_boundary of", remedy)
-    X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
-    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
-        attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
-        reason = "a plane has two axes, and each point has one class"
-        remedy = "Give X (n, 2) and y (n,)"
-        raise ShapeError(attempted, reason, remedy)
-    require_finite(X, "X", or_infinite=True)
-    plane = grid_around(X, 0.1, RESOLUTION)
-    grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
-    n_classes = max(2, int(y.max()) + 1)
-    outputs = [_outputs(model, points) for points in (grid, X)]
-    if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
-        # One for the samples and the whole plane.
-        threshold = decision_threshold(
-            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
-        )
-    scores, of_samples = (_scores(output, threshold, n_classes) for output in outputs)
-    right = float(np.mean(of_samples.argmax(axis=1) == y))
-
-    figure, ax = drawing(ax)
-    for label in range(scores.shape[1]):
-        # How far a class is ahead of the best other: the boundary is where it is 0.
-        ahead = scores[:, label] - np.delete(scores, label, axis=1).max(axis=1)
-        surface = ahead.reshape(RESOLUTION, RESOLUTION)
-        if (surface > 0).any():
-            levels = [0, float(surface.max())]
-            ax.contourf(*plane, surface, levels, colors=[style_of(label)["color"]], alpha=0.25)
-        if (surface > 0).any() and (surface < 0).any():
-            ax.contour(*plane, surface, [0], colors="black", linewidths=1)
-    for label in np.unique(y):
-        look = {**style_of(label), "s": 18, "edgecolor": "white", "linewidth": 0.5}
-        ax.scatter(*X[y == label].T, label=f"class {label}", **look)
-    ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
-    ax.legend()
-    return figure
-
-
-def _outputs(model: Module | Callable[[Any], Any], points: Any) -> Any:
-    """What a model gives for points: (n, classes), or a number for each, (n,)."""
-    output = numbers_of(_predicted(model, points), "the model's scores")
-    require_finite(output, "the model's scores", or_infinite=True)
-    if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
-        return output
-    if output.shape not in ((len(points),), (len(points), 1)):
-        ends = f"{describe_one(points)} to {describe_one(output)}"
-        reason = "it has to give one score for each point, or one for each class"
-        remedy = "Give a function from (n, 2) to (n,) or (n, n_classes)"
-        raise ShapeError(f"plot_decision_boundary of a model from {ends}", reason, remedy)
-    return output.reshape(-1)
-
-
-def _scores(output: Any, threshold: float | None, n_classes: int) -> Any:
-    """One column a class, the highest of which is the class that the model decides for."""
-    if output.ndim == 2:
-        return output
-    if output.dtype.kind in "iub":
-        classes = classes_of(output, "the model's classes")
-        return np.eye(max(n_classes, int(classes.max()) + 1))[classes]
-    return np.stack([threshold - output, output - threshold], axis=1)
-
-
-def _loss_named(loss: Any) -> Any:
-    """The loss of that name, or the loss itself."""
-    losses = sys.modules.get("nn.losses.loss_function")
-    return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss
-
-
-def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:
-    """What a model gives for points, in evaluation mode if it is a module."""
-    # Who has a module has imported `nn`; importing it here might find a user's own nn.py.
-    evaluation = sys.modules.get("nn.training.evaluation")
-    if evaluation is not None and isinstance(model, evaluation.Module):
-        return evaluation.predict(model, points)
-    return model(points)
+GAP = 1
+"""Pixels between the images of a mosaic."""
 
 
 @explains_keywords
@@ -185,8 +65,8 @@ def plot_activations(
         remedy = "Give a range from low to high"
         raise ArgumentError(f"plot_activations over x_range={x_range!r}", reason, remedy)
     curves = {name: _with_slopes(name, f, x_range) for name, f in functions.items()}
-    figure, axes = new_figure(2, len(functions), (2.6, 2.4), sharex=True)
-    for (name, (x, y, slopes)), (upper, lower) in zip(curves.items(), axes.T):
+    figure, uppers, lowers = pairs_of(len(functions), (2.6, 2.2))
+    for (name, (x, y, slopes)), upper, lower in zip(curves.items(), uppers, lowers):
         upper.plot(x, y, color=COLORS[0])
         lower.plot(x, slopes, color=COLORS[1])
         upper.set_title(name)
@@ -195,8 +75,9 @@ def plot_activations(
             ax.axhline(0, color="0.7", linewidth=0.8, zorder=0)
             ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
             ax.grid(alpha=0.3)
-    axes[0, 0].set_ylabel("f(x)")
-    axes[1, 0].set_ylabel("f'(x)")
+    for upper, lower in zip(uppers[::IN_A_ROW], lowers[::IN_A_ROW]):
+        upper.set_ylabel("f(x)")
+        lower.set_ylabel("f'(x)")
     return figure
 
 
@@ -249,7 +130,7 @@ def plot_confusion_matrix(
     n_classes = int(max(targets.max(), predictions.max())) + 1
     if names is None:
         names = [str(label) for label in range(n_classes)]
-    if not isinstance(names, Sequence):
+    if not isinstance(names, Sequence) or isinstance(names, str | bytes):
         attempted = f"plot_confusion_matrix with names={describe_one(names)}"
         reason = "they are no list"
         remedy = "Give a name for each class"
@@ -297,8 +178,8 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
         UnsupportedError: they are no numbers, or the shape is no pair of whole numbers.
 
     >>> figure = plot_weight_images(np.ones((6, 4)), (2, 3))
-    >>> [ax.get_title() for ax in figure.axes if ax.images]
-    ['unit 0', 'unit 1', 'unit 2', 'unit 3']
+    >>> figure.axes[0].get_title()
+    '4 units'
     """
     weights = numbers_of(weights, "weights")
     if not COUNTS.holds(image_shape) or len(image_shape) != 2:
@@ -315,19 +196,34 @@ def plot_weight_images(weights: Any, image_shape: tuple[int, int]) -> Figure:
     require_finite(weights, "weights")
     n_units = weights.shape[1]
     columns = math.ceil(math.sqrt(n_units))
-    rows = math.ceil(n_units / columns)
-    height, width = image_shape
-    panel = 1.2 + 1.2 / columns, 0.3 + 1.2 * min(max(height / width, 0.25), 4)  # with the scale
-    figure, axes = new_figure(rows, columns, panel)
+    mosaic, rows, (down, across) = _mosaic(weights, image_shape, columns)
+    size = min(10.0, max(4.0, 1.1 * columns))
+    figure, ax = drawing(
+        None, (size + 1, 0.6 + size * min(max(down * rows / (across * columns), 0.3), 3))
+    )
     limit = float(np.abs(weights).max())
-    for ax in axes.flat:
-        ax.axis("off")
-    for unit, ax in zip(range(n_units), axes.flat):
-        pixels = weights[:, unit].reshape(image_shape)
-        image = ax.imshow(pixels, cmap="RdBu_r", vmin=-limit, vmax=limit)
-        ax.set_title(f"unit {unit}", fontsize="small")
-    figure.colorbar(image, ax=axes, label="weight", shrink=0.8)
+    image = ax.imshow(mosaic, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    firsts = range(0, n_units, columns)
+    names = [f"{first} to {min(first + columns, n_units) - 1}" for first in firsts]
+    ax.set_xticks([])
+    ax.set_yticks(down * np.arange(rows) + (down - GAP - 1) / 2, names)
+    ax.tick_params(length=0, labelsize="small")
+    ax.spines[:].set_visible(False)
+    ax.set(title=f"{n_units} units", ylabel="unit")
+    figure.colorbar(image, ax=ax, label="weight", shrink=0.8)
     return figure
+
+
+def _mosaic(weights: Any, image_shape: tuple[int, int], columns: int) -> Any:
+    """All images in one, how many rows of them, and how far apart they begin."""
+    height, width = image_shape
+    rows = math.ceil(weights.shape[1] / columns)
+    down, across = height + GAP, width + GAP
+    mosaic = np.full((rows * down - GAP, columns * across - GAP), np.nan)
+    for unit, pixels in enumerate(weights.T):
+        top, left = down * (unit // columns), across * (unit % columns)
+        mosaic[top : top + height, left : left + width] = pixels.reshape(image_shape)
+    return mosaic, rows, (down, across)
 
 
 @explains_keywords
@@ -359,13 +255,15 @@ def plot_activation_histograms(activations: Mapping[str, Any]) -> Figure:
             remedy = "Give an array (n_samples, n_units)"
             raise ShapeError(attempted, reason, remedy)
         require_finite(values, f"activations of {name!r}")
-    figure, axes = new_figure(1, len(layers), (3.2, 3.2))
-    for (name, values), ax in zip(layers.items(), axes[0]):
+    figure, panels = panels_of(len(layers), (3.2, 3.2))
+    for (name, values), ax in zip(layers.items(), panels):
         units = values.reshape(-1, values.shape[-1])
         dead = int((units == 0).all(axis=0).sum())
         ax.hist(units.ravel(), bins=40, color=COLORS[0], log=True)
         ax.set_title(f"{name}\n{dead} of {units.shape[1]} units dead")
-        ax.title.set_color(COLORS[1] if dead else "black")
+        if dead:
+            ax.title.set_color(COLORS[1])
         ax.set_xlabel("output")
-    axes[0, 0].set_ylabel("count")
+    for first in panels[::IN_A_ROW]:
+        first.set_ylabel("count")
     return figure

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from autograd_lite.arguments import require_path
-from autograd_lite.errors import ArgumentError, RenderingError
+from autograd_lite.errors import ArgumentError, RenderingError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
 from autograd_lite.whole_files import FileName, require_place, write_file
 from viz.dot import dot_text
-from viz.vertices import Edge, Vertex, read
+from viz.vertices import Edge, Vertex, labels_of, read
 
 FORMATS = ("svg", "png", "pdf")
 WITHOUT = "graph.save('graph.dot') works without it"
@@ -104,7 +104,11 @@ def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
     operation power(·, 2) ('[9, 16]',) ('[1, 1]',)
     output sum ('25',) ('1',)
     """
-    return Graph(*read(tensor, {} if names is None else names))
+    if not isinstance(tensor, Tensor):
+        reason = "it is not a tensor, so that nothing was recorded in it"
+        remedy = "Give it the tensor that was computed, such as the loss"
+        raise UnsupportedError(f"viz.graph({describe_one(tensor)})", reason, remedy)
+    return Graph(*read(tensor, labels_of({} if names is None else names)))
 
 
 def _render(dot: str, file_format: str) -> bytes:

@@ -15,9 +15,9 @@ from viz.figures import (
     curves_of,
     figure_of,
     grid_around,
-    new_figure,
     numbers_of,
     over_counts,
+    panels_of,
     plot_by_epoch,
     require_mapping,
     style_of,
@@ -74,8 +74,7 @@ def plot_history(
         raise ArgumentError(attempted, reason, remedy)
     quantities = list(dict.fromkeys(map(_quantity, curves)))
     if ax is None:
-        figure, axes = new_figure(1, len(quantities))
-        panels = list(axes[0])
+        figure, panels = panels_of(len(quantities), (5.0, 4.0))
     elif len(quantities) == 1:
         figure, panels = figure_of(ax), [ax]
     else:
@@ -86,12 +85,22 @@ def plot_history(
         for prefix, line in LINES.items():
             if prefix + quantity in curves:
                 plot_by_epoch(panel, curves[prefix + quantity], **line)
+        if quantity.endswith("loss"):
+            _over_decades(panel)
         if best_epoch is not None:
             label = f"best epoch: {best_epoch}"
-            panel.axvline(best_epoch, color="0.4", linestyle=":", label=label)
+            panel.axvline(best_epoch, color="0.5", linestyle=":", label=label)
         over_counts(panel, quantity.replace("_", " "), "epoch", quantity.replace("_", " "))
         panel.legend()
     return figure
+
+
+def _over_decades(ax: Axes) -> None:
+    """A logarithmic axis, where what is drawn is above 0 and falls, or rises, a hundredfold."""
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size and drawn.min() > 0 and drawn.max() >= 100 * drawn.min():
+        ax.set_yscale("log")
 
 
 def _quantity(name: str) -> str:
@@ -128,11 +137,10 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
             reason = f"one of them is {values.min()}, and no norm is below 0"
             remedy = "Give numpy.linalg.norm(parameter.grad)"
             raise ArgumentError(attempted, reason, remedy)
-    figure, axes = new_figure(1, 2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
+    figure, (by_epoch, last) = panels_of(2, (5.0, max(4.0, 1.0 + 0.25 * len(curves))))
     from matplotlib import colormaps
 
-    colors = colormaps["viridis"](np.linspace(0, 0.85, len(curves)))  # from dark to light
-    by_epoch, last = axes[0]
+    colors = colormaps["viridis"](np.linspace(0.15, 0.85, len(curves)))  # from dark to light
     for (name, values), color in zip(curves.items(), colors):
         plot_by_epoch(by_epoch, values, color=color, label=name)
     over_counts(by_epoch, "gradient norms", "epoch", "norm")
@@ -183,8 +191,7 @@ def plot_optimizer_paths(
     surface = _evaluated(function, grid)
     values = {name: _evaluated(function, list(path.T)) for name, path in points.items()}
     if ax is None:
-        figure, axes = new_figure(1, 2)
-        ax, by_step = axes[0]
+        figure, (ax, by_step) = panels_of(2, (5.0, 4.0))
         for number, (name, curve) in enumerate(values.items()):
             by_step.plot(curve, label=name, **style_of(number), **THIN)
         if all((curve > 0).all() for curve in values.values()):

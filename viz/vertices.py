@@ -49,25 +49,29 @@ class Edge:
     label: str
 
 
-def read(tensor: Tensor, names: Mapping[str, Any]) -> tuple[tuple[Vertex, ...], tuple[Edge, ...]]:
+def drawn(tensor: Tensor) -> list[Any]:
+    """The tensors and arrays that a tensor was computed from, and itself, in order."""
+    arrays = {id(array): array for node in computed(tensor) for array in _operands(node)}
+    return [*arrays.values(), tensor]
+
+
+def computed(tensor: Tensor) -> list[Any]:
+    """The tensors of operations, each after its arguments."""
+    return [node for node in reversed(backward_order(tensor)) if node.operation is not None]
+
+
+def read(tensor: Tensor, labels: Mapping[int, str]) -> tuple[tuple[Vertex, ...], tuple[Edge, ...]]:
     """The vertices and edges of what a tensor was computed from, arguments before operations."""
-    if not isinstance(tensor, Tensor):
-        reason = "it is not a tensor, so that nothing was recorded in it"
-        remedy = "Give it the tensor that was computed, such as the loss"
-        raise UnsupportedError(f"viz.graph({describe_one(tensor)})", reason, remedy)
-    computed = [node for node in reversed(backward_order(tensor)) if node.operation is not None]
-    arrays = {id(array): array for node in computed for array in _operands(node)}
-    arrays[id(tensor)] = tensor
-    positions = {key: position for position, key in enumerate(arrays)}
+    arrays = drawn(tensor)
+    positions = {id(array): position for position, array in enumerate(arrays)}
     edges = []
-    for node in computed:
+    for node in computed(tensor):
         operands = _operands(node)
         for number, operand in enumerate(operands, 1):
             numbered = len(operands) > 1 and not node.operation.traits.commutative
             label = str(number) if numbered else ""
             edges.append(Edge(positions[id(operand)], positions[id(node)], label))
-    labels = _labels(names)
-    vertices = [_vertex(array, labels.get(key), tensor) for key, array in arrays.items()]
+    vertices = [_vertex(array, labels.get(id(array)), tensor) for array in arrays]
     return tuple(vertices), tuple(edges)
 
 
@@ -80,7 +84,7 @@ def _is_array(argument: Any) -> bool:
     return hasattr(argument, "__array_function__") and not isinstance(argument, np.generic)
 
 
-def _labels(names: Mapping[str, Any]) -> dict[int, str]:
+def labels_of(names: Mapping[str, Any]) -> dict[int, str]:
     """The name of each array, by its identity."""
     remedy = "Write names={'W1': W1} or names=dict(model.named_parameters())"
     if not isinstance(names, Mapping):
@@ -96,7 +100,7 @@ def _labels(names: Mapping[str, Any]) -> dict[int, str]:
 
 def _vertex(array: Any, name: str | None, root: Tensor) -> Vertex:
     if not isinstance(array, Tensor):
-        return Vertex("input", name, None, _shape(array), _lines(array), ())
+        return Vertex("input", name, None, _shape(array), lines(array), ())
     kind: Kind = "input"
     if array.operation is not None:
         kind = "output" if array is root else "operation"
@@ -104,8 +108,8 @@ def _vertex(array: Any, name: str | None, root: Tensor) -> Vertex:
         kind = "parameter"
     operation = None if array.operation is None else _call(array)
     gradient = array.grad.data if isinstance(array.grad, Tensor) else array.grad
-    slopes = () if gradient is None else _lines(gradient)
-    return Vertex(kind, name or array.name, operation, _shape(array), _lines(array.data), slopes)
+    slopes = () if gradient is None else lines(gradient)
+    return Vertex(kind, name or array.name, operation, _shape(array), lines(array.data), slopes)
 
 
 def _shape(array: Any) -> str:
@@ -143,12 +147,12 @@ def _constant(value: Any) -> str:
     return describe_one(value)
 
 
-def _lines(array: Any) -> tuple[str, ...]:
+def lines(array: Any) -> tuple[str, ...]:
     """The entries of a small array, else a summary.
 
-    >>> _lines(np.eye(2))
+    >>> lines(np.eye(2))
     ('[[1, 0], [0, 1]]',)
-    >>> _lines(np.arange(100.0))
+    >>> lines(np.arange(100.0))
     ('mean 49.5 ± 28.87', 'min 0, max 99')
     """
     array = np.asarray(array)

@@ -1,33 +1,72 @@
-"""The table of derivatives, by subject. Importing it fills `autograd_lite.table.TABLE`."""
+"""The table of derivatives, by subject.
+
+Importing it fills `autograd_lite.table.TABLE` with the rows of the functions that most programs
+use. The files of `LATER`, which would take as long again, are imported when a function that has no
+row first meets a tensor: nobody who calls functions notices.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from autograd_lite.derivatives import (  # noqa: F401
-    attention,
-    by_version,
-    calculus,
-    convolutions,
-    cross_entropies,
-    decompositions,
-    editing,
     elementwise,
-    embedding,
-    fourier,
     indexing,
     joining,
     linear_algebra,
-    linear_systems,
-    missing,
     neural,
-    normalization,
-    norms,
-    pooling,
-    quantiles,
-    ranges,
-    recurrences,
     reductions,
     shaping,
-    signals,
-    sorting,
     special,
-    statistics,
-    ufunc_methods,
 )
+from autograd_lite.operation import Operation
+from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE
+
+LATER = {
+    "numpy": [
+        *("attention", "by_version", "calculus", "convolutions", "cross_entropies"),
+        *("decompositions", "editing", "embedding", "fourier", "linear_systems", "missing"),
+        *("normalization", "norms", "pooling", "quantiles", "ranges", "recurrences", "signals"),
+        *("sorting", "statistics", "ufunc_methods"),
+    ],
+    "scipy.special": ["scipy_special"],
+}
+"""Files of rows that are added when they are first asked for, by the library of the functions."""
+
+
+def row_of(function: Callable[..., Any]) -> Operation | None:
+    """The row of a function, if it has one, and what else the table says of it in its place.
+
+    >>> import numpy as np
+    >>> row_of(np.sort).name, row_of(np.trapezoid)
+    ('sort', None)
+    >>> np.trapezoid in COMPOSED
+    True
+    """
+    if not (function in TABLE or function in COMPOSED or function in WITHOUT_DERIVATIVE):
+        _add_rows("scipy.special" if is_of_scipy(function) else "numpy")
+    return TABLE.get(function)
+
+
+def all_rows() -> dict[Callable[..., Any], Operation]:
+    """The whole table: all rows there are of the libraries that are imported."""
+    for library in LATER.keys() & sys.modules.keys():
+        _add_rows(library)
+    return TABLE
+
+
+def _add_rows(library: str) -> None:
+    """Import the files of a library's functions; rows that users have defined before stay."""
+    before = dict(TABLE)
+    for name in LATER[library]:
+        importlib.import_module(f"autograd_lite.derivatives.{name}")
+    TABLE.update(before)
+
+
+def is_of_scipy(function: Any) -> bool:
+    """Whether it is one of `scipy.special`; ufuncs do not know where they are from."""
+    found = getattr(sys.modules.get("scipy.special"), getattr(function, "__name__", ""), None)
+    return isinstance(function, np.ufunc) and found is function

@@ -63,12 +63,6 @@ BY_NAME: dict[str, Callable[..., Any]] = {
 }
 """What they are made of, of functions that each supported NumPy has."""
 
-UNSIGNED: dict[Callable[..., Any], Callable[..., Any]] = {
-    np.dot: lambda a, b, out=None: ...,
-    np.concatenate: lambda arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind": ...,
-}
-"""Functions that had no signature before NumPy 2.4, and the signature that they have since."""
-
 for name, implementation in BY_NAME.items():
     function: Any = getattr(np, name, None)
     if asks(function):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from autograd_lite.arguments import FRACTION
 from autograd_lite.derivatives.reductions import Axis, expand
 from autograd_lite.node import Array
 from autograd_lite.operation import ACTIVATION, Traits
-from autograd_lite.precision import computed_by, in_floats
+from autograd_lite.precision import computed_by, in_floats, require_numbers
 from autograd_lite.table import differentiable
 
 KINKED = ACTIVATION._replace(kink=True)
@@ -38,6 +39,7 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
     >>> leaky_relu(np.array([-1.0, 2.0]))
     array([-0.01,  2.  ])
     """
+    require_numbers("negative_slope", negative_slope)
     return np.where(x > 0, x, negative_slope * x)
 
 
@@ -52,6 +54,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
     >>> elu(np.array([-1.0, 2.0])).round(4)
     array([-0.6321,  2.    ])
     """
+    require_numbers("alpha", alpha)
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
@@ -100,6 +103,12 @@ def dropout(x: Array, mask: Array, p: float) -> Array:
     >>> dropout(np.ones(3), np.array([True, False, True]), 0.5)
     array([2., 0., 2.])
     """
+    require_numbers("p", p)
+    require_numbers("mask", mask)
+    if not FRACTION.holds(p):
+        raise ValueError("p is the probability to drop an entry", f"Give {FRACTION.wanted}")
+    if mask.dtype.kind != "b" and not ((mask == 0) | (mask == 1)).all():
+        raise ValueError("its mask keeps an entry or drops it", "Give a mask of truth values")
     scale = mask.astype(x.dtype) / (1 - p)
     return x * scale, scale
 

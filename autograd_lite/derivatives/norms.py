@@ -22,13 +22,17 @@ def _p_norm_vjp(
 ) -> Array:
     """sign(x) |x/y|^(p-1), and 0 where the norm or the entry is 0.
 
+    Below p = 2 its slope at an entry of 0 is infinite, as that of the cube root is.
     One of negative order is 0 where any entry is; along that it has a kink, as |x| has.
     """
     g, y = (expand(reduced, x.shape, axis, keepdims) for reduced in (g, y))
     ratio = x / (y + (y == 0))
     if p == 2:
         return g * ratio
-    return g * (y != 0) * np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
+    powers = np.sign(ratio) * (np.absolute(ratio) + (ratio == 0)) ** (p - 1)
+    if 1 < p < 2:
+        powers = np.where(ratio == 0, np.cbrt(x), powers)
+    return g * (y != 0) * powers
 
 
 @differentiable(_p_norm_vjp, traits=Traits(reduces=True, accumulates=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives.convolutions import (
+from autograd_lite.derivatives.windows import (
     Borders,
     Layout,
     Lengths,

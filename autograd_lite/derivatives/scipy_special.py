@@ -13,7 +13,7 @@ import scipy.special as sp  # type: ignore[import-untyped]
 
 from autograd_lite.derivatives.elementwise import quotient
 from autograd_lite.derivatives.special import density
-from autograd_lite.node import Array
+from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
 from autograd_lite.table import define, differentiable
 
@@ -45,17 +45,34 @@ def _logarithm(g: Array, x: Array) -> Array:
         return g * np.log(np.where((x == 0) & (g == 0), 1, x))
 
 
+@differentiable(lambda g, y, a, b: quotient(g, a), lambda g, y, a, b: -quotient(g, b))
+def log_ratio(a: Array, b: Array) -> Array:
+    """log(a / b), whose slopes are 1 / a and -1 / b also where the ratio is 0 or infinite.
+
+    >>> float(log_ratio(np.array(2.0), np.array(1.0)).round(6))
+    0.693147
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(a / b)
+
+
+def _log_ratio(g: Array, a: Array, b: Array) -> Array:
+    """g log(a / b), and 0 where g is 0 and a is."""
+    taken = (a != 0) | (g != 0)
+    return g * log_ratio(np.where(taken, a, 1), np.where(taken, b, 1))
+
+
 _define("xlogy", lambda g, y, a, b: _logarithm(g, b), lambda g, y, a, b: quotient(g * a, b))
 _define("xlog1py", lambda g, y, a, b: _logarithm(g, 1 + b), lambda g, y, a, b: g * a / (1 + b))
 _define("entr", lambda g, y, x: -_logarithm(g, x) - g)
 _define(
     "rel_entr",
-    lambda g, y, a, b: _logarithm(g, a / b) + g,
+    lambda g, y, a, b: _log_ratio(g, a, b) + g,
     lambda g, y, a, b: -quotient(g * a, b),
 )
 _define(
     "kl_div",
-    lambda g, y, a, b: _logarithm(g, a / b),
+    lambda g, y, a, b: _log_ratio(g, a, b),
     lambda g, y, a, b: g - quotient(g * a, b),
 )
 _define("huber", None, lambda g, y, delta, r: g * np.clip(r, -delta, delta))
@@ -123,6 +140,32 @@ def _slope_of_rgamma(x: Array, y: Array) -> Array:
     return np.where(left, sp.gamma(mirrored) * reflected, -y * sp.psi(np.where(left, 1, x)))
 
 
+def _is_pole(x: Array) -> Array:
+    """Where Γ and ψ have poles."""
+    x = plain(x)
+    return (x <= 0) & (x == np.floor(x))
+
+
+def _psi_step(x: Array, n: Array) -> Array:
+    """ψ(x + n) - ψ(x); where both are poles, what it tends to from either side, by reflection."""
+    both = _is_pole(x) & _is_pole(x + n)
+    reflected = sp.psi(np.where(both, 1 - x - n, 1)) - sp.psi(np.where(both, 1 - x, 1))
+    return np.where(
+        both, reflected, sp.psi(np.where(both, 1, x + n)) - sp.psi(np.where(both, 1, x))
+    )
+
+
+def _slope_of_poch(y: Array, z: Array, m: Array) -> Array:
+    """That of Γ(z + m) / Γ(z) in z, of which 1 / Γ(z) alone vanishes at a pole of Γ(z)."""
+    alone = _is_pole(z) & ~_is_pole(z + m)
+    end = np.where(alone, z + m, 1)
+    start = np.where(alone, z, 1)
+    at_zero = sp.gamma(end) * (
+        sp.psi(end) * sp.rgamma(start) + _slope_of_rgamma(start, sp.rgamma(start))
+    )
+    return np.where(alone, at_zero, y * _psi_step(np.where(alone, 1, z), np.where(alone, 1, m)))
+
+
 _define("psi", lambda g, y, x: g * polygamma(x, 1))
 _define("gamma", lambda g, y, x: g * y * sp.psi(x))
 _define("rgamma", lambda g, y, x: g * _slope_of_rgamma(x, y))
@@ -131,17 +174,17 @@ _define("loggamma", lambda g, y, x: g * sp.psi(x))
 _define("gammasgn", lambda g, y, x: np.zeros_like(g))
 _define(
     "beta",
-    lambda g, y, a, b: g * y * (sp.psi(a) - sp.psi(a + b)),
-    lambda g, y, a, b: g * y * (sp.psi(b) - sp.psi(a + b)),
+    lambda g, y, a, b: -g * y * _psi_step(a, b),
+    lambda g, y, a, b: -g * y * _psi_step(b, a),
 )
 _define(
     "betaln",
-    lambda g, y, a, b: g * (sp.psi(a) - sp.psi(a + b)),
-    lambda g, y, a, b: g * (sp.psi(b) - sp.psi(a + b)),
+    lambda g, y, a, b: -g * _psi_step(a, b),
+    lambda g, y, a, b: -g * _psi_step(b, a),
 )
 _define(
     "poch",
-    lambda g, y, z, m: g * y * (sp.psi(z + m) - sp.psi(z)),
+    lambda g, y, z, m: g * _slope_of_poch(y, z, m),
     lambda g, y, z, m: g * y * sp.psi(z + m),
 )
 _define("gammainc", None, lambda g, y, a, x: g * np.exp(sp.xlogy(a - 1, x) - x - sp.gammaln(a)))

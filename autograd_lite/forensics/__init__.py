@@ -4,12 +4,12 @@ The engine owns the record and the rules, so a backward pass can be replayed wit
 What reproduces the gradients that were handed in is the explanation. Files in the order of
 reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `formula_mistakes` and
 `array_mistakes` in one step, `group_mistakes`, `joint_mistakes`, `uses`, `other_forward` and
-`other_data` in several; `case`, `slips`, `updates`; `projection`, `search`, `explain`, `wording`.
+`other_data` in several; `case`, `slips`, `updates`; `projection`, `progress`, `search`, `explain`;
+`wording`, `pattern`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from types import FrameType
 from typing import Any
@@ -19,9 +19,12 @@ import numpy as np
 from autograd_lite.engine import backpropagate, backward_order
 from autograd_lite.forensics.case import Case, Variation, harmless, refuse_changed, relative_error
 from autograd_lite.forensics.explain import explain
-from autograd_lite.forensics.replay import Graph, is_array
-from autograd_lite.forensics.wording import Explanation, Names, explained, pattern_of
+from autograd_lite.forensics.pattern import pattern_of
+from autograd_lite.forensics.replay import Graph, is_array, is_recorded
+from autograd_lite.forensics.search import now
+from autograd_lite.forensics.wording import Explanation, Names, explained
 from autograd_lite.modes import enable_grad, setting, watching
+from autograd_lite.node import plain
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import visible_arrays
@@ -38,7 +41,7 @@ def examine(
     seconds: float,
 ) -> Examination:
     """Find what explains gradients that are not the automatic ones, with the caller's names."""
-    start = time.thread_time()
+    start = now()
     if not all(is_array(node._array) for node in backward_order(loss)):
         return {}, [], "Mistakes are looked for in NumPy arrays only."
     # Wrong formulas meet logarithms of 0 and quotients of infinities, which is no anomaly.
@@ -46,7 +49,8 @@ def examine(
         refuse_changed(loss)
         graph = Graph(loss)
         names = Names(graph, frame)
-        arrays = {name: a for name, a in visible_arrays(names.variables) if is_array(a)}
+        held = [(name, a) for name, a in visible_arrays(names.variables) if not is_recorded(a)]
+        arrays = {name: plain(a) for name, a in held if is_array(plain(a))}
         case = Case(graph, dict(manual), tolerance, names.given, arrays)
         return _examined(case, names, seconds, start)
 
@@ -76,7 +80,9 @@ def _with_activations(case: Case, names: Names) -> Case:
     return other
 
 
-def _examined(original: Case, names: Names, seconds: float, start: float) -> Examination:
+def _examined(
+    original: Case, names: Names, seconds: float, start: tuple[float, float]
+) -> Examination:
     right = original.fitted(original.graph.right)
     case = original if right == original.everything else _with_activations(original, names)
     graph, own = case.graph, names.originals

@@ -71,6 +71,10 @@ def _afterwards(place: Place, mask: Array) -> Vjp:
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     """What an index names more than once is overwritten, or added once by dW[index] += g."""
+    if place.operation.function in (np.repeat, np.tile):
+        for order, which in ((-1, "first"), (1, "last")):
+            words = f"only the {which} of several copies of an entry counts"
+            yield "repeated index", words, partial(_of_one_copy, place, order)
     windows = place.operation.function is np.lib.stride_tricks.sliding_window_view
     if not windows and not (place.traits.indexes and _names_entries(place.node)):
         return
@@ -93,6 +97,15 @@ def _names_entries(node: Tensor) -> bool:
     """Whether a node picks entries by an array of their numbers, which may be repeated."""
     parts = [part for a in node.arguments[1:] for part in (a if isinstance(a, tuple) else (a,))]
     return any(is_array(plain(part)) for part in parts)
+
+
+def _of_one_copy(
+    place: Place, order: int, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
+) -> Array:
+    total = np.zeros(x.size, g.dtype)
+    taken = place.operation.compute(np.arange(x.size).reshape(x.shape), *rest, **keywords)
+    total[np.ravel(taken)[::order]] = np.ravel(g)[::order]
+    return total.reshape(x.shape)
 
 
 def _assigned(
@@ -178,15 +191,15 @@ def kernels(graph: Graph, place: Place) -> StepMistakes:
     for slot, argument in enumerate(place.node.arguments):
         if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
             continue
-        leaf, moves = _moved_from(argument)
+        leaf, moves = moved_from(argument)
         reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
-                value = _moved_again(turned, moves)
+                value = moved_again(turned, moves)
                 yield "kernel", f"the kernel {words}", Instead(place, slot, value, "")
 
 
-def _moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
+def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
     """What a tensor is a rearrangement of, and the operations, the last first."""
     moves = []
     while tensor.operation is not None and tensor.operation.traits.moves:
@@ -195,7 +208,8 @@ def _moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
     return tensor, moves
 
 
-def _moved_again(value: Array, moves: list[Tensor]) -> Array:
+def moved_again(value: Array, moves: list[Tensor]) -> Array:
+    """Another value, rearranged as `moved_from` has found it."""
     for node in reversed(moves):
         value = node.operation.compute(value, *map(plain, node.arguments[1:]), **node.keywords)
     return value
@@ -289,6 +303,10 @@ def counted_once(graph: Graph, place: Place) -> StepMistakes:
     if place.argument.size < np.size(unsummed) and not np.all(unsummed):
         words = "what was broadcast counts once, not as often as it was used: a sum is left out"
         yield "not summed", words, place.changed(partial(_per_use, place.argument))
+        used = unsummed[unsummed != 0]
+        if used.size and np.ptp(used) == 0 and place.argument.size > 1:
+            words += ", and it counts where nothing arrives, too"
+            yield "not summed", words, lambda g, *given, **k: np.full(place.argument.shape, used[0])
 
 
 def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:

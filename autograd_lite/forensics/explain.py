@@ -16,7 +16,7 @@ from autograd_lite.forensics.candidate import Candidate
 from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
-from autograd_lite.forensics.search import ENOUGH, Finding, Search
+from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
 from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
 from autograd_lite.tensor import Tensor
 
@@ -26,6 +26,7 @@ KINDS = (
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
+    *("other step", "one path"),
     *("another loss", "previous step", "stale weights", "other arrays", "copied"),
     "another quantity",
 )
@@ -49,10 +50,11 @@ class Hypothesis:
     mistakes: Sequence[Candidate | Slip]
     error: float = 0.0  # the largest relative one that is left in a gradient
     unexplained: frozenset[Tensor] = frozenset()  # what is wrong all the same
+    only: bool = False  # whether it was made in the wrong gradients only, not in the right ones
 
 
 def explain(
-    case: Case, harmless: Iterable[Variation], seconds: float, start: float
+    case: Case, harmless: Iterable[Variation], seconds: float, start: tuple[float, float]
 ) -> list[Hypothesis]:
     """What explains all gradients that were handed in, besides differences that are harmless."""
     search = Search(case, seconds, start)
@@ -63,6 +65,7 @@ def explain(
         found = ranked(case, [*found, *_explain_on(case, search, base, in_part)])
         if found and len(found[0].mistakes) == 1 and is_plausible(case, found[0]):
             break
+    search.progress.close()
     return found or sorted(in_part, key=lambda h: len(h.unexplained))[:1]
 
 
@@ -81,10 +84,9 @@ def _explain_on(
     """What explains all gradients; where nothing does, what explains some is added to a list."""
     already = case.fitted(base)
     wrong = case.everything - already
-    slips = [None if already else previous_step(case), slips_in(case, base, wrong)]
-    slips += [newton(case)] if base is case.graph.right and not any(slips) else []
-    complete = [Hypothesis(s) for s in slips if s and _is_evidence(case, search, s)]
-    search.limit = SINGLES
+    slips = slips_in(case, base, wrong)
+    complete = [Hypothesis(slips)] if slips and _is_evidence(case, search, slips) else []
+    search.limit = SINGLES if len(case.graph.places) < LONG else 1.0
     singles: list[Finding] = []
     for finding in search.findings(base, search.reaching(wrong)):
         singles.append(finding)
@@ -93,9 +95,17 @@ def _explain_on(
             search.limit = ENOUGH
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
+    if base is case.graph.right and not complete and not search.is_over:
+        of_all = newton(case) or (None if already else previous_step(case))
+        if of_all:
+            return [Hypothesis(of_all)]
     singles += search.findings(base, search.others(wrong))
     search.limit = 1.0
     complete += _pairs(case, search, base, singles)
+    if not complete:
+        only = [f for f in singles if wrong <= f.fitted]
+        only = [f for f in only if _is_evidence(case, search, [f.mistake])]
+        complete += [Hypothesis([f.mistake], only=True) for f in only]
     if not complete:
         in_part += _in_part(case, search, base, singles)
     return complete
@@ -111,7 +121,7 @@ def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -
     left = case.everything - (some[0].fitted if some else already)
     for tensor in case.manual:
         alone = frozenset([tensor])
-        slips = slips_in(case, base, alone) if tensor in left else None
+        slips = slips_in(case, base, alone) if tensor in left and not search.is_over else None
         if slips and _is_evidence(case, search, slips, alone):
             mistakes += slips
             left -= alone
@@ -187,7 +197,7 @@ def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hyp
     """Two of the mistakes that are made most often, which make no gradient right alone."""
     likely = [f.mistake for f in singles if not f.mistake.solve]
     factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
-    likely += [mistake.at(strength) for mistake in factors for strength in (0.0, -1.0)]
+    likely += [m.at(strength)._replace(solve=None) for m in factors for strength in (0.0, -1.0)]
     likely.sort(key=lambda mistake: rank(case, mistake))
     return [
         Hypothesis([first, f.mistake], error=f.error)

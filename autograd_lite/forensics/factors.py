@@ -105,7 +105,7 @@ def factors_of_constant(
 ) -> Iterator[tuple[float, str]]:
     """Factors that a step back through a product with a number, or a quotient, may be off by."""
     whole = round(1 / constant) if constant else 0
-    if not divides and abs(whole) > 1 and math.isclose(whole * constant, 1.0):
+    if not (divides or is_round(constant)) and math.isclose(whole * constant, 1.0):
         divides, constant = True, float(whole)
     number = f"{constant:.6g}"
     if divides:

@@ -13,8 +13,8 @@ from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
 from autograd_lite.forensics.formulas import FORMULAS, Slope
-from autograd_lite.forensics.replay import Graph, Place, Vjp
-from autograd_lite.node import Array
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
+from autograd_lite.node import Array, plain
 
 
 def formulas(graph: Graph, place: Place) -> StepMistakes:
@@ -22,10 +22,30 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
     for text, slope in FORMULAS.get(place.operation.function, ()):
         words = f"the derivative of {{operation}} is taken to be {text}"
         yield "wrong formula", words, partial(_by, slope)
+    if place.bends and place.traits.elementwise:
+        words = "the derivative of {operation} is taken to be "
+        yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
+        yield "wrong formula", words + "z, its input", partial(_by, lambda a, z: z)
+        for text, change in OF_SLOPES:
+            yield "wrong formula", words + text, partial(_changed, place, change)
+
+
+OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("1 over what it is", lambda d: 1 / d),
+    ("1 minus what it is", lambda d: 1 - d),
+    ("1 plus what it is", lambda d: 1 + d),
+    ("its square root: a square is left out", lambda d: np.sqrt(abs(d))),
+    ("its square", lambda d: d * d),
+)
+"""What is done to a derivative that is right but for that."""
 
 
 def _by(slope: Slope, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
     return g * slope(a, z)
+
+
+def _changed(place: Place, change: Any, g: Any, a: Any, z: Any, *rest: Any, **keywords: Any) -> Any:
+    return g * change(place.vjp(np.ones_like(g), a, z, *rest, **keywords))
 
 
 def of_kinks(graph: Graph, place: Place) -> StepMistakes:
@@ -37,10 +57,18 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         what = "a where z < 0, the value and not the slope"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, a)
+        what = "one number where z < 0, its slope at 0"
+        yield "wrong formula", words + what, partial(_straight, place)
         what = "0.01 where z < 0, which is another slope than the function's"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
     what = "the sign of z"
     yield "wrong formula", words + what, lambda g, a, z, *rest, **k: g * np.sign(z)
+
+
+def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
+    below = np.full_like(z, -np.finfo(z.dtype).tiny)
+    at_zero = place.vjp(g, 0 * a, below, *rest, **keywords)
+    return np.where(z > 0, g, at_zero)
 
 
 def of_powers(graph: Graph, place: Place) -> StepMistakes:
@@ -70,7 +98,8 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
     if place.operation.function is not np.divide:
         return
     if place.slot == 0:
-        yield "derivative forgotten", "the division by the denominator is forgotten", unchanged
+        if is_recorded(place.node.arguments[1]) or np.size(plain(place.node.arguments[1])) > 1:
+            yield "derivative forgotten", "the division by the denominator is forgotten", unchanged
         words = "the result is multiplied by the denominator, not divided by it"
         yield "wrong formula", words, lambda g, y, a, b, **k: g * b
         words = "the denominator is squared in the numerator's part of the quotient rule"
@@ -132,7 +161,8 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     before = place.argument.operation
     if linear and alike and place.node.ndim and not (before and before.traits.reduces):
         slot = place.slot
-        words = "it is multiplied by {argument} itself, where the inner derivative belongs"
+        belongs = "other factor" if place.traits.product else "inner derivative"
+        words = f"it is multiplied by {{argument}} itself, where the {belongs} belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * pair[slot]
         words += ", and the sign is wrong"
         yield "wrong formula", words, lambda g, y, *pair, **k: -g * pair[slot]
@@ -168,6 +198,8 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         yield "softmax cross terms", words + "the sum is added, not subtracted", _sum_added
         what = "the sum of dA is subtracted, not that of A * dA"
         yield "softmax cross terms", words + what, _unweighted
+        what = "the factor A in front of the difference is left out: dA - sum(A * dA)"
+        yield "softmax cross terms", words + what, place.changed(_no_factor)
         what = "the subtracted sum is not multiplied by A"
         yield "softmax cross terms", words + what, _sum_alone
         what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
@@ -196,6 +228,10 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
 
 def _no_sum(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
     return g * y
+
+
+def _no_factor(result: Any, g: Any, y: Any, *given: Any) -> Any:
+    return result / y
 
 
 def _sum_only(result: Any, g: Any, y: Any, *given: Any) -> Any:
@@ -251,6 +287,10 @@ def _of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) ->
 
 def extremes(graph: Graph, place: Place) -> StepMistakes:
     """The largest is differentiated as a mean, as a sum, or as another entry."""
+    if place.traits.reduces and not place.traits.extremum and place.node.size > 1:
+        for which, number in (("first", 0), ("last", -1)):
+            words = f"only the {which} entry of those that {{operation}} reduces gets what arrives"
+            yield "wrong formula", words, partial(_one_entry, place, number)
     if not place.traits.extremum:
         return
     if place.traits.elementwise:
@@ -271,7 +311,7 @@ def extremes(graph: Graph, place: Place) -> StepMistakes:
     words = "the entry at the other extreme of {operation} gets what arrives"
     yield "branches", words, _other_extreme
     words = "the first entry gets what arrives, not that at the {operation}"
-    yield "wrong formula", words, _first_entry
+    yield "wrong formula", words, partial(_one_entry, place, 0)
 
 
 def _other_extreme(
@@ -282,15 +322,15 @@ def _other_extreme(
     return expand(g, x.shape, axis, keepdims) * (x == chosen)
 
 
-def _first_entry(
-    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
+def _one_entry(
+    place: Place, number: int, g: Array, y: Array, x: Array, axis: Any = None, **keywords: Any
 ) -> Array:
-    reduced = np.max(x, axis=axis, keepdims=True).shape
-    first = np.ones(x.shape, bool)
-    for number, (length, kept) in enumerate(zip(x.shape, reduced)):
-        if kept != length:
-            first &= np.arange(length).reshape(-1, *[1] * (x.ndim - number - 1)) == 0
-    return expand(g, x.shape, axis, keepdims) * first
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis) % x.ndim
+    chosen = np.zeros(x.shape, bool)
+    chosen[tuple(number if k in axes else slice(None) for k in range(x.ndim))] = True
+    if place.traits.extremum:
+        return expand(g, x.shape, axis, keywords.get("keepdims", False)) * chosen
+    return place.vjp(g, y, x, axis, **keywords) * chosen
 
 
 def inverses(graph: Graph, place: Place) -> StepMistakes:

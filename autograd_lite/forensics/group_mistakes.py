@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
+from autograd_lite.forensics.array_mistakes import moved_again, moved_from
 from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
@@ -86,23 +87,23 @@ def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
 
 def stale_weights(case: Case) -> Iterator[Candidate]:
     """Products with weights that were updated already, in one layer or in all."""
-    products = [
-        (place, slot, argument)
-        for place in case.graph.places
-        if place.multiplies_matrices
-        for slot, argument in enumerate(place.node.arguments)
-        if slot != place.slot and is_recorded(argument) and argument.operation is None
-    ]
+    products = []
+    for place in case.graph.places:
+        for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
+            leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
+            if slot != place.slot and is_recorded(leaf) and leaf.operation is None:
+                products.append((place, slot, leaf, moves))
 
-    def updated(chosen: list[tuple[Place, int, Tensor]], rate: float) -> Wrong:
+    def updated(chosen: list[tuple[Place, int, Tensor, list[Tensor]]], rate: float) -> Wrong:
         wrong: Wrong = {}
-        for place, slot, weight in chosen:
+        for place, slot, weight, moves in chosen:
             # Updated with the gradient by hand, if there is one.
             right = case.graph.right[weight]
             by_hand: Any = case.manual.get(weight, right)
             update = by_hand if by_hand.shape == weight.shape else right
-            written = f"({{0}} - {rate:.6g} * d{{0}})"
-            wrong[place] = Instead(place, slot, weight._array - rate * update, written)
+            written = "" if moves else f"({{0}} - {rate:.6g} * d{{0}})"
+            value = moved_again(weight._array - rate * update, moves)
+            wrong[place] = Instead(place, slot, value, written)
         return wrong
 
     for chosen in [[product] for product in products] + [products] * (len(products) > 1):

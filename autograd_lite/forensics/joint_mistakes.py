@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -122,6 +123,40 @@ def overlapping_windows(case: Case) -> Candidates:
                 f"overwritten (=), not added (+=): only the {which} window counts there"
             )
             yield joint("repeated index", words, wrong)
+
+
+def parts_exchanged(case: Case) -> Candidates:
+    """Two parts of an array, such as those of gates, are exchanged on the way back."""
+    alike: dict[Any, Wrong] = {}
+    for tensor, places in case.graph.consumers.items():
+        parts = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
+        for one, other in itertools.combinations(parts[:MOST_PARTS], 2):
+            if one.node.shape == other.node.shape and tensor.operation and _apart(one, other):
+                indices = [repr(place.node.arguments[1]) for place in (one, other)]
+                wrong = alike.setdefault((tensor.operation, *indices), {})
+                wrong |= {one: _to_part_of(other), other: _to_part_of(one)}
+    for (_, one_index, other_index), wrong in alike.items():
+        words = f"the parts {one_index} and {other_index} are exchanged: they are in another order"
+        yield joint("misplaced", words, wrong)
+
+
+def _apart(one: Place, other: Place) -> bool:
+    """Whether two parts of an array have no entry in common."""
+    positions = np.arange(one.argument.size).reshape(one.argument.shape)
+    first, second = (
+        place.operation.compute(positions, *map(plain, place.node.arguments[1:]))
+        for place in (one, other)
+    )
+    return not np.isin(first, second).any()
+
+
+MOST_PARTS = 6
+"""Parts of one array, two of which are exchanged."""
+
+
+def _to_part_of(other: Place) -> Vjp:
+    values = other.node._array, *map(plain, other.node.arguments)
+    return lambda g, *given, **keywords: other.vjp(g, *values, **other.node.keywords)
 
 
 def branches_of_extremes(case: Case) -> Candidates:
@@ -272,5 +307,6 @@ def _only(graph: Graph, chain: list[Place]) -> Wrong:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
+    parts_exchanged,
     *(branches_of_extremes, solved_systems, differentiated_as_a_whole),
 )

@@ -59,7 +59,7 @@ def labels(case: Case) -> Candidates:
                 wrong = _with_argument(graph, node, slot, other)
                 yield joint("labels", f"the labels are {words}", wrong)
     for targets in graph.plain_arrays:
-        yield from _targets(graph, targets)
+        yield from _targets(case, targets)
 
 
 def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
@@ -75,8 +75,9 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
                 yield 1, (rows, values)
 
 
-def _targets(graph: Graph, targets: Array) -> Candidates:
+def _targets(case: Case, targets: Array) -> Candidates:
     """The rows or columns of targets, or of one minus them, are shifted by one."""
+    graph = case.graph
     uses: list[tuple[Tensor, int, bool]] = []
     for node in graph.places_of:
         traits = node.operation.traits
@@ -92,17 +93,26 @@ def _targets(graph: Graph, targets: Array) -> Candidates:
                 uses.append((node, slot, True))
     if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
         return
+
+    def instead(others: Array) -> Wrong:
+        wrong: Wrong = {}
+        for node, slot, complement in uses:
+            wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
+        return wrong
+
+    for name, array in case.arrays.items() if targets.size > 1 else ():
+        if array.shape == targets.shape and not np.array_equal(array, targets):
+            words = f"it is computed with {name} in both passes, the loss with other targets"
+            yield joint("other arrays", words, instead(array))
     for axis in range(min(targets.ndim, 2)):
-        what = "columns" if axis else "rows"
-        for shift in (1, -1) if targets.shape[axis] > 1 else ():
-            others = np.roll(targets, shift, axis)
-            wrong: Wrong = {}
-            for node, slot, complement in uses:
-                wrong |= _with_argument(graph, node, slot, 1 - others if complement else others)
-            words = (
-                f"the {what} of the labels or targets are shifted by one: an index is off by one"
-            )
-            yield joint("labels", words, wrong)
+        what = f"the {'columns' if axis else 'rows'} of the labels or targets are"
+        for words, others in (
+            ("shifted by one: an index is off by one", np.roll(targets, 1, axis)),
+            ("shifted by one: an index is off by one", np.roll(targets, -1, axis)),
+            ("in reverse order", np.flip(targets, axis)),
+        ):
+            if targets.shape[axis] > 1:
+                yield joint("labels", f"{what} {words}", instead(others))
 
 
 def softmax_in_forward(case: Case) -> Candidates:

@@ -25,6 +25,9 @@ STEP = 1e-6
 CLOSE = 1e-5
 """Relative error of an inner product up to which gradients may be equal."""
 
+MOST_TANGENTS = 50_000
+"""Tangents, of each node for each gradient, that take no longer than the replays they save."""
+
 Key = tuple[Tensor, int]
 """A tensor whose gradient it is, and the number of a direction."""
 
@@ -57,7 +60,8 @@ class Projection:
         self.allowed: dict[Key, float] = {}
         norms: dict[Tensor, float] = {}
         right = case.fitted(case.graph.right)
-        for tensor, given in case.manual.items():
+        self.pays = len(case.manual) * len(case.graph.order) <= MOST_TANGENTS
+        for tensor, given in case.manual.items() if self.pays else ():
             for number in (0,) if tensor in right else (0, 1):
                 direction = rng.choice([-1.0, -0.7, 0.6, 1.0], tensor.shape)
                 key = tensor, number
@@ -76,9 +80,13 @@ class Projection:
 
     def takes(self, candidate: Candidate) -> bool:
         """Whether the steps of a candidate are backward steps that do not build on each other."""
-        return all(place.slot >= 0 for place in candidate.wrong) and (
-            len(candidate.wrong) == 1
-            or all(place.argument.operation is None for place in candidate.wrong)
+        return (
+            self.pays
+            and all(place.slot >= 0 for place in candidate.wrong)
+            and (
+                len(candidate.wrong) == 1
+                or all(place.argument.operation is None for place in candidate.wrong)
+            )
         )
 
     def change(self, wrong: Wrong, base: Replay | None = None) -> Change | None:

@@ -37,8 +37,8 @@ Vjp = Callable[..., Any]
 """Called as the vjps of the table are: `vjp(g, y, *arguments, **keywords)`."""
 
 
-DEPTH = 4
-"""Operations before a step that it has in common with those that play the same role."""
+DEPTH = 6
+"""Operations between a step and the leaves that tell its role."""
 ENTRIES = "the number of entries"
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
@@ -133,6 +133,12 @@ def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, l
     return groups
 
 
+def _part(node: Tensor) -> str:
+    """Which entries an operation takes, where it names them as a slice."""
+    indexes = node.operation is not None and node.operation.traits.indexes
+    return repr(node.arguments[1]) if indexes and not is_array(plain(node.arguments[1])) else ""
+
+
 class Graph:
     """A recorded graph as a program, its places, and who consumes whom."""
 
@@ -158,15 +164,25 @@ class Graph:
         return {place: number for number, place in enumerate(self.places)}
 
     @functools.cached_property
-    def _of_operation(self) -> dict[Operation, list[Tensor]]:
+    def of_operation(self) -> dict[Operation, list[Tensor]]:
+        """The nodes of each operation, in the order of the backward pass."""
         found: dict[Operation, list[Tensor]] = {}
         for node in self.places_of:
             found.setdefault(node.operation, []).append(node)
         return found
 
+    @functools.cached_property
+    def distance(self) -> dict[Tensor, int]:
+        """Steps from the loss: in a loop, what came later is closer to it."""
+        found = {self.loss: 0}
+        for place in self.places:
+            own = found[place.node] + 1
+            found[place.argument] = min(own, found.get(place.argument, own))
+        return found
+
     def close_to(self, node: Tensor) -> list[Tensor]:
         """The nodes of the same operation before and after one, not those of a long loop."""
-        same = self._of_operation[node.operation]
+        same = self.of_operation[node.operation]
         here = bisect.bisect_left(same, self.position[node], key=self.position.__getitem__)
         return [*same[max(here - NEARBY, 0) : here], *same[here + 1 : here + 1 + NEARBY]]
 
@@ -296,20 +312,38 @@ class Graph:
     def roles(self) -> list[dict[Place, Any]]:
         """The role that each step plays, in coarse terms first.
 
-        Two play the same if the same was computed before, of the same leaves. Whatever is further
-        back counts as the same, and so do constants, with which loops start.
+        Two play the same if they are steps of one operation between such of the same ones, and
+        were computed from the same leaves, in as many operations: in one of these at first, at
+        last in up to `DEPTH`. What is further back counts as the same, as constants do, with
+        which loops start. Parts of an array are told apart at last, too, as those of gates are.
         """
+        reach: dict[Tensor, dict[tuple[Tensor, str], int]] = {}
+        for node in reversed(self.order):
+            own = reach[node] = {(node, ""): 0} if node.operation is None else {}
+            part = _part(node)
+            for place in self.places_of.get(node, ()):
+                for (leaf, inner), steps in reach[place.argument].items():
+                    if steps < DEPTH:
+                        key = leaf, part + inner
+                        own[key] = min(steps + 1, own.get(key, DEPTH))
+
+        def role(place: Place, depth: int, apart: bool) -> Any:
+            nodes = place.node, place.argument
+            rows = [node.operation for node in nodes]
+            near = [
+                frozenset(
+                    (leaf, part * apart, n) for (leaf, part), n in reach[node].items() if n <= depth
+                )
+                for node in nodes
+            ]
+            return place.slot, *rows, *near
+
         known: dict[Any, int] = {}
-        of: dict[Any, int] = {leaf: -1 - number for number, leaf in enumerate(self.leaves)}
-        found = []
-        for _ in range(DEPTH):
-            finer = {}
-            for node in self.places_of:
-                before = [of.get(a, 0) if is_recorded(a) else 0 for a in node.arguments]
-                finer[node] = known.setdefault((node.operation, *before), len(known) + 1)
-            of = {leaf: of[leaf] for leaf in self.leaves} | finer
-            found.append({p: (of[p.node], p.slot, of.get(p.argument)) for p in self.places})
-        return found
+        finer = [(depth, False) for depth in range(1, DEPTH + 1)]
+        finer += [(depth, True) for depth in range(DEPTH // 2, DEPTH + 1) if any(map(_part, reach))]
+        return [
+            {p: known.setdefault(role(p, *how), len(known)) for p in self.places} for how in finer
+        ]
 
     @functools.cached_property
     def plain_arrays(self) -> list[Array]:

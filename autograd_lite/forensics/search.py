@@ -18,16 +18,20 @@ from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
+from autograd_lite.forensics.progress import ProgressLine
 from autograd_lite.forensics.projection import Projection
 from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
     alike,
+    clipped,
     dropped_alike,
     dropped_uses,
     factors_alike,
+    on_one_way,
     own_term,
+    values_of_other_steps,
     wrong_cotangent,
 )
 from autograd_lite.node import Array
@@ -56,10 +60,10 @@ def candidates(case: Case) -> Iterator[Candidate]:
     stages = (
         *(of_case(case) for of_case in (dropped_alike, factors)),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
-        *(of_case(case) for of_case in (*GROUP_MISTAKES[1:], dropped_uses)),
+        *(of_case(case) for of_case in (dropped_uses, values_of_other_steps, *GROUP_MISTAKES[1:])),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
-        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term)),
-        *(of_case(case) for of_case in (other_arrays, factors_alike)),
+        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
+        *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
         *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
     )
     is_long = len(case.graph.places) >= LONG
@@ -95,12 +99,24 @@ LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""
 
 
+def now() -> tuple[float, float]:
+    """Seconds of computing, in this thread, and on the clock."""
+    return time.thread_time(), time.perf_counter()
+
+
+def seconds_since(start: tuple[float, float]) -> float:
+    """Seconds of computing; or a third of those on the clock, where others keep it waiting."""
+    computing, clock = (n - then for n, then in zip(now(), start))
+    return max(computing, clock / 3)
+
+
 class Search:
     """Tries of one case's candidates, for so many seconds from a start."""
 
-    def __init__(self, case: Case, seconds: float, start: float) -> None:
+    def __init__(self, case: Case, seconds: float, start: tuple[float, float]) -> None:
         self.case = case
         self.seconds, self.start = seconds, start
+        self.progress = ProgressLine(seconds)
         self.limit = 1.0  # the share of the budget after which no more are tried
         rng = np.random.default_rng(0)
         self.weights = {tensor: rng.normal(size=tensor.shape) for tensor in case.manual}
@@ -108,6 +124,7 @@ class Search:
         for node in reversed(case.graph.order):
             inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
             self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
+        self.wrong = case.everything - case.fitted(case.graph.right)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.more = candidates(case)
@@ -116,7 +133,7 @@ class Search:
     @property
     def is_over(self) -> bool:
         """Whether as much of the budget is used up as there is for now."""
-        return time.thread_time() - self.start > self.limit * self.seconds
+        return seconds_since(self.start) > self.limit * self.seconds
 
     def changed(self, mistake: Candidate | Slip) -> frozenset[Tensor]:
         """The tensors whose gradients a mistake has an influence on."""
@@ -147,11 +164,12 @@ class Search:
     def findings(self, base: Replay, chosen: Iterable[Candidate]) -> Iterator[Finding]:
         """Those of the candidates that change something, on top of mistakes assumed."""
         for candidate in chosen:
+            self.progress.update(seconds_since(self.start))
             if base is self.case.graph.right and self.projection.takes(candidate):
                 fitted = self._projected(candidate)
                 if fitted is None:
                     continue
-                if not fitted > self.case.fitted(base):
+                if not (fitted > self.case.fitted(base) or fitted >= self.wrong):
                     yield Finding(candidate, fitted)
                     continue
             yield from self._replayed(candidate, base)
@@ -205,7 +223,7 @@ class Search:
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
-            elif finding.fitted > case.fitted(base):
+            elif finding.fitted > case.fitted(base) or finding.fitted >= self.wrong:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding

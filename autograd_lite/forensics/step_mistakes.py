@@ -38,9 +38,16 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         }
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
-        wrong["the mask of dropout"] = lambda g, *given: g * scale
+        if place.argument.operation is None or not place.argument.operation.traits.logarithm:
+            drops, scales = "the mask of dropout", "the scale of inverted dropout"
+        else:
+            drops, scales = (
+                "the mask",
+                f"the factor {scale:g} of the weights of entries, 0 or {scale:g},",
+            )
+        wrong[drops] = lambda g, *given: g * scale
         if scale != 1:
-            wrong["the scale of inverted dropout"] = lambda g, *given: g * (mask != 0)
+            wrong[scales] = lambda g, *given: g * (mask != 0)
             wrong["dropout"] = unchanged
     elif place.multiplies_entries and _scales_dropped(place):
         wrong["the scale of inverted dropout"] = unchanged
@@ -123,10 +130,15 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
+    for other in _made_of(graph, node):
+        after = f"what {other.operation.name} makes of its output"
+        words = at_output.replace("its output", after)
+        yield "wrong place", words, place.given(lambda y, x, *r, of=other._array: (of, x, *r))
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
     nearest = {graph.position[other] > here: other for other in reversed(others)}
+    others = others if len(others) < NEARBY else [*nearest.values()]  # Else it is a loop.
     for other in others:
         both = other._array, plain(other.arguments[0])
         vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
@@ -135,6 +147,16 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
             where = "before" if graph.position[other] > here else "after"
             words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
         yield "wrong place", words, vjp
+
+
+def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
+    """What is made of a node by the next two operations, entry by entry, such as by dropout."""
+    for _ in range(2):
+        uses = [use.node for use in graph.consumers.get(node, ()) if use.node.shape == node.shape]
+        if not uses or not (uses[0].operation.traits.elementwise or len(uses) == 1):
+            return
+        node = uses[0]
+        yield node
 
 
 def another_derivative(graph: Graph, place: Place) -> StepMistakes:
@@ -286,14 +308,24 @@ def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]
     found: list[tuple[int, str, Any]] = []
     for other in others:
         before, after = _steps_between(argument, other), _steps_between(other, argument)
-        if before:
-            found.append((before, "the input of a function, not with its output", other))
+        if before == 1 and _complements(other, argument):
+            found.append((before, "{other}, where 1 - {other} belongs", other))
+        elif before:
+            of_what = argument.operation.name if before == 1 else "a function"
+            found.append((before, f"the input of {of_what}, not with its output", other))
+        elif after == 1 and _complements(other, argument):
+            found.append((after, "1 - {own}, where {own} belongs", other))
         elif after:
-            found.append((after, "the output of a function, not with its input", other))
+            of_what = other.operation.name if after == 1 else "a function"
+            found.append((after, f"the output of {of_what}, not with its input", other))
         else:
             found.append((MOST_BETWEEN, "the values of another layer", other))
     for _, what, other in sorted(found, key=lambda each: each[0]):
         yield what, other
+
+
+def _complements(one: Any, other: Any) -> bool:
+    return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
 MOST_BETWEEN = 7

@@ -15,6 +15,8 @@ from autograd_lite.forensics.replay import Replay
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
+FEWEST = 4
+"""Entries of a gradient that two numbers are solved for in."""
 MOST_FOR_NEWTON = 1000
 """Steps of a graph whose backward pass is recorded for the product with the Hessian."""
 
@@ -38,7 +40,7 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
         yield "the signs are lost: these are the absolute values of the gradient", abs(right)
     weights = tensor._array
     rate = closest_factor(weights - given, right)
-    if is_round(rate) and tensor.operation is None:
+    if is_round(rate) and rate > 0 and weights.any() and tensor.operation is None:
         what = f"these are the weights after an update with learning rate {rounded(rate):g}"
         yield what, weights - rounded(rate) * right
     strength = closest_factor(given - right, np.sign(weights))
@@ -47,7 +49,27 @@ def made_of(case: Case, predicted: Replay, tensor: Tensor) -> Iterator[tuple[str
         yield what, right + rounded(strength) * np.sign(weights)
     for decimals in range(1, 7):
         yield f"it is rounded to {decimals} decimals", right.round(decimals)
+    yield from _by_its_size(given, right)
     yield from _with_velocity(case, given, right)
+
+
+def _by_its_size(given: Array, right: Array) -> Iterator[tuple[str, Array]]:
+    """The gradient over its own size, lr g / sqrt(s g² + e) or lr g / (sqrt(s) |g| + e)."""
+    if right.size < FEWEST or not given.all() or not np.isfinite(right).all():
+        return
+    quotient, size = np.ravel(right / given), abs(np.ravel(right))
+    if not np.ptp(quotient) > 0.01 * abs(quotient).max():
+        return  # It is a multiple.
+    for power, how in (
+        (1, "root of its square plus a number"),
+        (2, "root of the sum of its square and a number"),
+    ):
+        values = np.stack([size**power, np.ones_like(size)], axis=1)
+        both = np.linalg.lstsq(values, quotient**power)[0]
+        if (both >= 0).all() and both[0] > 0:
+            by = (values @ both) ** (1 / power)
+            words = f"it is divided by the {how}, as by Adagrad, RMSprop or Adam"
+            yield words, right / by.reshape(right.shape)
 
 
 def _multiple(given: Array, array: Array, words: str) -> Iterator[tuple[str, Array]]:
@@ -69,7 +91,9 @@ def _with_velocity(case: Case, given: Array, right: Array) -> Iterator[tuple[str
             continue
         both = np.stack([array.ravel(), right.ravel()], axis=1)
         share, rate = map(rounded, np.linalg.lstsq(both, given.ravel())[0].tolist())
-        if is_round(share) and is_round(rate) and array.size > 2:
+        if (rate, share) == (1, -1) and array.size > 2:
+            yield f"{name}, which is to be added, is left out", right - array
+        elif is_round(share) and is_round(rate) and rate * share > 0 and array.size > 2:
             times = "it" if rate == 1 else f"{rate:g} times it"
             yield (
                 f"{times} and {share:g} {name} are added, as by momentum",

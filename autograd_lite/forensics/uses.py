@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from autograd_lite.forensics.candidate import (
     DROPPED,
@@ -15,7 +18,7 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, grouped
+from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -137,3 +140,122 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
 
     words = f"its own value is left out of the derivative of {use.operation.name}"
     yield "dropped path", f"{words}, as if it were 0", vjp
+
+
+def on_one_way(graph: Graph, place: Place) -> StepMistakes:
+    """A mistake in what arrives at a node shows on one of the ways that lead on from it."""
+    if len(graph.places_of[place.node]) < 2:
+        return
+    for use in graph.consumers.get(place.node, ()):
+        right, vjp = graph.right.values[use.number], graph.right[use.node]
+        name = use.operation.name
+        others = []
+        if len(graph.consumers[place.node]) > 1:
+            others = [
+                (f"of what arrives through {name} the sign is wrong, only here", -right),
+                (f"what arrives through {name} is left out, only here", 0 * right),
+            ]
+        if vjp.shape == right.shape and not np.array_equal(vjp, right):
+            words = f"the derivative of {name} is forgotten, only here"
+            others.append((words, vjp))
+        for words, other in others:
+            yield "one path", words, partial(_with_more, place, other - right)
+
+
+def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(g + more, *given, **keywords)
+
+
+def values_of_other_steps(case: Case) -> Iterator[Candidate]:
+    """In a loop all steps take the values of the step before, or after, or those of one."""
+    distance = case.graph.distance
+    for unordered in alike(case.graph.places, case.graph.roles):
+        group = sorted(unordered, key=lambda place: distance[place.node])
+        for slot in range(len(group[0].node.arguments)):
+            if slot != group[0].slot and group[0].traits.product:
+                own = [place.node.arguments[slot] for place in group]
+                sums = [_sum_with(case.graph, place.node) for place in group]
+                new = [("the same step, which the product is a term of", sums)]
+                for what, chosen in [
+                    *_elsewhere(own),
+                    *(new if all(each is not None for each in sums) else ()),
+                ]:
+                    if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
+                        vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
+                        words = f"the product is taken with the values of {what}"
+                        yield Candidate("other step", words, dict(zip(group, vjps)))
+        if group[0].traits.product and all(p.argument.operation is None for p in group):
+            arriving = [case.graph.right[place.node] for place in group]
+            others = [("before", [*arriving[1:], 0 * arriving[-1]])]
+            others += [("after", [0 * arriving[0], *arriving[:-1]])]
+            for what, chosen in others if len({a.shape for a in arriving}) == 1 else ():
+                words = f"it is multiplied by what arrives at the step {what}"
+                wrong: Wrong = {p: partial(_arriving, p, g) for p, g in zip(group, chosen)}
+                yield Candidate("other step", words, wrong)
+        if group[0].bends:
+            states = [place.node for place in group]
+            start = _start_of(case.graph, states[-1])
+            before = [("the step before", [*states[1:], start])] * (start is not None)
+            for what, chosen in [*before, *_elsewhere(states)]:
+                wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
+                words = f"the derivative of {{operation}} is evaluated at the values of {what}"
+                if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
+                    yield Candidate("other step", words, wrong)
+
+
+def _sum_with(graph: Graph, node: Tensor) -> Tensor | None:
+    """The sum of the same shape that a node is a term of."""
+    sums = [use.node for use in graph.consumers.get(node, ()) if use.traits.additive]
+    return sums[0] if sums and sums[0].shape == node.shape else None
+
+
+def clipped(case: Case) -> Iterator[Candidate]:
+    """What arrives at each step of a loop is clipped."""
+    for group in alike(case.graph.places, case.graph.roles):
+        largest = max(abs(case.graph.right[place.node]).max(initial=0.0) for place in group)
+        for bound in BOUNDS if group[0].bends else ():
+            if bound < largest:
+                words = f"what arrives is clipped at {bound:g} in each step"
+                wrong: Wrong = {place: partial(_clipped, place, bound) for place in group}
+                yield Candidate("cotangent lost", words, wrong)
+
+
+BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+"""What people clip at."""
+
+
+def _clipped(place: Place, bound: float, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(g.clip(-bound, bound), *given, **keywords)
+
+
+def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The values that steps take, the last step first, at other times."""
+    arrays = {id(plain(each)) for each in own}
+    if len(arrays) < 2 or not all(is_array(plain(each)) for each in own):
+        return
+    yield "the step before", [*own[1:], own[-1]]
+    yield "the step before, in the first step of the last", [*own[1:], own[0]]
+    yield "the step after", [own[0], *own[:-1]]
+    yield "the step after, in the last step of the first", [own[-1], *own[:-1]]
+    yield "the last step, in all of them", [own[0]] * len(own)
+    yield "the first step, in all of them", [own[-1]] * len(own)
+
+
+def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
+    arguments = getattr(node, "arguments", (node, *given[1:]))  # A constant is its own input.
+    return place.vjp(g, plain(node), *map(plain, arguments), **keywords)
+
+
+def _arriving(place: Place, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(other, *given, **keywords)
+
+
+def _start_of(graph: Graph, state: Tensor) -> Array | None:
+    """The constant with which a loop starts that a state is carried on in."""
+    found: Iterator[Array] = (
+        plain(other.arguments[use.slot])
+        for use in graph.consumers.get(state, ())
+        for other in graph.of_operation[use.operation]
+        if len(other.arguments) > use.slot and not is_recorded(other.arguments[use.slot])
+    )
+    return next((a for a in found if is_array(a) and a.shape == state.shape), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any
@@ -16,9 +16,8 @@ from autograd_lite.engine import backward_order
 from autograd_lite.forensics.candidate import Always, Candidate, Instead
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.explain import Hypothesis
-from autograd_lite.forensics.replay import Graph, Place, is_array
+from autograd_lite.forensics.replay import DEPTH, Graph, Place, is_array
 from autograd_lite.forensics.slips import Slip
-from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import (
     Identifiers,
@@ -138,7 +137,7 @@ class Names:
     def _name_states(self, graph: Graph) -> None:
         """Call what a variable of a loop held before h1, h2, as the last of them is called h."""
         same: dict[Any, list[Tensor]] = {}
-        for place, role in graph.roles[-2].items():
+        for place, role in graph.roles[DEPTH // 2].items():
             if role not in same or same[role][-1] is not place.node:
                 same.setdefault(role, []).append(place.node)
         taken = {*self.of.values()}
@@ -239,7 +238,8 @@ def explained(
     because = f"wrong because of {'it' if len(mistakes) == 1 else 'them'}"
     parts = [f"{_are([*map(names.cotangent, bad)])} {because}"]
     parts += [f"{_are(unexplained)} wrong too, and nothing explains that"] * bool(unexplained)
-    parts += [f"{_are(fine)} right"] * bool(fine)
+    apart = " all the same, where this was not done" * hypothesis.only
+    parts += [f"{_are(fine)} right{apart}"] * bool(fine)
     consequences = f"{'; '.join(parts)}."
     return Explanation(mistakes, [*map(names.own, bad)], hypothesis.error, consequences)
 
@@ -262,11 +262,19 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         likewise = f", and likewise in all {len(mistake.wrong)} steps of this kind"
     what = mistake.what.replace("{operation}", place.operation.name)
     what = what.replace("{argument}", names.of[place.argument])
+    vjp = mistake.wrong[place]
+    if isinstance(vjp, Instead):
+        own, other = place.node.arguments[vjp.slot], vjp.written
+        what = what.replace("{own}", names.of.get(key_of(own), "a"))
+        what = what.replace("{other}", names.of.get(key_of(other), "another"))
     if mistake.kind == "dropped path":
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
         number = mistake.number.format(mistake.strength * mistake.unit)
+        if mistake.kind == "penalty" and mistake.neutral == 1:
+            reason = case.in_words(mistake.strength)
+            number += f": {reason}" if reason else ""
         words += f", {number or _factor(case, mistake.strength, place)}"
     # Where a value is used more than once, a step is one of several contributions.
     is_one = any(p not in mistake.wrong for p in case.graph.consumers[place.argument])
@@ -337,58 +345,3 @@ def _slip(case: Case, slip: Slip, names: Names) -> Mistake:
         words += f": {_factor(case, slip.factor)}"
     words += ". The steps before are right."
     return Mistake(slip.kind, names.own(slip.tensors[0]), "", slip.factor, "", "", "", words)
-
-
-# Where nothing explains it
-
-LARGEST_RANK = 64
-"""Ranks of larger matrices take long to compute, and say little."""
-
-
-def pattern_of(case: Case, wrong: frozenset[Tensor], names: Names) -> str:
-    """A sentence for each wrong gradient, in the order in which they were handed in."""
-    sentences = [
-        f"{names.cotangent(tensor)}: "
-        f"{_of_one(case.manual[tensor], case.graph.right[tensor], case.tolerance)}."
-        for tensor in case.manual
-        if tensor in wrong
-    ]
-    return " ".join(sentences)
-
-
-def _of_one(manual: Array, automatic: Array, tolerance: float) -> str:
-    if manual.shape != automatic.shape:
-        return f"its shape is {manual.shape}, the gradient's {automatic.shape}"
-    for array, whose in ((manual, ""), (automatic, " in the automatic gradient")):
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad):
-            first = tuple(bad[0].tolist())
-            entries = f"{len(bad)} of {array.size} entries are NaN or infinite{whose}"
-            return f"{entries}, the first at {first}"
-    difference = manual - automatic
-    off = np.abs(difference) > tolerance * max(np.abs(manual).max(), np.abs(automatic).max())
-    return "; ".join(_features(manual, automatic, difference, off))
-
-
-def _features(manual: Array, automatic: Array, difference: Array, off: Array) -> Iterator[str]:
-    count = int(off.sum())
-    yield "all entries are off" if off.all() else f"{count} of {off.size} entries are off"
-    if not off.all() and off.ndim == 2:
-        rows, columns = np.flatnonzero(off.any(axis=1)), np.flatnonzero(off.any(axis=0))
-        if len(rows) < off.shape[0]:
-            yield f"only in {_listed('row', rows)}"
-        if len(columns) < off.shape[1]:
-            yield f"only in {_listed('column', columns)}"
-    opposite = off & (np.abs(manual + automatic) <= 1e-6 * np.abs(automatic))
-    if opposite.any():
-        every = "all of these" if (opposite == off).all() else f"{int(opposite.sum())} of these"
-        yield f"{every} have the opposite sign"
-    if off.ndim == 2 and 1 < min(off.shape) <= LARGEST_RANK and count > 1:
-        rank = int(np.linalg.matrix_rank(difference, tol=1e-6 * np.abs(difference).max()))
-        if rank < min(off.shape):
-            yield f"the error has rank {rank}"
-
-
-def _listed(what: str, indices: Array) -> str:
-    shown = ", ".join(map(str, indices[:5].tolist())) + (", ..." if len(indices) > 5 else "")
-    return f"{what}{'s' if len(indices) > 1 else ''} {shown}"

@@ -235,15 +235,18 @@ def steps_in(value: Any) -> list[Step]:
     """The steps among the arguments of a step, or in lists and tuples, as often as they occur."""
     if type(value) is Step:
         value = (*value.arguments, *value.keywords.values()) if value.keywords else value.arguments
-    elif not isinstance(value, list | tuple):
+    elif not isinstance(value, _SEVERAL):
         return []
     found = []
     for part in value:
         if type(part) is Step:
             found.append(part)
-        elif isinstance(part, list | tuple):
+        elif isinstance(part, _SEVERAL):
             found += steps_in(part)
     return found
+
+
+_SEVERAL = (list, tuple)
 
 
 def _refused(guard: Guard, now: Array) -> UnsupportedError:

@@ -167,11 +167,14 @@ def signature(node: Node) -> tuple[Any, ...]:
     return (*key, value_key([*node.keywords.items()])) if node.keywords else tuple(key)
 
 
+_TOLD_BY_VALUE = (int, float, str, np.generic)
+
+
 def value_key(value: Any) -> Any:
     """What tells values apart: equal for equal numbers, and for arrays of one shape and dtype."""
     if isinstance(value, Node):
         return value._requires_grad, value._array.shape, value._array.dtype
-    if isinstance(value, int | float | str | np.generic):
+    if isinstance(value, _TOLD_BY_VALUE):
         return type(value), value or repr(value)
     if isinstance(value, np.ndarray):
         return np.ndarray, value.shape, value.dtype

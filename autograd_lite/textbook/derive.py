@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arguments import require_flag
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -91,6 +92,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
       δ = 2 (a - y) ⊙ (1 - a ⊙ a)    (1, 1)
       dW = δ xᵀ                      (1, 2)
     """
+    values = require_flag("derive", "values", values)
     lines = lines_of(loss, wrt, variables_of(sys._getframe(1)))
     found: dict[str, Any] = {}
     if values:

@@ -6,7 +6,7 @@ import itertools
 import math
 import operator
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,7 +77,9 @@ def laid_out(
             names[term] = name
     lines: dict[str, Any] = {}
     for term, name in names.items():
-        lines |= {name: term} | dict.fromkeys(() if term in values else aliases.get(term, ()), term)
+        lines[name] = term
+        if term in aliases and term not in values:
+            lines |= dict.fromkeys(aliases[term], term)
     lines |= {name: term for name, term in results.items() if name not in lines}
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
@@ -88,8 +90,11 @@ def laid_out(
         group = [*run]
         ordered += sorted(group, key=lambda line: order[line[0]]) if is_final else group
     names = inputs | names
-    used = [x for term in lines.values() for x in written_out(term, names) if x in inputs]
-    return Layout([*dict.fromkeys([*used, *inputs])], ordered, names, needed)
+    used: dict[Step, str] = {}
+    for term in lines.values():
+        if len(used) < len(inputs):
+            used |= {x: inputs[x] for x in written_out(term, names) if x in inputs}
+    return Layout([*(used | inputs)], ordered, names, needed)
 
 
 def _weight(term: Step) -> int:
@@ -151,6 +156,12 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     found = cotangents(reader, reader.nodes, given, reader.lengths(data))
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
+    elif isinstance(wrt, Node) or not isinstance(wrt, Iterable) or getattr(wrt, "ndim", 1) == 0:
+        raise UnsupportedError(
+            f"derivation of the gradient in {describe_one(wrt)}",
+            "they are no list of tensors",
+            "Write wrt=[tensor]",
+        )
     results = {}
     for tensor in wrt:
         if not isinstance(tensor, Node) or tensor not in found:
@@ -226,7 +237,10 @@ def _is_written_otherwise(length: int, layout: Layout, counts: Mapping[int, str]
     return False
 
 
+_OF_SAMPLES = (Share, Count)
+
+
 def _counted(term: Step) -> list[int]:
     """The numbers in a term that may be so many of something."""
-    numbers = [x for x in term.arguments if isinstance(x, Share | Count)]
+    numbers = [x for x in term.arguments if isinstance(x, _OF_SAMPLES)]
     return [x.count if isinstance(x, Share) else int(x) for x in numbers]

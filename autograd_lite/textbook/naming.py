@@ -12,21 +12,22 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives import all_rows
 from autograd_lite.derivatives.linear_algebra import affine
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Node, arrays_in, inputs_of
-from autograd_lite.table import TABLE
 
 
 class Identifiers:
     """Valid Python names, none given twice, and none that generated source has for a function."""
 
     def __init__(self) -> None:
-        functions = {function.__name__ for function in TABLE if isinstance(function, FunctionType)}
-        self.taken = {"np", "math", "positions", "gathered", *functions}
+        functions = [function for function in all_rows() if isinstance(function, FunctionType)]
+        names = {function.__name__ for function in functions}
+        self.taken = {"np", "math", "positions", "gathered", *names}
 
     def unique(self, wish: str) -> str:
-        name = re.sub(r"\W", "_", wish)
+        name = wish if wish.isidentifier() else re.sub(r"\W", "_", wish)
         if keyword.iskeyword(name) or not name.isidentifier():
             name = f"{name}_" if keyword.iskeyword(name) else f"_{name}"
         wishes = itertools.chain([name], (f"{name}_{count}" for count in itertools.count(2)))
@@ -148,11 +149,12 @@ def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
             number = re.search(r"\d*$", wishes.setdefault(weight, f"W{next(layers)}"))
             if number and weights[weight] == 1:
                 products[node] = number[0]
-        biased = [x for x in arguments if isinstance(x, Node) and x in products]
-        parameters = _parameters(node)
-        if function is np.add and biased and parameters:
-            products[node] = products.pop(biased[0])
-            wishes.setdefault(parameters[0], f"b{products[node]}")
+        if function is np.add:
+            biased = [x for x in arguments if isinstance(x, Node) and x in products]
+            parameters = _parameters(node) or _moved_parameters(node)
+            if biased and parameters:
+                products[node] = products.pop(biased[0])
+                wishes.setdefault(parameters[0], f"b{products[node]}")
         if function is affine and node in products:
             wishes.setdefault(arguments[2], f"b{products[node]}")
     for node in computed:
@@ -172,8 +174,16 @@ def _parameters(node: Node) -> list[Node]:
     return [x for x in inputs_of(node) if x.operation is None]
 
 
+def _moved_parameters(node: Node) -> list[Node]:
+    """Parameters whose entries are only moved before, as biases are to the axis of channels."""
+    moved = [x for x in inputs_of(node) if x.operation and x.operation.traits.moves]
+    return [parameter for x in moved for parameter in _parameters(x)]
+
+
 def _weights(node: Node) -> list[Node]:
-    """The weight matrix that a node multiplies with, if that is what it does."""
+    """The weight matrix that a node multiplies with, if that is what it does, or the kernels."""
     traits = node.operation.traits
-    matrices = [x for x in _parameters(node) if np.ndim(x._array) == 2]
-    return matrices[:1] if traits.product and not traits.elementwise else []
+    if traits.elementwise or not traits.product:
+        return []
+    ndims = range(2, 6) if traits.notation else (2,)
+    return [x for x in _parameters(node) if np.ndim(x._array) in ndims][:1]

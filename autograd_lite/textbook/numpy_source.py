@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Mapping
@@ -70,6 +71,8 @@ class NumpySource:
 
     def text(self, value: Any, least: int = NOTHING) -> str:
         """A value as text, in parentheses if it binds less tightly than what is around it."""
+        if type(value) is Step and value in self.names:
+            return self.name(self.names[value])
         text, precedence = self.written(value)
         return text if precedence >= least else self.enclosed(text)
 
@@ -194,7 +197,8 @@ class NumpySource:
             return self.counts.get(value, str(int(value))), ATOM
         text = repr(value)
         if type(value) is float:
-            text = re.sub("(inf|nan)", r"np.\1", text.replace("e-0", "e-"))
+            is_finite = math.isfinite(value)
+            text = text.replace("e-0", "e-") if is_finite else re.sub("(inf|nan)", r"np.\1", text)
         return text, SIGN if text.startswith("-") else ATOM
 
     def index(self, value: Any) -> str:

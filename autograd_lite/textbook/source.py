@@ -19,15 +19,16 @@ from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 
 
-class _Definitions:
+class Definitions:
     """The import statements, and the definitions in order, that plain Python functions need."""
 
     def __init__(self, functions: Iterable[Any]) -> None:
         self.imports = {"import numpy as np"}
         self.texts: dict[str, str] = {}
         self.values: dict[str, Any] = {}
-        for function in functions:
-            self.add(function.__name__, function)
+        for function in dict.fromkeys(functions):
+            if function not in _BUILT_IN and "." not in full_name(function):
+                self.add(function.__name__, function)
 
     def add(self, name: str, value: Any, user: FunctionType | None = None) -> None:
         """Write what a name stands for in a function that uses it, after what that needs."""
@@ -160,9 +161,7 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    functions = [term.function for term in lines.layout.terms if term.function is not None]
-    own = [f for f in dict.fromkeys(functions) if "." not in full_name(f) and f not in _BUILT_IN]
-    definitions = _Definitions(own)
+    definitions = Definitions(term.function for term in lines.layout.terms)
     source = NumpySource(lines.layout.names, lines.counts)
     body = [f"{name} = {source.line(name, term)}" for name, term in lines.layout.lines]
     if lines.batch:
@@ -174,4 +173,4 @@ def source_of(lines: Lines, returned: str | None = None) -> str:
     return "\n\n\n".join([imports, *definitions.texts.values(), "\n".join(function)]) + "\n"
 
 
-_BUILT_IN = {operator.getitem, astype}
+_BUILT_IN = {None, operator.getitem, astype}

@@ -164,6 +164,9 @@ def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
             stack += steps_in(part)[::-1] if part.function else []
 
 
+_place = operator.attrgetter("number")
+
+
 def needed_for(results: Any) -> dict[Step, list[Step]]:
     """The terms that results are computed from, themselves included, in order; with their parts."""
     found: dict[Step, list[Step]] = {}
@@ -173,7 +176,7 @@ def needed_for(results: Any) -> dict[Step, list[Step]]:
         if term not in found:
             found[term] = steps_in(term)
             stack += found[term]
-    return {term: found[term] for term in sorted(found, key=lambda term: term.number)}
+    return {term: found[term] for term in sorted(found, key=_place)}
 
 
 # One function each: the simpler term, or None

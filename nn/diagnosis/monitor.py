@@ -17,6 +17,7 @@ from autograd_lite.node import Node
 from nn.diagnosis.diagnose import diagnose
 from nn.diagnosis.evidence import inputs
 from nn.diagnosis.report import Diagnosis, Finding
+from nn.losses.loss_function import loss_function
 from nn.training.callback import Callback, Training, require_state
 from nn.training.schema import FIGURE
 
@@ -133,7 +134,7 @@ class DiagnosisMonitor(Callback):
         require(self, "every", every, COUNT)
         self.X = X
         self.y = y
-        self.loss = loss
+        self.loss = loss_function(loss)
         self.every = every
         self.reports: dict[int, Diagnosis] = {}
         """By the number of epochs that were done."""

@@ -46,7 +46,13 @@ class Function(Module):
 
     def forward(self, x: Any) -> Any:
         """Apply."""
-        return self.function(x)
+        x = admit(x, f"{type(self).__name__} of")
+        try:
+            return self.function(x)
+        except (TypeError, ValueError):
+            if isinstance(self.function, np.ufunc):
+                require_input(self, x)
+            raise
 
 
 class _Function(Module):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLOATING, require
@@ -17,6 +16,9 @@ from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @register

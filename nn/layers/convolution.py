@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLOATING, WHOLE, require
-from autograd_lite.derivatives.convolutions import (
-    Lengths,
-    convolution,
-    per_axis,
-    transposed_convolution,
-)
+from autograd_lite.derivatives.convolutions import convolution, transposed_convolution
+from autograd_lite.derivatives.windows import Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
@@ -26,6 +21,10 @@ from nn.layers.inputs import each_axis, in_dtype_of, require_images
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
 
 COUNT_EACH, WHOLE_EACH = each_axis(COUNT), each_axis(WHOLE)
 PADDING = each_axis(WHOLE, "valid", "same")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from autograd_lite import Tensor, affine
-from autograd_lite.arguments import COUNT, FLOATING, require
+from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.operation import NO_TRAITS
@@ -22,6 +21,9 @@ from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @register
@@ -66,6 +68,7 @@ class Dense(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
+        bias = require_flag(self, "bias", bias)
         self.in_features = in_features
         self.out_features = out_features
         self.activation = None if activation is None else activation_function(activation)

@@ -84,3 +84,8 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
             f"Give inputs of shape {shape}, or make the layer for {x.shape[1]} channels",
         )
     return x
+
+
+def in_channels(features: Any, axes: int) -> Any:
+    """A vector in the shape that is broadcast along the channels of images of so many axes."""
+    return features.reshape(-1, *(1,) * axes)

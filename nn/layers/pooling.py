@@ -8,7 +8,6 @@ from typing import Any
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, POSITIVE, WHOLE, one_of, optional
-from autograd_lite.derivatives.convolutions import Borders, Lengths, per_axis
 from autograd_lite.derivatives.pooling import (
     adaptive_average_pool,
     average_pool,
@@ -16,6 +15,7 @@ from autograd_lite.derivatives.pooling import (
     interpolate_nearest,
     max_pool,
 )
+from autograd_lite.derivatives.windows import Borders, Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading

@@ -141,7 +141,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
             targets = self.smoothed(predictions, targets)
         loss: Tensor = sigmoid_cross_entropy(predictions, targets)
         # Only such targets make it negative; to look at them each time takes as long as the loss.
-        if loss._array < 0 if taken.get() is None else loss < 0:
+        if plain(loss) < 0 if taken.get() is None else loss < 0:
             require_shares(self, predictions, targets)
         return loss
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, Range
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
@@ -61,7 +63,12 @@ def group_entries(optimizer: str, parameters: Any) -> list[dict[str, Any]]:
 
 def listed(owner: str, parameters: Any, kinds: str = "tensors, or of groups") -> list[Any]:
     """Parameters as a list; an UnsupportedError names the owner if they are none."""
-    if isinstance(parameters, Tensor | Mapping | str) or not isinstance(parameters, Iterable):
+    boxed = isinstance(parameters, np.ndarray) and not parameters.ndim
+    if (
+        isinstance(parameters, Tensor | Mapping | str)
+        or boxed
+        or not isinstance(parameters, Iterable)
+    ):
         raise UnsupportedError(
             f"{owner} of {describe_one(parameters)}",
             f"parameters are a list of {kinds}",

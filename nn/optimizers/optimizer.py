@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Never
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array
+from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import unknown_keyword
@@ -244,6 +244,7 @@ class Optimizer(Declared):
         """
         if others:
             raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
+        require_finite = require_flag(self, "require_finite", require_finite)
         if self.groups != self._accepted:  # always where there is a schedule
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs

@@ -103,7 +103,8 @@ def _base(name: str) -> str:
 
 def require_listed(may_differ: Any) -> None:
     """Raise an UnsupportedError unless it can be a list of names."""
-    if not isinstance(may_differ, list | tuple | set | frozenset):
+    is_listed = isinstance(may_differ, list | tuple | set | frozenset)
+    if not is_listed or not all(isinstance(name, str) for name in may_differ):
         raise UnsupportedError(
             f"fit with may_differ={describe_one(may_differ)}",
             "it is no list of names",

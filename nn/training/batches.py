@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, require
+from autograd_lite.arguments import COUNT, require, require_flag
 from autograd_lite.errors import ShapeError, describe
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of, map_tree
@@ -36,7 +36,7 @@ def batches(
 
     Raises:
         ShapeError: there are no arrays, or their lengths differ.
-        ArgumentError: the batch size is no whole number of at least 1.
+        ArgumentError: the batch size is no whole number of at least 1, or `shuffle` no flag.
         UnsupportedError: rng is no generator and no seed.
 
     >>> X, y = np.arange(10).reshape(5, 2), np.arange(5)
@@ -59,6 +59,7 @@ def batches(
             "Give arrays with an entry for each sample",
         )
     require("batches", "batch_size", batch_size, COUNT)
+    shuffle = require_flag("batches", "shuffle", shuffle)
     (n,) = lengths.pop()
     parts = (slice(start, start + batch_size) for start in range(0, n, batch_size))
     if not shuffle:

@@ -67,12 +67,12 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
         require("predict", "batch_size", batch_size, COUNT)
     X = as_arrays(X, "predict of X")  # noqa: N806
     n = count(X, "predict of X")
-    X = _in_precision(model, X)  # noqa: N806
+    X = in_precision(model, X)  # noqa: N806
     with evaluation():
         return _outputs(model, X, n, batch_size or n)
 
 
-def _in_precision(model: Module, X: Any) -> Any:  # noqa: N803
+def in_precision(model: Module, X: Any) -> Any:  # noqa: N803
     """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
     some = next(model._unnamed_parameters(), None)
     if some is None or getattr(X, "dtype", None) == some.dtype:

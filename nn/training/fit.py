@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, is_number, require
+from autograd_lite.arguments import COUNT, is_number, require, require_flag
 from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
@@ -42,7 +43,25 @@ from nn.training.metrics import Metric
 from nn.training.progress import ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
+
+def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """The function; what is raised before it begins has an empty history."""
+
+    @functools.wraps(function)
+    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+        try:
+            return function(*arguments, **keywords)
+        except BaseException as error:
+            vars(error).setdefault("history", History())
+            raise
+
+    return call
+
+
+@_with_history
 @explains_keywords
 def fit(
     model: Module,
@@ -146,6 +165,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "evaluate_every", evaluate_every, COUNT)
+            progress = require_flag("fit", "progress", progress)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
             require_listed(may_differ)

@@ -113,7 +113,7 @@ def prepared(
     if not weights.any():
         raise ArgumentError(
             "fit with sample_weight and class_weight",
-            f"the weights of all {n} training samples are 0",
+            f"the weights of all {n} training samples are zero",
             "Give positive weights to what is to be learned",
         )
     weights = weights / weights.mean()
@@ -179,8 +179,8 @@ def _require_shapes(X: Any, y: Any, X_validation: Any, y_validation: Any) -> Non
 
 def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
     """The indices of the validation samples, and those of the others, each in random order."""
-    n_held_out = round(n * share)
-    if not 0 < share < 1 or not 0 < n_held_out < n:
+    n_held_out = round(n * share) if 0 < share < 1 else 0
+    if not 0 < n_held_out < n:
         raise ArgumentError(
             f"fit with validation={share}",
             f"of {n} samples that leaves none to train on, or none to validate with",

@@ -1,6 +1,8 @@
 """Writes a file again and again, killed at each line of the code that writes it, or stopped short.
 
-python killed.py kind folder: prints, as JSON, what came of it and what was wrong.
+python killed.py kind folder step: kills at each `step`-th line, and stops at some lengths of the
+file; with step 0 the folder is on a small disk of its own, which is filled up to each page.
+Prints, as JSON, what came of it and what was wrong.
 """
 
 import json
@@ -70,6 +72,30 @@ def stop_at(size, kill):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+PAGE = 4096
+
+
+def fill(disk, pages):
+    """Leave so many pages of a disk free, or with -1 no room for another file."""
+    if pages < 0:
+        for number in range(10**6):
+            try:
+                (disk / f"filler {number}").touch()
+            except OSError:
+                return
+    with open(disk / "filler", "wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(bytes(PAGE))
+        except OSError:
+            filler.truncate(max(filler.tell() - pages * PAGE, 0))
+
+
+def empty(disk):
+    for filler in disk.glob("filler*"):
+        filler.unlink()
+
+
 class Attack:
     """Writes over an older file in a process of its own, and looks at the folder afterwards."""
 
@@ -83,7 +109,7 @@ class Attack:
         self.old = self.path.read_bytes()
         self.counts, self.bad = Counter(), []
 
-    def attempt(self, name, prepare):
+    def attempt(self, name, prepare, tidy=lambda: None):
         """Whether it went on to its end."""
         process = os.fork()
         if not process:
@@ -99,6 +125,7 @@ class Attack:
             os._exit(code)
         status = os.waitpid(process, 0)[1]
         ended = {0: "written", 256: "refused", 512: "another error"}.get(status, "killed")
+        tidy()
         found = self.path.read_bytes()
         self.counts[f"{ended}, {'new' if found == self.new else 'old'} file"] += 1
         if found not in (self.old, self.new) or ended == "another error":
@@ -122,8 +149,19 @@ class Attack:
                 if self.attempt(f"stopped at {size} bytes", prepare):
                     self.bad.append(f"{size} bytes were enough for {len(self.new)}")
 
+    def run_on_a_full_disk(self):
+        """Write with no room for a file, and with each number of free pages until one is enough."""
+        disk, pages = self.path.parent.parent, -1
+        tidy = lambda: empty(disk)  # noqa: E731
+        while not self.attempt(f"{pages} pages free", lambda p=pages: fill(disk, p), tidy):
+            pages += 1
+
 
 if __name__ == "__main__":
-    attack = Attack(*sys.argv[1:3])
-    attack.run(int(sys.argv[3]))
+    kind, folder, step = sys.argv[1:4]
+    if step == "0":
+        folder = Path(folder, "files")
+        folder.mkdir()
+    attack = Attack(kind, folder)
+    attack.run(int(step)) if int(step) else attack.run_on_a_full_disk()
     print(json.dumps({"counts": attack.counts, "bad": attack.bad}))

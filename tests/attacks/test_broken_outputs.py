@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_lite import ArgumentError
+from autograd_lite import ArgumentError, AutogradError
 
 X = np.linspace(-1, 1, 18).reshape(6, 3)
 Y = X[:, :1] ** 2
@@ -120,6 +120,16 @@ def test_a_refusal_carries_an_empty_history():
     with pytest.raises(ArgumentError) as caught:
         fit(epochs=0)
     assert caught.value.history == {}
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0.1}, {"loss": "no such"}, {"y": None}, {"progress": 1}])
+def test_so_does_what_is_raised_before_a_training_begins(wrong):
+    with pytest.raises(AutogradError) as caught:
+        fit(**wrong)
+    assert caught.value.history == {}
+    with pytest.raises(TypeError) as missing:
+        nn.fit()
+    assert missing.value.history == {}
 
 
 def test_a_checkpoint_on_a_full_disk_carries_the_history(tmp_path, monkeypatch):

@@ -31,34 +31,39 @@ import samples_statistics
 import samples_ufunc_methods
 from sampling import Sample
 
-DECLARED: dict[Callable[..., Any], list[Sample]] = {
-    **samples_decompositions.SAMPLES,
-    **samples_elementwise.SAMPLES,
-    **samples_linear_algebra.SAMPLES,
-    **samples_calculus.SAMPLES,
-    **samples_convolutions.SAMPLES,
-    **samples_fourier.SAMPLES,
-    **samples_indexing.SAMPLES,
-    **samples_joining.SAMPLES,
-    **samples_sorting.SAMPLES,
-    **samples_neural.SAMPLES,
-    **samples_pooling.SAMPLES,
-    **samples_reductions.SAMPLES,
-    **samples_sequences.SAMPLES,
-    **samples_shaping.SAMPLES,
-    **samples_ranges.SAMPLES,
-    **samples_missing.SAMPLES,
-    **samples_quantiles.SAMPLES,
-    **samples_editing.SAMPLES,
-    **samples_signals.SAMPLES,
-    **samples_statistics.SAMPLES,
-    **samples_linear_systems.SAMPLES,
-    **samples_ufunc_methods.SAMPLES,
-    **samples_by_version.SAMPLES,
+MODULES = (
+    samples_by_version,
+    samples_calculus,
+    samples_convolutions,
+    samples_decompositions,
+    samples_editing,
+    samples_elementwise,
+    samples_fourier,
+    samples_indexing,
+    samples_joining,
+    samples_linear_algebra,
+    samples_linear_systems,
+    samples_missing,
+    samples_neural,
+    samples_pooling,
+    samples_quantiles,
+    samples_ranges,
+    samples_reductions,
+    samples_sequences,
+    samples_shaping,
+    samples_signals,
+    samples_sorting,
+    samples_statistics,
+    samples_ufunc_methods,
+)
+SUBJECTS: dict[str, dict[Callable[..., Any], list[Sample]]] = {
+    module.__name__.removeprefix("samples_"): {
+        function: [sample._replace(row=function) for sample in samples]
+        for function, samples in module.SAMPLES.items()
+    }
+    for module in MODULES
 }
+"""The samples of each function, by the files that they are in."""
 
-SAMPLES = {
-    function: [sample._replace(row=function) for sample in samples]
-    for function, samples in DECLARED.items()
-}
+SAMPLES = {f: samples for subject in SUBJECTS.values() for f, samples in subject.items()}
 """Every differentiable function, as a user calls it, with its samples."""

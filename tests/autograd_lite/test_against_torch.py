@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-import pytest
+from looping import looped
 from numpy.lib.stride_tricks import sliding_window_view
 from sampling import normal, positive
 from test_table import OPERATION_OF, ROWS
@@ -155,7 +155,7 @@ def test_nothing_but_rows_is_compared():
     assert COMPARED | set(WITHOUT_EQUIVALENT) <= set(ROWS)
 
 
-@pytest.mark.parametrize("function", ALL, ids=name_of)
+@looped("function", ALL, ids=name_of)
 def test_values_and_first_and_second_derivatives_agree_with_pytorch(function):
     for number, equivalent in enumerate(ALL[function]):
         try:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looping import looped
 from samples import SAMPLES
-from walk import Walk
+from walk import Walk, name_of
 
 from autograd_lite import AutogradError, Tensor, detect_anomaly, jvp
 from autograd_lite.engine import backward_order
@@ -23,8 +24,7 @@ from autograd_lite.table import TABLE
 HERE = str(Path(__file__).parent)
 
 walk = Walk()
-ROWS = [pytest.param(function, id=function.__name__) for function in SAMPLES if function in TABLE]
-each_row = pytest.mark.parametrize("function", ROWS)
+each_row = looped("function", [function for function in SAMPLES if function in TABLE], ids=name_of)
 
 
 def leaves(arrays):
@@ -157,7 +157,12 @@ def nan_in_a_leaf_is_found_at_the_first_operation_that_lets_it_through(sample):
 
 
 @each_row
-def test_nan_that_an_operation_makes_is_found_there(function, monkeypatch):
+def test_nan_that_an_operation_makes_is_found_there(function):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        find_nan_of_an_operation(function, monkeypatch)
+
+
+def find_nan_of_an_operation(function, monkeypatch):
     operation = TABLE[function]
     compute = operation.compute
     found = 0
@@ -188,7 +193,12 @@ def test_nan_that_an_operation_makes_is_found_there(function, monkeypatch):
 
 
 @each_row
-def test_nan_that_a_rule_makes_is_found_there(function, monkeypatch):
+def test_nan_that_a_rule_makes_is_found_there(function):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        find_nan_of_a_rule(function, monkeypatch)
+
+
+def find_nan_of_a_rule(function, monkeypatch):
     operation = TABLE[function]
     found = 0
 

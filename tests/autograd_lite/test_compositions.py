@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import (
@@ -76,7 +77,7 @@ def composed_of(names):
     return f
 
 
-@pytest.mark.parametrize("name", TRANSFORMED)
+@looped("name", TRANSFORMED)
 def test_each_transform_is_differentiable_and_plain_in_plain_out(name):
     f = composed_of([name])
     assert type(f(V)) is np.ndarray
@@ -88,7 +89,7 @@ def test_each_transform_is_differentiable_and_plain_in_plain_out(name):
 PAIRS = list(itertools.product(TRANSFORMED, repeat=2))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@looped("seed", range(20))
 def test_transforms_within_transforms(seed):
     rng = np.random.default_rng(seed)
     names = PAIRS[rng.integers(len(PAIRS))]
@@ -109,7 +110,7 @@ def test_three_transforms_within_each_other(seed):
     assert_derivative(energy(composed_of(names)), rng.normal(size=SIZE) / 2, f"{names}")
 
 
-@pytest.mark.parametrize("name", TRANSFORMED)
+@looped("name", TRANSFORMED)
 def test_float32_stays_float32_and_agrees(name):
     f = grad(energy(composed_of([name])))
     found = f(V.astype(np.float32))
@@ -165,7 +166,7 @@ def test_a_physics_informed_network_learns():
     assert np.abs(error).max() < 0.1
 
 
-@pytest.mark.parametrize(
+@looped(
     "of",
     [
         lambda f, x: grad(lambda x: f(x).sum())(x),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
+from looping import looped
 from walk import Walk
 
 import autograd_lite as al
@@ -155,7 +156,7 @@ def squares(batch, loss):
     return source, x, y, W
 
 
-@pytest.mark.parametrize(
+@looped(
     "loss",
     [
         lambda z, y, W, m: ((z - y) ** 2).sum() + 1 / m * (W**2).sum(),
@@ -165,7 +166,7 @@ def squares(batch, loss):
         lambda z, y, W, m: 1 / m * ((z - y) ** 2).sum(),
     ],
 )
-@pytest.mark.parametrize("batch", [4, 7, 10, 100])
+@looped("batch", [4, 7, 10, 100])
 def test_a_constant_that_is_one_over_the_batch_size_by_chance_stays_a_constant(batch, loss):
     source, x, y, W = squares(batch, loss)
     assert "shape" not in source
@@ -195,7 +196,7 @@ def centered(z):
     return z - z.mean(axis=0)
 
 
-@pytest.mark.parametrize(
+@looped(
     "loss",
     [
         lambda z, y, W: (np.tanh(centered(z)) ** 2).mean(),
@@ -205,7 +206,7 @@ def centered(z):
         lambda z, y, W: (np.tanh(nn.BatchNorm1d(2)(z)) ** 2).mean() + (centered(z) * y).mean(),
     ],
 )
-@pytest.mark.parametrize("batch", [5, 8])
+@looped("batch", [5, 8])
 def test_the_number_of_samples_is_read_off_the_data_everywhere_or_nowhere(loss, batch):
     x, y = RNG.normal(size=(batch, 3)), RNG.normal(size=(batch, 2))
     W = parameter(3, 2, name="W")

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from looping import looped
 from walk import Walk
 
 import autograd_lite as al
@@ -38,7 +39,7 @@ def contribution(node, index=0, vjp=None):
 A, B, V = parameter(4, 3), parameter(3, 2), parameter(3)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("node", "index", "formula"),
     [
         (A @ B, 0, "dy @ b.T"),

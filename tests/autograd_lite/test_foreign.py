@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, UnsupportedError, grad, softmax_cross_entropy
 from autograd_lite.foreign import admit
@@ -95,8 +96,8 @@ def test_frames_give_their_columns_in_order_and_gaps_are_nan():
     assert np.isnan((Tensor(2.0, requires_grad=True) * pd.Series([1.0, np.nan])).mean().item())
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-@pytest.mark.parametrize(
+@looped("kind", REFUSED)
+@looped(
     "use",
     [
         *(lambda x, given, f=f: f(x, given) for f in [*BINARY, operator.matmul, operator.lt]),
@@ -129,8 +130,8 @@ class Labelled(np.lib.mixins.NDArrayOperatorsMixin):
         return Labelled(ufunc(*(x.data if isinstance(x, Labelled) else x for x in inputs)))
 
 
-@pytest.mark.parametrize("function", [*BINARY, np.hypot, operator.lt, operator.eq])
-@pytest.mark.parametrize("on_the_right", [True, False])
+@looped("function", [*BINARY, np.hypot, operator.lt, operator.eq])
+@looped("on_the_right", [True, False])
 def test_what_has_labels_computes_entry_by_entry_itself_on_either_side(function, on_the_right):
     def ordered(x, values):
         return function(x, values) if on_the_right else function(values, x)
@@ -151,8 +152,8 @@ def test_and_is_refused_elsewhere(function):
         function(leaf(), Labelled(VALUES))
 
 
-@pytest.mark.parametrize("kind", ["torch", "sparse", "masked"])
-@pytest.mark.parametrize("function", [*BINARY[:3], operator.matmul, operator.eq])
+@looped("kind", ["torch", "sparse", "masked"])
+@looped("function", [*BINARY[:3], operator.matmul, operator.eq])
 def test_and_on_the_left_of_an_operator(kind, function):
     with pytest.raises(UnsupportedError, match=r"asarray|numpy|toarray"):
         function(REFUSED[kind][0](), leaf())

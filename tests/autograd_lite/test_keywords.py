@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, UnsupportedError, gradcheck, logsumexp, softmax
 
@@ -42,7 +43,7 @@ AT_DEFAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", AT_DEFAULTS)
+@looped("name", AT_DEFAULTS)
 def test_keywords_at_their_defaults_change_nothing(name):
     function = AT_DEFAULTS[name]
     t = Tensor(X, requires_grad=True)
@@ -62,8 +63,8 @@ WITH_DTYPE = {
 }
 
 
-@pytest.mark.parametrize("name", WITH_DTYPE)
-@pytest.mark.parametrize(("given", "wanted"), [("f8", "f4"), ("f4", "f8"), ("f2", "f4")])
+@looped("name", WITH_DTYPE)
+@looped(("given", "wanted"), [("f8", "f4"), ("f4", "f8"), ("f2", "f4")])
 def test_a_dtype_is_that_of_the_result_and_the_gradient_keeps_that_of_the_tensor(
     name, given, wanted
 ):
@@ -77,7 +78,7 @@ def test_a_dtype_is_that_of_the_result_and_the_gradient_keeps_that_of_the_tensor
     assert t.grad.dtype == given
 
 
-@pytest.mark.parametrize("name", WITH_DTYPE)
+@looped("name", WITH_DTYPE)
 def test_a_dtype_of_whole_numbers_is_refused(name):
     with pytest.raises(UnsupportedError, match="dtype"):
         WITH_DTYPE[name](Tensor(X, requires_grad=True), int)
@@ -129,7 +130,7 @@ ALONG = {
 }
 
 
-@pytest.mark.parametrize("name", ALONG)
+@looped("name", ALONG)
 def test_an_axis_may_be_an_integer_of_numpy(name):
     function = ALONG[name]
     for axis in (0, 1):

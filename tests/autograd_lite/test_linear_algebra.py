@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import pytest
+from looping import looped
 from sampling import of_this_numpy
 
 from autograd_lite import Tensor, hessian
@@ -275,7 +276,7 @@ def test_errors_of_linear_algebra_stay_such_and_name_the_operation(f, a, message
     assert isinstance(caught.value, AutogradError)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("f", "shape", "error", "message"),
     [
         (np.linalg.svd, (2, 3), UnsupportedError, "full_matrices=False"),

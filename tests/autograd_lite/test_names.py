@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import MissingNameError, Tensor, UnsupportedError, leaky_relu, softmax
 from autograd_lite.names import ATTRIBUTES, KEYWORDS, explains_keywords
@@ -14,7 +15,7 @@ def leaf():
     return Tensor(np.ones((2, 3)), requires_grad=True, name="x")
 
 
-@pytest.mark.parametrize(
+@looped(
     ("write", "told"),
     [
         (lambda x: x.sum(dim=1), "axis"),
@@ -34,7 +35,7 @@ def test_an_unknown_keyword_is_told_by_the_name_that_it_has_here(write, told):
         write(leaf())
 
 
-@pytest.mark.parametrize("name", ATTRIBUTES)
+@looped("name", ATTRIBUTES)
 def test_an_attribute_of_another_library_s_tensors_has_a_line_to_write(name):
     with pytest.raises(MissingNameError) as caught:
         getattr(leaf(), name)

@@ -5,6 +5,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import AutogradError, MutationError, Tensor, UnsupportedError, define
 
@@ -70,8 +71,8 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("make", LISTS.values(), ids=LISTS)
-@pytest.mark.parametrize(
+@looped("make", LISTS.values(), ids=LISTS)
+@looped(
     "use",
     [
         lambda x, parts: x + parts,
@@ -108,7 +109,7 @@ IN_PLACE = {
 }
 
 
-@pytest.mark.parametrize("change", IN_PLACE.values(), ids=IN_PLACE)
+@looped("change", IN_PLACE.values(), ids=IN_PLACE)
 def test_functions_that_change_arrays_in_place_say_what_to_write(change):
     x = leaf(A)
     with pytest.raises(MutationError, match=r"in place.*np\.where.*x\.data") as caught:

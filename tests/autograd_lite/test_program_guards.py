@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from program_runs import assert_gradients
 from walk import Walk
 
@@ -84,7 +85,7 @@ def assigned_entry(array, x):
     array[0] = 0
 
 
-@pytest.mark.parametrize(
+@looped(
     "change",
     [
         lambda array, x: np.fill_diagonal(array, 0),
@@ -229,7 +230,7 @@ def noisy(x):
     return x + np.random.default_rng().normal(size=x.shape)
 
 
-@pytest.mark.parametrize("function", STEPS.values(), ids=STEPS)
+@looped("function", STEPS.values(), ids=STEPS)
 def test_what_is_computed_beside_the_record_is_a_step(function):
     x, data = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0])
     with guarded() as taken:
@@ -245,7 +246,7 @@ def test_what_is_computed_beside_the_record_is_a_step(function):
     np.testing.assert_allclose(program.run()[0], loss.data, rtol=1e-15)
 
 
-@pytest.mark.parametrize("function", REFUSED.values(), ids=REFUSED)
+@looped("function", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_step_is_refused_for_other_data(function):
     x, data = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0])
     with guarded() as taken:

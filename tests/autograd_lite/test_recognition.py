@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as al
 from autograd_lite import Tensor, differentiable
@@ -55,7 +56,7 @@ FORMS = {
     "log_softmax": [lambda z: z - np.log(np.exp(z).sum(axis=1, keepdims=True))],
 }
 CASES = [(name, form) for name, forms in FORMS.items() for form in forms]
-each_form = pytest.mark.parametrize(
+each_form = looped(
     ("name", "form"), CASES, ids=[f"{name}-{n}" for n, (name, _) in enumerate(CASES)]
 )
 
@@ -78,8 +79,8 @@ def test_every_activation_of_the_table_has_a_form():
 
 
 @each_form
-@pytest.mark.parametrize("scale", [1.0, 8.0])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@looped("scale", [1.0, 8.0])
+@looped("dtype", [np.float64, np.float32])
 def test_an_activation_written_out_is_recognized(name, form, scale, dtype):
     if (name, scale, dtype) == ("tanh", 8.0, np.float32):
         scale = 4.0  # exp(2 z) overflows, which no tanh does
@@ -132,7 +133,7 @@ RESEMBLING = [
 
 
 @pytest.mark.filterwarnings("ignore:(divide|invalid):RuntimeWarning")
-@pytest.mark.parametrize("values", VALUES)
+@looped("values", VALUES)
 def test_what_is_recognized_passes_back_what_its_parts_do(values):
     rng = np.random.default_rng(0)
     for form in [*(form for _, form in CASES), *RESEMBLING]:

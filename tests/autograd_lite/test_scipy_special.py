@@ -6,11 +6,14 @@ import sys
 import numpy as np
 import pytest
 import scipy.special as sp
+from looping import looped
 from sampling import normal, positive
 
 import autograd_lite as al
 from autograd_lite import Tensor, UnsupportedError, grad, gradcheck
 from autograd_lite.protocol import full_name
+
+inf = float("inf")
 
 
 def fraction(*shape):
@@ -52,7 +55,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@looped("name", CALLS)
 def test_values_are_scipy_s_and_derivatives_agree_with_differences(name):
     function, *arrays = CALLS[name]
     tensors = [Tensor(array, requires_grad=True) for array in arrays]
@@ -85,6 +88,36 @@ def test_nothing_times_a_logarithm_of_0_is_nothing():
     by_x, by_y = grad(lambda x, y: (0 * sp.xlogy(x, y)).sum(), (0, 1))(np.zeros(1), np.zeros(1))
     assert by_x == by_y == 0
     assert grad(sp.xlogy, 1)(0.0, 0.0) == 0
+
+
+def both_orders(function, *point):
+    """The gradient, and the matrix of second derivatives, in numbers."""
+    places = range(len(point))
+    first = [float(grad(function, i)(*point)) for i in places]
+    slope = [lambda *x, i=i: grad(function, i)(*x) for i in places]
+    return first, [[float(grad(slope[i], j)(*point)) for j in places] for i in places]
+
+
+@pytest.mark.parametrize(("function", "own"), [(sp.rel_entr, 1.0), (sp.kl_div, 0.0)])
+def test_relative_entropies_have_their_limits_where_an_argument_is_0(function, own):
+    with np.errstate(divide="ignore"):
+        at_zeros = both_orders(function, 0.0, 1.0), both_orders(function, 1.0, 0.0)
+    assert at_zeros[0] == ([-inf, 1 - own], [[inf, -1], [-1, 0]])
+    assert at_zeros[1] == ([inf, -inf], [[1, -inf], [-inf, inf]])
+    assert both_orders(function, 2.0, 2.0) == ([own, -own], [[0.5, -0.5], [-0.5, 0.5]])
+
+
+def test_rising_factorials_and_beta_have_slopes_where_gamma_has_poles():
+    for z, m, slope, bend in [
+        (-1.0, 2, -1, 2), (0.0, 1, 1, 0), (-2.0, 1, 1, 0), (-1.0, 3, -1, 0), (0.0, 4, 6, 22),
+    ]:  # fmt: skip
+        by_z = lambda z, m=m: sp.poch(z, float(m))  # noqa: E731
+        found = float(grad(by_z)(z)), float(grad(grad(by_z))(z))
+        np.testing.assert_allclose(found, (slope, bend), rtol=1e-12, atol=1e-12)
+    by_a = lambda a: sp.beta(a, 1.0)  # noqa: E731
+    np.testing.assert_allclose((grad(by_a)(-1.0), grad(grad(by_a))(-1.0)), (-1, -2), 1e-12)
+    by_a = lambda a: sp.betaln(a, 2.0)  # noqa: E731
+    np.testing.assert_allclose(grad(by_a)(-3.0), 1 / 3 + 1 / 2, 1e-12)
 
 
 def test_functions_of_scipy_are_called_by_their_names():

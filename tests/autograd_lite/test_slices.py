@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, checkpoint, detect_anomaly, grad, hessian
 
@@ -42,7 +43,7 @@ def by_differences(f, x, step=1e-6):
     return slopes
 
 
-@pytest.mark.parametrize(("first", "second"), [*itertools.product(PARTS, PARTS)])
+@looped(("first", "second"), [*itertools.product(PARTS, PARTS)])
 def test_two_parts_beside_other_uses(first, second):
     def f(x):
         moved = x + 1.0  # whose cotangent is that of x itself
@@ -57,7 +58,7 @@ def test_two_parts_beside_other_uses(first, second):
     np.testing.assert_allclose(x.grad, 2 * once, rtol=1e-14)
 
 
-@pytest.mark.parametrize("name", PARTS)
+@looped("name", PARTS)
 def test_second_derivatives_and_careful_nodes(name):
     def f(x):
         kept = np.where(MASK, x, 0.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
+from looping import looped
 from test_source_style import findings
 
 import nn
@@ -54,8 +55,8 @@ def check(model, loss, **variables):
     return source
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@looped("loss", LOSSES)
+@looped("activation", ACTIVATIONS)
 def test_each_activation_with_each_loss(activation, loss):
     loss_function, output, targets = LOSSES[loss]
     columns = 1 if targets.shape == (20, 1) else 3

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, affine, logsumexp, relu, softmax
 from autograd_lite.errors import AutogradError
 
 
-@pytest.mark.parametrize(
+@looped(
     ("function", "x", "expected"),
     [
         (np.absolute, [-2.0, 0.0, 2.0], [-1, 0, 1]),
@@ -89,7 +90,7 @@ def assert_right_or_refused(function, *arrays):
             assert tensor.grad[index] == pytest.approx(difference, rel=1e-6, abs=1e-7)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("a", "b"),
     [
         ((), ()),
@@ -108,7 +109,7 @@ def test_dot_of_other_than_matrices_and_vectors_is_right_or_refused(a, b):
     assert_right_or_refused(np.dot, rng.normal(size=a), rng.normal(size=b))
 
 
-@pytest.mark.parametrize(
+@looped(
     "function",
     [
         lambda x: np.add(x, [1.0, 2.0]),
@@ -136,7 +137,7 @@ def test_lists_and_arrays_where_numpy_takes_them_are_right_or_refused(function):
 
 
 @pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
-@pytest.mark.parametrize(
+@looped(
     ("function", "outside"),
     [
         (np.log, 0.0),

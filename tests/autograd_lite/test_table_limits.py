@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as al
 from autograd_lite import Tensor, grad
@@ -22,7 +23,7 @@ def slopes(function, *arguments, dtype=np.float64):
     return [tensor.grad.tolist() for tensor in tensors]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("function", "values", "derivatives"),
     [
         (al.swish, [INF, 0, 1000, 0], [1, 0, 1, 0]),
@@ -43,7 +44,7 @@ def test_functions_of_networks_have_their_limits_without_a_warning(function, val
     np.testing.assert_allclose(x.grad, derivatives, atol=1e-300)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("function", "arguments", "derivatives"),
     [
         (np.logaddexp, (INF, 0), [1, 0]),
@@ -132,8 +133,8 @@ def test_the_bessel_function_is_that_of_its_series():
 WITH_FLOATS = [*activations().values(), al.erf, al.logsumexp, al.log_softmax, normal_cdf, i1]
 
 
-@pytest.mark.parametrize("function", [f for f in WITH_FLOATS if f is not np.tanh])
-@pytest.mark.parametrize(
+@looped("function", [f for f in WITH_FLOATS if f is not np.tanh])
+@looped(
     "numbers",
     [
         np.array([1, 2, 255], np.uint8),
@@ -177,8 +178,8 @@ def test_a_target_of_1_costs_what_its_mirror_image_does(function):
         assert np.sign(z.grad[0]) == -np.sign(logit)
 
 
-@pytest.mark.parametrize("create_graph", [False, True])
-@pytest.mark.parametrize(
+@looped("create_graph", [False, True])
+@looped(
     ("logit", "target", "loss", "slope"),
     [
         (INF, 1, 0, 0),
@@ -216,7 +217,7 @@ def test_infinite_entries_share_the_cotangent_of_logsumexp(dtype):
 ONES = np.ones(70_000, np.float16)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("function", "value", "slope"),
     [
         (np.mean, 1, 1 / 70_000),
@@ -250,7 +251,7 @@ COLUMNS = np.ones((MANY, 3), np.float16)
 FIRST = np.zeros(MANY, int)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("function", "slope"),
     [
         (lambda w: (COLUMNS * w).mean(), 1 / 3),
@@ -292,3 +293,16 @@ def test_smooth_functions_have_second_derivatives_where_their_arguments_are_equa
     curvature = math.log(2 if function is np.logaddexp2 else math.e) / 4
     found = al.hessian(lambda x: function(x[0], x[1]))(np.array([0.3, 0.3]))
     np.testing.assert_allclose(found, [[curvature, -curvature], [-curvature, curvature]], 1e-12)
+
+
+@pytest.mark.parametrize("p", [1.2, 1.5, 1.9])
+def test_norms_below_2_bend_without_bound_at_entries_of_0(p):
+    norm = lambda x: np.linalg.norm(x, ord=p)  # noqa: E731
+    found = al.hessian(norm)(np.array([0.0, -2.0, 1.0]))
+    without = al.hessian(norm)(np.array([-2.0, 1.0]))
+    assert found[0, 0] == INF
+    np.testing.assert_allclose(found[1:, 1:], without, 1e-12)
+    assert not found[0, 1:].any()
+    assert not found[1:, 0].any()
+    assert al.hvp(lambda x: norm(x), [np.array([0.0, 1.0])], [np.array([0.0, 1.0])])[0][0] == 0
+    assert not al.hessian(norm)(np.zeros(2)).any()

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as al
 from autograd_lite import Tensor, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from autograd_lite.errors import AutogradError, GradientError
+from autograd_lite.errors import AutogradError, GradientError, UnsupportedError
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 2))
@@ -154,7 +155,7 @@ def test_what_does_not_depend_on_the_arguments_has_zero_derivatives():
     assert (value, tangent) == (3.0, 0.0)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("call", "words"),
     [
         (lambda: grad(lambda x: x * 2)(X), "only a scalar"),
@@ -187,3 +188,16 @@ def test_a_function_that_lacks_a_return_is_refused(transform):
 
     with pytest.raises(GradientError, match=r"forgetful: it returned None\. Write return"):
         transform(forgetful)(np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [("abc", "<U3"), (1, "int64"), (1j, "complex128"), ({"b": 1}, "int64")],
+)
+def test_a_point_that_is_refused_is_named_by_its_argument(wrong, words):
+    def scaled(a, b):
+        return a * b["b"] if isinstance(b, dict) else a * b
+
+    for transform in (grad, value_and_grad, jacobian, hessian):
+        with pytest.raises(UnsupportedError, match=f"scaled in argument 1, .*{words}"):
+            transform(scaled, argnums=(0, 1))(2.0, wrong)

@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import Tensor, logsumexp, no_grad
 from autograd_lite.errors import MutationError
@@ -152,10 +153,10 @@ def test_logaddexp_of_two_infinities_is_that_with_gradient_0():
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("number", [2, 2.0, True, np.bool_(True), np.int8(2)])
-@pytest.mark.parametrize("function", OPERATORS, ids=lambda f: f.__name__)
-@pytest.mark.parametrize("shape", [(), (2,)])
+@looped("dtype", [np.float16, np.float32, np.float64])
+@looped("number", [2, 2.0, True, np.bool_(True), np.int8(2)])
+@looped("function", OPERATORS, ids=lambda f: f.__name__)
+@looped("shape", [(), (2,)])
 def test_a_python_number_on_either_side_keeps_the_dtype(function, number, dtype, shape):
     for f in (lambda x: function(x, number), lambda x: function(number, x)):
         x = Tensor(np.full(shape, 1.5, dtype)[()], requires_grad=True)

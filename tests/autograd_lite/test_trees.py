@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import AutogradError, grad, hvp, jacobian, jvp, value_and_grad, vjp
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
@@ -152,7 +153,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("given", "words"), WRONG)
+@looped(("given", "words"), WRONG)
 def test_another_structure_is_refused_with_the_place(given, words):
     point = {"a": 2.0, "b": [3.0, 4.0]}
     _, pullback = vjp(lambda p: p, point)
@@ -191,7 +192,7 @@ def energy(tree):
     return total
 
 
-@pytest.mark.parametrize("seed", range(30))
+@looped("seed", range(30))
 def test_gradients_of_random_structures(seed):
     rng = np.random.default_rng(seed)
     tree = [random_tree(rng)]

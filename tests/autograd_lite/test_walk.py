@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from samples import SAMPLES
-from walk import Walk
+from samples import SAMPLES, SUBJECTS
+from walk import Walk, name_of
 
 
 def test_what_fails_is_named_by_function_sample_and_check_and_the_checks_behind_are_made():
@@ -22,9 +22,7 @@ def test_what_fails_is_named_by_function_sample_and_check_and_the_checks_behind_
         with pytest.raises(ValueError, match="never"):
             pass
 
-    with pytest.raises(AssertionError) as caught:
-        walk.test()(np.tanh)
-    first, *_, last = str(caught.value).splitlines()
+    (first, _), (last, _) = walk.failures(np.tanh)
     empty = [array.size for (array,) in (sample.arrays for sample in SAMPLES[np.tanh])].index(0)
     assert first.startswith(f"np.tanh, sample {empty}: no array is empty: it is")
     assert last.startswith("np.tanh, sample 0: an error is raised: DID NOT RAISE")
@@ -34,7 +32,7 @@ def test_what_fails_is_named_by_function_sample_and_check_and_the_checks_behind_
 def test_smooth_samples_are_those_at_no_kink():
     walk, checked = Walk(), []
     walk.each_smooth_sample(checked.append)
-    walk.test()(np.maximum)
+    assert not walk.failures(np.maximum)
     kinks = [sample for sample in SAMPLES[np.maximum] if sample.kink]
     assert kinks
     assert len(checked) == len(SAMPLES[np.maximum]) - len(kinks)
@@ -43,7 +41,7 @@ def test_smooth_samples_are_those_at_no_kink():
 def test_some_samples_come_from_all_over_the_list():
     walk, checked = Walk(), []
     walk.each_sample(checked.append)
-    walk.test(of_each=4)(np.sum)
+    assert not walk.failures(np.sum, of_each=4)
     numbers = [[sample is other for other in SAMPLES[np.sum]].index(True) for sample in checked]
     assert 1 < len(numbers) <= 4
     assert np.ptp(numbers) > len(SAMPLES[np.sum]) / 2
@@ -52,5 +50,21 @@ def test_some_samples_come_from_all_over_the_list():
 def test_of_what_is_composed_one_sample_is_taken():
     walk, checked = Walk(), []
     walk.each_sample(checked.append)
-    walk.test(of_each=4)(np.linalg.norm)
+    assert not walk.failures(np.linalg.norm, of_each=4)
     assert len(checked) == 1
+
+
+def test_all_that_fail_in_a_file_are_named():
+    walk = Walk()
+
+    @walk.each_sample
+    def nothing_is_right(sample):
+        raise ValueError("wrong")
+
+    with pytest.raises(AssertionError) as caught:
+        walk.test()("sorting")
+    lines = str(caught.value).splitlines()
+    assert lines == [
+        f"{name_of(function)}, sample 0: nothing is right: wrong"
+        for function in SUBJECTS["sorting"]
+    ]

@@ -1,12 +1,13 @@
-"""Checks of samples, as one test for each function of the table."""
+"""Checks of samples, as one test for each file of them."""
 
 import pytest
-from samples import SAMPLES
+from looping import raise_named
+from samples import SAMPLES, SUBJECTS
 
 from autograd_lite.protocol import full_name as name_of
 from autograd_lite.table import TABLE
 
-each_function = pytest.mark.parametrize("function", SAMPLES, ids=name_of)
+each_subject = pytest.mark.parametrize("subject", SUBJECTS)
 
 
 class Walk:
@@ -33,18 +34,21 @@ class Walk:
         Of functions that are composed of others it is one then: their parts have more.
         """
 
-        @each_function
-        def test(function):
-            samples = list(enumerate(SAMPLES[function]))
-            if of_each:
-                step = -(-len(samples) // of_each) if function in TABLE else len(samples)
-                samples = samples[::step]
-            found = [self.failure_of(samples, *check) for check in self.checks]
-            failures = [failure for failure in found if failure]
-            if failures:
-                raise AssertionError("\n".join(text for text, _ in failures)) from failures[0][1]
+        @each_subject
+        def test(subject):
+            found = [self.failures(function, of_each) for function in SUBJECTS[subject]]
+            raise_named([failure for failures in found for failure in failures])
 
         return test
+
+    def failures(self, function, of_each=None):
+        """What the checks say of a function's samples, with the errors."""
+        samples = list(enumerate(SAMPLES[function]))
+        if of_each:
+            step = -(-len(samples) // of_each) if function in TABLE else len(samples)
+            samples = samples[::step]
+        found = [self.failure_of(samples, *check) for check in self.checks]
+        return [failure for failure in found if failure]
 
     def failure_of(self, samples, check, applies):
         """What the check says of the first sample that fails it, and the error; or None."""

@@ -209,6 +209,14 @@ DECLARED = {
         length="a function may take any number of arguments",
         **NO_RANGE,
     ),
+    "autograd_lite.from_dlpack": declare(
+        bad("type", lambda w: ag.from_dlpack([1.0]), UnsupportedError, "__dlpack__"),
+        bad("type", lambda w: ag.from_dlpack(w.w), UnsupportedError, "w", "detach"),
+        bad("type", lambda w: ag.from_dlpack(np.arange(3), True), UnsupportedError, "int64",
+            named="Tensor"),
+        Spreads(lambda w: ag.from_dlpack(nans(2)).data),
+        **NO_RANGE, shape="any shape", length="any length",
+    ),
     "autograd_lite.ravel": declare(
         bad("type", lambda w: ag.ravel("abc"), UnsupportedError, "<U3"),
         bad("type", lambda w: ag.ravel([ONES, 3]), UnsupportedError, "[1]", "int64"),

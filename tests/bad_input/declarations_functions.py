@@ -102,7 +102,13 @@ DECLARED = {
         bad("shape", lambda w: ag.dropout(w.w, np.ones(4, bool), 0.5), ShapeError, "(2, 3)",
             "(4,)"),
         Spreads(lambda w: ag.dropout(Tensor(nans(2)), np.ones(2, bool), 0.5)),
-        range="nn.Dropout checks the probability; the mask is given here",
+        *(
+            bad("range", lambda w, p=p: ag.dropout(w.w, np.ones((2, 3), bool), p), ArgumentError,
+                str(p))
+            for p in (2.0, 1.0, -0.5, NAN)
+        ),
+        bad("range", lambda w: ag.dropout(w.w, np.full((2, 3), 0.5), 0.5), ArgumentError,
+            "mask of truth values"),
         length="it takes one array and its mask",
     ),
     "autograd_lite.binary_cross_entropy": of_targets(ag.binary_cross_entropy),

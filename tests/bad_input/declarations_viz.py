@@ -1,13 +1,13 @@
 """Bad input of pictures: no figure is left behind, nothing is drawn, no file is written."""
 
 import numpy as np
-from declaring import bad, declare, number
+from declaring import bad, declare, nothing, number
 from matplotlib import pyplot
 from world import COMPLEX, NAN, RAGGED, TEXT, X, Y, nans
 
 import nn
 import viz
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.errors import ArgumentError, GradientError, ShapeError, UnsupportedError
 
 CURVE = {"loss": [3.0, 2.0, 1.0]}
 PATHS = {"a": np.ones((3, 2))}
@@ -71,6 +71,11 @@ def decided(kind, error, *words, named="plot", **spoilt):
     return bad(kind, lambda w: boundary(w, **spoilt), error, *words, named=named)
 
 
+def stepped(kind, loss, manual, error, *words, named=None):
+    call = lambda w: viz.step_through(loss(w), manual)  # noqa: E731
+    return bad(kind, call, error, *words, named=named)
+
+
 def activations(kind, functions, error, *words):
     return bad(kind, lambda w: viz.plot_activations(functions), error, *words)
 
@@ -94,6 +99,22 @@ def images(kind, weights, shape, error, *words):
 def histograms(kind, given, error, *words):
     call = lambda w: viz.plot_activation_histograms(given)  # noqa: E731
     return bad(kind, call, error, *words, named="plot")
+
+
+def attention(kind, weights, error, *words, queries=None):
+    return bad(kind, lambda w: viz.plot_attention(weights, queries), error, *words, named="plot")
+
+
+def embedding(kind, vectors, error, *words, classes=None, names=None):
+    call = lambda w: viz.plot_embedding(vectors, classes, names=names)  # noqa: E731
+    return bad(kind, call, error, *words, named="plot")
+
+
+def landscape(kind, error, *words, model=None, **options):
+    def call(w):
+        return viz.plot_loss_landscape(model or w.model, w.X, w.Y, "mse", **options)
+
+    return bad(kind, call, error, *words)
 
 
 WEIGHTS = np.ones((4, 2))
@@ -204,6 +225,24 @@ DECLARED = {
         x_range("range", (0, float("inf"))),
         x_range("nan", (NAN, 1)),
     ),
+    "viz.step_through": declare(
+        stepped("type", lambda w: 3.0, {}, UnsupportedError, "3.0"),
+        stepped("type", lambda w: w.w.sum(), {"W": 1.0}, ArgumentError, "'W'", named="compare"),
+        stepped("shape", lambda w: w.w * 2, None, GradientError, "(2, 3)", named="backward"),
+        stepped("length", lambda w: w.w.sum(), {}, ArgumentError, "no hand", named="compare"),
+        range="it takes no number",
+        nan="it shows NaN as any number",
+    ),
+    "viz.Steps": declare(
+        bad("type", lambda w: viz.step_through(w.w.sum()).save(3), UnsupportedError, "3",
+            named="steps.save"),
+        bad("range", lambda w: viz.step_through(w.w.sum()).save(w.folder / "steps.svg"),
+            ArgumentError, ".svg", named="steps.save"),
+        shape="it is made by viz.step_through",
+        length="it is made by viz.step_through",
+        nan="it shows NaN as any number",
+    ),
+    "viz.Passage": nothing("it is made by viz.step_through"),
     "viz.plot_confusion_matrix": declare(
         axes(lambda ax: viz.plot_confusion_matrix([0, 1], [0, 1], ax=ax)),
         confusion("type", "abc", [0, 1], ShapeError, "targets", "()"),
@@ -236,6 +275,33 @@ DECLARED = {
         images("range", np.full((4, 2), np.inf), (2, 2), ArgumentError,
                "array (4, 2)", "8"),
         images("nan", nans(4, 2), (2, 2), ArgumentError, "array (4, 2)", "8"),
+    ),
+    "viz.plot_attention": declare(
+        attention("type", "abc", UnsupportedError, "attention", "<U3"),
+        attention("type", np.eye(2), UnsupportedError, "queries=3", queries=3),
+        attention("shape", np.ones(3), ShapeError, "array (3,)"),
+        attention("length", np.eye(2), ShapeError, "3 queries", queries="abc"),
+        attention("range", -np.eye(2), ArgumentError, "-1"),
+        attention("nan", nans(2, 2), ArgumentError, "attention array (2, 2)"),
+    ),
+    "viz.plot_embedding": declare(
+        embedding("type", TEXT, UnsupportedError, "vectors", "<U1"),
+        embedding("type", WEIGHTS, UnsupportedError, "names=3", names=3),
+        embedding("shape", np.ones(3), ShapeError, "array (3,)"),
+        embedding("length", WEIGHTS, ShapeError, "3 classes", classes=[0, 1, 1]),
+        embedding("length", WEIGHTS, ShapeError, "1 names", names=["a"]),
+        embedding("range", WEIGHTS, ArgumentError, "classes", classes=[0, -1, 0, 0]),
+        embedding("nan", nans(2, 2), ArgumentError, "vectors array (2, 2)"),
+    ),
+    "viz.plot_loss_landscape": declare(
+        landscape("type", UnsupportedError, "no module", model=np.tanh),
+        landscape("type", UnsupportedError, "rng='a'", rng="a"),
+        landscape("range", ArgumentError, "span=0", span=0),
+        landscape("range", ArgumentError, "resolution=2.5", resolution=2.5),
+        landscape("range", ArgumentError, "no parameters", model=nn.ReLU()),
+        landscape("nan", ArgumentError, "span=nan", span=NAN),
+        shape="samples and targets are checked by the loss",
+        length="samples and targets are checked by the loss",
     ),
     "viz.plot_activation_histograms": declare(
         histograms("type", 3, UnsupportedError, "3"),

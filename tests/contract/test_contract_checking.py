@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as ag
 from autograd_lite import (
@@ -97,7 +98,7 @@ KINKS = {
 }
 
 
-@pytest.mark.parametrize("name", KINKS)
+@looped("name", KINKS)
 def test_gradcheck_recognises_kinks(name):
     function, point = KINKS[name]
     assert gradcheck(function, np.array(point)) is True

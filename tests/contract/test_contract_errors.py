@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 import viz
@@ -182,7 +183,7 @@ BAD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BAD)
+@looped("name", BAD)
 def test_a_message_says_what_was_attempted_why_not_and_what_to_write(name):
     attempt, kind, names, remedy = BAD[name]
     with pytest.raises(AutogradError) as caught:

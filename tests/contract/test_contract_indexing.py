@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import AutogradError, Tensor
 
@@ -41,7 +42,7 @@ INDICES = {
 }
 
 
-@pytest.mark.parametrize("name", INDICES)
+@looped("name", INDICES)
 def test_indexing_selects_and_adds_up_what_was_selected(name):
     index = INDICES[name]
     x = Tensor(DATA.copy(), requires_grad=True)
@@ -164,9 +165,9 @@ def test_shaping_methods_take_tuples_and_separate_numbers():
     np.testing.assert_array_equal(x.grad, weights.transpose(1, 2, 0))
 
 
-@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (-1, -2), ()])
-@pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize("name", ["sum", "mean", "max", "min"])
+@looped("axis", [None, 0, -1, (0, 2), (-1, -2), ()])
+@looped("keepdims", [False, True])
+@looped("name", ["sum", "mean", "max", "min"])
 def test_reductions_take_any_axes(name, axis, keepdims):
     x = Tensor(DATA, requires_grad=True)
     y = getattr(x, name)(axis=axis, keepdims=keepdims)

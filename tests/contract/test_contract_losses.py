@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import (
@@ -107,7 +108,7 @@ FORMULAS = {
         (softmax(PREDICTIONS) - ONE_HOT) / 6,
     ),
 }
-EVERY = pytest.mark.parametrize("name", FORMULAS)
+EVERY = looped("name", FORMULAS)
 
 
 @EVERY
@@ -163,8 +164,8 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
-@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@looped("name", ELEMENTWISE)
+@looped("shapes", SHAPES, ids=str)
 def test_shapes_that_would_broadcast_or_differ_are_refused_with_both(name, shapes):
     loss, _ = ELEMENTWISE[name]
     predictions, targets = (np.full(shape, 0.5) for shape in shapes)
@@ -175,16 +176,16 @@ def test_shapes_that_would_broadcast_or_differ_are_refused_with_both(name, shape
     assert type(loss).__name__ in str(caught.value)
 
 
-@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@looped("shapes", SHAPES, ids=str)
 def test_the_fused_loss_refuses_shapes_that_would_broadcast_as_well(shapes):
     logits, targets = (np.full(shape, 0.5) for shape in shapes)
     with pytest.raises(AutogradError, match="sigmoid_cross_entropy"):
         sigmoid_cross_entropy(Tensor(logits, requires_grad=True), targets)
 
 
-@pytest.mark.parametrize("loss", [nn.CrossEntropyLoss(), softmax_cross_entropy])
-@pytest.mark.parametrize("bad", [-1, -4, 4, 100])
-@pytest.mark.parametrize("requires_grad", [True, False])
+@looped("loss", [nn.CrossEntropyLoss(), softmax_cross_entropy])
+@looped("bad", [-1, -4, 4, 100])
+@looped("requires_grad", [True, False])
 def test_labels_out_of_range_are_refused(loss, bad, requires_grad):
     labels = LABELS.copy()
     labels[2] = bad
@@ -216,7 +217,7 @@ def test_probabilities_outside_of_zero_to_one_are_refused():
             nn.BCELoss()(Tensor([0.5, wrong], requires_grad=True), np.array([0.0, 1.0]))
 
 
-@pytest.mark.parametrize("name", FORMULAS)
+@looped("name", FORMULAS)
 def test_a_loss_keeps_float32(name):
     loss, z, targets, value, slope = FORMULAS[name]
     if targets.dtype == np.float64:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, Tensor, no_grad
@@ -261,7 +262,7 @@ ACTIVATIONS = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@looped("name", ACTIVATIONS)
 def test_an_activation_is_the_same_by_name_and_as_a_module(name):
     modules = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "LeakyReLU"}
     module = getattr(nn, modules.get(name, name.capitalize()))()

@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, MutationError, Tensor, no_grad, relu, sigmoid
@@ -70,8 +71,8 @@ NOT_NEEDED = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", NEEDED)
+@looped("change", CHANGES)
+@looped("name", NEEDED)
 def test_a_change_of_an_array_that_a_rule_needs_raises_at_backward(name, change):
     w, x = leaf([1.0, 2.0], "w"), leaf([3.0, 4.0], "x")
     loss = NEEDED[name](w, x).sum()
@@ -103,8 +104,8 @@ def test_the_error_names_the_operation_whose_array_was_changed(name, word):
         loss.backward()
 
 
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", NOT_NEEDED)
+@looped("change", CHANGES)
+@looped("name", NOT_NEEDED)
 def test_a_change_of_an_array_that_no_rule_needs_raises_nothing(name, change):
     function, expected = NOT_NEEDED[name]
     w, x = leaf([1.0, 2.0], "w"), Tensor([3.0, 4.0])
@@ -318,10 +319,8 @@ def change_by_function(d):
     np.multiply(d, 2.0, out=d)
 
 
-@pytest.mark.parametrize(
-    "way", [operator.isub, operator.imul, change_item, change_by_function, np.ndarray.sort]
-)
-@pytest.mark.parametrize("function", COMPUTED.values(), ids=COMPUTED)
+@looped("way", [operator.isub, operator.imul, change_item, change_by_function, np.ndarray.sort])
+@looped("function", COMPUTED.values(), ids=COMPUTED)
 def test_the_array_of_a_computed_tensor_is_read_only(function, way):
     w = leaf([[1.0, -2.0, 3.0], [4.0, 0.5, 6.0]])
     y = function(w)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite as ag
 from autograd_lite import AutogradError, Tensor
@@ -58,8 +59,8 @@ UNARY = {
 }
 
 
-@pytest.mark.parametrize("name", UNARY)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@looped("name", UNARY)
+@looped("dtype", [np.float32, np.float64])
 def test_the_dtype_is_kept_forward_and_backward(name, dtype):
     data = np.array([[0.5, 0.75, 1.0], [1.25, 1.5, 2.0]], dtype)
     x = Tensor(data, requires_grad=True)
@@ -76,7 +77,7 @@ def test_the_dtype_is_kept_forward_and_backward(name, dtype):
     np.testing.assert_allclose(x.grad, precise.grad, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", UNARY)
+@looped("name", UNARY)
 def test_a_function_gives_the_same_numbers_for_arrays_and_tensors(name):
     data = np.array([[0.5, 0.75, 1.0], [1.25, 1.5, 2.0]])
     expected = UNARY[name](data)
@@ -187,11 +188,11 @@ BRANCHES = {
 }
 
 
-@pytest.mark.parametrize(
+@looped(
     "name",
     ["log", "sqrt", "reciprocal", "quotient", "power", "log of a product", "exp of a reciprocal"],
 )
-@pytest.mark.parametrize("bad", [[0.0], [-1.0], [0.0, -1.0]])
+@looped("bad", [[0.0], [-1.0], [0.0, -1.0]])
 def test_where_lets_no_nan_through_from_the_branch_not_taken(name, bad):
     function, derivative = BRANCHES[name]
     good = np.array([2.0, 0.5])

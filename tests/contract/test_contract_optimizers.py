@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, Tensor, no_grad
@@ -43,7 +44,7 @@ CASES = {
         lambda: PlainAdam(0.05, 0.8, 0.95, 1e-3),
     ),
 }
-EVERY = pytest.mark.parametrize("case", CASES)
+EVERY = looped("case", CASES)
 SHAPES = [(2, 3), (3,), (), (40, 50)]
 
 

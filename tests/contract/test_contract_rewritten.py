@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import MutationError, Tensor, enable_grad, no_grad
 from autograd_lite.modes import recording
@@ -27,9 +28,9 @@ READ = {
 }
 
 
-@pytest.mark.parametrize("size", [3, 100_000])
-@pytest.mark.parametrize("kind", [np.array, Tensor])
-@pytest.mark.parametrize("function", READ.values(), ids=READ)
+@looped("size", [3, 100_000])
+@looped("kind", [np.array, Tensor])
+@looped("function", READ.values(), ids=READ)
 def test_a_buffer_that_is_filled_again_is_noticed(function, kind, size):
     w, buffer = leaf(np.ones(size)), kind(np.full(size, 2.0))
     loss = function(w, buffer).sum()
@@ -61,8 +62,8 @@ INDICES = {
 }
 
 
-@pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
-@pytest.mark.parametrize("take", [lambda x, i: x[i], lambda x, i: np.take(x, i)])
+@looped("index", INDICES.values(), ids=INDICES)
+@looped("take", [lambda x, i: x[i], lambda x, i: np.take(x, i)])
 def test_so_is_an_index_that_is_changed(index, take):
     w, index = leaf([1.0, 2.0, 3.0]), index()
     changed = index[0] if isinstance(index, tuple) else index

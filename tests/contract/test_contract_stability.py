@@ -5,6 +5,7 @@ Warnings are errors in these tests.
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import (
@@ -22,7 +23,7 @@ from autograd_lite import (
     swish,
 )
 
-DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+DTYPES = looped("dtype", [np.float32, np.float64])
 ENDS = [-1000.0, 0.0, 1000.0]
 LOG2 = np.log(2.0)
 
@@ -38,7 +39,7 @@ ELEMENTWISE = {
 
 
 @DTYPES
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@looped("name", ELEMENTWISE)
 def test_activations_at_the_ends(name, dtype):
     function, values, slopes = ELEMENTWISE[name]
     x = Tensor(np.array(ENDS, dtype), requires_grad=True)
@@ -49,7 +50,7 @@ def test_activations_at_the_ends(name, dtype):
 
 
 @DTYPES
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@looped("name", ELEMENTWISE)
 def test_second_derivatives_at_the_ends_are_finite(name, dtype):
     x = Tensor(np.array([-1000.0, 1000.0], dtype), requires_grad=True)
     ELEMENTWISE[name][0](x).sum().backward(create_graph=True)

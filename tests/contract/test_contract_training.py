@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError
@@ -167,8 +168,8 @@ def test_an_exception_in_a_metric_leaves_the_mode_as_before():
     assert model.training
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("where", ["X", "y", "validation X", "validation y"])
+@looped("bad", [np.nan, np.inf, -np.inf])
+@looped("where", ["X", "y", "validation X", "validation y"])
 def test_nan_and_infinity_are_refused_before_anything_is_trained(where, bad):
     data = {"X": X.copy(), "y": Y.copy(), "validation X": X.copy(), "validation y": Y.copy()}
     data[where][4, 0] = bad

@@ -40,11 +40,13 @@ def through_time(v, mistake=""):
         arriving = d_out @ v["W3"].T + carried
         if mistake == "output overwritten" and t < TIMES:
             arriving = carried
-        slope = 1 - v[f"H{t}"] ** 2
+        if mistake == "clipped":
+            arriving = arriving.clip(-0.5, 0.5)
+        slope = 1 - v[f"H{t - 1 if mistake == 'slope before' else t}"] ** 2
         dz = arriving * (1 if mistake == "no slope" else slope)
         used = {
             "W3": v[f"H{t}"].T @ d_out,
-            "W1": v[f"X{t}"].T @ dz,
+            "W1": v[f"X{max(t - 1, 1) if mistake == 'input before' else t}"].T @ dz,
             "W2": v[f"H{t if mistake == 'own state' and t < TIMES else t - 1}"].T @ dz,
             "b1": dz.sum(axis=0),
         }
@@ -79,6 +81,9 @@ def recurrent(seed=0):
         ("dropped path", states, "output overwritten"),
         ("derivative forgotten", states, "no slope"),
         ("transposed", states, "not transposed"),
+        ("other step", states, "slope before"),
+        ("other step", ["W1"], "input before"),
+        ("cotangent lost", states, "clipped"),
         *(("dropped path", [name], f"only the last {name}") for name in ("W1", "W2", "b1", "W3")),
     ]
     mistakes = [(kind, places, through_time(v, name)) for kind, places, name in found]
@@ -93,6 +98,7 @@ def of_samples(v, mistake=""):
         error, slope = 2 * (a - y), a * (1 - a)
         dz = error * (1 if mistake == "no slope" else slope)
         dz = dz * (slope if mistake == "slope twice" else 1)
+        x = v["X"][-1] if mistake == "last input" else x
         dw = dw + (error if mistake == "no slope for w" else dz) * x * (
             x if mistake == "input twice" else 1
         )
@@ -115,6 +121,7 @@ def samples(seed=0):
         ("derivative twice", "slope twice"),
         ("derivative twice", "input twice"),
         ("dropped path", "b assigned"),
+        ("other step", "last input"),
     ]
     mistakes = [(kind, ["w1", "b1"], of_samples(v, name)) for kind, name in found]
     return group("loop over samples", v, t, loss, of_samples(v), mistakes)
@@ -172,6 +179,7 @@ def handed_in(seed=0):
         ("another quantity", "W1", v["W1"] - 0.1 * dW),
         ("another quantity", "W1", dW + 0.01 * np.sign(v["W1"])),
         ("another quantity", "W1", abs(dW)),
+        ("another quantity", "W1", dW / np.sqrt(dW**2 + 0.01)),
         ("another quantity", "W1", dW * v["W1"]),
         ("another quantity", "W1", dW.round(3)),
         ("misplaced", "W1", turned),

@@ -14,6 +14,7 @@ import by_hand_normalization
 import by_hand_paths
 import by_hand_rows
 import by_hand_uses
+import by_hand_ways
 import numpy as np
 from cases import in_every_layer, in_words, is_answer, pairs
 from networks import dense_networks
@@ -29,6 +30,7 @@ SUBJECTS = {
     by_hand_arrays: 1,
     by_hand_rows: 1,
     by_hand_uses: 1,
+    by_hand_ways: 1,
 }
 """How often the networks of each are made, with other numbers."""
 

@@ -76,6 +76,8 @@ def test_every_kind_of_mistake_is_planted(groups):
         "labels",
         "misplaced",
         "not summed",
+        "one path",
+        "other step",
         "penalty",
         "previous step",
         "repeated index",

@@ -1,5 +1,7 @@
 """How mistakes are looked for: what is evidence, what is harmless, what is said, and how long."""
 
+import io
+import sys
 import time
 
 import numpy as np
@@ -204,3 +206,24 @@ def test_a_large_layer_is_searched_within_the_budget():
     d = 2 * a.data / a.size
     sentence = first(compare_gradients(loss, {W: X.T @ d, b: d.sum(axis=0)}, seconds=30))
     assert "tanh is forgotten" in sentence
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_search_says_on_a_terminal_how_long_it_takes_and_takes_the_line_away(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr("autograd_lite.forensics.progress.DELAY", 0.0)
+    W = Tensor([[0.5, 0.3]], requires_grad=True, name="W")
+    assert not compare_gradients((W**2).sum(), {W: W.data})
+    written = sys.stderr.getvalue()
+    assert "of 5.0 s" in written
+    assert written.endswith("\r")
+
+
+def test_a_search_says_nothing_where_there_is_no_terminal(capsys):
+    W = Tensor([[0.5, 0.3]], requires_grad=True, name="W")
+    assert not compare_gradients((W**2).sum(), {W: W.data})
+    assert capsys.readouterr().err == ""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import Script, X, Y, assert_same, fit, hook, line, normalized, parameters, stop
 
 import nn
@@ -203,12 +204,12 @@ def test_options_of_clipping_are_checked(options):
 # State
 
 
-@pytest.mark.parametrize(
+@looped(
     "callback",
     [nn.EarlyStopping(), nn.GradientMonitor()],
     ids=["EarlyStopping", "GradientMonitor"],
 )
-@pytest.mark.parametrize("state", [{}, {"norms": 3}, None, {"best_epoch": "1"}])
+@looped("state", [{}, {"norms": 3}, None, {"best_epoch": "1"}])
 def test_a_state_of_something_else_is_refused(callback, state):
     before = callback.state_dict()
     with pytest.raises(ArgumentError):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from trajectories import leaf
 
 import nn
@@ -64,8 +65,8 @@ def test_gradients_recorded_with_create_graph_are_clipped_and_taken():
     np.testing.assert_array_equal(x.data, [1.5])
 
 
-@pytest.mark.parametrize("function", [nn.clip_gradient_norm, nn.clip_gradient_value])
-@pytest.mark.parametrize("limit", [0, -1.0, NAN, INF, "a", None, True])
+@looped("function", [nn.clip_gradient_norm, nn.clip_gradient_value])
+@looped("limit", [0, -1.0, NAN, INF, "a", None, True])
 def test_a_bad_limit_is_refused_and_nothing_is_clipped(function, limit):
     x = leaf([1.0], [100.0])
     with pytest.raises(ArgumentError, match="max_"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite.errors import ArgumentError, ShapeError
@@ -60,7 +61,7 @@ def test_lists_and_arrays_of_any_dtype_are_taken_as_they_are():
     assert numbers.dtype == int
 
 
-@pytest.mark.parametrize(
+@looped(
     ("arrays", "options", "error"),
     [
         ((X, Y[:9]), {"batch_size": 2}, ShapeError),

@@ -2,18 +2,17 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite.errors import ArgumentError, UnsupportedError
 from nn import datasets
 
-ALL = pytest.mark.parametrize(
-    "draw", [datasets.disc_in_ring, datasets.spirals, datasets.xor, datasets.blobs]
-)
+ALL = looped("draw", [datasets.disc_in_ring, datasets.spirals, datasets.xor, datasets.blobs])
 NAN, INF = float("nan"), float("inf")
 
 
 @ALL
-@pytest.mark.parametrize("n", [1, 2, 7, np.int64(100)])
+@looped("n", [1, 2, 7, np.int64(100)])
 def test_points_and_classes_have_the_shapes_that_losses_take(draw, n):
     X, y = draw(n, rng=0)
     assert (X.shape, y.shape) == ((n, 2), (n, 1))
@@ -43,21 +42,21 @@ def test_the_global_generator_is_left_alone(draw):
 
 
 @ALL
-@pytest.mark.parametrize("n", [0, -1, 2.0, NAN, "4", None, True, np.array([4])])
+@looped("n", [0, -1, 2.0, NAN, "4", None, True, np.array([4])])
 def test_a_number_of_points_that_is_none_is_refused(draw, n):
     with pytest.raises(ArgumentError, match=rf"^{draw.__name__} with n=.*a whole number, 1 or"):
         draw(n)
 
 
 @ALL
-@pytest.mark.parametrize("noise", [-0.1, NAN, INF, "0.1", None, True, np.array([0.1])])
+@looped("noise", [-0.1, NAN, INF, "0.1", None, True, np.array([0.1])])
 def test_noise_that_is_no_standard_deviation_is_refused(draw, noise):
     with pytest.raises(ArgumentError, match=rf"^{draw.__name__} with noise=.*a number, 0 or more"):
         draw(4, noise=noise)
 
 
 @ALL
-@pytest.mark.parametrize("rng", ["a", 1.5, -1, np.random.default_rng])
+@looped("rng", ["a", 1.5, -1, np.random.default_rng])
 def test_what_is_no_generator_and_no_seed_is_refused(draw, rng):
     with pytest.raises(UnsupportedError, match=rf"^{draw.__name__} with rng=.*default_rng\(0\)"):
         draw(4, rng=rng)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite
 import nn
@@ -59,7 +60,7 @@ def test_numbers_of_numpy_become_those_of_python():
     assert (type(decay.every), type(decay.factor)) == (int, float)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("make", "name", "value"),
     [
         (lambda: Decay(1), "factor", 0),

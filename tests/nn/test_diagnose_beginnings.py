@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from diagnosed import LABELS, YES, YES_OR_NO, X, found, names, network
+from looping import looped
 
 import nn
 
@@ -59,8 +60,8 @@ BEGINNINGS = {
 }
 
 
-@pytest.mark.parametrize("name", BEGINNINGS)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@looped("name", BEGINNINGS)
+@looped("dtype", [np.float64, np.float32])
 def test_a_beginning_that_ends_by_itself_is_no_finding_and_such_a_network_learns(name, dtype):
     model = nn.Sequential(*BEGINNINGS[name]()).astype(dtype)
     inputs = X.astype(dtype)

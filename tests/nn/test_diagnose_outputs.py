@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from diagnosed import CLASSES, LABELS, LARGE, ONE_HOT, YES, YES_OR_NO, X, found, names, network
+from looping import looped
 
 import autograd_lite as al
 import nn
@@ -17,9 +18,9 @@ def test_constant_outputs_are_found_unless_samples_or_targets_are_constant():
     assert "constant outputs" in names(network([8, 4, 1], output="softmax"), X, YES, nn.BCELoss())
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("weight", [None, np.linspace(1, 50, 10)])
-@pytest.mark.parametrize("targets", [LABELS, ONE_HOT], ids=["labels", "rows"])
+@looped("reduction", ["mean", "sum"])
+@looped("weight", [None, np.linspace(1, 50, 10)])
+@looped("targets", [LABELS, ONE_HOT], ids=["labels", "rows"])
 def test_a_loss_above_chance_is_found_whatever_the_loss_s_options(reduction, weight, targets):
     loss = nn.CrossEntropyLoss(reduction=reduction, weight=weight)
     sizes = [8, 16, 10]
@@ -144,10 +145,8 @@ WANT_LOGARITHMS = [
 ]
 
 
-@pytest.mark.parametrize(("loss", "targets"), WANT_LOGARITHMS)
-@pytest.mark.parametrize(
-    ("output", "kind"), [("softmax", "probabilities"), (None, "logits"), ("sigmoid", "logits")]
-)
+@looped(("loss", "targets"), WANT_LOGARITHMS)
+@looped(("output", "kind"), [("softmax", "probabilities"), (None, "logits"), ("sigmoid", "logits")])
 def test_what_is_no_logarithm_of_probabilities_is_found(loss, targets, output, kind):
     finding = found(network([8, 16, 10], output=output), X, targets, loss)[
         "log-probabilities wanted"
@@ -174,7 +173,7 @@ def test_logarithms_written_by_hand_are_log_probabilities():
     assert names(model, X, LABELS, picked) == []
 
 
-@pytest.mark.parametrize(
+@looped(
     ("output", "loss"),
     [
         ("softmax", lambda p, y: (1 - p[np.arange(64), y]).mean()),

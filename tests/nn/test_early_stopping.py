@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import Script, X, Y, assert_same, fit, hook, line, normalized, parameters, stop
 
 import nn
@@ -33,7 +34,7 @@ def assert_state(model, state):
     assert_same(model.state_dict().values(), state.values())
 
 
-@pytest.mark.parametrize(
+@looped(
     ("figures", "options", "n_epochs", "best"),
     [
         ([3, 2, 1, 2, 2, 2, 2], {"patience": 2}, 5, 2),

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError
@@ -38,7 +39,7 @@ def test_every_initializer_is_random_or_tested_as_constant():
     assert set(INITIALIZERS) == {*RANDOM, "zeros", "constant"}
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@looped("name", RANDOM)
 def test_mean_is_0_and_variance_as_documented(name):
     weight = draw(name)
     assert weight.shape == (FAN_IN, FAN_OUT)
@@ -93,7 +94,7 @@ def test_normal_and_uniform_take_their_parameters():
     assert weight.mean() == pytest.approx(1.5, abs=0.01)
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@looped("name", RANDOM)
 def test_a_seed_gives_the_same_weights_bit_for_bit_and_another_seed_others(name):
     first, again, other = (
         nn.Dense(5, 7, weight_init=name, rng=seed).weight.data for seed in (3, 3, 4)
@@ -102,7 +103,7 @@ def test_a_seed_gives_the_same_weights_bit_for_bit_and_another_seed_others(name)
     assert np.all(first != other)
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@looped("name", RANDOM)
 def test_draws_come_from_the_generator_alone_and_move_it_on(name):
     np.random.seed(0)
     rng = np.random.default_rng(3)
@@ -112,7 +113,7 @@ def test_draws_come_from_the_generator_alone_and_move_it_on(name):
     assert np.all(first != second)
 
 
-@pytest.mark.parametrize("name", RANDOM)
+@looped("name", RANDOM)
 def test_float32_weights_are_the_rounded_float64_ones(name):
     wide = nn.Dense(5, 7, weight_init=name, rng=3).weight.data
     narrow = nn.Dense(5, 7, weight_init=name, rng=3, dtype=np.float32).weight.data

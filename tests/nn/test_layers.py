@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from looping import looped
 from norm_network import build, train
 
 import nn
@@ -339,7 +340,7 @@ def test_a_shared_parameter_is_counted_once():
     assert repr(nn.Sequential(layer, layer)).endswith(")  # 6 parameters")
 
 
-@pytest.mark.parametrize(
+@looped(
     ("make", "named"),
     [
         *((lambda n=n: nn.Dense(n, 2), "in_features") for n in (0, -1, 2.0, "2", None, True)),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor, gradcheck
@@ -171,11 +172,11 @@ ENTRIES = {
     "kl": (nn.KLDivLoss, {}, LOG_P, ROWS, ROWS * (np.log(ROWS) - LOG_P), -ROWS),
     "kl of one-hot": (nn.KLDivLoss, {}, LOG_P, ONE_HOT, -ONE_HOT * LOG_P, -ONE_HOT),
 }
-EVERY = pytest.mark.parametrize("name", ENTRIES)
+EVERY = looped("name", ENTRIES)
 
 
 @EVERY
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@looped("reduction", ["mean", "sum", "none"])
 def test_value_and_gradient_follow_the_formula_in_every_reduction(name, reduction):
     loss, options, predictions, targets, losses, slope = ENTRIES[name]
     x = Tensor(predictions, requires_grad=True)
@@ -189,7 +190,7 @@ def test_value_and_gradient_follow_the_formula_in_every_reduction(name, reductio
 
 
 @EVERY
-@pytest.mark.parametrize("reduction", ["mean", "none"])
+@looped("reduction", ["mean", "none"])
 def test_gradients_are_right_to_second_order(name, reduction):
     loss, options, predictions, targets, *_ = ENTRIES[name]
     loss = loss(**options, reduction=reduction)
@@ -198,7 +199,7 @@ def test_gradients_are_right_to_second_order(name, reduction):
 
 
 @EVERY
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@looped("reduction", ["mean", "sum", "none"])
 def test_float32_stays_float32_whatever_the_targets_are(name, reduction):
     loss, options, predictions, targets, *_ = ENTRIES[name]
     x = Tensor(predictions.astype(np.float32), requires_grad=True)
@@ -240,7 +241,7 @@ WEIGHTS = np.array([0.0, 0.5, 1.0, 1.5, 2.0, 3.5])
 
 
 @EVERY
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@looped("reduction", ["mean", "sum", "none"])
 def test_weights_of_samples_multiply_their_losses_before_the_reduction(name, reduction):
     loss, options, predictions, targets, losses, slope = ENTRIES[name]
     weights = WEIGHTS if losses.ndim == 1 else WEIGHTS[:, None]
@@ -256,7 +257,7 @@ def test_weights_of_samples_multiply_their_losses_before_the_reduction(name, red
 
 
 @EVERY
-@pytest.mark.parametrize("ones", [np.ones(N), [1] * N, np.ones(N, bool), Tensor(np.ones(N))])
+@looped("ones", [np.ones(N), [1] * N, np.ones(N, bool), Tensor(np.ones(N))])
 def test_weights_of_1_leave_a_loss_and_its_dtype_as_they_are(name, ones):
     loss, options, predictions, targets, *_ = ENTRIES[name]
     loss, predictions = loss(**options), predictions.astype(np.float32)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -67,8 +68,8 @@ def assert_same(loss, torch_loss, predictions, targets, rtol=1e-10):
     np.testing.assert_allclose(x.grad, y.grad.numpy(), rtol=rtol, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", SAME)
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@looped("name", SAME)
+@looped("reduction", REDUCTIONS)
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
 def test_values_and_gradients_are_those_of_pytorch(name, reduction):
     ours, theirs, options, predictions, targets = SAME[name]
@@ -78,7 +79,7 @@ def test_values_and_gradients_are_those_of_pytorch(name, reduction):
 
 
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
-@pytest.mark.parametrize("name", SAME)
+@looped("name", SAME)
 def test_defaults_are_those_of_pytorch(name):
     ours, theirs, _, predictions, targets = SAME[name]
     assert_same(getattr(nn, ours)(), getattr(torch.nn, theirs)(), predictions, targets)

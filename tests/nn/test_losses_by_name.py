@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite
 import nn
@@ -15,7 +16,7 @@ BINARY = RNG.integers(0, 2, size=(6, 4)).astype(float)
 LABELS = np.array([0, 3, 1, 1, 2, 0])
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@looped("name", LOSSES)
 def test_a_loss_of_a_name_is_that_loss_with_its_defaults(name):
     loss = loss_function(name)
     assert type(loss) is LOSSES[name]
@@ -34,7 +35,7 @@ def test_a_function_of_two_tensors_is_a_loss():
     assert history["loss"][-1] < 1e-2 * history["loss"][0]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("loss", "takes", "link", "threshold"),
     [
         (nn.MSELoss(), "values", None, 0.5),

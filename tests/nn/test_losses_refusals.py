@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, Tensor
@@ -16,7 +17,7 @@ LABELS = np.array([0, 3, 1, 1, 2, 0])
 ONE_HOT = np.eye(CLASSES)[LABELS]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("loss", "options", "named"),
     [
         *((loss, {"reduction": "average"}, "average") for loss in LOSSES.values()),
@@ -50,10 +51,8 @@ ELEMENTWISE = [
 ]
 
 
-@pytest.mark.parametrize("loss", ELEMENTWISE)
-@pytest.mark.parametrize(
-    "shapes", [((6,), (6, 1)), ((6, 1), (6,)), ((6, 4), (4,)), ((6,), ()), ((1, 6), (6, 1))]
-)
+@looped("loss", ELEMENTWISE)
+@looped("shapes", [((6,), (6, 1)), ((6, 1), (6,)), ((6, 4), (4,)), ((6,), ()), ((1, 6), (6, 1))])
 def test_shapes_that_would_broadcast_are_refused_with_both(loss, shapes):
     predictions, targets = (np.ones(shape) for shape in shapes)
     with pytest.raises(AutogradError) as caught:
@@ -68,8 +67,8 @@ def test_arrays_without_entries_are_refused(loss):
         loss()(Tensor(np.ones((0, 2))), np.ones((0, 2)))
 
 
-@pytest.mark.parametrize("loss", ELEMENTWISE)
-@pytest.mark.parametrize("targets", [np.array(["a", "b"]), np.array([1j, 2])])
+@looped("loss", ELEMENTWISE)
+@looped("targets", [np.array(["a", "b"]), np.array([1j, 2])])
 def test_targets_that_are_no_real_numbers_are_refused(loss, targets):
     with pytest.raises(AutogradError, match="dtypes"):
         loss()(Tensor([0.5, 0.5]), targets)
@@ -80,8 +79,8 @@ def test_whole_predictions_do_not_round_the_targets():
         nn.MSELoss()(np.array([1, 2]), np.array([1.5, 2.5]))
 
 
-@pytest.mark.parametrize("loss", [nn.CategoricalCrossEntropyLoss, nn.NLLLoss, nn.CrossEntropyLoss])
-@pytest.mark.parametrize(
+@looped("loss", [nn.CategoricalCrossEntropyLoss, nn.NLLLoss, nn.CrossEntropyLoss])
+@looped(
     "labels",
     [
         LABELS[:5],
@@ -94,7 +93,7 @@ def test_whole_predictions_do_not_round_the_targets():
     ],
     ids=["too few", "column", "too few classes", "floats", "negative", "too large", "text"],
 )
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@looped("reduction", ["mean", "sum"])
 def test_labels_of_the_wrong_kind_are_refused(loss, labels, reduction):
     with pytest.raises(AutogradError, match=r"\(6, 4\)"):
         loss(reduction=reduction)(Tensor(np.full((N, CLASSES), 0.25)), labels)
@@ -122,7 +121,7 @@ def test_logits_in_place_of_probabilities_are_refused(wrong):
         nn.BCELoss()(predictions, np.array([[0, 1]]))
 
 
-@pytest.mark.parametrize(
+@looped(
     ("weights", "reason"),
     [
         (np.ones(N - 1), r"array \(5,\): there are 6 samples"),
@@ -134,7 +133,7 @@ def test_logits_in_place_of_probabilities_are_refused(wrong):
         (["a"] * N, "none of real numbers"),
     ],
 )
-@pytest.mark.parametrize("loss", [nn.MSELoss(), nn.CrossEntropyLoss(), nn.RMSELoss()])
+@looped("loss", [nn.MSELoss(), nn.CrossEntropyLoss(), nn.RMSELoss()])
 def test_weights_that_are_none_of_the_samples_are_refused(loss, weights, reason):
     targets = LABELS if isinstance(loss, nn.CrossEntropyLoss) else PREDICTIONS + 1
     with pytest.raises(AutogradError, match=reason) as caught:

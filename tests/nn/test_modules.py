@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, Tensor, no_grad
@@ -70,18 +71,16 @@ def as_objects(parts):
 KINDS = [set, frozenset, as_objects, lambda parts: dict(enumerate(parts)).values()]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=["set", "frozenset", "objects", "values"])
-@pytest.mark.parametrize("part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0])])
+@looped("kind", KINDS, ids=["set", "frozenset", "objects", "values"])
+@looped("part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0])])
 def test_parts_in_what_is_not_opened_are_refused(kind, part):
     model = Holder({"x": kind([part()])})
     with pytest.raises(UnsupportedError, match=r"Holder.held.x = a .* in it: .* list or a dict"):
         model.parameters()
 
 
-@pytest.mark.parametrize("held", [lambda p: p, lambda p: [p], lambda p: {"x": (1, p)}])
-@pytest.mark.parametrize(
-    "part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0], requires_grad=True)]
-)
+@looped("held", [lambda p: p, lambda p: [p], lambda p: {"x": (1, p)}])
+@looped("part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0], requires_grad=True)])
 def test_what_is_learned_is_no_attribute_of_a_class(held, part):
     with pytest.raises(UnsupportedError, match=r"class Shared with layers.*self\.layers = "):
         type("Shared", (nn.Module,), {"layers": held(part())})
@@ -91,8 +90,8 @@ def test_what_is_learned_is_no_attribute_of_a_class(held, part):
     assert type("Constant", (nn.Module,), constants)().parameters() == []
 
 
-@pytest.mark.parametrize("held", [lambda t: [t], lambda t: {"a": (t,)}, lambda t: [[t], 1]])
-@pytest.mark.parametrize("use", ["parameters", "state_dict", "eval", "named_modules"])
+@looped("held", [lambda t: [t], lambda t: {"a": (t,)}, lambda t: [[t], 1]])
+@looped("use", ["parameters", "state_dict", "eval", "named_modules"])
 def test_a_bare_leaf_that_requires_grad_is_refused_in_containers_too(held, use):
     model = Holder(held(Tensor([1.0], requires_grad=True)))
     with pytest.raises(UnsupportedError, match=r"Holder\.held\..*nn\.Parameter"):
@@ -108,8 +107,8 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-@pytest.mark.parametrize("kind", [nn.Parameter, nn.Buffer])
+@looped("other", OTHERS.values(), ids=OTHERS)
+@looped("kind", [nn.Parameter, nn.Buffer])
 def test_only_its_like_takes_the_place_of_a_parameter_or_a_buffer(kind, other):
     model = nn.Module()
     model.held = held = kind(np.ones((2, 2)))
@@ -154,10 +153,8 @@ def test_modules_that_hold_each_other_are_visited_once():
     assert twin.inner.owner is twin
 
 
-@pytest.mark.parametrize(
-    "name", ["parameters", "train", "eval", "forward", "state_dict", "children", "_state"]
-)
-@pytest.mark.parametrize("value", [True, [1.0], np.ones(2), nn.ReLU()])
+@looped("name", ["parameters", "train", "eval", "forward", "state_dict", "children", "_state"])
+@looped("value", [True, [1.0], np.ones(2), nn.ReLU()])
 def test_an_attribute_that_would_hide_a_method_is_refused(name, value):
     model = nn.Module()
     with pytest.raises(UnsupportedError, match=f"Module.{name} = .*another name"):

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 import viz
@@ -24,6 +25,7 @@ CALLED = [
     (lambda: nn.Dense(2, 3, use_bias=False), "Dense", "use_bias", "bias"),
     (lambda: nn.Dense(2, 3, activation_fn="relu"), "Dense", "activation_fn", "activation"),
     (lambda: nn.Dropout(rate=0.5), "Dropout", "rate", "p"),
+    (lambda: nn.Conv2d(1, filters=2, kernel_size=3), "Conv2d", "filters", "out_channels"),
     (lambda: nn.BatchNorm1d(3, eps=1e-5), "BatchNorm1d", "eps", "epsilon"),
     (lambda: nn.Softmax(dim=1), "Softmax", "dim", "axis"),
     (lambda: nn.StepDecay(0.1, 3, gamma=0.5), "StepDecay", "gamma", "factor"),
@@ -42,13 +44,13 @@ CALLED = [
 ]
 
 
-@pytest.mark.parametrize(("call", "owner", "given", "here"), CALLED, ids=[c[2] for c in CALLED])
+@looped(("call", "owner", "given", "here"), CALLED, ids=[c[2] for c in CALLED])
 def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, given, here):
     with pytest.raises(UnsupportedError, match=rf"^{owner}\(.*it takes no {given}.* {here} here$"):
         call()
 
 
-@pytest.mark.parametrize(
+@looped(
     ("call", "known"),
     [
         (lambda: nn.LeakyReLU(alpha=0.1), "negative_slope"),
@@ -82,7 +84,7 @@ def test_a_keyword_that_something_inside_does_not_take_is_its_own_error():
     assert not isinstance(caught.value, UnsupportedError)
 
 
-DATA = {"Diagnosis", "Finding", "GraphWatch", "Graph", "History", "Training"}
+DATA = {*("Diagnosis", "Finding", "Graph", "GraphWatch", "History", "Passage", "Steps", "Training")}
 """Classes that are made by the library, or take nothing."""
 BASES = {"Callback", "Module"}
 """Classes that take what a subclass says."""
@@ -102,13 +104,13 @@ PUBLIC = {
 del PUBLIC["functional_call"]  # whose keywords are those of forward
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@looped("name", PUBLIC)
 def test_each_public_name_explains_a_keyword_that_it_does_not_take(name):
     with pytest.raises(UnsupportedError, match=r"it takes no elsewhere\. "):
         PUBLIC[name](elsewhere=1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@looped("name", NAMES)
 def test_a_name_of_another_library_is_told_what_is_written_here(name):
     assert not hasattr(nn, name)
     with pytest.raises(MissingNameError) as caught:
@@ -122,6 +124,6 @@ def test_a_name_that_is_misspelt_is_told_the_nearest_one():
     with pytest.raises(MissingNameError, match=r"Write nn\.CrossEntropyLoss$"):
         nn.CrossEntropy  # noqa: B018
     with pytest.raises(AttributeError, match=r"nn\.__all__"):
-        nn.Conv2d  # noqa: B018
+        nn.Hologram  # noqa: B018
     with pytest.raises(ImportError):
         from nn import Linear  # noqa: F401

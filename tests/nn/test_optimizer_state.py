@@ -5,13 +5,14 @@ import pickle
 
 import numpy as np
 import pytest
+from looping import looped
 from trajectories import CASES, leaf, leaves, make, train
 
 import nn
 from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError, MutationError, ShapeError
 
-EVERY = pytest.mark.parametrize("case", CASES)
+EVERY = looped("case", CASES)
 
 
 @EVERY
@@ -106,7 +107,7 @@ BAD_STATES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_STATES)
+@looped("name", BAD_STATES)
 def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(name):
     optimizer, x = adam_after_a_step()
     before, data = optimizer.state_dict(), x.data.copy()
@@ -177,7 +178,7 @@ BAD_PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_PARAMETERS)
+@looped("name", BAD_PARAMETERS)
 def test_wrong_parameters_are_refused(name):
     with pytest.raises(AutogradError):
         nn.SGD(BAD_PARAMETERS[name](leaf(1.0)), learning_rate=0.1)
@@ -192,7 +193,7 @@ def test_a_bad_learning_rate_is_not_assigned(rate):
 
 
 @EVERY
-@pytest.mark.parametrize("error", [ShapeError, MutationError])
+@looped("error", [ShapeError, MutationError])
 def test_nothing_is_changed_by_a_step_that_fails(case, error):
     parameters = leaves()
     optimizer = make(case, parameters)

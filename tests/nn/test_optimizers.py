@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from looping import looped
 from trajectories import (
     CASES,
     GOLDEN,
@@ -25,8 +26,8 @@ from autograd_lite.errors import ArgumentError, GradientError
 from nn import SGD
 from nn.declared import declared
 
-EVERY = pytest.mark.parametrize("case", CASES)
-CLASSES = pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"])
+EVERY = looped("case", CASES)
+CLASSES = looped("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "NAdam"])
 PATHS = json.loads((GOLDEN / "optimizers.json").read_text())
 
 

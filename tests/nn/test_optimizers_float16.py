@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -28,8 +29,8 @@ def kinds(values):
     ]
 
 
-@pytest.mark.parametrize("kind", [0, 1])
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@looped("kind", [0, 1])
+@looped("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_float16_takes_the_steps_of_float32(make, kind):
     weight = kinds([1.0, 2.0, 0.5, 4.0])[kind]
     exact = nn.Parameter(weight.data, dtype=np.float32)

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import Tensor
@@ -38,9 +39,9 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-@pytest.mark.parametrize("loaded", [False, True])
+@looped("way", WAYS.values(), ids=WAYS)
+@looped("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@looped("loaded", [False, True])
 def test_a_model_and_its_optimizer_stay_tied_and_go_on_alike(make, way, loaded):
     model = network()
     optimizer = make(model.parameters())

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from looping import looped
 
 import autograd_lite
 import nn
@@ -19,10 +20,10 @@ LAYERS = {
 INPUTS = [np.float64, np.float32, np.float16, np.int64, np.uint8, bool, ">f8"]
 
 
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("given", INPUTS)
-@pytest.mark.parametrize("own", [np.float64, np.float32, np.float16])
-@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+@looped("training", [True, False])
+@looped("given", INPUTS)
+@looped("own", [np.float64, np.float32, np.float16])
+@looped("make", LAYERS.values(), ids=LAYERS)
 def test_layers_give_the_dtype_of_their_parameters(make, own, given, training):
     layer = make(dtype=own).train(training)
     x = RNG.integers(0, 2, size=(4, 3)).astype(given)

@@ -6,13 +6,14 @@ import pickle
 
 import numpy as np
 import pytest
+from looping import looped
 from trajectories import GOLDEN, LOSSES, SCHEDULES, torch_rates
 
 import nn
 from autograd_lite import AutogradError, Tensor
 from autograd_lite.errors import ArgumentError
 
-EVERY = pytest.mark.parametrize("case", SCHEDULES)
+EVERY = looped("case", SCHEDULES)
 RATES = json.loads((GOLDEN / "schedules.json").read_text())
 NAN, INF = float("nan"), float("inf")
 
@@ -167,8 +168,8 @@ def test_a_step_whose_learning_rate_is_out_of_range_changes_nothing():
     np.testing.assert_equal(optimizer.state_dict(), before)
 
 
-@pytest.mark.parametrize("name", CLASSES)
-@pytest.mark.parametrize("copied", [True, False], ids=["copied", "resumed"])
+@looped("name", CLASSES)
+@looped("copied", [True, False], ids=["copied", "resumed"])
 def test_an_optimizer_with_a_schedule_goes_on_where_it_was(name, copied):
     def made():
         x = Tensor([1.0, -2.0], requires_grad=True)
@@ -304,8 +305,8 @@ RESUMED = {case: make for case, (make, _) in SCHEDULES.items()} | {
 }
 
 
-@pytest.mark.parametrize("case", RESUMED)
-@pytest.mark.parametrize("before", [2, 4, 9])
+@looped("case", RESUMED)
+@looped("before", [2, 4, 9])
 def test_a_schedule_resumed_from_its_state_goes_on_alike(case, before):
     optimizer = sgd()
     schedule = RESUMED[case](optimizer)
@@ -332,7 +333,7 @@ BAD_STATES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_STATES)
+@looped("name", BAD_STATES)
 def test_a_state_that_does_not_fit_is_refused_and_nothing_is_loaded(name):
     optimizer = sgd()
     schedule = nn.ExponentialDecay(optimizer, factor=0.5)

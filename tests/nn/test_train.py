@@ -4,6 +4,7 @@ import signal
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import Spy, X, Y, assert_same, fit, hook, line, normalized, parameters, stop
 
 import nn
@@ -129,7 +130,7 @@ def test_the_share_is_drawn_by_the_generator():
     assert len({tuple(held_out(seed)) for seed in range(6)}) > 1
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0, 1.5, -0.2, 0.01, 0.99, float("nan"), 1, "half", True])
+@looped("share", [0.0, 1.0, 1.5, -0.2, 0.01, 0.99, float("nan"), 1, "half", True])
 def test_a_share_that_leaves_nothing_is_refused(share):
     model = line()
     before = parameters(model)
@@ -323,7 +324,7 @@ def test_fit_end_comes_also_after_an_error():
 # Other arguments
 
 
-@pytest.mark.parametrize(
+@looped(
     ("options", "error"),
     [
         ({"epochs": 0}, ArgumentError),

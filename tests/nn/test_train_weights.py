@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import LABELS, Spy, X, Y, assert_same, fit, line, parameters
 
 import nn
@@ -33,8 +34,8 @@ def assert_close(arrays, others):
 WEIGHTS = np.arange(12.0)
 
 
-@pytest.mark.parametrize("factor", [1.0, 1e-3, 1e6])
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@looped("factor", [1.0, 1e-3, 1e6])
+@looped("reduction", ["mean", "sum", "none"])
 def test_sample_weights_are_scaled_to_mean_1_and_multiply_each_loss(factor, reduction):
     learning_rate = 0.05 / 12 if reduction == "sum" else 0.05
     loss = nn.MSELoss(reduction=reduction)
@@ -74,7 +75,7 @@ REDUCED = [
 ]
 
 
-@pytest.mark.parametrize(("name", "reduction"), REDUCED)
+@looped(("name", "reduction"), REDUCED)
 def test_weights_of_1_change_nothing(name, reduction):
     kind, targets, options = ALL_LOSSES[name]
     loss = kind(reduction=reduction, **options)
@@ -227,7 +228,7 @@ def test_classes_of_targets_that_are_not_whole_are_refused(class_weight):
         fit(line(), y=targets, class_weight=class_weight)
 
 
-@pytest.mark.parametrize(
+@looped(
     "options",
     [
         {"sample_weight": WEIGHTS[:5]},

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import nn
 import viz
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -52,5 +53,12 @@ FIGURES = {
     "gradient flow": lambda: viz.plot_gradient_flow(NORMS),
     "activations": lambda: viz.plot_activations(),
     "weights": lambda: viz.plot_weight_images(np.eye(4), (2, 2)),
+    "attention": lambda: viz.plot_attention(
+        np.full((2, 3, 3), 1 / 3), queries=["a", "few", "words"]
+    ),
+    "embedding": lambda: viz.plot_embedding(X, Y, names=[str(n) for n in range(40)]),
+    "landscape": lambda: viz.plot_loss_landscape(
+        nn.Dense(2, 1, rng=0), X, Y[:, None], "mse", resolution=5
+    ),
     "histograms": lambda: viz.plot_activation_histograms({"a": np.eye(4)}),
 }

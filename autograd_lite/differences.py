@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
+from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.modes import no_grad
 from autograd_lite.node import plain
@@ -16,6 +16,8 @@ from autograd_lite.transforms import slope, value_and_grad
 
 STEPS = (1e-5, 1e-6, 1e-7)
 """Relative steps of the differences; the smaller ones stay clear of kinks close by."""
+ORDER = Range(lambda x: COUNT.holds(x) and x <= 10, "a whole number, 1 to 10")
+"""Each order takes several times as long as the one before."""
 
 
 def gradcheck(
@@ -45,7 +47,11 @@ def gradcheck(
     """
     arrays = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     arrays = [_in_float64(array) for array in arrays]
-    require("gradcheck", "order", order, COUNT)
+    if not arrays:
+        raise UnsupportedError(
+            "gradcheck with no inputs", "there is nothing to check", "Give what f is to take"
+        )
+    require("gradcheck", "order", order, ORDER)
     require("gradcheck", "tolerance", tolerance, POSITIVE)
     require_function(f, "gradcheck of", "Give a function of tensors")
     result = plain(f(*map(Tensor, arrays)))

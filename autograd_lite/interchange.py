@@ -1,0 +1,50 @@
+"""Arrays of other libraries on the same memory, by DLPack (https://dmlc.github.io/dlpack)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.tensor import Tensor
+
+CPU = 1
+"""The number of the kind of device that NumPy's arrays lie on."""
+
+
+def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
+    """A tensor of another library's array, such as PyTorch's or JAX's, without a copy.
+
+    Arrays on a graphics card stay there, if CuPy is imported. The way back is that library's own
+    `from_dlpack`, of a tensor that does not require grad.
+
+    Args:
+        array: what has the method `__dlpack__`.
+        requires_grad: whether `backward()` computes a gradient for the tensor.
+
+    Raises:
+        UnsupportedError: it has no such method, or refuses, as a tensor of PyTorch that requires
+            grad does; or its numbers are no floats, and are to require grad.
+
+    >>> x = from_dlpack(np.array([1.0, 2.0]), requires_grad=True)
+    >>> np.from_dlpack(x.detach())
+    array([1., 2.])
+    """
+    attempted = f"from_dlpack of {describe_one(array)}"
+    if not hasattr(array, "__dlpack__"):
+        raise UnsupportedError(attempted, "it has no method __dlpack__", "Give an array")
+    try:
+        kind, _ = array.__dlpack_device__()
+        if kind != CPU:
+            import cupy  # type: ignore[import-not-found]
+
+            return Tensor(cupy.from_dlpack(array), requires_grad)
+        return Tensor(np.from_dlpack(array), requires_grad)
+    except (BufferError, ImportError, RuntimeError, TypeError) as error:
+        raise UnsupportedError(
+            attempted,
+            f"{type(error).__name__}: {error}",
+            "Give an array without a record of its own, as x.detach(), on a device that NumPy or "
+            "CuPy knows",
+        ) from error

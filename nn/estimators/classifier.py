@@ -1,0 +1,199 @@
+"""Classes predicted by a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin  # type: ignore[import-untyped]
+from sklearn.preprocessing import LabelEncoder  # type: ignore[import-untyped]
+from sklearn.utils.multiclass import check_classification_targets, type_of_target  # type: ignore[import-untyped]
+
+from autograd_lite import Tensor, sigmoid, softmax
+from autograd_lite.errors import ArgumentError, describe_one
+from nn.estimators.network import Layers, Network
+from nn.layers.activations import Activation
+from nn.losses.loss import Loss
+from nn.losses.loss_function import loss_function
+from nn.optimizers.optimizer import Optimizer
+from nn.training.callback import Callback
+from nn.training.metrics import Metric
+
+
+class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+    """A network that predicts classes; of several labels at once, each for itself.
+
+    Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels) that do not exclude each
+    other.
+
+    Args:
+        layers, activation, optimizer, learning_rate, epochs, batch_size, validation, metrics,
+            callbacks, evaluate_every, warm_start, progress, random_state: see `NeuralRegressor`.
+            Metrics get what the model returns, and targets as the loss takes them.
+        loss: one of logits: "bce_with_logits", which is the default for two classes and for
+            several labels at once, or "cross_entropy", the default for more classes; or such a
+            loss with options, as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
+        class_weight: how much each class counts, as a dict, or "balanced"; see `nn.fit`.
+
+    After `fit` there are `classes_`, `model_`, `optimizer_` and `history_`.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(200, 2))
+    >>> y = np.where(X[:, 0] * X[:, 1] > 0, "same", "other")
+    >>> network = NeuralClassifier([16, 16], learning_rate=0.02, random_state=0).fit(X, y)
+    >>> network.predict([[1.0, 1.0], [1.0, -1.0]])
+    array(['same', 'other'], dtype='<U5')
+    """
+
+    _numeric = False
+
+    def __init__(
+        self,
+        layers: Layers = (100,),
+        activation: str | Activation = "relu",
+        *,
+        loss: str | Callable[..., Tensor] | None = None,
+        optimizer: str | Callable[..., Optimizer] = "adam",
+        learning_rate: Any = 0.001,
+        epochs: int = 200,
+        batch_size: int = 200,
+        validation: tuple[Any, Any] | float | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        callbacks: Sequence[Callback] = (),
+        evaluate_every: int | None = None,
+        warm_start: bool = False,
+        progress: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.layers = layers
+        self.activation = activation
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation = validation
+        self.metrics = metrics
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+        self.evaluate_every = evaluate_every
+        self.warm_start = warm_start
+        self.progress = progress
+        self.random_state = random_state
+
+    def partial_fit(
+        self,
+        X: Any,  # noqa: N803
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        """Go through samples once, from the weights and the optimizer's state that are there.
+
+        Args:
+            X: samples (n, features).
+            y: targets.
+            classes: all labels there will be; needed at the first call, unless y has all of them.
+            sample_weight: how much each sample counts (n,), 0 or more.
+
+        Raises:
+            ValueError: X or y have none of the shapes and values that are learned from, or a label
+                is new.
+            AutogradError: what `nn.fit` raises.
+        """
+        if classes is not None and not hasattr(self, "model_"):
+            self._announced = np.unique(classes)
+        return self._part(X, y, sample_weight)
+
+    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+        """The probabilities (n, classes); of several labels at once those of each being there.
+
+        Raises:
+            NotFittedError: nothing was learned yet.
+            ValueError: X has other features.
+        """
+        outputs = self._outputs_for(X)
+        if self._loss().link == "softmax":
+            return softmax(outputs)
+        p = sigmoid(outputs)
+        return p if self._several else np.hstack([1 - p, p])
+
+    def predict_log_proba(self, X: Any) -> Any:  # noqa: N803
+        """The logarithms of `predict_proba`; that of 0 is minus infinity."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        """The classes (n,), or rows of 0 and 1 (n, labels), as the targets were.
+
+        Raises:
+            NotFittedError: nothing was learned yet.
+            ValueError: X has other features.
+        """
+        p = self.predict_proba(X)
+        return (p > 0.5).astype(int) if self._several else self.classes_[p.argmax(axis=1)]
+
+    def _outputs(self, y: Any) -> int:
+        check_classification_targets(y)
+        kind = type_of_target(y, input_name="y")
+        if kind == "multiclass-multioutput":
+            raise ArgumentError(
+                f"{type(self).__name__} of y {describe_one(y)}",
+                "its columns are targets of several classes each",
+                "Use sklearn.multioutput.MultiOutputClassifier, or a column of 0 and 1 a label",
+            )
+        self._several = kind.startswith("multilabel")
+        if self._several:
+            self.classes_ = np.arange(y.shape[1])
+            return len(self.classes_)
+        announced = self.__dict__.pop("_announced", None)
+        self.classes_ = np.unique(y) if announced is None else announced
+        if len(self.classes_) < 2:
+            raise ArgumentError(
+                f"{type(self).__name__} of y {describe_one(y)}",
+                f"it has one class, {self.classes_.tolist()[0]!r}, and nothing is to be told apart",
+                "Give samples of two classes at least, or name all in partial_fit(classes=)",
+            )
+        return len(self.classes_) if self._loss().link == "softmax" else 1
+
+    def _loss(self) -> Any:
+        binary = self._several or len(self.classes_) == 2
+        default = "bce_with_logits" if binary else "cross_entropy"
+        loss = loss_function(default if self.loss is None else self.loss)
+        links = ["sigmoid"] if self._several else ["sigmoid", "softmax"][0 if binary else 1 :]
+        if not isinstance(loss, Loss) or loss.takes != "logits" or loss.link not in links:
+            raise ArgumentError(
+                f"{type(self).__name__} with loss={describe_one(self.loss)}",
+                "probabilities are made of logits, by a "
+                f"{' or a '.join(links)} for {len(self.classes_)} classes",
+                f'Write loss="{default}", or that loss with its options',
+            )
+        return loss
+
+    def _targets(self, y: Any, dtype: Any) -> Any:
+        if self._several:
+            return y.astype(dtype)
+        encoder = LabelEncoder()
+        encoder.classes_ = self.classes_
+        labels = encoder.transform(y)
+        return labels if self._loss().link == "softmax" else labels.reshape(-1, 1).astype(dtype)
+
+    def _class_weight(self) -> Any:
+        given = self.class_weight
+        if self._several and given is not None:
+            raise ArgumentError(
+                f"{type(self).__name__} with class_weight={describe_one(given)}",
+                "each sample has several labels, and so no class",
+                "Give sample_weight to fit",
+            )
+        if not isinstance(given, Mapping):
+            return given
+        numbers = {label: number for number, label in enumerate(self.classes_.tolist())}
+        return {numbers.get(label, label): weight for label, weight in given.items()}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

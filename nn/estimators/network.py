@@ -1,0 +1,179 @@
+"""What estimators share: a model, its training, and its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
+from autograd_lite.errors import MissingPackageError
+from nn.layers.activations import Activation
+from nn.layers.containers import Sequential
+from nn.layers.dense import Dense
+from nn.module import Module, require_model
+from nn.optimizers.adam import Adam, AdamW, NAdam
+from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.scaled import Adagrad, RMSprop
+from nn.optimizers.sgd import SGD
+from nn.training.callback import Callback
+from nn.training.evaluation import predict
+from nn.training.fit import fit
+from nn.training.metrics import Metric
+
+try:
+    from sklearn.base import BaseEstimator, clone  # type: ignore[import-untyped]
+    from sklearn.utils import check_random_state  # type: ignore[import-untyped]
+    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data  # type: ignore[import-untyped]
+except ImportError as error:
+    raise MissingPackageError(
+        "import of nn.estimators",
+        f"scikit-learn cannot be imported: {error}",
+        "Install it: pip install 'autograd-lite[sklearn]'",
+    ) from error
+
+Layers = Sequence[int | Module] | Callable[[int, int], Module]
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "nadam": NAdam,
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+}
+PRECISIONS = (np.float64, np.float32)
+
+
+class Network(BaseEstimator):  # type: ignore[misc]
+    """What classifiers and regressors share: a model, its training, and its outputs."""
+
+    layers: Layers
+    activation: str | Activation
+    loss: str | Callable[..., Tensor] | None
+    optimizer: str | Callable[..., Optimizer]
+    learning_rate: Any
+    epochs: int
+    batch_size: int
+    validation: tuple[Any, Any] | float | None
+    metrics: Mapping[str, Metric] | None
+    callbacks: Sequence[Callback]
+    evaluate_every: int | None
+    warm_start: bool
+    progress: bool
+    random_state: Any
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Train from new weights, or with `warm_start` from those that are there.
+
+        Args:
+            X: samples (n, features), an array or a frame of numbers.
+            y: targets, as the class says.
+            sample_weight: how much each sample counts (n,), 0 or more.
+
+        Raises:
+            ValueError: X or y have none of the shapes and values that are learned from.
+            AutogradError: what `nn.fit` raises.
+        """
+        require(self, "warm_start", self.warm_start, FLAG)
+        onwards = self.warm_start and hasattr(self, "model_")
+        X, y = self._checked(X, y, first=not onwards)  # noqa: N806
+        if not onwards:
+            self._begin(X, y)
+        self.optimizer_ = self._new_optimizer()
+        return self._train(X, y, sample_weight, self.epochs)
+
+    def _part(self, X: Any, y: Any, sample_weight: Any) -> Self:  # noqa: N803
+        """Train for one epoch more."""
+        first = not hasattr(self, "model_")
+        X, y = self._checked(X, y, first)  # noqa: N806
+        if first:
+            self._begin(X, y)
+            self.optimizer_ = self._new_optimizer()
+        return self._train(X, y, sample_weight, epochs=1)
+
+    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:  # noqa: N803
+        X, y = validate_data(  # noqa: N806
+            self, X, y, reset=first, dtype=PRECISIONS, multi_output=True, y_numeric=self._numeric
+        )
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _begin(self, X: Any, y: Any) -> None:  # noqa: N803
+        """Build a model for such samples and targets."""
+        self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
+
+    def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
+        if callable(self.layers):
+            model = self.layers(features, outputs)
+            require_model(model, f"{type(self).__name__} with layers that returned")
+            return model
+        parts: list[Module] = []
+        for layer in self.layers:
+            if isinstance(layer, Module):
+                parts.append(clone(layer, safe=False))
+                features = getattr(layer, "out_features", features)
+            else:
+                require(self, "layers", layer, COUNT)
+                parts.append(Dense(features, layer, self.activation, rng=self._rng, dtype=dtype))
+                features = layer
+        return Sequential(*parts, Dense(features, outputs, rng=self._rng, dtype=dtype))
+
+    def _new_optimizer(self) -> Optimizer:
+        kind = self.optimizer
+        if isinstance(kind, str):
+            require(self, "optimizer", kind, one_of(*OPTIMIZERS))
+            kind = OPTIMIZERS[kind]
+        rate = clone(self.learning_rate, safe=False)  # A schedule of its own.
+        return kind(self.model_.parameters(), learning_rate=rate)
+
+    def _train(self, X: Any, y: Any, sample_weight: Any, epochs: int) -> Self:  # noqa: N803
+        require(self, "evaluate_every", self.evaluate_every, optional(COUNT))
+        validation = self.validation
+        if isinstance(validation, tuple | list) and len(validation) == 2:
+            validation = validation[0], self._targets(np.asarray(validation[1]), X.dtype)
+        looks = validation is not None or self.metrics or self.callbacks
+        self.history_ = fit(
+            self.model_,
+            X,
+            self._targets(y, X.dtype),
+            loss=self._loss(),
+            optimizer=self.optimizer_,
+            epochs=epochs,
+            batch_size=self.batch_size,
+            validation=validation,
+            metrics=self.metrics,
+            sample_weight=sample_weight,
+            class_weight=self._class_weight(),
+            callbacks=clone([*self.callbacks], safe=False),
+            evaluate_every=self.evaluate_every or (1 if looks else epochs),
+            progress=self.progress,
+            rng=self._rng,
+        )
+        return self
+
+    def _outputs_for(self, X: Any) -> Any:  # noqa: N803
+        """What the model returns for samples, (n, outputs)."""
+        check_is_fitted(self, "model_")
+        return predict(self.model_, validate_data(self, X, reset=False, dtype=PRECISIONS))
+
+    # What classifiers and regressors differ in.
+
+    _numeric: bool
+    """Whether targets are numbers."""
+
+    def _outputs(self, y: Any) -> int:
+        """How many outputs a model needs for such targets, of which the kind is noted."""
+        raise NotImplementedError
+
+    def _targets(self, y: Any, dtype: Any) -> Any:
+        """Targets as the loss takes them."""
+        raise NotImplementedError
+
+    def _loss(self) -> Any:
+        raise NotImplementedError
+
+    def _class_weight(self) -> Any:
+        return None

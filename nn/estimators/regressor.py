@@ -1,0 +1,115 @@
+"""Numbers predicted by a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+from sklearn.base import RegressorMixin  # type: ignore[import-untyped]
+
+from autograd_lite import Tensor
+from nn.estimators.network import Layers, Network
+from nn.layers.activations import Activation
+from nn.optimizers.optimizer import Optimizer
+from nn.training.callback import Callback
+from nn.training.metrics import Metric
+
+
+class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
+    """A network that predicts numbers, one or several for each sample.
+
+    Args:
+        layers: the widths of hidden layers, in order, such as (64, 32). A module among them, such
+            as `nn.Dropout(0.1)`, stands where it is; a copy of it is trained. Or a function of the
+            number of features and of outputs that returns a model.
+        activation: of the hidden layers that are given by their widths.
+        loss: as `nn.fit` takes it; the default is "mse".
+        optimizer: "adam", "adamw", "nadam", "sgd", "rmsprop" or "adagrad"; or a function of
+            parameters and `learning_rate`, such as `functools.partial(nn.SGD, momentum=0.9)`.
+        learning_rate: as optimizers take it; a schedule is copied.
+        epochs, batch_size, validation, metrics, callbacks, progress: as `nn.fit` takes them. Of
+            callbacks copies are used. Early stopping is a callback: `validation=0.1,
+            callbacks=[nn.EarlyStopping(patience=10)]`.
+        evaluate_every: as in `nn.fit`; by default 1 if there are validation samples, metrics or
+            callbacks, and else only the last epoch's figures are measured.
+        warm_start: whether `fit` goes on from the weights that are there.
+        random_state: a whole number, a `numpy.random.RandomState`, or None: of initial weights and
+            of shuffling.
+
+    After `fit` there are `model_`, `optimizer_` and `history_`.
+
+    >>> import numpy as np
+    >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
+    >>> network = NeuralRegressor([16], learning_rate=0.01, batch_size=16, random_state=0)
+    >>> bool(network.fit(X, np.abs(X[:, 0])).score(X, np.abs(X[:, 0])) > 0.98)
+    True
+    """
+
+    _numeric = True
+
+    def __init__(
+        self,
+        layers: Layers = (100,),
+        activation: str | Activation = "relu",
+        *,
+        loss: str | Callable[..., Tensor] | None = None,
+        optimizer: str | Callable[..., Optimizer] = "adam",
+        learning_rate: Any = 0.001,
+        epochs: int = 200,
+        batch_size: int = 200,
+        validation: tuple[Any, Any] | float | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        callbacks: Sequence[Callback] = (),
+        evaluate_every: int | None = None,
+        warm_start: bool = False,
+        progress: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.layers = layers
+        self.activation = activation
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation = validation
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.evaluate_every = evaluate_every
+        self.warm_start = warm_start
+        self.progress = progress
+        self.random_state = random_state
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Go through samples once, from the weights and the optimizer's state that are there.
+
+        Raises:
+            ValueError: X or y have none of the shapes and values that are learned from.
+            AutogradError: what `nn.fit` raises.
+        """
+        return self._part(X, y, sample_weight)
+
+    def predict(self, X: Any) -> Any:  # noqa: N803
+        """The numbers (n,) or (n, outputs), as the targets were.
+
+        Raises:
+            NotFittedError: nothing was learned yet.
+            ValueError: X has other features.
+        """
+        outputs = self._outputs_for(X)
+        return outputs[:, 0] if self._single else outputs
+
+    def _outputs(self, y: Any) -> int:
+        self._single = y.ndim == 1
+        return 1 if self._single else y.shape[1]
+
+    def _targets(self, y: Any, dtype: Any) -> Any:
+        return y.reshape(len(y), -1).astype(dtype)
+
+    def _loss(self) -> Any:
+        return "mse" if self.loss is None else self.loss
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,1 @@
+"""Models for elsewhere: as ONNX, and as a file of NumPy code."""

@@ -1,0 +1,170 @@
+"""The forward pass of a model as steps, for any number of samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograd_lite import Tensor, enable_grad
+from autograd_lite.arguments import require_real
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.node import Node
+from autograd_lite.operation import Operation
+from autograd_lite.program.program import Step
+from autograd_lite.program.trace import Rules, Tracer, guarded
+from autograd_lite.textbook.spellings import Count
+from autograd_lite.trees import map_tree
+from nn.evaluating import evaluation
+from nn.module import Module, require_model
+from nn.training.evaluation import in_precision
+from nn.training.inputs import as_arrays, at, called, count, is_tree, named_leaves
+
+
+@dataclass
+class Forward:
+    """What a model computes in evaluation mode, step by step, each after its arguments.
+
+    Whole numbers among the arguments that are the number of samples, or a multiple of it, are each
+    a `Count`.
+    """
+
+    steps: list[Step]
+    inputs: dict[str, Step]
+    outputs: dict[str, Step]
+    weights: dict[Step, str]
+    """The parameters and buffers, with their names."""
+    samples: int
+    counts: dict[int, int]
+    """What `Count` there is, and how many times the number of samples that is."""
+
+
+def traced(
+    attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
+) -> Forward:
+    """The steps of a model; what depends on the number of samples is seen from two recordings.
+
+    Args:
+        attempted: what errors call it.
+        model: what computes.
+        example: samples, as `nn.predict` takes them.
+        written_out: an operation as a function of NumPy's functions, or None for one step.
+
+    Raises:
+        UnsupportedError: it is no module, or entries decide on what it computes, or it computes
+            otherwise for another number of samples, or beside the record.
+        ShapeError: there are no samples.
+    """
+    require_model(model, f"{attempted} of")
+    example = as_arrays(example, f"{attempted} with example")
+    for name, array in named_leaves(example, f"{attempted} with example"):
+        require_real(array, name)
+    example = in_precision(model, example)
+    n = count(example, f"{attempted} with example")
+    if not n:
+        raise ShapeError(f"{attempted} with example", "it has no samples", "Give at least one")
+    forward = _recorded(attempted, model, example, written_out)
+    other = _recorded(attempted, model, at(example, np.arange(n + 1) % n), written_out)
+    if len(forward.steps) != len(other.steps):
+        raise _refusal(attempted, "it computes otherwise for another number of samples")
+    given = {*forward.inputs.values()}
+    for step, twin in zip(forward.steps, other.steps):
+        if step not in given:
+            _tell_counts(attempted, step, twin, n, forward.counts)
+    forward.samples = n
+    return forward
+
+
+def _recorded(
+    attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
+) -> Forward:
+    given = map_tree(lambda x: Tensor(x, requires_grad=True) if x.dtype.kind == "f" else x, example)
+    with evaluation(), enable_grad(), guarded() as noted:
+        results = _named(called(model, given), "output")
+    for result in results.values():
+        if not isinstance(result, Tensor) or result.operation is None:
+            raise _refusal(attempted, f"it returns {describe_one(result)}, which was not recorded")
+    if any(not isinstance(call.outcome, Node) for call in noted):
+        raise _refusal(attempted, "entries of tensors decide on what it computes")
+    tracer = Tracer(next(iter(results.values())))
+    tracer.rules = Rules({}, written_out)
+    for result in results.values():
+        tracer.include(result)
+    program = tracer.program
+    by_array = {id(step.arguments[0]): step for step in program.steps if step.function is None}
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    weights = {by_array[id(x._array)]: name for name, x in tensors if id(x._array) in by_array}
+    arrays = {name: getattr(x, "_array", x) for name, x in _named(given, "x").items()}
+    inputs = {name: by_array[id(x)] for name, x in arrays.items() if id(x) in by_array}
+    if len(inputs) < len(arrays):
+        raise _refusal(
+            attempted, f"it does not compute with {', '.join(arrays.keys() - inputs.keys())}"
+        )
+    outputs = {name: program.values[x] for name, x in results.items()}
+    return Forward(program.steps, inputs, outputs, weights, 0, {})
+
+
+def _named(values: Any, name: str) -> dict[str, Any]:
+    """One array under the name, several under their keys, or the name and their places."""
+    if not (is_tree(values) or isinstance(values, list)):
+        return {name: values}
+    values = tuple(values) if isinstance(values, list) else values
+    paths = {re.sub(r"\W+", "_", path).strip("_"): x for path, x in named_leaves(values, "")}
+    return {path if path.isidentifier() else f"{name}_{path}": x for path, x in paths.items()}
+
+
+def _tell_counts(attempted: str, step: Step, twin: Step, n: int, counts: dict[int, int]) -> None:
+    """Put a `Count` for what differs between two recordings as the numbers of samples do."""
+
+    def of_samples(value: Any, other: Any) -> Any:
+        if type(value) is int and type(other) is int and value != other:
+            if value * (n + 1) == other * n:
+                counts[value] = value // n
+                return Count(value)
+        elif type(value) is Step and type(other) is Step and value.number == other.number:
+            return value
+        elif isinstance(value, list | tuple) and len(value) == len(other):
+            return type(value)([*map(of_samples, value, other)])
+        elif isinstance(value, dict) and [*value] == [*other]:
+            return {key: of_samples(each, other[key]) for key, each in value.items()}
+        elif isinstance(value, slice) and isinstance(other, slice):
+            parts = [(getattr(value, at), getattr(other, at)) for at in ("start", "stop", "step")]
+            return slice(*[of_samples(*pair) for pair in parts])
+        elif isinstance(value, np.ndarray) and isinstance(other, np.ndarray):
+            if np.array_equal(value, other, equal_nan=value.dtype.kind == "f"):
+                return value
+        elif type(value) is type(other) and (value is other or value == other or value != value):
+            return value
+        raise _refusal(
+            attempted,
+            f"{getattr(step.function, '__name__', 'an array')} depends on {describe_one(value)}, "
+            f"which is {describe_one(other)} for another number of samples",
+        )
+
+    if step.function is not twin.function:
+        raise _refusal(attempted, "it computes otherwise for another number of samples")
+    if step.function is None and _is_filled(step.arguments[0], twin.arguments[0]):
+        array = step.arguments[0]
+        shape = of_samples(array.shape, twin.arguments[0].shape)
+        step.function, step.arguments = np.full, (shape, array.flat[0])
+        return
+    step.arguments = of_samples(step.arguments, twin.arguments)
+    step.keywords = of_samples(step.keywords, twin.keywords)
+
+
+def _is_filled(array: Any, other: Any) -> bool:
+    """Whether arrays of two shapes hold one number, as initial states of zeros do."""
+    if array.shape == other.shape or array.ndim != other.ndim or not array.size:
+        return False
+    return bool((array == array.flat[0]).all() and (other == array.flat[0]).all())
+
+
+def _refusal(attempted: str, reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        attempted,
+        reason,
+        "Write forward with functions of NumPy and autograd_lite, of tensors that it is given",
+    )

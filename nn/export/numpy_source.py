@@ -1,0 +1,88 @@
+"""A model as a file of NumPy code."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from autograd_lite.names import explains_keywords
+from autograd_lite.textbook.lines import laid_out
+from autograd_lite.textbook.naming import Identifiers
+from autograd_lite.textbook.numpy_source import NumpySource, is_short
+from autograd_lite.textbook.source import Definitions
+from autograd_lite.textbook.spellings import function_written_out
+from nn.export.forward import traced
+from nn.module import Module
+
+READ = """def array(text, dtype, shape):
+    return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)"""
+
+
+@explains_keywords
+def to_numpy_source(model: Module, example: Any) -> str:
+    """The source of a NumPy function `forward` that computes what a model returns, in evaluation.
+
+    The file needs NumPy alone, and holds the parameters. Its function takes any number of samples,
+    each input as an argument, and returns what `nn.predict` returns, up to rounding; several
+    outputs in a dict.
+
+    Args:
+        model: what to write.
+        example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
+
+    Raises:
+        UnsupportedError: entries decide on what the model computes, or it was not recorded, or it
+            calls a function whose source cannot be read.
+        ShapeError: there are no samples.
+
+    >>> import numpy as np
+    >>> from nn import Dense
+    >>> print(to_numpy_source(Dense(1, 1, "tanh", weight_init="zeros"), np.ones((2, 1))))
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    weight = np.zeros((1, 1))
+    bias = np.zeros((1,))
+    <BLANKLINE>
+    <BLANKLINE>
+    def forward(x):
+        x = np.asarray(x, np.float64)
+        output = np.tanh(x @ weight + bias)
+        return output
+    <BLANKLINE>
+    """
+    forward = traced("nn.to_numpy_source", model, example, function_written_out)
+    names = Identifiers()
+    inputs = {step: names.unique(name) for name, step in forward.inputs.items()}
+    weights = {
+        step: names.unique(name if name[0].isalpha() else f"layer_{name}")
+        for step, name in forward.weights.items()
+    }
+    n = names.unique("n")
+    layout = laid_out(forward.outputs, inputs | weights, {}, names)
+    counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
+    source = NumpySource(layout.names, counts)
+    definitions = Definitions(term.function for term in layout.terms)
+    constants = [step for step in layout.inputs if step not in inputs]
+    assigned = [f"{layout.names[step]} = {_written(step.arguments[0])}" for step in constants]
+    floats = [(name, step.dtype) for step, name in inputs.items() if step.dtype.kind == "f"]
+    body = [f"{name} = np.asarray({name}, np.{dtype})" for name, dtype in floats]
+    body += [f"{n} = len({name})" for name in [*inputs.values()][:1] if counts]
+    body += [f"{name} = {source.line(name, term)}" for name, term in layout.lines]
+    several = ", ".join(f'"{name}": {name}' for name in forward.outputs)
+    body.append("return output" if "output" in forward.outputs else f"return {{{several}}}")
+    function = [f"def forward({', '.join(inputs.values())}):", *(f"    {line}" for line in body)]
+    if any("= array(" in line for line in assigned):
+        definitions.imports.add("import base64")
+        definitions.texts["array"] = READ
+    parts = ["\n".join(sorted(definitions.imports)), *definitions.texts.values()]
+    parts += ["\n".join(assigned)] if assigned else []
+    return "\n\n\n".join([*parts, "\n".join(function)]) + "\n"
+
+
+def _written(array: Any) -> str:
+    """A short array entry by entry, any other in base64."""
+    if is_short(array):
+        return NumpySource({}).array(array)
+    text = base64.b64encode(array.tobytes()).decode()
+    return f'array("{text}", np.{array.dtype}, {array.shape})'

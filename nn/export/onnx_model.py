@@ -1,0 +1,168 @@
+"""A model as ONNX (https://onnx.ai), which runs without Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import MissingPackageError, UnsupportedError
+from autograd_lite.names import explains_keywords
+from autograd_lite.operation import Operation
+from autograd_lite.program.program import Step
+from autograd_lite.textbook.spellings import Count, function_written_out
+from nn.export.forward import Forward, traced
+from nn.export.onnx_operators import CONVERTERS
+from nn.module import Module
+
+OPSET, VERSION = 20, 9
+"""Of the operators, and of the format: ONNX 1.15, which every newer runtime reads."""
+
+
+@explains_keywords
+def to_onnx(model: Module, example: Any) -> Any:
+    """A model as an `onnx.ModelProto`, in float32, for any number of samples.
+
+    It computes what the model computes in evaluation mode. Inputs and outputs are called "x" and
+    "output", several of them by their keys, or "x_0" and so on; parameters have their names. What
+    can be written are all layers of `nn`, and functions of arithmetic, exponentials and
+    logarithms, trigonometry, comparisons, reductions, products of matrices, shapes, joins and
+    slices. Write it to a file by `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
+
+    Args:
+        model: what to write.
+        example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
+
+    Raises:
+        MissingPackageError: the package onnx is not installed.
+        UnsupportedError: entries decide on what the model computes, or it was not recorded, or
+            ONNX has no operator for a function.
+        ShapeError: there are no samples.
+
+    >>> from nn import Dense, to_onnx
+    >>> proto = to_onnx(Dense(2, 3, "relu"), np.ones((4, 2)))
+    >>> [node.op_type for node in proto.graph.node]
+    ['MatMul', 'Add', 'Relu', 'Identity']
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingPackageError(
+            "nn.to_onnx",
+            "the package onnx is not installed",
+            "Run: pip install 'autograd-lite[onnx]'",
+        ) from error
+    forward = traced("nn.to_onnx", model, example, _written_out)
+    writer = _Writer(onnx.helper, forward)
+    for step in forward.steps:
+        writer.step(step)
+    for name, step in forward.outputs.items():
+        writer.nodes.append(onnx.helper.make_node("Identity", [writer.names[step]], [name]))
+    graph = onnx.helper.make_graph(
+        writer.nodes,
+        type(model).__name__,
+        [writer.info(name, step) for name, step in forward.inputs.items()],
+        [writer.info(name, step) for name, step in forward.outputs.items()],
+        [onnx.numpy_helper.from_array(x, name) for name, x in writer.arrays.items()],
+    )
+    opset = onnx.helper.make_opsetid("", OPSET)
+    proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=VERSION)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def _written_out(operation: Operation) -> Any:
+    """The function that an operation is written out as, unless ONNX has one for it."""
+    return None if operation.function in CONVERTERS else function_written_out(operation)
+
+
+class _Writer:
+    """The nodes and the constants of a graph."""
+
+    def __init__(self, helper: Any, forward: Forward) -> None:
+        self.helper = helper
+        self.forward = forward
+        self.nodes: list[Any] = []
+        self.arrays: dict[str, Any] = {}
+        self.names: dict[Step, str] = {step: name for name, step in forward.inputs.items()}
+        self.count = 0
+
+    def step(self, step: Step) -> None:
+        """Write a step, after those of its arguments."""
+        if step in self.names:
+            return
+        if step.function is None:
+            name = self.forward.weights.get(step) or self._new("constant")
+            self.names[step] = self._constant(step.arguments[0], name)
+            return
+        convert, name = CONVERTERS.get(step.function), getattr(step.function, "__name__", "?")
+        reason = f"ONNX has no operator for {name}"
+        if convert is not None:
+            try:
+                self.names[step] = convert(self, *step.arguments, **step.keywords)
+                return
+            except TypeError as error:
+                reason = f"{name} is not written with such arguments: {error}"
+        raise UnsupportedError("nn.to_onnx", reason, "Write it with other functions of NumPy")
+
+    def node(self, kind: str, *inputs: Any, **attributes: Any) -> str:
+        """A node of values: steps, names of results, arrays and numbers."""
+        name = self._new(kind.lower())
+        given = [self._value(x) for x in inputs]
+        self.nodes.append(self.helper.make_node(kind, given, [name], **attributes))
+        return name
+
+    def cast(self, x: Any, dtype: Any) -> str:
+        """The values in another dtype."""
+        return self.node("Cast", x, to=self._type(np.dtype(dtype)))
+
+    def integers(self, values: Sequence[Any]) -> str:
+        """A vector of whole numbers; of the number of samples where one is a `Count`."""
+        counted = [place for place, value in enumerate(values) if isinstance(value, Count)]
+        if not counted:
+            return self._constant(np.array(values, np.int64), self._new("integers"))
+        first = next(iter(self.forward.inputs.values()))
+        samples = self.node("Shape", first, start=0, end=1)
+        parts = []
+        for value in values:
+            if isinstance(value, Count):
+                times = self.integers([self.forward.counts[int(value)]])
+                parts.append(self.node("Mul", samples, times))
+            else:
+                parts.append(self._constant(np.array([value], np.int64), self._new("integer")))
+        return self.node("Concat", *parts, axis=0)
+
+    def info(self, name: str, step: Step) -> Any:
+        """What an input or an output is: its dtype and shape, with any number of samples."""
+        of_samples = step.shape[:1] == (self.forward.samples,)
+        shape = ["n" if of_samples else None, *step.shape[1:]]
+        return self.helper.make_tensor_value_info(name, self._type(step.dtype), shape)
+
+    def _type(self, dtype: Any) -> Any:
+        return self.helper.np_dtype_to_tensor_dtype(self._dtype(dtype))
+
+    @staticmethod
+    def _dtype(dtype: Any) -> Any:
+        kinds = {"f": np.float32, "i": np.int64, "u": np.int64, "b": np.bool_}
+        return np.dtype(kinds[dtype.kind])
+
+    def _value(self, value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        if type(value) is Step:
+            return self.names[value]
+        array = np.asarray(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            array = array.astype(np.float32)  # beside floats, as in NumPy
+        return self._constant(array, self._new("constant"))
+
+    def _constant(self, array: Any, name: str) -> str:
+        self.arrays[name] = np.ascontiguousarray(array, self._dtype(array.dtype)).reshape(
+            array.shape
+        )
+        return name
+
+    def _new(self, kind: str) -> str:
+        self.count += 1
+        return f"{kind}_{self.count}"

@@ -1,0 +1,267 @@
+"""What each function is in ONNX (https://onnx.ai/onnx/operators, opset 20)."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+import autograd_lite as al
+from autograd_lite.derivatives.linear_algebra import affine
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.program.program import Step
+from autograd_lite.textbook.terms import several, shape_of
+
+
+class Graph(Protocol):
+    """Where nodes are written; each gives the name of its result."""
+
+    def node(self, kind: str, *inputs: Any, **attributes: Any) -> str:
+        """A node of values: steps, names of results, arrays and numbers."""
+
+    def cast(self, x: Any, dtype: Any) -> str:
+        """The values in another dtype."""
+
+    def integers(self, values: Sequence[Any]) -> str:
+        """A vector of whole numbers; of the number of samples where one is a `Count`."""
+
+
+Converter = Callable[..., str]
+"""Of a graph and the arguments of a function."""
+
+ELEMENTWISE = {
+    np.add: "Add",
+    np.subtract: "Sub",
+    np.multiply: "Mul",
+    np.divide: "Div",
+    np.power: "Pow",
+    np.negative: "Neg",
+    np.reciprocal: "Reciprocal",
+    np.absolute: "Abs",
+    np.sign: "Sign",
+    np.exp: "Exp",
+    np.log: "Log",
+    np.sqrt: "Sqrt",
+    np.sin: "Sin",
+    np.cos: "Cos",
+    np.tan: "Tan",
+    np.arcsin: "Asin",
+    np.arccos: "Acos",
+    np.arctan: "Atan",
+    np.sinh: "Sinh",
+    np.cosh: "Cosh",
+    np.tanh: "Tanh",
+    np.arcsinh: "Asinh",
+    np.arccosh: "Acosh",
+    np.arctanh: "Atanh",
+    np.floor: "Floor",
+    np.ceil: "Ceil",
+    np.rint: "Round",
+    np.maximum: "Max",
+    np.minimum: "Min",
+    np.matmul: "MatMul",
+    np.where: "Where",
+    np.greater: "Greater",
+    np.greater_equal: "GreaterOrEqual",
+    np.less: "Less",
+    np.less_equal: "LessOrEqual",
+    np.equal: "Equal",
+    np.invert: "Not",
+    np.bitwise_and: "And",
+    np.bitwise_or: "Or",
+    np.isnan: "IsNaN",
+    al.erf: "Erf",
+    al.relu: "Relu",
+    al.sigmoid: "Sigmoid",
+    al.softplus: "Softplus",
+    al.gelu: "Gelu",
+}
+"""Functions that ONNX has with the same arguments."""
+
+REDUCTIONS = {
+    np.sum: "ReduceSum",
+    np.mean: "ReduceMean",
+    np.prod: "ReduceProd",
+    np.max: "ReduceMax",
+    np.min: "ReduceMin",
+    al.logsumexp: "ReduceLogSumExp",
+}
+
+
+def _elementwise(kind: str) -> Converter:
+    return lambda graph, *arguments: graph.node(kind, *arguments)
+
+
+def _reduction(kind: str) -> Converter:
+    def convert(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False) -> str:
+        axes = range(len(x.shape)) if axis is None else several(axis)
+        return graph.node(kind, x, graph.integers([*axes]), keepdims=int(keepdims))
+
+    return convert
+
+
+def _logarithm(base: float) -> Converter:
+    return lambda graph, x: graph.node("Div", graph.node("Log", x), math.log(base))
+
+
+def _expm1(graph: Graph, x: Any) -> str:
+    # 2 tanh(x / 2) / (1 - tanh(x / 2)) loses nothing where x is small.
+    t = graph.node("Tanh", graph.node("Mul", x, 0.5))
+    return graph.node("Div", graph.node("Mul", t, 2.0), graph.node("Sub", 1.0, t))
+
+
+def _log1p(graph: Graph, x: Any) -> str:
+    # log(1 + x) = 2 artanh(x / (2 + x)), likewise.
+    half = graph.node("Atanh", graph.node("Div", x, graph.node("Add", x, 2.0)))
+    return graph.node("Mul", half, 2.0)
+
+
+def _logaddexp(graph: Graph, a: Any, b: Any) -> str:
+    apart = graph.node("Neg", graph.node("Abs", graph.node("Sub", a, b)))
+    return graph.node("Add", graph.node("Max", a, b), graph.node("Softplus", apart))
+
+
+def _variance(graph: Graph, x: Any, axis: Any = None, *, keepdims: bool = False) -> str:
+    mean = _reduction("ReduceMean")(graph, x, axis, keepdims=True)
+    difference = graph.node("Sub", x, mean)
+    axes = range(len(x.shape)) if axis is None else several(axis)
+    squares = graph.node("Mul", difference, difference)
+    return graph.node("ReduceMean", squares, graph.integers([*axes]), keepdims=int(keepdims))
+
+
+def _affine(graph: Graph, x: Any, weight: Any, bias: Any) -> str:
+    return graph.node("Add", graph.node("MatMul", x, weight), bias)
+
+
+def _softmax(kind: str) -> Converter:
+    return lambda graph, x, axis=-1: graph.node(kind, x, axis=axis)
+
+
+def _reshape(graph: Graph, x: Any, shape: Any, order: str = "C") -> str:
+    if order != "C":
+        raise TypeError(f"order={order!r}")
+    return graph.node("Reshape", x, graph.integers(several(shape)))
+
+
+def _transpose(graph: Graph, x: Any, axes: Any = None) -> str:
+    order = range(len(x.shape))[::-1] if axes is None else [axis % len(x.shape) for axis in axes]
+    return graph.node("Transpose", x, perm=[*order])
+
+
+def _swapaxes(graph: Graph, x: Any, first: int, second: int) -> str:
+    order = [*range(len(x.shape))]
+    order[first], order[second] = order[second], order[first]
+    return graph.node("Transpose", x, perm=order)
+
+
+def _expand_dims(graph: Graph, x: Any, axis: Any) -> str:
+    return graph.node("Unsqueeze", x, graph.integers(several(axis)))
+
+
+def _squeeze(graph: Graph, x: Any, axis: Any = None) -> str:
+    axes = [i for i, n in enumerate(x.shape) if n == 1] if axis is None else several(axis)
+    return graph.node("Squeeze", x, graph.integers(axes))
+
+
+def _concatenate(graph: Graph, arrays: Any, axis: int = 0) -> str:
+    return graph.node("Concat", *arrays, axis=axis)
+
+
+def _stack(graph: Graph, arrays: Any, axis: int = 0) -> str:
+    axes = graph.integers([axis])
+    return graph.node("Concat", *[graph.node("Unsqueeze", x, axes) for x in arrays], axis=axis)
+
+
+def _broadcast_to(graph: Graph, x: Any, shape: Any) -> str:
+    return graph.node("Expand", x, graph.integers(several(shape)))
+
+
+def _full(graph: Graph, shape: Any, value: Any) -> str:
+    return graph.node("Expand", value, graph.integers(several(shape)))
+
+
+def _getitem(graph: Graph, x: Any, index: Any) -> str:
+    """Slices, numbers, None and Ellipsis; or one array of whole numbers, for the first axis."""
+    parts = [*index] if isinstance(index, tuple) else [index]
+    if len(parts) == 1 and shape_of(parts[0]) and parts[0].dtype.kind in "iu":
+        return graph.node("Gather", x, parts[0], axis=0)
+    if any(type(part) is Step or isinstance(part, np.ndarray | list) for part in parts):
+        raise TypeError("an index of arrays")
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    whole = [slice(None)] * (len(x.shape) - used)
+    place = parts.index(Ellipsis) if Ellipsis in parts else len(parts)
+    parts[place : place + 1] = whole
+    starts, ends, axes, steps, numbers, new, axis, row = [], [], [], [], [], [], 0, 0
+    for part in parts:
+        if part is None:
+            new.append(row)
+            row += 1
+            continue
+        if isinstance(part, slice):
+            if part != slice(None):
+                step = part.step or 1
+                last = 2**31 if step > 0 else -(2**31)
+                starts.append((0 if step > 0 else -1) if part.start is None else part.start)
+                ends.append(last if part.stop is None else part.stop)
+                axes.append(axis)
+                steps.append(step)
+            row += 1
+        else:
+            numbers.append(axis)
+            starts.append(part)
+            ends.append(part + 1 if part != -1 else 2**31)
+            axes.append(axis)
+            steps.append(1)
+        axis += 1
+    if axes:
+        x = graph.node("Slice", x, *map(graph.integers, (starts, ends, axes, steps)))
+    if numbers:
+        x = graph.node("Squeeze", x, graph.integers(numbers))
+    return graph.node("Unsqueeze", x, graph.integers(new)) if new else graph.node("Identity", x)
+
+
+def _clip(graph: Graph, x: Any, low: Any, high: Any) -> str:
+    return graph.node("Min", graph.node("Max", x, low), high)
+
+
+def _astype(graph: Graph, x: Any, dtype: Any) -> str:
+    return graph.cast(x, dtype)
+
+
+CONVERTERS: dict[Any, Converter] = {
+    **{function: _elementwise(kind) for function, kind in ELEMENTWISE.items()},
+    **{function: _reduction(kind) for function, kind in REDUCTIONS.items()},
+    np.square: lambda graph, x: graph.node("Mul", x, x),
+    np.positive: lambda graph, x: graph.node("Identity", x),
+    np.exp2: lambda graph, x: graph.node("Pow", 2.0, x),
+    np.logaddexp: _logaddexp,
+    np.log2: _logarithm(2),
+    np.log10: _logarithm(10),
+    np.log1p: _log1p,
+    np.expm1: _expm1,
+    np.var: _variance,
+    np.std: lambda graph, *given, **named: graph.node("Sqrt", _variance(graph, *given, **named)),
+    al.leaky_relu: lambda graph, x, slope=0.01: graph.node("LeakyRelu", x, alpha=float(slope)),
+    al.elu: lambda graph, x, alpha=1.0: graph.node("Elu", x, alpha=float(alpha)),
+    al.swish: lambda graph, x: graph.node("Mul", x, graph.node("Sigmoid", x)),
+    al.softmax: _softmax("Softmax"),
+    al.log_softmax: _softmax("LogSoftmax"),
+    affine: _affine,
+    np.clip: _clip,
+    np.reshape: _reshape,
+    np.transpose: _transpose,
+    np.swapaxes: _swapaxes,
+    np.expand_dims: _expand_dims,
+    np.squeeze: _squeeze,
+    np.concatenate: _concatenate,
+    np.stack: _stack,
+    np.broadcast_to: _broadcast_to,
+    np.full: _full,
+    np.copy: lambda graph, x: graph.node("Identity", x),
+    operator.getitem: _getitem,
+    astype: _astype,
+}
+"""How functions are written; what is none of these is written out, where it consists of them."""

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from exported_models import MODELS, RNG, Gathered, TwoInputs
+
+import nn
+from autograd_lite import ShapeError, UnsupportedError
+from nn.export.numpy_source import to_numpy_source
+
+
+def run(text, *inputs):
+    names = {}
+    exec(compile(text, "model.py", "exec"), names)
+    return names["forward"](*inputs)
+
+
+def test_a_file_computes_what_a_model_predicts_for_any_number_of_samples():
+    for name, (model, shape) in MODELS.items():
+        text = to_numpy_source(model, RNG.normal(size=(5, *shape)))
+        assert "autograd" not in text, name
+        X = RNG.normal(size=(8, *shape))
+        np.testing.assert_allclose(run(text, X), nn.predict(model, X), rtol=1e-12, err_msg=name)
+
+
+def test_several_inputs_are_arguments_and_several_outputs_a_dict():
+    X = {"left": RNG.normal(size=(5, 2)), "right": RNG.normal(size=(5, 4))}
+    text = to_numpy_source(TwoInputs(), X)
+    assert "def forward(left, right):" in text
+    given = [RNG.normal(size=(3, 2)), RNG.normal(size=(3, 4))]
+    right = nn.predict(TwoInputs(), tuple(given))
+    for name, values in run(text, *given).items():
+        np.testing.assert_allclose(values, right[name], rtol=1e-12)
+
+
+def test_whole_numbers_stay_whole():
+    text = to_numpy_source(Gathered(), np.zeros((4, 2), int))
+    assert "np.asarray" not in text
+
+
+def test_float32_stays_float32():
+    model = nn.Dense(3, 2, "tanh", rng=0, dtype=np.float32)
+    result = run(to_numpy_source(model, np.ones((2, 3))), np.ones((4, 3)))
+    assert result.dtype == np.float32
+    np.testing.assert_array_equal(result, nn.predict(model, np.ones((4, 3))))
+
+
+class Deciding(nn.Module):
+    def forward(self, x):
+        return x * 2.0 if x.sum() > 0 else x * 3.0
+
+
+class BesideTheRecord(nn.Module):
+    def forward(self, x):
+        return x - np.mean(x.data, axis=0)
+
+
+def test_what_is_not_the_same_function_of_all_samples_is_refused():
+    X = RNG.normal(size=(4, 2))
+    with pytest.raises(UnsupportedError, match="entries of tensors decide"):
+        to_numpy_source(Deciding(), X)
+    with pytest.raises(UnsupportedError, match="for another number of samples"):
+        to_numpy_source(BesideTheRecord(), X)
+    with pytest.raises(UnsupportedError, match="which was not recorded"):
+        to_numpy_source(nn.Function(lambda x: x.data), X)
+    with pytest.raises(UnsupportedError, match="no module"):
+        to_numpy_source(np.tanh, X)
+    with pytest.raises(ShapeError):
+        to_numpy_source(nn.Dense(2, 1), np.ones(()))
+    with pytest.raises(ShapeError, match="no samples"):
+        to_numpy_source(nn.Dense(2, 1), np.ones((0, 2)))

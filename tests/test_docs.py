@@ -1,0 +1,52 @@
+"""Every block of the documentation runs, its mistakes are named, and its guides are notebooks."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+sys.path.insert(0, str(DOCS))
+
+from generate import mistakes, notebooks  # noqa: E402
+
+PAGES = sorted(DOCS.glob("*.md"))
+BLOCK = re.compile(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.S)
+# The last digits of rounding errors differ between processors.
+ROUNDING = re.compile(r"0\.0e\+00|\S+e-1[5-9]")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_the_blocks_of_a_page_print_what_it_says(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for code, shown in BLOCK.findall(page.read_text(encoding="utf-8")):
+        exec(compile(code, page.name, "exec"), {"__name__": "docs"})
+        printed = capsys.readouterr().out
+        assert ROUNDING.sub("", printed).split() == ROUNDING.sub("", shown).split(), code
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("title", mistakes.BASES)
+def test_a_right_derivation_is_right_and_each_mistake_in_it_is_named(title):
+    base = mistakes.BASES[title]
+    right = mistakes.report_of(mistakes.IMPORTS + base)
+    assert right.count("agrees") == len(right.splitlines()) - 1
+    for mistake in (each for each in mistakes.MISTAKES if each.base is base):
+        report = mistakes.report_of(mistakes.code_of(mistake))
+        assert "No single or double mistake" not in report, mistake.title
+        assert "differs" in report, mistake.title
+
+
+@pytest.mark.exhaustive
+def test_the_guides_are_notebooks_that_run(tmp_path):
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    client = pytest.importorskip("nbclient", reason="nbclient is not installed")
+    for path in notebooks.write(tmp_path):
+        notebook = nbformat.read(path, as_version=4)
+        client.NotebookClient(
+            notebook, timeout=120, resources={"metadata": {"path": tmp_path}}
+        ).execute()
+        codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert len(codes) >= 2
+        assert all(cell.outputs for cell in codes), path

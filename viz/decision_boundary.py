@@ -1,0 +1,178 @@
+"""What a model decides, in the plane."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite import softmax
+from autograd_lite.arguments import NUMBER, require, require_function
+from autograd_lite.decisions import decision_threshold
+from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.names import explains_keywords
+from viz.figures import (
+    classes_of,
+    drawing,
+    grid_around,
+    legend_beside,
+    numbers_of,
+    require_finite,
+    style_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from nn.module import Module
+
+RESOLUTION = 300
+"""Grid points along each side."""
+OPACITIES = (0.15, 0.25, 0.35, 0.45, 0.55)
+"""Of a class's region, from where it is hardly ahead to where it is sure."""
+WIDEST = 4
+"""Axes have one scale unless one is more than so many times as long as the other."""
+
+
+@explains_keywords
+def plot_decision_boundary(
+    model: Module | Callable[[Any], Any],
+    X: Any,  # noqa: N803
+    y: Any,
+    *,
+    threshold: float | None = None,
+    loss: Any = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Fill the regions where a model decides for each class, with the samples as points.
+
+    Args:
+        model: a module, applied in evaluation mode; or a function of points (n, 2) that returns
+            one column a class, or (n,) or (n, 1) scores of class 1, or (n,) whole numbers:
+            classes.
+        X: samples (n, 2).
+        y: their classes, whole numbers from 0 up, or one column a class.
+        threshold: score above which a sample is of class 1: 0.5 for probabilities, 0 for logits. By
+            default it is 0.5, and scores beyond 0 and 1 are refused.
+        loss: in place of a threshold, the loss of `nn` that the model was trained with, or its
+            name.
+        ax: where to draw.
+
+    Raises:
+        ShapeError: X is not (n, 2), y has another length, or the model does not give a score
+            for each sample.
+        ArgumentError: y holds something else than classes, X or the scores have NaN in them, or
+            the threshold is no number, or needed.
+        UnsupportedError: the model is no function, X or the scores are no numbers, or `ax` is no
+            axes.
+
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> figure = plot_decision_boundary(lambda points: points[:, 0], X, [0, 1], threshold=0.5)
+    >>> figure.axes[0].get_title()
+    '100.0% of 2 points right'
+    """
+    if threshold is not None:
+        require("plot_decision_boundary", "threshold", threshold, NUMBER)
+    remedy = "Give a model, or a function from (n, 2) to (n,)"
+    require_function(model, "plot_decision_boundary of", remedy)
+    X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
+        attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
+        reason = "a plane has two axes, and each point has one class"
+        remedy = "Give X (n, 2) and y (n,)"
+        raise ShapeError(attempted, reason, remedy)
+    require_finite(X, "X", or_infinite=True)
+    plane = grid_around(X, 0.1, RESOLUTION)
+    grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
+    n_classes = max(2, int(y.max()) + 1)
+    outputs = [_outputs(model, points) for points in (grid, X)]
+    if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
+        # One for the samples and the whole plane.
+        threshold = decision_threshold(
+            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
+        )
+    shares, of_samples = (_shares(output, threshold, n_classes) for output in outputs)
+    right = float(np.mean(of_samples.argmax(axis=1) == y))
+
+    figure, ax = drawing(ax, (6.0, 4.5))
+    _fill(ax, plane, shares)
+    for label in np.unique(y):
+        look = {**style_of(label), "s": 18, "edgecolor": "white", "linewidth": 0.5}
+        ax.scatter(*X[y == label].T, label=f"class {label}", **look)
+    ax.set(xlabel="x1", ylabel="x2", title=f"{right:.1%} of {len(X)} points right")
+    width, height = np.ptp(plane[0]), np.ptp(plane[1])
+    if max(width, height) <= WIDEST * min(width, height):
+        ax.set_aspect("equal")
+    legend_beside(ax)
+    return figure
+
+
+def _fill(ax: Axes, plane: Sequence[Any], shares: Any) -> None:
+    """The region of each class, the darker the surer, and the lines between them."""
+    from matplotlib import rcParams
+    from matplotlib.colors import to_rgb
+
+    for label in range(shares.shape[1]):
+        # How far a class is ahead of the best other: the boundary is where it is 0.
+        ahead = shares[:, label] - np.delete(shares, label, axis=1).max(axis=1)
+        surface = ahead.reshape(RESOLUTION, RESOLUTION)
+        if (surface > 0).any():
+            shades = [(*to_rgb(style_of(label)["color"]), opacity) for opacity in OPACITIES]
+            levels = np.linspace(0, 1, len(shades) + 1)
+            ax.contourf(*plane, surface, levels, colors=shades)
+        if (surface > 0).any() and (surface < 0).any():
+            ax.contour(*plane, surface, [0], colors=rcParams["text.color"], linewidths=1)
+
+
+def _outputs(model: Module | Callable[[Any], Any], points: Any) -> Any:
+    """What a model gives for points: (n, classes), or a number for each, (n,)."""
+    output = numbers_of(_predicted(model, points), "the model's scores")
+    require_finite(output, "the model's scores", or_infinite=True)
+    if output.ndim == 2 and output.shape[1] > 1 and len(output) == len(points):
+        return output
+    if output.shape not in ((len(points),), (len(points), 1)):
+        ends = f"{describe_one(points)} to {describe_one(output)}"
+        reason = "it has to give one score for each point, or one for each class"
+        remedy = "Give a function from (n, 2) to (n,) or (n, n_classes)"
+        raise ShapeError(f"plot_decision_boundary of a model from {ends}", reason, remedy)
+    return output.reshape(-1)
+
+
+def _shares(output: Any, threshold: float | None, n_classes: int) -> Any:
+    """One column a class, of which the highest is what the model decides for; they sum to 1.
+
+    They are probabilities where the model gives those, or logits.
+    """
+    if output.ndim == 2:
+        sums = output.sum(axis=1)
+        shares = (output >= 0).all() and np.allclose(sums, 1, atol=1e-3)
+        return output if shares else softmax(output)
+    if output.dtype.kind in "iub":
+        classes = classes_of(output, "the model's classes")
+        return np.eye(max(n_classes, int(classes.max()) + 1))[classes]
+    if threshold is None:
+        raise AssertionError("numbers have a threshold")
+    above = output - threshold
+    if threshold == 0.5 and (output >= 0).all() and (output <= 1).all():
+        above = 2 * above
+    else:
+        above = np.tanh(above / 2)  # 2 sigmoid(x) - 1
+    return np.stack([(1 - above) / 2, (1 + above) / 2], axis=1)
+
+
+def _loss_named(loss: Any) -> Any:
+    """The loss of that name, or the loss itself."""
+    losses = sys.modules.get("nn.losses.loss_function")
+    return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss
+
+
+def _predicted(model: Module | Callable[[Any], Any], points: Any) -> Any:
+    """What a model gives for points, in evaluation mode if it is a module."""
+    # Who has a module has imported `nn`; importing it here might find a user's own nn.py.
+    evaluation = sys.modules.get("nn.training.evaluation")
+    if evaluation is not None and isinstance(model, evaluation.Module):
+        return evaluation.predict(model, points)
+    return model(points)

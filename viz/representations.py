@@ -1,0 +1,158 @@
+"""What a network attends to, and where it puts what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
+from viz.figures import (
+    classes_of,
+    drawing,
+    legend_beside,
+    numbers_of,
+    panels_of,
+    require_finite,
+    style_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEGIBLE = 40
+"""So many names stand along an axis at most."""
+
+
+@explains_keywords
+def plot_attention(
+    weights: Any, queries: Sequence[str] | None = None, keys: Sequence[str] | None = None
+) -> Figure:
+    """Show how much each query attends to each key, in a panel for each head.
+
+    Args:
+        weights: (queries, keys), or (heads, queries, keys), 0 or more; a row adds up to 1.
+        queries: what to write beside the rows, such as characters; by default their numbers.
+        keys: what to write below the columns; by default as the queries, if there are as many.
+
+    Raises:
+        ShapeError: the weights have other axes, or there are not as many names.
+        ArgumentError: a weight is negative, or not finite.
+        UnsupportedError: they are no numbers, or names are no list.
+
+    >>> figure = plot_attention(np.eye(2), queries="ab")
+    >>> [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    ['a', 'b']
+    """
+    weights = numbers_of(weights, "attention")
+    if weights.ndim not in (2, 3) or not weights.size:
+        raise ShapeError(
+            f"plot_attention of {describe_one(weights)}",
+            "each query has a weight for each key",
+            "Give (queries, keys) or (heads, queries, keys); of one sample: weights[0]",
+        )
+    require_finite(weights, "attention")
+    if (weights < 0).any():
+        reason = f"the smallest is {weights.min()}"
+        remedy = "Give what softmax returns"
+        raise ArgumentError(f"plot_attention of {describe_one(weights)}", reason, remedy)
+    heads = weights.reshape(-1, *weights.shape[-2:])
+    rows = _names(queries, heads.shape[1], "queries")
+    same = keys is None and heads.shape[1] == heads.shape[2]
+    columns = rows if same else _names(keys, heads.shape[2], "keys")
+    side = min(6.0, max(3.2, 0.22 * max(heads.shape[1:])))
+    figure, panels = panels_of(len(heads), (side, side))
+    for number, (head, ax) in enumerate(zip(heads, panels)):
+        image = ax.imshow(head, cmap="viridis", vmin=0, vmax=float(weights.max()))
+        _label(ax, rows, columns)
+        ax.set(title=f"head {number}" if len(heads) > 1 else "attention")
+        ax.set(xlabel="key", ylabel="query")
+    figure.colorbar(image, ax=panels, label="weight", shrink=0.8)
+    return figure
+
+
+def _names(names: Sequence[str] | None, count: int, which: str) -> list[str]:
+    if names is None:
+        return [str(number) for number in range(count)]
+    if not isinstance(names, Sequence):
+        reason = "they are no list of names"
+        remedy = "Give a list, or a text for its characters"
+        raise UnsupportedError(f"plot_attention with {which}={describe_one(names)}", reason, remedy)
+    if len(names) != count:
+        reason = f"there are {count} {which}"
+        raise ShapeError(f"plot_attention with {len(names)} {which}", reason, "Name each of them")
+    return [repr(name)[1:-1] if str(name).isspace() else str(name) for name in names]
+
+
+def _label(ax: Axes, rows: list[str], columns: list[str]) -> None:
+    """Names along the axes; of many only some."""
+    for names, put in ((columns, ax.set_xticks), (rows, ax.set_yticks)):
+        every = -(-len(names) // LEGIBLE)
+        put(range(0, len(names), every), names[::every], fontsize="small")
+    if max(map(len, columns)) > 2:
+        ax.tick_params(axis="x", rotation=90)
+
+
+@explains_keywords
+def plot_embedding(
+    vectors: Any,
+    classes: Any = None,
+    *,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Show vectors in the plane in which they differ most, their first two principal components.
+
+    Args:
+        vectors: (n, features), such as the weight of an embedding, or what a layer returns.
+        classes: of each, whole numbers from 0 up, or one column a class: points have their colors.
+        names: what to write beside each point.
+        ax: where to draw.
+
+    Raises:
+        ShapeError: the vectors are no matrix, or there are not as many classes or names.
+        ArgumentError: a vector is not finite.
+        UnsupportedError: they are no numbers, names are no list, or `ax` is no axes.
+
+    >>> figure = plot_embedding(np.array([[0.0, 3.0, 0.0], [0.0, -3.0, 0.0], [0.0, 0.0, 0.0]]))
+    >>> figure.axes[0].get_title()
+    '100.0% of the variance'
+    """
+    vectors = numbers_of(vectors, "vectors").astype(float)
+    if vectors.ndim != 2 or not vectors.size:
+        reason = "each row is a vector, a point in the picture"
+        remedy = "Give (n, features)"
+        raise ShapeError(f"plot_embedding of {describe_one(vectors)}", reason, remedy)
+    require_finite(vectors, "vectors")
+    n = len(vectors)
+    groups = np.zeros(n, int) if classes is None else classes_of(classes, "classes")
+    for what, given in (("classes", groups), ("names", names)):
+        if given is not None and not hasattr(given, "__len__"):
+            reason = "they are no list"
+            raise UnsupportedError(f"plot_embedding with {what}={given!r}", reason, "Give a list")
+        if given is not None and len(given) != n:
+            attempted = f"plot_embedding with {len(given)} {what}"
+            raise ShapeError(attempted, f"there are {n} vectors", "Give one for each")
+    centered = vectors - vectors.mean(axis=0)
+    left, lengths, _ = np.linalg.svd(centered, full_matrices=False)
+    points = np.zeros((n, 2))
+    points[:, : len(lengths)] = (left * lengths)[:, :2]
+    total = float((lengths**2).sum())
+    share = float((lengths[:2] ** 2).sum()) / total if total else 1.0
+
+    figure, ax = drawing(ax, (6.0, 4.5))
+    for label in np.unique(groups):
+        look = {**style_of(label), "s": 24, "edgecolor": "white", "linewidth": 0.5}
+        ax.scatter(*points[groups == label].T, label=f"class {label}", **look)
+    for point, name in zip(points, names or ()):
+        ax.annotate(
+            str(name), (point[0], point[1]), (4, 3), textcoords="offset points", fontsize="small"
+        )
+    ax.set(xlabel="first component", ylabel="second component")
+    ax.set_title(f"{share:.1%} of the variance")
+    if classes is not None:
+        legend_beside(ax)
+    return figure
