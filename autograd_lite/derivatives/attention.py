@@ -44,7 +44,7 @@ def attention_weights(
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:], dtype=bool), scores, -np.inf)
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
     largest = scores.max(axis=-1, keepdims=True)
     if mask is not None:
         largest = np.where(np.isfinite(largest), largest, 0)

@@ -150,22 +150,22 @@ class MultiHeadAttention(Module):
         )
         self._require_together(query, key, value)
         mask = self._mask(query, key, key_padding_mask, attn_mask)
-        heads = [self._in_heads(x) for x in self._projected(query, key, value)]
+        q, k, v = (self._in_heads(x) for x in self._projected(query, key, value))
         if need_weights or (self.training and self.dropout):
-            weights = attention_weights(heads[0], heads[1], mask, is_causal)
+            weights = attention_weights(q, k, mask, is_causal)
             shares = weights
             if self.training and self.dropout:
                 kept = self.rng.random(weights.shape) >= self.dropout
                 shares = dropout(weights, kept, self.dropout)
-            found = shares @ heads[2]
+            found = shares @ v
         else:
             weights = None
-            found = scaled_dot_product_attention(*heads, mask, is_causal, None)
+            found = scaled_dot_product_attention(q, k, v, mask, is_causal, None)
         y = self.out_proj(np.swapaxes(found, 1, 2).reshape(query.shape))
         y = y if self.batch_first else np.swapaxes(y, 0, 1)
         if not need_weights:
             return y, None
-        return y, weights.mean(axis=1) if average_attn_weights else weights  # type: ignore[union-attr]
+        return y, weights.mean(axis=1) if average_attn_weights else weights
 
     def _projected(self, query: Any, key: Any, value: Any) -> list[Any]:
         """Queries, keys and values, each times its weights."""
@@ -224,7 +224,7 @@ class MultiHeadAttention(Module):
 
     def _mask(self, query: Any, key: Any, padding: Any, between: Any) -> Any:
         """One mask of both, as attention takes them: True where a query sees a key, or numbers."""
-        n, queries, keys = *query.shape[:2], key.shape[1]
+        (n, queries), keys = query.shape[:2], key.shape[1]
         masks = []
         if between is not None:
             allowed = ((queries, keys), (n * self.num_heads, queries, keys))
@@ -270,4 +270,4 @@ def causal_mask(length: int) -> Any:
     array([[False,  True],
            [False, False]])
     """
-    return ~np.tri(length, dtype=bool)
+    return np.tri(length) == 0

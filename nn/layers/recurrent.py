@@ -312,7 +312,7 @@ class RNN(_Recurrent):
 
 
 @register
-class GRU(_Recurrent):
+class GRU(_Recurrent, init=False):
     """Gated recurrent units, which keep of their state what a gate says.
 
     r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
@@ -336,7 +336,7 @@ class GRU(_Recurrent):
 
 
 @register
-class LSTM(_Recurrent):
+class LSTM(_Recurrent, init=False):
     """Long short-term memory: a cell that gates let in, forget and let out.
 
     i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,

@@ -117,7 +117,7 @@ class RNNCell(_Cell):
 
 
 @register
-class GRUCell(_Cell):
+class GRUCell(_Cell, init=False):
     """One step of `GRU`: the state after inputs (n, input_size) and a state (n, hidden_size).
 
     >>> GRUCell(2, 3, rng=0)(np.ones((4, 2))).shape
@@ -145,7 +145,7 @@ class GRUCell(_Cell):
 
 
 @register
-class LSTMCell(_Cell):
+class LSTMCell(_Cell, init=False):
     """One step of `LSTM`: state and cell after inputs (n, input_size), a state and a cell.
 
     >>> state, cell = LSTMCell(2, 3, rng=0)(np.ones((4, 2)))

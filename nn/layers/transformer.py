@@ -112,7 +112,7 @@ class _TransformerLayer(Module):
 
 
 @register
-class TransformerEncoderLayer(_TransformerLayer):
+class TransformerEncoderLayer(_TransformerLayer, init=False):
     """Attention of a sequence to itself and a network of two layers, each added to what it gets.
 
     Sequences are (n, length, d_model). Names, order and parameters are PyTorch's. Vaswani et al.,
