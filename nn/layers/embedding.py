@@ -85,19 +85,15 @@ class Embedding(Module):
         x = require_input(self, x)
         attempted = f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
         numbers = x.data if isinstance(x, Tensor) else x
-        if numbers.dtype.kind == "f":
-            # As data sets are floats; whole ones say what is meant.
-            whole = numbers.astype(np.int64)
-            if not np.array_equal(whole, numbers):
-                raise UnsupportedError(
-                    attempted, "these are no whole numbers", "Give the numbers of what is embedded"
-                )
-            x = numbers = whole
-        if numbers.dtype.kind not in "iu":
+        # As data sets are floats; whole ones say what is meant.
+        is_whole = numbers.dtype.kind in "iu" or (
+            numbers.dtype.kind == "f" and bool(np.equal(numbers, np.rint(numbers)).all())
+        )
+        if not is_whole:
             raise UnsupportedError(
                 attempted,
-                f"its dtype {numbers.dtype} is none of whole numbers",
-                "Write x.astype(int)",
+                f"these of dtype {numbers.dtype} are no whole numbers",
+                "Give the numbers of what is embedded: x.astype(int)",
             )
         count = self.weight.shape[0]
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
@@ -107,6 +103,7 @@ class Embedding(Module):
                 f"weight has {count} vectors, from 0 to {count - 1}",
                 "Number what is embedded from 0, or make the layer Embedding(n, ...) larger",
             )
+        x = numbers.astype(np.int64) if numbers.dtype.kind == "f" else x
         return embedding(self.weight, x, self.padding_idx)  # type: ignore[no-any-return]
 
 
