@@ -44,14 +44,15 @@ from nn.losses.regression import (
     HuberLoss,
     MAELoss,
     MSELoss,
+    PoissonNLLLoss,
     RMSELoss,
 )
 from nn.module import Module
-from nn.optimizers.adam import Adam, AdamW, NAdam
+from nn.optimizers.adam import Adam, AdamW, AMSGrad, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.scaled import Adagrad, RMSprop
+from nn.optimizers.scaled import Adagrad, Lion, RMSprop
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -95,7 +96,10 @@ if _TYPE_CHECKING:
     from nn.layers.recurrent import GRU, LSTM, RNN
     from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
     from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+    from nn.losses.pairs import CosineEmbeddingLoss, GaussianNLLLoss, TripletMarginLoss
+    from nn.optimizers.scipy_fits import fit_lbfgs, fit_least_squares
     from nn.torch_weights import from_torch, to_torch
+    from nn.training.averages import ExponentialMovingAverage, StochasticWeightAveraging
 
 __all__ = [
     "ELU",
@@ -104,6 +108,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "SGD",
+    "AMSGrad",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -123,6 +128,7 @@ __all__ = [
     "Conv3d",
     "ConvTranspose2d",
     "CosineAnnealing",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dense",
     "Diagnosis",
@@ -132,10 +138,12 @@ __all__ = [
     "EarlyStopping",
     "Embedding",
     "ExponentialDecay",
+    "ExponentialMovingAverage",
     "Finding",
     "Flatten",
     "Function",
     "GRUCell",
+    "GaussianNLLLoss",
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
@@ -151,6 +159,7 @@ __all__ = [
     "Lambda",
     "LayerNorm",
     "LeakyReLU",
+    "Lion",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
@@ -163,6 +172,7 @@ __all__ = [
     "OneCycle",
     "Optimizer",
     "Parameter",
+    "PoissonNLLLoss",
     "PositionalEncoding",
     "RMSELoss",
     "RMSNorm",
@@ -177,12 +187,14 @@ __all__ = [
     "Softmax",
     "Softplus",
     "StepDecay",
+    "StochasticWeightAveraging",
     "Swish",
     "Tanh",
     "Training",
     "TrainingError",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
     "Upsample",
     "Warmup",
     "accuracy",
@@ -192,6 +204,8 @@ __all__ = [
     "datasets",
     "diagnose",
     "fit",
+    "fit_lbfgs",
+    "fit_least_squares",
     "from_torch",
     "functional_call",
     "gradient_difference",
@@ -217,12 +231,15 @@ _LATER = {
     "Conv2d": "nn.layers.convolution",
     "Conv3d": "nn.layers.convolution",
     "ConvTranspose2d": "nn.layers.convolution",
+    "CosineEmbeddingLoss": "nn.losses.pairs",
     "Diagnosis": "nn.diagnosis.report",
     "DiagnosisMonitor": "nn.diagnosis.monitor",
     "Embedding": "nn.layers.embedding",
+    "ExponentialMovingAverage": "nn.training.averages",
     "Finding": "nn.diagnosis.report",
     "GRU": "nn.layers.recurrent",
     "GRUCell": "nn.layers.recurrent_cells",
+    "GaussianNLLLoss": "nn.losses.pairs",
     "GraphWatch": "nn.diagnosis.monitor",
     "LSTM": "nn.layers.recurrent",
     "LSTMCell": "nn.layers.recurrent_cells",
@@ -231,10 +248,14 @@ _LATER = {
     "PositionalEncoding": "nn.layers.embedding",
     "RNN": "nn.layers.recurrent",
     "RNNCell": "nn.layers.recurrent_cells",
+    "StochasticWeightAveraging": "nn.training.averages",
     "TransformerDecoderLayer": "nn.layers.transformer",
     "TransformerEncoderLayer": "nn.layers.transformer",
+    "TripletMarginLoss": "nn.losses.pairs",
     "Upsample": "nn.layers.pooling",
     "diagnose": "nn.diagnosis.diagnose",
+    "fit_lbfgs": "nn.optimizers.scipy_fits",
+    "fit_least_squares": "nn.optimizers.scipy_fits",
     "from_torch": "nn.torch_weights",
     "gradient_difference": "nn.diagnosis.gradient_difference",
     "to_numpy_source": "nn.export.numpy_source",

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from autograd_lite.errors import MissingNameError
 
 NAMES = {
+    "CTCLoss": "a loss of your own: connectionist temporal classification is not here",
+    "LBFGS": "nn.fit_lbfgs(parameters, loss), of a function that computes the loss",
+    "Muon": "nn.Adam(parameters): Muon is not here",
     "AdaptiveAvgPool1d": "nn.AdaptiveAvgPool(output_size)",
     "AdaptiveAvgPool2d": "nn.AdaptiveAvgPool(output_size)",
     "AdaptiveAvgPool3d": "nn.AdaptiveAvgPool(output_size)",

@@ -229,8 +229,8 @@ class _ClassLoss(Loss):
                 self.describe(predictions, labels),
                 "predictions are (n, classes), and targets (n,) labels or (n, classes) rows; of "
                 "sequences and images (n, classes, ...), and (n, ...) labels",
-                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel(), predictions "
-                "(n, length, classes) become (n, classes, length) by np.swapaxes(predictions, 1, 2)",
+                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel(), predictions x "
+                "(n, length, classes) become (n, classes, length) by np.swapaxes(x, 1, 2)",
             )
         if labels.dtype.kind not in "iu":
             raise UnsupportedError(
@@ -244,7 +244,7 @@ class _ClassLoss(Loss):
             if not values.size and self.reduction == "mean":
                 raise ArgumentError(
                     self.describe(predictions, labels),
-                    f"all labels are {self.ignore_index}, which is ignored, and nothing has no mean",
+                    f"all labels are {self.ignore_index}, which is ignored; nothing has no mean",
                     "Give at least one label of a class",
                 )
         if not values.size:
