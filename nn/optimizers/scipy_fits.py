@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite import Tensor, no_grad
 from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
 from autograd_lite.errors import (
+    ArgumentError,
     GradientError,
     MissingPackageError,
     ShapeError,
@@ -35,6 +36,13 @@ class _Parameters:
 
     def __init__(self, attempted: str, parameters: Iterable[Any]) -> None:
         entries = group_entries(attempted, parameters)
+        options = {name: value for entry in entries for name, value in entry.items()}
+        for name in options.keys() - {"parameters"}:
+            raise ArgumentError(
+                f"{attempted} of a group with {name}={describe_one(options[name])}",
+                "it has no such hyper-parameter",
+                "Give the parameters alone",
+            )
         self.tensors: list[Tensor] = [x for entry in entries for x in entry["parameters"]]
         self.begun = [x.data.copy() for x in self.tensors]
 
