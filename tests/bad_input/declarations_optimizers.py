@@ -248,7 +248,7 @@ DECLARED = {
         number("iterations", lambda w, v: nn.fit_lbfgs([w.w], LOSS, v), 0, 1.5),
         number("tolerance", lambda w, v: nn.fit_lbfgs([w.w], LOSS, 5, v), 0, -1),
         bad("type", lambda w: nn.fit_lbfgs([w.w], 3), UnsupportedError, "3"),
-        bad("type", lambda w: nn.fit_lbfgs([w.w], LOSS), GradientError, "1.0"),
+        bad("type", lambda w: nn.fit_lbfgs([w.w], LOSS), GradientError, "tensor ()"),
         bad("shape", lambda w: nn.fit_lbfgs([w.w], lambda: 2 * w.w), GradientError, "(2, 3)"),
     ),
     "nn.fit_least_squares": declare(
@@ -256,7 +256,7 @@ DECLARED = {
         number("evaluations", lambda w, v: nn.fit_least_squares([w.w], LOSS, v), 0, 1.5),
         number("tolerance", lambda w, v: nn.fit_least_squares([w.w], LOSS, 5, v), 0, -1),
         bad("type", lambda w: nn.fit_least_squares([w.w], 3), UnsupportedError, "3"),
-        bad("type", lambda w: nn.fit_least_squares([w.w], LOSS), GradientError, "1.0"),
+        bad("type", lambda w: nn.fit_least_squares([w.w], LOSS), GradientError, "tensor ()"),
         bad("shape", lambda w: nn.fit_least_squares([w.w], lambda: w.w[:, 0]), ShapeError,
             "2 residuals", "6 entries"),
     ),
