@@ -22,6 +22,7 @@ from autograd_lite.errors import (
     AnomalyError,
     ArgumentError,
     AutogradError,
+    CompilerError,
     FileError,
     FilePermissionError,
     FolderError,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     )
     from autograd_lite.differences import gradcheck
     from autograd_lite.interchange import from_dlpack
+    from autograd_lite.program.functions import compile  # noqa: A004
     from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source
@@ -62,6 +64,7 @@ __all__ = [
     "AnomalyError",
     "ArgumentError",
     "AutogradError",
+    "CompilerError",
     "FileError",
     "FilePermissionError",
     "FolderError",
@@ -82,6 +85,7 @@ __all__ = [
     "binary_cross_entropy",
     "checkpoint",
     "compare_gradients",
+    "compile",
     "define",
     "derive",
     "detect_anomaly",
@@ -123,6 +127,7 @@ _LATER = {
     "binary_cross_entropy": "derivatives.cross_entropies",
     "checkpoint": "recompute",
     "compare_gradients": "compare",
+    "compile": "program.functions",
     "derive": "textbook.derive",
     "detect_anomaly": "anomaly",
     "from_dlpack": "interchange",

@@ -66,7 +66,8 @@ def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:
     def decorate(definition: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @functools.wraps(definition)
         def compute(x: Any) -> Any:
-            foreign = hasattr(x, "dtype") and not isinstance(x, np.ndarray | np.generic)
+            array = getattr(x, "_array", x)  # of what stands for an array while it is followed
+            foreign = hasattr(array, "dtype") and not isinstance(array, np.ndarray | np.generic)
             return definition(x) if foreign else implementation(x)
 
         return compute

@@ -46,7 +46,8 @@ def _ones_of_floats(output: Any) -> Any:
     return np.ones(np.shape(plain(output)), dtype if dtype.kind == "f" else float)
 
 
-def _positions(argnums: Any) -> tuple[Any, ...]:
+def positions_of(argnums: Any) -> tuple[Any, ...]:
+    """The positions of the arguments to differentiate in."""
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
 
 
@@ -69,7 +70,9 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     >>> float(value), gradient
     (5.0, array([2., 4.]))
     """
-    positions = _positions(argnums)
+    if hasattr(f, "differentiated"):
+        return f.differentiated(argnums)  # type: ignore[no-any-return]
+    positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         linearization = Linearization(f, arguments, positions, keywords)
@@ -186,7 +189,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 6.]])
     """
-    positions = _positions(argnums)
+    positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> Any:
         linearization = Linearization(f, arguments, positions, keywords)

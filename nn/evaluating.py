@@ -17,6 +17,20 @@ watching_calls = ContextVar("watching_calls", default=None)
 """Called with each module that is called in this thread or task, and what that returned."""
 
 
+draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
+"""Where what is drawn is noted, and how it is drawn again, if anywhere."""
+moves: ContextVar[dict[Any, Any] | None] = ContextVar("moves", default=None)
+"""What buffers would be assigned, by buffer, where it is noted instead."""
+
+
+def drawn(draw: Callable[[], Any]) -> Any:
+    """What a function draws, an array, which a compiled step draws anew each time."""
+    array = draw()
+    if (noted := draws.get()) is not None:
+        noted.append((array, draw))
+    return array
+
+
 class evaluation(SetForAWhile):  # noqa: N801 - used like no_grad
     """Record nothing, and have all modules compute as in evaluation mode, in this thread or task.
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.modes import taken
+from autograd_lite.node import Node
 from autograd_lite.operation import Traits
 from autograd_lite.precision import widened
 from autograd_lite.table import differentiable
@@ -68,6 +70,9 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     >>> statistics(x, standardize(x, (0,), 0.0), (0,))
     (array([[2.]]), array([[1.]]))
     """
+    if taken.get() is not None and isinstance(x, Node):
+        detached: Any = widened(x.detach())  # type: ignore[attr-defined]
+        return detached.mean(axis=axes, keepdims=True), detached.var(axis=axes, keepdims=True)
     if getattr(y, "operation", None) is not None:
         _, mean, variance = y.residual
         return mean, variance

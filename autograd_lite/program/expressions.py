@@ -199,7 +199,7 @@ class Template(NamedTuple):
                 for x in step.arguments
             ]
             new.append(write(step, arguments, step.keywords and mapped(own, step.keywords)))
-        return {slot: own(x) for slot, x in self.results.items()}, [*map(own, self.looks)]
+        return {slot: mapped(own, x) for slot, x in self.results.items()}, [*map(own, self.looks)]
 
 
 class Tape:

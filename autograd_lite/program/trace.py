@@ -202,13 +202,7 @@ def trace(loss: Node, taken: Iterable[Taken] = ()) -> Program:
     ['tanh', 'sum', 'broadcast_to', 'multiply', 'subtract', 'multiply']
     """
     tracer = Tracer(loss)
-    noted = [*taken]
-    for call in noted:
-        tracer.note(call)
-    tracer.write()
-    for call in noted:
-        if not isinstance(call.outcome, Node):
-            tracer.guard(tracer.called(call, None, None), call.outcome, call.function.__name__)
+    tracer.write([*taken])
     return tracer.program
 
 
@@ -222,12 +216,22 @@ class Tracer:
         self.found: dict[int, Array] = {}
         self.made: dict[int, Node | Taken | Step] = {}
 
-    def write(self) -> None:
+    def write(self, noted: Sequence[Taken] = ()) -> None:
+        """Write the forward and the backward pass, and what was noted beside the record."""
+        for call in noted:
+            self.note(call)
         loss, program = self.program.loss, self.program
         self.include(loss)
         program.cotangents[loss] = self.leaf(np.ones_like(loss._array)[()])
         for node, careful in backward_steps(backward_order(loss)):
             self.backward(node, careful)
+        self.guard_noted(noted)
+
+    def guard_noted(self, noted: Iterable[Taken]) -> None:
+        """Write what was noted that gave plain values, which decided on what is computed."""
+        for call in noted:
+            if not isinstance(call.outcome, Node):
+                self.guard(self.called(call, None, None), call.outcome, call.function.__name__)
 
     def leaf(self, array: Array) -> Step:
         require_numpy(array)

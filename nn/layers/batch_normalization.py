@@ -12,6 +12,7 @@ from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
+from nn.evaluating import moves
 from nn.layers.inputs import in_channels, in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Buffer, Parameter
@@ -87,9 +88,15 @@ class _BatchNorm(Module):
         return x
 
     def _follow(self, running: Buffer, batch: Any) -> None:
+        noted = moves.get()
+        before = running.data if noted is None else noted.get(running, running)
         # A new array, so that the records of earlier calls in evaluation stay valid.
-        moved = (1 - self.momentum) * running.data + self.momentum * batch
-        running.data = moved.astype(running.dtype, copy=False)
+        moved = (1 - self.momentum) * before + self.momentum * batch
+        moved = moved.astype(running.dtype, copy=False)
+        if noted is None:
+            running.data = moved
+        else:
+            noted[running] = moved
 
 
 @register

@@ -10,6 +10,7 @@ from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
 from nn.architecture import register
 from nn.declared import declared
+from nn.evaluating import drawn
 from nn.layers.inputs import require_images, require_input
 from nn.module import Module
 from nn.random_state import generator
@@ -28,7 +29,8 @@ class _Dropout(Module):
         """x, in training without some of the parts that the entries of a shape stand for."""
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
-        return dropout(x, self.rng.random(shape) >= self.p, self.p)  # type: ignore[no-any-return]
+        mask = drawn(lambda: self.rng.random(shape) >= self.p)
+        return dropout(x, mask, self.p)  # type: ignore[no-any-return]
 
 
 @register

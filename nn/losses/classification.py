@@ -25,7 +25,7 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss
+from nn.losses.loss import REDUCTIONS, Loss, holds
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
@@ -238,19 +238,17 @@ class _ClassLoss(Loss):
                 f"labels are whole numbers, and these have dtype {labels.dtype}",
                 "Write labels.astype(int)",
             )
-        values, counted = plain(labels), self._counted(labels)
-        if counted is not None:
-            values = values[counted]
-            if not values.size and self.reduction == "mean":
-                raise ArgumentError(
-                    self.describe(predictions, labels),
-                    f"all labels are {self.ignore_index}, which is ignored; nothing has no mean",
-                    "Give at least one label of a class",
-                )
-        if not values.size:
-            return labels
-        low, high, classes = values.min(), values.max(), predictions.shape[1]
-        if low < 0 or high >= classes:
+        classes = predictions.shape[1]
+        counted = self._counted(labels)
+        if counted is not None and self.reduction == "mean" and not counted.any():
+            raise ArgumentError(
+                self.describe(predictions, labels),
+                f"all labels are {self.ignore_index}, which is ignored; nothing has no mean",
+                "Give at least one label of a class",
+            )
+        if not holds(_are_labels, labels, classes, self.ignore_index):
+            values = plain(labels) if counted is None else plain(labels)[counted]
+            low, high = values.min(), values.max()
             raise ArgumentError(
                 self.describe(predictions, labels),
                 f"labels range from {low} to {high}, classes from 0 to {classes - 1}",
@@ -274,6 +272,12 @@ def _in_rows(predictions: Any, targets: Any) -> tuple[Any, Any]:
 
     is_label = targets.ndim < predictions.ndim
     return rows(predictions), targets.reshape(-1) if is_label else rows(targets)
+
+
+def _are_labels(values: Any, classes: int, ignored: int | None) -> bool:
+    if ignored is not None:
+        values = values[values != ignored]
+    return not values.size or bool(values.min() >= 0 and values.max() < classes)
 
 
 class CrossEntropyLoss(_ClassLoss):

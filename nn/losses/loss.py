@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +12,9 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import OWN, admit
-from autograd_lite.modes import taken
+from autograd_lite.modes import take, taken
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import plain
+from autograd_lite.node import NO_KEYWORDS, plain
 from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
 
@@ -178,6 +178,17 @@ class Loss(Declared):
         )
 
 
+def holds(condition: Callable[..., bool], *values: Any) -> bool:
+    """Whether a condition of entries holds; noted, where what is computed is, as it decides."""
+    outcome = condition(*map(plain, values))
+    take(condition, values, NO_KEYWORDS, outcome)
+    return outcome
+
+
+def _are_weights(values: Any) -> bool:
+    return bool((np.isfinite(values) & (values >= 0)).all())
+
+
 def require_weights(weights: Any, n: int, attempted: str) -> None:
     """Raise unless an array has a weight for each of n samples, finite and 0 or more."""
     require_real(weights, attempted)
@@ -187,9 +198,9 @@ def require_weights(weights: Any, n: int, attempted: str) -> None:
             f"there are {n} samples",
             f"Give one weight for each sample, in an array ({n},)",
         )
-    values = plain(weights)
-    wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
-    if len(wrong):
+    if not holds(_are_weights, weights):
+        values = plain(weights)
+        wrong = np.flatnonzero(~(np.isfinite(values) & (values >= 0)))
         raise ArgumentError(
             f"{attempted} {describe_one(weights)}",
             f"the weight at index {wrong[0]} is {values[wrong[0]]}",

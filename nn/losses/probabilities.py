@@ -11,7 +11,7 @@ from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.node import plain
 from autograd_lite.operation import Traits
-from nn.losses.loss import Loss
+from nn.losses.loss import Loss, holds
 
 LOGARITHM = Traits(elementwise=True, logarithm=True)
 SMALLEST_LOGARITHM = -100
@@ -41,11 +41,19 @@ def binary_cross_entropies(p: Any, t: Any) -> Any:
     return -(right + wrong)
 
 
+def _are_shares(values: Any) -> bool:
+    return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _are_beyond(values: Any) -> bool:
+    return bool(values.min() < 0 or values.max() > 1)
+
+
 def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise an ArgumentError unless predictions lie between 0 and 1."""
-    values = plain(predictions)
-    low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):
+    if not holds(_are_shares, predictions):
+        values = plain(predictions)
+        low, high = values.min(), values.max()
         raise ArgumentError(
             loss.describe(predictions, targets),
             f"the predictions range from {low} to {high}, and probabilities from 0 to 1",
@@ -55,9 +63,9 @@ def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
 
 def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
-    values = plain(targets)
-    low, high = values.min(), values.max()
-    if low < 0 or high > 1:
+    if holds(_are_beyond, targets):
+        values = plain(targets)
+        low, high = values.min(), values.max()
         raise ArgumentError(
             loss.describe(predictions, targets),
             f"the targets range from {low} to {high}, and probabilities from 0 to 1",

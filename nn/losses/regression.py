@@ -15,7 +15,7 @@ from autograd_lite.arguments import FLAG, POSITIVE, one_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.node import plain
 from nn.declared import declared
-from nn.losses.loss import REDUCTIONS, Loss
+from nn.losses.loss import REDUCTIONS, Loss, holds
 
 
 class MSELoss(Loss):
@@ -164,14 +164,18 @@ class HingeLoss(Loss):
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """max(0, 1 - t z) of each entry."""
-        values = plain(targets)
-        if not np.all(np.abs(values) == 1):
+        if not holds(_are_signs, targets):
+            values = plain(targets)
             raise ArgumentError(
                 self.describe(predictions, targets),
                 f"targets are -1 or 1, and these range from {np.min(values)} to {np.max(values)}",
                 "Write 2 * targets - 1 for targets 0 and 1",
             )
         return relu(1 - predictions * targets)
+
+
+def _are_signs(values: Any) -> bool:
+    return bool(np.all(np.abs(values) == 1))
 
 
 def _root_mean_square(values: Any) -> Tensor:

@@ -6,7 +6,7 @@ Parameters of one group and dtype lie in one buffer: few calls for any number of
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Never
 
 import numpy as np
@@ -255,6 +255,20 @@ class Optimizer(Declared):
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
             for run in runs:
                 run.collect_gradients()
+        self._finish(runs, require_finite)
+
+    def step_along(self, gradients: Sequence[tuple[Run, Any]], require_finite: bool) -> None:
+        """`step` with flat gradients of runs in place of those that tensors have."""
+        if self.groups != self._accepted:
+            self._change(map(hyper_parameters, self.groups))
+        runs = [run for run, _ in gradients]
+        self._copy_in(runs)
+        for run, flat in gradients:
+            run.arrays[1][...] = flat
+        self._finish(runs, require_finite)
+
+    def _finish(self, runs: Sequence[Run], require_finite: bool) -> None:
+        """Update runs whose gradients are collected, unless something is refused."""
         for run in runs:
             run.refuse_unless_writable()
             if require_finite:

@@ -29,6 +29,7 @@ from nn.training.agreement import require_listed, terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
+from nn.training.compiling import COMPILED, overrides, steps_of
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
     checked_callbacks,
@@ -82,6 +83,7 @@ def fit(
     evaluate_every: int = 1,
     progress: bool = True,
     rng: np.random.Generator | int | None = None,
+    compile: bool | str = True,  # noqa: A002 - what it is called everywhere
 ) -> History:
     """Train a model in shuffled mini-batches, the last one of an epoch smaller.
 
@@ -132,6 +134,10 @@ def fit(
         progress: show one line that is updated, as long as it can be written.
         rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
             `nn.manual_seed`.
+        compile: whether steps are recorded and run as one function, see `nn.compile`, wherever
+            that can be. The results are the same to the last bit; `history.backend` says what ran.
+            "c" asks for C, which rounds otherwise; without a compiler a warning says so. NumPy's
+            warnings of numbers that stay finite in the end are not shown in compiled steps.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -165,6 +171,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "evaluate_every", evaluate_every, COUNT)
+            require("fit", "compile", compile, COMPILED)
             progress = require_flag("fit", "progress", progress)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
@@ -200,7 +207,8 @@ def fit(
                 rng.integers(2**63)
             region.instead(partial(_interrupt, training))
             with ProgressBar(training.epochs, training.epoch, progress) as bar:
-                _train(training, samples, modules, bar, region)
+                steps = steps_of(training, samples, compile)
+                _train(training, samples, modules, steps, bar, region)
     return training.history
 
 
@@ -227,13 +235,14 @@ def _train(
     training: Training,
     samples: Samples,
     modules: Sequence[Module],
+    steps: Any,
     bar: ProgressBar,
     region: whole,
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _train_epochs(training, samples, modules, bar, region)
+        _train_epochs(training, samples, modules, steps, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
@@ -245,6 +254,8 @@ def _train(
         ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
         training.stop_reason = ended
     training.history.stop_reason = training.stop_reason
+    steps.show_gradients()
+    training.history.backend = steps.ran
     for callback in training.callbacks:
         try:
             with region.opened():
@@ -264,6 +275,7 @@ def _train_epochs(
     training: Training,
     samples: Samples,
     modules: Sequence[Module],
+    steps: Any,
     bar: ProgressBar,
     region: whole,
 ) -> None:
@@ -279,12 +291,15 @@ def _train_epochs(
             if training.stop_reason is not None:
                 return
             with _undone_unless_whole(buffers, drawing):
-                _step(training, samples, inputs, targets, region)
+                _step(training, samples, inputs, targets, steps, region)
             n = len(leaves_of(inputs)[0])
             total += samples.per_sample(training.batch_loss, n) * n
             with region.opened():
+                if overrides(training.callbacks, "batch_end"):
+                    steps.show_gradients()
                 for callback in training.callbacks:
                     callback.batch_end(training)
+        steps.show_gradients()
         every = training.arguments.get("evaluate_every", 1)
         training.evaluated = (
             training.epoch + 1
@@ -303,29 +318,51 @@ def _train_epochs(
 
 
 def _step(
-    training: Training, samples: Samples, inputs: Any, targets: Sequence[Any], region: whole
+    training: Training,
+    samples: Samples,
+    inputs: Any,
+    targets: Sequence[Any],
+    steps: Any,
+    region: whole,
 ) -> None:
     """Learn from one batch."""
     try:
         with region.opened():
-            predictions = called(training.model, inputs)
-            if training.epoch == training.batch == 0:
-                require_known_parameters(training, predictions)
-            batch_loss = samples.loss_of(predictions, *targets)
-            require_scalar(batch_loss)
-            training.batch_loss = batch_loss.item()
-            if not math.isfinite(training.batch_loss):
-                raise _not_finite(training, f"the loss is {training.batch_loss}")
-            training.optimizer.zero_grad()
-            batch_loss.backward(leaves_only=True)
-            for callback in training.callbacks:
-                callback.gradients(training)
-        training.optimizer.step(require_finite=True)
+            loss = steps.loss(inputs, targets)
+            if loss is None:
+                _go_through(training, samples, inputs, targets)
+                steps.agree(training.batch_loss)
+            else:
+                training.batch_loss = loss
+            if overrides(training.callbacks, "gradients"):
+                steps.show_gradients()
+                for callback in training.callbacks:
+                    callback.gradients(training)
+                loss = None
+        if loss is None:
+            training.optimizer.step(require_finite=True)
+        else:
+            steps.update(require_finite=True)
     except GradientError as error:
+        steps.show_gradients()
         names = _not_finite_gradients(training)
         if not names:
             raise
         raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
+
+
+def _go_through(training: Training, samples: Samples, inputs: Any, targets: Sequence[Any]) -> None:
+    """Compute the loss of a batch and its gradients."""
+    predictions = called(training.model, inputs)
+    if training.epoch == training.batch == 0:
+        require_known_parameters(training, predictions)
+    batch_loss = samples.loss_of(predictions, *targets)
+    require_scalar(batch_loss)
+    training.batch_loss = batch_loss.item()
+    if not math.isfinite(training.batch_loss):
+        raise _not_finite(training, f"the loss is {training.batch_loss}")
+    training.optimizer.zero_grad()
+    batch_loss.backward(leaves_only=True)
 
 
 @contextmanager

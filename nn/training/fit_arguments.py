@@ -24,25 +24,27 @@ RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
 
-def trained_parameters(model: Any, loss: Any, optimizer: Any) -> list[Parameter]:
+def trained_parameters(
+    model: Any, loss: Any, optimizer: Any, attempted: str = "fit"
+) -> list[Parameter]:
     """The model's parameters; an error unless there is something to learn."""
     if not isinstance(model, Module) or not isinstance(optimizer, Optimizer):
         raise UnsupportedError(
-            f"fit of {describe_one(model)} with optimizer={describe_one(optimizer)}",
+            f"{attempted} of {describe_one(model)} with optimizer={describe_one(optimizer)}",
             "it trains a module with an optimizer, and one of them is something else",
             "Give an nn.Module, and an optimizer such as nn.Adam(model.parameters())",
         )
     if _takes_targets_first(loss):
         name = getattr(loss, "__name__", "loss")
         raise ArgumentError(
-            f"fit with loss={describe_one(loss)}",
-            "its first parameter is y_true, and fit calls a loss with the predictions first",
+            f"{attempted} with loss={describe_one(loss)}",
+            "its first parameter is y_true, and a loss is called with the predictions first",
             f"Write loss=lambda predictions, targets: {name}(targets, predictions)",
         )
     parameters = model.parameters()
     if set(parameters).isdisjoint(optimizer.parameters):
         raise ArgumentError(
-            f"fit of {type(model).__name__}",
+            f"{attempted} of {type(model).__name__}",
             "the optimizer holds none of its parameters, so that nothing would be learned",
             f"Write {type(optimizer).__name__}(model.parameters(), ...)",
         )

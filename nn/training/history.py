@@ -29,6 +29,9 @@ class History(dict[str, list[float]]):
     stop_reason: str = ""
     """Why training ended, in words: "every epoch done", or what cut it short."""
 
+    backend: str = "eager"
+    """What the steps ran in: "numpy" or "c" where they were compiled, or "eager: " and why not."""
+
     best_epoch: int | None = None
     """With `EarlyStopping` the epoch, counted from 0, whose weights were restored; else None."""
 

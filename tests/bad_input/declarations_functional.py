@@ -199,6 +199,15 @@ DECLARED = {
             "seconds=-1"),
         nan="a gradient with NaN is wrong, as the report says",
     ),
+    "autograd_lite.compile": declare(
+        bad("type", lambda w: ag.compile(3), UnsupportedError, "3"),
+        bad("type", lambda w: ag.compile(squares, backend=3), ArgumentError, "backend=3"),
+        bad("range", lambda w: ag.compile(squares, backend="x"), ArgumentError, "backend='x'"),
+        bad("shape", lambda w: ag.compile(lambda x: x @ np.ones(4))(w.w), ShapeError,
+            "'w' (2, 3)", "(4,)", named="matmul"),
+        Spreads(lambda w: ag.compile(np.tanh)(nans(2))),
+        length="a function may take any number of arguments",
+    ),
     "autograd_lite.checkpoint": declare(
         bad("type", lambda w: ag.checkpoint(3), UnsupportedError, "3"),
         bad("type", lambda w: ag.checkpoint(lambda x: None)(w.w), UnsupportedError, "None"),

@@ -61,6 +61,7 @@ FIT = declare(
     option("shape", UnsupportedError, "(12, 1)", loss=lambda p, t: p - t, validation=None),
     number("epochs", lambda w, v: fit(w, epochs=v), 0, -1, 1.5, True),
     number("batch_size", lambda w, v: fit(w, batch_size=v), 0, -1, 2.5),
+    option("range", ArgumentError, "compile='x'", compile="x"),
     number("evaluate_every", lambda w, v: fit(w, evaluate_every=v), 0, -1, 2.5),
     # samples and targets
     data({"samples": "abc"}, "type", UnsupportedError, "X", "<U3"),
@@ -181,8 +182,31 @@ def losses(function, named="MSELoss"):
     ]  # fmt: skip
 
 
+def step(w, model=None, loss="mse", samples=X, targets=Y, **options):
+    """A step of the world's model that is to be compiled."""
+    nn.compile(w.model if model is None else model, loss, w.optimizer, **options)(samples, targets)
+
+
+COMPILE = declare(
+    bad("type", lambda w: step(w, model=3), UnsupportedError, "3"),
+    bad("type", lambda w: step(w, loss=3), ArgumentError, "loss=3", named="loss"),
+    bad("type", lambda w: step(w, samples="abc"), UnsupportedError, "<U3", named="Dense"),
+    bad("range", lambda w: step(w, backend="x"), ArgumentError, "backend='x'"),
+    bad("shape", lambda w: step(w, samples=X[:, :1]), ShapeError, "(12, 1)", named="Dense"),
+    bad(
+        "length",
+        lambda w: step(w, targets=Y[:3]),
+        ShapeError,
+        "(3, 1)",
+        named="MSELoss",
+        changes=("generators",),
+    ),
+    nan="a loss that is NaN is returned, as a loop of one's own has it",
+)
+
 DECLARED = {
     "nn.fit": FIT,
+    "nn.compile": COMPILE,
     "nn.predict": declare(
         look(lambda w, model, samples: nn.predict(model, samples)),
         bad("shape", lambda w: nn.predict(w.model, 3.0), ShapeError, "()"),

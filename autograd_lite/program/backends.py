@@ -1,0 +1,110 @@
+"""What a back end is: it makes one function of the steps of a program.
+
+A back end is called as `backend(steps, inputs, outputs, guards, names)` and returns a runner:
+
+- `steps` are in order. Those without a function and not among the inputs are constants, whose
+  array is their only argument. No step changes what it is given.
+- `inputs` are steps without a function whose arrays are given at each run: data, parameters,
+  optimizer state, random masks, factors that the host computes. The array that such a step has as
+  its argument shows shape, dtype and an example of the entries.
+- `outputs` are pairs of a step and a target. Where the target is None, the value is returned, in
+  memory that nobody else has. Else it is an input, into whose memory the value is written when all
+  steps are computed; what reads that input gets what was there before. An input that no step reads
+  may be written to at any time, also where the run then fails.
+- `guards` are steps with the value that they had; see `Missed`.
+- `names` of steps, valid in Python, as people are to read them in the source.
+
+A runner is called with the arrays of all inputs, in order, of the shapes and dtypes that they had,
+and returns a list of what the outputs without a target are. It is not called by two threads at
+once. `runner.source` is the text that is run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from autograd_lite.arguments import one_of, require
+from autograd_lite.node import Array
+from autograd_lite.program.program import Guard, Step
+
+Output = tuple[Step, Step | None]
+
+
+class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
+    """The entries that decide on what is computed are others: nothing was written to targets."""
+
+
+class Runner(Protocol):
+    """The function that a back end makes."""
+
+    @property
+    def source(self) -> str:
+        """The text that is run."""
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """Compute the outputs."""
+
+
+Make = Callable[
+    [Sequence[Step], Sequence[Step], Sequence[Output], Sequence[Guard], Mapping[Step, str]], Runner
+]
+
+
+class Backend(NamedTuple):
+    """A way to make runners."""
+
+    name: str
+    make: Make
+    exact: bool  # equal to the engine to the last bit
+
+    def agree(self, found: Sequence[Any], expected: Sequence[Any]) -> bool:
+        """Whether arrays that it computed are those of the engine, as far as it says.
+
+        Rounding is measured by the largest entry of all arrays: a gradient that is 0 in theory, as
+        that of a bias before a batch norm, is nothing but rounding.
+        """
+        sizes = [np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in map(_floats, expected)]
+        largest = max(sizes, default=0)
+        pairs = zip(found, expected)
+        return len(found) == len(expected) and all(self._agree(*pair, largest) for pair in pairs)
+
+    def _agree(self, found: Any, expected: Any, largest: float) -> bool:
+        if not hasattr(found, "tobytes") or not hasattr(expected, "tobytes"):
+            return type(found) is type(expected)
+        if (found.shape, found.dtype) != (expected.shape, expected.dtype):
+            return False
+        if self.exact or found.dtype.kind != "f":
+            return bool(found.tobytes() == expected.tobytes())
+        relative = 1e-11 if found.dtype == np.float64 else 1e-4
+        return bool(np.allclose(found, expected, relative, relative * largest, equal_nan=True))
+
+
+def _floats(value: Any) -> Array:
+    """The array if it is one of floats, else an empty one."""
+    return value if getattr(getattr(value, "dtype", None), "kind", "") == "f" else np.empty(0)
+
+
+NAMES = ("numpy", "c")
+FEWEST = 1000
+"""Steps with single numbers from which on they are run in groups."""
+
+
+def backend_of(name: Any) -> Backend:
+    """The back end of that name, an ArgumentError if there is none."""
+    require("compile", "backend", name, one_of(*NAMES))
+    module = importlib.import_module(f"autograd_lite.program.{name}_backend")
+    return Backend(name, getattr(module, f"{name}_backend"), name == "numpy")
+
+
+def suited(backend: Backend, steps: Sequence[Step], inputs: Sequence[Step]) -> Backend:
+    """The back end, or that for programs of thousands of single numbers."""
+    if not backend.exact or len(steps) < FEWEST:
+        return backend
+    from autograd_lite.program.scalars import are_numbers, scalar_backend
+
+    numbers = are_numbers(steps, inputs)
+    return Backend(backend.name, scalar_backend, False) if numbers else backend

@@ -1,0 +1,391 @@
+"""Functions of arrays, recorded once and run as one function of NumPy's calls."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.arguments import require_function
+from autograd_lite.errors import AutogradError, UnsupportedError
+from autograd_lite.linearization import name_of
+from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
+from autograd_lite.node import Array, Node
+from autograd_lite.program.backends import Runner, backend_of, suited
+from autograd_lite.program.exact import ExactTracer
+from autograd_lite.program.program import Step, run_steps
+from autograd_lite.program.recordings import constants, difference
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.trace import guarded
+from autograd_lite.tensor import Tensor
+from autograd_lite.transforms import positions_of, value_and_grad
+from autograd_lite.trees import leaves_of, map_tree, rebuilt
+
+RECORDINGS = 12
+"""How often a function is recorded, at most: beyond that it is computed in too many ways."""
+
+
+def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its name everywhere
+    """A function that computes what f does, without recording each time.
+
+    What f computes is recorded when it is called, and run as one function afterwards; so are its
+    gradients, by `value_and_grad` and `grad` of what this returns. For arguments of other shapes or
+    dtypes, for other numbers of Python's, and where entries decide on what is computed and now
+    decide otherwise, it is recorded again, a few times. It can also be used as a decorator.
+
+    f is a function of arrays, or of structures of them. It is called a few times more at first, and
+    what it does besides computing, such as printing, is not done later on. Variables that it reads
+    from outside are looked at in each call. Where arguments are tensors, or f depends on tensors,
+    and where gradients are watched, f itself is called; `backend` of the result says so.
+
+    Args:
+        f: the function.
+        backend: "numpy" gives f's numbers to the last bit; "c", for which a compiler is needed,
+            gives them up to rounding, of 1e-12 in float64.
+
+    Raises:
+        UnsupportedError: f computes with something that is another for other data and is no
+            argument, as random numbers are: it is named.
+        ArgumentError: there is no such back end.
+
+    >>> def rosenbrock(x):
+    ...     return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+    >>> fast = value_and_grad(compile(rosenbrock))
+    >>> for x in np.array([0.0, 0.0]), np.array([0.0, 1.0]):
+    ...     value, gradient = fast(x)
+    >>> float(value), gradient, fast.backend
+    (101.0, array([ -2., 200.]), 'numpy')
+    """
+    if f is None:
+        return functools.partial(compile, backend=backend)
+    require_function(f, "compile of", "Give a function of arrays")
+    return Compiled(f, backend)
+
+
+class _Recorded(NamedTuple):
+    """A computation as a program."""
+
+    tracer: ExactTracer
+    inputs: list[Step | None]
+    tensors: list[tuple[Step, Node]]
+    outputs: list[Any]  # steps, or plain values
+    arrays: list[Array]
+
+
+class _Ready(NamedTuple):
+    """What is run."""
+
+    runner: Runner
+    used: list[int]  # of the arrays among the arguments
+    tensors: list[tuple[Node, Array]]
+    result: Any  # of the structure of what is returned
+    fixed: dict[int, Any]  # the leaves of that which are no arrays
+    is_flat: bool  # one array, or a tuple of arrays
+    constants: list[Array]
+    surroundings: Surroundings
+
+
+class Compiled:
+    """A function that is recorded when it is called, and run as one function afterwards.
+
+    Attributes:
+        backend: what ran in the last call: "numpy", or "eager: " and why.
+    """
+
+    def __init__(self, f: Any, name: str, argnums: Any = None) -> None:
+        functools.update_wrapper(self, f)
+        self._f, self._name, self._argnums = f, name, argnums
+        self._eager = f if argnums is None else value_and_grad(f, argnums)
+        self._backend = backend_of(name)
+        self._positions = positions_of(argnums) if argnums is not None else ()
+        self._recorded = 0
+        self._reason = ""
+        self._found: dict[Any, _Ready | _Recorded] = {}
+        self._templates: dict[Any, Any] = {}
+        self._ran: _Ready | None = None
+        self._lock = threading.Lock()  # the buffers are those of one run
+        self.backend = "eager: it was not called"
+
+    @property
+    def source(self) -> str:
+        """The text of what ran in the last call; empty if that was the function itself."""
+        return self._ran.runner.source if self._ran else ""
+
+    def differentiated(self, argnums: Any) -> Compiled:
+        """The compiled `value_and_grad` of the function."""
+        return Compiled(self._f, self._name, argnums)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Compute."""
+        self._ran = None
+        if self._positions:
+            arguments = tuple(
+                x if type(x) is np.ndarray or i not in self._positions else map_tree(_as_array, x)
+                for i, x in enumerate(arguments)
+            )
+        why_not = self._reason or _unusual()
+        arrays: list[Array] = []
+        key = None if why_not else _key([*arguments, keywords] if keywords else arguments, arrays)
+        if key is None:
+            self.backend = f"eager: {why_not or 'an argument is no array of numbers'}"
+            return self._eager(*arguments, **keywords)
+        if not self._lock.acquire(blocking=False):
+            self.backend = "eager: it is run by another thread"
+            return self._eager(*arguments, **keywords)
+        try:
+            return self._found_result(key, arguments, keywords, arrays)
+        finally:
+            self._lock.release()
+
+    def _found_result(self, key: Any, arguments: Any, keywords: Any, arrays: list[Array]) -> Any:
+        """The result, of what was compiled, or of the function itself, which is recorded then."""
+        found = self._found.get(key)
+        if type(found) is _Ready:
+            result = self._run(found, arrays)
+            if result is not None:
+                return result
+            del self._found[key]
+        result = self._eager(*arguments, **keywords)
+        self.backend = "eager: it is being recorded"
+        self._prepare(key, arguments, keywords, arrays, result)
+        return result
+
+    def _run(self, found: _Ready, arrays: list[Array]) -> Any:
+        """The result; None where it has to be recorded again."""
+        if not found.surroundings.are_unchanged():
+            return None
+        given = [arrays[place] for place in found.used]
+        for node, array in found.tensors:
+            now = node._array
+            if now is not array and (now.shape, now.dtype) != (array.shape, array.dtype):
+                return None
+            given.append(now)
+        try:
+            leaves = found.runner(given + found.constants)
+        except Exception:  # what the function itself says better
+            return None
+        self.backend, self._ran = self._name, found
+        if found.is_flat:
+            return tuple(leaves) if type(found.result) is tuple else leaves[0]
+        rest = iter(leaves)
+        count = len(leaves) + len(found.fixed)
+        merged = [found.fixed[i] if i in found.fixed else next(rest) for i in range(count)]
+        return rebuilt(found.result, merged)
+
+    # Recording
+
+    def _prepare(
+        self, key: Any, arguments: Any, keywords: Any, arrays: list[Array], result: Any
+    ) -> None:
+        self._recorded += 1
+        if self._recorded > RECORDINGS:
+            self._reason = "what is computed changes too often"
+        elif any(isinstance(leaf, Node) for leaf in leaves_of(result)):
+            self._reason = "it depends on tensors that require grad"
+        if self._reason:
+            return
+        before = self._found.get(key)
+        try:
+            made = self._record(arguments, keywords, arrays)
+        except FOLLOWING as error:
+            self._reason = str(error)
+            return
+        other = before if type(before) is _Recorded else self._beside(arguments, keywords, arrays)
+        self._found[key] = made
+        if other is None or _are_equal(other.arrays, made.arrays):
+            return
+        steps, others = (x.tracer.program.steps for x in (made, other))
+        found = difference(
+            steps, others, {x for x in made.inputs if x} | {x for x, _ in made.tensors}
+        )
+        if found is not None:
+            if found.of_value:
+                del self._found[key]
+                raise _unlike(self._f, found.text)
+            return
+        ready = self._ready(made, result)
+        if ready is not None:
+            self._found[key] = ready
+
+    def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
+        """Call the function with tensors, and write down what it computes."""
+        given: list[Tensor] = []
+        fresh = iter([_own(array) for array in arrays])
+
+        def tensor(leaf: Any, requires_grad: bool) -> Any:
+            if isinstance(leaf, np.ndarray | np.generic):
+                given.append(Tensor(next(fresh), requires_grad))
+                return given[-1]
+            return leaf
+
+        wanted = [i in self._positions for i in range(len(arguments))]
+        with guarded() as calls, enable_grad():
+            variables = [
+                map_tree(functools.partial(tensor, requires_grad=grad), x)
+                for x, grad in zip(arguments, wanted)
+            ]
+            named = map_tree(functools.partial(tensor, requires_grad=False), keywords)
+            result = self._f(*variables, **named)
+        inside = [x for x, grad in zip(variables, wanted) if grad]
+        if self._positions:
+            inside = [variables[position] for position in self._positions]
+        tracer, outputs = _written(result, leaves_of(inside), calls, self._templates)
+        known = tracer.program.inputs
+        inputs = [known.get(x) or known.get(id(x._array)) for x in given]
+        own = {*inputs}
+        tensors = {
+            step: node
+            for node, step in known.items()
+            if isinstance(node, Node) and step not in own and step.function is None
+        }
+        return _Recorded(tracer, inputs, [*tensors.items()], outputs, arrays)
+
+    def _beside(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded | None:
+        """A recording for data that are a little different; None where that fails."""
+        try:
+            return self._record(arguments, keywords, [_moved(array) for array in arrays])
+        except Exception:  # those data need not be ones that the function takes
+            return None
+
+    def _ready(self, made: _Recorded, result: Any) -> _Ready | None:
+        """What is run from now on, if it gives what the function itself gave."""
+        program, leaves = made.tracer.program, leaves_of(result)
+        used = [place for place, step in enumerate(made.inputs) if step is not None]
+        inputs = [step for step in made.inputs if step is not None]
+        inputs += [step for step, _ in made.tensors]
+        outputs, fixed = [], {}
+        for place, (output, leaf) in enumerate(zip(made.outputs, leaves)):
+            if isinstance(leaf, np.ndarray | np.generic):
+                if type(output) is not Step:
+                    array = np.asarray(output)[()]
+                    output = program.step(None, (array,), {}, array.shape, array.dtype)
+                outputs.append((output, None))
+            else:
+                fixed[place] = leaf
+        names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
+        held = constants(program.steps, {*inputs})
+        inputs += held
+        kept = [step.arguments[0] for step in held]
+        steps = [step for step in program.steps if step not in set(inputs)]
+        backend = suited(self._backend, steps, inputs)
+        runner = backend.make(steps, inputs, outputs, program.guards, names)
+        tensors = [(node, node._array) for _, node in made.tensors]
+        outside = Surroundings([self._f], strict=False)
+        parts = result if type(result) is tuple else (result,)
+        flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
+        ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
+        found = leaves_of(self._run(ready, made.arrays))
+        self._ran, self.backend = None, "eager: it is being recorded"
+        if backend.agree(found, leaves):
+            return ready
+        self._reason = f"the compiled function computes other numbers{_where(made)}"
+        warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
+        return None
+
+
+def _unlike(f: Any, reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"compile of {name_of(f)}",
+        reason,
+        "Give it as an argument, or compute it from the arguments with functions of NumPy's",
+    )
+
+
+FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, IndexError)
+"""What is raised where a computation cannot be followed."""
+
+
+def _written(
+    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
+) -> tuple[ExactTracer, list[Any]]:
+    """The program of a result, and of its gradient in variables; what each leaf of that is."""
+    leaves = leaves_of(result)
+    tracer = ExactTracer(result, templates)
+    if not variables:
+        for call in calls:
+            tracer.note(call)
+        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
+        tracer.guard_noted(calls)
+        return tracer, outputs
+    if not isinstance(result, Node) or result.operation is None:
+        raise ValueError("the result does not depend on what it is differentiated in")
+    tracer.write(calls)
+    program = tracer.program
+    gradients = [
+        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
+        for x in variables
+    ]
+    return tracer, [program.values[result], *gradients]
+
+
+def _where(made: _Recorded) -> str:
+    """In which step a program first differs from what was recorded, in words."""
+    program = made.tracer.program
+    found = run_steps(program.steps, {})
+    for node, step in program.values.items():
+        if step.function is not None and not np.array_equal(
+            found[step.number], node._array, equal_nan=True
+        ):
+            return f", first in step {step.number}, {node.operation.name}"
+    return " in its backward pass"
+
+
+def _unusual() -> str:
+    """Why nothing is compiled now, in words."""
+    if watching.get() is not None or recording.get() not in (True, False):
+        return "what is computed is watched"
+    return "it is being recorded" if taken.get() is not None else ""
+
+
+def _key(value: Any, arrays: list[Array]) -> Any:
+    """What tells calls apart that compute otherwise, or None; the arrays are listed."""
+    kind = type(value)
+    if kind is np.ndarray or isinstance(value, np.generic):
+        if value.dtype.kind not in "fiub":
+            return None
+        arrays.append(value)
+        return value.shape, value.dtype
+    if kind in (tuple, list):
+        parts = [_key(part, arrays) for part in value]
+        return None if None in parts else (kind, *parts)
+    if isinstance(value, dict):
+        parts = [_key(part, arrays) for part in value.values()]
+        return None if None in parts else (kind, *value, *parts)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return _key(list(value), arrays)
+    plain = kind in (int, float, bool, str) or value is None
+    return (kind, repr(value)) if plain else None
+
+
+def _as_array(leaf: Any) -> Any:
+    return np.float64(leaf) if type(leaf) is float else leaf
+
+
+def _own(array: Array) -> Array:
+    """The same entries, as an object that nobody else has."""
+    return array.view() if isinstance(array, np.ndarray) else array.dtype.type(array)
+
+
+def _moved(array: Array) -> Array:
+    """Other entries, which are not far from these."""
+    if array.dtype.kind == "f":
+        moved = np.where(array == 0, 2.0**-20, array * (1 + 2.0**-10))
+        return moved.astype(array.dtype)[()]
+    return np.roll(array, 1)[()]
+
+
+def _are_equal(arrays: Sequence[Array], others: Sequence[Array]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(arrays, others))
+
+
+def parameters_of(f: Any) -> list[str]:
+    """The names of a function's parameters."""
+    try:
+        return list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        return []

@@ -1,0 +1,175 @@
+"""Where the values of a program lie: buffers that are used again as values die, and views of them.
+
+A buffer is a part of one memory. What is computed entry by entry takes the place of an operand of
+the same layout that dies there. The layout of a value, in which order its axes lie, is the one that
+the engine would give it: sums depend on it in their last bits.
+"""
+
+from __future__ import annotations
+
+import bisect
+import operator
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.node import Array
+from autograd_lite.program.exact import Adding
+from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.simpler import function_of
+from autograd_lite.table import TABLE
+from autograd_lite.trees import leaves_of
+
+LINE = 64
+"""Bytes of a line of the processor's cache, at which buffers begin."""
+
+
+class Memory:
+    """Blocks of one memory, given out and taken back."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._free: list[tuple[int, int]] = []
+
+    def take(self, nbytes: int, new: bool) -> tuple[int, int]:
+        """The size and the offset of a block of at least that size; `new` if nothing was there."""
+        size = max(1, -(-nbytes // LINE)) * LINE
+        place = bisect.bisect_left(self._free, (size, 0))
+        if not new and place < len(self._free) and self._free[place][0] <= 2 * size:
+            return self._free.pop(place)
+        self.size += size
+        return size, self.size - size
+
+    def give_back(self, block: tuple[int, int]) -> None:
+        bisect.insort(self._free, block)
+
+
+class Layout:
+    """Which steps are views, and where the buffers of others lie.
+
+    Attributes:
+        offsets: of the buffers of steps, in bytes.
+        in_place: the operand whose place a step takes.
+        kept: steps whose buffers are theirs alone.
+        size: of all memory, in bytes.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        values: Sequence[Any],
+        buffered: Collection[Step],
+        kept: Collection[Step],
+        used_at_end: Iterable[Step],
+    ) -> None:
+        self.offsets: dict[Step, int] = {}
+        self.in_place: dict[Step, Step] = {}
+        self.kept = kept
+        self.owners, lasting = _owners(steps, values, buffered)
+        self._values = values
+        self._memory = Memory()
+        self._blocks: dict[Step, tuple[int, int]] = {}
+        dying = self._dying(steps, [*used_at_end, *lasting])
+        for step in steps:
+            dead = dying.get(step, ())
+            if step in buffered:
+                self._place(step, dead)
+            for owner in dead:
+                if owner in self._blocks and owner not in kept:
+                    self._memory.give_back(self._blocks.pop(owner))
+        self.size = self._memory.size
+
+    def _dying(self, steps: Sequence[Step], used_at_end: Iterable[Step]) -> dict[Step, list[Step]]:
+        """By step the owners of memory that nothing uses after it."""
+        last = {}
+        for step in steps:
+            last[self.owners[step]] = step
+            for used in steps_in(step):
+                last[self.owners[used]] = step
+        for step in used_at_end:
+            last.pop(self.owners[step], None)
+        dying: dict[Step, list[Step]] = {}
+        for owner, step in last.items():
+            dying.setdefault(step, []).append(owner)
+        return dying
+
+    def _place(self, step: Step, dead: Sequence[Step]) -> None:
+        value = self._values[step.number]
+        for operand in _replaceable(step):
+            if operand in dead and operand in self._blocks and operand not in self.kept:
+                alike = layout_of(self._values[operand.number]) == layout_of(value)
+                if alike and self._alone(step, operand):
+                    self.in_place[step] = operand
+                    self.offsets[step] = self.offsets[operand]
+                    self._blocks[step] = self._blocks.pop(operand)
+                    return
+        self._blocks[step] = self._memory.take(value.nbytes, step in self.kept)
+        self.offsets[step] = self._blocks[step][1]
+
+    def _alone(self, step: Step, operand: Step) -> bool:
+        """Whether no other view of an operand's memory is an operand too."""
+        return all(
+            other is operand or self.owners[other] is not operand for other in steps_in(step)
+        )
+
+
+def _replaceable(step: Step) -> list[Step]:
+    """The operands whose place a step may take while it reads them."""
+    function = function_of(step)
+    if isinstance(function, Adding):
+        return added_to(step)
+    function = getattr(function, "func", function)
+    elementwise = isinstance(function, np.ufunc) and function.signature is None
+    return steps_in(step) if elementwise else []
+
+
+def added_to(step: Step) -> list[Step]:
+    """The step whose value another one adds to, in its memory where nothing else reads it."""
+    total = step.arguments[0] if isinstance(function_of(step), Adding) else None
+    return [total] if type(total) is Step else []
+
+
+def layout_of(array: Array) -> Any:
+    return array.shape, array.dtype, array.strides
+
+
+def is_dense(array: Array) -> bool:
+    """Whether its entries lie one after another, in some order of the axes."""
+    return bool(np.empty_like(array).strides == array.strides)
+
+
+def _owners(
+    steps: Sequence[Step], values: Sequence[Any], buffered: Collection[Step]
+) -> tuple[dict[Step, Step], list[Step]]:
+    """For each step the one in whose memory its value lies, and those that others show besides."""
+    owners: dict[Step, Step] = {}
+    lasting: list[Step] = []
+    for step in steps:
+        if step in buffered:
+            owners[step] = step
+            continue
+        found = leaves_of(values[step.number])
+        shown = [x for x in steps_in(step) if _may_show(found, leaves_of(values[x.number]))]
+        owners[step] = owners[shown[0]] if shown else step
+        lasting += shown[1:]
+    return owners, lasting
+
+
+def _may_show(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether some of the values may lie in the memory of others."""
+    return any(
+        isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and np.may_share_memory(a, b)
+        for a in values
+        for b in others
+    )
+
+
+def shows(step: Step) -> Step | None:
+    """The argument of which a step's value may be a view."""
+    function, arguments = function_of(step), step.arguments
+    if function is None or not arguments or type(arguments[0]) is not Step:
+        return None
+    row = TABLE.get(function)
+    moves = row is not None and row.traits.moves
+    return arguments[0] if moves or function in (operator.getitem, np.diag) else None

@@ -1,0 +1,158 @@
+"""The back end that writes NumPy source: the calls of the engine, into buffers made in advance."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.node import Array
+from autograd_lite.program.backends import Output, Runner
+from autograd_lite.program.exact import Adding
+from autograd_lite.program.layout import Layout, added_to, is_dense, shows
+from autograd_lite.program.numpy_forms import expression, statements, takes_out
+from autograd_lite.program.numpy_names import Names
+from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.simpler import Simpler, function_of, needed
+
+LARGE = 2**16
+"""Bytes from which an array that is no buffer is dropped as soon as it is not used any more."""
+
+
+def numpy_backend(
+    steps: Sequence[Step],
+    inputs: Sequence[Step],
+    outputs: Sequence[Output],
+    guards: Sequence[Guard],
+    names: Mapping[Step, str],
+) -> Runner:
+    """The steps, with the functions that the engine calls: equal to it to the last bit."""
+    with np.errstate(all="ignore"):
+        return _Writer(steps, inputs, outputs, guards, names).runner()
+
+
+class _Runner:
+    def __init__(self, function: Any, names: Names, lines: Sequence[str]) -> None:
+        self._function = function
+        self._names, self._lines = names, lines
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        with np.errstate(all="ignore"):
+            found: list[Array] = self._function(*arrays)
+        return found
+
+    @functools.cached_property
+    def source(self) -> str:
+        return "\n".join([*self._names.preamble(), "", "", *self._lines, ""])
+
+
+class _Writer:
+    """The source of one function."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        inputs: Sequence[Step],
+        outputs: Sequence[Output],
+        guards: Sequence[Guard],
+        names: Mapping[Step, str],
+    ) -> None:
+        simpler = Simpler(inputs)
+        for step in steps:
+            simpler.take(step)
+        new, self.values, self.inputs = simpler.new, simpler.values, simpler.inputs
+        self.outputs = [(new[step], target and new[target]) for step, target in outputs]
+        self.guards = [g._replace(step=new[g.step]) for g in guards if type(new[g.step]) is Step]
+        wanted = [step for step, _ in self.outputs if type(step) is Step]
+        wanted += [guard.step for guard in self.guards]
+        self.steps = needed(simpler.steps, wanted)
+        named = [(new[step], name) for step, name in names.items() if step in new]
+        self.names = Names({step: name for step, name in named if type(step) is Step})
+        self.returned = {s for s, target in self.outputs if target is None and type(s) is Step}
+        self.written: dict[Step, Step] = {}
+        read = {used for step in self.steps for used in steps_in(step)}
+        for step, target in self.outputs:
+            if target is not None and target not in read and self._may_be_written(step, target):
+                self.written[step] = target
+        own = [s for s in self.steps if s not in self.returned and s not in self.written]
+        buffered = {s for s in own if takes_out(s, self.values) and is_dense(self._value(s))}
+        adding = {total for s in self.steps for total in added_to(s)}
+        kept = {s for s in buffered if self.names.is_scatter(s) and s not in adding}
+        at_end = [*wanted, *[s for s, _ in self.outputs if type(s) is Step]]
+        self.layout = Layout(self.steps, self.values, buffered, kept, at_end)
+        self.static: set[Step] = set()
+
+    def _value(self, step: Step) -> Any:
+        return self.values[step.number]
+
+    def _may_be_written(self, step: Any, target: Step) -> bool:
+        """Whether a step's value can be computed in the memory of a target."""
+        if type(step) is not Step or step in self.returned or step in self.written:
+            return False
+        value, place = self._value(step), self._value(target)
+        alike = (value.shape, value.dtype) == (place.shape, place.dtype)
+        return alike and takes_out(step, self.values) and place.flags.c_contiguous
+
+    def runner(self) -> Runner:
+        names, layout = self.names, self.layout
+        arguments = ", ".join(names.of(step) for step in self.inputs)
+        lines = [f"def step({arguments}):"]
+        memory = names.memory(layout.size)
+        for step in self.steps:
+            if step.function is not None:
+                lines += [f"    {line}" for line in self._lines_of(step, memory)]
+        for guard in self.guards:
+            lines += [f"    {names.miss(guard)}"]
+        lines += [f"    {line}" for line in self._ending()]
+        text = "\n".join(lines)
+        exec(compile(text, "<compiled step>", "exec"), names.bound)
+        return _Runner(names.bound["step"], names, lines)
+
+    def _lines_of(self, step: Step, memory: Any) -> list[str]:
+        names, layout = self.names, self.layout
+        if step in self.written:
+            return statements(step, names.of(self.written[step]), self.values, names, False)
+        if step in layout.offsets:
+            self.static.add(step)
+            names.buffer(step, self._value(step), layout.offsets[step], memory)
+            lines = []
+            if isinstance(function_of(step), Adding) and step not in layout.in_place:
+                lines = [names.copied(step)]
+            return lines + statements(step, names.of(step), self.values, names, step in layout.kept)
+        if isinstance(function_of(step), Adding):
+            return [
+                f'{names.of(step)} = {names.text(step.arguments[0])}.copy("K")',
+                *statements(step, names.of(step), self.values, names, False),
+            ]
+        shown = shows(step)
+        if layout.owners[step] is not step and shown in self.static and len(steps_in(step)) == 1:
+            self.static.add(step)
+            names.bind_view(step, expression(step, self.values, names))
+            return []
+        return [f"{names.of(step)} = {expression(step, self.values, names)}"]
+
+    def _ending(self) -> list[str]:
+        names, lines, found = self.names, list[str](), list[str]()
+        owners, given_out = self.layout.owners, set[Step]()
+        for step, target in self.outputs:
+            if target is not None:
+                continue
+            if type(step) is not Step:
+                found.append(names.fresh_constant(step))
+                continue
+            alone = owners[step] is step and step not in given_out and step.function is not None
+            is_array = isinstance(self._value(step), np.ndarray)
+            found.append(names.of(step) if alone or not is_array else names.fresh(step))
+            given_out.add(owners[step])
+        targets = [
+            (s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t
+        ]
+        sources = [names.text(step) for step, _ in targets]
+        if any(type(s) is Step and owners.get(s, s).function is None for s, _ in targets):
+            # One may be what another one is written to.
+            sources = [names.taken_before(source, lines) for source in sources]
+        for source, (_, target) in zip(sources, targets):
+            lines.append(names.write(target, source))
+        return [*lines, f"return [{', '.join(found)}]"]

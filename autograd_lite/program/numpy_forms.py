@@ -1,0 +1,245 @@
+"""How a step is written in NumPy: into a buffer, as a view, or as what a function returns."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.indexing import scatter
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.program.exact import Adding
+from autograd_lite.program.numpy_names import Names, is_basic
+from autograd_lite.program.program import Step
+from autograd_lite.program.simpler import function_of
+from autograd_lite.table import TABLE
+
+INFIX: dict[Any, str] = {
+    np.add: "+",
+    np.subtract: "-",
+    np.multiply: "*",
+    np.divide: "/",
+    np.power: "**",
+    np.matmul: "@",
+    operator.add: "+",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.gt: ">",
+    operator.ge: ">=",
+    np.less: "<",
+    np.less_equal: "<=",
+    np.greater: ">",
+    np.greater_equal: ">=",
+}
+REDUCED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum}
+REDUCED |= {np.amax: np.maximum, np.amin: np.minimum}
+OUT_BY_NAME = {np.maximum, np.minimum}
+"""Ufuncs that NumPy no longer gives their place by position."""
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def expression(step: Step, values: Sequence[Any], names: Names) -> str:
+    """The text of what a step's function returns."""
+    function, value = function_of(step), values[step.number]
+    arguments = [*map(names.text, step.arguments)]
+    keywords = [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
+    if function in INFIX and len(arguments) == 2 and not keywords:
+        numbers = all(_is_number(x, values) for x in step.arguments)
+        if numbers or function in (np.power, operator.add):
+            return f"{arguments[0]} {INFIX[function]} {arguments[1]}"
+    if function is np.negative and not keywords:
+        return f"-{arguments[0]}"
+    if function is operator.getitem:
+        return f"{arguments[0]}[{names.index(step.arguments[1])}]"
+    if function is np.transpose and arguments[1:] in ([], ["None"]) and not keywords:
+        return f"{arguments[0]}.T"
+    if function in (np.transpose, np.reshape, np.swapaxes) and not keywords:
+        return f"{arguments[0]}.{function.__name__}({', '.join(arguments[1:])})"
+    if function is astype and isinstance(value, np.ndarray):
+        return f"{arguments[0]}.astype({arguments[1]})"
+    reduced = _reduced(step, values)
+    if reduced and not isinstance(value, np.ndarray):
+        ufunc, divisor = reduced
+        axis = names.text(step.keywords.get("axis"))
+        text = f"{names.reduction(ufunc)}({arguments[0]}, {axis})"
+        return f"{text} / {divisor}" if divisor else text
+    if isinstance(function, np.ufunc) and not _has_own_row(function):
+        return f"{names.function(function)}({', '.join([*arguments, *keywords])})"
+    return f"{names.function(_callable(step))}({', '.join([*arguments, *keywords])})"
+
+
+def _has_own_row(function: Any) -> bool:
+    """Whether the engine calls something else for a ufunc, with another rounding."""
+    return function is np.power
+
+
+def _callable(step: Step) -> Any:
+    """What is called for a step: what computes a row, where its function is one."""
+    if isinstance(getattr(step.function, "func", None), np.ufunc):
+        return step.function.func
+    row = TABLE.get(step.function)
+    if row is not None and isinstance(step.function, type(_callable)) and not row.residual:
+        return row.compute
+    return step.function
+
+
+def _is_number(value: Any, values: Sequence[Any]) -> bool:
+    found = values[value.number] if type(value) is Step else value
+    return isinstance(found, np.generic | int | float)
+
+
+def takes_out(step: Step, values: Sequence[Any]) -> bool:
+    """Whether a step can be computed into an array that is there."""
+    value, function = values[step.number], function_of(step)
+    if not isinstance(value, np.ndarray) or not value.ndim or function is None:
+        return False
+    if isinstance(function, Adding) or function is astype:
+        return True
+    if function is scatter:
+        return is_basic(step.arguments[1])
+    if function is np.concatenate:
+        return step.function is not function and all(type(x) is Step for x in step.arguments)
+    if function is operator.add:
+        return True
+    if function is np.dot:
+        return _is_plain_product(step, values) and value.dtype in FLOATS
+    ufunc = getattr(function, "func", function)
+    if isinstance(ufunc, np.ufunc):
+        if ufunc is np.power:
+            return _is_square(step, values)
+        # The buffer is laid out as the value was, whatever order was asked for.
+        known = set(step.keywords) <= {"dtype", "order"}
+        return known and ufunc.nout == 1 and _are_arrays(step, values)
+    return _reduced(step, values) is not None
+
+
+def _are_arrays(step: Step, values: Sequence[Any]) -> bool:
+    """Whether all arguments are arrays of NumPy's, or numbers."""
+    found = [values[x.number] if type(x) is Step else x for x in step.arguments]
+    return all(isinstance(x, np.ndarray | np.generic | int | float) for x in found)
+
+
+def _is_plain_product(step: Step, values: Sequence[Any]) -> bool:
+    found = [values[x.number] if type(x) is Step else x for x in step.arguments]
+    dtypes = {getattr(x, "dtype", None) for x in found}
+    return all(np.ndim(x) in (1, 2) for x in found) and len(dtypes) == 1
+
+
+def _is_square(step: Step, values: Sequence[Any]) -> bool:
+    base, exponent = step.arguments
+    floats = type(base) is Step and values[base.number].dtype in FLOATS
+    return floats and type(exponent) in (int, float) and exponent == 2
+
+
+def _reduced(step: Step, values: Sequence[Any]) -> tuple[Any, int] | None:
+    """The ufunc that a reduction of floats is of, and for a mean what it is divided by."""
+    function, keywords = function_of(step), step.keywords
+    if len(step.arguments) != 1 or not set(keywords) <= {"axis", "keepdims"}:
+        return None
+    if function is not np.mean and function not in REDUCED:
+        return None
+    x = step.arguments[0]
+    if type(x) is not Step or not isinstance(values[x.number], np.ndarray):
+        return None
+    array, value = values[x.number], values[step.number]
+    picks = function is not np.mean and REDUCED[function] is not np.add
+    if not picks and array.dtype not in FLOATS:
+        return None
+    if array.dtype.kind not in "fiu" or value.dtype != array.dtype or not array.size:
+        return None
+    if keywords.get("keepdims") and not isinstance(value, np.ndarray):
+        return None
+    if function is np.mean:
+        count = array.size // value.size
+        return (np.add, count) if count < 2**24 else None
+    return REDUCED[function], 0
+
+
+def statements(
+    step: Step, out: str, values: Sequence[Any], names: Names, zeroed: bool
+) -> list[str]:
+    """The lines that compute a step into an array; `zeroed` if others than its part are 0."""
+    function = function_of(step)
+    if isinstance(function, Adding):
+        return [_added(step, function, out, names)]
+    arguments = [*map(names.text, step.arguments)]
+    copyto = names.function(np.copyto)
+    if function is astype:
+        return [f'{copyto}({out}, {arguments[0]}, "unsafe")']
+    if function is np.concatenate:
+        axis = step.keywords.get("axis", 0)
+        return [f"{names.function(np.concatenate)}(({', '.join(arguments)},), {axis}, {out})"]
+    if function is scatter:
+        index = step.arguments[1]
+        part = names.part(out, index)
+        put = f"{copyto}({part}, {arguments[0]})" if part else ""
+        put = put or f"{out}[{names.index(index)}] = {arguments[0]}"
+        return [put] if zeroed else [f"{out}.fill(0)", put]
+    if function is np.dot:
+        return [f"{names.function(np.dot)}({arguments[0]}, {arguments[1]}, {out})"]
+    reduced = _reduced(step, values)
+    if reduced:
+        ufunc, divisor = reduced
+        axis, kept = names.text(step.keywords.get("axis")), bool(step.keywords.get("keepdims"))
+        lines = [f"{names.reduction(ufunc)}({arguments[0]}, {axis}, None, {out}, {kept})"]
+        divide = f"{names.function(np.divide)}({out}, {divisor}, {out})"
+        return [*lines, divide] if divisor else lines
+    if function is operator.add:
+        function = np.add
+    if function is np.power:
+        function, arguments = np.square, arguments[:1]
+    ufunc = getattr(function, "func", function)
+    dtype = step.keywords.get("dtype")
+    keywords = [] if dtype is None else [f"dtype={names.text(dtype)}"]
+    if ufunc is function and len(arguments) == len(step.arguments) and _takes_doubles(ufunc):
+        arguments = [*map(names.text, in_one_dtype(step, values))]
+    place = f"out={out}" if ufunc in OUT_BY_NAME else out
+    return [f"{names.function(ufunc)}({', '.join([*arguments, place, *keywords])})"]
+
+
+@functools.cache
+def _takes_doubles(ufunc: Any) -> bool:
+    """Whether all its arguments may be of one floating dtype."""
+    return any(types.startswith("d" * ufunc.nin + "->") for types in ufunc.types)
+
+
+def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:
+    """The arguments of a ufunc, Python's numbers in the dtype of its arrays of floats.
+
+    So NumPy makes of them what it computes with, but each time.
+    """
+    arrays = [values[x.number] for x in step.arguments if type(x) is Step]
+    dtypes = {array.dtype for array in arrays}
+    if len(dtypes) > 1 or not dtypes.issubset(FLOATS):
+        return [*step.arguments]
+    (dtype,) = dtypes
+    shape = values[step.number].shape
+    if all(array.shape != shape for array in arrays):
+        return [*step.arguments]
+    return [_as_number(x, dtype) for x in step.arguments]
+
+
+def _as_number(value: Any, dtype: Any) -> Any:
+    """A number, or an array of equal numbers, as an array without axes; others as they are."""
+    if type(value) in (int, float) or type(value) is dtype.type:
+        return np.array(value, dtype)
+    if type(value) is np.ndarray and value.dtype == dtype and value.size:
+        first = value.flat[0]
+        return np.array(first) if value.tobytes() == first.tobytes() * value.size else value
+    return value
+
+
+def _added(step: Step, adding: Adding, out: str, names: Names) -> str:
+    _, g, *given = step.arguments
+    if adding.operation.function is operator.getitem and is_basic(given[2]):
+        part = names.part(out, given[2])
+        if part:
+            return f"{names.function(np.add)}({part}, {names.text(g)}, {part})"
+        return f"{out}[{names.index(given[2])}] += {names.text(g)}"  # which a number is, too
+    arguments = [out, *map(names.text, step.arguments[1:])]
+    arguments += [f"{name}={names.text(x)}" for name, x in step.keywords.items()]
+    in_place = names.bind(adding.in_place, "add_to", f"TABLE[...].add_to  # {adding.__name__}")
+    return f"{in_place}({', '.join(arguments)})"

@@ -1,0 +1,78 @@
+"""Recordings of one computation on different data: what they are, and whether they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.errors import describe_one
+from autograd_lite.program.program import Step
+from autograd_lite.program.simpler import function_of
+from autograd_lite.trees import leaves_of
+
+
+class Difference(NamedTuple):
+    """Where two recordings differ, in words."""
+
+    text: str
+    of_value: bool  # in what is computed with, and not in what is computed
+
+
+def difference(
+    steps: Sequence[Step], others: Sequence[Step], inputs: Collection[Step]
+) -> Difference | None:
+    """Where two recordings differ, besides in the arrays of inputs; None if nowhere."""
+    if len(steps) != len(others):
+        return Difference(f"it takes {len(steps)} steps, and {len(others)} for other data", False)
+    for step, other in zip(steps, others):
+        name, other_name = _called(step)[1], _called(other)[1]
+        if _called(step) != _called(other):
+            text = f"step {step.number} calls {name}, and {other_name} for other data"
+            return Difference(text, False)
+        if step in inputs:
+            continue
+        leaves, other_leaves = _leaves(step), _leaves(other)
+        if len(leaves) != len(other_leaves):
+            return Difference(f"{name} has other arguments for other data", False)
+        for a, b in zip(leaves, other_leaves):
+            if not _same(a, b):
+                used = f"in step {step.number}, {name}," if name else "that it computes with"
+                return Difference(f"{describe_one(a)} {used} is another for other data", True)
+    return None
+
+
+def constants(steps: Sequence[Step], inputs: Collection[Step]) -> list[Step]:
+    """The steps that are arrays and no inputs: given in each run they may be written to."""
+    return [
+        step
+        for step in steps
+        if step.function is None
+        and step not in inputs
+        and isinstance(step.arguments[0], np.ndarray)
+    ]
+
+
+def _called(step: Step) -> Any:
+    function = function_of(step)
+    return type(function), getattr(function, "__name__", None)
+
+
+def _leaves(step: Step) -> list[Any]:
+    return leaves_of((step.arguments, step.keywords))
+
+
+def _same(a: Any, b: Any) -> bool:
+    if type(a) is Step and type(b) is Step:
+        return a.number == b.number
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        alike = (a.shape, a.dtype) == (b.shape, b.dtype)
+        return alike and bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float | np.floating):
+        return a == b or (a != a and b != b)
+    if isinstance(a, int | str | slice | np.generic | np.dtype):
+        return bool(a == b)
+    return a is b or callable(a)

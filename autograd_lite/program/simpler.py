@@ -1,0 +1,184 @@
+"""Fewer steps that give the same numbers, to the last bit, and in memory that is laid out alike.
+
+What does not depend on inputs is computed once, what is computed twice is computed once, and what
+changes nothing is left out. A variance is written as the mean that it is, whose parts others share.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.node import NO_KEYWORDS, plain
+from autograd_lite.program.expressions import Shape
+from autograd_lite.program.program import Step, called, mapped, same, steps_in
+from autograd_lite.table import TABLE
+
+MANY = 4096
+BY_COMPUTE: dict[Any, Any] = {}
+"""The functions of rows by what computes them, which is what a program calls."""
+
+
+def function_of(step: Step) -> Any:
+    """What a step calls, by the name that it has in the table."""
+    return BY_COMPUTE.get(step.function, step.function)
+
+
+class Simpler:
+    """Steps that are taken in one by one; each with its value for the inputs' examples.
+
+    Attributes:
+        steps: what is to be computed, numbered in order.
+        values: of all of them, by number.
+        new: by old step the new one, or the value if it does not depend on inputs.
+    """
+
+    def __init__(self, inputs: Sequence[Step]) -> None:
+        rows = {row.compute: function for function, row in TABLE.items() if not row.residual}
+        BY_COMPUTE.update(rows)
+        self.steps: list[Step] = []
+        self.values: list[Any] = []
+        self.new: dict[Step, Any] = {}
+        self._known: dict[Any, Any] = {}
+        self._numbers: dict[int, int] = {}
+        self._constants: list[Any] = []
+        self.inputs = [self._input(step) for step in inputs]
+
+    def _input(self, step: Step) -> Step:
+        new = self.new[step] = self._append(None, step.arguments, NO_KEYWORDS, step.arguments[0])
+        return new
+
+    def _append(self, function: Any, arguments: Any, keywords: Any, value: Any) -> Step:
+        shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+        step = Step(function, arguments, keywords, shape, len(self.steps), dtype)
+        self.steps.append(step)
+        self.values.append(value)
+        return step
+
+    def take(self, step: Step) -> None:
+        """Take in a step of the program."""
+        if step not in self.new:
+            if step.function is None:
+                self.new[step] = step.arguments[0]
+                return
+            arguments = mapped(self._own, step.arguments)
+            keywords = step.keywords and mapped(self._own, step.keywords)
+            function = function_of(step)
+            if function is np.var and set(keywords) <= {"axis", "keepdims"}:
+                self.new[step] = self._variance(*arguments, **keywords)
+            elif function is np.sign and self._is_rectified(arguments[0]):
+                # Of what is not below 0; sign itself takes ten times as long, as it branches.
+                whole = self.computed(np.ceil, arguments, NO_KEYWORDS)
+                self.new[step] = self.computed(np.minimum, (whole, 1), NO_KEYWORDS)
+            else:
+                self.new[step] = self.computed(function, arguments, keywords, step.function)
+
+    def _own(self, value: Any) -> Any:
+        if type(value) is Step:
+            return self.new[value]
+        return tuple(value) if type(value) is Shape else value
+
+    def computed(self, function: Any, arguments: Any, keywords: Any, call: Any = None) -> Any:
+        """The step that calls a function, or one that was there, or a value."""
+        if function is same:
+            return arguments[0]
+        key = function, self._key(arguments), self._key([*keywords.items()])
+        if key not in self._known:
+            self._known[key] = self._found(function, arguments, keywords, call or function)
+        return self._known[key]
+
+    def _found(self, function: Any, arguments: Any, keywords: Any, call: Any) -> Any:
+        step = Step(call, arguments, keywords, None, len(self.steps))
+        value = called(step, call, self.values)
+        if not steps_in(step) or function in OF_SHAPES:
+            return value
+        shown = _changes_nothing(function, arguments, keywords)
+        if type(shown) is Step and _layout(self.values[shown.number]) == _layout(value):
+            return shown
+        return self._append(call, arguments, keywords, value)
+
+    def _is_rectified(self, value: Any) -> bool:
+        """Whether it is a maximum of 0 and others, of many entries."""
+        rectified = type(value) is Step and value.function is np.maximum
+        if not rectified or self.values[value.number].size < MANY:
+            return False
+        bound = value.arguments[1]
+        return type(bound) in (int, float) and bound == 0
+
+    def _variance(self, a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        mean = self.computed(np.mean, (a,), {"axis": axis, "keepdims": True})
+        deviation = self.computed(np.subtract, (a, mean), NO_KEYWORDS)
+        squares = self.computed(np.multiply, (deviation, deviation), NO_KEYWORDS)
+        return self.computed(np.mean, (squares,), {"axis": axis, "keepdims": keepdims})
+
+    def _key(self, value: Any) -> Any:
+        """Equal for what is computed from the same."""
+        if type(value) in (list, tuple):
+            return type(value), *map(self._key, value)
+        if type(value) is slice:
+            return slice, self._key((value.start, value.stop, value.step))
+        if type(value) is Step:
+            return value
+        if type(value) in (int, float, bool, str) or value is None:
+            return type(value), repr(value)
+        if isinstance(value, np.generic | np.dtype):
+            return type(value), repr(value)
+        self._constants.append(value)  # So that no other gets its id.
+        return id(value)
+
+
+def _changes_nothing(function: Any, arguments: Any, keywords: Any) -> Any:
+    """The argument that a function returns as it is, unless in another shape, dtype or layout."""
+    if function in UNCHANGED:
+        return arguments[0]
+    if function is operator.getitem:
+        index = arguments[1]
+        return arguments[0] if index is Ellipsis or (type(index) is tuple and not index) else None
+    if function in UNITS and not keywords:
+        a, b = arguments
+        if _is_one(b):
+            return a
+        if _is_one(a) and function is np.multiply:
+            return b
+    if function is np.power and type(arguments[1]) in (int, float) and arguments[1] == 1:
+        return arguments[0]
+    return None
+
+
+UNCHANGED = {
+    plain,
+    np.copy,
+    np.positive,
+    np.reshape,
+    np.broadcast_to,
+    np.squeeze,
+    np.expand_dims,
+    astype,
+}
+UNITS = {np.multiply, np.divide}
+
+
+OF_SHAPES = {np.shape, np.ndim, np.size}
+"""Functions of shapes, which are those of the inputs' examples in every run."""
+
+
+def _is_one(value: Any) -> bool:
+    return type(value) is not Step and bool(np.all(np.asarray(value) == 1))
+
+
+def _layout(array: Any) -> Any:
+    return type(array), array.shape, array.dtype, getattr(array, "strides", ())
+
+
+def needed(steps: Sequence[Step], wanted: Sequence[Step]) -> list[Step]:
+    """The steps that what is wanted is computed from, and that itself, in order."""
+    found, stack = set(wanted), [*wanted]
+    while stack:
+        new = [step for step in steps_in(stack.pop()) if step not in found]
+        found.update(new)
+        stack += new
+    return [step for step in steps if step in found]

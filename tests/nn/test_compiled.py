@@ -1,0 +1,458 @@
+"""Compiled training against the eager one, to the last bit."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import autograd_lite
+import nn
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, TrainingError
+from autograd_lite.program import backends
+from nn.training import compiled
+
+RNG = np.random.default_rng(0)
+X, LABELS = RNG.normal(size=(90, 4)), RNG.integers(3, size=90)
+ONE_HOT = np.eye(3)[LABELS]
+
+
+def network(*inside, last=3, dtype=np.float64):
+    layers = [nn.Dense(4, 6, dtype=dtype), *inside, nn.Dense(6, last, dtype=dtype)]
+    return nn.Sequential(*layers)
+
+
+def trained(make, y=LABELS, loss="cross_entropy", optimizer=nn.Adam, mode=True, **options):
+    """What a training leaves: figures, parameters, buffers, gradients, and the optimizer."""
+    nn.manual_seed(3)
+    model = make()
+    how = optimizer(model.parameters())
+    options = {"epochs": 2, "batch_size": 8, "rng": 0} | options
+    history = nn.fit(model, X, y, loss=loss, optimizer=how, progress=False, compile=mode, **options)
+    gradients = {name: p.grad for name, p in model.named_parameters()}
+    state = [dict(history), model.state_dict(), gradients, how.state_dict()]
+    return history.backend, state
+
+
+def assert_same_bits(a, b, where=""):
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same_bits(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, list | tuple):
+        for index, (one, other) in enumerate(zip(a, b, strict=True)):
+            assert_same_bits(one, other, f"{where}[{index}]")
+    elif isinstance(a, np.ndarray | np.generic):
+        assert a.dtype == b.dtype, where
+        assert a.tobytes() == b.tobytes(), where
+    else:
+        assert a == b or (a != a and b != b), where
+
+
+def assert_compiled_is_eager(what, *arguments, **options):
+    backend, found = trained(*arguments, **options)
+    assert backend == "numpy", (what, backend)
+    _, expected = trained(*arguments, **options, mode=False)
+    assert_same_bits(found, expected, str(what))
+
+
+def test_every_layer():
+    layers = [
+        nn.BatchNorm1d(6),
+        nn.LayerNorm(6),
+        nn.Dropout(0.4),
+        nn.Flatten(),
+        nn.Residual(nn.Dense(6, 6)),
+        nn.Function(np.sin),
+        nn.ReLU(),
+        nn.Sigmoid(),
+        nn.Tanh(),
+        nn.Swish(),
+        nn.GELU(),
+        nn.Softplus(),
+        nn.LeakyReLU(0.1),
+        nn.ELU(),
+        nn.Softmax(),
+        nn.LogSoftmax(),
+    ]
+    for layer in layers:
+        assert_compiled_is_eager(repr(layer), lambda layer=layer: network(_anew(layer)))
+
+
+def _anew(layer):
+    """A layer like this one, with the weights that it begins with, and the default generator."""
+    if isinstance(layer, nn.BatchNorm1d | nn.LayerNorm):
+        return type(layer)(6)
+    if isinstance(layer, nn.Residual):
+        return nn.Residual(nn.Dense(6, 6))
+    return nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else layer
+
+
+def test_every_loss():
+    numbers, yes = np.sin(ONE_HOT + X[:, :3]), ONE_HOT
+    targets = {
+        "mse": numbers,
+        "half_squared_error": numbers,
+        "mae": numbers,
+        "rmse": numbers,
+        "huber": numbers,
+        "hinge": 2 * yes - 1,
+        "bce": yes,
+        "bce_with_logits": yes,
+        "categorical_cross_entropy": LABELS,
+        "cross_entropy": ONE_HOT,
+        "nll": LABELS,
+        "kl_div": ONE_HOT * 0.8 + 0.2 / 3,
+    }
+    last = {"bce": nn.Sigmoid, "categorical_cross_entropy": nn.Softmax}
+    last |= {"nll": nn.LogSoftmax, "kl_div": nn.LogSoftmax}
+    for loss, y in targets.items():
+        end = last.get(loss, nn.Flatten)
+
+        def make(end=end):
+            return nn.Sequential(network(nn.Tanh()), end())
+
+        assert_compiled_is_eager(loss, make, y, loss)
+    others = [
+        nn.CrossEntropyLoss(weight=[1.0, 2.0, 3.0]),
+        nn.CrossEntropyLoss(label_smoothing=0.1),
+        nn.CrossEntropyLoss(reduction="sum"),
+    ]
+    for loss in others:
+        assert_compiled_is_eager(loss, network, LABELS, loss)
+    smooth = nn.BCEWithLogitsLoss(pos_weight=2.0, label_smoothing=0.1)
+    assert_compiled_is_eager(smooth, network, yes, smooth)
+
+
+def test_every_optimizer_and_schedule():
+    schedules = [
+        nn.CosineAnnealing(0.05, steps=30),
+        nn.ExponentialDecay(0.05, factor=0.9),
+        nn.StepDecay(0.05, every=10, factor=0.5),
+        nn.Warmup(0.05, steps=10),
+        nn.OneCycle(0.05, steps=40),
+    ]
+    makers = {
+        "SGD": lambda p: nn.SGD(p, 0.1),
+        "momentum": lambda p: nn.SGD(p, 0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+        "average": lambda p: nn.SGD(p, 0.1, momentum=0.9, average=True, l1=0.01, l2=0.01),
+        "Adam": nn.Adam,
+        "AdamW": nn.AdamW,
+        "NAdam": nn.NAdam,
+        "Adagrad": nn.Adagrad,
+        "RMSprop": nn.RMSprop,
+        "groups": lambda p: nn.Adam([{"parameters": p[:1], "l2": 0.1}, {"parameters": p[1:]}]),
+    }
+    makers |= {repr(each): lambda p, each=each: nn.SGD(p, each) for each in schedules}
+    for name, optimizer in makers.items():
+        assert_compiled_is_eager(name, lambda: network(nn.ReLU()), optimizer=optimizer)
+
+
+def test_dropout_and_batch_norm_over_many_steps_weights_and_smaller_last_batches():
+    def make():
+        return network(nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5))
+
+    options = {"epochs": 6, "batch_size": 16, "validation": 0.2, "metrics": {"a": nn.accuracy}}
+    assert_compiled_is_eager("both", make, **options)
+    assert_compiled_is_eager("weights", make, class_weight="balanced", epochs=4, batch_size=8)
+    assert_compiled_is_eager("float32", lambda: network(nn.ReLU(), dtype=np.float32))
+    assert_compiled_is_eager("float16", lambda: network(nn.ReLU(), dtype=np.float16))
+
+
+class Own(nn.Module):
+    def __init__(self):
+        self.first, self.second, self.scale = nn.Dense(4, 6), nn.Dense(6, 3), 1.0
+
+    def bent(self, x):
+        return np.tanh(x) * self.scale
+
+    def forward(self, x):
+        return self.second(self.bent(self.first(x)))
+
+
+def test_a_module_of_ones_own_whose_attribute_a_callback_changes():
+    class Halves(nn.Callback):
+        def epoch_end(self, training):
+            training.model.scale /= 2
+
+    class OfClass(Own):
+        slope = 1.0
+
+        def bent(self, x):
+            return super().bent(x) * self.slope
+
+    class Doubles(nn.Callback):
+        def epoch_end(self, training):
+            type(training.model).slope = 2.0
+
+        def fit_end(self, training):
+            type(training.model).slope = 1.0
+
+    assert_compiled_is_eager("own", Own, callbacks=[Halves()])
+    assert_compiled_is_eager("of the class", OfClass, callbacks=[Doubles()], epochs=4)
+
+
+def own_loss(predictions, targets):
+    return (np.abs(predictions - targets) ** 1.5).mean()
+
+
+def test_a_loss_of_ones_own():
+    assert_compiled_is_eager("own", network, ONE_HOT, own_loss)
+
+
+def test_what_acts_beside_computing_is_not_compiled():
+    seen = []
+
+    class Counts(Own):
+        def forward(self, x):
+            seen.append(len(x))
+            return super().forward(x)
+
+    class Keeps(Own):
+        def bent(self, x):
+            self.last = x.shape
+            return super().bent(x)
+
+    class Peeks(Own):
+        def bent(self, x):
+            return x - x.data.mean()
+
+    for kind, what in ((Counts, "append"), (Keeps, "last"), (Peeks, "data")):
+        backend, _ = trained(kind)
+        assert backend.startswith("eager: ")
+        assert backend.endswith(f"does more than compute: {what}")
+    assert len(seen) > 24
+
+    def spies(predictions, targets):
+        seen.append(targets)
+        return np.abs(predictions - targets).mean(axis=1)
+
+    for options in ({}, {"sample_weight": np.arange(90)}):
+        loss = spies if options else lambda predictions, targets: spies(predictions, targets).mean()
+        backend, _ = trained(network, ONE_HOT, loss, **options)
+        assert backend.endswith("spies does more than compute: append")
+
+
+def test_random_numbers_in_a_module_of_ones_own_are_drawn_each_time():
+    class Noisy(Own):
+        def forward(self, x):
+            return super().forward(x + 0.1 * noise.normal(size=x.shape))
+
+    found = []
+    for mode in (True, False):
+        noise = np.random.default_rng(0)
+        found.append(trained(Noisy, mode=mode))
+    assert found[0][0] == "eager: it draws random numbers"
+    assert_same_bits(found[0][1], found[1][1])
+
+
+def test_callbacks_see_gradients_and_may_change_them():
+    class Sees(nn.Callback):
+        def __init__(self):
+            self.norms = []
+
+        def batch_end(self, training):
+            self.norms.append(float(np.abs(training.model[0].weight.grad).sum()))
+
+    watchers = Sees(), Sees()
+    for watcher, mode in zip(watchers, (True, False), strict=True):
+        trained(network, callbacks=[watcher, nn.GradientClipping(max_norm=0.1)], mode=mode)
+    assert watchers[0].norms == watchers[1].norms
+    options = {"callbacks": [nn.GradientClipping(max_norm=0.1)]}
+    assert_compiled_is_eager("clipped", network, **options)
+
+
+def test_a_loss_that_becomes_nan_leaves_what_the_eager_one_leaves():
+    def make():
+        return network(nn.BatchNorm1d(6), nn.Dropout(0.3), nn.Function(np.exp))
+
+    found = []
+    for mode in (True, False):
+        nn.manual_seed(3)
+        model = make()
+        optimizer = nn.SGD(model.parameters(), 40.0)
+        with (  # noqa: PT012
+            warnings.catch_warnings(),
+            pytest.raises(TrainingError, match="epoch") as info,
+        ):
+            warnings.simplefilter("ignore")
+            nn.fit(
+                model,
+                X,
+                LABELS,
+                loss="cross_entropy",
+                optimizer=optimizer,
+                epochs=20,
+                rng=0,
+                batch_size=8,
+                progress=False,
+                compile=mode,
+            )
+        drawn = nn.Dense(1, 1).weight.item()
+        found.append([str(info.value), model.state_dict(), optimizer.state_dict(), drawn])
+    assert_same_bits(*found)
+
+
+def test_it_says_why_not():
+    backend, _ = trained(network, epochs=1, batch_size=30)
+    assert backend == "eager: 3 steps are fewer than 20"
+    with np.errstate(over="raise"):
+        assert trained(network)[0] == "eager: np.errstate asks for more than warnings"
+    assert trained(network, mode=False)[0] == "eager: it was asked for"
+    with autograd_lite.detect_anomaly():
+        assert trained(network)[0].startswith("eager")
+    with pytest.raises(ArgumentError, match="compile"):
+        trained(network, mode="fortran")
+
+
+def test_a_compiled_step_that_differs_is_not_taken(monkeypatch):
+    right = backends.backend_of("numpy")
+
+    def wrong(steps, inputs, outputs, guards, names):
+        run = right.make(steps, inputs, outputs, guards, names)
+        return lambda arrays: [run(arrays)[0] * (1 + 1e-15)]
+
+    monkeypatch.setattr(compiled, "backend_of", lambda name: right._replace(make=wrong))
+    _, expected = trained(network, mode=False)
+    backend, found = trained(network)
+    assert backend == "eager: the compiled step computes other numbers"
+    assert_same_bits(found, expected)
+
+
+# Steps of one's own loop
+
+
+def batches(count, n=8):
+    rng = np.random.default_rng(1)
+    for _ in range(count):
+        chosen = rng.choice(len(X), n, replace=False)
+        yield X[chosen], LABELS[chosen]
+
+
+def loops(change, count=12):
+    """Models and losses of a compiled loop and of an eager one, in which something is changed."""
+    found = []
+    for mode in (True, False):
+        nn.manual_seed(5)
+        model = network(nn.BatchNorm1d(6), nn.Dropout(0.2))
+        optimizer, loss = nn.Adam(model.parameters()), nn.CrossEntropyLoss()
+        step, losses, backends = nn.compile(model, loss, optimizer), [], []
+        for number, (inputs, labels) in enumerate(batches(count)):
+            if number == 6:
+                change(model, optimizer, loss)
+            if mode:
+                losses.append(step(inputs, labels))
+                backends.append(step.backend)
+            else:
+                optimizer.zero_grad()
+                computed = loss(model(inputs), labels)
+                computed.backward()
+                optimizer.step()
+                losses.append(computed.item())
+        found.append([losses, model.state_dict(), optimizer.state_dict(), backends])
+    backends = found[0].pop()
+    return backends, [found[0], found[1][:3]]
+
+
+def test_a_loop_goes_on_compiled_whatever_is_changed():
+    def reassign(model, optimizer, loss):
+        model[0].weight.data = model[0].weight.data * 0.5
+
+    def freeze(model, optimizer, loss):
+        model[0].weight.requires_grad = False
+
+    def load(model, optimizer, loss):
+        model.load_state_dict({k: v * 0.9 for k, v in model.state_dict().items()})
+        optimizer.load_state_dict(optimizer.state_dict())
+
+    def share(model, optimizer, loss):
+        model[1].bias = model[1].weight
+
+    changes = [
+        reassign,
+        freeze,
+        load,
+        share,
+        lambda model, optimizer, loss: None,
+        lambda model, optimizer, loss: model.eval(),
+        lambda model, optimizer, loss: setattr(model[2], "p", 0.6),
+        lambda model, optimizer, loss: setattr(model[1], "momentum", 0.5),
+        lambda model, optimizer, loss: setattr(loss, "label_smoothing", 0.1),
+        lambda model, optimizer, loss: setattr(optimizer, "learning_rate", 0.1),
+        lambda model, optimizer, loss: model.layers.insert(2, nn.ReLU()),
+    ]
+    for number, change in enumerate(changes):
+        backends, (found, expected) = loops(change)
+        assert_same_bits(found, expected, str(number))
+        assert backends[2:6] == ["numpy"] * 4, (number, backends)
+        assert backends[-1] == "numpy", (number, backends)
+
+
+def test_the_source_of_a_step_has_the_names_of_layers():
+    model = network()
+    step = nn.compile(model, "cross_entropy", nn.SGD(model.parameters(), 0.1))
+    for inputs, labels in batches(3):
+        step(inputs, labels)
+    assert "dot(X, layer0_weight, " in step.source
+
+
+def test_a_batch_that_is_given_twice_is_not_taken_for_a_constant():
+    model = network(last=4)
+    step = nn.compile(model, nn.MSELoss(), nn.SGD(model.parameters(), 0.0))
+    for scale in (1, 2, 3, 4):
+        given = scale * X
+        step(given, given)
+    for _ in range(3):
+        loss = step(2 * X, X)
+    assert loss == nn.MSELoss()(model(2 * X), X).item()
+
+
+def test_labels_out_of_range_are_refused_by_a_compiled_step():
+    model = network()
+    step = nn.compile(model, nn.CrossEntropyLoss(), nn.SGD(model.parameters(), 0.1))
+    for inputs, labels in batches(4):
+        step(inputs, labels)
+    before = model.state_dict()
+    with pytest.raises(autograd_lite.AutogradError, match="labels range from"):
+        step(inputs, labels + 3)
+    assert_same_bits(model.state_dict(), before)
+
+
+def test_tensors_that_are_kept_stay_as_they_were():
+    model = network()
+    step = nn.compile(model, "cross_entropy", nn.SGD(model.parameters(), 0.1))
+    for inputs, labels in batches(4):
+        step(inputs, labels)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert isinstance(model[0].weight, Tensor)
+
+
+class StopsAfter(nn.Callback):
+    def __init__(self, steps):
+        self.left = steps
+
+    def batch_end(self, training):
+        self.left -= 1
+        if not self.left:
+            training.stop_reason = "so many steps"
+
+
+def test_ctrl_c_within_a_compiled_step_leaves_what_was_before_it(monkeypatch):
+    def make():
+        return network(nn.BatchNorm1d(6), nn.Dropout(0.3))
+
+    _, expected = trained(make, callbacks=[StopsAfter(17)])
+    run, left = compiled.CompiledSteps._run, [14]  # two steps, and the smaller last one, are eager
+
+    def interrupted(*arguments):
+        loss = run(*arguments)
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return loss
+
+    monkeypatch.setattr(compiled.CompiledSteps, "_run", interrupted)
+    backend, found = trained(make, batch_size=8)
+    assert backend == "numpy"
+    for name in (0, 1, 3):  # figures, parameters and buffers, the optimizer
+        assert_same_bits(found[name], expected[name], str(name))
