@@ -1,9 +1,9 @@
 """Two language models learn the Zen of Python, letter by letter.
 
 An LSTM and a small transformer are trained to tell the next letter of the text that `import this`
-prints. Prints the loss, in bits a letter, and what each model writes as it learns, and draws the
-losses and what the transformer's heads look at into output/language_models, or into the folder given
-as argument.
+prints. Prints the loss, in bits a letter, and what each model writes as it learns. Draws the losses
+and what the transformer's heads look at into output/language_models, or into the folder given as
+argument.
 """
 
 import codecs

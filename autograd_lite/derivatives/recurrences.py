@@ -200,13 +200,17 @@ def lstm_sequence(x: Any, w: Any, h: Any, c: Any) -> Any:
     """
     require_shapes(4, x, w, h, c)
     y = np.empty_like(x, shape=(2, *x.shape[:2], w.shape[1]))
-    gates = np.empty_like(x)
-    for t in range(len(x)):
-        z = x[t] + h @ w.T
-        with np.errstate(over="ignore"):
-            gates[t] = 1 / (1 + np.exp(-z))
-        enter, forget, candidate, leave = _parts(gates[t], 4)
-        np.tanh(_parts(z, 4)[2], out=candidate)
-        y[1, t] = c = forget * c + enter * candidate
-        y[0, t] = h = leave * np.tanh(c)
+    gates, by_column = np.empty_like(x), w.T.copy()
+    with np.errstate(over="ignore"):
+        for t in range(len(x)):
+            z = h @ by_column
+            z += x[t]
+            # The sigmoid of all, in place, and the tanh of the candidate instead.
+            np.exp(np.negative(z, out=gates[t]), out=gates[t])
+            gates[t] += 1
+            np.divide(1, gates[t], out=gates[t])
+            enter, forget, candidate, leave = _parts(gates[t], 4)
+            np.tanh(_parts(z, 4)[2], out=candidate)
+            y[1, t] = c = forget * c + enter * candidate
+            y[0, t] = h = leave * np.tanh(c)
     return y, gates
