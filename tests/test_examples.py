@@ -322,3 +322,17 @@ def test_a_network_solves_the_heat_equation_to_a_hundredth(tmp_path):
     largest = re.search(r"^largest error ([\d.e-]+), mean", output, re.MULTILINE)
     assert float(largest[1]) < 1e-2
     assert pictures(tmp_path) == {"heat.png"}
+
+
+@pytest.mark.exhaustive
+def test_rates_of_an_ode_are_found_within_their_errors_and_a_ring_by_a_generator(tmp_path):
+    output = run("lotka_volterra.py", tmp_path)
+    found = re.findall(r"^\w = ([\d.]+) ± ([\d.]+), made with ([\d.]+)$", output, re.MULTILINE)
+    assert len(found) == 4
+    for rate, error, true in (map(float, row) for row in found):
+        assert abs(rate - true) < 3 * error < 0.2 * true
+    output = run("adversarial_ring.py", tmp_path)
+    last = re.findall(r"(\d+)% of the points lie near (\d) of 8 places", output)[-1]
+    assert int(last[0]) > 75
+    assert int(last[1]) == 8
+    assert pictures(tmp_path) == {"populations.png", "points.png"}
