@@ -1,7 +1,8 @@
 """The rates of an ODE, fitted to noisy observations: prey and predators.
 
-Lotka and Volterra's x' = αx - βxy, y' = δxy - γy is solved by Runge and Kutta's method, through which
-gradients flow, and its four rates are fitted to 40 noisy observations by Levenberg-Marquardt.
+Lotka and Volterra's x' = a x - b x y, y' = d x y - c y is solved by Runge and Kutta's method,
+through which gradients flow, and its four rates are fitted to 40 noisy observations by
+Levenberg-Marquardt.
 Prints the rates with their standard errors, from the same Jacobian, and draws the solution into
 output/lotka_volterra, or into the folder given as argument.
 """
@@ -15,17 +16,17 @@ import numpy as np
 import nn
 from autograd_lite import Tensor, jacobian
 
-RATES = {"α": 0.6, "β": 0.03, "γ": 0.8, "δ": 0.02}
+RATES = {"a": 0.6, "b": 0.03, "c": 0.8, "d": 0.02}
 START = np.array([30.0, 8.0])
 STEP, BETWEEN, OBSERVED = 0.05, 10, 40
 NOISE = 0.1
 
 
 def slope(state, rates):
-    alpha, beta, gamma, delta = rates
+    a, b, c, d = rates
     prey, predators = state
     met = prey * predators
-    return np.stack([alpha * prey - beta * met, delta * met - gamma * predators])
+    return np.stack([a * prey - b * met, d * met - c * predators])
 
 
 def solution(rates):
