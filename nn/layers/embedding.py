@@ -14,7 +14,7 @@ from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
-from nn.declared import declared
+from nn.declared import declared, product
 from nn.init import normal
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
@@ -173,7 +173,7 @@ class PositionalEncoding(Module):
     def _least_entries(cls, given: Any) -> float:
         if given["learned"] is not True:
             return 0.0
-        return float(given["embedding_dim"]) * float(given["max_length"])
+        return product([given["embedding_dim"], given["max_length"]])
 
     def forward(self, x: Any) -> Any:
         """Apply to x of shape (n, length, embedding_dim).
