@@ -117,7 +117,7 @@ class AMSGrad(Adam):
         second += gradient
         np.maximum(largest, second, out=largest)
         # As in Adam.
-        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
         np.sqrt(largest, out=scratch)
         scratch += options["epsilon"] * root
         np.divide(first, scratch, out=scratch)

@@ -172,4 +172,9 @@ def update_of(
     # By NumPy it would be the same calls, which take as long.
     may_act = not type(optimizer).update.__module__.startswith("nn.")
     copied = any(run.copied or run.dtype != flat.dtype for run, flat in gradients)
-    return None if backend.exact or may_act or copied else Update(optimizer, gradients, backend)
+    if backend.exact or may_act or copied:
+        return None
+    try:
+        return Update(optimizer, gradients, backend)
+    except TypeError:  # a rule that does more with numbers and arrays than can be written down
+        return None

@@ -21,6 +21,8 @@ MAKERS = {
     "groups": lambda p: nn.Adam([{"parameters": p[:1], "l2": 0.1}, {"parameters": p[1:]}]),
     "AdamW": nn.AdamW,
     "NAdam": nn.NAdam,
+    "AMSGrad": nn.AMSGrad,
+    "Lion": nn.Lion,
     "Adagrad": nn.Adagrad,
     "RMSprop": nn.RMSprop,
     "schedule": lambda p: nn.Adam(p, nn.CosineAnnealing(0.05, steps=9)),
@@ -73,6 +75,15 @@ def assert_steps_agree(name, make, backend, **options):
             assert a.tobytes() == b.tobytes(), name
         else:
             np.testing.assert_allclose(a, b, 1e-12 if b.dtype == float else 1e-5, 1e-300, name)
+
+
+def test_each_optimizer_of_the_library_is_among_them():
+    kinds = {type(make(nn.Dense(2, 2).parameters())) for make in MAKERS.values()}
+    assert kinds == {
+        each
+        for each in vars(nn).values()
+        if isinstance(each, type) and issubclass(each, nn.Optimizer) and each is not nn.Optimizer
+    }
 
 
 def test_compiled_updates_have_the_bits_of_each_optimizer():
