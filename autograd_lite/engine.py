@@ -67,13 +67,14 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
                 value = _admitted(value, operation)
                 other = other or value is not argument
         values.append(value)
-    if other:
-        arguments = tuple(map(_recorded_as, arguments, values))
+    arguments = tuple(map(_recorded_as, arguments, values)) if other else arguments
     try:
         data = operation.compute(*values, **keywords)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
-    data, residual = data if operation.residual else (data, None)
+    residual = None
+    if operation.residual:
+        data, residual = data
     if not found:
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
