@@ -82,7 +82,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None and not operation.traits.additive:
         # They may be written to before backward, as a buffer that is filled again.
-        node.seen = [*zip(constants, map(sample, constants))]
+        node.seen = _samples(constants)
     return node
 
 
@@ -90,6 +90,10 @@ def _admitted(value: Any, operation: Operation) -> Any:
     if type(value) is list:
         return unshared_lists(value)
     return admit(value, f"{operation.name} of")
+
+
+def _samples(constants: list[Array]) -> list[tuple[Array, Any]]:
+    return [(value, sample(value)) for value in constants]
 
 
 def _recorded_as(argument: Any, value: Any) -> Any:
@@ -118,6 +122,7 @@ def record(
         node.keywords = keywords
         node.residual = residual
         node.seen = ()
+        node.scope = None
         if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
         if mode is not True:
