@@ -275,7 +275,10 @@ class Compiled:
         backend = suited(self._backend, steps, inputs)
         runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
-        outside = Surroundings([self._f], strict=False)
+        outside = Surroundings([self._f], strict=False, given=[node for node, _ in tensors])
+        self._reason = outside.unseen or outside.read_past(kept)
+        if self._reason:
+            return None
         parts = result if type(result) is tuple else (result,)
         flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)

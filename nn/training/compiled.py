@@ -11,7 +11,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from operator import is_
-from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generators, is_generator, set_state, state_of
+from nn.random_state import generators, set_state, state_of
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
@@ -102,7 +101,7 @@ class CompiledSteps:
         backend: str = "numpy",
         falls_back: bool = False,
     ) -> None:
-        self.reason = surroundings_of(model, loss).acts
+        self.reason = ""
         self.steps = 0
         """How many were run."""
         self._model, self._loss, self._loss_of = model, loss, loss_of
@@ -111,21 +110,20 @@ class CompiledSteps:
         self._recorded = 0
         self._shown = False
         self._templates: dict[Any, Any] = {}
-        self._snapshot: list[tuple[Any, Any]] = []
         self._forget()
 
     def _forget(self) -> None:
         self._found: dict[Any, _Recording | _Compiled] = {}
         self._expected: _Expected | None = None
         self._last: _Compiled | None = None
-        self._snapshot = [(held, held.copy()) for held in _held(self._model, self._loss)]
         self._outside = surroundings_of(self._model, self._loss)
+        self.reason = self._outside.acts or self._outside.unseen
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(self, inputs: Any, targets: Any) -> float | None:
         """The loss of a batch, whose gradients are known then; None where to go on eagerly."""
         self._last = self._expected = None
-        if self.reason or not self._is_usual():
+        if self.reason or not self._is_usual() or self.reason:
             return None
         batch, kind = [inputs, *targets], ""
         if not all([type(array) is np.ndarray for array in batch]):  # noqa: C419 - it is faster
@@ -154,11 +152,7 @@ class CompiledSteps:
         usual = recording.get() is True and watching.get() is None and taken.get() is None
         if not usual or modes.get() is not None:
             return False
-        try:
-            unchanged = all([held == kept for held, kept in self._snapshot])  # noqa: C419 - faster
-        except (ValueError, TypeError, AutogradError):  # arrays are compared
-            unchanged = False
-        if not unchanged or not self._outside.are_unchanged():
+        if not self._outside.are_unchanged():
             self._forget()
         return True
 
@@ -297,6 +291,8 @@ class CompiledSteps:
                     outputs.append((cotangents[tensor], target))
         inputs = [*made.inputs(), *[target for _, target in outputs]]
         fixed = constants(program.steps, {*inputs})
+        if past := self._outside.read_past([step.arguments[0] for step in fixed]):
+            raise ValueError(past)
         inputs += fixed
         returned = [(program.values[made.loss], None), *[(step, None) for _, step in made.moved]]
         names = self._names(made)
@@ -360,29 +356,11 @@ class CompiledSteps:
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:
     """What one's own modules and functions depend on, and do besides computing."""
-    held: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
-    held += getattr(loss, "__dict__", {}).values()
-    for _, module in model.named_modules():
-        held += [module.forward, *vars(module).values()]
-    # What layers draw is noted, and drawn anew.
-    return Surroundings([x for x in held if not is_generator(x)], strict=True)
+    held = [module.forward for _, module in model.named_modules()]
+    return Surroundings([model, *held, loss], strict=True, given=model._state().values())
 
 
 def _fits(array: Array, known: Array) -> bool:
     return array is known or (
         type(array) is type(known) and array.shape == known.shape and array.dtype == known.dtype
     )
-
-
-def _held(model: Module, loss: Any) -> list[Any]:
-    """The attributes of all modules and of the loss, and the lists and dicts among them."""
-    waiting: list[Any] = [vars(module) for _, module in model.named_modules()]
-    waiting += [vars(loss)] if hasattr(loss, "__dict__") else []
-    found: dict[int, Any] = {}
-    while waiting:
-        held = waiting.pop()
-        if id(held) not in found:
-            found[id(held)] = held
-            inside = held.values() if isinstance(held, dict) else held
-            waiting += [x for x in inside if isinstance(x, list | dict)]
-    return list(found.values())
