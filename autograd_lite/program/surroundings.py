@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dis
 import functools
-import operator
 import re
 import sys
 from collections import deque
@@ -13,7 +12,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
-from itertools import chain
+from operator import is_
 from pathlib import PurePath
 from random import Random
 from types import (
@@ -72,7 +71,8 @@ class Surroundings:
 
     def __init__(self, roots: Iterable[Any], strict: bool, given: Iterable[Node] = ()) -> None:
         self.acts = self.unseen = ""
-        self._held: list[tuple[Any, list[Any]]] = []
+        self._mappings: list[tuple[Any, list[Any], list[Any]]] = []
+        self._collections: list[tuple[Any, list[Any]]] = []
         self._variables: list[tuple[Any, Any, Any]] = []
         self._arrays: list[tuple[Array, bytes]] = []
         self._large: list[Array] = []
@@ -87,11 +87,16 @@ class Surroundings:
     def are_unchanged(self) -> bool:
         """Whether all of them are the same objects, and the arrays have the same entries."""
         try:
-            return (
-                all([_is_same(_parts(held), kept) for held, kept in self._held])  # noqa: C419 - faster
-                and all([read(held, name) is value for held, name, value in self._variables])  # noqa: C419
-                and all([array.tobytes() == kept for array, kept in self._arrays])  # noqa: C419
-            )
+            for held, keys, values in self._mappings:
+                if [*held] != keys or not all(map(is_, held.values(), values)):
+                    return False
+            for held, values in self._collections:
+                if len(held) != len(values) or not all(map(is_, held, values)):
+                    return False
+            for held, name, value in self._variables:
+                if read(held, name) is not value:
+                    return False
+            return all([array.tobytes() == kept for array, kept in self._arrays])  # noqa: C419 - faster
         except (ValueError, AttributeError, KeyError, RuntimeError):  # it is not there any more
             return False
 
@@ -151,7 +156,7 @@ class Surroundings:
         for each in kind.__mro__:
             if not _is_of_packages(each) and id(each.__dict__) not in self._seen:
                 self._seen[id(each.__dict__)] = each.__dict__
-                self._held.append((each.__dict__, _parts(each.__dict__)))
+                self._mappings.append((each.__dict__, [*vars(each)], [*vars(each).values()]))
                 self._own(each)
                 self._waiting += _called_unnamed(each)
 
@@ -181,13 +186,17 @@ class Surroundings:
         self.unseen = self.unseen or f"{what} is used, which may change unseen"
 
     def _hold(self, held: Any, leaving_generators: bool = False) -> None:
-        parts = _parts(held)
+        parts = [*held]
         self._entries += len(parts)
         if held is sys.modules or self._entries > MOST:
             self._miss(f"a {type(held).__name__} of {len(held)} entries")
             return
-        if not isinstance(held, tuple):
-            self._held.append((held, parts))
+        if isinstance(held, dict | MappingProxyType):
+            values = [*held.values()]
+            self._mappings.append((held, parts, values))
+            parts = parts + values
+        elif not isinstance(held, tuple):
+            self._collections.append((held, parts))
         # What layers draw is noted, and drawn anew.
         left = GENERATORS if leaving_generators else ()
         self._waiting += [part for part in parts if not isinstance(part, left)]
@@ -245,16 +254,6 @@ class Surroundings:
 def read(held: Any, name: str) -> Any:
     """A variable of a module, or an attribute."""
     return held[name] if type(held) is dict else getattr(held, name)
-
-
-def _parts(held: Any) -> list[Any]:
-    """What a container holds: keys and values, or entries."""
-    keyed = isinstance(held, dict | MappingProxyType)
-    return [*chain(held, held.values())] if keyed else [*held]
-
-
-def _is_same(parts: list[Any], kept: list[Any]) -> bool:
-    return len(parts) == len(kept) and all(map(operator.is_, parts, kept))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
