@@ -147,7 +147,9 @@ class _Writer:
             found.append(names.of(step) if alone or not is_array else names.fresh(step))
             given_out.add(owners[step])
         targets = [
-            (s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t
+            (s, t)
+            for s, t in self.outputs
+            if t is not None and (type(s) is not Step or self.written.get(s) is not t)
         ]
         sources = [names.text(step) for step, _ in targets]
         if any(type(s) is Step and owners.get(s, s).function is None for s, _ in targets):
