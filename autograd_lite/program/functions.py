@@ -111,6 +111,9 @@ class Compiled:
         self._lock = threading.Lock()  # the buffers are those of one run
         self.backend = "eager: it was not called"
 
+    def __reduce__(self) -> Any:
+        return Compiled, (self._f, self._name, self._argnums)
+
     @property
     def source(self) -> str:
         """The text of what ran in the last call; empty if that was the function itself."""
@@ -207,6 +210,9 @@ class Compiled:
             if found.of_value:
                 del self._found[key]
                 raise _unlike(self._f, found.text)
+            return
+        if not all(map(_is_returned_alike, made.outputs, other.outputs)):
+            self._reason = "what it returns besides arrays is another for other data"
             return
         ready = self._ready(made, result)
         if ready is not None:
@@ -324,6 +330,13 @@ def _written(
         for x in variables
     ]
     return tracer, [program.values[result], *gradients]
+
+
+def _is_returned_alike(output: Any, other: Any) -> bool:
+    """Whether what is returned is computed in each run, or was the same for other data."""
+    if isinstance(output, Step | np.ndarray | np.generic):
+        return True
+    return type(output) is type(other) and repr(output) == repr(other)
 
 
 def _where(made: _Recorded) -> str:

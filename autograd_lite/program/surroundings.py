@@ -76,6 +76,7 @@ class Surroundings:
         self._variables: list[tuple[Any, Any, Any]] = []
         self._arrays: list[tuple[Array, bytes]] = []
         self._large: list[Array] = []
+        given = [*given]
         self._seen: dict[int, Any] = {id(node): node for node in given}
         self._names: set[Any] = set()
         self._owners: list[Any] = []
@@ -83,6 +84,9 @@ class Surroundings:
         self._waiting = [*roots]
         while self._waiting and not self.unseen and not (strict and self.acts):
             self._visit(self._waiting.pop())
+        if "data" in self._names:
+            for node in given:
+                self._visit_array(node._array)
 
     def are_unchanged(self) -> bool:
         """Whether all of them are the same objects, and the arrays have the same entries."""
@@ -112,7 +116,7 @@ class Surroundings:
             return
         self._seen[id(value)] = value
         if isinstance(value, Node):
-            self._variables.append((value, "_array", value._array))
+            self._watch(value, "_array")
         elif isinstance(value, np.ndarray):
             self._visit_array(value)
         elif isinstance(value, CONTAINERS):
@@ -135,7 +139,9 @@ class Surroundings:
         else:
             self._visit_object(value)
 
-    def _visit_array(self, array: Array) -> None:
+    def _visit_array(self, array: Any) -> None:
+        if not isinstance(array, np.ndarray):
+            return
         if array.dtype.hasobject:
             self._waiting.append(array.tolist())
         if array.nbytes < LARGE:

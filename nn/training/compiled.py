@@ -108,7 +108,7 @@ class CompiledSteps:
         self._optimizer, self._backend = optimizer, backend_of(backend)
         self._falls_back = falls_back
         self._recorded = 0
-        self._shown = False
+        self._shown = self._is_of_batch = False
         self._templates: dict[Any, Any] = {}
         self._forget()
 
@@ -123,6 +123,7 @@ class CompiledSteps:
     def loss(self, inputs: Any, targets: Any) -> float | None:
         """The loss of a batch, whose gradients are known then; None where to go on eagerly."""
         self._last = self._expected = None
+        self._is_of_batch = False
         if self.reason or not self._is_usual() or self.reason:
             return None
         batch, kind = [inputs, *targets], ""
@@ -142,6 +143,11 @@ class CompiledSteps:
             self._rewind(states)
             del self._found[key]
         return loss
+
+    def forgive(self) -> None:
+        """Forget the reason that the last batch gave, which the eager step did not take either."""
+        if self._is_of_batch:
+            self.reason = ""
 
     def _rewind(self, states: Iterable[Any]) -> None:
         for each, state in zip(self._generators, states):
@@ -233,7 +239,7 @@ class CompiledSteps:
         except MissingPackageError:  # a compiler that was asked for
             raise
         except Exception as error:  # whatever it is, the eager step says it better
-            self.reason = f"{error}"
+            self.reason, self._is_of_batch = f"{error}", True
 
     def _require_alike(self, before: _Recording, made: _Recording) -> None:
         steps, others = before.tracer.program.steps, made.tracer.program.steps
