@@ -32,11 +32,31 @@ import numpy as np
 from autograd_lite.node import Array, Node
 
 GENERATORS = (np.random.Generator, np.random.RandomState, Random)
-PACKAGES = ("autograd_lite", "nn", "numpy", "builtins", "math", "operator", "functools", "scipy")
+PACKAGES: tuple[str, ...] = (
+    "autograd_lite",
+    "nn",
+    "numpy",
+    "builtins",
+    "math",
+    "operator",
+    "functools",
+    "scipy",
+)
 PACKAGES += ("_operator", "_functools", "_collections", "itertools")
 """Whose functions are not looked into."""
 CONTAINERS = (list, dict, tuple, set, frozenset, deque, MappingProxyType)
-CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.generic, np.dtype, np.ufunc)
+CONSTANT: tuple[type, ...] = (
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    np.generic,
+    np.dtype,
+    np.ufunc,
+)
 CONSTANT += (slice, range, type(...), re.Pattern, CodeType, GenericAlias, PurePath)
 CONSTANT += (date, time, timedelta, Decimal, Fraction)
 """What never changes."""
