@@ -362,6 +362,7 @@ class Tensor(Methods):
     # Text
 
     def __repr__(self) -> str:
+        take_entries(self)
         if isinstance(self._array, np.ndarray):
             text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:

@@ -114,6 +114,9 @@ class Compiled:
         self._lock = threading.Lock()  # the buffers are those of one run
         self.backend = "eager: it was not called"
 
+    def __reduce__(self) -> Any:
+        return Compiled, (self._f, self._name, self._argnums)
+
     @property
     def source(self) -> str:
         """The text of what ran in the last call; empty if that was the function itself."""
@@ -211,6 +214,9 @@ class Compiled:
                 del self._found[key]
                 raise _unlike(self._f, found.text)
             return
+        if not all(map(_is_returned_alike, made.outputs, other.outputs)):
+            self._reason = "what it returns besides arrays is another for other data"
+            return
         ready = self._ready(made, result)
         if ready is not None:
             self._found[key] = ready
@@ -278,7 +284,10 @@ class Compiled:
         backend = suited(self._backend, steps, inputs)
         runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
-        outside = Surroundings([self._f], strict=False)
+        outside = Surroundings([self._f], strict=False, given=[node for node, _ in tensors])
+        self._reason = outside.unseen or outside.read_past(kept)
+        if self._reason:
+            return None
         parts = result if type(result) is tuple else (result,)
         flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
@@ -325,6 +334,13 @@ def _written(
         for x in variables
     ]
     return tracer, [program.values[result], *gradients]
+
+
+def _is_returned_alike(output: Any, other: Any) -> bool:
+    """Whether what is returned is computed in each run, or was the same for other data."""
+    if isinstance(output, Step | np.ndarray | np.generic):
+        return True
+    return type(output) is type(other) and repr(output) == repr(other)
 
 
 def _unusual() -> str:

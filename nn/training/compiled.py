@@ -32,7 +32,7 @@ from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, set_state, state_of
-from nn.training.recorded import LossOf, Recording, held_by, record, surroundings_of
+from nn.training.recorded import LossOf, Recording, record, surroundings_of
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
@@ -94,7 +94,7 @@ class CompiledSteps:
         backend: str = "numpy",
         falls_back: bool = False,
     ) -> None:
-        self.reason = surroundings_of(model, loss).acts
+        self.reason = ""
         self.now = ""
         self.steps = 0
         """How many were run."""
@@ -102,26 +102,26 @@ class CompiledSteps:
         self._optimizer, self._backend = optimizer, backend_of(backend)
         self._falls_back = falls_back
         self._recorded = 0
-        self._shown = False
+        self._shown = self._is_of_batch = False
         self._templates: dict[Any, Any] = {}
         self._flat: dict[Run, Array] = {}  # the gradients of all parameters in a run
         self._updates: dict[tuple[Run, ...], Update | None] = {}
-        self._snapshot: list[tuple[Any, Any]] = []
         self._forget()
 
     def _forget(self) -> None:
         self._found: dict[Any, Recording | _Compiled] = {}
         self._expected: _Expected | None = None
         self._last: _Compiled | None = None
-        self._snapshot = [(held, held.copy()) for held in held_by(self._model, self._loss)]
         self._outside = surroundings_of(self._model, self._loss)
+        self.reason = self._outside.acts or self._outside.unseen
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(self, inputs: Any, targets: Any) -> float | None:
         """The loss of a batch, whose gradients are known then; None where to go on eagerly."""
         self._last = self._expected = None
         self.now = "what is computed is watched"
-        if self.reason or not self._is_usual():
+        self._is_of_batch = False
+        if self.reason or not self._is_usual() or self.reason:
             return None
         self.now = "it is being recorded"
         batch, kind = [inputs, *targets], ""
@@ -142,6 +142,11 @@ class CompiledSteps:
             del self._found[key]
         return loss
 
+    def forgive(self) -> None:
+        """Forget the reason that the last batch gave, which the eager step did not take either."""
+        if self._is_of_batch:
+            self.reason = ""
+
     def _rewind(self, states: Iterable[Any]) -> None:
         for each, state in zip(self._generators, states):
             set_state(each, state)
@@ -151,11 +156,7 @@ class CompiledSteps:
         usual = recording.get() is True and watching.get() is None and taken.get() is None
         if not usual or modes.get() is not None:
             return False
-        try:
-            unchanged = all([held == kept for held, kept in self._snapshot])  # noqa: C419 - faster
-        except (ValueError, TypeError, AutogradError):  # arrays are compared
-            unchanged = False
-        if not unchanged or not self._outside.are_unchanged():
+        if not self._outside.are_unchanged():
             self._forget()
         return True
 
@@ -245,6 +246,7 @@ class CompiledSteps:
             raise
         except Exception as error:  # whatever it is, the eager step says it better
             self._stop(error)
+            self._is_of_batch = True
 
     def _stop(self, error: Exception) -> None:
         """Take steps eagerly from now on; a warning says so if something computed wrongly."""
@@ -287,6 +289,8 @@ class CompiledSteps:
                     outputs.append((cotangents[tensor], target))
         inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
         fixed = constants(program.steps, {*inputs})
+        if past := self._outside.read_past([step.arguments[0] for step in fixed]):
+            raise ValueError(past)
         inputs += fixed
         returned: list[Output] = [
             (program.values[made.loss], None),

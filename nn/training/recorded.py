@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import MethodType
 from typing import Any, NamedTuple
 
 from autograd_lite import Tensor, enable_grad
@@ -17,7 +16,6 @@ from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import draws, moves
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import is_generator
 
 MOST_STEPS = 20_000
 """Of a program: recording longer ones takes too long to be done unasked."""
@@ -83,23 +81,5 @@ def record(
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:
     """What one's own modules and functions depend on, and do besides computing."""
-    held: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
-    held += getattr(loss, "__dict__", {}).values()
-    for _, module in model.named_modules():
-        held += [module.forward, *vars(module).values()]
-    # What layers draw is noted, and drawn anew.
-    return Surroundings([x for x in held if not is_generator(x)], strict=True)
-
-
-def held_by(model: Module, loss: Any) -> list[Any]:
-    """The attributes of all modules and of the loss, and the lists and dicts among them."""
-    waiting: list[Any] = [vars(module) for _, module in model.named_modules()]
-    waiting += [vars(loss)] if hasattr(loss, "__dict__") else []
-    found: dict[int, Any] = {}
-    while waiting:
-        held = waiting.pop()
-        if id(held) not in found:
-            found[id(held)] = held
-            inside = held.values() if isinstance(held, dict) else held
-            waiting += [x for x in inside if isinstance(x, list | dict)]
-    return list(found.values())
+    held = [module.forward for _, module in model.named_modules()]
+    return Surroundings([model, *held, loss], strict=True, given=model._state().values())

@@ -344,3 +344,24 @@ def test_ctrl_c_within_a_compiled_step_leaves_what_was_before_it(monkeypatch):
     assert backend == "numpy"
     for name in (0, 1, 3):  # figures, parameters and buffers, the optimizer
         assert_same_bits(found[name], expected[name], str(name))
+
+
+def test_parameters_of_equal_and_of_constant_gradients_each_get_theirs():
+    class TwoBiases(nn.Module):
+        def __init__(self):
+            self.first, self.second = nn.Dense(4, 3), nn.Dense(2, 3)
+            self.rows = nn.Parameter(np.ones((1, 3)))
+
+        def forward(self, x):
+            return self.first(x) + self.second(x[:, :2]) + np.tanh(self.rows + self.first(x))
+
+    class Moved(nn.Module):
+        def __init__(self):
+            self.by, self.scale = nn.Parameter(np.ones(3)), nn.Parameter(np.ones(3))
+
+        def forward(self, x):
+            return self.by + self.scale + x[:, :3] * 0.5
+
+    assert_compiled_is_eager("biases", TwoBiases, ONE_HOT, "mse", batch_size=9)
+    assert_compiled_is_eager("constant", Moved, ONE_HOT, lambda p, y: p.sum(), batch_size=9)
+    assert_compiled_is_eager("ones", Moved, ONE_HOT, lambda p, y: (p - y).sum(), batch_size=9)

@@ -1,5 +1,9 @@
 """Compiled steps of loops of one's own against the eager ones, to the last bit."""
 
+import copy
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from trained import LABELS, X, assert_same_bits, network
@@ -129,3 +133,40 @@ def test_tensors_that_are_kept_stay_as_they_were():
         step(inputs, labels)
     assert all(parameter.grad is None for parameter in model.parameters())
     assert isinstance(model[0].weight, Tensor)
+
+
+def test_a_batch_that_is_refused_is_no_reason_to_go_on_eagerly():
+    model = network()
+    step = nn.compile(model, "cross_entropy", nn.SGD(model.parameters(), 0.1))
+    with pytest.raises(autograd_lite.AutogradError, match="last axis"):
+        step(X[:, :3], LABELS)
+    for inputs, labels in batches(4):
+        step(inputs, labels)
+    assert step.backend == "numpy"
+
+
+def test_a_copy_of_a_step_trains_its_own_model():
+    model = network()
+    step = nn.compile(model, "cross_entropy", nn.Adam(model.parameters()))
+    given = [*batches(8)]
+    for inputs, labels in given[:4]:
+        step(inputs, labels)
+    before = model.state_dict()
+    others = [copy.deepcopy(step), pickle.loads(pickle.dumps(step))]
+    losses = [[other(*batch) for batch in given[4:]] for other in others]
+    assert others[0].backend == "numpy"
+    assert_same_bits(model.state_dict(), before)
+    assert losses == [[step(*batch) for batch in given[4:]]] * 2
+
+
+def test_threads_take_their_steps_one_after_another():
+    model = network()
+    step = nn.compile(model, "cross_entropy", nn.SGD(model.parameters(), 0.0))
+    given = [*batches(4)]
+    right = [[step(*batch) for batch in given] for _ in range(2)][1]
+
+    def repeated(batch):
+        return {step(*batch) for _ in range(60)}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(repeated, given)] == [{loss} for loss in right]
