@@ -45,10 +45,10 @@ class EagerSteps:
 def steps_of(training: Training, samples: Samples, compile: Any) -> Any:  # noqa: A002
     """The steps of a training; they say why they are not compiled."""
     size = training.arguments["batch_size"]
-    count = (training.epochs - training.epoch) * -(-samples.n // size)
+    steps = samples.steps(size)
     if not compile:
         return EagerSteps("it was asked for")
-    if count < FEWEST:
+    if steps is not None and (count := (training.epochs - training.epoch) * steps) < FEWEST:
         return EagerSteps(f"{count} steps are fewer than {FEWEST}")
     if reason := why_not(training.optimizer):
         return EagerSteps(reason)

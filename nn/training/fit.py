@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -26,7 +27,6 @@ from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
 from nn.random_state import Generator, generator, generators, set_state, state_of
 from nn.training.agreement import require_listed, terms
-from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.compiling import COMPILED, overrides, steps_of
@@ -67,7 +67,7 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 def fit(
     model: Module,
     X: Any,  # noqa: N803
-    y: Any,
+    y: Any = None,
     *,
     loss: str | Callable[..., Tensor],
     optimizer: Optimizer,
@@ -77,6 +77,8 @@ def fit(
     metrics: Mapping[str, Metric] | None = None,
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | str | None = None,
+    sampling: Any = None,
+    augment: Callable[..., tuple[Any, Any]] | None = None,
     callbacks: Sequence[Callback] = (),
     resume_from: FileName | None = None,
     may_differ: Collection[str] = (),
@@ -98,16 +100,20 @@ def fit(
             before. To leave out parameters set their `requires_grad` to False.
         X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
             if all have the same. For a model of several inputs, a tuple of arrays that are its
-            arguments, or a dict of its named arguments.
+            arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
+            block at a time, and checked as they are read; blocks, and the samples of each, come in
+            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights), or a
+            function that makes one for each epoch, to be given `rng` if it has a parameter. An
+            iterator lasts for one epoch, and has no figures but "running_loss".
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
             and the figures in the history are divided by the number of samples.
         optimizer: holds the model's parameters.
         epochs: how many times to go through the samples; in all, if training was resumed.
-        batch_size: samples a step.
-        validation: samples and targets that are not trained on; or the share of X and y, between
-            0 and 1, that is drawn for it.
+        batch_size: samples a step, where X is no batches.
+        validation: samples and targets that are not trained on, or a function that makes batches
+            of them; or the share of X and y, between 0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
             `nn`, 0 for logits; with a loss of your own it is NaN, and a warning says so, where
@@ -120,6 +126,10 @@ def fit(
             "none" becomes "mean". A function of your own that does not take `weights` has to
             return the loss of each sample; the mean is taken of these times the weights.
             Validation samples all count the same.
+        sampling: how likely each sample is drawn (n,), 0 or more, or "balanced" for each class as
+            likely as any other. An epoch draws as many samples as there are, with replacement.
+        augment: a function of the samples and the targets of a batch, and of `rng`, that returns
+            those to learn from. Figures are of samples as they are.
         callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.Callback`. Each
             `fit_end` is called, also after an error.
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
@@ -185,9 +195,22 @@ def fit(
                 split_seed = _next_seed(rng)
             dtype = shared_dtype(parameters)
             samples = prepared(
-                dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+                dtype,
+                X,
+                y,
+                loss,
+                metrics,
+                validation,
+                sample_weight,
+                class_weight,
+                split_seed,
+                sampling,
+                augment,
             )
-            require_no_single_sample(model, samples.n, batch_size)
+            if samples.n is not None:
+                require_no_single_sample(model, samples.n, batch_size)
+            if epochs > 1 or saved:
+                samples.require_replay()
             rehearse(model, samples)
             names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
             history = History({name: [] for name in ("running_loss", *names)})
@@ -285,15 +308,17 @@ def _train_epochs(
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, total = 0, 0.0
-        shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
-        for training.batch, (inputs, *targets) in enumerate(shuffled):
+        training.batch, total, seen = 0, 0.0, 0
+        shuffled = _pulled(samples.batches(training.rng, size), region)
+        for training.batch, (inputs, *targets) in shuffled:
             if training.stop_reason is not None:
                 return
             with _undone_unless_whole(buffers, drawing):
                 _step(training, samples, inputs, targets, steps, region)
             n = len(leaves_of(inputs)[0])
+            del inputs, targets  # The next batch may be as large as memory allows.
             total += samples.per_sample(training.batch_loss, n) * n
+            seen += n
             with region.opened():
                 if overrides(training.callbacks, "batch_end"):
                     steps.show_gradients()
@@ -304,7 +329,7 @@ def _train_epochs(
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / samples.n}
+        measured = {"running_loss": total / seen}
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)
@@ -315,6 +340,18 @@ def _train_epochs(
                 callback.epoch_end(training)
         training.epoch += 1
         bar.update(training.history)
+
+
+def _pulled(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
+    """The batches and their numbers; Ctrl-C may come while one is awaited."""
+    for number in count():
+        with region.opened():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        given = [batch]
+        del batch
+        yield number, given.pop()
 
 
 def _step(
