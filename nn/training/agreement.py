@@ -47,6 +47,8 @@ def terms(
         found |= {name: _array(leaf) for name, leaf in named_parts((part.X, part.y), kind)}
         if part.weights is not None:
             found["weights"] = _array(part.weights)
+        if isinstance(part, Rows):
+            found[f"{kind}blocks"] = _array(part.bounds)
     drawing = samples.drawn or samples.trained
     if isinstance(drawing, Rows) and drawing.odds is not None:
         found["sampling"] = _array(drawing.odds)

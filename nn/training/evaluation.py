@@ -139,6 +139,7 @@ def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dic
             loss = samples.loss_of(map_tree(Tensor, predictions), y, *weights)
             total += samples.per_sample(loss.item(), size) * size
         n += size
+        del X, y  # The next batch may be as large as memory allows.
     if not whole:
         return {"loss": total / n}
     predictions, y, weights = _joined(kept)

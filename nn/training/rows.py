@@ -17,6 +17,9 @@ from nn.training.inputs import Batch, is_tree, named_parts, require_finite
 BLOCK = 2**25
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
 
+COPIED = 64
+"""Samples that are copied at once: what lies between a block and a batch is small."""
+
 
 class Rows:
     """Samples in arrays of which some are not in memory, read a block at a time.
@@ -94,17 +97,25 @@ class Rows:
         waiting, filling = self.n, None
         for rows in filter(len, orders):
             start = self.bounds[np.searchsorted(self.bounds, rows[0], side="right") - 1]
-            columns = self._block(start)
+            columns, mapped = self._block(start), 0
             while len(rows):
                 filling = filling or _Filling(columns, self.dtype, min(size, waiting))
-                rows = filling.taken(columns, rows, start)
+                left = filling.taken(columns, rows, start)
+                mapped, rows = mapped + len(rows) - len(left), left
+                if 4 * mapped > self.bounds[1]:
+                    mapped = self._give_back()
                 if filling.lacks == 0:
                     waiting -= len(filling.numbers)
                     full, filling = [filling], None
                     yield full.pop().batch()
             del columns
-            for leaf in leaves_of((self.X, self.y)):
-                _give_back(leaf)
+            self._give_back()
+
+    def _give_back(self) -> int:
+        """Let go of the pages that were read; 0, as so many are left."""
+        for leaf in leaves_of((self.X, self.y)):
+            _give_back(leaf)
+        return 0
 
     def _block(self, start: int) -> list[Any]:
         """The samples, targets and weights of the block that starts there."""
@@ -139,8 +150,8 @@ class _Filling:
         self.lacks = n
 
     def taken(self, columns: list[Any], rows: Any, start: int) -> Any:
-        """The rows that are left, once the batch is filled with the others."""
-        some, left = rows[: self.lacks], rows[self.lacks :]
+        """The rows that are left, once some of the others are in the batch."""
+        some = rows[: min(self.lacks, COPIED)]
         place = len(self.numbers) - self.lacks
         filled = slice(place, place + len(some))
         with np.errstate(over="ignore"):  # what is infinite then is refused
@@ -148,7 +159,7 @@ class _Filling:
                 target[filled] = leaf[some - start]
         self.numbers[filled] = some
         self.lacks -= len(some)
-        return left
+        return rows[len(some) :]
 
     def batch(self) -> tuple[Any, Batch]:
         """The numbers of its rows, and their samples, targets and weights."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,12 @@ class Stream:
         return len(self.source) if hasattr(self.source, "__len__") else None
 
     def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
-        """An epoch, each batch checked."""
-        count = -1
-        for count, batch in enumerate(self._made(rng)):
-            yield self._checked(batch, f"fit with {self.kind}batch {count + 1} of an epoch")
-        if count < 0:
+        """An epoch, each batch checked; nothing is kept of it while the next one is made."""
+        checked, came = map(self._checked, count(1), self._made(rng)), False
+        while batch := [*islice(checked, 1)]:
+            came = True
+            yield batch.pop()
+        if not came:
             raise ArgumentError(
                 f"fit with {self.kind}batches from {describe_one(self.source)}",
                 "an epoch of them has no batch",
@@ -72,7 +74,8 @@ class Stream:
             )
         return made
 
-    def _checked(self, batch: Any, attempted: str) -> Batch:
+    def _checked(self, number: int, batch: Any) -> Batch:
+        attempted = f"fit with {self.kind}batch {number} of an epoch"
         if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
             raise UnsupportedError(
                 attempted,
