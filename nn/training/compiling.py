@@ -14,6 +14,7 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback, Training
+from nn.training.cluster import ClusterRows, ClusterSteps
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
 from nn.training.samples import Samples
@@ -44,6 +45,8 @@ class EagerSteps:
 
 def steps_of(training: Training, samples: Samples, compile: Any) -> Any:  # noqa: A002
     """The steps of a training; they say why they are not compiled."""
+    if isinstance(samples.trained, ClusterRows):
+        return ClusterSteps(samples.trained, samples, training.model, training.optimizer)
     size = training.arguments["batch_size"]
     steps = samples.steps(size)
     if not compile:

@@ -32,7 +32,7 @@ from nn.module import Module, require_model
 from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
 from nn.training.metrics import Metric
 from nn.training.rows import Rows, is_read_later, require_known_blocks
-from nn.training.samples import Part, Samples, shared_dtype
+from nn.training.samples import Part, Samples, measuring, shared_dtype
 from nn.training.streams import Stream
 
 EVALUATED_AT_ONCE = 1024
@@ -130,20 +130,26 @@ def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dic
         return {}
     whole = bool(samples.metrics) or not adds_up(samples.loss)
     total, n, kept = 0.0, 0, []
-    for X, y, *weights in source.in_order(EVALUATED_AT_ONCE):  # noqa: N806
-        size = count(X, "fit with X")
-        predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
-        if whole:
-            kept.append((predictions, y, weights))
-        else:
-            loss = samples.loss_of(map_tree(Tensor, predictions), y, *weights)
-            total += samples.per_sample(loss.item(), size) * size
-        n += size
-        del X, y  # The next batch may be as large as memory allows.
+    outcome = partial(_outcome, model, measuring(samples), whole)
+    for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
+        total, n = total + loss * size, n + size
+        kept += [predicted] if whole else []
     if not whole:
         return {"loss": total / n}
     predictions, y, weights = _joined(kept)
     return _figures(samples, predictions, Part(None, y, next(iter(weights), None), n))
+
+
+def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
+    """How many samples a batch has, their loss, and if it is of the whole, all that it is of."""
+    X, y, *weights = batch  # noqa: N806
+    size = count(X, "fit with X")
+    with evaluation():
+        predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
+        if whole:
+            return size, 0.0, (predictions, y, weights)
+        loss = samples.loss_of(map_tree(Tensor, predictions), y, *weights)
+    return size, samples.per_sample(loss.item(), size), None
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -29,6 +30,7 @@ from nn.random_state import Generator, generator, generators, set_state, state_o
 from nn.training.agreement import require_listed, terms
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
+from nn.training.cluster import ClusterLostError, on_cluster
 from nn.training.compiling import COMPILED, overrides, steps_of
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
@@ -86,6 +88,7 @@ def fit(
     progress: bool = True,
     rng: np.random.Generator | int | None = None,
     compile: bool | str = True,  # noqa: A002 - what it is called everywhere
+    client: Any = None,
 ) -> History:
     """Train a model in shuffled mini-batches, the last one of an epoch smaller.
 
@@ -148,6 +151,12 @@ def fit(
             that can be. The results are the same to the last bit; `history.backend` says what ran.
             "c" asks for C, which rounds otherwise; without a compiler a warning says so. NumPy's
             warnings of numbers that stay finite in the end are not shown in compiled steps.
+        client: a `dask.distributed.Client`, whose workers hold the blocks of X and y, Dask arrays,
+            and compute the gradient of each batch in parts, one for each block that it has samples
+            of. Figures are those of one process, but for rounding, so that a loss has to be a mean
+            over samples, and nothing may be drawn, or normalized over a batch. A worker that dies
+            costs the parts that it had; if the cluster is lost, training ends with a warning, and
+            with what was learned.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -212,6 +221,8 @@ def fit(
             if epochs > 1 or saved:
                 samples.require_replay()
             rehearse(model, samples)
+            if client is not None:
+                samples = on_cluster(client, samples, model, optimizer)
             names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
             history = History({name: [] for name in ("running_loss", *names)})
             arguments = {"samples": samples.n, "batch_size": int(batch_size)}
@@ -271,6 +282,10 @@ def _train(
             errors.append(interruption)
         else:
             _interrupt(training)
+    except ClusterLostError as lost:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"in {place} {lost}"
+        warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
     except BaseException as error:  # raised again when all is ended
         errors.append(error)
     if training.stop_reason is None:
@@ -371,6 +386,7 @@ def _step(
                 steps.agree(training.batch_loss)
             else:
                 training.batch_loss = loss
+                _require_finite_loss(training)
             if overrides(training.callbacks, "gradients"):
                 steps.show_gradients()
                 for callback in training.callbacks:
@@ -396,10 +412,14 @@ def _go_through(training: Training, samples: Samples, inputs: Any, targets: Sequ
     batch_loss = samples.loss_of(predictions, *targets)
     require_scalar(batch_loss)
     training.batch_loss = batch_loss.item()
-    if not math.isfinite(training.batch_loss):
-        raise _not_finite(training, f"the loss is {training.batch_loss}")
+    _require_finite_loss(training)
     training.optimizer.zero_grad()
     batch_loss.backward(leaves_only=True)
+
+
+def _require_finite_loss(training: Training) -> None:
+    if not math.isfinite(training.batch_loss):
+        raise _not_finite(training, f"the loss is {training.batch_loss}")
 
 
 @contextmanager

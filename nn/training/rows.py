@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -17,8 +17,8 @@ from nn.training.inputs import Batch, is_tree, named_parts, require_finite
 BLOCK = 2**25
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
 
-COPIED = 64
-"""Samples that are copied at once: what lies between a block and a batch is small."""
+COPIED = 2**20
+"""Bytes that are copied at once, from a block to a batch."""
 
 
 class Rows:
@@ -61,6 +61,14 @@ class Rows:
         """All samples once."""
         return map(self._checked, self._read(self._ordered(), size))
 
+    def some(self, numbers: Any, size: int) -> Iterator[Batch]:
+        """The rows of those numbers, where all are in memory."""
+        return map(self._checked, self._read([numbers], size, len(numbers)))
+
+    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
+        """What a function makes of all samples, in batches."""
+        return map(function, self.in_order(size))
+
     def unchecked(self, size: int) -> Iterator[Any]:
         """The samples without their targets."""
         return map(_samples, self._read(self._ordered(), size))
@@ -89,33 +97,27 @@ class Rows:
             return np.arange(start, stop)
         return start + np.flatnonzero(self.kept[start:stop])
 
-    def _read(self, orders: Iterable[Any], size: int) -> Iterator[tuple[Any, Batch]]:
+    def _read(
+        self, orders: Iterable[Any], size: int, n: int | None = None
+    ) -> Iterator[tuple[Any, Batch]]:
         """Batches of rows in that order, with their numbers; the last one may be smaller.
 
         A batch is filled from the blocks: no more than it and a block are in memory.
         """
-        waiting, filling = self.n, None
+        waiting, filling = self.n if n is None else n, None
         for rows in filter(len, orders):
             start = self.bounds[np.searchsorted(self.bounds, rows[0], side="right") - 1]
-            columns, mapped = self._block(start), 0
+            columns = self._block(start)
             while len(rows):
                 filling = filling or _Filling(columns, self.dtype, min(size, waiting))
-                left = filling.taken(columns, rows, start)
-                mapped, rows = mapped + len(rows) - len(left), left
-                if 4 * mapped > self.bounds[1]:
-                    mapped = self._give_back()
+                rows = filling.taken(columns, rows, start)
                 if filling.lacks == 0:
                     waiting -= len(filling.numbers)
                     full, filling = [filling], None
                     yield full.pop().batch()
             del columns
-            self._give_back()
-
-    def _give_back(self) -> int:
-        """Let go of the pages that were read; 0, as so many are left."""
-        for leaf in leaves_of((self.X, self.y)):
-            _give_back(leaf)
-        return 0
+            for leaf in leaves_of((self.X, self.y)):
+                _give_back(leaf)
 
     def _block(self, start: int) -> list[Any]:
         """The samples, targets and weights of the block that starts there."""
@@ -150,20 +152,31 @@ class _Filling:
         self.lacks = n
 
     def taken(self, columns: list[Any], rows: Any, start: int) -> Any:
-        """The rows that are left, once some of the others are in the batch."""
-        some = rows[: min(self.lacks, COPIED)]
+        """The rows that are left, once the batch is filled with the others."""
+        some, left = rows[: self.lacks], rows[self.lacks :]
         place = len(self.numbers) - self.lacks
         filled = slice(place, place + len(some))
-        with np.errstate(over="ignore"):  # what is infinite then is refused
-            for target, leaf in zip(leaves_of(self._columns), leaves_of(columns)):
-                target[filled] = leaf[some - start]
+        for target, leaf in zip(leaves_of(self._columns), leaves_of(columns)):
+            _copy(target[filled], leaf, some - start)
         self.numbers[filled] = some
         self.lacks -= len(some)
-        return rows[len(some) :]
+        return left
 
     def batch(self) -> tuple[Any, Batch]:
         """The numbers of its rows, and their samples, targets and weights."""
         return self.numbers, tuple(self._columns)
+
+
+def _copy(target: Any, leaf: Any, rows: Any) -> None:
+    """Copy rows, in the order in which they lie in a file, so that few of its pages are held."""
+    order = np.argsort(rows)
+    at_once = max(1, COPIED // max(1, leaf[:1].nbytes))
+    for first in range(0, len(rows), at_once):
+        some = order[first : first + at_once]
+        with np.errstate(over="ignore"):  # what is infinite then is refused
+            target[some] = leaf[rows[some]]
+        if len(some) == at_once:
+            _give_back(leaf)
 
 
 # Arrays that are not in memory
@@ -190,7 +203,7 @@ def is_dask(values: Any) -> bool:
 
 def loaded(part: Any) -> Any:
     """A part of an array, in memory."""
-    return part.compute() if is_dask(part) else np.asarray(part)
+    return part.compute() if is_dask(part) else part
 
 
 def read_parts(array: Any) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -119,6 +119,12 @@ class Samples:
         """The figure for a loss of n samples, which does not grow with their number."""
         summed = isinstance(self.loss, Loss) and self.loss.reduction == "sum"
         return loss / n if summed else loss
+
+
+def measuring(samples: Samples) -> Samples:
+    """What measures predictions, without the samples."""
+    nothing: Any = None
+    return replace(samples, trained=nothing, validation=None, metrics={}, drawn=None, augment=None)
 
 
 def prepared(

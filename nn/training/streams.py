@@ -53,6 +53,10 @@ class Stream:
         """All batches once."""
         return self.batches(np.random.default_rng(0), size)
 
+    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
+        """What a function makes of all batches."""
+        return map(function, self.in_order(size))
+
     def require_replay(self) -> None:
         """Raise an ArgumentError unless it can be gone through again."""
         if self.once:

@@ -207,10 +207,10 @@ def numbers_or_none(batch):
 
 
 def test_memory_holds_no_more_than_three_batches(mapped):
-    samples = np.random.default_rng(0).normal(size=(20_000, 50))
+    samples = np.random.default_rng(0).normal(size=(20_000, 200))
     given = mapped(samples, 20_000)
     targets = samples[:, :1].copy()
-    model = nn.Dense(50, 1, rng=0)
+    model = nn.Dense(200, 1, rng=0)
     optimizer = nn.SGD(model.parameters(), 0.01)
     tracemalloc.start()
     nn.fit(model, given, targets, loss="mse", optimizer=optimizer, epochs=2, batch_size=2000,
