@@ -14,7 +14,7 @@ from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.trees import leaves_of, map_tree
 from nn.training.inputs import Batch, is_tree, named_parts, require_finite
 
-BLOCK = 2**25
+BLOCK = 2**24
 """Bytes of a memory map that are shuffled together: far more than a disk reads at once."""
 
 COPIED = 2**20
@@ -157,7 +157,7 @@ class _Filling:
         place = len(self.numbers) - self.lacks
         filled = slice(place, place + len(some))
         for target, leaf in zip(leaves_of(self._columns), leaves_of(columns)):
-            _copy(target[filled], leaf, some - start)
+            _copy(target, filled.start, leaf, some - start)
         self.numbers[filled] = some
         self.lacks -= len(some)
         return left
@@ -167,15 +167,19 @@ class _Filling:
         return self.numbers, tuple(self._columns)
 
 
-def _copy(target: Any, leaf: Any, rows: Any) -> None:
-    """Copy rows, in the order in which they lie in a file, so that few of its pages are held."""
+def _copy(batch: Any, place: int, leaf: Any, rows: Any) -> None:
+    """Copy rows into a batch, in the order in which they lie in a file.
+
+    Of a large batch, few pages of the file are held besides; a small one is left to find the pages
+    that others have read.
+    """
     order = np.argsort(rows)
     at_once = max(1, COPIED // max(1, leaf[:1].nbytes))
     for first in range(0, len(rows), at_once):
         some = order[first : first + at_once]
         with np.errstate(over="ignore"):  # what is infinite then is refused
-            target[some] = leaf[rows[some]]
-        if len(some) == at_once:
+            batch[place + some] = leaf[rows[some]]
+        if len(batch) >= at_once:
             _give_back(leaf)
 
 
