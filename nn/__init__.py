@@ -1,4 +1,4 @@
-"""Dense networks: layers, losses, optimizers, training."""
+"""Networks: layers, losses, optimizers, training."""
 
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -23,11 +23,12 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
+from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
 from nn.layers.dense import Dense
-from nn.layers.dropout import Dropout
+from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -43,14 +44,15 @@ from nn.losses.regression import (
     HuberLoss,
     MAELoss,
     MSELoss,
+    PoissonNLLLoss,
     RMSELoss,
 )
 from nn.module import Module
-from nn.optimizers.adam import Adam, AdamW, NAdam
+from nn.optimizers.adam import Adam, AdamW, AMSGrad, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.scaled import Adagrad, RMSprop
+from nn.optimizers.scaled import Adagrad, Lion, RMSprop
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -78,6 +80,8 @@ from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
 
+Lambda = Function
+
 if _TYPE_CHECKING:
     from nn.diagnosis.diagnose import diagnose
     from nn.diagnosis.gradient_difference import gradient_difference
@@ -85,55 +89,96 @@ if _TYPE_CHECKING:
     from nn.diagnosis.report import Diagnosis, Finding
     from nn.export.numpy_source import to_numpy_source
     from nn.export.onnx_model import to_onnx
+    from nn.layers.attention import MultiHeadAttention
+    from nn.layers.bilinear import Bilinear
+    from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.embedding import Embedding, PositionalEncoding
+    from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
+    from nn.layers.recurrent import GRU, LSTM, RNN
+    from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
+    from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+    from nn.losses.pairs import CosineEmbeddingLoss, GaussianNLLLoss, TripletMarginLoss
+    from nn.optimizers.scipy_fits import fit_lbfgs, fit_least_squares
+    from nn.torch_weights import from_torch, to_torch
+    from nn.training.averages import ExponentialMovingAverage, StochasticWeightAveraging
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
+    "AMSGrad",
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool",
+    "AvgPool",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Bilinear",
     "Buffer",
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
     "CosineAnnealing",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dense",
     "Diagnosis",
     "DiagnosisMonitor",
     "Dropout",
+    "Dropout2d",
     "EarlyStopping",
+    "Embedding",
     "ExponentialDecay",
+    "ExponentialMovingAverage",
     "Finding",
     "Flatten",
     "Function",
+    "GRUCell",
+    "GaussianNLLLoss",
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
+    "GroupNorm",
     "HalfSquaredErrorLoss",
     "HingeLoss",
     "History",
     "HuberLoss",
+    "InstanceNorm",
     "KLDivLoss",
     "LRSchedule",
+    "LSTMCell",
+    "Lambda",
     "LayerNorm",
     "LeakyReLU",
+    "Lion",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
+    "MaxPool",
     "MissingPackageError",
     "Module",
+    "MultiHeadAttention",
     "NAdam",
     "NLLLoss",
     "OneCycle",
     "Optimizer",
     "Parameter",
+    "PoissonNLLLoss",
+    "PositionalEncoding",
     "RMSELoss",
+    "RMSNorm",
     "RMSprop",
+    "RNNCell",
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
@@ -143,10 +188,15 @@ __all__ = [
     "Softmax",
     "Softplus",
     "StepDecay",
+    "StochasticWeightAveraging",
     "Swish",
     "Tanh",
     "Training",
     "TrainingError",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "Upsample",
     "Warmup",
     "accuracy",
     "batches",
@@ -156,6 +206,9 @@ __all__ = [
     "datasets",
     "diagnose",
     "fit",
+    "fit_lbfgs",
+    "fit_least_squares",
+    "from_torch",
     "functional_call",
     "gradient_difference",
     "init",
@@ -168,18 +221,48 @@ __all__ = [
     "summary",
     "to_numpy_source",
     "to_onnx",
+    "to_torch",
 ]
 
 # What is imported when it is first used: training needs none of it.
 _LATER = {
+    "AdaptiveAvgPool": "nn.layers.pooling",
+    "AvgPool": "nn.layers.pooling",
+    "Bilinear": "nn.layers.bilinear",
+    "Conv1d": "nn.layers.convolution",
+    "Conv2d": "nn.layers.convolution",
+    "Conv3d": "nn.layers.convolution",
+    "ConvTranspose2d": "nn.layers.convolution",
+    "CosineEmbeddingLoss": "nn.losses.pairs",
     "Diagnosis": "nn.diagnosis.report",
     "DiagnosisMonitor": "nn.diagnosis.monitor",
+    "Embedding": "nn.layers.embedding",
+    "ExponentialMovingAverage": "nn.training.averages",
     "Finding": "nn.diagnosis.report",
+    "GRU": "nn.layers.recurrent",
+    "GRUCell": "nn.layers.recurrent_cells",
+    "GaussianNLLLoss": "nn.losses.pairs",
     "GraphWatch": "nn.diagnosis.monitor",
+    "LSTM": "nn.layers.recurrent",
+    "LSTMCell": "nn.layers.recurrent_cells",
+    "MaxPool": "nn.layers.pooling",
+    "MultiHeadAttention": "nn.layers.attention",
+    "PositionalEncoding": "nn.layers.embedding",
+    "RNN": "nn.layers.recurrent",
+    "RNNCell": "nn.layers.recurrent_cells",
+    "StochasticWeightAveraging": "nn.training.averages",
+    "TransformerDecoderLayer": "nn.layers.transformer",
+    "TransformerEncoderLayer": "nn.layers.transformer",
+    "TripletMarginLoss": "nn.losses.pairs",
+    "Upsample": "nn.layers.pooling",
     "diagnose": "nn.diagnosis.diagnose",
+    "fit_lbfgs": "nn.optimizers.scipy_fits",
+    "fit_least_squares": "nn.optimizers.scipy_fits",
+    "from_torch": "nn.torch_weights",
     "gradient_difference": "nn.diagnosis.gradient_difference",
     "to_numpy_source": "nn.export.numpy_source",
     "to_onnx": "nn.export.onnx_model",
+    "to_torch": "nn.torch_weights",
 }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import numpy as np
 
-from autograd_lite.arguments import Range, require
+from autograd_lite.arguments import Range, is_whole, require
 from autograd_lite.names import explains_keywords, unknown_keyword
 
 Read = TypeVar("Read", covariant=True)
@@ -72,6 +73,9 @@ class Declared:
     was given by name only and is declared again without that comes where that is. Values are
     checked whenever they are assigned.
 
+    Type checkers take a subclass for one whose constructor takes the fields: one that inherits a
+    constructor that is written out says so, `class Second(First, init=False)`.
+
     >>> from autograd_lite.arguments import COUNT, POSITIVE
     >>> class Decay(Declared):
     ...     every: int = declared(COUNT)
@@ -87,7 +91,7 @@ class Declared:
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
     _signature: ClassVar[Signature]
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__()
         if "__init__" in vars(cls):
             cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
@@ -130,6 +134,12 @@ class Declared:
         self._begin(bound.arguments)
 
     @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        """The product of sizes that a file gives, also in tuples; 0 where one is no number."""
+        sizes = [given[name] for name, field in cls._fields.items() if field.size]
+        return product(sizes) if sizes else 0.0
+
+    @classmethod
     def _declare(cls, name: str) -> None:
         """What becomes of a field of the class: by default an attribute that is checked."""
 
@@ -153,6 +163,16 @@ class Declared:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"
+
+
+def product(sizes: Iterable[Any]) -> float:
+    """That of numbers, also in tuples and lists; 0 where something else is there.
+
+    >>> product([2, (3, 4)]), product([2, "many"])
+    (24.0, 0.0)
+    """
+    numbers = [n for size in sizes for n in (size if isinstance(size, tuple | list) else [size])]
+    return math.prod(map(float, numbers)) if all(map(is_whole, numbers)) else 0.0
 
 
 def without_options(cls: type[Kind]) -> type[Kind]:

@@ -10,11 +10,13 @@ import declarations_engine
 import declarations_files
 import declarations_functional
 import declarations_functions
+import declarations_images
 import declarations_init
 import declarations_layers
 import declarations_losses
 import declarations_optimizers
 import declarations_schedules
+import declarations_sequences
 import declarations_training
 import declarations_viz
 import numpy as np
@@ -34,11 +36,13 @@ DECLARED = {
         declarations_files,
         declarations_functional,
         declarations_functions,
+        declarations_images,
         declarations_init,
         declarations_layers,
         declarations_losses,
         declarations_optimizers,
         declarations_schedules,
+        declarations_sequences,
         declarations_training,
         declarations_viz,
     )

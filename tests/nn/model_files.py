@@ -37,6 +37,66 @@ def every_layer(dtype=np.float64):
     )
 
 
+def layers_of_images(dtype=np.float64):
+    """Layers, and the shapes of what they take."""
+    return [
+        (nn.Conv1d(2, 3, 3, padding="same", rng=0, dtype=dtype), [(4, 2, 7)]),
+        (
+            nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2, rng=0, dtype=dtype),
+            [(3, 4, 6, 5)],
+        ),
+        (nn.Conv3d(1, 2, 2, dilation=(1, 2, 1), bias=False, rng=0, dtype=dtype), [(2, 1, 3, 4, 3)]),
+        (
+            nn.ConvTranspose2d(4, 2, 3, 2, 1, output_padding=1, rng=0, dtype=dtype),
+            [(2, 4, 3, 3)],
+        ),
+        (nn.MaxPool((2, 3), stride=1, padding=(0, 1), ceil_mode=True), [(2, 3, 5, 5)]),
+        (nn.AvgPool(3, 2, 1, count_include_pad=False), [(2, 3, 5, 6)]),
+        (nn.AdaptiveAvgPool((2, None)), [(2, 3, 5, 4)]),
+        (nn.Upsample(scale_factor=1.5, mode="bilinear", align_corners=True), [(2, 3, 4, 4)]),
+        (nn.BatchNorm2d(3, 1e-3, 0.2, dtype=dtype), [(2, 3, 4, 4)]),
+        (nn.GroupNorm(2, 4, 1e-3, dtype=dtype), [(2, 4, 3)]),
+        (nn.InstanceNorm(3, affine=True, dtype=dtype), [(2, 3, 4)]),
+        (nn.RMSNorm((3, 2), 1e-3, dtype=dtype), [(4, 3, 2)]),
+        (nn.Dropout2d(0.25), [(2, 3, 4, 4)]),
+        (nn.Bilinear(2, 3, 4, rng=0, dtype=dtype), [(5, 2), (5, 3)]),
+    ]
+
+
+def layers_of_sequences(dtype=np.float64):
+    """Layers, and the arrays that they take."""
+    rng = np.random.default_rng(4)
+
+    def sequences(*shape):
+        return rng.normal(size=shape).astype(dtype)
+
+    numbers = rng.integers(0, 5, (3, 4))
+    memory = (sequences(3, 4, 6), sequences(3, 5, 6))
+    return [
+        (nn.Embedding(5, 3, 1, rng=0, dtype=dtype), (numbers,)),
+        (nn.PositionalEncoding(4, 7), (sequences(2, 5, 4),)),
+        (nn.PositionalEncoding(4, 7, learned=True, rng=0, dtype=dtype), (sequences(2, 5, 4),)),
+        (nn.RNN(2, 3, 2, "relu", False, rng=0, dtype=dtype), (sequences(3, 4, 2),)),
+        (nn.GRU(2, 3, bidirectional=True, rng=0, dtype=dtype), (sequences(3, 4, 2),)),
+        (
+            nn.LSTM(2, 3, 2, batch_first=False, dropout=0.25, rng=0, dtype=dtype),
+            (sequences(4, 3, 2),),
+        ),
+        (nn.RNNCell(2, 3, nonlinearity="relu", rng=0, dtype=dtype), (sequences(4, 2),)),
+        (nn.GRUCell(2, 3, bias=False, rng=0, dtype=dtype), (sequences(4, 2),)),
+        (nn.LSTMCell(2, 3, rng=0, dtype=dtype), (sequences(4, 2),)),
+        (
+            nn.MultiHeadAttention(4, 2, 0.1, False, 3, 5, rng=0, dtype=dtype),
+            (sequences(3, 2, 4), sequences(3, 5, 3), sequences(3, 5, 5)),
+        ),
+        (
+            nn.TransformerEncoderLayer(6, 3, 5, 0.2, "gelu", 1e-3, rng=0, dtype=dtype),
+            (sequences(3, 4, 6),),
+        ),
+        (nn.TransformerDecoderLayer(6, 2, 5, norm_first=True, rng=0, dtype=dtype), memory),
+    ]
+
+
 class OwnModel(nn.Module):
     def __init__(self, rng=0):
         self.scale = nn.Parameter(2.0)
