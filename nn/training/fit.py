@@ -324,8 +324,9 @@ def _train_epochs(
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
         training.batch, total, seen = 0, 0.0, 0
-        shuffled = _pulled(samples.batches(training.rng, size), region)
-        for training.batch, (inputs, *targets) in shuffled:
+        shuffled = samples.batches(training.rng, size)
+        numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
+        for training.batch, (inputs, *targets) in numbered:
             if training.stop_reason is not None:
                 return
             with _undone_unless_whole(buffers, drawing):
@@ -357,7 +358,7 @@ def _train_epochs(
         bar.update(training.history)
 
 
-def _pulled(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
+def _awaited(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
     """The batches and their numbers; Ctrl-C may come while one is awaited."""
     for number in count():
         with region.opened():

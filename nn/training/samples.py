@@ -54,6 +54,11 @@ class Samples:
         return self.trained.n
 
     @property
+    def are_at_hand(self) -> bool:
+        """Whether no batch has to be waited for."""
+        return isinstance(self.trained, Part) and self.augment is None
+
+    @property
     def parts(self) -> dict[str, Part | Rows | Stream]:
         """What to measure with, by what the names of figures begin with."""
         parts = {"": self.trained}
