@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -26,9 +28,9 @@ from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Buffer
 from nn.random_state import Generator, generator, generators, set_state, state_of
 from nn.training.agreement import require_listed, terms
-from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
+from nn.training.cluster import ClusterLostError, on_cluster
 from nn.training.compiling import COMPILED, overrides, steps_of
 from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
 from nn.training.fit_arguments import (
@@ -67,7 +69,7 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 def fit(
     model: Module,
     X: Any,  # noqa: N803
-    y: Any,
+    y: Any = None,
     *,
     loss: str | Callable[..., Tensor],
     optimizer: Optimizer,
@@ -77,6 +79,8 @@ def fit(
     metrics: Mapping[str, Metric] | None = None,
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | str | None = None,
+    sampling: Any = None,
+    augment: Callable[..., tuple[Any, Any]] | None = None,
     callbacks: Sequence[Callback] = (),
     resume_from: FileName | None = None,
     may_differ: Collection[str] = (),
@@ -84,6 +88,7 @@ def fit(
     progress: bool = True,
     rng: np.random.Generator | int | None = None,
     compile: bool | str = True,  # noqa: A002 - what it is called everywhere
+    client: Any = None,
 ) -> History:
     """Train a model in shuffled mini-batches, the last one of an epoch smaller.
 
@@ -98,16 +103,20 @@ def fit(
             before. To leave out parameters set their `requires_grad` to False.
         X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
             if all have the same. For a model of several inputs, a tuple of arrays that are its
-            arguments, or a dict of its named arguments.
+            arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
+            block at a time, and checked as they are read; blocks, and the samples of each, come in
+            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights), or a
+            function that makes one for each epoch, to be given `rng` if it has a parameter. An
+            iterator lasts for one epoch, and has no figures but "running_loss".
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
             and the figures in the history are divided by the number of samples.
         optimizer: holds the model's parameters.
         epochs: how many times to go through the samples; in all, if training was resumed.
-        batch_size: samples a step.
-        validation: samples and targets that are not trained on; or the share of X and y, between
-            0 and 1, that is drawn for it.
+        batch_size: samples a step, where X is no batches.
+        validation: samples and targets that are not trained on, or a function that makes batches
+            of them; or the share of X and y, between 0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
             `nn`, 0 for logits; with a loss of your own it is NaN, and a warning says so, where
@@ -120,6 +129,10 @@ def fit(
             "none" becomes "mean". A function of your own that does not take `weights` has to
             return the loss of each sample; the mean is taken of these times the weights.
             Validation samples all count the same.
+        sampling: how likely each sample is drawn (n,), 0 or more, or "balanced" for each class as
+            likely as any other. An epoch draws as many samples as there are, with replacement.
+        augment: a function of the samples and the targets of a batch, and of `rng`, that returns
+            those to learn from. Figures are of samples as they are.
         callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.Callback`. Each
             `fit_end` is called, also after an error.
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
@@ -138,6 +151,12 @@ def fit(
             that can be. The results are the same to the last bit; `history.backend` says what ran.
             "c" asks for C, which rounds otherwise; without a compiler a warning says so. NumPy's
             warnings of numbers that stay finite in the end are not shown in compiled steps.
+        client: a `dask.distributed.Client`, whose workers hold the blocks of X and y, Dask arrays,
+            and compute the gradient of each batch in parts, one for each block that it has samples
+            of. Figures are those of one process, but for rounding, so that a loss has to be a mean
+            over samples, and nothing may be drawn, or normalized over a batch. A worker that dies
+            costs the parts that it had; if the cluster is lost, training ends with a warning, and
+            with what was learned.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -185,10 +204,25 @@ def fit(
                 split_seed = _next_seed(rng)
             dtype = shared_dtype(parameters)
             samples = prepared(
-                dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+                dtype,
+                X,
+                y,
+                loss,
+                metrics,
+                validation,
+                sample_weight,
+                class_weight,
+                split_seed,
+                sampling,
+                augment,
             )
-            require_no_single_sample(model, samples.n, batch_size)
+            if samples.n is not None:
+                require_no_single_sample(model, samples.n, batch_size)
+            if epochs > 1 or saved:
+                samples.require_replay()
             rehearse(model, samples)
+            if client is not None:
+                samples = on_cluster(client, samples, model, optimizer)
             names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
             history = History({name: [] for name in ("running_loss", *names)})
             arguments = {"samples": samples.n, "batch_size": int(batch_size)}
@@ -248,6 +282,10 @@ def _train(
             errors.append(interruption)
         else:
             _interrupt(training)
+    except ClusterLostError as lost:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"in {place} {lost}"
+        warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
     except BaseException as error:  # raised again when all is ended
         errors.append(error)
     if training.stop_reason is None:
@@ -285,15 +323,18 @@ def _train_epochs(
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, total = 0, 0.0
-        shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
-        for training.batch, (inputs, *targets) in enumerate(shuffled):
+        training.batch, total, seen = 0, 0.0, 0
+        shuffled = samples.batches(training.rng, size)
+        numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
+        for training.batch, (inputs, *targets) in numbered:
             if training.stop_reason is not None:
                 return
             with _undone_unless_whole(buffers, drawing):
                 _step(training, samples, inputs, targets, steps, region)
             n = len(leaves_of(inputs)[0])
+            del inputs, targets  # The next batch may be as large as memory allows.
             total += samples.per_sample(training.batch_loss, n) * n
+            seen += n
             with region.opened():
                 if overrides(training.callbacks, "batch_end"):
                     steps.show_gradients()
@@ -304,7 +345,7 @@ def _train_epochs(
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / samples.n}
+        measured = {"running_loss": total / seen}
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)
@@ -315,6 +356,18 @@ def _train_epochs(
                 callback.epoch_end(training)
         training.epoch += 1
         bar.update(training.history)
+
+
+def _awaited(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
+    """The batches and their numbers; Ctrl-C may come while one is awaited."""
+    for number in count():
+        with region.opened():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        given = [batch]
+        del batch
+        yield number, given.pop()
 
 
 def _step(
@@ -334,6 +387,7 @@ def _step(
                 steps.agree(training.batch_loss)
             else:
                 training.batch_loss = loss
+                _require_finite_loss(training)
             if overrides(training.callbacks, "gradients"):
                 steps.show_gradients()
                 for callback in training.callbacks:
@@ -359,10 +413,14 @@ def _go_through(training: Training, samples: Samples, inputs: Any, targets: Sequ
     batch_loss = samples.loss_of(predictions, *targets)
     require_scalar(batch_loss)
     training.batch_loss = batch_loss.item()
-    if not math.isfinite(training.batch_loss):
-        raise _not_finite(training, f"the loss is {training.batch_loss}")
+    _require_finite_loss(training)
     training.optimizer.zero_grad()
     batch_loss.backward(leaves_only=True)
+
+
+def _require_finite_loss(training: Training) -> None:
+    if not math.isfinite(training.batch_loss):
+        raise _not_finite(training, f"the loss is {training.batch_loss}")
 
 
 @contextmanager
