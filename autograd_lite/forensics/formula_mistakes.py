@@ -63,6 +63,10 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
     what = "the sign of z"
     yield "wrong formula", words + what, lambda g, a, z, *rest, **k: g * np.sign(z)
+    words = "the mask of {operation} is where what arrives is positive, not where z is"
+    yield "branches", words, lambda g, *given, **k: g * (g > 0)
+    words = "what arrives and is negative is lost, too: that of guided backpropagation"
+    yield "branches", words, place.changed(lambda result, g, *given, **k: result * (g > 0))
 
 
 def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
@@ -157,7 +161,7 @@ def of_products(graph: Graph, place: Place) -> StepMistakes:
 def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
     linear = place.traits.additive or place.slot in place.traits.linear
-    alike = place.traits.elementwise and place.node.shape == place.argument.shape
+    alike = place.traits.elementwise and (place.traits.product or place.node.shape == place.argument.shape)
     before = place.argument.operation
     if linear and alike and place.node.ndim and not (before and before.traits.reduces):
         slot = place.slot
@@ -168,12 +172,28 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, lambda g, y, *pair, **k: -g * pair[slot]
 
 
+PARENTHESES: dict[Any, tuple[tuple[str, Callable[[Array, Array], Array]], ...]] = {
+    np.tanh: (
+        ("g * 1 - a * a", lambda g, a: g - a * a),
+        ("1 - a * a * g", lambda g, a: 1 - a * a * g),
+    ),
+    neural.sigmoid: (
+        ("g * a * 1 - a", lambda g, a: g * a - a),
+        ("a * 1 - a * g", lambda g, a: a - a * g),
+    ),
+}
+"""What is computed where the parentheses of a derivative are forgotten."""
+
+
 def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     """The derivative alone is passed on, not multiplied by what arrives."""
     cotangent = graph.right[place.node]
     moved = place.traits.additive or place.traits.moves
     if np.size(cotangent) < 2 or np.ptp(cotangent) == 0 or moved:
         return
+    for text, product in PARENTHESES.get(place.operation.function, ()):
+        words = f"parentheses are missing: {text}, with g for what arrives"
+        yield "cotangent lost", words, lambda g, a, *given, of=product, **k: of(g, a)
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
     vjp = place.vjp
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)

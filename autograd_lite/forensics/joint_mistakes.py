@@ -215,6 +215,7 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                     scale = _scale(x._array, node._array, axis, centred)
                     if scale is not None:
                         yield from _normalized(graph, chain, node, axis, centred, scale)
+                        yield from _scaled_late(graph, chain, node, axis, centred, scale)
 
 
 def _bends(node: Node) -> bool:
@@ -274,6 +275,26 @@ def _normalized(
         what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
         what = what.format(length)
         yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axis, centred)
+
+
+def _scaled_late(
+    graph: Graph, chain: list[Place], node: Tensor, axis: int, centred: bool, scale: Array
+) -> Candidates:
+    """What is normalized is multiplied by gamma after its means are subtracted, not before."""
+    (use,) = uses if len(uses := graph.consumers.get(node, ())) == 1 else (None,)
+    if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
+        return
+    gamma = plain(use.other_arguments[0])
+    if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
+        return
+    y, unit = node._array, np.mean(node._array**2, axis=axis, keepdims=True)
+    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
+    words = "the factor of what is normalized, such as gamma, is multiplied in after the means "
+    words += "are subtracted, and not before"
+    right = _whole(graph, chain, words, "wrong place", y, scale, mean, axis, centred)
+    formula = right.wrong[chain[0]]
+    late: Wrong = {chain[0]: lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)}
+    yield right._replace(wrong={**right.wrong, **late})
 
 
 def _whole(

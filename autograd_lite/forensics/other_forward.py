@@ -13,6 +13,7 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
+from autograd_lite.forensics.uses import alike
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -156,4 +157,40 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
     return of(x, along)
 
 
-OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (labels, softmax_in_forward)
+def targets_of_loops(case: Case) -> Candidates:
+    """In a loop each step has the target, or the label, of another one."""
+    graph, distance = case.graph, case.graph.distance
+    for unordered in alike(graph.places, graph.roles):
+        nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
+        for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
+            own = [plain(node.arguments[slot]) for node in nodes]
+            if is_recorded(argument) or not _are_targets(nodes[0], own):
+                continue
+            # The last step is the first of the backward pass.
+            for which, others in (
+                ("the step after", [own[-1], *own[:-1]]),
+                ("the step before", [*own[1:], own[0]]),
+                ("the last step, in all of them", [own[0]] * len(own)),
+                ("the first step, in all of them", [own[-1]] * len(own)),
+                ("the steps in reverse order", own[::-1]),
+            ):
+                wrong: Wrong = {}
+                for node, other in zip(nodes, others):
+                    wrong |= _with_argument(graph, node, slot, other)
+                yield joint("labels", f"the target, or label, is that of {which}", wrong)
+
+
+def _are_targets(node: Tensor, values: list[Any]) -> bool:
+    """Whether numbers or arrays are what a loss compares with, or entries that it picks."""
+    traits = node.operation.traits
+    compares = traits.elementwise and traits.additive and node.ndim <= 1
+    picks = traits.indexes and node.ndim == 0
+    whole = all(is_array(v) or isinstance(v, int | float) for v in values)
+    if not (compares or picks) or not whole or len({np.shape(v) for v in values}) > 1:
+        return False
+    return any(not np.array_equal(values[0], other) for other in values[1:])
+
+
+OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (
+    *(labels, targets_of_loops, softmax_in_forward),
+)

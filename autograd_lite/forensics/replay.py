@@ -278,7 +278,10 @@ class Graph:
     def usual_factors(self) -> list[tuple[float, str]]:
         """The constant factors that people get wrong here, in words."""
         functions = {place.operation.function for place in self.places}
-        has_square = not functions.isdisjoint((np.power, np.square))
+        has_square = not functions.isdisjoint((np.power, np.square)) or any(
+            node.operation.traits.product and len({*map(id, node.arguments)}) == 1
+            for node in self.places_of
+        )
         return [*usual_factors(self.lengths, self.positions, has_square)]
 
     @functools.cached_property

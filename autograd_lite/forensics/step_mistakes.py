@@ -18,6 +18,7 @@ from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -130,6 +131,11 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
+    for before in _before_what_is_added(place.argument):
+        words = "the derivative of {operation} is evaluated at its input before "
+        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
+        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
+        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
     for other in _made_of(graph, node):
         after = f"what {other.operation.name} makes of its output"
         words = at_output.replace("its output", after)
@@ -147,6 +153,15 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
             where = "before" if graph.position[other] > here else "after"
             words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
         yield "wrong place", words, vjp
+
+
+def _before_what_is_added(z: Tensor) -> Iterator[Array]:
+    """The terms and factors of an argument's shape that it is made of."""
+    traits = z.operation.traits if z.operation else None
+    if traits and traits.elementwise and (traits.additive or traits.product):
+        for argument in z.arguments:
+            if is_recorded(argument) and argument.shape == z.shape:
+                yield argument._array
 
 
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
@@ -375,5 +390,6 @@ STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(constant_statistics, another_derivative, multiplied_twice, reshaped),
     other_values,
     *FORMULA_MISTAKES,
+    convolutions,
     *ARRAY_MISTAKES,
 )
