@@ -274,6 +274,36 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
 # Sums
 
 
+def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
+    """All entries of a row get what arrives for the one that was picked of it."""
+    index = place.node.arguments[1] if place.traits.indexes and place.node.ndim == 1 else None
+    pair = isinstance(index, tuple) and len(index) == 2 == place.argument.ndim
+    if pair and all(np.ndim(plain(part)) == 1 for part in index):
+        for axis in (0, 1):
+            if np.array_equal(plain(index[axis]), np.arange(place.argument.shape[axis])):
+                words = "the index is forgotten: all entries of a row, or column, get what arrives "
+                words += "for the one that is picked of it"
+                yield "misplaced", words, partial(_to_all, place.argument.shape, axis)
+
+
+def _to_all(shape: Any, axis: int, g: Array, *given: Any, **keywords: Any) -> Array:
+    return np.broadcast_to(np.expand_dims(g, 1 - axis), shape)
+
+
+def share_of_own(graph: Graph, place: Place) -> StepMistakes:
+    """Through a mean that was broadcast each entry gets only what it sends itself."""
+    uses = graph.consumers.get(place.node, ())
+    sent = [graph.unmatched[use] for use in uses]
+    if place.traits.reduces and sent and all(s.shape == place.argument.shape for s in sent):
+        if not place.traits.extremum and place.node.size < place.argument.size:
+            own = sum(sent) * (
+                place.node.size / place.argument.size if place.traits.averages else 1.0
+            )
+            words = "what arrives is not summed over the entries that {operation} was broadcast "
+            words += "to: each gets only its own share"
+            yield "not summed", words, lambda g, *given, **k: own
+
+
 def other_sums(graph: Graph, place: Place) -> StepMistakes:
     """A sum over other axes that happens to fit, or over all of them."""
     argument = place.argument
@@ -299,6 +329,10 @@ def other_sums(graph: Graph, place: Place) -> StepMistakes:
 
 def counted_once(graph: Graph, place: Place) -> StepMistakes:
     """What was broadcast counts once, not as often as something arrives."""
+    arguments = [a for a in place.node.arguments if a is place.argument]
+    if place.traits.additive and len(arguments) > 1 and place.slot == 0:
+        words = "a term that is there twice counts once: the first is overwritten, = for +="
+        yield "repeated index", words, lambda g, *given, **k: 0 * g
     unsummed = graph.unmatched[place]
     if place.argument.size < np.size(unsummed) and not np.all(unsummed):
         words = "what was broadcast counts once, not as often as it was used: a sum is left out"
@@ -339,5 +373,5 @@ def spread(graph: Graph, place: Place) -> StepMistakes:
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(some_entries, repeated_indices, shifted),
-    *(kernels, inverted, next_slice, arrives_transposed, other_sums, counted_once, spread),
+    *(kernels, inverted, next_slice, index_forgotten, share_of_own, arrives_transposed, other_sums, counted_once, spread),
 )

@@ -16,7 +16,6 @@ from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, is_array, is_recorded
 from autograd_lite.node import Array, plain
-from autograd_lite.tensor import Tensor
 
 Delta = Callable[[Array, Array, float], Array]
 """What takes the place of c (p - y), as a function of p, y and c."""
@@ -62,29 +61,66 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
     """Another formula in p and y where p - y arrives, but for a number."""
     graph = case.graph
     for place in graph.places:
-        of = place.traits.probabilities
         z = place.argument
-        if len(graph.consumers[z]) > 1 or z.ndim == 0 or z.size < 2:
+        if len(graph.consumers[z]) > 1 or z.ndim == 0 or not 2 <= z.size <= LARGEST:
             continue
-        if of is not None:
-            p = of(place.node._array, z._array)
-        elif place.node.operation.function is np.subtract and place.slot == 0:
-            p = z._array
-        else:
-            continue
-        for y in _targets(graph, p, z):
-            c = closest_factor(graph.right[z], p - y)
-            if not np.allclose(graph.right[z], c * (p - y), rtol=1e-6, atol=1e-9 * abs(c)):
-                continue
-            for kind, words, delta in DELTAS:
-                value = delta(p, y, c)
-                if np.shape(value) == z.shape and not np.allclose(value, graph.right[z]):
-                    what = f"in what arrives there {words.format(f'{c:.6g}')}"
-                    yield Candidate(kind, what, {place: Always(value, "", y)})
-            break
+        predictions = [*_predictions(graph, place)]
+        for number, (p, made_by) in enumerate(predictions):
+            for y, c in _fitting(graph, p, graph.right[z]):
+                for kind, words, delta in DELTAS:
+                    yield from _delta(graph, place, kind, words, delta(p, y, c), y, c)
+                for others, (other, its) in enumerate(predictions):
+                    where = f"before {made_by}" if others < number else f"after {its}"
+                    words = f"the prediction is the one {where}, which is not the loss's"
+                    value = c * (other - y)
+                    yield from _delta(graph, place, "wrong place", words, value, y, c)
+                break
 
 
-def _targets(graph: Graph, p: Array, z: Tensor) -> Iterator[Array]:
+LARGEST = 20_000
+"""Entries of a delta that another formula is looked for."""
+
+
+def _delta(
+    graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array, c: float
+) -> Iterator[Candidate]:
+    right = graph.right[place.argument]
+    if np.shape(value) == right.shape and not np.allclose(value, right):
+        what = f"in what arrives there {words.format(f'{c:.6g}')}"
+        yield Candidate(kind, what, {place: Always(value, "", y)})
+
+
+def _predictions(graph: Graph, place: Place) -> Iterator[tuple[Array, str]]:
+    """What the delta of a step's argument may be the error of, and the function that gives it."""
+    z, of = place.argument, place.traits.probabilities
+    if of is not None:
+        yield of(place.node._array, z._array), place.operation.name
+        return
+    if place.node.operation.function is np.subtract and place.slot == 0:
+        yield z._array, z.operation.name if z.operation else ""
+    node = place.node
+    for _ in range(STEPS if place.bends and place.traits.elementwise else 0):
+        if node.shape == z.shape:
+            yield node._array, node.operation.name
+        uses = [use for use in graph.consumers.get(node, ()) if use.traits.elementwise]
+        if not uses or uses[-1].traits.additive:
+            return
+        node = uses[-1].node
+
+
+STEPS = 3
+"""Steps from a linear predictor to a prediction."""
+
+
+def _fitting(graph: Graph, p: Array, right: Array) -> Iterator[tuple[Array, float]]:
+    """The targets y and the number c with which what arrives is c (p - y)."""
+    for y in _targets(graph, p):
+        c = closest_factor(right, p - y)
+        if np.allclose(right, c * (p - y), rtol=1e-6, atol=1e-9 * abs(c)):
+            yield y, c
+
+
+def _targets(graph: Graph, p: Array) -> Iterator[Array]:
     """Arrays of the record that may be the targets: of the shape of p, or labels of its rows."""
     arrays = [*graph.plain_arrays]
     for node in graph.places_of:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from autograd_lite.forensics.candidate import StepMistakes, unchanged
 from autograd_lite.forensics.formulas import FORMULAS, Slope
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
 from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
 
 
 def formulas(graph: Graph, place: Place) -> StepMistakes:
@@ -57,6 +58,10 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         what = "a where z < 0, the value and not the slope"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, a)
+        what = "z where z < 0, the input and not the slope"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, z)
+        what = "1 + z where z < 0, with the input for the output or for the exponential"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + z)
         what = "one number where z < 0, its slope at 0"
         yield "wrong formula", words + what, partial(_straight, place)
         what = "0.01 where z < 0, which is another slope than the function's"
@@ -97,6 +102,15 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + text, vjp
 
 
+def before_what_is_added(z: Any) -> Iterator[Array]:
+    """The terms and factors of an argument's shape that it is made of."""
+    traits = z.operation.traits if isinstance(z, Tensor) and z.operation else None
+    if traits and traits.elementwise and (traits.additive or traits.product):
+        for argument in z.arguments:
+            if is_recorded(argument) and argument.shape == z.shape:
+                yield argument._array
+
+
 def of_quotients(graph: Graph, place: Place) -> StepMistakes:
     """The quotient rule with a part left out."""
     if place.operation.function is not np.divide:
@@ -109,6 +123,10 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
         words = "the denominator is squared in the numerator's part of the quotient rule"
         yield "wrong formula", words, lambda g, y, a, b, **k: g / b / b
         return
+    for before in before_what_is_added(place.node.arguments[0]):
+        words = "in the derivative of {operation} by its denominator the numerator is taken before "
+        words += f"{place.node.arguments[0].operation.name}: a mean is not subtracted from it"
+        yield "wrong formula", words, lambda g, y, a, b, x=before, **k: -g * x / b / b
     words = "the denominator is not squared in the derivative of {operation}"
     yield "wrong formula", words, lambda g, y, a, b, **k: -g * a / b
     words = "the numerator is forgotten in the derivative of {operation} by its denominator"
@@ -189,13 +207,18 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     """The derivative alone is passed on, not multiplied by what arrives."""
     cotangent = graph.right[place.node]
     moved = place.traits.additive or place.traits.moves
-    if np.size(cotangent) < 2 or np.ptp(cotangent) == 0 or moved:
+    if np.size(cotangent) < 2 or np.ptp(cotangent) == 0:
+        return
+    vjp = place.vjp
+    if place.node.shape == cotangent.shape:
+        words = "the value itself is handed on, not what arrives for it"
+        yield "cotangent lost", words, lambda g, y, *given, **k: vjp(y, y, *given, **k)
+    if moved:
         return
     for text, product in PARENTHESES.get(place.operation.function, ()):
         words = f"parentheses are missing: {text}, with g for what arrives"
         yield "cotangent lost", words, lambda g, a, *given, of=product, **k: of(g, a)
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
-    vjp = place.vjp
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)

@@ -116,6 +116,9 @@ def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
         words = f"{left_out.sum()} of its {given.size} entries are left at 0"
+        last = np.unique(np.argwhere(left_out)[:, -1])
+        if len(last) == 1:
+            words = f"its entries at index {last[0]} of the last axis are left at 0"
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
 
 

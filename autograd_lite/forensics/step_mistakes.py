@@ -16,7 +16,7 @@ from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
-from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES
+from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
 from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
@@ -84,6 +84,9 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
+        if place.bends and place.traits.activation:
+            words = "the derivative of {operation} is forgotten, and the sign is wrong"
+            yield "derivative forgotten", words, lambda g, *given, **k: -g
     if place.bends and place.traits.activation:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
@@ -131,7 +134,7 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
-    for before in _before_what_is_added(place.argument):
+    for before in before_what_is_added(place.argument):
         words = "the derivative of {operation} is evaluated at its input before "
         words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
         at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
@@ -153,15 +156,6 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
             where = "before" if graph.position[other] > here else "after"
             words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
         yield "wrong place", words, vjp
-
-
-def _before_what_is_added(z: Tensor) -> Iterator[Array]:
-    """The terms and factors of an argument's shape that it is made of."""
-    traits = z.operation.traits if z.operation else None
-    if traits and traits.elementwise and (traits.additive or traits.product):
-        for argument in z.arguments:
-            if is_recorded(argument) and argument.shape == z.shape:
-                yield argument._array
 
 
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:

@@ -176,6 +176,12 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
             of = _of_kernels if place.slot else _of_images
             what = f"in the derivative of {{operation}} {words}"
             yield "misplaced", what, partial(of, placed)
+    if np.shape(plain(how["w"]))[0] == np.shape(plain(how["w"]))[1] > 1:
+        words = "the channels of the kernel are exchanged: those in for those out"
+        if place.slot == 1:
+            yield "transposed", words, place.changed(lambda result, *_: result.swapaxes(0, 1))
+        else:
+            yield "transposed", words, place.given(lambda y, x, w, *r: (y, x, w.swapaxes(0, 1), *r))
     if place.slot == 1:
         axes = tuple(range(-len(kernel), 0))
         words = "the gradient of the kernel is flipped: it is turned by 180 degrees"
