@@ -186,13 +186,15 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
 
 def kernels(graph: Graph, place: Place) -> StepMistakes:
     """The other factor of a product is a kernel that is not flipped, or turned."""
-    if not place.multiplies_matrices:
+    before = place.argument.operation
+    windows = place.multiplies_entries and before is not None and before.traits.indexes
+    if not (place.multiplies_matrices or windows):
         return
     for slot, argument in enumerate(place.node.arguments):
         if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
             continue
         leaf, moves = moved_from(argument)
-        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2
+        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = moved_again(turned, moves)
@@ -272,6 +274,41 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
 
 
 # Sums
+
+
+def same_for_all(graph: Graph, place: Place) -> StepMistakes:
+    """All rows or columns get what arrives at one of them, or the mean."""
+    node, vjp = place.node, place.vjp
+    if node.ndim and (node in graph.bottlenecks or place.multiplies_matrices):
+        for axis, length in enumerate(node.shape):
+            what = _entry(graph, place, node, axis)
+            for which, reduce in ONE_FOR_ALL if length > 1 else ():
+                words = f"what arrives is that of {which} {what}, for all of them"
+                one = partial(_broadcast, reduce, axis)
+                yield (
+                    "wrong axis",
+                    words,
+                    lambda g, *given, one=one, **k: vjp(one(g), *given, **k),
+                )
+    for slot, argument in enumerate(node.arguments if place.multiplies_matrices else ()):
+        value = plain(argument)
+        for axis in range(value.ndim) if slot != place.slot and is_array(value) else ():
+            for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
+                words = f"the product is taken with {which} entry along axis {axis} for all"
+                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value), "")
+
+
+ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
+    ("the first", lambda a, axis: np.take(a, [0], axis)),
+    ("the last", lambda a, axis: np.take(a, [-1], axis)),
+    ("the mean", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
+    ("the sum", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
+)
+"""What is put in place of all entries along an axis."""
+
+
+def _broadcast(reduce: Callable[..., Array], axis: int, array: Array) -> Array:
+    return np.broadcast_to(reduce(array, axis), array.shape)
 
 
 def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
@@ -373,5 +410,5 @@ def spread(graph: Graph, place: Place) -> StepMistakes:
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(some_entries, repeated_indices, shifted),
-    *(kernels, inverted, next_slice, index_forgotten, share_of_own, arrives_transposed, other_sums, counted_once, spread),
+    *(kernels, inverted, next_slice, index_forgotten, share_of_own, same_for_all, arrives_transposed, other_sums, counted_once, spread),
 )

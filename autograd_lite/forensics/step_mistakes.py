@@ -40,7 +40,8 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
         if place.argument.operation is None or not place.argument.operation.traits.logarithm:
-            drops, scales = "the mask of dropout", "the scale of inverted dropout"
+            drops = "the mask of dropout" if scale != 1 else "the mask, as of dropout or padding,"
+            scales = "the scale of inverted dropout"
         else:
             drops, scales = (
                 "the mask",
@@ -260,7 +261,8 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
         if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
             for what, other in _in_words(argument, _beside(graph, place, argument)):
                 words = f"the product is taken with {what}"
-                yield "wrong place", words, Instead(place, slot, plain(other), other)
+                kind = "other values" if what == ANOTHER else "wrong place"
+                yield kind, words, Instead(place, slot, plain(other), other)
             matrix = _transposed_from(argument)
             for other in _beside(graph, place, matrix) if matrix is not None else ():
                 words = "the product is taken with another matrix"
@@ -328,7 +330,7 @@ def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]
             of_what = other.operation.name if after == 1 else "a function"
             found.append((after, f"the output of {of_what}, not with its input", other))
         else:
-            found.append((MOST_BETWEEN, "the values of another layer", other))
+            found.append((MOST_BETWEEN, ANOTHER, other))
     for _, what, other in sorted(found, key=lambda each: each[0]):
         yield what, other
 
@@ -337,6 +339,7 @@ def _complements(one: Any, other: Any) -> bool:
     return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
+ANOTHER = "the values of another layer"
 MOST_BETWEEN = 7
 
 

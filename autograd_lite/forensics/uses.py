@@ -54,6 +54,10 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     of = graph.roles
     for uses in graph.consumers.values():
+        if len(uses) == 2:
+            for one, other in (uses, uses[::-1]):
+                what = "one use is counted twice, and the other one, as if it were alike, is not"
+                yield Candidate(DROPPED[0], what, scaled([one], 2.0) | scaled([other], 0.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]
