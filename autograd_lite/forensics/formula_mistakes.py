@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import cross_entropies, neural
+from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
@@ -179,7 +179,9 @@ def of_products(graph: Graph, place: Place) -> StepMistakes:
 def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
     linear = place.traits.additive or place.slot in place.traits.linear
-    alike = place.traits.elementwise and (place.traits.product or place.node.shape == place.argument.shape)
+    alike = place.traits.elementwise and (
+        place.traits.product or place.node.shape == place.argument.shape
+    )
     before = place.argument.operation
     if linear and alike and place.node.ndim and not (before and before.traits.reduces):
         slot = place.slot
@@ -212,7 +214,7 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     vjp = place.vjp
     if place.node.shape == cotangent.shape:
         words = "the value itself is handed on, not what arrives for it"
-        yield "cotangent lost", words, lambda g, y, *given, **k: vjp(y, y, *given, **k)
+        yield "other values", words, lambda g, y, *given, **k: vjp(y, y, *given, **k)
     if moved:
         return
     for text, product in PARENTHESES.get(place.operation.function, ()):
@@ -232,99 +234,13 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         yield "cotangent lost", words + "> 0, and kept elsewhere", only
 
 
-def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
-    """The sum in the derivative of softmax is left out, or is another."""
-    function = place.operation.function
-    words = "in the derivative of {operation} "
-    if function is neural.softmax:
-        yield "softmax cross terms", words + "the subtracted sum is left out: A * dA", _no_sum
-        yield "softmax cross terms", words + "the sum is added, not subtracted", _sum_added
-        what = "the sum of dA is subtracted, not that of A * dA"
-        yield "softmax cross terms", words + what, _unweighted
-        what = "the factor A in front of the difference is left out: dA - sum(A * dA)"
-        yield "softmax cross terms", words + what, place.changed(_no_factor)
-        what = "the subtracted sum is not multiplied by A"
-        yield "softmax cross terms", words + what, _sum_alone
-        what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
-        yield "softmax cross terms", words + what, place.changed(_sum_only)
-        what = "the sum is taken over all entries, not over each distribution"
-        yield "wrong axis", words + what, lambda g, y, *r, **k: y * (g - (g * y).sum())
-    if function is neural.log_softmax:
-        yield "softmax cross terms", words + "the sum of what arrives is left out", _no_sum_of_log
-        what = "the logarithm stands where the probabilities belong"
-        yield "softmax cross terms", words + what, _log_for_probabilities
-        yield "softmax cross terms", words + "the probabilities' term is left out", unchanged
-        what = "what arrives is left out, and only the probabilities' term kept: p, and not p - y"
-        yield "softmax cross terms", words + what, place.changed(lambda result, g, *_: result - g)
-    if function is cross_entropies.softmax_cross_entropy:
-        yield "softmax cross terms", "the labels are not subtracted: p, and not p - y", _p_alone
-    if function is cross_entropies.sigmoid_cross_entropy and place.slot == 0:
-        yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", _p_alone
-    if function is neural.logsumexp:
-        what = "exp(z) is not divided by the sum"
-        yield "softmax cross terms", words + what, place.changed(_not_normalized)
-        what = "1/n stands for the probabilities: that of a mean"
-        yield "wrong formula", words + what, _of_mean
-        what = "1 stands for the probabilities: that of a sum"
-        yield "derivative forgotten", words + what, _of_sum
+def of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, in equal shares to all entries that were reduced."""
+    return of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
 
 
-def _no_sum(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
-    return g * y
-
-
-def _no_factor(result: Any, g: Any, y: Any, *given: Any) -> Any:
-    return result / y
-
-
-def _sum_only(result: Any, g: Any, y: Any, *given: Any) -> Any:
-    return result - g * y
-
-
-def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
-    if labels.shape == z.shape:
-        return neural.sigmoid(z) * (g / z.size)
-    return neural.softmax(z) * (g / len(z))
-
-
-def _sum_added(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return y * (g + (g * y).sum(axis=axis, keepdims=True))
-
-
-def _unweighted(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return y * (g - g.sum(axis=axis, keepdims=True))
-
-
-def _sum_alone(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return g * y - (g * y).sum(axis=axis, keepdims=True)
-
-
-def _no_sum_of_log(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
-    return g - np.exp(y)
-
-
-def _log_for_probabilities(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return g - y * g.sum(axis=axis, keepdims=True)
-
-
-def _not_normalized(result: Any, g: Any, y: Any, x: Any, *rest: Any) -> Any:
-    return result * np.exp(y if np.ndim(y) == np.ndim(x) else y.reshape(_kept_shape(y, x)))
-
-
-def _kept_shape(y: Array, x: Array) -> tuple[int, ...]:
-    """The shape of a reduced array with its axes kept, the last of equal lengths left out."""
-    shape, lengths = [], [*np.shape(y)]
-    for length in np.shape(x):
-        kept = bool(lengths) and lengths[0] == length
-        shape.append(lengths.pop(0) if kept else 1)
-    return tuple(shape)
-
-
-def _of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
-
-
-def _of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, to all entries that were reduced."""
     return expand(g, x.shape, axis, keepdims)
 
 
@@ -346,9 +262,9 @@ def extremes(graph: Graph, place: Place) -> StepMistakes:
         yield "branches", words, lambda g, y, *pair: g * (pair[slot] != y)
         return
     words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
-    yield "derivative forgotten", words, _of_sum
+    yield "derivative forgotten", words, of_sum
     words = "{operation} is differentiated as a mean: all entries get a share"
-    yield "wrong formula", words, _of_mean
+    yield "wrong formula", words, of_mean
     words = "what arrives is multiplied by the {operation} itself, not only by its mask"
     yield "wrong formula", words, place.changed(lambda result, g, y, x, *r, **k: result * x)
     words = "the entry at the other extreme of {operation} gets what arrives"
@@ -401,9 +317,9 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
     function = place.operation.function
     if function is np.prod:
         words = "the derivative of {operation} is taken to be the product, not that of the others"
-        yield "wrong formula", words, lambda g, y, x, *axes, **k: _of_sum(g * y, y, x, *axes, **k)
+        yield "wrong formula", words, lambda g, y, x, *axes, **k: of_sum(g * y, y, x, *axes, **k)
         words = "the derivative of {operation} is taken to be 1, as that of a sum"
-        yield "wrong formula", words, _of_sum
+        yield "wrong formula", words, of_sum
     lost = place.node.keywords.get("ddof", 0)
     if function in (np.var, np.std) and lost:
         count = place.argument.size / max(place.node.size, 1)
@@ -433,5 +349,5 @@ def _not_centred(
 
 FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(formulas, of_kinks, of_powers, of_quotients, of_norms, of_products, inner_derivative),
-    *(cotangent_lost, softmax_sums, extremes, inverses, statistics),
+    *(cotangent_lost, extremes, inverses, statistics),
 )

@@ -293,7 +293,10 @@ TERMS: tuple[tuple[str, Callable[[Array, Array, Any], Array]], ...] = (
         "the mean of g * y is subtracted, not multiplied by y",
         lambda g, y, mean: g - mean(g) - mean(g * y),
     ),
-    ("y is multiplied by the mean of g, not of g * y", lambda g, y, mean: g - mean(g) - y * mean(g)),
+    (
+        "y is multiplied by the mean of g, not of g * y",
+        lambda g, y, mean: g - mean(g) - y * mean(g),
+    ),
     ("the mean of g is added", lambda g, y, mean: g + mean(g) - y * mean(g * y)),
     ("y times the mean of g * y is added", lambda g, y, mean: g - mean(g) + y * mean(g * y)),
     ("g itself is left out", lambda g, y, mean: -mean(g) - y * mean(g * y)),
@@ -313,7 +316,8 @@ def _scaled_late(
     graph: Graph, chain: list[Place], node: Tensor, axis: Axes, centred: bool, scale: Array
 ) -> Candidates:
     """What is normalized is multiplied by gamma after its means are subtracted, not before."""
-    (use,) = uses if len(uses := graph.consumers.get(node, ())) == 1 else (None,)
+    uses = graph.consumers.get(node, [])
+    use = uses[0] if len(uses) == 1 else None
     if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
         return
     gamma = plain(use.other_arguments[0])

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import cross_entropies, neural
+from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
+from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
@@ -40,8 +42,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
         if place.argument.operation is None or not place.argument.operation.traits.logarithm:
-            drops = "the mask of dropout" if scale != 1 else "the mask, as of dropout or padding,"
-            scales = "the scale of inverted dropout"
+            drops, scales = "the mask of dropout", "the scale of inverted dropout"
         else:
             drops, scales = (
                 "the mask",
@@ -210,31 +211,6 @@ def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords
     return place.vjp(g, place.operation.value(-x, *rest, **keywords), -x, *rest, **keywords)
 
 
-def softmax(graph: Graph, place: Place) -> StepMistakes:
-    """Softmax is differentiated entry by entry, or over the wrong axis."""
-    vjps: dict[Callable[..., Any], Vjp] = {
-        neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
-        neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        cross_entropies.softmax_cross_entropy: place.changed(_of_right_class),
-    }
-    function = place.operation.function
-    if function in vjps:
-        words = "the Jacobian of {operation} is taken as diagonal: its cross terms are dropped"
-        yield "softmax cross terms", words, vjps[function]
-    if function is neural.softmax and place.node.ndim == 2:
-        words = "the sum in the derivative of {operation} is taken over the wrong axis"
-        yield "wrong axis", words, _sum_over_the_other_axis
-
-
-def _of_right_class(result: Array, g: Array, y: Array, *given: Any) -> Array:
-    logits, labels, *_ = given
-    return result * np.equal(labels[:, None], np.arange(logits.shape[1]))
-
-
-def _sum_over_the_other_axis(g: Array, y: Array, x: Array, axis: int = -1) -> Array:
-    return y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
-
-
 def constant_statistics(graph: Graph, place: Place) -> StepMistakes:
     """Mean and variance that a layer standardizes with are treated as constants."""
     if place.operation.function is standardize:
@@ -383,10 +359,12 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks, softmax),
+    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
     *(constant_statistics, another_derivative, multiplied_twice, reshaped),
     other_values,
+    *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
     convolutions,
     *ARRAY_MISTAKES,
+    *SUM_MISTAKES,
 )

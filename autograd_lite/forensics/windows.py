@@ -142,7 +142,11 @@ def _moves(
                 f"that are off by {abs(by)}: a slice that is shifted, or a border of zeros, the "
                 "padding, that is left out or counted twice"
             )
-            yield words, lambda start, by=by, of=chosen: _with(start, {a: start[a] + by for a in of})
+            yield words, partial(_moved_by, by, chosen)
+
+
+def _moved_by(by: int, axes: list[int], start: Start) -> Start:
+    return _with(start, {axis: start[axis] + by for axis in axes})
 
 
 def _with(start: Start, changed: dict[int, int]) -> Start:
@@ -190,8 +194,13 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
 
 def _of_kernels(placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: Any, **k: Any) -> Any:
     strides, borders, dilations = placed
-    reach = [s * (n - 1) + d * (k - 1) + 1 for s, n, d, k in zip(strides, y.shape[2:], dilations, w.shape[2:])]
-    met = bordered(x, tuple((a, max(b, r - n - a)) for n, r, (a, b) in zip(x.shape[2:], reach, borders)))
+    reach = [
+        s * (n - 1) + d * (k - 1) + 1
+        for s, n, d, k in zip(strides, y.shape[2:], dilations, w.shape[2:])
+    ]
+    met = bordered(
+        x, tuple((a, max(b, r - n - a)) for n, r, (a, b) in zip(x.shape[2:], reach, borders))
+    )
     result = np.zeros_like(w)
     axes = [0, *range(2, x.ndim)]
     for position, where in places(w.shape[2:], y.shape[2:], strides, dilations):
@@ -201,7 +210,9 @@ def _of_kernels(placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: An
 
 def _of_images(placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: Any, **k: Any) -> Any:
     strides, borders, dilations = placed
-    whole = np.zeros_like(bordered(x, tuple((a, b + max(y.shape) + max(w.shape)) for a, b in borders)))
+    whole = np.zeros_like(
+        bordered(x, tuple((a, b + max(y.shape) + max(w.shape)) for a, b in borders))
+    )
     for position, where in places(w.shape[2:], y.shape[2:], strides, dilations):
         whole[(..., *where)] += np.moveaxis(np.tensordot(g, w[(..., *position)], (1, 0)), -1, 1)
     return whole[(..., *(slice(a, a + n) for n, (a, _) in zip(x.shape[2:], borders)))]
