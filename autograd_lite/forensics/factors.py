@@ -12,6 +12,8 @@ from autograd_lite.node import Array
 
 SMALL = 10
 """Whole numbers that another one may be mistaken for."""
+ROUND = tuple(digit * 10.0**-power for power in range(-1, 5) for digit in (1, 2, 3, 5))
+"""Numbers that people write where another one belongs."""
 SAMPLES = "the number of samples"
 
 
@@ -119,12 +121,15 @@ def factors_of_constant(
         yield constant**2, f"it is multiplied by {number}, and not divided by it"
         for length in lengths:
             yield constant / length, f"it is divided by {length}, where {number} is right"
-        for other in range(2, SMALL) if constant == round(constant) else ():
-            yield constant / other, f"it is divided by {other}, where {number} is right"
+        for whole in range(2, SMALL) if constant == round(constant) else ():
+            yield constant / whole, f"it is divided by {whole}, where {number} is right"
     else:
         yield 1 / constant, f"the factor {number} is missing"
-        yield constant, f"it is multiplied by {number} once too often"
+        square = f"{constant * constant:.6g}"
+        yield constant, f"it is multiplied by {number} once too often, or by {square} in its place"
         yield constant**-2, f"it is divided by {number}, and not multiplied by it"
+        for short in ROUND:
+            yield short / constant, f"it is multiplied by {short:g}, where {number} is right"
 
 
 def factors_of_power(exponent: float) -> Iterator[tuple[float, str]]:

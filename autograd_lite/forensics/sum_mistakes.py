@@ -18,31 +18,42 @@ from autograd_lite.tensor import Tensor
 
 def same_for_all(graph: Graph, place: Place) -> StepMistakes:
     """All rows or columns get what arrives at one of them, or the mean."""
-    node, vjp = place.node, place.vjp
-    if node.ndim and (node in graph.bottlenecks or place.multiplies_matrices):
+    of_node = place.multiplies_matrices
+    node = place.node if of_node else place.argument
+    if node.ndim and (of_node or node in graph.bottlenecks):
         for axis, length in enumerate(node.shape):
             what = entry_of(graph, place, node, axis)
             for which, reduce in ONE_FOR_ALL if length > 1 else ():
-                words = f"what arrives is that of {which} {what}, for all of them"
+                words = f"what arrives is {which.format(what)}, for all of them"
                 one = partial(_broadcast, reduce, axis)
                 yield (
                     "wrong axis",
                     words,
-                    lambda g, *given, one=one, **k: vjp(one(g), *given, **k),
+                    partial(_one_before if of_node else _one_after, place, one),
                 )
-    for slot, argument in enumerate(node.arguments if place.multiplies_matrices else ()):
+    for slot, argument in enumerate(node.arguments if of_node else ()):
         value = plain(argument)
         for axis in range(value.ndim) if slot != place.slot and is_array(value) else ():
             for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
-                words = f"the product is taken with {which} entry along axis {axis} for all"
+                words = (
+                    f"the product is taken with {which.format('entry')} along axis {axis}, for all"
+                )
                 yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value), "")
 
 
+def _one_before(place: Place, one: Any, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(one(g), *given, **keywords)
+
+
+def _one_after(place: Place, one: Any, *given: Any, **keywords: Any) -> Array:
+    return one(place.vjp(*given, **keywords))
+
+
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
-    ("the first", lambda a, axis: np.take(a, [0], axis)),
-    ("the last", lambda a, axis: np.take(a, [-1], axis)),
-    ("the mean", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
-    ("the sum", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
+    ("that of the first {}", lambda a, axis: np.take(a, [0], axis)),
+    ("that of the last {}", lambda a, axis: np.take(a, [-1], axis)),
+    ("the mean of the {}s", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
+    ("the sum of the {}s", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
 )
 """What is put in place of all entries along an axis."""
 
@@ -61,7 +72,7 @@ def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
             if np.array_equal(plain(index[axis]), np.arange(place.argument.shape[axis])):
                 words = "the index is forgotten: all entries of a row, or column, get what arrives "
                 words += "for the one that is picked of it"
-                yield "misplaced", words, partial(_to_all, place.argument.shape, axis)
+                yield "repeated index", words, partial(_to_all, place.argument.shape, axis)
 
 
 def _to_all(shape: Any, axis: int, g: Array, *given: Any, **keywords: Any) -> Array:
