@@ -40,6 +40,21 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
         "1 is subtracted in the rows of all labels, p[labels]",
         lambda p, y, c: c * (p - _anywhere(y, -1)),
     ),
+    (
+        "labels",
+        "the largest p of a row stands for the label, the prediction for the target",
+        lambda p, y, c: c * (p - (p == p.max(axis=-1, keepdims=True))),
+    ),
+    (
+        "labels",
+        "the label is subtracted in the first row, or sample, only",
+        lambda p, y, c: c * np.concatenate([p[:1] - y[:1], p[1:]]),
+    ),
+    (
+        "labels",
+        "the label is subtracted in the last row, or sample, only",
+        lambda p, y, c: c * np.concatenate([p[:-1], p[-1:] - y[-1:]]),
+    ),
     ("sign", "the targets are added: p + y, and not p - y", lambda p, y, c: c * (p + y)),
     ("wrong formula", "p is left out: -y, and not p - y", lambda p, y, c: -c * y),
     ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
