@@ -12,8 +12,6 @@ from autograd_lite.node import Array
 
 SMALL = 10
 """Whole numbers that another one may be mistaken for."""
-ROUND = tuple(digit * 10.0**-power for power in range(-1, 5) for digit in (1, 2, 3, 5))
-"""Numbers that people write where another one belongs."""
 SAMPLES = "the number of samples"
 
 
@@ -128,8 +126,6 @@ def factors_of_constant(
         square = f"{constant * constant:.6g}"
         yield constant, f"it is multiplied by {number} once too often, or by {square} in its place"
         yield constant**-2, f"it is divided by {number}, and not multiplied by it"
-        for short in ROUND:
-            yield short / constant, f"it is multiplied by {short:g}, where {number} is right"
 
 
 def factors_of_power(exponent: float) -> Iterator[tuple[float, str]]:

@@ -81,7 +81,7 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
                     place: Instead(place, slot, window.at(start), "")
                     for place, window, start in zip(group, windows, starts)
                 }
-                yield joint("misplaced", f"the product is taken with windows {words}", wrong)
+                yield joint("windows", f"the product is taken with windows {words}", wrong)
         if first.traits.indexes:
             found = [_taken_by(place) for place in group]
             for words, windows, starts in _moved(found):
@@ -89,7 +89,7 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
                     place: lambda g, *_, window=window, start=start, **k: window.placed(start, g)
                     for place, window, start in zip(group, windows, starts)
                 }
-                yield joint("misplaced", f"what arrives is added to windows {words}", wrong)
+                yield joint("windows", f"what arrives is added to windows {words}", wrong)
 
 
 def _taken_by(place: Place) -> Window | None:
