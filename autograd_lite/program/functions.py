@@ -16,9 +16,10 @@ from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
 from autograd_lite.node import Array, Node
+from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
-from autograd_lite.program.program import Step, run_steps
+from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import constants, difference
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
@@ -45,8 +46,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its n
 
     Args:
         f: the function.
-        backend: "numpy" gives f's numbers to the last bit; "c", for which a compiler is needed,
-            gives them up to rounding, of 1e-12 in float64.
+        backend: "numpy" gives f's numbers to the last bit, unless it computes thousands of single
+            numbers, which are added up in groups; "c", for which a compiler is needed, gives them
+            up to rounding. Rounding is about 1e-12 in float64.
 
     Raises:
         UnsupportedError: f computes with something that is another for other data and is no
@@ -62,6 +64,7 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its n
     (101.0, array([ -2., 200.]), 'numpy')
     """
     if f is None:
+        backend_of(backend)  # refuses what is none before there is a function
         return functools.partial(compile, backend=backend)
     require_function(f, "compile of", "Give a function of arrays")
     return Compiled(f, backend)
@@ -281,9 +284,10 @@ class Compiled:
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if backend.agree(found, leaves):
+        if backend.agree(found, leaves, lambda: spreads(program.steps, inputs, made.outputs)):
             return ready
-        self._reason = f"the compiled function computes other numbers{_where(made)}"
+        where = differing(program, backend, steps, inputs)
+        self._reason = f"the compiled function computes other numbers{where}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
         return None
 
@@ -321,18 +325,6 @@ def _written(
         for x in variables
     ]
     return tracer, [program.values[result], *gradients]
-
-
-def _where(made: _Recorded) -> str:
-    """In which step a program first differs from what was recorded, in words."""
-    program = made.tracer.program
-    found = run_steps(program.steps, {})
-    for node, step in program.values.items():
-        if step.function is not None and not np.array_equal(
-            found[step.number], node._array, equal_nan=True
-        ):
-            return f", first in step {step.number}, {node.operation.name}"
-    return " in its backward pass"
 
 
 def _unusual() -> str:

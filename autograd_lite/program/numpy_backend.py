@@ -99,6 +99,8 @@ class _Writer:
         names, layout = self.names, self.layout
         arguments = ", ".join(names.of(step) for step in self.inputs)
         lines = [f"def step({arguments}):"]
+        for step, target in self.written.items():
+            names.share(step, target)
         memory = names.memory(layout.size)
         for step in self.steps:
             if step.function is not None:

@@ -47,6 +47,10 @@ class Names:
             self._names[step] = self._unique(f"t{step.number}")
         return self._names[step]
 
+    def share(self, step: Step, other: Step) -> None:
+        """Let a step have the name of another one, in whose memory it is computed."""
+        self._names[step] = self.of(other)
+
     def bind(self, value: Any, wish: str, text: str = "") -> str:
         """The name of a value, which the source makes by some text."""
         if id(value) not in self._by_id:

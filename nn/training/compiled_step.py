@@ -31,7 +31,7 @@ class CompiledStep:
 
     @property
     def source(self) -> str:
-        """The text of what ran in the last call; empty if that was not compiled."""
+        """The text of what gave the last loss and its gradients; empty if that was not compiled."""
         return self._steps.source
 
     def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
@@ -42,7 +42,7 @@ class CompiledStep:
             self.backend = self._steps.name
             self._steps.update(require_finite=False)
             return loss
-        self.backend = f"eager: {self._steps.reason or 'it is being recorded'}"
+        self.backend = f"eager: {self._steps.reason or self._steps.now}"
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)
         self.optimizer.zero_grad()

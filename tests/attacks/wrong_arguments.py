@@ -43,6 +43,7 @@ ANYWAY = {
     "rng": "seeds of NumPy's have any size, and are lists of numbers too", "seed": "of any size",
     "step(value": "only ReduceOnPlateau looks at it", "tree": "numbers are leaves",
     "wrt": "there may be none", "xs": "numbers are leaves",
+    "AdaptiveAvgPool(output_size": "None leaves axes as they are",
     "affine(x": "complex numbers and objects, where nothing is differentiated",
     "affine(weight": "likewise",
     "elu(alpha": "NaN and infinities go through", "leaky_relu(negative_slope": "likewise",
@@ -177,16 +178,16 @@ OTHER_FORMS = {
 
 
 def kind_of(parameter, value):
-    """What a parameter takes, by its default or by what is right."""
-    for each in (parameter.default, value):
-        if isinstance(each, bool):
-            return "flag"
-        if isinstance(each, int | float):
-            return "number"
-        if isinstance(each, str):
-            return "text"
-        if isinstance(each, np.ndarray):
-            return "array"
+    """What a parameter takes, by what is right or by its default."""
+    each = parameter.default if value is None else value
+    if isinstance(each, bool):
+        return "flag"
+    if isinstance(each, int | float):
+        return "number"
+    if isinstance(each, str):
+        return "text"
+    if isinstance(each, np.ndarray):
+        return "array"
     return "else"
 
 
