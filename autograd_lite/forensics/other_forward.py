@@ -76,9 +76,8 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
                 yield 1, (rows, values)
 
 
-def _targets(case: Case, targets: Array) -> Candidates:
-    """The rows or columns of targets, or of one minus them, are shifted by one."""
-    graph = case.graph
+def _uses_of_targets(graph: Graph, targets: Array) -> list[tuple[Tensor, int, bool]]:
+    """Nodes and slots that have targets, or one minus them, which is said by True."""
     uses: list[tuple[Tensor, int, bool]] = []
     for node in graph.places_of:
         traits = node.operation.traits
@@ -92,6 +91,12 @@ def _targets(case: Case, targets: Array) -> Candidates:
                 uses.append((node, slot, False))
             elif np.array_equal(values, 1 - targets):
                 uses.append((node, slot, True))
+    return uses
+
+
+def _targets(case: Case, targets: Array) -> Candidates:
+    """The rows or columns of targets, or of one minus them, are shifted by one."""
+    graph, uses = case.graph, _uses_of_targets(case.graph, targets)
     if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
         return
 
