@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -32,7 +31,7 @@ def some_entries(graph: Graph, place: Place) -> StepMistakes:
 def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
     kind, lost = "entries left out", "what arrives at the others is lost"
     for axis, length in enumerate(node.shape):
-        what = _entry(graph, place, node, axis)
+        what = entry_of(graph, place, node, axis)
         for words, kept in (
             (f"only the last {what} counts: {lost}", [length - 1]),
             (f"only the first {what} counts: {lost}", [0]),
@@ -49,7 +48,8 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str,
             yield kind, f"only the {words} window counts: {lost}", corner
 
 
-def _entry(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
+def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
+    """What lies along an axis, in one word: samples, windows, rows."""
     pools = node.operation is not None and node.operation.traits.extremum
     pools = pools or (place.traits.reduces and node is place.node and node.ndim > 1)
     if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES and not pools:
@@ -186,13 +186,15 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
 
 def kernels(graph: Graph, place: Place) -> StepMistakes:
     """The other factor of a product is a kernel that is not flipped, or turned."""
-    if not place.multiplies_matrices:
+    before = place.argument.operation
+    windows = place.multiplies_entries and before is not None and before.traits.indexes
+    if not (place.multiplies_matrices or windows):
         return
     for slot, argument in enumerate(place.node.arguments):
         if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
             continue
         leaf, moves = moved_from(argument)
-        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2
+        reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = moved_again(turned, moves)
@@ -271,73 +273,7 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
                     yield "transposed", words, Instead(place, slot, turned, "{0}.swapaxes(-1, -2)")
 
 
-# Sums
-
-
-def other_sums(graph: Graph, place: Place) -> StepMistakes:
-    """A sum over other axes that happens to fit, or over all of them."""
-    argument = place.argument
-    for name, value, vjp in (
-        ("the cotangent", graph.right[place.node], lambda g, *given, **keywords: g),
-        ("the product", graph.unmatched[place], place.vjp),
-    ):
-        if not np.ndim(value) or np.size(value) == argument.size:
-            continue
-        sums = [np.mean] if argument.size == 1 else [np.sum, np.mean]
-        for count in range(1, np.ndim(value) + 1):
-            for axes in itertools.combinations(range(np.ndim(value)), count):
-                if np.sum(value, axis=axes).size != argument.size:
-                    continue
-                axis = axes[0] if count == 1 else axes
-                words = f"{name} is summed over axis {axis}, the wrong one"
-                yield "wrong axis", words, partial(_summed, vjp, axes, argument.shape)
-        if argument.size > 1 and np.size(value) > argument.size:
-            for reduce in sums:
-                words = f"the {reduce.__name__} of {name} is taken over all axes: one number"
-                yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
-
-
-def counted_once(graph: Graph, place: Place) -> StepMistakes:
-    """What was broadcast counts once, not as often as something arrives."""
-    unsummed = graph.unmatched[place]
-    if place.argument.size < np.size(unsummed) and not np.all(unsummed):
-        words = "what was broadcast counts once, not as often as it was used: a sum is left out"
-        yield "not summed", words, place.changed(partial(_per_use, place.argument))
-        used = unsummed[unsummed != 0]
-        if used.size and np.ptp(used) == 0 and place.argument.size > 1:
-            words += ", and it counts where nothing arrives, too"
-            yield "not summed", words, lambda g, *given, **k: np.full(place.argument.shape, used[0])
-
-
-def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:
-    more = result.ndim - argument.ndim
-    own = [1] * more + [*argument.shape]
-    axes = tuple(axis for axis, length in enumerate(own) if length < result.shape[axis])
-    uses = np.maximum((result != 0).sum(axis=axes, keepdims=True), 1)
-    return (result.sum(axis=axes, keepdims=True) / uses).reshape(argument.shape)
-
-
-def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
-    return vjp(*given, **keywords).sum(axis=axes).reshape(shape)
-
-
-def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
-    return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
-
-
-def spread(graph: Graph, place: Place) -> StepMistakes:
-    """What was reduced is spread along another axis."""
-    node, argument = place.node, place.argument
-    axes = node.keywords.get("axis", plain(node.arguments[1]) if len(node.arguments) > 1 else None)
-    square = argument.ndim == 2 and argument.shape[0] == argument.shape[1] > 1
-    if place.traits.reduces and square and isinstance(axes, int):
-        words = "what arrives is spread along the wrong axis"
-        turned: Vjp = place.changed(lambda result, *_, **k: result.T)
-        if not place.traits.extremum:
-            yield "wrong axis", words, turned
-
-
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(some_entries, repeated_indices, shifted),
-    *(kernels, inverted, next_slice, arrives_transposed, other_sums, counted_once, spread),
+    *(kernels, inverted, next_slice, arrives_transposed),
 )

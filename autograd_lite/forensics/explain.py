@@ -26,7 +26,8 @@ KINDS = (
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
-    *("other step", "one path"),
+    "windows",
+    *("other step", "other values", "one path"),
     *("another loss", "previous step", "stale weights", "other arrays", "copied"),
     "another quantity",
 )

@@ -10,6 +10,8 @@ import numpy as np
 
 from autograd_lite.node import Array
 
+SMALL = 10
+"""Whole numbers that another one may be mistaken for."""
 SAMPLES = "the number of samples"
 
 
@@ -93,6 +95,9 @@ def factors_of_mean(entries: int) -> Iterator[tuple[float, str]]:
     """Factors that a step back through a mean over so many entries may be off by."""
     yield float(entries), f"1/{entries} is missing, of the mean over {entries} entries"
     yield 1 / entries, f"it is divided by {entries}, of the mean over these entries, twice"
+    if entries > 2:
+        words = f"it is divided by {entries - 1}, as for the unbiased variance, not by {entries}"
+        yield entries / (entries - 1), words
 
 
 def factors_of_sum(entries: int) -> Iterator[tuple[float, str]]:
@@ -111,11 +116,16 @@ def factors_of_constant(
     if divides:
         yield constant, f"1/{number} is missing: the division by {number} is left out"
         yield 1 / constant, f"it is divided by {number} once too often"
+        yield constant**2, f"it is multiplied by {number}, and not divided by it"
         for length in lengths:
             yield constant / length, f"it is divided by {length}, where {number} is right"
+        for whole in range(2, SMALL) if constant == round(constant) else ():
+            yield constant / whole, f"it is divided by {whole}, where {number} is right"
     else:
         yield 1 / constant, f"the factor {number} is missing"
-        yield constant, f"it is multiplied by {number} once too often"
+        square = f"{constant * constant:.6g}"
+        yield constant, f"it is multiplied by {number} once too often, or by {square} in its place"
+        yield constant**-2, f"it is divided by {number}, and not multiplied by it"
 
 
 def factors_of_power(exponent: float) -> Iterator[tuple[float, str]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import cross_entropies, neural
+from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
 from autograd_lite.forensics.formulas import FORMULAS, Slope
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
 from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
 
 
 def formulas(graph: Graph, place: Place) -> StepMistakes:
@@ -57,12 +58,20 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         what = "a where z < 0, the value and not the slope"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, a)
+        what = "z where z < 0, the input and not the slope"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, z)
+        what = "1 + z where z < 0, with the input for the output or for the exponential"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + z)
         what = "one number where z < 0, its slope at 0"
         yield "wrong formula", words + what, partial(_straight, place)
         what = "0.01 where z < 0, which is another slope than the function's"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
     what = "the sign of z"
     yield "wrong formula", words + what, lambda g, a, z, *rest, **k: g * np.sign(z)
+    words = "the mask of {operation} is where what arrives is positive, not where z is"
+    yield "branches", words, lambda g, *given, **k: g * (g > 0)
+    words = "what arrives and is negative is lost, too: that of guided backpropagation"
+    yield "branches", words, place.changed(lambda result, g, *given, **k: result * (g > 0))
 
 
 def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
@@ -93,6 +102,15 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + text, vjp
 
 
+def before_what_is_added(z: Any) -> Iterator[Array]:
+    """The terms and factors of an argument's shape that it is made of."""
+    traits = z.operation.traits if isinstance(z, Tensor) and z.operation else None
+    if traits and traits.elementwise and (traits.additive or traits.product):
+        for argument in z.arguments:
+            if is_recorded(argument) and argument.shape == z.shape:
+                yield argument._array
+
+
 def of_quotients(graph: Graph, place: Place) -> StepMistakes:
     """The quotient rule with a part left out."""
     if place.operation.function is not np.divide:
@@ -105,6 +123,10 @@ def of_quotients(graph: Graph, place: Place) -> StepMistakes:
         words = "the denominator is squared in the numerator's part of the quotient rule"
         yield "wrong formula", words, lambda g, y, a, b, **k: g / b / b
         return
+    for before in before_what_is_added(place.node.arguments[0]):
+        words = "in the derivative of {operation} by its denominator the numerator is taken before "
+        words += f"{place.node.arguments[0].operation.name}: a mean is not subtracted from it"
+        yield "wrong formula", words, lambda g, y, a, b, x=before, **k: -g * x / b / b
     words = "the denominator is not squared in the derivative of {operation}"
     yield "wrong formula", words, lambda g, y, a, b, **k: -g * a / b
     words = "the numerator is forgotten in the derivative of {operation} by its denominator"
@@ -157,7 +179,9 @@ def of_products(graph: Graph, place: Place) -> StepMistakes:
 def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
     """A linear function's argument stands for its derivative: 2 (t - o) o for (t - o)²."""
     linear = place.traits.additive or place.slot in place.traits.linear
-    alike = place.traits.elementwise and place.node.shape == place.argument.shape
+    alike = place.traits.elementwise and (
+        place.traits.product or place.node.shape == place.argument.shape
+    )
     before = place.argument.operation
     if linear and alike and place.node.ndim and not (before and before.traits.reduces):
         slot = place.slot
@@ -168,14 +192,35 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words, lambda g, y, *pair, **k: -g * pair[slot]
 
 
+PARENTHESES: dict[Any, tuple[tuple[str, Callable[[Array, Array], Array]], ...]] = {
+    np.tanh: (
+        ("g * 1 - a * a", lambda g, a: g - a * a),
+        ("1 - a * a * g", lambda g, a: 1 - a * a * g),
+    ),
+    neural.sigmoid: (
+        ("g * a * 1 - a", lambda g, a: g * a - a),
+        ("a * 1 - a * g", lambda g, a: a - a * g),
+    ),
+}
+"""What is computed where the parentheses of a derivative are forgotten."""
+
+
 def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     """The derivative alone is passed on, not multiplied by what arrives."""
     cotangent = graph.right[place.node]
     moved = place.traits.additive or place.traits.moves
-    if np.size(cotangent) < 2 or np.ptp(cotangent) == 0 or moved:
+    if np.size(cotangent) < 2 or np.ptp(cotangent) == 0:
         return
-    words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
     vjp = place.vjp
+    if place.node.shape == cotangent.shape:
+        words = "the value itself is handed on, not what arrives for it"
+        yield "other values", words, lambda g, y, *given, **k: vjp(y, y, *given, **k)
+    if moved:
+        return
+    for text, product in PARENTHESES.get(place.operation.function, ()):
+        words = f"parentheses are missing: {text}, with g for what arrives"
+        yield "cotangent lost", words, lambda g, a, *given, of=product, **k: of(g, a)
+    words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
@@ -189,99 +234,13 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         yield "cotangent lost", words + "> 0, and kept elsewhere", only
 
 
-def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
-    """The sum in the derivative of softmax is left out, or is another."""
-    function = place.operation.function
-    words = "in the derivative of {operation} "
-    if function is neural.softmax:
-        yield "softmax cross terms", words + "the subtracted sum is left out: A * dA", _no_sum
-        yield "softmax cross terms", words + "the sum is added, not subtracted", _sum_added
-        what = "the sum of dA is subtracted, not that of A * dA"
-        yield "softmax cross terms", words + what, _unweighted
-        what = "the factor A in front of the difference is left out: dA - sum(A * dA)"
-        yield "softmax cross terms", words + what, place.changed(_no_factor)
-        what = "the subtracted sum is not multiplied by A"
-        yield "softmax cross terms", words + what, _sum_alone
-        what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
-        yield "softmax cross terms", words + what, place.changed(_sum_only)
-        what = "the sum is taken over all entries, not over each distribution"
-        yield "wrong axis", words + what, lambda g, y, *r, **k: y * (g - (g * y).sum())
-    if function is neural.log_softmax:
-        yield "softmax cross terms", words + "the sum of what arrives is left out", _no_sum_of_log
-        what = "the logarithm stands where the probabilities belong"
-        yield "softmax cross terms", words + what, _log_for_probabilities
-        yield "softmax cross terms", words + "the probabilities' term is left out", unchanged
-        what = "what arrives is left out, and only the probabilities' term kept: p, and not p - y"
-        yield "softmax cross terms", words + what, place.changed(lambda result, g, *_: result - g)
-    if function is cross_entropies.softmax_cross_entropy:
-        yield "softmax cross terms", "the labels are not subtracted: p, and not p - y", _p_alone
-    if function is cross_entropies.sigmoid_cross_entropy and place.slot == 0:
-        yield "softmax cross terms", "the targets are not subtracted: p, and not p - y", _p_alone
-    if function is neural.logsumexp:
-        what = "exp(z) is not divided by the sum"
-        yield "softmax cross terms", words + what, place.changed(_not_normalized)
-        what = "1/n stands for the probabilities: that of a mean"
-        yield "wrong formula", words + what, _of_mean
-        what = "1 stands for the probabilities: that of a sum"
-        yield "derivative forgotten", words + what, _of_sum
+def of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, in equal shares to all entries that were reduced."""
+    return of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
 
 
-def _no_sum(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
-    return g * y
-
-
-def _no_factor(result: Any, g: Any, y: Any, *given: Any) -> Any:
-    return result / y
-
-
-def _sum_only(result: Any, g: Any, y: Any, *given: Any) -> Any:
-    return result - g * y
-
-
-def _p_alone(g: Any, y: Any, z: Any, labels: Any, *kept: Any) -> Any:
-    if labels.shape == z.shape:
-        return neural.sigmoid(z) * (g / z.size)
-    return neural.softmax(z) * (g / len(z))
-
-
-def _sum_added(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return y * (g + (g * y).sum(axis=axis, keepdims=True))
-
-
-def _unweighted(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return y * (g - g.sum(axis=axis, keepdims=True))
-
-
-def _sum_alone(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return g * y - (g * y).sum(axis=axis, keepdims=True)
-
-
-def _no_sum_of_log(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
-    return g - np.exp(y)
-
-
-def _log_for_probabilities(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
-    return g - y * g.sum(axis=axis, keepdims=True)
-
-
-def _not_normalized(result: Any, g: Any, y: Any, x: Any, *rest: Any) -> Any:
-    return result * np.exp(y if np.ndim(y) == np.ndim(x) else y.reshape(_kept_shape(y, x)))
-
-
-def _kept_shape(y: Array, x: Array) -> tuple[int, ...]:
-    """The shape of a reduced array with its axes kept, the last of equal lengths left out."""
-    shape, lengths = [], [*np.shape(y)]
-    for length in np.shape(x):
-        kept = bool(lengths) and lengths[0] == length
-        shape.append(lengths.pop(0) if kept else 1)
-    return tuple(shape)
-
-
-def _of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    return _of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
-
-
-def _of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, to all entries that were reduced."""
     return expand(g, x.shape, axis, keepdims)
 
 
@@ -303,9 +262,9 @@ def extremes(graph: Graph, place: Place) -> StepMistakes:
         yield "branches", words, lambda g, y, *pair: g * (pair[slot] != y)
         return
     words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
-    yield "derivative forgotten", words, _of_sum
+    yield "derivative forgotten", words, of_sum
     words = "{operation} is differentiated as a mean: all entries get a share"
-    yield "wrong formula", words, _of_mean
+    yield "wrong formula", words, of_mean
     words = "what arrives is multiplied by the {operation} itself, not only by its mask"
     yield "wrong formula", words, place.changed(lambda result, g, y, x, *r, **k: result * x)
     words = "the entry at the other extreme of {operation} gets what arrives"
@@ -358,9 +317,9 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
     function = place.operation.function
     if function is np.prod:
         words = "the derivative of {operation} is taken to be the product, not that of the others"
-        yield "wrong formula", words, lambda g, y, x, *axes, **k: _of_sum(g * y, y, x, *axes, **k)
+        yield "wrong formula", words, lambda g, y, x, *axes, **k: of_sum(g * y, y, x, *axes, **k)
         words = "the derivative of {operation} is taken to be 1, as that of a sum"
-        yield "wrong formula", words, _of_sum
+        yield "wrong formula", words, of_sum
     lost = place.node.keywords.get("ddof", 0)
     if function in (np.var, np.std) and lost:
         count = place.argument.size / max(place.node.size, 1)
@@ -390,5 +349,5 @@ def _not_centred(
 
 FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(formulas, of_kinks, of_powers, of_quotients, of_norms, of_products, inner_derivative),
-    *(cotangent_lost, softmax_sums, extremes, inverses, statistics),
+    *(cotangent_lost, extremes, inverses, statistics),
 )

@@ -67,6 +67,8 @@ def statistics(case: Case) -> Iterator[Candidate]:
         what = "statistics of the batch, such as its mean, are treated as constants"
         if not any(place.traits.averages for place in places):
             what = "what entries are divided by, such as their norm, is treated as a constant"
+        if all(place.operation.function is neural.logsumexp for place in places):
+            what = "what logsumexp passes on is left out, as if it were a constant"
         if all(place.argument.operation.function is np.exp for place in places):
             kind = "softmax cross terms"
             what = "the sum that softmax divides by is treated as a constant: no cross terms"

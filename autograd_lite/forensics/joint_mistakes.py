@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
 
 Candidates = Iterator[Candidate]
+Axes = int | tuple[int, ...]
 
 
 def derivative_in_one_direction(case: Case) -> Candidates:
@@ -210,11 +212,13 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                     yield joint("wrong formula", words, _only(graph, chain) | by_value)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 yield joint("derivative forgotten", words, _only(graph, chain))
-            for axis in range(node.ndim) if chain and node.ndim > 1 else ():
+            axes = [*range(node.ndim), tuple(range(node.ndim))] if node.ndim > 1 else []
+            for axis in axes if chain else ():
                 for centred in (True, False):
                     scale = _scale(x._array, node._array, axis, centred)
                     if scale is not None:
                         yield from _normalized(graph, chain, node, axis, centred, scale)
+                        yield from _scaled_late(graph, chain, node, axis, centred, scale)
 
 
 def _bends(node: Node) -> bool:
@@ -236,7 +240,7 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
     return chain
 
 
-def _scale(x: Array, y: Array, axis: int, centred: bool) -> Array | None:
+def _scale(x: Array, y: Array, axis: Axes, centred: bool) -> Array | None:
     """What x, without its mean over an axis, is divided by, if that is its size there."""
     deviation = x - x.mean(axis=axis, keepdims=True) if centred else x
     square = np.mean(deviation**2, axis=axis, keepdims=True)
@@ -244,26 +248,31 @@ def _scale(x: Array, y: Array, axis: int, centred: bool) -> Array | None:
     scale = np.sqrt(square / ratio)
     if not np.isfinite(scale).all() or not np.allclose(deviation, y * scale, rtol=1e-6, atol=1e-9):
         return None
-    length = x.shape[axis]
+    length = x.size // scale.size
     per_entry = ratio if centred or abs(ratio - 1).max() < 0.1 else ratio * length
     return scale if np.all(abs(per_entry - 1) < 0.1) else None
 
 
 def _normalized(
-    graph: Graph, chain: list[Place], node: Tensor, axis: int, centred: bool, scale: Array
+    graph: Graph, chain: list[Place], node: Tensor, axis: Axes, centred: bool, scale: Array
 ) -> Candidates:
-    y, length = node._array, node.shape[axis]
+    y, length = node._array, node.size // np.size(scale)
     unit = np.mean(y**2, axis=axis, keepdims=True)
     mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
     everything = tuple(range(node.ndim))
-    others = [other for other in everything if other != axis]
+    others: list[Axes] = [other for other in everything if other != axis]
     words = "in the derivative of what is normalized the {0} are taken over {1}"
     name = "means" if mean is np.mean else "sums"
     for other in others:
         what = words.format(name, f"axis {other}, the wrong one, and not over axis {axis}")
         yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
-    what = words.format(name, f"all axes, and not over axis {axis}")
-    yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
+    if axis != everything:
+        what = words.format(name, f"all axes, and not over axis {axis}")
+        yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
+    for what, of in TERMS:
+        formula = partial(_with_terms, of, y, scale, partial(mean, axis=axis, keepdims=True))
+        words = f"in the derivative of what is normalized, y, {what}"
+        yield joint("wrong formula", words, _only(graph, chain) | {chain[0]: formula})
     for what, other_scale in (
         ("what is normalized is not divided by its deviation", 1.0),
         ("what is normalized is divided by the square of its deviation", scale**2),
@@ -271,9 +280,57 @@ def _normalized(
         what = f"in the derivative {what}"
         yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axis, centred)
     if mean is np.mean:
+        what = f"in the derivative of what is normalized the means are divided by {length} twice"
+        twice: Any = lambda x, **over: np.mean(x, **over) / length  # noqa: E731
+        yield _whole(graph, chain, what, "constant statistics", y, scale, twice, axis, centred)
         what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
         what = what.format(length)
         yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axis, centred)
+
+
+TERMS: tuple[tuple[str, Callable[[Array, Array, Any], Array]], ...] = (
+    (
+        "the mean of g * y is subtracted, not multiplied by y",
+        lambda g, y, mean: g - mean(g) - mean(g * y),
+    ),
+    (
+        "y is multiplied by the mean of g, not of g * y",
+        lambda g, y, mean: g - mean(g) - y * mean(g),
+    ),
+    ("the mean of g is added", lambda g, y, mean: g + mean(g) - y * mean(g * y)),
+    ("y times the mean of g * y is added", lambda g, y, mean: g - mean(g) + y * mean(g * y)),
+    ("g itself is left out", lambda g, y, mean: -mean(g) - y * mean(g * y)),
+    ("the mean of g is subtracted twice", lambda g, y, mean: g - 2 * mean(g) - y * mean(g * y)),
+    ("y is squared", lambda g, y, mean: g - mean(g) - y * y * mean(g * y)),
+)
+"""Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
+
+
+def _with_terms(
+    of: Any, y: Array, scale: Any, mean: Any, g: Array, *given: Any, **keywords: Any
+) -> Array:
+    return of(g, y, mean) / scale
+
+
+def _scaled_late(
+    graph: Graph, chain: list[Place], node: Tensor, axis: Axes, centred: bool, scale: Array
+) -> Candidates:
+    """What is normalized is multiplied by gamma after its means are subtracted, not before."""
+    uses = graph.consumers.get(node, [])
+    use = uses[0] if len(uses) == 1 else None
+    if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
+        return
+    gamma = plain(use.other_arguments[0])
+    if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
+        return
+    y, unit = node._array, np.mean(node._array**2, axis=axis, keepdims=True)
+    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
+    words = "the factor of what is normalized, such as gamma, is multiplied in after the means "
+    words += "are subtracted, and not before"
+    right = _whole(graph, chain, words, "wrong place", y, scale, mean, axis, centred)
+    formula = right.wrong[chain[0]]
+    late: Wrong = {chain[0]: lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)}
+    yield right._replace(wrong={**right.wrong, **late})
 
 
 def _whole(

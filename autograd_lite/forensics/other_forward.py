@@ -13,6 +13,7 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
+from autograd_lite.forensics.uses import alike
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -75,9 +76,8 @@ def _labels_in(node: Tensor) -> Iterator[tuple[int, Any]]:
                 yield 1, (rows, values)
 
 
-def _targets(case: Case, targets: Array) -> Candidates:
-    """The rows or columns of targets, or of one minus them, are shifted by one."""
-    graph = case.graph
+def _uses_of_targets(graph: Graph, targets: Array) -> list[tuple[Tensor, int, bool]]:
+    """Nodes and slots that have targets, or one minus them, which is said by True."""
     uses: list[tuple[Tensor, int, bool]] = []
     for node in graph.places_of:
         traits = node.operation.traits
@@ -91,6 +91,12 @@ def _targets(case: Case, targets: Array) -> Candidates:
                 uses.append((node, slot, False))
             elif np.array_equal(values, 1 - targets):
                 uses.append((node, slot, True))
+    return uses
+
+
+def _targets(case: Case, targets: Array) -> Candidates:
+    """The rows or columns of targets, or of one minus them, are shifted by one."""
+    graph, uses = case.graph, _uses_of_targets(case.graph, targets)
     if not uses or uses[0][2] or targets.dtype.kind not in "fiu":
         return
 
@@ -156,4 +162,40 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
     return of(x, along)
 
 
-OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (labels, softmax_in_forward)
+def targets_of_loops(case: Case) -> Candidates:
+    """In a loop each step has the target, or the label, of another one."""
+    graph, distance = case.graph, case.graph.distance
+    for unordered in alike(graph.places, graph.roles):
+        nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
+        for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
+            own = [plain(node.arguments[slot]) for node in nodes]
+            if is_recorded(argument) or not _are_targets(nodes[0], own):
+                continue
+            # The last step is the first of the backward pass.
+            for which, others in (
+                ("the step after", [own[-1], *own[:-1]]),
+                ("the step before", [*own[1:], own[0]]),
+                ("the last step, in all of them", [own[0]] * len(own)),
+                ("the first step, in all of them", [own[-1]] * len(own)),
+                ("the steps in reverse order", own[::-1]),
+            ):
+                wrong: Wrong = {}
+                for node, other in zip(nodes, others):
+                    wrong |= _with_argument(graph, node, slot, other)
+                yield joint("labels", f"the target, or label, is that of {which}", wrong)
+
+
+def _are_targets(node: Tensor, values: list[Any]) -> bool:
+    """Whether numbers or arrays are what a loss compares with, or entries that it picks."""
+    traits = node.operation.traits
+    compares = traits.elementwise and traits.additive and node.ndim <= 1
+    picks = traits.indexes and node.ndim == 0
+    whole = all(is_array(v) or isinstance(v, int | float) for v in values)
+    if not (compares or picks) or not whole or len({np.shape(v) for v in values}) > 1:
+        return False
+    return any(not np.array_equal(values[0], other) for other in values[1:])
+
+
+OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (
+    *(labels, targets_of_loops, softmax_in_forward),
+)

@@ -40,6 +40,8 @@ Vjp = Callable[..., Any]
 DEPTH = 6
 """Operations between a step and the leaves that tell its role."""
 ENTRIES = "the number of entries"
+MOST_NUMBERS = 500
+"""Nodes among which a number that explains a factor is looked for."""
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
 
@@ -278,13 +280,26 @@ class Graph:
     def usual_factors(self) -> list[tuple[float, str]]:
         """The constant factors that people get wrong here, in words."""
         functions = {place.operation.function for place in self.places}
-        has_square = not functions.isdisjoint((np.power, np.square))
+        has_square = not functions.isdisjoint((np.power, np.square)) or any(
+            node.operation.traits.product and len({*map(id, node.arguments)}) == 1
+            for node in self.places_of
+        )
         return [*usual_factors(self.lengths, self.positions, has_square)]
 
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
         """Learning rates, and several factors at once, in words."""
-        return [*rarer_factors(self.lengths)]
+        return [*rarer_factors(self.lengths), *self._recorded_numbers()]
+
+    def _recorded_numbers(self) -> Iterator[tuple[float, str]]:
+        """Numbers that were computed, such as a norm, as factors."""
+        for node in self.order[:MOST_NUMBERS]:
+            if node.size == 1 and node.operation is not None and node is not self.loss:
+                number, name = float(np.sum(node._array)), node.operation.name
+                if number not in (0, 1, -1):
+                    what = f"{number:.6g}, which {name} has given"
+                    yield number, f"it is multiplied by {what}, or the division by it is forgotten"
+                    yield 1 / number, f"it is divided by {what}, or the factor is forgotten"
 
     def factors_at(self, place: Place) -> Iterator[tuple[float, str]]:
         """The constant factors that the numbers in one step explain, in words."""

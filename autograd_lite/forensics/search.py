@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, StepMistakes
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.deltas import other_deltas, other_masks
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
@@ -34,6 +35,7 @@ from autograd_lite.forensics.uses import (
     values_of_other_steps,
     wrong_cotangent,
 )
+from autograd_lite.forensics.windows import windows_elsewhere
 from autograd_lite.node import Array
 from autograd_lite.tensor import Tensor
 
@@ -64,6 +66,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
         *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
+        *(of_case(case) for of_case in (other_deltas, windows_elsewhere, other_masks)),
         *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
     )
     is_long = len(case.graph.places) >= LONG

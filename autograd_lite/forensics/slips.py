@@ -116,6 +116,9 @@ def _misplaced(case: Case, given: Array, right: Array) -> Slipped:
     left_out = off & (given == 0)
     if 0 < left_out.sum() < given.size and off.sum() == left_out.sum():
         words = f"{left_out.sum()} of its {given.size} entries are left at 0"
+        last = np.unique(np.argwhere(left_out)[:, -1])
+        if len(last) == 1:
+            words = f"its entries at index {last[0]} of the last axis are left at 0"
         yield Slip("misplaced", words), given, np.where(left_out, 0, right)
 
 
@@ -189,9 +192,13 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
             order[off] = off[::-1]
             words = f"{along} {off[0]} and {off[1]} are swapped"
             yield Slip("misplaced", words), given, np.take(right, order, axis)
-    for quarters in (1, 2, 3) if right.ndim == 2 else ():
+    for quarters in (1, 2, 3) if right.ndim >= 2 else ():
         words = "it is turned by 90 degrees" if quarters != 2 else "it is flipped along both axes"
-        yield Slip("misplaced", f"{words}, as a kernel is"), given, np.rot90(right, quarters)
+        turned = np.rot90(right, quarters, (-2, -1))
+        yield Slip("misplaced", f"{words}, as a kernel is"), given, turned
+    if right.ndim > 2:
+        words = "it is transposed in its last two axes"
+        yield Slip("transposed", words), given, np.swapaxes(right, -1, -2)
 
 
 def _by_another_variable(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

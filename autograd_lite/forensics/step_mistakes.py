@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import cross_entropies, neural
+from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
-from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES
+from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
+from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
+from autograd_lite.forensics.windows import convolutions
 from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
@@ -83,6 +86,9 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
         yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
+        if place.bends and place.traits.activation:
+            words = "the derivative of {operation} is forgotten, and the sign is wrong"
+            yield "derivative forgotten", words, lambda g, *given, **k: -g
     if place.bends and place.traits.activation:
         contained = ": what arrives, such as p - y, contains it already"
         words = "the derivative of {operation} is multiplied in twice"
@@ -130,6 +136,11 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
+    for before in before_what_is_added(place.argument):
+        words = "the derivative of {operation} is evaluated at its input before "
+        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
+        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
+        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
     for other in _made_of(graph, node):
         after = f"what {other.operation.name} makes of its output"
         words = at_output.replace("its output", after)
@@ -200,31 +211,6 @@ def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords
     return place.vjp(g, place.operation.value(-x, *rest, **keywords), -x, *rest, **keywords)
 
 
-def softmax(graph: Graph, place: Place) -> StepMistakes:
-    """Softmax is differentiated entry by entry, or over the wrong axis."""
-    vjps: dict[Callable[..., Any], Vjp] = {
-        neural.softmax: lambda g, y, *given, **keywords: g * y * (1 - y),
-        neural.log_softmax: lambda g, y, *given, **keywords: g * (1 - np.exp(y)),
-        cross_entropies.softmax_cross_entropy: place.changed(_of_right_class),
-    }
-    function = place.operation.function
-    if function in vjps:
-        words = "the Jacobian of {operation} is taken as diagonal: its cross terms are dropped"
-        yield "softmax cross terms", words, vjps[function]
-    if function is neural.softmax and place.node.ndim == 2:
-        words = "the sum in the derivative of {operation} is taken over the wrong axis"
-        yield "wrong axis", words, _sum_over_the_other_axis
-
-
-def _of_right_class(result: Array, g: Array, y: Array, *given: Any) -> Array:
-    logits, labels, *_ = given
-    return result * np.equal(labels[:, None], np.arange(logits.shape[1]))
-
-
-def _sum_over_the_other_axis(g: Array, y: Array, x: Array, axis: int = -1) -> Array:
-    return y * (g - (g * y).sum(axis=1 - axis % 2, keepdims=True))
-
-
 def constant_statistics(graph: Graph, place: Place) -> StepMistakes:
     """Mean and variance that a layer standardizes with are treated as constants."""
     if place.operation.function is standardize:
@@ -251,7 +237,8 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
         if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
             for what, other in _in_words(argument, _beside(graph, place, argument)):
                 words = f"the product is taken with {what}"
-                yield "wrong place", words, Instead(place, slot, plain(other), other)
+                kind = "other values" if what == ANOTHER else "wrong place"
+                yield kind, words, Instead(place, slot, plain(other), other)
             matrix = _transposed_from(argument)
             for other in _beside(graph, place, matrix) if matrix is not None else ():
                 words = "the product is taken with another matrix"
@@ -319,7 +306,7 @@ def _in_words(argument: Any, others: Iterable[Any]) -> Iterator[tuple[str, Any]]
             of_what = other.operation.name if after == 1 else "a function"
             found.append((after, f"the output of {of_what}, not with its input", other))
         else:
-            found.append((MOST_BETWEEN, "the values of another layer", other))
+            found.append((MOST_BETWEEN, ANOTHER, other))
     for _, what, other in sorted(found, key=lambda each: each[0]):
         yield what, other
 
@@ -328,6 +315,7 @@ def _complements(one: Any, other: Any) -> bool:
     return np.allclose(plain(one) + plain(other), 1, rtol=0, atol=1e-12)
 
 
+ANOTHER = "the values of another layer"
 MOST_BETWEEN = 7
 
 
@@ -371,9 +359,12 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks, softmax),
+    *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
     *(constant_statistics, another_derivative, multiplied_twice, reshaped),
     other_values,
+    *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
+    convolutions,
     *ARRAY_MISTAKES,
+    *SUM_MISTAKES,
 )

@@ -53,7 +53,11 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
     of = graph.roles
-    for uses in graph.consumers.values():
+    for tensor, uses in graph.consumers.items():
+        if len(uses) == 2 and tensor.operation is None:
+            for one, other in (uses, uses[::-1]):
+                what = "one use is counted twice, and the other one, as if it were alike, is not"
+                yield Candidate(DROPPED[0], what, scaled([one], 2.0) | scaled([other], 0.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]

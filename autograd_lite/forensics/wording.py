@@ -326,7 +326,8 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
     if isinstance(vjp, Always):
         return vjp.written.format(names.of[place.argument], names.of.get(id(vjp.targets), "y"))
     if not isinstance(vjp, Instead):
-        return _written(contribution_formula, place.node, place.slot, names.of, vjp)
+        formula = _written(contribution_formula, place.node, place.slot, names.of, vjp)
+        return _without_constants(formula)
     key = key_of(place.node.arguments[vjp.slot])
     if isinstance(vjp.written, str):
         name = vjp.written.format(names.of.get(key, "x"))
@@ -336,6 +337,11 @@ def _used(place: Place, mistake: Candidate, right: str, names: Names) -> str:
         return ""
     formula = _written(contribution_formula, place.node, place.slot, {**names.of, key: name})
     return formula.replace(".T.T", "")
+
+
+def _without_constants(formula: str) -> str:
+    """A formula; empty if it has numbers that are called a constant, which says nothing."""
+    return "" if re.search(r"\bconstant(_\d+)?\b", formula) else formula
 
 
 def _slip(case: Case, slip: Slip, names: Names) -> Mistake:

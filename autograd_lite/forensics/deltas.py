@@ -1,0 +1,258 @@
+"""The delta of the last layer, p - y times a number, by another formula; and masks that are others.
+
+Each kind is one row or one `yield`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from autograd_lite.forensics.candidate import Always, Candidate
+from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.factors import closest_factor
+from autograd_lite.forensics.replay import Graph, Place, is_array, is_recorded
+from autograd_lite.node import Array, plain
+
+Delta = Callable[[Array, Array, float], Array]
+"""What takes the place of c (p - y), as a function of p, y and c."""
+
+DELTAS: tuple[tuple[str, str, Delta], ...] = (
+    (
+        "softmax cross terms",
+        "the targets are not subtracted: p, and not p - y",
+        lambda p, y, c: c * p,
+    ),
+    (
+        "labels",
+        "1 is subtracted in every class, not only in that of the label",
+        lambda p, y, c: c * (p - 1),
+    ),
+    (
+        "labels",
+        "1 is subtracted in the columns of all labels: p[:, labels] for p[range(m), labels]",
+        lambda p, y, c: c * (p - _anywhere(y, 0)),
+    ),
+    (
+        "labels",
+        "1 is subtracted in the rows of all labels, p[labels]",
+        lambda p, y, c: c * (p - _anywhere(y, -1)),
+    ),
+    (
+        "labels",
+        "the largest p of a row stands for the label, the prediction for the target",
+        lambda p, y, c: c * (p - (p == p.max(axis=-1, keepdims=True))),
+    ),
+    (
+        "labels",
+        "the label is subtracted in the first row, or sample, only",
+        lambda p, y, c: c * np.concatenate([p[:1] - y[:1], p[1:]]),
+    ),
+    (
+        "labels",
+        "the label is subtracted in the last row, or sample, only",
+        lambda p, y, c: c * np.concatenate([p[:-1], p[-1:] - y[-1:]]),
+    ),
+    ("sign", "the targets are added: p + y, and not p - y", lambda p, y, c: c * (p + y)),
+    ("wrong formula", "p is left out: -y, and not p - y", lambda p, y, c: -c * y),
+    ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
+    ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
+    ("wrong formula", "the error is multiplied by p", lambda p, y, c: c * (p - y) * p),
+    ("wrong formula", "the error is multiplied by 1 - p", lambda p, y, c: c * (p - y) * (1 - p)),
+    ("wrong formula", "the error is multiplied by y", lambda p, y, c: c * (p - y) * y),
+    ("wrong formula", "parentheses are missing: p - y * {0}", lambda p, y, c: p - c * y),
+    ("wrong formula", "parentheses are missing: {0} * p - y", lambda p, y, c: c * p - y),
+)
+
+
+def _anywhere(y: Array, axis: int) -> Array:
+    return np.broadcast_to(np.any(y != 0, axis=axis, keepdims=True), y.shape)
+
+
+def other_deltas(case: Case) -> Iterator[Candidate]:
+    """Another formula in p and y where p - y arrives, but for a number."""
+    graph = case.graph
+    for place in graph.places:
+        z = place.argument
+        if len(graph.consumers[z]) > 1 or z.ndim == 0 or not 2 <= z.size <= LARGEST:
+            continue
+        predictions = [*_predictions(graph, place)]
+        for number, (p, made_by) in enumerate(predictions):
+            for y, c in _fitting(graph, p, graph.right[z]):
+                for kind, words, delta in DELTAS:
+                    yield from _delta(graph, place, kind, words, delta(p, y, c), y, c)
+                for others, (other, its) in enumerate(predictions):
+                    where = f"before {made_by}" if others < number else f"after {its}"
+                    words = f"the prediction is the one {where}, which is not the loss's"
+                    value = c * (other - y)
+                    yield from _delta(graph, place, "wrong place", words, value, y, c)
+                break
+
+
+LARGEST = 20_000
+"""Entries of a delta that another formula is looked for."""
+
+
+def _delta(
+    graph: Graph, place: Place, kind: str, words: str, value: Array, y: Array, c: float
+) -> Iterator[Candidate]:
+    right = graph.right[place.argument]
+    if np.shape(value) == right.shape and not np.allclose(value, right):
+        what = f"in what arrives there {words.format(f'{c:.6g}')}"
+        yield Candidate(kind, what, {place: Always(value, "", y)})
+
+
+def _predictions(graph: Graph, place: Place) -> Iterator[tuple[Array, str]]:
+    """What the delta of a step's argument may be the error of, and the function that gives it."""
+    z, of = place.argument, place.traits.probabilities
+    if of is not None:
+        yield of(place.node._array, z._array), place.operation.name
+        return
+    if place.node.operation.function is np.subtract and place.slot == 0:
+        yield z._array, z.operation.name if z.operation else ""
+    node = place.node
+    for _ in range(STEPS if place.bends and place.traits.elementwise else 0):
+        if node.shape == z.shape:
+            yield node._array, node.operation.name
+        uses = [use for use in graph.consumers.get(node, ()) if use.traits.elementwise]
+        if not uses or uses[-1].traits.additive:
+            return
+        node = uses[-1].node
+
+
+STEPS = 3
+"""Steps from a linear predictor to a prediction."""
+
+
+def _fitting(graph: Graph, p: Array, right: Array) -> Iterator[tuple[Array, float]]:
+    """The targets y and the number c with which what arrives is c (p - y)."""
+    for y in _targets(graph, p):
+        c = closest_factor(right, p - y)
+        if np.allclose(right, c * (p - y), rtol=1e-6, atol=1e-9 * abs(c)):
+            yield y, c
+
+
+def _targets(graph: Graph, p: Array) -> Iterator[Array]:
+    """Arrays of the record that may be the targets: of the shape of p, or labels of its rows."""
+    arrays = [*graph.plain_arrays]
+    for node in graph.places_of:
+        for argument in node.arguments if node.operation.traits.indexes else ():
+            parts = argument if isinstance(argument, tuple) else ()
+            arrays += [plain(part) for part in parts if is_array(plain(part))]
+    for array in arrays:
+        if np.shape(array) == p.shape:
+            yield array
+        elif np.ndim(array) == 1 and p.ndim == 2 and array.dtype.kind in "iu":
+            for axis in (0, 1):
+                if len(array) == p.shape[axis]:
+                    hot = np.equal(array[:, None], np.arange(p.shape[1 - axis])).astype(p.dtype)
+                    yield hot if axis == 0 else hot.T
+
+
+# Masks
+
+MOST_ENTRIES = 150
+"""Entries of a mask that is looked for."""
+TOGETHER = 12
+"""Entries of which all subsets are tried."""
+
+
+def other_masks(case: Case) -> Iterator[Candidate]:
+    """What arrives is masked by another mask than that of dropout, or of a rectifier."""
+    for place in case.graph.places:
+        values = _two_values(place)
+        if values is None or not 4 <= place.node.size <= MOST_ENTRIES:
+            continue
+        if place.node.shape != place.argument.shape:
+            continue
+        which, low, high = values
+        mask = _mask_that_fits(case, place, low, high)
+        if mask is None or mask.all() or not mask.any():
+            continue
+        words = f"another mask is used than in the forward pass: {which}"
+        vjp = lambda g, *_, mask=mask, low=low, high=high, **k: g * np.where(mask, high, low)  # noqa: E731
+        yield Candidate("dropout", words, {place: vjp})
+
+
+def _two_values(place: Place) -> tuple[str, float, float] | None:
+    """The two numbers that a step multiplies by, where it is a mask; and what is said then."""
+    ones = np.ones(place.node.shape)
+    drops = place.operation.name == "dropout" or (
+        place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
+    )
+    if not drops and not (place.traits.kink and place.traits.activation):
+        return None
+    slopes = np.unique(place.unmatched(ones))
+    if len(slopes) != 2 or (drops and slopes[0] != 0):
+        return None
+    said = "it was drawn anew, or is that of another layer"
+    return said, float(slopes[0]), float(slopes[1])
+
+
+def _mask_that_fits(case: Case, place: Place, low: float, high: float) -> Array | None:
+    """The mask with which the gradients below are as they were handed in, if there is one."""
+    graph, g = case.graph, case.graph.right[place.node]
+    wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
+    if any(case.manual[t].shape != t.shape for t in wrong) or not np.all(g):
+        return None
+
+    def gradients(mask: Array) -> Array | None:
+        replay = graph.replay({place: lambda g, *_, **k: g * mask})
+        return None if replay is None else np.concatenate([np.ravel(replay[t]) for t in wrong])
+
+    base = gradients(np.full(g.shape, low))
+    if base is None:
+        return None
+    target = np.concatenate([np.ravel(case.manual[t]) for t in wrong]) - base
+    columns = []
+    for entry in range(g.size):
+        mask = np.full(g.shape, low)
+        mask.flat[entry] = high
+        with_one = gradients(mask)
+        if with_one is None:
+            return None
+        columns.append(with_one - base)
+    matrix = np.array(columns).T
+    chosen = np.zeros(g.size, bool)
+    for entries, rows in _components(abs(matrix) > 1e-14 * abs(matrix).max()):
+        found = _subset(matrix[np.ix_(rows, entries)], target[rows])
+        if found is None:
+            return None
+        chosen[entries] = found
+    close = np.allclose(matrix @ chosen, target, rtol=1e-6, atol=1e-8 * abs(target).max())
+    return chosen.reshape(g.shape) if close else None
+
+
+def _components(linked: Array) -> Iterator[tuple[Array, Array]]:
+    """Columns of a matrix that share rows with one another, with these rows."""
+    left = np.ones(linked.shape[1], bool)
+    while left.any():
+        columns = np.zeros_like(left)
+        columns[np.argmax(left)] = True
+        while True:
+            rows = linked[:, columns].any(axis=1)
+            more = linked[rows].any(axis=0)
+            if not (more & ~columns).any():
+                break
+            columns |= more
+        left &= ~columns
+        yield np.flatnonzero(columns), np.flatnonzero(rows)
+
+
+def _subset(matrix: Array, target: Array) -> Array | None:
+    """Which columns of a matrix sum up to a target, if some do and there are equations enough."""
+    if len(target) < 2:
+        return None
+    count = matrix.shape[1]
+    solution, _, rank, _ = np.linalg.lstsq(matrix, target, rcond=1e-9)
+    if rank == count:
+        chosen = solution > 0.5
+        return chosen if np.allclose(solution, chosen, atol=1e-5) else None
+    if count > TOGETHER:
+        return None
+    every = np.array([*itertools.product((False, True), repeat=count)])
+    errors = abs(every @ matrix.T - target).max(axis=1)
+    best = int(np.argmin(errors))
+    return every[best] if errors[best] <= 1e-7 * abs(matrix).max() else None

@@ -1,0 +1,165 @@
+"""Mistakes with sums: over other axes, over too much, over nothing, or with one entry for all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.forensics.array_mistakes import entry_of
+from autograd_lite.forensics.candidate import Instead, StepMistakes
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
+from autograd_lite.node import Array, plain
+from autograd_lite.tensor import Tensor
+
+
+def same_for_all(graph: Graph, place: Place) -> StepMistakes:
+    """All rows or columns get what arrives at one of them, or the mean."""
+    of_node = place.multiplies_matrices
+    node = place.node if of_node else place.argument
+    if node.ndim and (of_node or node in graph.bottlenecks):
+        for axis, length in enumerate(node.shape):
+            what = entry_of(graph, place, node, axis)
+            for which, reduce in ONE_FOR_ALL if length > 1 else ():
+                words = f"what arrives is {which.format(what)}, for all of them"
+                one = partial(_broadcast, reduce, axis)
+                yield (
+                    "wrong axis",
+                    words,
+                    partial(_one_before if of_node else _one_after, place, one),
+                )
+    for slot, argument in enumerate(node.arguments if of_node else ()):
+        value = plain(argument)
+        for axis in range(value.ndim) if slot != place.slot and is_array(value) else ():
+            for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
+                words = (
+                    f"the product is taken with {which.format('entry')} along axis {axis}, for all"
+                )
+                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value), "")
+
+
+def _one_before(place: Place, one: Any, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(one(g), *given, **keywords)
+
+
+def _one_after(place: Place, one: Any, *given: Any, **keywords: Any) -> Array:
+    return one(place.vjp(*given, **keywords))
+
+
+ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (
+    ("that of the first {}", lambda a, axis: np.take(a, [0], axis)),
+    ("that of the last {}", lambda a, axis: np.take(a, [-1], axis)),
+    ("the mean of the {}s", lambda a, axis: np.mean(a, axis=axis, keepdims=True)),
+    ("the sum of the {}s", lambda a, axis: np.sum(a, axis=axis, keepdims=True)),
+)
+"""What is put in place of all entries along an axis."""
+
+
+def _broadcast(reduce: Callable[..., Array], axis: int, array: Array) -> Array:
+    return np.broadcast_to(reduce(array, axis), array.shape)
+
+
+def index_forgotten(graph: Graph, place: Place) -> StepMistakes:
+    """All entries of a row get what arrives for the one that was picked of it."""
+    index = place.node.arguments[1] if place.traits.indexes and place.node.ndim == 1 else None
+    if not isinstance(index, tuple) or not len(index) == 2 == place.argument.ndim:
+        return
+    if all(np.ndim(plain(part)) == 1 for part in index):
+        for axis in (0, 1):
+            if np.array_equal(plain(index[axis]), np.arange(place.argument.shape[axis])):
+                words = "the index is forgotten: all entries of a row, or column, get what arrives "
+                words += "for the one that is picked of it"
+                yield "repeated index", words, partial(_to_all, place.argument.shape, axis)
+
+
+def _to_all(shape: Any, axis: int, g: Array, *given: Any, **keywords: Any) -> Array:
+    return np.broadcast_to(np.expand_dims(g, 1 - axis), shape)
+
+
+def share_of_own(graph: Graph, place: Place) -> StepMistakes:
+    """Through a mean that was broadcast each entry gets only what it sends itself."""
+    uses = graph.consumers.get(place.node, ())
+    sent = [graph.unmatched[use] for use in uses]
+    if place.traits.reduces and sent and all(s.shape == place.argument.shape for s in sent):
+        if not place.traits.extremum and place.node.size < place.argument.size:
+            own = sum(sent) * (
+                place.node.size / place.argument.size if place.traits.averages else 1.0
+            )
+            words = "what arrives is not summed over the entries that {operation} was broadcast "
+            words += "to: each gets only its own share"
+            yield "not summed", words, lambda g, *given, **k: own
+
+
+def other_sums(graph: Graph, place: Place) -> StepMistakes:
+    """A sum over other axes that happens to fit, or over all of them."""
+    argument = place.argument
+    for name, value, vjp in (
+        ("the cotangent", graph.right[place.node], lambda g, *given, **keywords: g),
+        ("the product", graph.unmatched[place], place.vjp),
+    ):
+        if not np.ndim(value) or np.size(value) == argument.size:
+            continue
+        sums = [np.mean] if argument.size == 1 else [np.sum, np.mean]
+        for count in range(1, np.ndim(value) + 1):
+            for axes in itertools.combinations(range(np.ndim(value)), count):
+                if np.sum(value, axis=axes).size != argument.size:
+                    continue
+                axis = axes[0] if count == 1 else axes
+                words = f"{name} is summed over axis {axis}, the wrong one"
+                yield "wrong axis", words, partial(_summed, vjp, axes, argument.shape)
+        if argument.size > 1 and np.size(value) > argument.size:
+            for reduce in sums:
+                words = f"the {reduce.__name__} of {name} is taken over all axes: one number"
+                yield "wrong axis", words, partial(_of_all, vjp, reduce, argument.shape)
+
+
+def counted_once(graph: Graph, place: Place) -> StepMistakes:
+    """What was broadcast counts once, not as often as something arrives."""
+    arguments = [a for a in place.node.arguments if a is place.argument]
+    if place.traits.additive and len(arguments) > 1 and place.slot == 0:
+        words = "a term that is there twice counts once: the first is overwritten, = for +="
+        yield "repeated index", words, lambda g, *given, **k: 0 * g
+    unsummed = graph.unmatched[place]
+    if place.argument.size < np.size(unsummed) and not np.all(unsummed):
+        words = "what was broadcast counts once, not as often as it was used: a sum is left out"
+        yield "not summed", words, place.changed(partial(_per_use, place.argument))
+        used = unsummed[unsummed != 0]
+        if used.size and np.ptp(used) == 0 and place.argument.size > 1:
+            words += ", and it counts where nothing arrives, too"
+            yield "not summed", words, lambda g, *given, **k: np.full(place.argument.shape, used[0])
+
+
+def _per_use(argument: Tensor, result: Array, *given: Any) -> Array:
+    more = result.ndim - argument.ndim
+    own = [1] * more + [*argument.shape]
+    axes = tuple(axis for axis, length in enumerate(own) if length < result.shape[axis])
+    uses = np.maximum((result != 0).sum(axis=axes, keepdims=True), 1)
+    return (result.sum(axis=axes, keepdims=True) / uses).reshape(argument.shape)
+
+
+def _summed(vjp: Vjp, axes: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
+    return vjp(*given, **keywords).sum(axis=axes).reshape(shape)
+
+
+def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> Array:
+    return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
+
+
+def spread(graph: Graph, place: Place) -> StepMistakes:
+    """What was reduced is spread along another axis."""
+    node, argument = place.node, place.argument
+    axes = node.keywords.get("axis", plain(node.arguments[1]) if len(node.arguments) > 1 else None)
+    square = argument.ndim == 2 and argument.shape[0] == argument.shape[1] > 1
+    if place.traits.reduces and square and isinstance(axes, int):
+        words = "what arrives is spread along the wrong axis"
+        turned: Vjp = place.changed(lambda result, *_, **k: result.T)
+        if not place.traits.extremum:
+            yield "wrong axis", words, turned
+
+
+SUM_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
+    *(index_forgotten, share_of_own, other_sums, counted_once, spread, same_for_all),
+)
