@@ -168,7 +168,7 @@ def probabilities_as_logits(seen: Evidence) -> Finding | None:
         return None
     # The right class has probability 1, and the loss takes that for a logit among zeros.
     others = seen.predictions.shape[-1] - 1 if applied == "softmax" else 1
-    cost = float(np.log1p(others / np.e))
+    cost = float(np.log1p(others * np.exp(-1.0)))
     meaning = (
         f"The model ends in {last}, and the loss applies {applied} to what it is "
         f"given: to be sure of the right class would still cost {cost:.3g}."
