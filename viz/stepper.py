@@ -233,13 +233,13 @@ class _Reading:
         return {argument: " + ".join(terms) for argument, terms in found.items()}
 
     def _written(self, term: Any) -> str:
-        return Mathematics(self.texts).line("", term)
+        return Mathematics(self.texts, {}).line("", term)
 
     def _passage(
         self, phase: str, node: Any, source: Any, formula: str, value: Any, total: Any = None
     ) -> Passage:
         name = self.names[node]
-        shown = Mathematics({}).name(name if phase == "forward" else f"∂{name}")
+        shown = Mathematics({}, {}).name(name if phase == "forward" else f"∂{name}")
         return Passage(
             phase,
             self.numbers[node],

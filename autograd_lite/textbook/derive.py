@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.arguments import require_flag
 from autograd_lite.node import Node
-from autograd_lite.program.program import Step
+from autograd_lite.textbook.constants import sources_of
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.mathematics import Latex, Mathematics
 from autograd_lite.textbook.naming import variables_of
+from autograd_lite.textbook.repeated import Block
 from autograd_lite.textbook.source import source_of
 from autograd_lite.textbook.terms import shape_of
+
+SHOWN = 6
+"""Rows and columns of a matrix in Markdown; of more these many first and last ones."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Formula:
         formula: how.
         latex: both, in LaTeX.
         shape: of the result; None for the number of samples, and for several results in a tuple.
-        value: the result, or the tuple of results, if values were asked for.
+        value: the result, or the tuple of results, of the loss and where values were asked for.
     """
 
     name: str
@@ -38,7 +42,7 @@ class Formula:
     value: Any = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Derivation:
     """Formulas of a forward and a backward pass. Printed they are text, in notebooks mathematics.
 
@@ -57,8 +61,10 @@ class Derivation:
     def __str__(self) -> str:
         return "\n\n".join("\n".join([title, *_text(steps)]) for title, steps in self._parts())
 
+    __repr__ = __str__
+
     def markdown(self) -> str:
-        """The formulas in LaTeX, aligned, with headings in Markdown."""
+        """The formulas in LaTeX, aligned, with headings in Markdown; and values, if there are."""
         return "\n\n".join(f"**{title}**\n\n{_aligned(steps)}" for title, steps in self._parts())
 
     def _repr_markdown_(self) -> str:
@@ -74,7 +80,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
     Args:
         loss: a scalar that was recorded.
         wrt: the tensors, parameters or computed ones; by default all parameters.
-        values: whether to show the values of all steps too.
+        values: whether to show the values of all steps, besides that of the loss.
 
     Raises:
         GradientError: the loss has no gradient in one of them.
@@ -85,43 +91,84 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
     >>> W = Tensor([[0.5, -0.5]], requires_grad=True)
     >>> print(derive(((np.tanh(W @ x) - y) ** 2).sum()))
     Forward
-      z = W x        (1, 1)
-      a = tanh(z)    (1, 1)
+      z = W x              (1, 1)
+      a = tanh(z)          (1, 1)
+      loss = Σ (a - y)²    ()
+          0.925669
     <BLANKLINE>
     Backward
       δ = 2 (a - y) ⊙ (1 - a ⊙ a)    (1, 1)
       dW = δ xᵀ                      (1, 2)
     """
     values = require_flag("derive", "values", values)
-    lines = lines_of(loss, wrt, variables_of(sys._getframe(1)))
+    variables = variables_of(sys._getframe(1))
+    lines = lines_of(loss, wrt, variables, with_loss=True)
     found: dict[str, Any] = {}
     if values:
         exec(source_of(lines, "locals()"), found)
         found = found["backward"](**lines.inputs)
-    forward, backward = (tuple(_steps(lines, found, part)) for part in (False, True))
+    found[lines.loss] = loss.item()
+    forward, backward = (tuple(_steps(lines, found, part, variables)) for part in (False, True))
     return Derivation(forward, backward)
 
 
-def _steps(lines: Lines, values: dict[str, Any], backward: bool) -> Iterator[Formula]:
+def _steps(
+    lines: Lines, values: dict[str, Any], backward: bool, variables: Mapping[str, Any]
+) -> Iterator[Formula]:
     """The steps of the forward or of the backward pass."""
-    symbols = lines.symbols
-    names = {term: symbols.get(name, name) for term, name in lines.layout.names.items()}
-    text, latex = Mathematics(names, lines.counts), Latex(names, lines.counts)
+    layout, symbols = lines.layout, lines.symbols
+    samples = lines.batch[1] if lines.batch else None
+    constants, numbers = sources_of(layout.terms, variables, layout.names.values(), samples)
+    single = [line for line in layout.lines if not isinstance(line, Block)]
+    later = {name for name, _ in single} - lines.forward if not backward else set()
+    known = {term: name for term, name in layout.names.items() if name not in later}
+    names = numbers | {term: symbols.get(name, name) for term, name in known.items()}
+    text, latex = (write(names, lines.counts, constants) for write in (Mathematics, Latex))
     if lines.batch and not backward:
         m, number, _ = lines.batch
         yield Formula(m, str(number), f"{latex.name(m)} = {number}", None)
-    for own, term in lines.layout.lines:
-        early = isinstance(term, Step) and term.number < lines.first
-        if early != backward:
-            name = symbols.get(own, own)
-            both = f"{latex.name(name)} = {latex.line(name, term)}"
-            yield Formula(
-                text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
-            )
+
+    def formula(own: str, term: Any) -> Formula:
+        name = symbols.get(own, own)
+        both = f"{latex.name(name)} = {latex.line(name, term)}"
+        return Formula(
+            text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
+        )
+
+    for line in layout.lines:
+        if lines.is_forward(line) == backward:
+            continue
+        if isinstance(line, Block):
+            yield from _repeated(line, formula, text)
+        else:
+            yield formula(*line)
+
+
+def _repeated(
+    block: Block, formula: Callable[[str, Any], Formula], text: Mathematics
+) -> Iterator[Formula]:
+    """The formulas of a loop, after those of what it begins with."""
+    yield from (formula(name, term) for name, term in block.before)
+    for name, parts in block.slices:
+        listed = ", ".join(map(text.text, parts))
+        yield Formula(name, f"[{listed}]", rf"\mathrm{{{name}}} = [{listed}]", None)
+    last = block.loop.count - 1
+    head = f"for {block.variable} = 0, ..., {last}"
+    yield Formula(head, "", rf"\text{{for }} {block.variable} = 0, \dots, {last}:", None)
+    for name, term in block.lines:
+        step = formula(name, term)
+        yield replace(step, name=f"  {step.name}", latex=rf"\quad {step.latex}")
+    # Lists, and what is carried, at the end of an iteration.
+    rest = [(f"{own}[{block.variable}]", text.text(term)) for own, term in block.lists]
+    for name, value in (*rest, *block.carried):
+        both = rf"\quad \mathrm{{{name}}} = \mathrm{{{value}}}".replace("_", r"\_")
+        yield Formula(f"  {name}", value, both, None)
 
 
 def _text(steps: tuple[Formula, ...]) -> Iterator[str]:
-    texts = [f"  {step.name} = {step.formula}" for step in steps]
+    texts = [
+        f"  {step.name} = {step.formula}" if step.formula else f"  {step.name}:" for step in steps
+    ]
     width = max(map(len, texts))
     for step, text in zip(steps, texts):
         yield text if step.shape is None else f"{text:{width}}    {step.shape}"
@@ -131,9 +178,35 @@ def _text(steps: tuple[Formula, ...]) -> Iterator[str]:
                 yield from (f"      {row}" for row in shown.split("\n"))
 
 
+def _matrix(array: Any) -> str:
+    """A number, or a matrix of the first and the last entries, in LaTeX."""
+    if array.ndim == 0:
+        return f"{array:.6g}"
+    table = array.reshape(-1, array.shape[-1])
+    columns = _ends(table.shape[1])
+    rows = [
+        " & ".join(r"\cdots" if j is None else f"{table[i, j]:.6g}" for j in columns)
+        if i is not None
+        else r"\vdots"
+        for i in _ends(len(table))
+    ]
+    inside = r" \\ ".join(rows)
+    return rf"\begin{{bmatrix}} {inside} \end{{bmatrix}}"
+
+
+def _ends(count: int) -> list[int | None]:
+    """The numbers of some first rows or columns, and of the last; None for those between."""
+    if count <= SHOWN:
+        return [*range(count)]
+    return [*range(SHOWN - 2), None, count - 1]
+
+
 def _aligned(steps: tuple[Formula, ...]) -> str:
     rows = []
     for step in steps:
         shape = "" if step.shape is None else f" && {step.shape}"
         rows.append(step.latex.replace(" = ", " &= ", 1) + shape + r" \\")
+        if step.value is not None:
+            several = step.value if isinstance(step.value, tuple) else (step.value,)
+            rows += [rf"&= {_matrix(np.asarray(value))} \\" for value in several]
     return "\n".join(["$$", r"\begin{aligned}", *rows, r"\end{aligned}", "$$"])

@@ -17,8 +17,9 @@ import numpy as np
 from autograd_lite.engine import backward_order, backward_steps
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
+from autograd_lite.textbook.entropies import slope_in_logits
 from autograd_lite.textbook.reading import Formulas
-from autograd_lite.textbook.spellings import Count, Reduced, Share
+from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 
 
@@ -79,20 +80,36 @@ Cotangent = tuple[Factor, Any]
 
 
 def cotangents(
-    formulas: Formulas, nodes: Sequence[Node], named: Collection[Node], lengths: Collection[int]
+    formulas: Formulas,
+    nodes: Sequence[Node],
+    named: Collection[Node],
+    lengths: Collection[int],
+    wanted: Collection[Node] | None = None,
 ) -> dict[Node, Any]:
     """The terms of the cotangents of nodes, which come in the order of computation, the loss last.
 
-    A constant factor is applied at leaves, and at nodes that are named.
+    A constant factor is applied at leaves, and at nodes that are named. Given which cotangents are
+    wanted, those of logits are p - y where that is what they are, and some others are left out.
     """
     terms, careful = formulas.terms, dict(backward_steps(backward_order(nodes[-1])))
+    parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
     found = {}
     for node in reversed(nodes):
+        if node not in parts:
+            continue
         factor, term = _sum(terms, parts.pop(node), lengths)
         found[node] = factor.to(terms, term, lengths)
         if node.operation is None:
             continue
+        if wanted is not None:
+            slope = slope_in_logits(formulas, node, term, parameters, wanted)
+            if slope is not None:
+                own = ONE if slope.sign > 0 else MINUS_ONE
+                if slope.note:
+                    formulas.notes[slope.about] = slope.note
+                parts.setdefault(slope.node, []).append((factor.times(own), slope.term))
+                continue
         if node in named and not _is_constant(term):
             factor, term = ONE, found[node]
         number = term.arguments[0] if is_broadcast(term) else term
@@ -177,7 +194,7 @@ def _split(terms: Terms, term: Any, since: int, node: Node) -> tuple[Factor, Any
 
 
 def _count(divisor: Any, node: Node) -> float:
-    """The divisor if it may be the number of samples, else 1; 1 and 2 have other reasons."""
+    """The divisor if it may be the number of samples, else 1."""
     # Where samples are not yet summed, as in z / 10, a divisor that is as many is so by chance.
     by_chance = node.operation.function is np.divide and divisor in np.shape(node._array)
-    return float(divisor) if divisor > 2 and divisor % 1 == 0 and not by_chance else 1
+    return float(divisor) if is_count(divisor) and not by_chance else 1

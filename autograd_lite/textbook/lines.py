@@ -6,13 +6,14 @@ import itertools
 import math
 import operator
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
+from autograd_lite.program.loops import Loop
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.table import traits_of
 from autograd_lite.tensor import Tensor
@@ -20,36 +21,45 @@ from autograd_lite.textbook.factors import cotangents, value_of
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
 from autograd_lite.textbook.reading import Formulas, Reader
+from autograd_lite.textbook.repeated import Block, Line, Repeater, with_loops
 from autograd_lite.textbook.spellings import Count, Reduced, Share
 from autograd_lite.textbook.terms import is_broadcast, is_number, needed_for, written_out
 
-SHORT, LONG = 2, 8
+SHORT, LONG, LONG_LOSS = 2, 8, 12
 """A cotangent of at most so many operations is written where it is used, if that is one place;
-anything of more gets a line."""
-
-
-Line = tuple[str, Any]
-"""name = term."""
+anything of more gets a line, and a part of the loss later."""
 
 
 class Layout(NamedTuple):
     """Formulas line by line, each using only names of inputs and of lines before it."""
 
     inputs: list[Step]  # in the order of their first use
-    lines: list[Line]
+    lines: list[Line | Block]
     names: dict[Step, str]
     terms: Collection[Step]  # all that are needed
 
 
 def laid_out(
-    results: Mapping[str, Any],
+    gradients: Mapping[str, Any],
     values: Mapping[Step, str],
     cotangents: Mapping[Step, str],
     identifiers: Identifiers,
+    of_values: Collection[Step],
+    loss: Mapping[str, Any],
+    first: int,
 ) -> Layout:
-    """Lines that compute results: values get some if they are needed, cotangents if long too."""
+    """Lines that compute results: values get some if they are needed, cotangents if long too.
+
+    What is of the forward pass alone gets no name of a cotangent.
+    """
+    results = {**loss, **gradients}
+    for_gradients = needed_for(gradients.values())
     needed = needed_for(results.values())
-    uses = Counter(itertools.chain(results.values(), *needed.values()))
+    uses = Counter(results.values())
+    for term, parts in needed.items():
+        # What the loss uses too is written out in it again.
+        again = term not in for_gradients
+        uses.update([part for part in parts if not (again and part in for_gradients)])
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -60,41 +70,91 @@ def laid_out(
         aliases.setdefault(term, []).append(result)
     names: dict[Step, str] = {}
     weights = dict.fromkeys(inputs, 0)
-    for term, parts in needed.items():
+
+    def wish(term: Step) -> str | None:
+        """The name that was given to a term."""
+        return values.get(term) or cotangents.get(term) or next(iter(aliases.get(term, ())), None)
+
+    repeater = Repeater(identifiers, wish, temporaries, _is_long)
+    blocks: dict[Step, Block] = {}
+    order: list[Any] = [*needed]
+    computed = [term for term in needed if term.function]
+    parts_in_order = with_loops(computed, first, results.values(), _is_view)
+    if any(isinstance(part, Loop) for part in parts_in_order):
+        order = leaves + parts_in_order
+    for term in order:
+        if isinstance(term, Loop):
+            block = repeater.block(term)
+            here = Step(None, (), {}, None, -1)
+            blocks[here], names[here] = block, ""
+            names |= repeater.names
+            weights |= dict.fromkeys(itertools.chain(*term.originals), 0)
+            continue
         if term in inputs:
             continue
+        parts = needed[term]
         name, own = values.get(term), aliases.get(term)
-        if own and not name:
+        if own and not name and term not in of_values:
             # That of the cotangent of another tensor, or the first of its own.
             name = own[0] if cotangents.get(term) in (None, *own) else cotangents[term]
         weight = sum(map(weights.__getitem__, parts)) + _weight(term)
         if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
             name = cotangents[term]
-        if not name and (weight > LONG or (uses[term] > 1 and not _is_trivial(term, weight))):
+        longest = LONG if term in for_gradients else LONG_LOSS
+        if not name and (weight > longest or (uses[term] > 1 and not _is_trivial(term, weight))):
             name = next(temporaries)
         weights[term] = 0 if name else weight
         if name:
             names[term] = name
     lines: dict[str, Any] = {}
+    inside = repeater.names.keys()
     for term, name in names.items():
+        if term in blocks:
+            lines[f"block {len(lines)}"] = blocks[term]
+        if term in blocks or term in inside:
+            continue
         lines[name] = term
         if term in aliases and term not in values:
             lines |= dict.fromkeys(aliases[term], term)
-    lines |= {name: term for name, term in results.items() if name not in lines}
+    names |= repeater.names
+    lines |= {
+        name: term
+        for name, term in results.items()
+        if name not in lines and not (term in inside and names[term] == name)
+    }
     final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
     final |= {name for name, term in results.items() if names.get(term) != name}
     # Each run of final ones, which no other line uses, is in the order of the results.
-    order = {name: position for position, name in enumerate(results)}
-    ordered: list[Line] = []
+    place = {name: position for position, name in enumerate(results)}
+    ordered: list[Any] = []
     for is_final, run in itertools.groupby(lines.items(), lambda line: line[0] in final):
         group = [*run]
-        ordered += sorted(group, key=lambda line: order[line[0]]) if is_final else group
+        ordered += sorted(group, key=lambda line: place[line[0]]) if is_final else group
     names = inputs | names
     used: dict[Step, str] = {}
     for term in lines.values():
         if len(used) < len(inputs):
-            used |= {x: inputs[x] for x in written_out(term, names) if x in inputs}
+            used |= {x: inputs[x] for x in _written_in(term, names) if x in inputs}
+    ordered = [line[1] if isinstance(line[1], Block) else line for line in ordered]
     return Layout([*(used | inputs)], ordered, names, needed)
+
+
+def _written_in(line: Any, names: Collection[Step]) -> Iterator[Step]:
+    """What stands in a line, or in those of a block."""
+    if not isinstance(line, Block):
+        yield from written_out(line, names) if isinstance(line, Step) else ()
+        return
+    for _, term in (*line.before, *line.lines):
+        yield from (term, *written_out(term, names)) if isinstance(term, Step) else ()
+    for _, slices in line.slices:
+        yield from slices
+
+
+def _is_long(term: Step, weights: dict[Step, int], uses: int) -> bool:
+    """Whether a term in a loop gets a line; its weight is noted."""
+    weight = sum(weights.get(part, 0) for part in steps_in(term)) + _weight(term)
+    weights[term] = weight
+    return weight > LONG or (uses > 1 and not _is_trivial(term, weight))
 
 
 def _weight(term: Step) -> int:
@@ -131,18 +191,38 @@ class Lines(NamedTuple):
     """A forward and a backward pass."""
 
     layout: Layout
+    loss: str  # its name
     gradients: list[str]  # the names of the results, in order
     inputs: dict[str, Any]  # plain arrays by name, data first
     counts: dict[int, str]  # what numbers are written as where something is divided by so many
     batch: Batch | None
+    forward: set[str]  # the names in lines of the forward pass
+    for_loss: Collection[str]  # those that no gradient needs
     first: int  # the number of the first term of the backward pass
+    needed: set[Step]  # the terms that gradients need
     # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
     # that the user has no name for.
     symbols: dict[str, str]
+    data: list[str]  # the names of inputs that are no parameters
+    notes: list[str]  # what holds in the record that some lines rely on
+
+    def is_forward(self, line: Line | Block) -> bool:
+        """Whether it is of the forward pass."""
+        if isinstance(line, Block):
+            return line.loop.body[0].number < self.first
+        return line[0] in self.forward
+
+    def is_for_loss(self, line: Line | Block) -> bool:
+        """Whether no gradient needs it."""
+        if isinstance(line, Block):
+            return self.needed.isdisjoint(itertools.chain(*line.loop.originals))
+        return line[0] in self.for_loss
 
 
-def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]) -> Lines:
-    """The lines that compute the gradients of a loss in some of its tensors."""
+def lines_of(
+    loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any], with_loss: bool = False
+) -> Lines:
+    """The lines that compute the gradients of a loss in some of its tensors, and the loss too."""
     if not isinstance(loss, Tensor):
         raise UnsupportedError(
             f"derivation of {describe_one(loss)}",
@@ -153,7 +233,8 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
     reader = Reader(loss, variables)
     given, unique, data = reader.given, reader.identifiers.unique, reader.data()
     first = reader.terms.count + 1
-    found = cotangents(reader, reader.nodes, given, reader.lengths(data))
+    wanted = {x for x in wrt or () if isinstance(x, Node)}
+    found = cotangents(reader, reader.nodes, given, reader.lengths(data), wanted)
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
     elif isinstance(wrt, Node) or not isinstance(wrt, Iterable) or getattr(wrt, "ndim", 1) == 0:
@@ -162,7 +243,7 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
             "they are no list of tensors",
             "Write wrt=[tensor]",
         )
-    results = {}
+    results, result_names = {}, {}
     for tensor in wrt:
         if not isinstance(tensor, Node) or tensor not in found:
             raise GradientError(
@@ -170,13 +251,29 @@ def lines_of(loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any]
                 "the loss does not depend on it, or it does not require grad",
                 "Give tensors that the loss was computed from",
             )
-        results[unique(f"d{given.get(tensor, 'x')}")] = finished(reader, tensor, found[tensor])
-    named, symbols = reader.named_cotangents(found, results, first)
-    layout = laid_out(results, reader.names, named, reader.identifiers)
+        name = result_names[tensor] = unique(f"d{given.get(tensor, 'x')}")
+        results[name] = finished(reader, tensor, found[tensor])
+    needed = needed_for(results.values())
+    computed = {given[loss]: reader.term(loss)} if with_loss else {}
+    recorded = {term for term in needed if term.number < first and term.function is not None}
+    of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
+    backward = needed.keys() - recorded | (recorded - of_values)
+    named, symbols = reader.named_cotangents(found, result_names, backward)
+    layout = laid_out(results, reader.names, named, reader.identifiers, of_values, computed, first)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
-    return Lines(layout, [*results], arrays, counts, batch, first, symbols)
+    written = {layout.names.get(about): note for about, note in reader.notes.items()}
+    notes = [f"As in the record, {name}'s {note}." for name, note in written.items() if name]
+    single = [line for line in layout.lines if not isinstance(line, Block)]
+    early = [x for x, term in single if isinstance(term, Step) and term.number < first]
+    forward = {*early, *computed} - results.keys() - {*named.values()}
+    for_loss = {x for x, term in single if term not in needed} - results.keys()
+    return Lines(
+        *(layout, given[loss], [*results], arrays, counts, batch),
+        *(forward, for_loss, first, {*needed}, symbols),
+        *([layout.names[term] for term in inputs if term in data], notes),
+    )
 
 
 def finished(formulas: Formulas, tensor: Node, term: Any) -> Any:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from autograd_lite.derivatives import neural
 from autograd_lite.program.program import Step
+from autograd_lite.textbook.fractions import fraction
 from autograd_lite.textbook.numpy_source import (
     AND,
     ATOM,
@@ -16,12 +22,23 @@ from autograd_lite.textbook.numpy_source import (
     OR,
     POWER,
     PRODUCT,
+    SIGN,
     TIGHT,
     NumpySource,
     Written,
     full_name,
 )
-from autograd_lite.textbook.terms import several, shape_of
+from autograd_lite.textbook.terms import is_one, several, shape_of
+
+GREEK = {
+    **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},  # noqa: RUF001
+    **{"theta": ("θ", "theta"), "mu": ("μ", "mu"), "lam": ("λ", "lambda")},
+    **dict.fromkeys(("eps", "epsilon", "EPS", "EPSILON"), ("ε", "varepsilon")),
+}
+"""Names that are written as a letter, also with a number behind; δ stands for a cotangent."""
+ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
+"""Of what a number is the square root."""
+HAT = re.compile("[A-Za-z]_?hat")
 
 
 class Mathematics(NumpySource):
@@ -48,19 +65,41 @@ class Mathematics(NumpySource):
         **dict.fromkeys((np.expand_dims, np.broadcast_to), "inner"),
     }
 
+    def __init__(
+        self,
+        names: Mapping[Step, str],
+        counts: Mapping[int, str],
+        constants: Mapping[float, Step] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(names, counts)
+        self.constants = constants
+        """What some numbers were computed from."""
+
     def name(self, name: str) -> str:
-        """dβ1 for ∂beta1."""
+        """dβ1 for ∂beta1, and ŷ for y_hat."""
         whole = name.removeprefix("∂")
         letters = whole.rstrip("0123456789")
-        shown = {"beta": "β", "gamma": "γ"}.get(letters, letters) + whole[len(letters) :]  # noqa: RUF001
+        shown = GREEK.get(letters, (letters,))[0]
+        if HAT.fullmatch(letters):
+            shown = unicodedata.normalize("NFC", f"{letters[0]}\N{COMBINING CIRCUMFLEX ACCENT}")
+        shown += whole[len(letters) :]
         return shown if whole == name else f"d{shown}"
 
     def line(self, name: str, term: Any) -> str:
         """What stands at the right of a name; that functions are NumPy's goes without saying."""
         return super().line(name, term).replace("np.", "")
 
+    def number(self, value: Any) -> Written:
+        """A number, the root that it is, or what it was computed from."""
+        if type(value) is float and value in self.constants:
+            return self.written(self.constants[value])
+        root = ROOTS.get(value) if type(value) is float else None
+        return self.root(root) if root else super().number(value)
+
     def between(self, term: Step) -> Written:
         """An operator between two operands; nothing between a number and what it multiplies."""
+        if term.function is np.divide:
+            return self.quotient(*fraction(term, self.names))
         if term.function is np.multiply:
             left, right = self.ordered(term)
             if () in (shape_of(left), shape_of(right)):
@@ -69,6 +108,16 @@ class Mathematics(NumpySource):
             return self.raised(*term.arguments), POWER
         text, precedence = super().between(term)
         return (f"[{text}]", ATOM) if precedence == COMPARISON else (text, precedence)
+
+    def quotient(self, above: Any, below: Any) -> Written:
+        """a/(2 b)."""
+        if is_one(below):
+            return self.written(above)
+        return f"{self.operand(above, PRODUCT)}/{self.operand(below, SIGN)}", PRODUCT
+
+    def root(self, value: Any) -> Written:
+        """√x, or √(x + y)."""
+        return f"√{self.operand(value, ATOM)}", ATOM
 
     def ordered(self, term: Step) -> tuple[Any, ...]:
         """The operands; numbers and scalars stand at the left of a product."""
@@ -87,12 +136,15 @@ class Mathematics(NumpySource):
         """A function of its arguments; how NumPy is to shape the result goes without saying."""
         if term.function is np.absolute:
             return f"|{self.text(term.arguments[0])}|", ATOM
+        if term.function is np.sqrt:
+            return self.root(term.arguments[0])
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
         inside = self.listed(term.arguments, keywords)
         return self.function(full_name(term.function).rpartition(".")[2], inside)
 
     def function(self, name: str, inside: str) -> Written:
-        return f"{name}({inside})", ATOM
+        shown = "σ" if name == neural.sigmoid.__name__ else name  # noqa: RUF001
+        return f"{shown}({inside})", ATOM
 
     def method(self, term: Step) -> Written:
         """A sum over all entries, or over numbered axes; others as functions."""
@@ -142,18 +194,28 @@ class Latex(Mathematics):
         r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1."""
         letters = name.removeprefix("∂").rstrip("0123456789")
         number = name[len(name.rstrip("0123456789")) :]
-        known = {"δ": r"\delta", "beta": r"\beta", "gamma": r"\gamma"}
-        if letters not in known and len(letters) > 1:
+        known = {"δ": r"\delta", **{name: rf"\{word}" for name, (_, word) in GREEK.items()}}
+        if HAT.fullmatch(letters):
+            known[letters] = rf"\hat{{{letters[0]}}}"
+        elif letters not in known and len(letters) > 1:
             known[letters] = rf"\mathrm{{{letters}}}".replace("_", r"\_")
         d = r"\mathrm{d}" if name.startswith("∂") else ""
         return d + known.get(letters, letters) + (f"_{{{number}}}" if number else "")
 
-    def between(self, term: Step) -> Written:
-        """An operator between two operands; a fraction for a quotient."""
-        if term.function is np.divide:
-            above, below = (self.operand(part, NOTHING) for part in term.arguments)
-            return rf"\frac{{{above}}}{{{below}}}", TIGHT
-        return super().between(term)
+    def quotient(self, above: Any, below: Any) -> Written:
+        """A fraction without fractions in it: those above come behind, those below get a slash."""
+        if is_one(below):
+            return self.written(above)
+        over, under = self.operand(above, NOTHING), self.operand(below, NOTHING)
+        if r"\frac" in under:
+            return super().quotient(above, below)
+        if r"\frac" in over:
+            return rf"\frac{{1}}{{{under}}} {self.operand(above, TIGHT)}", TIGHT
+        return rf"\frac{{{over}}}{{{under}}}", TIGHT
+
+    def root(self, value: Any) -> Written:
+        r"""\sqrt{x}."""
+        return rf"\sqrt{{{self.operand(value, NOTHING)}}}", ATOM
 
     def number(self, value: Any) -> Written:
         """A number; 1e-8 is a power of ten."""
@@ -169,7 +231,21 @@ class Latex(Mathematics):
         return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
 
     def function(self, name: str, inside: str) -> Written:
-        known = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det")
+        known: tuple[str, ...] = (
+            "exp",
+            "log",
+            "sin",
+            "cos",
+            "tan",
+            "sinh",
+            "cosh",
+            "tanh",
+            "max",
+            "min",
+            "det",
+        )
+        if name == neural.sigmoid.__name__:
+            name, known = "sigma", ("sigma",)
         shown = f"\\{name}" if name in known else rf"\operatorname{{{name}}}".replace("_", r"\_")
         return rf"{shown}\left({inside}\right)", ATOM
 

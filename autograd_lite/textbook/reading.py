@@ -8,7 +8,7 @@ import itertools
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,14 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.expressions import Shape, Template
+from autograd_lite.program.loops import distance_between
 from autograd_lite.program.outline import outline
 from autograd_lite.program.program import Program, Step, mapped, run_steps
 from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
 from autograd_lite.table import TABLE
 from autograd_lite.textbook import naming
 from autograd_lite.textbook.numpy_source import is_short
-from autograd_lite.textbook.spellings import RULES, function_written_out
+from autograd_lite.textbook.spellings import RULES, Count, function_written_out, is_count
 from autograd_lite.textbook.terms import Terms, needed_for
 
 ABSENT: dict[Any, bool] = {np.equal: False, np.isnan: False, np.isinf: False, np.isfinite: True}
@@ -37,6 +38,7 @@ class Formulas:
         self.terms = Terms()
         self.known: dict[Any, Any] = {}
         self.names: dict[Step, str] = {}
+        self.notes: dict[Step, str] = {}  # what formulas rely on, by what it is about
         self._rules = Rules(rules, function_written_out)
         self._arguments: dict[Node, list[Any]] = {}
         self._constants: dict[Any, Step] = {}
@@ -54,7 +56,7 @@ class Formulas:
         if key not in self.known:
             array = plain(value)
             require_numpy(array)
-            term = self.terms.leaf(array.shape, array) if is_node else self._plain(array)
+            term = self.terms.leaf(array.shape, array) if is_node else self.plain(array)
             self.known[key] = term
         return self.known[key]
 
@@ -78,7 +80,18 @@ class Formulas:
 
     def compute(self, node: Node) -> None:
         template, arrays = self._rules.call(node), lambda: [*map(plain, arrays_of(node))]
-        self.known[node] = self._filled(template, self.arguments(node), arrays)[0]
+        term = self._filled(template, self.arguments(node), arrays)[0]
+        self.known[node] = self._counted(term)
+
+    def _counted(self, term: Any) -> Any:
+        """The term; a scalar over a number that may be that of samples is over a `Count`."""
+        if not isinstance(term, Step) or term.shape != ():
+            return term
+        if term.function is np.negative:
+            return self.terms.call(np.negative, self._counted(term.arguments[0]))
+        if term.function is np.divide and is_count(term.arguments[1]):
+            return self.terms.call(np.divide, term.arguments[0], Count(term.arguments[1]))
+        return term
 
     def contributions(
         self, node: Node, g: Any, careful: bool, slots: tuple[int, ...] | None = None
@@ -109,13 +122,13 @@ class Formulas:
 
         results, _ = template.filled(given, write)
         own = template.results.items()
-        return {i: results[i] if type(x) is Step else self._plain(x) for i, x in own}
+        return {i: results[i] if type(x) is Step else self.plain(x) for i, x in own}
 
     def _term(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
         """The term of a step of a template, for terms and plain values as arguments."""
         for position, own in enumerate(step.arguments):
             if type(own) is not Step:
-                arguments[position] = self._plain(arguments[position])
+                arguments[position] = self.plain(arguments[position])
         if step.function is astype and step.arguments[0].dtype == step.dtype:
             return arguments[0]
         # Floats are the same as scalars, unless there are arrays of float32.
@@ -124,14 +137,14 @@ class Formulas:
         ):
             arguments = [float(x) if type(x) is np.float64 else x for x in arguments]
         if keywords:
-            keywords = self._plain(keywords)
+            keywords = self.plain(keywords)
         row = TABLE.get(step.function)
         if row and row.residual:
             several = self.terms.build(step.function, tuple(arguments), keywords, None)
             return self.terms.build(operator.getitem, (several, 0), {}, step.shape)
         return self.terms.build(step.function, tuple(arguments), keywords, step.shape)
 
-    def _plain(self, value: Any) -> Any:
+    def plain(self, value: Any) -> Any:
         """A value as it is written: arrays as terms, scalars as numbers."""
         if type(value) in (Step, int, float):
             return value
@@ -140,7 +153,7 @@ class Formulas:
                 return self.terms.build(np.shape, (value.owner,), {}, (len(value),))
             return tuple(value)
         if type(value) in (list, tuple, dict):
-            return mapped(self._plain, value)
+            return mapped(self.plain, value)
         if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
             return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
         if isinstance(value, np.ndarray):
@@ -148,7 +161,7 @@ class Formulas:
         if isinstance(value, np.integer):
             return int(value)
         if isinstance(value, slice):
-            return slice(*map(self._plain, (value.start, value.stop, value.step)))
+            return slice(*map(self.plain, (value.start, value.stop, value.step)))
         return value
 
     def _constant(self, array: Array) -> Any:
@@ -176,14 +189,20 @@ class Reader(Formulas):
         self.inputs: dict[Step, Any] = {}  # what is not computed, by term
         self.visible: list[tuple[Step, Array]] = []  # the data that variables hold
         self.users: set[int] = set()  # the ids of all that variables hold
+        self.own = {*self.given}
+        # Data that the record does not have by name: it gets its name when it is recognized.
+        self.unused: dict[Step, tuple[str, Any]] = {}
         for name, array in naming.visible_arrays(variables):
             self.users.add(id(array))
             if not getattr(array, "requires_grad", False):
-                if naming.key_of(array) not in self.given:
-                    self.given[naming.key_of(array)] = self.identifiers.unique(name)
-                self._enter(array)
+                if naming.key_of(array) in self.given:
+                    self._enter(array)
+                elif self.key(array) not in self.known:
+                    term = self.known[self.key(array)] = self.terms.leaf(
+                        np.shape(array), plain(array)
+                    )
+                    self.unused[term] = name, array
                 self.visible.append((self.term(array), plain(array)))
-        self.own = frozenset(self.given)
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
@@ -217,16 +236,15 @@ class Reader(Formulas):
         return {n for n in {*itertools.chain(*shapes), *sizes} if n > 2}
 
     def named_cotangents(
-        self, found: Mapping[Node, Any], results: Mapping[str, Any], first: int
+        self, found: Mapping[Node, Any], results: Mapping[Node, str], backward: Collection[Step]
     ) -> tuple[dict[Step, str], dict[str, str]]:
-        """Names for the cotangents of nodes with names, and what mathematics calls them."""
+        """Names for terms that are cotangents of nodes with names; what mathematics calls them."""
         named: dict[Step, str] = {}
-        symbols = {name: f"∂{name[1:]}" for name in results}
+        symbols = {name: f"∂{name[1:]}" for name in results.values()}
         for node, term in found.items():
-            new = isinstance(term, Step) and term.number >= first and term not in named
-            if new and node in self.given:
-                name = f"d{self.given[node]}"
-                named[term] = name = name if name in results else self.identifiers.unique(name)
+            if node in self.given and term in backward and term not in named:
+                name = results.get(node) or self.identifiers.unique(f"d{self.given[node]}")
+                named[term] = name
                 structural = not (node.name or id(node) in self.users)
                 delta = re.fullmatch(r"[zZ](\d*)", self.given[node]) if structural else None
                 symbols[name] = f"δ{delta[1]}" if delta else f"∂{name[1:]}"
@@ -255,14 +273,26 @@ class Reader(Formulas):
             array = plain(value)
             twins = self.factors.get(_others(node), ())
             operands, twins = map(self._known, (arrays_in(node.arguments), twins))
-            term = recognized(self.terms, array, operands, twins, self.visible)
+            term = sliced(self.terms, array, self.visible)
+            if term is None:
+                term = recognized(self.terms, array, operands, twins, self.visible)
             if term is not None:
                 self.known[self.key(value)] = term
+                for part in needed_for([term]):
+                    self._name_unused(part)
                 return
             role = _role(node, position)
             if role or not is_short(array):
                 self.given[naming.key_of(value)] = self.identifiers.unique(role or "data")
         self._enter(value)
+
+    def _name_unused(self, term: Step) -> None:
+        """Give data its name, now that the record turns out to use it."""
+        if term in self.unused:
+            name, array = self.unused.pop(term)
+            self.given[naming.key_of(array)] = self.identifiers.unique(name)
+            self.own.add(naming.key_of(array))
+            self._enter(array)
 
     def _known(self, values: Iterable[Any]) -> list[tuple[Step, Any]]:
         """The terms of those that have one, and their values."""
@@ -271,10 +301,15 @@ class Reader(Formulas):
 
 def _others(node: Node) -> tuple[Any, ...]:
     """The functions of what a product multiplies, such as a logarithm; empty for what is none."""
-    if node.operation is None or node.operation.function is not np.multiply:
+    if node.operation is None or not node.operation.traits.product:
         return ()
-    inner = [x.operation for x in node.arguments if isinstance(x, Node) and x.operation]
-    return tuple(operation.function for operation in inner)
+    inner = []
+    for x in node.arguments:
+        while isinstance(x, Node) and x.operation and x.operation.traits.moves:
+            x = x.arguments[0]  # log(A).T in a product of matrices
+        if isinstance(x, Node) and x.operation:
+            inner.append(x.operation.function)
+    return tuple(inner)
 
 
 def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
@@ -325,6 +360,27 @@ def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible:
         if guess.dtype == array.dtype and np.array_equal(guess, array):
             own = tuple(term if argument is x else argument for argument in arguments)
             return terms.build(function, own, keywords, array.shape)
+    return None
+
+
+def sliced(terms: Terms, array: Any, visible: Known) -> Any:
+    """The term of an array that is in the memory of another as its slice at a number, or None."""
+    for term, x in visible:
+        if (
+            array.base is None
+            or x.ndim != array.ndim + 1
+            or array.base is not (x if x.base is None else x.base)
+        ):
+            continue
+        distance = distance_between(x, array)
+        for axis, (length, stride) in enumerate(zip(x.shape, x.strides)):
+            rest = (*x.strides[:axis], *x.strides[axis + 1 :])
+            number = distance // stride if stride else 0
+            shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+            whole = array.shape == shape and array.strides == rest and array.dtype == x.dtype
+            if whole and 0 <= number < length and number * stride == distance:
+                index = (*[slice(None)] * axis, number) if axis else number
+                return terms.build(operator.getitem, (term, index), {}, array.shape)
     return None
 
 

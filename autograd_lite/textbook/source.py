@@ -7,16 +7,19 @@ import inspect
 import operator
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Node
+from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
+from autograd_lite.textbook.repeated import Block, Line, terms_of
+from autograd_lite.textbook.terms import needed_for
 
 
 class Definitions:
@@ -112,7 +115,8 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     divided by their number, that number is read off the data as m, so that the function takes
     other data of any batch size; unless a parameter has an axis of the same length, or the number
     is in the record in another way: in a factor such as 0.01, a shape, an array without a name.
-    What is in the record as a number stays that number.
+    What is in the record as a number stays that number: a comment says so where it is as many as
+    the data have, and so of labels whose rows sum to 1, where p - y relies on that.
 
     Gradients equal those of `loss.backward()` up to rounding, and to the last bit where the
     operations are the same ones in the same order. They are not where a textbook has others: a
@@ -150,16 +154,40 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    definitions = Definitions(term.function for term in lines.layout.terms)
+    written = [line for line in lines.layout.lines if not lines.is_for_loss(line)]
+    terms = needed_for(term for line in written for term in terms_of(line))
+    definitions = Definitions(term.function for term in terms)
     source = NumpySource(lines.layout.names, lines.counts)
-    body = [f"{name} = {source.line(name, term)}" for name, term in lines.layout.lines]
+    body = [text for line in written for text in texts_of(line, source)]
+    notes = [f"# {note}" for note in lines.notes]
+    data = {name: lines.inputs[name] for name in lines.data}
+    weights = {name: array for name, array in lines.inputs.items() if name not in data}
+    notes += fixed_numbers(body, data, weights)
     if lines.batch:
         name, _, length = lines.batch
         body.insert(0, f"{name} = {length}")
+    body = notes + body
     body.append(f"return {returned or ', '.join(lines.gradients)}")
     function = [f"def backward({', '.join(lines.inputs)}):", *(f"    {line}" for line in body)]
     imports = "\n".join(sorted(definitions.imports))
     return "\n\n\n".join([imports, *definitions.texts.values(), "\n".join(function)]) + "\n"
+
+
+def texts_of(line: Line | Block, source: NumpySource) -> Iterator[str]:
+    """The line, or those of a loop."""
+    if not isinstance(line, Block):
+        name, term = line
+        yield f"{name} = {source.line(name, term)}"
+        return
+    yield from (f"{name} = {source.text(term)}" for name, term in line.before)
+    yield from (f"{name} = []" for name, _ in line.lists)
+    yield from (f"{name} = [{', '.join(map(source.text, parts))}]" for name, parts in line.slices)
+    yield f"for {line.variable} in range({line.loop.count}):"
+    yield from (f"    {name} = {source.line(name, term)}" for name, term in line.lines)
+    yield from (f"    {name}.append({source.text(term)})" for name, term in line.lists)
+    if line.carried:
+        places, values = (", ".join(names) for names in zip(*line.carried))
+        yield f"    {places} = {values}"
 
 
 _BUILT_IN = {None, operator.getitem, astype}

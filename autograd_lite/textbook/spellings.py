@@ -30,6 +30,11 @@ class Count(int):
     """How many there are, in a quotient: where it has a name, such as m, it is written so."""
 
 
+def is_count(divisor: Any) -> bool:
+    """Whether a divisor may be a number of samples; 1 and 2 have other reasons."""
+    return isinstance(divisor, int | float) and divisor > 2 and divisor % 1 == 0
+
+
 class Reduced(int):
     """What is left of a count in a fraction that was reduced, such as 15 of 30 in 2 / 30."""
 
@@ -145,6 +150,9 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     p_norm: inspect.unwrap(p_norm),
     cross_entropies.sigmoid_cross_entropies: lambda logits, targets: (
         np.logaddexp(logits, 0) - logits * targets
+    ),
+    cross_entropies.softmax_cross_entropy: lambda logits, labels: (
+        -call(np.mean, neural.log_softmax(logits)[call(np.arange, len(labels)), labels])
     ),
     cross_entropies.sigmoid_cross_entropy: lambda logits, targets: (
         (np.logaddexp(logits, 0) - logits * targets).sum() / logits.size

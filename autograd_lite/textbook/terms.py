@@ -318,6 +318,14 @@ def _einsum(terms: Terms, shape: Shape, *operands: Any, **how: Any) -> Any:
     return terms.build(np.einsum, operands, {}, shape) if is_usual else None
 
 
+def _matmul(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
+    """A product with one entry that is a number."""
+    for one, other in ((a, b), (b, a)):
+        if is_broadcast(one) and one.shape == (1, 1) and shape_of(other) == shape:
+            return terms.call(np.multiply, one.arguments[0], other)
+    return None
+
+
 def _dot(terms: Terms, shape: Shape, a: Any, b: Any) -> Any:
     ndims = {len(shape_of(a)), len(shape_of(b))}
     function = np.multiply if 0 in ndims else np.matmul
@@ -343,6 +351,7 @@ SIMPLER: dict[Any, Callable[..., Any]] = {
     np.reshape: _reshape,
     **{f: _reordering(f) for f in (np.transpose, np.moveaxis, np.swapaxes)},
     np.dot: _dot,
+    np.matmul: _matmul,
     np.einsum: _einsum,
     astype: lambda terms, shape, x, dtype: dtype.type(x) if is_number(x) else None,
     **{f: _reduction(f) for f in REDUCTIONS},

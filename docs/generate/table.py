@@ -106,7 +106,7 @@ def _rules(node: Any) -> str:
         if isinstance(value, Tensor | np.ndarray):
             leaf(value, name)
     g, _ = leaf(node._array.copy(), "g"), leaf(node, "y")
-    mathematics, code = Latex(names), NumpySource(names)
+    mathematics, code = Latex(names, {}), NumpySource(names)
     lines, sources = [], []
     for slot, term in formulas.contributions(node, g, careful=False).items():
         own = called[slot]

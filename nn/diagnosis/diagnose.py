@@ -14,6 +14,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from nn.diagnosis import data_findings as data
 from nn.diagnosis import network_findings as network
+from nn.diagnosis import target_findings as targets
 from nn.diagnosis.evidence import Evidence, observe, require_learned, several_outputs
 from nn.diagnosis.report import Diagnosis, Finding
 from nn.losses.loss_function import loss_function
@@ -24,8 +25,10 @@ from nn.training.inputs import as_arrays, is_tree, named_leaves, shown
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     *(network.not_finite_results, data.wrong_labels),
     *(data.probabilities_as_logits, data.log_probabilities_wanted, data.relu_on_logits),
-    *(data.single_class, data.unstandardized_inputs, data.loss_above_chance),
-    *(data.constant_outputs, network.no_gradient, network.dead_relus, network.saturated_units),
+    *(data.single_class, targets.negated_loss, targets.indices_as_numbers, targets.out_of_range),
+    *(targets.large_targets, targets.uneven_classes, data.unstandardized_inputs),
+    *(network.large_dropout, data.loss_above_chance, data.constant_outputs, network.equal_units),
+    *(network.no_gradient, network.dead_relus, network.saturated_units),
     *(network.vanishing_gradients, network.exploding_gradients, network.unusual_steps),
 )
 """What is looked for, in the order of the report: causes before what follows from them."""
@@ -50,11 +53,14 @@ def diagnose(
 
     It finds values that are not finite; labels that are indices where rows are wanted, or the other
     way round; a softmax or sigmoid before a loss that applies it; logits or probabilities given to
-    a loss of log-probabilities; a ReLU on the logits; inputs that are not standardized; a loss
-    above chance; constant outputs; parameters without gradient; dead ReLUs; saturated sigmoids and
-    tanhs; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
-    too small. Activations that are written out, as 1 / (1 + np.exp(-z)), are found to be what they
-    are. Records that grow from step to step are found by `nn.GraphWatch`.
+    a loss of log-probabilities; a ReLU on the logits; a negated loss; targets of one class only, or
+    that are indices of classes in a regression, out of the output's range, or far too large;
+    inputs that are not standardized; a loss above chance; constant outputs; units that are all the
+    same; parameters without gradient; dead ReLUs; saturated sigmoids and tanhs; a dropout of nearly
+    all; vanishing and exploding gradients; and, given an optimizer, steps that are too large or
+    too small. It notes classes that are imbalanced. Activations that are written out, as
+    1 / (1 + np.exp(-z)), are found to be what they are. Records that grow from step to step are
+    found by `nn.GraphWatch`.
 
     Args:
         model: what is trained, with samples along axis 0.
@@ -65,8 +71,8 @@ def diagnose(
         optimizer: what would take the next step.
 
     Returns:
-        A report that is true when nothing was found. `findings` lists what was, and printing it
-        gives a paragraph for each.
+        A report that is true when nothing but notes was found. `findings` lists what was, and
+        printing it gives a paragraph for each.
 
     Raises:
         UnsupportedError: the model is no module, the optimizer none, or X and y are not of real

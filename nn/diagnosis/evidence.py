@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite import Tensor, enable_grad, no_grad
 from autograd_lite.engine import backpropagate, backward_order
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.node import Node, plain
 from autograd_lite.operation import NO_TRAITS, Traits
@@ -116,20 +116,32 @@ class Evidence:
         return products
 
     def loss_of(self, predictions: Any) -> float:
-        """The loss that other predictions would have."""
+        """The loss that other predictions would have; infinite where it refuses those."""
 
         def call(rewind: object) -> float:
-            return float(plain(self.loss_function(Tensor(predictions), self.targets)))
+            try:
+                return float(plain(self.loss_function(Tensor(predictions), self.targets)))
+            except AutogradError:
+                return np.inf
 
         with no_grad(), np.errstate(all="ignore"):
             return call_left_alone(call, self.loss_function)
 
     @cached_property
     def has_learned(self) -> bool:
-        """Whether the loss is far below that of the mean prediction for all samples."""
-        values = self.predictions.data
-        constant = np.broadcast_to(values.mean(axis=0), values.shape).copy()
-        return self.loss < LEARNED * self.loss_of(constant)
+        """Whether the loss is far below that of the best prediction that is one for all samples.
+
+        That is looked for among the mean prediction, the mean target, and equal probabilities.
+        """
+        shape = self.predictions.shape
+        constants = [self.predictions.data.mean(axis=0), 0.0, 1 / max(2, shape[-1])]
+        if self.y.shape == shape:
+            constants.append(self.y.mean(axis=0))
+        losses = []
+        for constant in constants:
+            row = np.asarray(constant, self.predictions.dtype)
+            losses.append(self.loss_of(np.broadcast_to(row, shape).copy()))
+        return self.loss < LEARNED * min(filter(np.isfinite, losses), default=np.inf)
 
 
 def source(value: Any) -> Any:

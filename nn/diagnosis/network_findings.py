@@ -6,13 +6,14 @@ networks of 1 to 8 hidden layers with ReLU, sigmoid and tanh, before, during and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from nn.diagnosis.evidence import STEPS, Evidence, changes, descended, inputs, optimized
 from nn.diagnosis.report import Finding, listed
+from nn.layers.dropout import Dropout
 
 VANISHED = 1e-3
 """Of the norm of the gradient at the last layer: what is left of it at another one. He's and
@@ -32,6 +33,9 @@ training up to 0.53 before a network has learned."""
 SATURATED = 0.01
 """Distance from a limit: the slope of a sigmoid is 1/25 of its largest there, that of a tanh
 1/50."""
+LARGE_DROPOUT = 0.9
+"""Share that is dropped. Half is usual between wide layers, and a tenth elsewhere (Srivastava et
+al., "Dropout", 2014)."""
 LARGEST_STEP = 1.0
 """Relative to the weights: a step as long as they are. Of 600 networks that were trained for 30
 epochs 289 had a longer first step. Of the 224 of them whose loss rose within ten steps 28 learned,
@@ -114,19 +118,20 @@ def _without_gradient(seen: Evidence) -> list[str]:
     return [name for name, p in learned if p in uses and not any(map(np.any, uses[p]))]
 
 
-def _ratios(seen: Evidence) -> dict[str, float]:
+def _ratios(seen: Evidence, of_uses: Callable[[float, float], float] = min) -> dict[str, float]:
     """The norm of the gradient at what a layer with weights returns, over that at the last one.
 
     It is of the back-propagated errors, as in Glorot and Bengio, "Understanding the difficulty of
     training deep feedforward neural networks", 2010. He's initialization keeps it the same whatever
-    the layers' widths. Of a layer that is used often it is the least.
+    the layers' widths. Of a layer that is used often it is the least, or the largest.
     """
     norms = [float(np.linalg.norm(np.ravel(seen.gradients[node]))) for node in seen.products]
     ratios: dict[str, float] = {}
     for node, norm in zip(seen.products[:-1], norms):
         if norms[-1]:
             layer = seen.layers[node]
-            ratios[layer] = min(norm / norms[-1], ratios.get(layer, np.inf))
+            ratio = norm / norms[-1]
+            ratios[layer] = of_uses(ratio, ratios.get(layer, ratio))
     return ratios
 
 
@@ -155,8 +160,8 @@ def vanishing_gradients(seen: Evidence) -> Finding | None:
 
 
 def exploding_gradients(seen: Evidence) -> Finding | None:
-    """Layers where the gradient is far larger than at the last one."""
-    ratios = _ratios(seen)
+    """Layers where the gradient is far larger than at the last one, such as in a recurrence."""
+    ratios = _ratios(seen, max)
     large = {layer: ratio for layer, ratio in ratios.items() if ratio > EXPLODED}
     if not large:
         return None
@@ -224,6 +229,58 @@ def saturated_units(seen: Evidence) -> Finding | None:
     )
     remedy = "Initialize weights after Xavier, standardize the inputs, or use ReLU."
     return Finding("saturated units", tuple(saturated), figure, SATURATED_SHARE, meaning, remedy)
+
+
+def equal_units(seen: Evidence) -> Finding | None:
+    """Layers whose units are all the same, and stay so, as the gradients are."""
+    found = [] if seen.has_learned else _equal_units(seen)
+    # Steps of gradient descent end that behind a layer whose weights begin at 0.
+    for after in descended(seen) if found else ():
+        found = [name for name in found if name in _equal_units(after)]
+        if not found:
+            break
+    if not found:
+        return None
+    meaning = (
+        f"All units of {listed(found)} have the same weights and the same gradients: they stay "
+        "the same in training, and do no more than one would."
+    )
+    remedy = "Initialize weights at random, after He or Xavier."
+    return Finding("equal units", tuple(found), len(found), 0, meaning, remedy)
+
+
+def _equal_units(seen: Evidence) -> list[str]:
+    """The weights of which all units are equal, but not 0, and so are their gradients."""
+    found = []
+    for name, weight in seen.learned_parameters.items():
+        slope = seen.gradients.get(weight)
+        if weight.ndim != 2 or slope is None or not weight._array.any():
+            continue
+        # Units are columns, or rows in x @ W.T.
+        for axis in (1, 0):
+            equal = not any(np.ptp(x, axis=axis).any() for x in (weight._array, slope))
+            if weight.shape[axis] > 1 and equal:
+                found.append(name)
+                break
+    return found
+
+
+def large_dropout(seen: Evidence) -> Finding | None:
+    """Dropout that leaves hardly anything."""
+    rates = {
+        name or type(module).__name__: module.p
+        for name, module in seen.model.named_modules()
+        if isinstance(module, Dropout) and module.p > LARGE_DROPOUT
+    }
+    if not rates:
+        return None
+    worst = max(rates, key=rates.__getitem__)
+    meaning = (
+        f"Layer {worst} drops {rates[worst]:.0%} of what it is given in training; p is what is "
+        "dropped, not what is kept."
+    )
+    remedy = "Use 0.1 to 0.5."
+    return Finding("large dropout", tuple(rates), rates[worst], LARGE_DROPOUT, meaning, remedy)
 
 
 # Steps

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 WIDTH = 88
 """Characters in a line of the text."""
 NOTHING = "nothing found"
+IMBALANCED = "imbalanced classes"
+NOTES = (IMBALANCED,)
+"""Names of findings that are no fault: what to know of the data."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Finding:
 
     def __str__(self) -> str:
         name, where, measured, remedy = self._parts()
-        text = f"{name} ({where}): {measured} {remedy}"
+        note = "note: " if self.name in NOTES else ""
+        text = f"{note}{name} ({where}): {measured} {remedy}"
         return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
     def _parts(self) -> tuple[str, str, str, str]:
@@ -35,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
-    """The findings of `diagnose`. It is true when there are none, and text when printed.
+    """The findings of `diagnose`. It is true when there are none but notes, and text when printed.
 
     >>> print(Diagnosis([]))
     nothing found
@@ -46,7 +50,7 @@ class Diagnosis:
     findings: list[Finding]
 
     def __bool__(self) -> bool:
-        return not self.findings
+        return all(finding.name in NOTES for finding in self.findings)
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.findings)) or NOTHING

@@ -9,7 +9,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.textbook.lines import laid_out
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
-from autograd_lite.textbook.source import Definitions
+from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
 from nn.export.forward import traced
 from nn.module import Module
@@ -59,7 +59,8 @@ def to_numpy_source(model: Module, example: Any) -> str:
         for step, name in forward.weights.items()
     }
     n = names.unique("n")
-    layout = laid_out(forward.outputs, inputs | weights, {}, names)
+    named = inputs | weights
+    layout = laid_out(forward.outputs, named, {}, names, (), {}, len(forward.steps))
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = NumpySource(layout.names, counts)
     definitions = Definitions(term.function for term in layout.terms)
@@ -68,7 +69,7 @@ def to_numpy_source(model: Module, example: Any) -> str:
     floats = [(name, step.dtype) for step, name in inputs.items() if step.dtype.kind == "f"]
     body = [f"{name} = np.asarray({name}, np.{dtype})" for name, dtype in floats]
     body += [f"{n} = len({name})" for name in [*inputs.values()][:1] if counts]
-    body += [f"{name} = {source.line(name, term)}" for name, term in layout.lines]
+    body += [text for line in layout.lines for text in texts_of(line, source)]
     several = ", ".join(f'"{name}": {name}' for name in forward.outputs)
     body.append("return output" if "output" in forward.outputs else f"return {{{several}}}")
     function = [f"def forward({', '.join(inputs.values())}):", *(f"    {line}" for line in body)]

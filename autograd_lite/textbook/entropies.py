@@ -1,0 +1,216 @@
+"""Cross-entropies of probabilities: their slope in the logits, p - y, where the terms prove it.
+
+For p = sigmoid(z) the slope (1 - y)/(1 - p) - y/p of a cross-entropy, times p (1 - p), is p - y.
+For p = softmax(z) the slope -t/p, taken through the softmax, is p - t where the entries of t sum
+to 1. (Bishop, "Pattern Recognition and Machine Learning", 4.3.)
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.indexing import scatter
+from autograd_lite.node import Node, inputs_of
+from autograd_lite.program.program import Step
+from autograd_lite.textbook.reading import Formulas
+from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
+
+PARTS = 8
+"""Operations that a sigmoid or a softmax that is written out consists of, at most."""
+
+
+class Slope(NamedTuple):
+    """What a node contributes to one before it, up to a sign."""
+
+    node: Node
+    sign: int
+    term: Any
+    note: str = ""  # what holds in the record that the term relies on
+    about: Any = None  # the term that it holds for
+
+
+def slope_in_logits(
+    formulas: Formulas, node: Node, g: Any, parameters: Collection[Any], kept: Collection[Node]
+) -> Slope | None:
+    """p - y, where a node is probabilities p, or log(p), and g the slope of their cross-entropy.
+
+    None of those that are `kept` is left out.
+    """
+    p = formulas.known[node]
+    if not isinstance(p, Step):
+        return None
+    binary, (logits, axis) = _logits_of_sigmoid(p), _logits_of_softmax(p)
+    if binary is None and logits is None:
+        return None
+    divided = _divided(g)
+    if not divided or any(shape_of(above) != p.shape for _, above, _ in divided):
+        return None
+    if binary is not None:
+        logits, found = binary, _binary(p, divided)
+    else:
+        found = _categorical(formulas, p, axis, node._array.dtype, divided, parameters)
+    before = _node_of(formulas, node, logits, kept) if found else None
+    if found is None or before is None:
+        return None
+    sign, targets, note = found
+    p = formulas.terms.call(np.exp, p) if is_call(p, neural.log_softmax) else p
+    return Slope(before, sign, formulas.terms.call(np.subtract, p, targets), note, targets)
+
+
+def _divided(g: Any) -> list[tuple[int, Any, Any]]:
+    """The quotients that a term is the sum of, sign, what is above, what is below; none of more
+    than two."""
+    stack, found = [(1, g)], list[tuple[int, Any, Any]]()
+    while stack:
+        if len(stack) + len(found) > 2:
+            return []
+        sign, term = stack.pop()
+        if is_call(term, np.negative):
+            stack.append((-sign, term.arguments[0]))
+        elif is_call(term, np.add) or is_call(term, np.subtract):
+            other = sign if term.function is np.add else -sign
+            stack += [(other, term.arguments[1]), (sign, term.arguments[0])]
+        else:
+            quotient = term.arguments if is_call(term, np.divide) else (term, 1)
+            found.append((sign, *quotient))
+    return found
+
+
+def _binary(p: Step, divided: list[tuple[int, Any, Any]]) -> tuple[int, Any, str] | None:
+    """A sign, and the targets y, where the slope is that sign times (1 - y)/(1 - p) - y/p."""
+    above = {below: (sign, x) for sign, x, below in divided}
+    others = [below for below in above if below is not p]
+    if len(divided) != 2 or p not in above or len(others) != 1 or not _is_rest(others[0], p):
+        return None
+    (sign, y), (other_sign, rest) = above[p], above[others[0]]
+    return (-sign, y, "") if sign == -other_sign and _is_rest(rest, y) else None
+
+
+def _categorical(
+    formulas: Formulas,
+    p: Step,
+    axis: int,
+    dtype: Any,
+    divided: list[tuple[int, Any, Any]],
+    parameters: Collection[Any],
+) -> tuple[int, Any, str] | None:
+    """A sign, the targets t, and a note, where the slope is minus that sign times t/p."""
+    if len(divided) != 1:
+        return None
+    sign, above, below = divided[0]
+    indices = _picked(p, axis, above, below)
+    if indices is not None:
+        classes = formulas.plain(np.eye(p.shape[axis], dtype=dtype))
+        one_hot = formulas.terms.build(operator.getitem, (classes, indices), {}, p.shape)
+        return -sign, one_hot, ""
+    whole = is_one(below) if is_call(p, neural.log_softmax) else below is p
+    if whole and _sums_to_one(above, axis, parameters):
+        return -sign, above, f"sums over axis {axis} are 1"
+    return None
+
+
+def _is_rest(term: Any, of: Any) -> bool:
+    """Whether it is 1 minus something."""
+    return is_call(term, np.subtract) and is_one(term.arguments[0]) and term.arguments[1] is of
+
+
+def _sums_to_one(targets: Any, axis: int, parameters: Collection[Any]) -> bool:
+    """Whether they are data, such as one-hot rows, that sum to 1 in the record."""
+    if not is_call(targets, None) or targets in parameters:
+        return False
+    return bool(np.allclose(np.sum(targets.arguments[0], axis=axis), 1, rtol=0, atol=1e-12))
+
+
+def _picked(p: Step, axis: int, above: Any, below: Any) -> Any:
+    """The indices of classes, one a row, where above/below is 1/p there and 0 elsewhere."""
+    if not is_call(above, scatter) or len(p.shape) != 2 or axis != 1:
+        return None
+    ones, index = above.arguments[:2]
+    if not isinstance(index, tuple) or len(index) != 2 or not all(map(_is_leaf, index)):
+        return None
+    rows, labels = index
+    if rows.shape != labels.shape or not np.array_equal(rows.arguments[0], range(p.shape[0])):
+        return None
+    if is_one(below) and is_call(ones, np.divide):  # of log(p[rows, labels])
+        ones, picked = ones.arguments
+        if not is_call(picked, operator.getitem) or picked.arguments != (p, index):
+            return None
+    elif below is not (1 if is_call(p, neural.log_softmax) else p):
+        return None
+    ones = ones.arguments[0] if is_broadcast(ones) else ones
+    return labels if is_one(ones) else None
+
+
+def _is_leaf(term: Any) -> bool:
+    return is_call(term, None)
+
+
+def _logits_of_sigmoid(p: Step) -> Any:
+    """z, where p is sigmoid(z), also written out."""
+    if is_call(p, neural.sigmoid):
+        return p.arguments[0]
+    if not is_call(p, np.divide):
+        return None
+    above, below = p.arguments
+    if not is_call(below, np.add):
+        return None
+    inside = [x for x in below.arguments if is_call(x, np.exp)]
+    if len(inside) != 1 or not any(map(is_one, below.arguments)):
+        return None
+    power = inside[0].arguments[0]
+    if is_one(above) and is_call(power, np.negative):
+        return power.arguments[0]
+    return power if above is inside[0] else None
+
+
+def _logits_of_softmax(p: Step) -> tuple[Any, int]:
+    """z and the axis, where p is softmax(z), also written out."""
+    last = len(p.shape) - 1
+    if is_call(p, neural.softmax) or is_call(p, neural.log_softmax):
+        axis = p.keywords.get("axis", [*p.arguments, -1][1])
+        return p.arguments[0], axis % (last + 1)
+    above, divisor = p.arguments if is_call(p, np.divide) else (None, None)
+    sums = divisor.arguments[0] if _adds_axes(divisor) else divisor
+    if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
+        return None, 0
+    axis = sums.keywords.get("axis", 0 if last == 0 else None)
+    if not isinstance(axis, int) or not _is_along(divisor, axis, p):
+        return None, 0
+    (power,) = above.arguments
+    if is_call(power, np.subtract):
+        z, shift = power.arguments
+        if is_call(shift, np.max) and shift.arguments[0] is z and _is_along(shift, axis, p):
+            power = z
+    return power, axis
+
+
+def _adds_axes(term: Any) -> bool:
+    """Whether it is another array with more axes, as x[:, None] is."""
+    if is_call(term, operator.getitem) and isinstance(term.arguments[1], tuple):
+        return all(part is None or part == slice(None) for part in term.arguments[1])
+    return is_call(term, np.expand_dims)
+
+
+def _is_along(term: Step, axis: int, p: Step) -> bool:
+    """Whether it is the same for all entries of p along an axis."""
+    return term.shape == () or (len(term.shape) == len(p.shape) and term.shape[axis] == 1)
+
+
+def _node_of(formulas: Formulas, node: Node, term: Any, kept: Collection[Node]) -> Node | None:
+    """The node behind another that has a term, if none of those between is kept."""
+    stack, seen = [*inputs_of(node)], set[Node]()
+    while stack and len(seen) < PARTS:
+        before = stack.pop()
+        if formulas.known.get(before) is term:
+            return before if before._array.shape == node._array.shape else None
+        if before in kept:
+            return None
+        if before not in seen:
+            seen.add(before)
+            stack += inputs_of(before)
+    return None

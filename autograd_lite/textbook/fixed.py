@@ -1,0 +1,64 @@
+"""What in generated source was fixed by the record, so that it is right for its shapes only."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+
+def fixed_numbers(
+    body: list[str], data: Mapping[str, Any], parameters: Mapping[str, Any]
+) -> list[str]:
+    """Comments that name the numbers in lines which are as many as the data have along an axis.
+
+    That a weight is as long says that they may be the weight's, unless something is divided by it.
+
+    >>> x = np.ones((6, 2))
+    >>> fixed_numbers(["dz = z / 6", "n = np.arange(6)"], {"x": x}, {"w": np.ones(2)})
+    ['# As in the record, and right for no other number of samples: 6, as in x (6, 2).']
+    """
+    tree = ast.parse("def backward():\n" + "\n".join(f"    {line}" for line in body))
+    lengths = {n: name for name in data for n in np.shape(data[name]) if n > 2}
+    of_weights = {n for array in parameters.values() for n in np.shape(array)}
+    found: dict[str, str] = {}
+    for number, divides in _numbers(tree):
+        for length, name in lengths.items():
+            own = length not in of_weights or divides
+            if own and _is_made_of(number, length):
+                found.setdefault(str(number), f"{name} {np.shape(data[name])}")
+    if not found:
+        return []
+    places = ", ".join(dict.fromkeys(found.values()))
+    numbers = ", ".join(found)
+    return [
+        f"# As in the record, and right for no other number of samples: {numbers}, as in {places}."
+    ]
+
+
+def _numbers(tree: ast.AST) -> Iterator[tuple[Any, bool]]:
+    """The numbers that are written, and whether something is divided by them."""
+    divisors = {
+        node.right
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+    }
+    powers = {
+        node.right
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            if node not in powers:
+                yield node.value, node in divisors
+
+
+def _is_made_of(number: float, length: int) -> bool:
+    """Whether a number is a length, or 1, 2 or 1/2 over it."""
+    if number == length:
+        return True
+    share = abs(number) * length
+    return number % 1 != 0 and any(abs(share - whole) < 1e-14 for whole in (0.5, 1, 2))
