@@ -28,6 +28,7 @@ from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import draws, modes, moves
+from nn.forward_hooks import NAME as HOOKS
 from nn.left_alone import call_left_alone
 from nn.module import Module
 from nn.optimizers.flat import Run
@@ -122,6 +123,9 @@ class CompiledSteps:
         self._last: _Compiled | None = None
         self._snapshot = [(held, held.copy()) for held in _held(self._model, self._loss)]
         self._outside = surroundings_of(self._model, self._loss)
+        modules = [module for _, module in self._model.named_modules()]
+        hooked = any(module._forward_hooks is not None for module in modules)
+        self.hooked = "a module has forward hooks" if hooked else ""
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(self, inputs: Any, targets: Any) -> float | None:
@@ -162,7 +166,7 @@ class CompiledSteps:
             unchanged = False
         if not unchanged or not self._outside.are_unchanged():
             self._forget()
-        return True
+        return not self.hooked
 
     def _run(self, found: _Compiled, batch: Sequence[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
@@ -200,9 +204,10 @@ class CompiledSteps:
     @property
     def ran(self) -> str:
         """What steps ran in."""
-        if not self.reason:
+        reason = self.reason or self.hooked
+        if not reason:
             return self._backend.name if self.steps else "eager: it was too short"
-        then = f"eager: {self.reason}"
+        then = f"eager: {reason}"
         return f"{self._backend.name}, then {then}" if self.steps else then
 
     def show_gradients(self) -> None:
@@ -390,7 +395,7 @@ class CompiledStep:
             self.backend = self._steps.name
             self._steps.update(require_finite=False)
             return loss
-        self.backend = f"eager: {self._steps.reason or 'it is being recorded'}"
+        self.backend = f"eager: {self._steps.reason or self._steps.hooked or 'it is being recorded'}"
         computed = self._loss_of(inputs, [targets])
         require_scalar(computed)
         self.optimizer.zero_grad()
@@ -406,7 +411,8 @@ def surroundings_of(model: Module, loss: Any) -> Surroundings:
     held: list[Any] = [loss, MethodType(type(loss).__call__, loss)]
     held += getattr(loss, "__dict__", {}).values()
     for _, module in model.named_modules():
-        held += [module.forward, *vars(module).values()]
+        held += [module.forward]
+        held += [value for name, value in vars(module).items() if name != HOOKS]
     # What layers draw is noted, and drawn anew.
     return Surroundings([x for x in held if not is_generator(x)], strict=True)
 
