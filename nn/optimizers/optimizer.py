@@ -6,7 +6,8 @@ Parameters of one group and dtype lie in one buffer: few calls for any number of
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, ClassVar, Never
 
 import numpy as np
@@ -32,6 +33,11 @@ from nn.optimizers.groups import (
     told,
     told_options,
 )
+
+watching_steps: ContextVar[Callable[[Optimizer], None] | None]
+watching_steps = ContextVar("watching_steps", default=None)
+"""Called before each step in this thread or task, with the optimizer; gradients have to be finite
+then."""
 
 MOST_STEPS = 2**53
 """Up to here a float counts every one."""
@@ -245,6 +251,9 @@ class Optimizer(Declared):
         if others:
             raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
         require_finite = require_flag(self, "require_finite", require_finite)
+        if (watch := watching_steps.get()) is not None:
+            watch(self)
+            require_finite = True
         if self.groups != self._accepted:  # always where there is a schedule
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
@@ -256,6 +265,17 @@ class Optimizer(Declared):
             for run in runs:
                 run.collect_gradients()
         self._finish(runs, require_finite)
+
+    def kept(self) -> Callable[[], None]:
+        """What puts parameters and state back to what they are now."""
+        steps, runs = self.steps, [(run, run.put_back()) for run in self._runs]
+
+        def put_back() -> None:
+            self.steps, self._runs = steps, [run for run, _ in runs]
+            for _, each in runs:
+                each()
+
+        return put_back
 
     def step_along(self, gradients: Sequence[tuple[Run, Any]], require_finite: bool) -> None:
         """`step` with flat gradients of runs in place of those that tensors have."""

@@ -46,6 +46,16 @@ class Training:
     says why training ended."""
     interrupted: bool = False
     """By Ctrl-C, or a KeyboardInterrupt."""
+    optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
+    """Those that `fit` was given, by name. `optimizer` is the first one, and in `gradients` that
+    whose step it is."""
+    reserved: frozenset[str] | None = None
+    """With a step of one's own, the figures that `fit` measures: the history may get others. Else
+    None."""
+
+    def __post_init__(self) -> None:
+        if not self.optimizers:
+            self.optimizers = {"": self.optimizer}
 
 
 class Callback:
@@ -71,7 +81,7 @@ class Callback:
         """
 
     def gradients(self, training: Training) -> None:
-        """After backward, and before the optimizer's step."""
+        """After backward, and before each step of `training.optimizer`."""
 
     def batch_end(self, training: Training) -> None:
         """After the optimizer's step."""
@@ -106,12 +116,17 @@ def newest(training: Training, monitor: str) -> float | None:
     return figures[-1] if figures and (training.evaluated or monitor == "running_loss") else None
 
 
-def require_figure(callback: Callback, monitor: str, history: History) -> None:
-    """Raise an ArgumentError unless the history records what is monitored."""
-    if monitor not in history:
+def require_figure(
+    callback: Callback, monitor: str, training: Training, later: bool = False
+) -> None:
+    """Raise an ArgumentError unless the history records what is monitored.
+
+    If that may come `later`, it need not, with a step of one's own, before the first epoch.
+    """
+    if monitor not in training.history and not (later and training.reserved):
         raise ArgumentError(
             f"{type(callback).__name__} with monitor={monitor!r}",
-            f"the figures of this training are {', '.join(history)}",
+            f"the figures of this training are {', '.join(training.history)}",
             "Monitor one of them"
             + (", or give fit validation data" if monitor.startswith("validation_") else ""),
         )

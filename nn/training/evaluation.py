@@ -84,11 +84,16 @@ def in_precision(model: Module, X: Any) -> Any:  # noqa: N803
 def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
     found: dict[str, float] = {}
+    if samples.loss is None and not samples.metrics:
+        return found
     with whole() as region, evaluation(), region.opened():
         for kind, part in samples.parts.items():
             predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
-            loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-            measured = _measured(samples, loss, predictions, part, _figure_or_nan)
+            measured = {}
+            if samples.loss is not None:
+                loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
+                measured["loss"] = _loss_figure(samples, loss, part)
+            measured |= _measured(samples, predictions, part, _figure_or_nan)
             found |= {kind + name: figure for name, figure in measured.items()}
     return found
 
@@ -108,9 +113,13 @@ def rehearse(model: Module, samples: Samples) -> None:
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
-                loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
-                _measured(samples, loss, predictions, part, _figure)
+                if samples.loss is not None:
+                    loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
+                    _loss_figure(samples, loss, part)
+                _measured(samples, predictions, part, _figure)
 
+    if samples.loss is None and not samples.metrics:
+        return
     with whole() as region, evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with region.opened():
@@ -135,18 +144,19 @@ def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
     return samples.loss_of(predictions, part.y, part.weights)
 
 
+def _loss_figure(samples: Samples, loss: Any, part: Part) -> float:
+    require_scalar(loss)
+    return samples.per_sample(loss.item(), part.n)
+
+
 def _measured(
     samples: Samples,
-    loss: Any,
     predictions: Any,
     part: Part,
     figure: Callable[[str, Metric, Any, Any], float],
 ) -> dict[str, float]:
-    require_scalar(loss)
-    measured = {"loss": samples.per_sample(loss.item(), part.n)}
-    for name, metric in samples.metrics.items():
-        measured[name] = figure(name, metric, predictions, part.y)
-    return measured
+    metrics = samples.metrics.items()
+    return {name: figure(name, metric, predictions, part.y) for name, metric in metrics}
 
 
 def _figure_or_nan(name: str, metric: Metric, predictions: Any, y: Any) -> float:

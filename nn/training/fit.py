@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,35 +13,34 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, is_number, require, require_flag
-from autograd_lite.errors import GradientError, TrainingError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName
 from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.parameters import Buffer
-from nn.random_state import Generator, generator, generators, set_state, state_of
+from nn.random_state import generator, generators
 from nn.training.agreement import require_listed, terms
 from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
-from nn.training.compiling import COMPILED, overrides, steps_of
-from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
+from nn.training.compiling import COMPILED, EagerSteps, overrides, steps_of
+from nn.training.evaluation import figures, rehearse, training_mode
 from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
-    require_known_parameters,
+    RESERVED,
+    optimizers_of,
     require_no_single_sample,
+    require_step,
     trained_parameters,
 )
-from nn.training.history import History
-from nn.training.inputs import called
+from nn.training.history import History, Means
 from nn.training.metrics import Metric
 from nn.training.progress import ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
+from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, undone_unless_whole
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -67,12 +65,14 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 def fit(
     model: Module,
     X: Any,  # noqa: N803
-    y: Any,
+    y: Any = None,
     *,
-    loss: str | Callable[..., Tensor],
-    optimizer: Optimizer,
+    loss: str | Callable[..., Tensor] | None = None,
+    optimizer: Optimizer | Mapping[str, Optimizer],
     epochs: int,
     batch_size: int = 32,
+    accumulate: int = 1,
+    step: Step | None = None,
     validation: tuple[Any, Any] | float | None = None,
     metrics: Mapping[str, Metric] | None = None,
     sample_weight: Any = None,
@@ -101,11 +101,21 @@ def fit(
             arguments, or a dict of its named arguments.
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
-            "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
+            "mse"; it may be left out with a step of one's own. If it is a sum over samples, as with reduction "sum", steps grow with the batch,
             and the figures in the history are divided by the number of samples.
-        optimizer: holds the model's parameters.
+        optimizer: holds the model's parameters. For a step of one's own, several by name:
+            {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
-        batch_size: samples a step.
+        batch_size: samples that go through the model together.
+        accumulate: batches a step: their gradients are put together, as of one batch of them all,
+            in the memory that one of them needs. `training.batch` counts the steps then.
+        step: a function of (training, batch) in place of the usual step: it computes losses, calls
+            `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
+            `training.optimizers[name]`, and returns the loss of the batch, or a dict of losses by
+            name, whose means over the samples are figures of the history; "running_loss" is of
+            their sum. A batch is as of `nn.batches`, (X, y), or with weights (X, y, weights).
+            Losses and gradients have to be finite, else, and after any error, all that the step
+            has changed in the model and in optimizers is undone. y may be None then, and is X.
         validation: samples and targets that are not trained on; or the share of X and y, between
             0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
@@ -166,10 +176,14 @@ def fit(
     carrying = _CarryingHistory()
     with carrying, whole() as region, carrying:
         with region.opened():
-            loss = loss_function(loss)
-            parameters = trained_parameters(model, loss, optimizer)
+            loss = None if loss is None and step is not None else loss_function(loss)
+            optimizers = optimizers_of(optimizer, step)
+            for each in optimizers.values():
+                parameters = trained_parameters(model, loss, each)
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
+            require("fit", "accumulate", accumulate, COUNT)
+            require_step(step, accumulate)
             require("fit", "evaluate_every", evaluate_every, COUNT)
             require("fit", "compile", compile, COMPILED)
             progress = require_flag("fit", "progress", progress)
@@ -184,20 +198,27 @@ def fit(
             elif is_number(validation):
                 split_seed = _next_seed(rng)
             dtype = shared_dtype(parameters)
+            y = X if y is None and step is not None else y
             samples = prepared(
                 dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
             )
             require_no_single_sample(model, samples.n, batch_size)
             rehearse(model, samples)
-            names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
+            measured = (*(() if loss is None else ("loss",)), *metrics)
+            names = [kind + name for kind in samples.parts for name in measured]
             history = History({name: [] for name in ("running_loss", *names)})
             arguments = {"samples": samples.n, "batch_size": int(batch_size)}
             arguments["split_seed"] = split_seed
+            if accumulate > 1:
+                arguments["accumulate"] = int(accumulate)
             if evaluate_every > 1:
                 arguments["evaluate_every"] = int(evaluate_every)
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
-                arguments |= terms(model, optimizer, loss, samples)
-            training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
+                arguments |= terms(model, optimizers, loss, step, samples)
+            first = next(iter(optimizers.values()))
+            training = Training(model, first, rng, history, int(epochs), callbacks, arguments)
+            training.optimizers = optimizers
+            training.reserved = None if step is None else frozenset(history) | set(RESERVED)
             carrying.training = training
         with training_mode(model) as modules:
             with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
@@ -207,8 +228,13 @@ def fit(
                 rng.integers(2**63)
             region.instead(partial(_interrupt, training))
             with ProgressBar(training.epochs, training.epoch, progress) as bar:
-                steps = steps_of(training, samples, compile)
-                _train(training, samples, modules, steps, bar, region)
+                why = "the step is one's own" if step is not None else ""
+                why = why or ("gradients are accumulated" if accumulate > 1 else "")
+                steps = EagerSteps(why) if why else steps_of(training, samples, compile)
+                take = UsualStep(training, samples, steps, accumulate)
+                if step is not None:
+                    take = OwnStep(training, step)
+                _train(training, samples, modules, steps, take, bar, region)
     return training.history
 
 
@@ -236,13 +262,14 @@ def _train(
     samples: Samples,
     modules: Sequence[Module],
     steps: Any,
+    take: TakesSteps,
     bar: ProgressBar,
     region: whole,
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _train_epochs(training, samples, modules, steps, bar, region)
+        _train_epochs(training, samples, modules, steps, take, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
@@ -276,24 +303,27 @@ def _train_epochs(
     samples: Samples,
     modules: Sequence[Module],
     steps: Any,
+    take: TakesSteps,
     bar: ProgressBar,
     region: whole,
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
     drawing = list(dict.fromkeys(generators(training.model).values()))
-    size = training.arguments["batch_size"]
+    size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, total = 0, 0.0
+        training.batch, means = 0, Means()
         shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
-        for training.batch, (inputs, *targets) in enumerate(shuffled):
+        for training.batch, batch in enumerate(shuffled):
             if training.stop_reason is not None:
                 return
-            with _undone_unless_whole(buffers, drawing):
-                _step(training, samples, inputs, targets, steps, region)
-            n = len(leaves_of(inputs)[0])
-            total += samples.per_sample(training.batch_loss, n) * n
+            with undone_unless_whole(buffers, drawing):
+                losses = take(batch, region)
+            n = len(leaves_of(batch[0])[0])
+            means.add("running_loss", samples.per_sample(training.batch_loss, n), n)
+            for name, loss in losses.items():
+                means.add(name, loss, n)
             with region.opened():
                 if overrides(training.callbacks, "batch_end"):
                     steps.show_gradients()
@@ -304,98 +334,16 @@ def _train_epochs(
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / samples.n}
+        measured = means.values()
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)
-        for name, values in training.history.items():
-            values.append(measured.get(name, math.nan))
+        training.history.record(**measured)
         with region.opened():
             for callback in training.callbacks:
                 callback.epoch_end(training)
         training.epoch += 1
         bar.update(training.history)
-
-
-def _step(
-    training: Training,
-    samples: Samples,
-    inputs: Any,
-    targets: Sequence[Any],
-    steps: Any,
-    region: whole,
-) -> None:
-    """Learn from one batch."""
-    try:
-        with region.opened():
-            loss = steps.loss(inputs, targets)
-            if loss is None:
-                _go_through(training, samples, inputs, targets)
-                steps.agree(training.batch_loss)
-            else:
-                training.batch_loss = loss
-            if overrides(training.callbacks, "gradients"):
-                steps.show_gradients()
-                for callback in training.callbacks:
-                    callback.gradients(training)
-                loss = None
-        if loss is None:
-            training.optimizer.step(require_finite=True)
-        else:
-            steps.update(require_finite=True)
-    except GradientError as error:
-        steps.show_gradients()
-        names = _not_finite_gradients(training)
-        if not names:
-            raise
-        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
-
-
-def _go_through(training: Training, samples: Samples, inputs: Any, targets: Sequence[Any]) -> None:
-    """Compute the loss of a batch and its gradients."""
-    predictions = called(training.model, inputs)
-    if training.epoch == training.batch == 0:
-        require_known_parameters(training, predictions)
-    batch_loss = samples.loss_of(predictions, *targets)
-    require_scalar(batch_loss)
-    training.batch_loss = batch_loss.item()
-    if not math.isfinite(training.batch_loss):
-        raise _not_finite(training, f"the loss is {training.batch_loss}")
-    training.optimizer.zero_grad()
-    batch_loss.backward(leaves_only=True)
-
-
-@contextmanager
-def _undone_unless_whole(buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> Iterator[None]:
-    """Put back what a batch has changed in buffers and generators if it is broken off."""
-    arrays, states = [buffer.data.copy() for buffer in buffers], [*map(state_of, drawing)]
-    try:
-        yield
-    except BaseException:
-        for buffer, values in zip(buffers, arrays):
-            buffer.data = values
-        for generator, state in zip(drawing, states):
-            set_state(generator, state)
-        raise
-
-
-def _not_finite_gradients(training: Training) -> str:
-    named = training.model.named_parameters()
-    names: dict[Tensor, str] = {parameter: name for name, parameter in named}
-    return ", ".join(
-        names.get(parameter, describe_one(parameter))
-        for parameter in training.optimizer.parameters
-        if parameter.grad is not None and not np.isfinite(plain(parameter.grad)).all()
-    )
-
-
-def _not_finite(training: Training, reason: str) -> TrainingError:
-    return TrainingError(
-        f"fit in epoch {training.epoch + 1}, batch {training.batch + 1}",
-        reason,
-        "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
-        "detect_anomaly(); nothing was learned from that batch",
-    )
 
 
 # Ctrl-C

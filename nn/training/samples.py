@@ -41,7 +41,8 @@ class Samples:
     n: int
     """How many are trained on."""
     validation: Part | None
-    loss: Callable[..., Tensor]
+    loss: Callable[..., Tensor] | None
+    """None where a step of one's own has its own losses."""
     metrics: Mapping[str, Metric]
 
     @property
@@ -59,21 +60,26 @@ class Samples:
 
     def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
         """The loss of predictions; a function of one's own need not take weights without any."""
+        assert self.loss is not None
         if weights is None:
             return self.loss(predictions, y)
         return self.loss(predictions, y, weights=weights)
 
     def per_sample(self, loss: float, n: int) -> float:
         """The figure for a loss of n samples, which does not grow with their number."""
-        summed = isinstance(self.loss, Loss) and self.loss.reduction == "sum"
-        return loss / n if summed else loss
+        return loss / n if self.is_sum else loss
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the loss of a batch is a sum over its samples."""
+        return isinstance(self.loss, Loss) and self.loss.reduction == "sum"
 
 
 def prepared(
     dtype: Any,
     X: Any,  # noqa: N803
     y: Any,
-    loss: Callable[..., Tensor],
+    loss: Callable[..., Tensor] | None,
     metrics: Mapping[str, Metric],
     validation: Any,
     sample_weight: Any,
@@ -117,7 +123,8 @@ def prepared(
             "Give positive weights to what is to be learned",
         )
     weights = weights / weights.mean()
-    return Samples(X, y, weights, n, measured, weighted_loss(loss), metrics)
+    weighted = None if loss is None else weighted_loss(loss)
+    return Samples(X, y, weights, n, measured, weighted, metrics)
 
 
 def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # noqa: N803
