@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -15,9 +16,6 @@ from autograd_lite.foreign import admit
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-MOST = sys.float_info.max
-
-
 class Range(NamedTuple):
     """What a hyper-parameter may be: a test, and its wording for errors."""
 
@@ -27,8 +25,12 @@ class Range(NamedTuple):
 
 def is_number(value: Any) -> bool:
     """Whether it is a finite real number, and no boolean."""
-    real = isinstance(value, int | float | np.integer | np.floating)
-    return real and not isinstance(value, bool) and -MOST <= value <= MOST
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # of a whole number beyond those of float64
+        return False
 
 
 def is_whole(value: Any) -> bool:

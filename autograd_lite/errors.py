@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -104,8 +104,16 @@ class MissingPackageError(AutogradError, ImportError):
     """A package is needed that is not installed."""
 
 
+class CompilerError(AutogradError, RuntimeError):
+    """No compiler for C is there, or it fails."""
+
+
 class FileError(ArgumentError, OSError):
     """A file that cannot be written or read; `errno` is that of the system, where it refused."""
+
+    def __new__(cls, *arguments: Any) -> Self:
+        """Made as the system's are, whose layout is the wider one."""
+        return OSError.__new__(cls, *arguments)
 
     def __init__(self, attempted: str, reason: str, remedy: str) -> None:
         super().__init__(attempted, reason, remedy)

@@ -43,6 +43,11 @@ KEYWORDS = {
     "output_size": "out_features",
     "n_out": "out_features",
     "units": "out_features",
+    "filters": "out_channels",
+    "strides": "stride",
+    "dilation_rate": "dilation",
+    "pool_size": "kernel_size",
+    "elementwise_affine": "affine",
     "use_bias": "bias",
     "init": "weight_init",
     "initializer": "weight_init",
@@ -216,6 +221,8 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
             if unknown is None or error.__traceback__ is None or error.__traceback__.tb_next:
                 raise
             name = function.__qualname__.removesuffix(".__init__")
+            if name.startswith("_"):  # whose subclasses have the names that users know
+                name = type(arguments[0]).__name__
             attempted = f"{name}(..., {unknown[1]}=)"
             parameters = inspect.signature(function).parameters
             if unknown[1] in parameters:

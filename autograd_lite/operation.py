@@ -44,6 +44,9 @@ class Traits(NamedTuple):
     masks: bool = False  # an infinity among its constants is a mask, a bound or a border
     fills: bool = False  # so is a single NaN, which marks what is missing
     read_only: bool = False  # NumPy makes its result read-only
+    # The operator, in text and in LaTeX, and the two arguments around it, by which mathematics
+    # writes it; of the others those that are not the default stand beside it.
+    notation: tuple[str, str, tuple[int, int]] | None = None
     remedy: str = "Keep its inputs where it is finite"  # how to keep its result so
 
 

@@ -1,4 +1,4 @@
-"""Dense networks: layers, losses, optimizers, training."""
+"""Networks: layers, losses, optimizers, training."""
 
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
@@ -23,11 +23,12 @@ from nn.layers.activations import (
     Swish,
     Tanh,
 )
+from nn.layers.batch_normalization import BatchNorm1d, BatchNorm2d
 from nn.layers.containers import Residual, Sequential
 from nn.layers.dense import Dense
-from nn.layers.dropout import Dropout
+from nn.layers.dropout import Dropout, Dropout2d
 from nn.layers.flatten import Flatten
-from nn.layers.normalization import BatchNorm1d, LayerNorm
+from nn.layers.normalization import GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from nn.losses.classification import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -78,6 +79,8 @@ from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
 
+Lambda = Function
+
 if _TYPE_CHECKING:
     from nn.diagnosis.diagnose import diagnose
     from nn.diagnosis.gradient_difference import gradient_difference
@@ -85,6 +88,9 @@ if _TYPE_CHECKING:
     from nn.diagnosis.report import Diagnosis, Finding
     from nn.export.numpy_source import to_numpy_source
     from nn.export.onnx_model import to_onnx
+    from nn.layers.bilinear import Bilinear
+    from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
 
 __all__ = [
     "ELU",
@@ -93,19 +99,28 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdaptiveAvgPool",
+    "AvgPool",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "Bilinear",
     "Buffer",
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose2d",
     "CosineAnnealing",
     "CrossEntropyLoss",
     "Dense",
     "Diagnosis",
     "DiagnosisMonitor",
     "Dropout",
+    "Dropout2d",
     "EarlyStopping",
     "ExponentialDecay",
     "Finding",
@@ -114,17 +129,21 @@ __all__ = [
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
+    "GroupNorm",
     "HalfSquaredErrorLoss",
     "HingeLoss",
     "History",
     "HuberLoss",
+    "InstanceNorm",
     "KLDivLoss",
     "LRSchedule",
+    "Lambda",
     "LayerNorm",
     "LeakyReLU",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
+    "MaxPool",
     "MissingPackageError",
     "Module",
     "NAdam",
@@ -133,6 +152,7 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "RMSELoss",
+    "RMSNorm",
     "RMSprop",
     "ReLU",
     "ReduceOnPlateau",
@@ -147,6 +167,7 @@ __all__ = [
     "Tanh",
     "Training",
     "TrainingError",
+    "Upsample",
     "Warmup",
     "accuracy",
     "batches",
@@ -172,10 +193,19 @@ __all__ = [
 
 # What is imported when it is first used: training needs none of it.
 _LATER = {
+    "AdaptiveAvgPool": "nn.layers.pooling",
+    "AvgPool": "nn.layers.pooling",
+    "Bilinear": "nn.layers.bilinear",
+    "Conv1d": "nn.layers.convolution",
+    "Conv2d": "nn.layers.convolution",
+    "Conv3d": "nn.layers.convolution",
+    "ConvTranspose2d": "nn.layers.convolution",
     "Diagnosis": "nn.diagnosis.report",
     "DiagnosisMonitor": "nn.diagnosis.monitor",
     "Finding": "nn.diagnosis.report",
     "GraphWatch": "nn.diagnosis.monitor",
+    "MaxPool": "nn.layers.pooling",
+    "Upsample": "nn.layers.pooling",
     "diagnose": "nn.diagnosis.diagnose",
     "gradient_difference": "nn.diagnosis.gradient_difference",
     "to_numpy_source": "nn.export.numpy_source",

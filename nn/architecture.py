@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+import nn
 from autograd_lite import Tensor
-from autograd_lite.arguments import is_whole
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.table import activations
@@ -172,10 +172,11 @@ def _dtype(name: Any) -> Any:
     return dtypes[name]
 
 
-def _product(sizes: list[Any]) -> float:
-    """That of numbers, also in tuples and lists; 0 where something else is there."""
-    numbers = [n for size in sizes for n in (size if isinstance(size, tuple | list) else [size])]
-    return math.prod(map(float, numbers)) if all(map(is_whole, numbers)) else 0.0
+def _is_registered(name: str) -> bool:
+    """Whether there is a class of that name; some of `nn` are there once they are asked for."""
+    if name not in REGISTERED and name in nn.__all__:
+        getattr(nn, name)
+    return name in REGISTERED
 
 
 class _Builder:
@@ -190,7 +191,7 @@ class _Builder:
     def module(self, description: Any) -> Module:
         data = dict(description)
         name = data.pop("class")
-        if not isinstance(name, str) or name not in REGISTERED:
+        if not isinstance(name, str) or not _is_registered(name):
             raise ValueError(
                 f"there is no layer {name!r} in nn, and none is registered: import the module that "
                 "defines it"
@@ -204,8 +205,7 @@ class _Builder:
             raise RecursionError(f"modules are nested more than {DEPTH} deep")
         arguments = {key: self.value(value) for key, value in data.items()}
         self.depth -= 1
-        sizes = [v for key, v in arguments.items() if (f := kind._fields.get(key)) and f.size]
-        if sizes and _product(sizes) > self.entries:
+        if kind._least_entries(arguments) > self.entries:
             raise ValueError(f"{name} is larger than the file")  # before it fills the memory
         bound = inspect.BoundArguments(signature_of(kind), arguments)
         self.built.append(kind(*bound.args, **bound.kwargs))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, dataclass_transform
 
 import numpy as np
 
-from autograd_lite.arguments import Range, require
+from autograd_lite.arguments import Range, is_whole, require
 from autograd_lite.names import explains_keywords, unknown_keyword
 
 Read = TypeVar("Read", covariant=True)
@@ -130,6 +131,12 @@ class Declared:
         self._begin(bound.arguments)
 
     @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        """The product of sizes that a file gives, also in tuples; 0 where one is no number."""
+        sizes = [given[name] for name, field in cls._fields.items() if field.size]
+        return product(sizes) if sizes else 0.0
+
+    @classmethod
     def _declare(cls, name: str) -> None:
         """What becomes of a field of the class: by default an attribute that is checked."""
 
@@ -153,6 +160,16 @@ class Declared:
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields)
         return f"{type(self).__name__}({values})"
+
+
+def product(sizes: Iterable[Any]) -> float:
+    """That of numbers, also in tuples and lists; 0 where something else is there.
+
+    >>> product([2, (3, 4)]), product([2, "many"])
+    (24.0, 0.0)
+    """
+    numbers = [n for size in sizes for n in (size if isinstance(size, tuple | list) else [size])]
+    return math.prod(map(float, numbers)) if all(map(is_whole, numbers)) else 0.0
 
 
 def without_options(cls: type[Kind]) -> type[Kind]:

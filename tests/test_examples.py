@@ -25,6 +25,7 @@ from matplotlib.figure import Figure  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PICTURES = {
+    "digits_with_convolutions": {"first_layer.png", "misread.png"},
     "real_data": {"breast_cancer.png", "digits.png"},
     "seed_a_training_pipeline": {
         "two_blobs.png",
@@ -286,3 +287,11 @@ def test_real_data_is_told_apart_in_every_fold(run_here):
         assert min(folds.values()) > 0.92
         assert percentages(output, rf"({name})")[name] > 0.95
     assert pictures(folder) == PICTURES["real_data"]
+
+
+@pytest.mark.exhaustive
+def test_digits_with_convolutions_reads_985_of_1000(run_here):
+    output, folder = run_here("digits_with_convolutions")
+    assert len(re.findall(r"^digits, seed \d: ", output, re.MULTILINE)) == 3
+    assert percentages(output, "(digits)")["digits"] >= 0.985
+    assert pictures(folder) == PICTURES["digits_with_convolutions"]

@@ -42,6 +42,27 @@ def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     return (x - mean) * inverse, (inverse, mean, variance)
 
 
+def _rms_normalize_vjp(
+    g: Any, y: Any, x: Any, axes: Axes, epsilon: float, inverse: Any = None
+) -> Any:
+    if inverse is None:
+        inverse = 1 / np.sqrt((x * x).mean(axis=axes, keepdims=True) + epsilon)
+    return inverse * (g - y * (g * y).mean(axis=axes, keepdims=True))
+
+
+@differentiable(_rms_normalize_vjp, residual=True, traits=Traits(accumulates=True))
+def rms_normalize(x: Any, axes: Axes, epsilon: float) -> Any:
+    """x / sqrt(mean(x²) + epsilon), with the mean over axes.
+
+    With r = sqrt(mean(x²) + epsilon) the derivative is dx = (g - y mean(g y)) / r.
+
+    >>> rms_normalize(np.array([[1.0, 7.0]]), (1,), 0.0)
+    array([[0.2, 1.4]])
+    """
+    inverse = 1 / np.sqrt((x * x).mean(axis=axes, keepdims=True) + epsilon)
+    return x * inverse, inverse
+
+
 def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     """Mean and variance of x over axes, which have length 1, given that y is x standardized.
 

@@ -2,5 +2,13 @@
 
 Files in the order of reading: `program` says what a program is; `expressions` are what a rule is
 run on, and become a template; `trace` writes the templates of all rules into a program, and notes
-what it depends on. In an `outline` a rule is one step.
+what it depends on. In an `outline` a rule is one step; an `exact` program has the engine's numbers.
+
+`functions` compiles: it compares `recordings`, looks at the `surroundings` of a function, and has
+a back end, see `backends`, make one function of the steps. That of NumPy makes them `simpler`,
+decides on their `layout`, and writes them: `numpy_backend`, `numpy_forms` and `numpy_names`.
+
+`c_backend` runs steps in C: `c_lowering` makes them statements on the memory of `c_arrays`,
+`c_schedule` says which share a loop, `c_kernels` and `c_forms` write these, `compiler` compiles.
+`scalars` runs thousands of single numbers in groups.
 """

@@ -16,7 +16,7 @@ from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
 from autograd_lite.node import Array, Node
-from autograd_lite.program.backends import Runner, backend_of
+from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step, run_steps
 from autograd_lite.program.recordings import constants, difference
@@ -272,7 +272,8 @@ class Compiled:
         inputs += held
         kept = [step.arguments[0] for step in held]
         steps = [step for step in program.steps if step not in set(inputs)]
-        runner = self._backend.make(steps, inputs, outputs, program.guards, names)
+        backend = suited(self._backend, steps, inputs)
+        runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
         outside = Surroundings([self._f], strict=False)
         parts = result if type(result) is tuple else (result,)
@@ -280,7 +281,7 @@ class Compiled:
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if self._backend.agree(found, leaves):
+        if backend.agree(found, leaves):
             return ready
         self._reason = f"the compiled function computes other numbers{_where(made)}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)

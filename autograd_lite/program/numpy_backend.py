@@ -12,7 +12,8 @@ from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Runner
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.layout import Layout, added_to, is_dense, shows
-from autograd_lite.program.numpy_forms import Names, expression, statements, takes_out
+from autograd_lite.program.numpy_forms import expression, statements, takes_out
+from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Guard, Step, steps_in
 from autograd_lite.program.simpler import Simpler, function_of, needed
 

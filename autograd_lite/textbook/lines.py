@@ -230,6 +230,8 @@ def lines_of(
             "Give the loss as it was computed from tensors",
         )
     loss._seed(None)  # refuses what has no gradient
+    if wrt is not None:
+        _require_list(wrt)
     reader = Reader(loss, variables)
     given, unique, data = reader.given, reader.identifiers.unique, reader.data()
     first = reader.terms.count + 1
@@ -237,12 +239,6 @@ def lines_of(
     found = cotangents(reader, reader.nodes, given, reader.lengths(data), wanted)
     if wrt is None:
         wrt = [x for x in reader.inputs.values() if isinstance(x, Node) and x in found]
-    elif isinstance(wrt, Node) or not isinstance(wrt, Iterable) or getattr(wrt, "ndim", 1) == 0:
-        raise UnsupportedError(
-            f"derivation of the gradient in {describe_one(wrt)}",
-            "they are no list of tensors",
-            "Write wrt=[tensor]",
-        )
     results, result_names = {}, {}
     for tensor in wrt:
         if not isinstance(tensor, Node) or tensor not in found:
@@ -274,6 +270,15 @@ def lines_of(
         *(forward, for_loss, first, {*needed}, symbols),
         *([layout.names[term] for term in inputs if term in data], notes),
     )
+
+
+def _require_list(wrt: Any) -> None:
+    if isinstance(wrt, Node) or not isinstance(wrt, Iterable) or getattr(wrt, "ndim", 1) == 0:
+        raise UnsupportedError(
+            f"derivation of the gradient in {describe_one(wrt)}",
+            "they are no list of tensors",
+            "Write wrt=[tensor]",
+        )
 
 
 def finished(formulas: Formulas, tensor: Node, term: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 import unicodedata
@@ -13,6 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.program.program import Step
+from autograd_lite.table import traits_of
 from autograd_lite.textbook.fractions import fraction
 from autograd_lite.textbook.numpy_source import (
     AND,
@@ -57,6 +59,8 @@ class Mathematics(NumpySource):
         **NumpySource.around,
         np.transpose: ("", "ᵀ", POWER),
     }
+
+    is_latex = False
 
     forms: ClassVar[dict[Any, str]] = {
         **NumpySource.forms,
@@ -138,9 +142,30 @@ class Mathematics(NumpySource):
             return f"|{self.text(term.arguments[0])}|", ATOM
         if term.function is np.sqrt:
             return self.root(term.arguments[0])
+        if notation := traits_of(term.function).notation:
+            *signs, places = notation
+            left, right = (self.text(term.arguments[place], ATOM) for place in places)
+            sign = signs[self.is_latex]
+            return f"{left}{self.qualified(sign, term)}{right}", TIGHT
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
         inside = self.listed(term.arguments, keywords)
         return self.function(full_name(term.function).rpartition(".")[2], inside)
+
+    def qualified(self, sign: str, term: Step) -> str:
+        """An operator with the arguments that are not the default."""
+        parameters = [*inspect.signature(term.function).parameters.values()]
+        given = zip([parameter.name for parameter in parameters], term.arguments)
+        named = {**dict(given), **term.keywords}
+        shown = [
+            f"{parameter.name}={self.text(named[parameter.name])}"
+            for parameter in parameters
+            if parameter.default is not parameter.empty
+            and named.get(parameter.name, parameter.default) != parameter.default
+        ]
+        return f"{sign.rstrip()}{self.beside(', '.join(shown))} " if shown else sign
+
+    def beside(self, text: str) -> str:
+        return f"[{text}]"
 
     def function(self, name: str, inside: str) -> Written:
         shown = "σ" if name == neural.sigmoid.__name__ else name  # noqa: RUF001
@@ -187,8 +212,13 @@ class Latex(Mathematics):
         np.transpose: ("", r"^{\top}", POWER),
     }
 
+    is_latex = True
+
     def enclosed(self, text: str) -> str:
         return rf"\left({text}\right)"
+
+    def beside(self, text: str) -> str:
+        return rf"_{{\text{{{text}}}}}"
 
     def name(self, name: str) -> str:
         r"""W_{1} for W1, \mathrm{d}W_{1} for ∂W1."""

@@ -151,7 +151,7 @@ def _name_network(nodes: Sequence[Node], wishes: dict[Any, str]) -> None:
                 products[node] = number[0]
         if function is np.add:
             biased = [x for x in arguments if isinstance(x, Node) and x in products]
-            parameters = _parameters(node)
+            parameters = _parameters(node) or _moved_parameters(node)
             if biased and parameters:
                 products[node] = products.pop(biased[0])
                 wishes.setdefault(parameters[0], f"b{products[node]}")
@@ -174,9 +174,16 @@ def _parameters(node: Node) -> list[Node]:
     return [x for x in inputs_of(node) if x.operation is None]
 
 
+def _moved_parameters(node: Node) -> list[Node]:
+    """Parameters whose entries are only moved before, as biases are to the axis of channels."""
+    moved = [x for x in inputs_of(node) if x.operation and x.operation.traits.moves]
+    return [parameter for x in moved for parameter in _parameters(x)]
+
+
 def _weights(node: Node) -> list[Node]:
-    """The weight matrix that a node multiplies with, if that is what it does."""
+    """The weight matrix that a node multiplies with, if that is what it does, or the kernels."""
     traits = node.operation.traits
     if traits.elementwise or not traits.product:
         return []
-    return [x for x in _parameters(node) if np.ndim(x._array) == 2][:1]
+    ndims = range(2, 6) if traits.notation else (2,)
+    return [x for x in _parameters(node) if np.ndim(x._array) in ndims][:1]

@@ -38,6 +38,10 @@ class Definitions:
         if isinstance(value, ModuleType):
             module = value.__name__
             self.imports.add(f"import {module}" + (f" as {name}" if name != module else ""))
+        elif callable(value) and _is_of_numpy(value):
+            own = value.__name__
+            renamed = f" as {name}" if name != own else ""
+            self.imports.add(f"from {value.__module__} import {own}{renamed}")
         elif name not in self.values:
             self.values[name] = value
             if callable(value) and isinstance(inspect.unwrap(value), FunctionType):
@@ -96,6 +100,13 @@ class _Bare(ast.NodeTransformer):
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
         return node
+
+
+def _is_of_numpy(function: Any) -> bool:
+    """Whether NumPy offers it under its own name."""
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    is_numpys = module is not None and module.__name__.partition(".")[0] == "numpy"
+    return is_numpys and getattr(module, getattr(function, "__name__", ""), None) is function
 
 
 def _refusal(name: str, reason: str) -> UnsupportedError:

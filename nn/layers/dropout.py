@@ -1,4 +1,4 @@
-"""Dropout: a layer that leaves entries out at random."""
+"""Layers that leave entries, or channels, out at random."""
 
 from __future__ import annotations
 
@@ -11,13 +11,30 @@ from autograd_lite.arguments import FRACTION
 from nn.architecture import register
 from nn.declared import declared
 from nn.evaluating import drawn
-from nn.layers.inputs import require_input
+from nn.layers.inputs import require_images, require_input
 from nn.module import Module
 from nn.random_state import generator
 
 
+class _Dropout(Module):
+    """What layers have in common that leave entries out."""
+
+    p: float = declared(FRACTION)
+
+    def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
+        self.p = p
+        self.rng = generator(rng, type(self).__name__)
+
+    def _dropped(self, x: Any, shape: tuple[int, ...]) -> Tensor:
+        """x, in training without some of the parts that the entries of a shape stand for."""
+        if not self.training or self.p == 0:
+            return x  # type: ignore[no-any-return]
+        mask = drawn(lambda: self.rng.random(shape) >= self.p)
+        return dropout(x, mask, self.p)  # type: ignore[no-any-return]
+
+
 @register
-class Dropout(Module):
+class Dropout(_Dropout):
     """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
 
     Srivastava et al., "Dropout", 2014.
@@ -37,17 +54,39 @@ class Dropout(Module):
     array([1., 1., 1., 1., 1., 1.])
     """
 
-    p: float = declared(FRACTION)
-
-    def __init__(self, p: float = 0.5, rng: np.random.Generator | int | None = None) -> None:
-        self.p = p
-        self.rng = generator(rng, "Dropout")
-
     def forward(self, x: Any) -> Tensor:
         """Apply to x of any shape."""
         x = require_input(self, x)
-        if not self.training or self.p == 0:
-            return x  # type: ignore[no-any-return]
-        shape = x.shape
-        mask = drawn(lambda: self.rng.random(shape) >= self.p)
-        return dropout(x, mask, self.p)  # type: ignore[no-any-return]
+        return self._dropped(x, x.shape)
+
+
+@register
+class Dropout2d(_Dropout):
+    """Inverted dropout of whole channels: in training each is 0 with probability p.
+
+    Tompson et al., "Efficient object localization using convolutional networks", 2015.
+
+    Args:
+        p: probability of dropping, 0 <= p < 1.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+
+    Raises:
+        ArgumentError: p is out of its range.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = Dropout2d(0.5, rng=0)
+    >>> layer(Tensor(np.ones((1, 3, 1, 2)))).data[0, :, 0]
+    array([[2., 2.],
+           [0., 0.],
+           [0., 0.]])
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, channels, ...).
+
+        Raises:
+            ShapeError: x has other axes.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = require_images(self, x, None)
+        return self._dropped(x, (*x.shape[:2], *(1,) * (x.ndim - 2)))

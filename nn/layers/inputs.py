@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import require_real
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.arguments import Range, require_real
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+from nn.configuration import heading
 from nn.parameters import Parameter
 
 
@@ -40,3 +41,51 @@ def require_input(layer: object, x: Any) -> Any:
         )
     require_real(x, attempted)
     return x
+
+
+def each_axis(allowed: Range, *names: str) -> Range:
+    """The range of one value for all axes of an image, or a tuple of one each; or of a name."""
+
+    def holds(value: Any) -> bool:
+        if isinstance(value, tuple):
+            return len(value) > 0 and all(map(allowed.holds, value))
+        return (isinstance(value, str) and value in names) or allowed.holds(value)
+
+    wanted = [f"{allowed.wanted}, or a tuple of one for each axis of an image", *map(repr, names)]
+    return Range(holds, ", or ".join(wanted))
+
+
+def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Any:
+    """What a layer is given, once it is images (n, channels, ...) of so many axes and channels.
+
+    Raises:
+        ShapeError: it has another shape.
+        UnsupportedError: it is no array of real numbers.
+    """
+    x = require_input(layer, x)
+    wanted = channels or "channels"
+    if axes is None:
+        shape, fits = f"(n, {wanted}, ...)", x.ndim > 2
+    else:
+        names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
+        shape, fits = f"(n, {wanted}, {', '.join(names)})", x.ndim == axes + 2
+    if not fits:
+        raise ShapeError(
+            f"{heading(layer)} of {describe_one(x)}",
+            f"it takes images of shape {shape}, and this has {x.ndim} axes",
+            "Write x[None] for a single image, x[:, None] for images of one channel",
+        )
+    if channels is not None and x.shape[1] != channels:
+        weight = getattr(layer, "weight", None)
+        with_weight = "" if weight is None else f" with weight {describe_one(weight)}"
+        raise ShapeError(
+            f"{heading(layer)}{with_weight} of {describe_one(x)}",
+            f"axis 1 of the input has {x.shape[1]} channels, and the layer takes {channels}",
+            f"Give inputs of shape {shape}, or make the layer for {x.shape[1]} channels",
+        )
+    return x
+
+
+def in_channels(features: Any, axes: int) -> Any:
+    """A vector in the shape that is broadcast along the channels of images of so many axes."""
+    return features.reshape(-1, *(1,) * axes)

@@ -34,8 +34,6 @@ from nn.module import Module
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generators, is_generator, set_state, state_of
-from nn.training.evaluation import require_scalar
-from nn.training.inputs import as_arrays, called
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
@@ -85,7 +83,7 @@ class _Expected(NamedTuple):
 
     key: Any
     compiled: _Compiled
-    loss: float
+    loss: Array
     moved: list[Array]
 
 
@@ -347,63 +345,22 @@ class CompiledSteps:
         given += [array for _, array, _ in made.drawn]
         given += [tensor._array for tensor in compiled.tensors]
         loss, *moved = compiled.runner(given + compiled.targets + compiled.constants)
-        return _Expected(key, compiled, loss.item(), moved)
+        return _Expected(key, compiled, loss, moved)
 
     def agree(self, loss: float) -> None:
         """Compare an eager step, before its update, with the first run of a compiled one."""
         if self._expected is None:
             return
         key, compiled, expected, moved = self._expected
-        found = [np.float64(expected), *compiled.targets, *moved]
+        found = [expected, *compiled.targets, *moved]
         gradients = [tensor.grad for tensor, _ in compiled.views]
         buffers = [buffer._array for buffer in compiled.moved]
-        if self._backend.agree(found, [np.float64(loss), *gradients, *buffers]):
+        right = [np.asarray(loss, expected.dtype), *gradients, *buffers]
+        if self._backend.agree(found, right):
             self._found[key] = compiled
         else:
             self.reason = "the compiled step computes other numbers"
         self._expected = None
-
-
-class CompiledStep:
-    """A step of training: what `nn.compile` returns.
-
-    Attributes:
-        backend: what ran in the last call: "numpy", "c", or "eager: " and why.
-    """
-
-    def __init__(
-        self, model: Module, loss: Any, optimizer: Optimizer, backend: str, reason: str
-    ) -> None:
-        def loss_of(inputs: Any, targets: Any) -> Any:
-            return loss(called(model, inputs), *targets)
-
-        self.optimizer, self._loss_of = optimizer, loss_of
-        self._steps = CompiledSteps(model, loss, loss_of, optimizer, backend)
-        self._steps.reason = reason or self._steps.reason
-        self.backend = "eager: it was not called"
-
-    @property
-    def source(self) -> str:
-        """The text of what ran in the last call; empty if that was not compiled."""
-        return self._steps.source
-
-    def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
-        """Take a step on a batch; its loss, before the step."""
-        inputs, targets = as_arrays(X, "a step with X"), as_arrays(y, "a step with y")
-        loss = self._steps.loss(inputs, [targets])
-        if loss is not None:
-            self.backend = self._steps.name
-            self._steps.update(require_finite=False)
-            return loss
-        self.backend = f"eager: {self._steps.reason or self._steps.hooked or 'it is being recorded'}"
-        computed = self._loss_of(inputs, [targets])
-        require_scalar(computed)
-        self.optimizer.zero_grad()
-        computed.backward(leaves_only=True)
-        self._steps.agree(computed.item())
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return computed.item()  # type: ignore[no-any-return]
 
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:

@@ -19,7 +19,7 @@ from nn.training.inputs import called
 from nn.training.samples import Samples
 
 if TYPE_CHECKING:
-    from nn.training.compiled import CompiledStep
+    from nn.training.compiled_step import CompiledStep
 
 FEWEST = 20
 """Steps from which on recording them takes less time than it saves."""
@@ -111,7 +111,7 @@ def compile(  # noqa: A001 - its name everywhere
     loss = loss_function(loss)
     trained_parameters(model, loss, optimizer, "compile")
     require("compile", "backend", backend, one_of("numpy", "c"))
-    from nn.training.compiled import CompiledStep
+    from nn.training.compiled_step import CompiledStep
 
     return CompiledStep(model, loss, optimizer, backend, why_not(optimizer))
 

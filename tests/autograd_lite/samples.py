@@ -8,6 +8,7 @@ from typing import Any
 
 import samples_by_version
 import samples_calculus
+import samples_convolutions
 import samples_decompositions
 import samples_editing
 import samples_elementwise
@@ -18,6 +19,7 @@ import samples_linear_algebra
 import samples_linear_systems
 import samples_missing
 import samples_neural
+import samples_pooling
 import samples_quantiles
 import samples_ranges
 import samples_reductions
@@ -31,6 +33,7 @@ from sampling import Sample
 MODULES = (
     samples_by_version,
     samples_calculus,
+    samples_convolutions,
     samples_decompositions,
     samples_editing,
     samples_elementwise,
@@ -41,6 +44,7 @@ MODULES = (
     samples_linear_systems,
     samples_missing,
     samples_neural,
+    samples_pooling,
     samples_quantiles,
     samples_ranges,
     samples_reductions,

@@ -6,7 +6,7 @@ from sampling import along_axis, normal, positive, sample, unary
 import autograd_lite as al
 from autograd_lite.derivatives import special
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
-from autograd_lite.derivatives.normalization import standardize
+from autograd_lite.derivatives.normalization import rms_normalize, standardize
 
 LABELS = np.array([2, 0, 2, 1])
 CONDITION = np.array([True, False, True])
@@ -41,6 +41,10 @@ SAMPLES = {
         sample(lambda x: standardize(x, (0,), 1e-5), normal(4, 3)),
         sample(lambda x: standardize(x, axes=(-1,), epsilon=0.1), normal(2, 3)),
         sample(lambda x: standardize(x, (1, 2), 1e-5), normal(2, 2, 3)),
+    ],
+    rms_normalize: [
+        sample(lambda x: rms_normalize(x, (-1,), 1e-5), normal(2, 3)),
+        sample(lambda x: rms_normalize(x, axes=(1, 2), epsilon=0.1), normal(2, 2, 3)),
     ],
     al.softplus: unary(al.softplus),
     al.softmax: along_axis(al.softmax),

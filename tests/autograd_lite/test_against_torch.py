@@ -18,6 +18,7 @@ from torch_equivalents import (
     over,
     torch,
 )
+from torch_images import ROWS_OF_IMAGES
 from torch_linear_algebra import BY_VERSION, DECOMPOSITIONS, PRODUCTS
 from walk import name_of
 
@@ -119,7 +120,7 @@ FUNCTIONS_OF_NETWORKS = {
 }
 
 EQUIVALENTS = ELEMENTWISE | REDUCTIONS | SHAPING | PRODUCTS | BY_VERSION | DECOMPOSITIONS
-ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS
+ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS | ROWS_OF_IMAGES
 COMPARED = {name_of(function) for function in ALL}
 
 

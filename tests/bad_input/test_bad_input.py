@@ -10,6 +10,7 @@ import declarations_engine
 import declarations_files
 import declarations_functional
 import declarations_functions
+import declarations_images
 import declarations_init
 import declarations_layers
 import declarations_losses
@@ -34,6 +35,7 @@ DECLARED = {
         declarations_files,
         declarations_functional,
         declarations_functions,
+        declarations_images,
         declarations_init,
         declarations_layers,
         declarations_losses,

@@ -37,6 +37,32 @@ def every_layer(dtype=np.float64):
     )
 
 
+def layers_of_images(dtype=np.float64):
+    """Layers, and the shapes of what they take."""
+    return [
+        (nn.Conv1d(2, 3, 3, padding="same", rng=0, dtype=dtype), [(4, 2, 7)]),
+        (
+            nn.Conv2d(4, 6, (3, 2), stride=2, padding=1, groups=2, rng=0, dtype=dtype),
+            [(3, 4, 6, 5)],
+        ),
+        (nn.Conv3d(1, 2, 2, dilation=(1, 2, 1), bias=False, rng=0, dtype=dtype), [(2, 1, 3, 4, 3)]),
+        (
+            nn.ConvTranspose2d(4, 2, 3, 2, 1, output_padding=1, rng=0, dtype=dtype),
+            [(2, 4, 3, 3)],
+        ),
+        (nn.MaxPool((2, 3), stride=1, padding=(0, 1), ceil_mode=True), [(2, 3, 5, 5)]),
+        (nn.AvgPool(3, 2, 1, count_include_pad=False), [(2, 3, 5, 6)]),
+        (nn.AdaptiveAvgPool((2, None)), [(2, 3, 5, 4)]),
+        (nn.Upsample(scale_factor=1.5, mode="bilinear", align_corners=True), [(2, 3, 4, 4)]),
+        (nn.BatchNorm2d(3, 1e-3, 0.2, dtype=dtype), [(2, 3, 4, 4)]),
+        (nn.GroupNorm(2, 4, 1e-3, dtype=dtype), [(2, 4, 3)]),
+        (nn.InstanceNorm(3, affine=True, dtype=dtype), [(2, 3, 4)]),
+        (nn.RMSNorm((3, 2), 1e-3, dtype=dtype), [(4, 3, 2)]),
+        (nn.Dropout2d(0.25), [(2, 3, 4, 4)]),
+        (nn.Bilinear(2, 3, 4, rng=0, dtype=dtype), [(5, 2), (5, 3)]),
+    ]
+
+
 class OwnModel(nn.Module):
     def __init__(self, rng=0):
         self.scale = nn.Parameter(2.0)

@@ -14,6 +14,7 @@ from model_files import (
     assert_same_bits,
     content,
     every_layer,
+    layers_of_images,
     refusal,
     rewrite,
     safetensors_numpy,
@@ -47,6 +48,20 @@ def test_a_rebuilt_model_has_the_saved_bits_and_computes_the_same(path, dtype):
     output = nn.predict(loaded, x)
     assert output.dtype == dtype
     assert output.tobytes() == nn.predict(model, x).tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_layers_of_images_compute_the_same_bits_when_loaded(path, dtype):
+    rng = np.random.default_rng(3)
+    for layer, shapes in layers_of_images(dtype):
+        nn.save(layer, path)
+        loaded = nn.load(path)
+        assert_same_bits(loaded, layer)
+        assert repr(loaded) == repr(layer)
+        inputs = [Tensor(rng.normal(size=shape).astype(dtype)) for shape in shapes]
+        output = loaded.eval()(*inputs).data
+        assert output.dtype == dtype, layer
+        assert output.tobytes() == layer.eval()(*inputs).data.tobytes(), layer
 
 
 def test_the_arguments_of_layers_are_rebuilt(path):
@@ -148,6 +163,7 @@ def test_every_public_layer_is_rebuilt_as_its_own_class():
     public = {getattr(nn, name) for name in nn.__all__}
     layers = {kind for kind in public if isinstance(kind, type) and issubclass(kind, nn.Module)}
     rebuilt = {type(module) for _, module in every_layer().named_modules()}
+    rebuilt |= {type(layer) for layer, _ in layers_of_images()}
     missing = layers - {nn.Module} - rebuilt
     assert not missing, "add them to every_layer in tests/nn/model_files.py"
 

@@ -25,6 +25,7 @@ CALLED = [
     (lambda: nn.Dense(2, 3, use_bias=False), "Dense", "use_bias", "bias"),
     (lambda: nn.Dense(2, 3, activation_fn="relu"), "Dense", "activation_fn", "activation"),
     (lambda: nn.Dropout(rate=0.5), "Dropout", "rate", "p"),
+    (lambda: nn.Conv2d(1, filters=2, kernel_size=3), "Conv2d", "filters", "out_channels"),
     (lambda: nn.BatchNorm1d(3, eps=1e-5), "BatchNorm1d", "eps", "epsilon"),
     (lambda: nn.Softmax(dim=1), "Softmax", "dim", "axis"),
     (lambda: nn.StepDecay(0.1, 3, gamma=0.5), "StepDecay", "gamma", "factor"),
@@ -123,6 +124,6 @@ def test_a_name_that_is_misspelt_is_told_the_nearest_one():
     with pytest.raises(MissingNameError, match=r"Write nn\.CrossEntropyLoss$"):
         nn.CrossEntropy  # noqa: B018
     with pytest.raises(AttributeError, match=r"nn\.__all__"):
-        nn.Conv2d  # noqa: B018
+        nn.Hologram  # noqa: B018
     with pytest.raises(ImportError):
         from nn import Linear  # noqa: F401

@@ -1,0 +1,310 @@
+"""Convolution in any number of dimensions, as networks have it, and its two partners.
+
+With samples n, channels c, positions p of the result and positions k of the kernel,
+`convolution(x, w)` is y[n, o, p] = Σ w[o, c, k] x[n, c, p + k] over c and k: the kernel is not
+reversed, and strides, dilation and borders say which entry p + k is. Times a cotangent g of y, and
+summed, that is linear in each of x, w and g. So its derivatives in x and in w are two functions of
+the same kind, and the derivatives of each of the three are the other two:
+
+    convolution(x, w)               y, from images and kernels
+    transposed_convolution(g, w)    dx, from cotangents and kernels
+    kernel_correlation(g, x)        dw, from cotangents and images
+
+All are products of matrices. What a kernel meets is laid out once for each of its columns; its rows
+are views of that, as samples lie between rows and columns:
+
+    (groups, channels and columns of the kernel, rows, samples, columns)
+
+Some samples are computed at a time, so that what lies between stays in the cache.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from autograd_lite.derivatives.windows import (
+    Layout,
+    Lengths,
+    bordered,
+    layout,
+    lengths_of_result,
+    places,
+    with_borders,
+)
+from autograd_lite.node import Array
+from autograd_lite.operation import Traits
+from autograd_lite.precision import in_floats
+from autograd_lite.table import differentiable
+
+TRAITS = Traits(product=True, linear=(0, 1), accumulates=True)
+
+IN_CACHE = 2**17
+"""How many numbers are computed with at a time, where a sample has fewer."""
+
+
+def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
+    """Layout and arrays of one axis as those of images of one row; others as they are."""
+    strides, borders, dilations = placed
+    if len(strides) > 1:
+        return placed, *arrays
+    placed = (1, *strides), ((0, 0), *borders), (1, *dilations)
+    return placed, *(np.expand_dims(x, 2) for x in arrays)
+
+
+# What lies between
+
+
+def laid_out(x: Array, kernel: Lengths, placed: Layout, groups: int) -> Array:
+    """What the columns of a kernel meet in images: (groups, channels and columns, rows, n, ...)."""
+    (_, *strides), borders, (_, *dilations) = placed
+    axes = range(3, 2 + len(kernel))
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel[1:], dilations)]
+    windows = sliding_window_view(bordered(x, borders), reach, tuple(axes))
+    steps = (slice(None, None, step) for step in (*strides, *dilations))
+    windows = windows[(slice(None), slice(None), slice(None), *steps)]
+    columns = range(axes.stop, axes.stop + len(axes))
+    ordered = windows.transpose(1, *columns, 2, 0, *axes)
+    return ordered.reshape(groups, -1, *ordered.shape[1 + len(axes) :])
+
+
+def rows_of(kernel: Lengths, lengths: Lengths, placed: Layout) -> Iterator[tuple[int, slice]]:
+    """The rows of a kernel, each with those that it meets."""
+    found = places(kernel[:1], lengths[:1], placed[0][:1], placed[2][:1])
+    return ((row, rows) for (row,), (rows,) in found)
+
+
+def as_columns(y: Array, groups: int) -> Array:
+    """Images (n, channels, rows, ...) as (groups, channels, all positions), in that order."""
+    return np.moveaxis(y, 0, 2).reshape(groups, y.shape[1] // groups, -1)
+
+
+def by_row(w: Array, groups: int) -> Array:
+    """Kernels (out, channels, rows, ...) as (rows, groups, out, channels and columns)."""
+    rows = w.shape[2]
+    parts = np.moveaxis(w, 2, 0).reshape(rows, groups, w.shape[0] // groups, -1)
+    return np.ascontiguousarray(parts)
+
+
+def some_samples(n: int, size: int) -> list[slice]:
+    """Parts of n samples, each of which makes so many numbers."""
+    step = max(1, IN_CACHE // max(size, 1))
+    return [slice(start, start + step) for start in range(0, n, step)]
+
+
+# The three
+
+
+def require_kernels(x: Array, w: Array, groups: int) -> None:
+    """Raise unless kernels fit images."""
+    if x.ndim != w.ndim or x.ndim < 3:
+        raise ValueError(
+            "images are (n, channels, ...) and kernels (out, channels, ...) with as many axes, and "
+            f"they have shapes {x.shape} and {w.shape}",
+            "Add the axes that are missing: x[None] for a single image, x[:, None] for one channel",
+        )
+    if x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
+        of = f" in each of {groups} groups" if groups > 1 else ""
+        raise ValueError(
+            f"axis 1 of the images has {x.shape[1]} channels, and kernels of shape {w.shape} "
+            f"are {w.shape[0]} of {w.shape[1]} channels{of}",
+            "Make the channels agree; each group has as many as the others",
+        )
+
+
+def _images_vjp(g: Any, y: Any, x: Any, w: Any, *how: Any, **named: Any) -> Any:
+    return transposed_convolution(g, w, x.shape[2:], *how, **named)
+
+
+def _kernels_vjp(g: Any, y: Any, x: Any, w: Any, *how: Any, **named: Any) -> Any:
+    return kernel_correlation(g, x, w.shape[2:], *how, **named)
+
+
+@differentiable(_images_vjp, _kernels_vjp, traits=TRAITS._replace(notation=(" * ", " * ", (1, 0))))
+@in_floats
+def convolution(
+    x: Array, w: Array, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Array:
+    """Images x (n, channels, ...) with kernels w (out, channels / groups, ...), not reversed.
+
+    Args:
+        x: images, of as many axes after the first two as the kernels have.
+        w: kernels.
+        stride: from one position to the next; of these numbers, one for all axes or one for each.
+        padding: the width of borders of zeros, or a pair of widths before and behind for each
+            axis; "valid" for none, or "same" for as much as keeps the shape, one more behind than
+            before where that is odd. A negative width leaves so much out.
+        dilation: from one entry of the kernel to the next.
+        groups: of channels, which are convolved separately.
+
+    >>> convolution(np.array([[[1.0, 2.0, 4.0]]]), np.array([[[1.0, 10.0]]]))
+    array([[[21., 42.]]])
+    """
+    require_kernels(x, w, groups)
+    return placed_convolution(x, w, layout(w.shape[2:], stride, padding, dilation), groups)
+
+
+def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array:
+    """`convolution`, given a layout."""
+    shape = (len(x), len(w), *lengths_of_result(x.shape[2:], w.shape[2:], placed))
+    placed, x, w = with_rows(placed, x, w)
+    kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
+    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
+    kernels = by_row(w, groups)
+    for some in some_samples(len(x), max(x[0].size * kernel[-1], result[0].size)):
+        met = laid_out(x[some], kernel, placed, groups)
+        products = (
+            kernels[row] @ met[:, :, rows].reshape(*met.shape[:2], -1)
+            for row, rows in rows_of(kernel, lengths, placed)
+        )
+        total = functools.reduce(operator.iadd, products)
+        parts = total.reshape(len(w), lengths[0], -1, *lengths[1:])
+        result[some] = np.moveaxis(parts, 2, 0)
+    return result.reshape(shape)
+
+
+def _transposed_images_vjp(
+    g: Any, y: Any, x: Any, w: Any, lengths: Any, *how: Any, **named: Any
+) -> Any:
+    return convolution(g, w, *how, **named)
+
+
+def _transposed_kernels_vjp(
+    g: Any, y: Any, x: Any, w: Any, lengths: Any, *how: Any, **named: Any
+) -> Any:
+    return kernel_correlation(x, g, w.shape[2:], *how, **named)
+
+
+@differentiable(
+    _transposed_images_vjp,
+    _transposed_kernels_vjp,
+    traits=TRAITS._replace(notation=(" *ᵀ ", r" *^{\top} ", (1, 0))),
+)
+def transposed_convolution(
+    x: Array,
+    w: Array,
+    lengths: Lengths,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Array:
+    """The transpose of `convolution` in its images: each entry of x puts a kernel in its place.
+
+    Args:
+        x: what has the shape of a convolution's result, (n, channels, ...).
+        w: kernels (channels, out / groups, ...).
+        lengths: of the axes of the result after the first two, which are (n, out).
+        stride, padding, dilation, groups: those of the convolution.
+
+    >>> transposed_convolution(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 10.0]]]), (3,))
+    array([[[ 1., 12., 20.]]])
+    """
+    placed = layout(w.shape[2:], stride, padding, dilation)
+    if set(placed[0]) == {1} and 2 * groups * w.shape[1] >= len(w):
+        return reversed_convolution(x, w, lengths, placed, groups)
+    return scattered_convolution(x, w, lengths, placed, groups)
+
+
+def reversed_convolution(
+    x: Array, w: Array, lengths: Lengths, placed: Layout, groups: int
+) -> Array:
+    """`transposed_convolution` where no stride leaves gaps: that with the kernel reversed.
+
+    It lays out what it is given, which is less than to add up what comes out, unless that has few
+    channels.
+    """
+    strides, borders, dilations = placed
+    kernel = w.shape[2:]
+    parts = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
+    parts = np.flip(parts, tuple(range(3, parts.ndim)))
+    around = [
+        (d * (k - 1) - before, n + before - given)
+        for n, k, given, d, (before, _) in zip(lengths, kernel, x.shape[2:], dilations, borders)
+    ]
+    whole = parts.reshape(-1, *parts.shape[2:])
+    return placed_convolution(x, whole, (strides, tuple(around), dilations), groups)
+
+
+def scattered_convolution(
+    x: Array, w: Array, lengths: Lengths, placed: Layout, groups: int
+) -> Array:
+    """`transposed_convolution`, by adding to what each row and column of the kernel meets."""
+    shape = (len(x), w.shape[1] * groups, *lengths)
+    placed, x, w = with_rows(placed, x, w)
+    lengths, kernel, out = (1, *lengths)[-x.ndim + 2 :], w.shape[2:], w.shape[1]
+    strides, borders, dilations = placed
+    n_rows, *widths = with_borders(lengths, borders)
+    left_out = tuple((-before, -after) for before, after in borders)
+    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
+    # By row, (groups, out and columns of the kernel, channels).
+    kernels = by_row(w, groups).swapaxes(-1, -2)
+    for some in some_samples(len(x), max(result[0].size * kernel[-1], x[0].size)):
+        n, given = len(x[some]), as_columns(x[some], groups)
+        met = np.zeros_like(result, shape=(groups, kernels.shape[2], n_rows, n, *x.shape[3:]))
+        for row, rows in rows_of(kernel, x.shape[2:], placed):
+            product = kernels[row] @ given
+            met[:, :, rows] += product.reshape(*product.shape[:2], -1, *met.shape[3:])
+        met = met.reshape(groups, out, *kernel[1:], *met.shape[2:])
+        whole = np.zeros_like(result, shape=(groups, out, n_rows, n, *widths))
+        for column, place in places(kernel[1:], x.shape[3:], strides[1:], dilations[1:]):
+            whole[(..., *place)] += met[(slice(None), slice(None), *column)]
+        whole = whole.reshape(groups * out, n_rows, n, *widths)
+        result[some] = bordered(np.moveaxis(whole, 2, 0), left_out)
+    return result.reshape(shape)
+
+
+def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any) -> Any:
+    return convolution(z, g, *how, **named)
+
+
+def _correlated_images_vjp(
+    g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any
+) -> Any:
+    return transposed_convolution(x, g, z.shape[2:], *how, **named)
+
+
+@differentiable(
+    _cotangents_vjp,
+    _correlated_images_vjp,
+    traits=TRAITS._replace(notation=(" ⋆ ", r" \star ", (0, 1))),
+)
+def kernel_correlation(
+    x: Array,
+    images: Array,
+    lengths: Lengths,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Array:
+    """The transpose of `convolution` in its kernels: what they meet, each times an entry of x.
+
+    Args:
+        x: what has the shape of a convolution's result, (n, out, ...).
+        images: (n, channels, ...).
+        lengths: of the axes of the result after the first two, which are (out, channels / groups).
+        stride, padding, dilation, groups: those of the convolution.
+
+    >>> kernel_correlation(np.array([[[1.0, 2.0]]]), np.array([[[1.0, 10.0, 0.0]]]), (2,))
+    array([[[21., 10.]]])
+    """
+    shape = (x.shape[1], images.shape[1] // groups, *lengths)
+    placed, x, images = with_rows(layout(lengths, stride, padding, dilation), x, images)
+    kernel = (1, *lengths)[-x.ndim + 2 :]
+    columns = images.shape[1] // groups * math.prod(kernel[1:])
+    dtype = np.result_type(x, images)
+    total = np.zeros_like(x, dtype, shape=(kernel[0], groups, columns, x.shape[1] // groups))
+    for some in some_samples(len(x), max(images[0].size * kernel[-1], x[0].size)):
+        met = laid_out(images[some], kernel, placed, groups)
+        given = as_columns(x[some], groups).swapaxes(-1, -2)
+        for row, rows in rows_of(kernel, x.shape[2:], placed):
+            total[row] += met[:, :, rows].reshape(groups, columns, -1) @ given
+    parts = total.reshape(kernel[0], groups, shape[1], *kernel[1:], -1)
+    return np.moveaxis(np.moveaxis(parts, 0, 2), -1, 1).reshape(shape)

@@ -1,0 +1,107 @@
+"""Calls of functions on arrays in C, and the names by which functions go."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.errors import AutogradError
+from autograd_lite.program.c_arrays import Array, Kept
+from autograd_lite.program.c_written_out import NOT_DEFINED
+from autograd_lite.program.computed import row_of
+from autograd_lite.program.exact import Adding
+from autograd_lite.program.expressions import Tape, Template
+from autograd_lite.program.program import mapped
+
+
+class Call(NamedTuple):
+    """A call of a function, with arrays in C in place of steps, and what it gives."""
+
+    function: Any
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    shape: Any
+    dtype: Any
+
+    def values(self, *kinds: type) -> list[Any]:
+        """The arguments of some kinds, within lists and tuples too, in order."""
+        found: list[Any] = []
+        mapped(found.append, [*self.arguments, *self.keywords.values()])
+        return [x for x in found if isinstance(x, kinds)]
+
+    @property
+    def alone(self) -> bool:
+        """Whether its first argument is the only array."""
+        return len(self.values(Array, Kept)) == 1 and isinstance(self.arguments[0], Array)
+
+
+def adds_at(function: Any) -> bool:
+    """Whether it adds to a cotangent what reaches it over an index."""
+    return isinstance(function, Adding) and function.operation.function is operator.getitem
+
+
+def may_refuse(function: Any) -> bool:
+    """Whether it refuses some entries, so that it is called also where its result is not used."""
+    row = row_of(function)
+    return (row.function if row else function) in NOT_DEFINED
+
+
+_COMPARISONS = {
+    operator.lt: np.less,
+    operator.le: np.less_equal,
+    operator.gt: np.greater,
+    operator.ge: np.greater_equal,
+    operator.eq: np.equal,
+    operator.ne: np.not_equal,
+}
+
+
+def named_call(call: Call) -> Call:
+    """The call of the function that has a form, where it is called by another name."""
+    if isinstance(call.function, functools.partial) and not call.function.args:
+        return call._replace(function=call.function.func)
+    if call.function in _COMPARISONS:
+        shapes = [getattr(x, "shape", ()) for x in call.arguments]
+        result = np.broadcast_shapes(*shapes), np.dtype(bool)
+        return call._replace(function=_COMPARISONS[call.function], shape=result[0], dtype=result[1])
+    row = row_of(call.function)
+    if row is None or row.function is call.function:
+        return call
+    arguments = ([*call.arguments],) if row.sequence else call.arguments
+    return call._replace(function=row.function, arguments=arguments)
+
+
+def masks(index: Any) -> bool:
+    """Whether a part of an index is of booleans."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(getattr(part, "dtype", type(part)) in (bool, np.dtype(bool)) for part in parts)
+
+
+def template_of(call: Call, definition: Callable[..., Any]) -> Template | None:
+    """The calls that a function makes, given arrays like those of a call."""
+    arrays = [np.ones(x.shape, x.dtype) for x in call.values(Array)]
+    tape = Tape(call.function.__name__, arrays)
+    rest = iter(tape.given)
+
+    def own(value: Any) -> Any:
+        return next(rest) if isinstance(value, Array) else value
+
+    arguments, keywords = mapped(own, call.arguments), mapped(own, call.keywords)
+    try:
+        result = tape.run(lambda *_: definition(*arguments, **keywords))
+        whole = call.shape is None or not isinstance(result, tuple)
+        if whole and isinstance(result, tuple) and any(x is None for x in result):
+            return None  # It keeps nothing here, and something for its rules when it is called.
+        template = tape.template({0: result if whole else result[0]})
+    except (AutogradError, TypeError, ValueError, AttributeError):
+        return None  # It changes arrays in place, or asks for more than an array within a rule has.
+    return None if template.looks else template
+
+
+def kind_of(value: Any) -> Any:
+    """What tells arguments apart for which a function may do otherwise."""
+    return (value.shape, value.dtype) if isinstance(value, Array) else (type(value), value)

@@ -1,0 +1,368 @@
+"""Loops in C: statements that run over the same entries as one nest, and products of matrices.
+
+A nest is a function of pointers, and its text names nothing else. So what a program does fifty
+times, once for each step of a recurrence, is one function that is called fifty times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.program.c_arrays import (
+    Array,
+    Check,
+    Entries,
+    Product,
+    Reduced,
+    Shape,
+    Statement,
+)
+from autograd_lite.program.c_forms import C_TYPES, literal
+
+SINGLE = np.dtype(np.float32)
+
+
+class Kernel:
+    """A function in the making: its parameters, and the lines of its body."""
+
+    def __init__(self) -> None:
+        self.parameters: dict[Any, tuple[str, Array]] = {}
+        self.written: set[Any] = set()
+
+    def pointer(self, array: Array, writes: bool = False) -> str:
+        """The name of the parameter that points to the first entry of an array."""
+        given = array.buffer.given
+        key = array.buffer if given is None else given, array.offset, array.dtype
+        name, _ = self.parameters.setdefault(key, (f"p{len(self.parameters)}", array))
+        if writes:
+            self.written.add(key)
+        return name
+
+    @property
+    def arrays(self) -> list[Array]:
+        """What it is called with."""
+        return [array for _, array in self.parameters.values()]
+
+    def text(self, body: Iterable[str], result: str = "void", attributes: str = "") -> str:
+        """The function, with NAME in place of its name."""
+        parameters = [
+            f"{'' if key in self.written else 'const '}{C_TYPES[array.dtype]} *restrict {name}"
+            for key, (name, array) in self.parameters.items()
+        ]
+        lines = "\n".join(f"  {line}" for line in body)
+        return (
+            f"static NOINLINE {attributes}{result} NAME({', '.join(parameters)}) {{\n{lines}\n}}\n"
+        )
+
+
+def place(strides: Sequence[int], letters: Sequence[str]) -> str:
+    """The position of an entry, given the names of the indices.
+
+    >>> place((12, 0, 1), "ijk")
+    '12 * i + k'
+    """
+    parts = [
+        name if stride == 1 else f"{stride} * {name}" for stride, name in zip(strides, letters)
+    ]
+    return " + ".join(part for part, stride in zip(parts, strides) if stride) or "0"
+
+
+def opened(letter: str, length: int) -> str:
+    return f"for (long {letter} = 0; {letter} < {length}; {letter}++) {{"
+
+
+def broadcast_strides(array: Array, shape: Shape) -> list[int]:
+    """The strides of an array that is read along the axes of a shape."""
+    return [0] * (len(shape) - len(array.shape)) + [*array.strides]
+
+
+class Nest:
+    """Statements over the same entries, as one nest of loops."""
+
+    def __init__(self, statements: Sequence[Any], stored: set[Any]) -> None:
+        self.kernel = Kernel()
+        self.statements, self.stored = statements, stored
+        shape = statements[0].loops
+        self.strides = {
+            array: self._along(statement, array, shape)
+            for statement in statements
+            for array in (*statement.reads, statement.out)
+            if isinstance(array, Array)
+        }
+        self.shape, kept = self._fewer_axes(shape)
+        self.strides = {array: [s[axis] for axis in kept] for array, s in self.strides.items()}
+        self.letters = [f"i{axis}" for axis in range(len(self.shape))]
+        depth = len(self.shape)
+        self.before: list[list[str]] = [[] for _ in range(depth + 1)]
+        self.after: list[list[str]] = [[] for _ in range(depth + 1)]
+        # After all that is read, as an array may take the place of another that is read.
+        self.stores: list[list[str]] = [[] for _ in range(depth + 1)]
+        self.first: list[str] = []
+        self.names: dict[Any, tuple[str, int]] = {}
+        self.count = 0
+
+    @staticmethod
+    def _along(statement: Any, array: Array, shape: Shape) -> list[int]:
+        strides = broadcast_strides(array, shape)
+        if isinstance(statement, Reduced) and array is statement.out:
+            return [0 if axis in statement.axes else s for axis, s in enumerate(strides)]
+        return strides
+
+    def _fewer_axes(self, shape: Shape) -> tuple[Shape, list[int]]:
+        """The loops that are left when those which follow on one another are joined."""
+        lengths: list[int] = []
+        kept: list[int] = []
+        for axis, length in enumerate(shape):
+            if length == 1:
+                continue
+            if kept and all(s[kept[-1]] == s[axis] * length for s in self.strides.values()):
+                lengths[-1] *= length
+                kept[-1] = axis
+            else:
+                lengths.append(length)
+                kept.append(axis)
+        return tuple(lengths), kept
+
+    def name(self) -> str:
+        self.count += 1
+        return f"v{self.count}"
+
+    def depth(self, array: Array) -> int:
+        """How many loops an entry depends on: it is read, or computed, within these."""
+        return max((axis + 1 for axis, s in enumerate(self.strides[array]) if s), default=0)
+
+    def key(self, array: Array) -> Any:
+        """The same for all that reads the same entries in each round."""
+        return array.buffer, array.offset, array.dtype, *self.strides[array]
+
+    def at(self, array: Array, writes: bool = False) -> str:
+        pointer = self.kernel.pointer(array, writes)
+        return f"{pointer}[{place(self.strides[array], self.letters)}]"
+
+    def read(self, value: Any, dtype: np.dtype[Any]) -> tuple[str, int]:
+        """A name or a number for an entry, taken in a dtype; and how many loops it is within."""
+        if not isinstance(value, Array):
+            return literal(value, dtype), 0
+        key = self.key(value)
+        if key not in self.names:
+            name, depth = self.name(), self.depth(value)
+            line = f"const {C_TYPES[value.dtype]} {name} = {self.at(value)};"
+            self.before[depth].append(line)
+            self.names[key] = name, depth
+        name, depth = self.names[key]
+        return (name if value.dtype == dtype else f"({C_TYPES[dtype]}){name}"), depth
+
+    def text(self) -> str:
+        for statement in self.statements:
+            if isinstance(statement, Reduced):
+                self.reduce(statement)
+            else:
+                self.compute(statement)
+        lines = [*self.first, *self.before[0], *self.stores[0]]
+        for level, (letter, length) in enumerate(zip(self.letters, self.shape), 1):
+            lines.append("  " * (level - 1) + opened(letter, length))
+            lines += ["  " * level + line for line in (*self.before[level], *self.stores[level])]
+        for level in range(len(self.shape), 0, -1):
+            lines += ["  " * level + line for line in self.after[level]]
+            lines.append("  " * (level - 1) + "}")
+        return self.kernel.text([*lines, *self.after[0]])
+
+    def compute(self, statement: Entries) -> None:
+        out = statement.out
+        pairs = [self.read(x, dtype) for x, dtype in zip(statement.reads, statement.dtypes)]
+        depth = max((depth for _, depth in pairs), default=0)
+        if out in self.stored:
+            depth = max(depth, self.depth(out))
+        name = self.name()
+        table = statement.table and self.kernel.pointer(statement.table)
+        form = statement.form.format(*[name for name, _ in pairs], table=table)
+        self.before[depth].append(f"const {C_TYPES[out.dtype]} {name} = {form};")
+        self.names[self.key(out)] = name, depth
+        if out in self.stored:
+            self.stores[depth].append(f"{self.at(out, True)} = {name};")
+
+    def reduce(self, statement: Reduced) -> None:
+        """Into a local variable where the loops that are summed over are the inner ones."""
+        out, innermost = statement.out, len(self.shape)
+        value, _ = self.read(statement.reads[0], out.dtype)
+        depth = self.depth(out)
+        if all(self.strides[out][axis] for axis in range(depth)):
+            # In double, as a sum of many entries one by one loses more than NumPy's.
+            wide = "double" if out.dtype == SINGLE else C_TYPES[out.dtype]
+            name = self.name()
+            self.before[depth].append(f"{wide} {name} = {statement.start};")
+            step = statement.step.format(name, value)
+            self.before[innermost].append(f"{name} = {step};")
+            self.after[depth].append(f"{self.at(out, True)} = {name};")
+            return
+        target = self.at(out, True)
+        axes = [axis for axis, stride in enumerate(self.strides[out]) if stride]
+        nest = [opened(self.letters[axis], self.shape[axis]) for axis in axes]
+        self.first.append(" ".join([*nest, f"{target} = {statement.start};", *("}" * len(nest))]))
+        self.before[innermost].append(f"{target} = {statement.step.format(target, value)};")
+
+
+def nest_of(statements: Sequence[Statement], stored: set[Any]) -> tuple[str, list[Array]]:
+    """The function of statements over the same entries, and what it is called with."""
+    nest = Nest(statements, stored)
+    text = nest.text()
+    return text, nest.kernel.arrays
+
+
+def check_of(check: Check) -> tuple[str, list[Array]]:
+    """A function that tells whether something is refused."""
+    kernel = Kernel()
+    return kernel.text([f"return {kernel.pointer(check.reads[0])}[0];"], "int"), kernel.arrays
+
+
+# Products
+
+REGISTERS = 16
+"""How many vectors of sums are kept at once."""
+BYTES = 64
+"""The length of the longest vectors; compilers split them for machines that have shorter ones."""
+
+
+def product_of(product: Product) -> tuple[str, list[Array]]:
+    """The function of a product of matrices, whose operands have two axes at least."""
+    kernel = Kernel()
+    a, b, out = *product.arrays, product.out
+    stack = out.shape[:-2]
+    letters = [f"s{axis}" for axis in range(len(stack))]
+    pointers = []
+    for array in (a, b, out):
+        pointer = kernel.pointer(array, array is out)
+        strides = broadcast_strides(array, out.shape)[:-2]
+        pointers.append(f"{pointer} + {place(strides, letters)}" if any(strides) else pointer)
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    steps: list[Any] = [array.strides[-2:] for array in (a, b, out)]
+    if n == 1 and m > 1:  # The transpose of a row times a matrix.
+        (m, n), pointers = (1, m), [pointers[1], pointers[0], pointers[2]]
+        steps = [steps[1][::-1], steps[0][::-1], steps[2][::-1]]
+    body = Matrices(C_TYPES[out.dtype], m, k, n, pointers, steps).lines()
+    loops = [opened(letter, length) for letter, length in zip(letters, stack) if length > 1]
+    fixed = [f"const long {x} = 0;" for x, length in zip(letters, stack) if length == 1]
+    text = kernel.text(
+        ["CONTRACTED", *fixed, *loops, *body, "}" * len(loops)], attributes="PRODUCT "
+    )
+    return text, kernel.arrays
+
+
+class Matrices:
+    """The loops of one product of an (m, k) with a (k, n) matrix."""
+
+    def __init__(
+        self, real: str, m: int, k: int, n: int, pointers: list[str], strides: list[Any]
+    ) -> None:
+        self.real, self.m, self.k, self.n = real, m, k, n
+        self.a, self.b, self.out = pointers
+        (self.ai, self.ap), (self.bp, self.bj), (self.oi, self.oj) = strides
+
+    def lines(self) -> list[str]:
+        real, k, n = self.real, self.k, self.n
+        head = [f"const {real} *A = {self.a};", f"{real} *C = {self.out};"]
+        if n == 1 or self.bj == 1:
+            return ["{", *head, f"const {real} *B = {self.b};", *self._rows(), "}"]
+        head.append(f"const {real} *D = {self.b};")
+        if self.m == 1:
+            return ["{", *head, *self._columns(), "}"]
+        head += [
+            f"{real} B[{k * n}];",
+            f"{opened('p', k)} {opened('j', n)}",
+            f"  B[{n} * p + j] = D[{place((self.bp, self.bj), 'pj')}];",
+            "}}",
+        ]
+        self.bp, self.bj = n, 1
+        return ["{", *head, *self._rows(), "}"]
+
+    def _columns(self) -> list[str]:
+        """One row, each entry a sum of its own: what it is multiplied with lies in columns."""
+        a, c = place((self.ap,), "p"), place((self.oj,), "j")
+        return [
+            opened("j", self.n),
+            f"  {self.real} sum = 0;",
+            f"  {opened('p', self.k)} sum += A[{a}] * D[{place((self.bp, self.bj), 'pj')}]; }}",
+            f"  C[{c}] = sum;",
+            "}",
+        ]
+
+    def _rows(self) -> list[str]:
+        """Blocks of some columns, of as many rows at once as there are registers for."""
+        longest = BYTES // (4 if self.real == "float" else 8)
+        pieces = _pieces(self.n, longest)
+        lines, start = list[str](), 0
+        while pieces:
+            block, pieces = pieces[:4], pieces[4:]
+            # Columns that are alike are a loop.
+            again = 1
+            while pieces[:4] == block:
+                pieces, again = pieces[4:], again + 1
+            width = sum(block)
+            lines.append(
+                f"for (long j = {start}; j < {start + again * width}; j += {width}) {{"
+                if again > 1
+                else f"{{ const long j = {start};"
+            )
+            rows = min(self.m, max(2, REGISTERS // len(block)))
+            whole = self.m - self.m % rows
+            lines += [
+                f"for (long i = 0; i < {whole}; i += {rows}) {{",
+                *self._block(rows, block),
+                "}",
+            ]
+            if self.m > whole:
+                lines.append(f"{{ const long i = {whole};")
+                lines += [*self._block(self.m - whole, block), "}"]
+            lines.append("}")
+            start += again * width
+        return lines
+
+    def _block(self, rows: int, block: Sequence[int]) -> list[str]:
+        """Sums of some rows from i on, in vectors of some columns from j on."""
+        real, starts = self.real, [sum(block[:index]) for index in range(len(block))]
+        names = {width: real if width == 1 else f"{real}{width}" for width in block}
+        sums = [(row, index) for row in range(rows) for index in range(len(block))]
+        b, c = place((self.bp, 1), ("p", "j")), (self.oi, 1)
+        lines = [f"  {names[block[index]]} s{row}_{index} = {{0}};" for row, index in sums]
+        lines.append(f"  {opened('p', self.k)}")
+        for index, (width, start) in enumerate(zip(block, starts)):
+            name = names[width]
+            lines.append(f"    const {name} b{index} = *(const {name} *)(B + {b} + {start});")
+        for row in range(rows):
+            a = place((self.ai, self.ap), (f"(i + {row})", "p"))
+            lines.append(f"    const {real} a{row} = A[{a}];")
+            lines += [f"    s{row}_{i} += a{row} * b{i};" for i in range(len(block))]
+        lines.append("  }")
+        for row, index in sums:
+            to = place(c, (f"(i + {row})", "j")) + f" + {starts[index]}"
+            lines.append(f"  *({names[block[index]]} *)(C + {to}) = s{row}_{index};")
+        return lines
+
+
+def _pieces(length: int, longest: int) -> list[int]:
+    """Lengths of vectors, powers of 2, that add up to a length.
+
+    >>> _pieces(30, 8)
+    [8, 8, 8, 4, 2]
+    """
+    pieces = []
+    while longest:
+        pieces += [longest] * (length // longest)
+        length, longest = length % longest, longest // 2
+    return pieces
+
+
+def scratch(product: Product) -> int:
+    """How many entries of the second matrix are put in rows first."""
+    b = product.arrays[1]
+    in_columns = b.strides[-1] != 1 and min(product.out.shape[-2:]) > 1
+    return b.shape[-2] * b.shape[-1] if in_columns else 0
+
+
+def work(product: Product) -> int:
+    """How many numbers are multiplied."""
+    return math.prod(product.out.shape) * int(product.arrays[0].shape[-1])

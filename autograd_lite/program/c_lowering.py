@@ -1,0 +1,402 @@
+"""From the steps of a program to statements in C: on which memory each of them works, and how.
+
+What only moves entries is a view, and no statement, wherever NumPy makes it one. What is made of
+simpler functions is written out. What is left is computed by NumPy, between the parts in C.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.indexing import _repeats, scatter
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.node import plain
+from autograd_lite.program.backends import Missed
+from autograd_lite.program.c_arrays import (
+    Array,
+    Check,
+    Entries,
+    Host,
+    Kept,
+    Product,
+    Reduced,
+    Statement,
+    new_array,
+    part_at,
+    view_of,
+)
+from autograd_lite.program.c_calls import Call, adds_at, kind_of, masks, named_call, template_of
+from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
+from autograd_lite.program.c_kernels import scratch, work
+from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
+from autograd_lite.program.expressions import Shape, Template
+from autograd_lite.program.program import Guard, Step, mapped, same
+from autograd_lite.table import TABLE, traits_of
+
+_WHOLE = np.dtype(np.int64)
+
+LARGEST_PRODUCT = 2**20
+"""Products of matrices with more multiplications are left to the library that NumPy uses."""
+LARGEST_SCRATCH = 2**15
+"""So are those for which more entries would be put in another order, on the stack."""
+
+
+class Lowering:
+    """The statements of steps, in the making.
+
+    Args:
+        inputs: the arrays, in C, of steps that are not computed.
+        uses: how often each step is used.
+    """
+
+    def __init__(self, inputs: dict[Step, Any], uses: Mapping[Step, int]) -> None:
+        self.statements: list[Statement] = []
+        self.values: dict[Any, Any] = dict(inputs)
+        self._uses = uses
+        self._own_memory: set[Array] = set()  # sums that nobody reads but what adds to them
+        self._templates: dict[Any, Template | None] = {}
+        self._constants: dict[int, Array] = {}
+        self._computed: dict[Any, Array] = {}
+
+    def value(self, step: Step) -> Any:
+        """The array of a step, or a number."""
+        if step not in self.values:
+            self.values[step] = self._step(step)
+        return self.values[step]
+
+    def _step(self, step: Step) -> Any:
+        if step.function is None:
+            return self._known(step.arguments[0])
+        arguments, keywords = mapped(self._own, step.arguments), mapped(self._own, step.keywords)
+        value = self.call(step.function, arguments, keywords, step.shape, step.dtype)
+        if self._uses[step] > 1:
+            self._own_memory.discard(value)
+        if self._uses[step] == 1 and (step.function is scatter or adds_at(step.function)):
+            self._own_memory.add(value)
+        return value
+
+    def _own(self, value: Any) -> Any:
+        if isinstance(value, Step):
+            return self.value(value)
+        value = tuple(value) if isinstance(value, Shape) else value
+        return self._known(value) if isinstance(value, np.ndarray) else value
+
+    def _known(self, array: Any) -> Any:
+        """An array that stays as it is now; a single number is one."""
+        if array.ndim == 0 and array.dtype in C_TYPES:
+            return array[()]
+        if array.dtype not in C_TYPES:
+            return Kept(array)
+        if id(array) not in self._constants:
+            self._constants[id(array)] = new_array(array.shape, array.dtype, constant=array)
+        return self._constants[id(array)]
+
+    def call(self, function: Any, arguments: Any, keywords: Any, shape: Any, dtype: Any) -> Any:
+        """What a function gives: an array, and a statement unless it is a view."""
+        if function is operator.getitem and isinstance(arguments[0], tuple):
+            return arguments[0][arguments[1]]
+        call = Call(function, arguments, keywords, shape, dtype)
+        named = named_call(call)
+        shape, dtype = named.shape, named.dtype
+        if shape is not None and dtype in C_TYPES:
+            if 0 in shape:
+                return new_array(shape, dtype)
+            ways = (
+                self._view,
+                self._entries,
+                self._reduced,
+                self._product,
+                self._joined,
+                self._taken,
+            )
+            for way in ways:
+                found = way(named)
+                if found is not None:
+                    return found
+        if shape is None or dtype in C_TYPES:
+            template = self._written_out(named, definition_of(named.function))
+            if template is not None:
+                return self._filled(named, template)
+        return self._host(call)
+
+    def add(self, statement: Statement) -> Array:
+        self.statements.append(statement)
+        return statement.out
+
+    def once(
+        self, kind: Any, reads: Any, shape: Any, dtype: Any, make: Callable[[], Array]
+    ) -> Array:
+        """The array that was computed alike before, or else what is made now."""
+        key = kind, tuple(map(_identity, reads)), shape, dtype
+        if key not in self._computed:
+            self._computed[key] = make()
+        return self._computed[key]
+
+    def copy(self, value: Any, out: Array) -> Array:
+        return self.add(Entries(out, [value], dtypes=(out.dtype,)))
+
+    def _view(self, call: Call) -> Any:
+        moves = call.function in _MOVING or traits_of(call.function).moves
+        if not moves or call.function in (np.copy, astype):
+            return None
+        first = call.arguments[0]
+        if (
+            isinstance(first, np.generic)
+            and first.dtype in C_TYPES
+            and not call.values(Array, Kept)
+        ):
+            first = new_array((), first.dtype, constant=np.asarray(first))
+        elif not call.alone:
+            return None
+        if call.function in (same, plain):
+            return first
+        given = call.arguments[1:]
+        if call.function is operator.getitem:
+            found = part_at(first, *given)
+        else:
+            found = view_of(first, call.function, *given, **call.keywords)
+        if found is None and call.function is np.reshape and first.size:
+            whole = self.copy(first, new_array(first.shape, first.dtype))
+            found = view_of(whole, np.reshape, *given, **call.keywords)
+        return found if found is not None and found.shape == call.shape else None
+
+    def _entries(self, call: Call) -> Any:
+        if call.function in _FILLED:
+            return self.copy(_FILLED[call.function], new_array(call.shape, call.dtype))
+        reads = call.arguments[:1] if call.function is astype else call.arguments
+        if not all(isinstance(x, Array | int | float | np.generic) for x in reads):
+            return None
+        keywords = {*call.keywords} - {"order"}  # results lie as they lie
+        if keywords == {"dtype"} and isinstance(call.function, np.ufunc):
+            form = form_of(call.function, (np.zeros((), call.dtype),) * len(reads), call.dtype)
+        else:
+            form = None if keywords else form_of(call.function, reads, call.dtype)
+        if form is None:
+            return None
+        text, dtypes = form
+
+        def made() -> Array:
+            return self.add(Entries(new_array(call.shape, call.dtype), [*reads], text, dtypes))
+
+        return self.once(form, reads, call.shape, call.dtype, made)
+
+    def _reduced(self, call: Call) -> Any:
+        if call.function not in REDUCTIONS or not call.alone:
+            return None
+        kinds, start, step = REDUCTIONS[call.function]
+        if "INFINITY" in start and call.dtype.kind in "iu":
+            bounds = np.iinfo(call.dtype)
+            start = literal(bounds.min if start[0] == "-" else bounds.max, call.dtype)
+        array, keywords = call.arguments[0], dict(call.keywords)
+        keywords.update(zip(("axis",), call.arguments[1:]))
+        if keywords.pop("dtype", None) not in (None, call.dtype) or len(call.arguments) > 2:
+            return None
+        axis, keep = keywords.pop("axis", None), keywords.pop("keepdims", False)
+        if keywords or call.dtype.kind not in kinds:
+            return None
+        if call.function not in (np.sum, np.prod) and array.dtype != call.dtype:
+            return None
+        every = range(len(array.shape))
+        chosen = every if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = tuple(int(x) % len(array.shape) for x in chosen)
+        kept = tuple(1 if i in axes else n for i, n in enumerate(array.shape))
+
+        def made() -> Array:
+            out = new_array(kept, call.dtype)
+            return self.add(Reduced(out, [array], axes, start, step))
+
+        out = self.once((call.function, axes), [array], kept, call.dtype, made)
+        return out if keep else view_of(out, np.reshape, call.shape)
+
+    def _product(self, call: Call) -> Any:
+        if call.function not in (np.dot, np.matmul) or call.keywords:
+            return None
+        a, b = call.arguments
+        if not all(isinstance(x, Array) and x.shape and x.dtype == call.dtype for x in (a, b)):
+            return None
+        if call.function is np.dot and max(len(a.shape), len(b.shape)) > 2:
+            return None
+        if call.dtype.kind != "f" or not a.size:
+            return None
+        out = new_array(call.shape, call.dtype)
+        shape = [*call.shape]
+        if len(a.shape) == 1:
+            shape.insert(len(shape) - (len(b.shape) > 1), 1)
+            a = view_of(a, np.reshape, (1, -1))
+        if len(b.shape) == 1:
+            shape.append(1)
+            b = view_of(b, np.expand_dims, 1)
+        product = Product(view_of(out, np.reshape, tuple(shape)), [a, b])
+        if work(product) > LARGEST_PRODUCT or scratch(product) > LARGEST_SCRATCH:
+            self.add(Host(product.out, [a, b], np.matmul, (a, b), product=True))
+        else:
+            self.add(product)
+        return out
+
+    def _joined(self, call: Call) -> Any:
+        """What is made of parts: those that follow on one another, or stand at an index."""
+        if call.function in (np.concatenate, np.stack):
+            if not set(call.keywords) <= {"axis"} or len(call.arguments) > 2:
+                return None
+            return self._parts(call)
+        if adds_at(call.function):
+            return self._added_at(call)
+        if call.function is not scatter or len(call.arguments) != 3 or call.keywords:
+            return None
+        x, index, shape = call.arguments
+        if not call.alone or _repeats(index) or masks(index):
+            return None
+        out = new_array(tuple(shape), call.dtype)
+        part = part_at(out, index)
+        if part is None and x.size:
+            return None
+        self.add(Entries(out, [0], dtypes=(out.dtype,)))
+        if part is not None:
+            self.copy(x, part)
+        return out
+
+    def _added_at(self, call: Call) -> Any:
+        """What is added to a part of a sum, in place if nobody else reads that."""
+        total, g, index = call.arguments[0], call.arguments[1], call.arguments[-1]
+        if not isinstance(total, Array) or _repeats(index) or masks(index) or call.keywords:
+            return None
+        out = total
+        if total not in self._own_memory or total.shape != call.shape:
+            out = self.copy(total, new_array(call.shape, call.dtype))
+        part = part_at(out, index)
+        if part is not None:
+            form = form_of(np.add, (part, g), call.dtype)
+            self.add(Entries(part, [part, g], *form))  # type: ignore[misc]
+        # Another array, as what was there before is gone.
+        return Array(out.buffer, out.shape, out.dtype, out.strides, out.offset)
+
+    def _parts(self, call: Call) -> Any:
+        parts = call.arguments[0]
+        axis = (*call.arguments[1:], call.keywords.get("axis", 0))[0]
+        if axis is None or not all(isinstance(x, Array) for x in parts):
+            return None
+        out, start = new_array(call.shape, call.dtype), 0
+        axis %= len(call.shape)
+        for part in parts:
+            length = part.shape[axis] if call.function is np.concatenate else 1
+            where = slice(start, start + length) if call.function is np.concatenate else start
+            if part.size:
+                index = (*[slice(None)] * axis, where)
+                self.copy(part, part_at(out, index))
+            start += length
+        return out
+
+    def _taken(self, call: Call) -> Any:
+        """Entries of a vector, at places that another array has."""
+        if call.function is not operator.getitem or call.keywords:
+            return None
+        x, places = call.arguments
+        if not isinstance(x, Array) or not isinstance(places, Array) or len(x.shape) != 1:
+            return None
+        whole = places.dtype.kind in "iu" and places.dtype != np.uint64
+        if not whole or x.strides[0] < 1:
+            return None
+        n, boolean = x.shape[0], np.dtype(bool)
+        outside = f"({{0}} < {-n} || {{0}} >= {n})"
+        beyond = self.add(Entries(new_array(places.shape, bool), [places], outside, (_WHOLE,)))
+        found = self.call(np.any, (beyond,), {}, (), boolean)
+        self.check(found, _missed, [])
+        # What is refused may be read before that is known: then it is another entry.
+        place = f"{outside} ? 0 : {{0}} < 0 ? {{0}} + {n} : {{0}}"
+        form = f"{{table}}[({place}) * {x.strides[0]}]"
+        return self.add(Entries(new_array(call.shape, call.dtype), [places], form, (_WHOLE,), x))
+
+    # What is written out
+
+    def _written_out(self, call: Call, definition: Callable[..., Any] | None) -> Template | None:
+        """What a function does, in others, given the arrays of a call; None if that has no form."""
+        if definition is None or call.values(Kept):
+            return None
+        key = definition, call.shape is None, repr(mapped(kind_of, (call.arguments, call.keywords)))
+        if key not in self._templates:
+            self._templates[key] = template_of(call, definition)
+        return self._templates[key]
+
+    def _filled(self, call: Call, template: Template) -> Any:
+        refused = self._written_out(call, NOT_DEFINED.get(call.function))
+        arrays = call.values(Array)
+        if refused:
+            found = refused.filled(arrays, self._write)[0][0]
+            self.check(found, call.function, arrays)
+        result = template.filled(arrays, self._write)[0][0]
+        if isinstance(result, Array | Kept | tuple) or call.shape is None:
+            return result
+        return self.copy(result, new_array(call.shape, call.dtype))
+
+    def check(self, condition: Any, refuse: Callable[..., Any], given: list[Array]) -> None:
+        """Refuse to go on where a condition holds."""
+        if not isinstance(condition, Array):
+            condition = self.copy(condition, new_array((), bool))
+        self.add(Check(new_array((0,), bool), [condition, *given], refuse))
+
+    def guard(self, guard: Guard) -> None:
+        """Refuse to go on where entries are others than they were."""
+        value, outcome = self.value(guard.step), guard.outcome
+        if not isinstance(value, Array):
+            if not (isinstance(value, np.generic) and np.array_equal(value, outcome)):
+                self.add(Host(new_array((0,), bool), [], _compare(outcome), (value,), {}, Kept()))
+            return
+        was = self._known(np.array(outcome, value.dtype))
+        if np.shape(outcome) != value.shape or value.size == 0:
+            return
+        bool_ = np.dtype(bool)
+        differs = self.call(np.not_equal, (value, was), {}, value.shape, bool_)
+        self.check(self.call(np.any, (differs,), {}, (), bool_), _missed, [])
+
+    def _write(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        given = tuple(mapped(self._own, arguments)), mapped(self._own, keywords)
+        return self.call(step.function, *given, step.shape, step.dtype)
+
+    # What NumPy computes
+
+    def _host(self, call: Call) -> Any:
+        """An array that NumPy computes, or what else a function returns."""
+        kept = None if call.shape is not None and call.dtype in C_TYPES else Kept()
+        out = new_array((0,), bool) if kept else new_array(call.shape, call.dtype)
+        # The operators of ufuncs round as the engine does.
+        row = TABLE.get(call.function) if isinstance(call.function, np.ufunc) else None
+        function = row.compute if row else call.function
+        reads = call.values(Array)
+        self.add(Host(out, reads, function, call.arguments, call.keywords, kept))
+        return kept or out
+
+
+_MOVING = {
+    same,
+    plain,
+    np.moveaxis,
+    np.rollaxis,
+    np.ravel,
+    np.lib.stride_tricks.sliding_window_view,
+}
+"""Functions that only move entries, and have no row in the table that says so."""
+
+_FILLED = {np.zeros_like: 0, np.ones_like: 1}
+
+
+def _missed() -> None:
+    raise Missed
+
+
+def _compare(outcome: Any) -> Callable[[Any], None]:
+    def compare(value: Any) -> None:
+        if not np.array_equal(value, outcome):
+            raise Missed
+
+    return compare
+
+
+def _identity(value: Any) -> Any:
+    """The same for the same array, and for the same number."""
+    if isinstance(value, Array):
+        return value.buffer, value.offset, value.shape, value.strides, value.dtype
+    return type(value), repr(value)

@@ -1,0 +1,208 @@
+"""In which order statements run: those over the same entries together, as far as that can be."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+from autograd_lite.program.c_arrays import (
+    Array,
+    Buffer,
+    Check,
+    Entries,
+    Host,
+    Reduced,
+    Shape,
+    Statement,
+)
+
+LONGEST_NEST = 48
+"""The most statements in one nest of loops."""
+
+
+class Schedule:
+    """Groups of statements, in order; each group is one nest of loops, or a single statement."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[Statement]] = []
+        self._open: dict[Shape, list[int]] = {}
+        self._written: dict[Buffer, int] = {}  # the last group that writes it
+        self._read: dict[Buffer, int] = {}
+        self._computed: dict[Any, int] = {}  # by key of an array, the nest that computes it
+        self._summing: set[int] = set()
+        self._calling: set[int] = set()
+
+    def add(self, statement: Statement, after: int = 0) -> None:
+        """Put a statement into the first group that it can be in."""
+        loops = isinstance(statement, Entries | Reduced)
+        if loops and statement.out.size == 0:
+            return
+        earliest = max(after, self._earliest(statement))
+        group = self._group(statement, earliest) if loops else None
+        if group is None:
+            group = len(self.groups)
+            self.groups.append([])
+            if loops:
+                self._open.setdefault(statement.loops, []).append(group)  # type: ignore[attr-defined]
+        self.groups[group].append(statement)
+        for array in statement.arrays:
+            self._read[array.buffer] = max(group, self._read.get(array.buffer, 0))
+        self._written[statement.out.buffer] = group
+        if isinstance(statement, Entries):
+            self._computed[statement.out.key] = group
+            if statement.calls:
+                self._calling.add(group)
+        if _sums_along(statement):
+            self._summing.add(group)
+
+    def _earliest(self, statement: Statement) -> int:
+        earliest, out = 0, statement.out.buffer
+        for array in statement.arrays:
+            written = self._written.get(array.buffer, -1)
+            here = self._takes_at(statement, array, written)
+            earliest = max(earliest, written + (not here))
+        return max(earliest, self._written.get(out, -1) + 1, self._read.get(out, -1) + 1)
+
+    def _takes_at(self, statement: Statement, array: Array, group: int) -> bool:
+        """Whether a statement reads entry by entry what a nest computes so."""
+        in_loops = isinstance(statement, Entries | Reduced)
+        anywhere = isinstance(statement, Entries) and array is statement.table
+        return in_loops and not anywhere and self._is_at(array, group)
+
+    def _is_at(self, array: Array, group: int) -> bool:
+        """Whether a nest computes just that array, entry by entry."""
+        return self._computed.get(array.key) == group
+
+    def _group(self, statement: Any, earliest: int) -> int | None:
+        groups = self._open.get(statement.loops, [])
+        # Sums in order keep a loop from running in vectors, which is what calls gain most by.
+        apart: set[int] = set()
+        if _sums_along(statement):
+            apart = self._calling
+        elif isinstance(statement, Entries) and statement.calls:
+            apart = self._summing
+        for group in groups[bisect_left(groups, earliest) :]:
+            if len(self.groups[group]) < LONGEST_NEST and group not in apart:
+                return group
+        return None
+
+    def stored(self, wanted: Iterable[Array]) -> set[Array]:
+        """The results that are written to memory: all that is read in another group, or wanted."""
+        buffers = {array.buffer for array in wanted}
+        for number, group in enumerate(self.groups):
+            for statement in group:
+                buffers |= {
+                    array.buffer
+                    for array in statement.arrays
+                    if not self._takes_at(statement, array, number)
+                }
+        everything = (statement for group in self.groups for statement in group)
+        return {
+            x.out
+            for x in everything
+            if not isinstance(x, Entries)
+            or x.out.buffer in buffers
+            or x.out.buffer.given is not None
+        }
+
+    @property
+    def last_that_may_fail(self) -> int:
+        """The last group that may refuse what it is given; -1 if there is none."""
+        return max(
+            (
+                number
+                for number, (first, *_) in enumerate(self.groups)
+                if isinstance(first, Check) or (isinstance(first, Host) and not first.product)
+            ),
+            default=-1,
+        )
+
+    def may_write_to(self, target: Array, array: Array) -> bool:
+        """Whether an array may be computed right in the memory of what it takes the place of."""
+        alike = target.key[1:] == array.key[1:] and array.buffer.size == target.buffer.size
+        if not alike or array.buffer.given is not None or array.buffer.constant is not None:
+            return False
+        if target.buffer not in self._read:
+            return True
+        number = self._computed.get(array.key)
+        if number is None or number <= self.last_that_may_fail:
+            return False
+        if self._read[target.buffer] > number:
+            return False
+        reads = [x for statement in self.groups[number] for x in statement.arrays]
+        return all(x.key == target.key for x in reads if x.buffer is target.buffer)
+
+
+def _sums_along(statement: Statement) -> bool:
+    """Whether it makes one entry of those that follow on one another."""
+    return isinstance(statement, Reduced) and len(statement.loops) - 1 in statement.axes
+
+
+def place_in_memory(
+    groups: Sequence[Sequence[Statement]], stored: set[Array], wanted: Iterable[Array]
+) -> int:
+    """Give each buffer its place, that of another one where that is needed no longer.
+
+    Returns the bytes that are needed.
+    """
+    first: dict[Buffer, int] = {}
+    last: dict[Buffer, int] = {}
+    kept = {array.buffer for array in stored}
+    for number, group in enumerate(groups):
+        for statement in group:
+            for array in (*statement.arrays, statement.out):
+                buffer = array.buffer
+                if buffer in kept or buffer.constant is not None:
+                    first.setdefault(buffer, number)
+                    last[buffer] = number
+    for array in wanted:
+        first.setdefault(array.buffer, -1)
+        last[array.buffer] = len(groups)
+    memory = _Memory()
+    for buffer in first:
+        if buffer.constant is not None:
+            buffer.offset = memory.take(buffer.size, len(groups))
+    movable = [x for x in first if x.given is None and x.constant is None]
+    for buffer in sorted(movable, key=first.__getitem__):
+        memory.release(first[buffer])
+        buffer.offset = memory.take(buffer.size, last[buffer])
+    return memory.size
+
+
+class _Memory:
+    """Memory in which stretches are taken until some time, and then taken again."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._taken: list[tuple[int, int, int]] = []  # until when, offset, size
+        self._free: list[tuple[int, int]] = []  # offset, size
+
+    def take(self, size: int, until: int) -> int:
+        """The offset of a stretch that is free."""
+        size = -(-size // 64) * 64
+        for index, (offset, room) in enumerate(self._free):
+            if room >= size:
+                self._free[index : index + 1] = [(offset + size, room - size)] * (room > size)
+                break
+        else:
+            offset, self.size = self.size, self.size + size
+        heappush(self._taken, (until, offset, size))
+        return offset
+
+    def release(self, now: int) -> None:
+        """Free what is needed no longer, and join it with what is free beside it."""
+        while self._taken and self._taken[0][0] < now:
+            _, offset, size = heappop(self._taken)
+            insort(self._free, (offset, size))
+            index = bisect_left(self._free, (offset, size))
+            joined = self._free[max(index - 1, 0) : index + 2]
+            merged = [joined[0]]
+            for start, room in joined[1:]:
+                before = merged[-1]
+                if before[0] + before[1] == start:
+                    merged[-1] = (before[0], before[1] + room)
+                else:
+                    merged.append((start, room))
+            self._free[max(index - 1, 0) : index + 2] = merged

@@ -1,0 +1,232 @@
+"""The names in a source of NumPy, what they are bound to, and how that is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.derivatives.indexing import scatter
+from autograd_lite.node import Array
+from autograd_lite.program.backends import Missed
+from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.simpler import function_of
+from autograd_lite.table import TABLE
+
+NUMBERS = {"0.0": "zero", "1.0": "one", "2.0": "two", "0.5": "half", "-1.0": "minus_one"}
+"""Names of some numbers."""
+
+
+class Names:
+    """The names in a source, what they are bound to, and how that is made."""
+
+    def __init__(self, wishes: Mapping[Any, str]) -> None:
+        self.bound: dict[str, Any] = {"np": np, "Missed": Missed}
+        self._lines: list[tuple[str, Any]] = []
+        self._by_id: dict[int, str] = {}
+        self._names: dict[Step, str] = {}
+        self._numbers: dict[Any, str] = {}
+        for step, wish in wishes.items():
+            if type(step) is Step and step not in self._names:
+                wish = re.sub(r"\W", "_", wish)
+                self._names[step] = self._unique(f"layer{wish}" if wish[0].isdigit() else wish)
+
+    def _unique(self, wish: str) -> str:
+        name, count = wish, 1
+        while name in self.bound or name == "step":
+            count += 1
+            name = f"{wish}_{count}"
+        self.bound[name] = None
+        return name
+
+    def of(self, step: Step) -> str:
+        if step not in self._names:
+            self._names[step] = self._unique(f"t{step.number}")
+        return self._names[step]
+
+    def bind(self, value: Any, wish: str, text: str = "") -> str:
+        """The name of a value, which the source makes by some text."""
+        if id(value) not in self._by_id:
+            name = self._by_id[id(value)] = self._unique(wish)
+            self.bound[name] = value
+            self._lines.append((name, text or value))
+        return self._by_id[id(value)]
+
+    def text(self, value: Any) -> str:
+        """A value as an argument of a call."""
+        if type(value) is Step:
+            return self.of(value)
+        if type(value) in (list, tuple):
+            inside = ", ".join(map(self.text, value))
+            if type(value) is list:
+                return f"[{inside}]"
+            return f"({inside},)" if len(value) == 1 else f"({inside})"
+        if type(value) is slice:
+            return f"slice({self.text(value.start)}, {self.text(value.stop)}, {value.step})"
+        plain = type(value) in (int, bool, str) or value is None or value is Ellipsis
+        if plain or (type(value) is float and math.isfinite(value)):
+            return repr(value)
+        if isinstance(value, np.ndarray) and not value.ndim:
+            return self.number(value)
+        return self.bind(value, "c")
+
+    def number(self, value: Array) -> str:
+        """The name of a number, as an array."""
+        key = value.tobytes(), value.dtype
+        if key not in self._numbers:
+            wish = NUMBERS.get(repr(value.item()), "number")
+            self._numbers[key] = self.bind(value, wish)
+        return self._numbers[key]
+
+    def index(self, value: Any) -> str:
+        parts = value if type(value) is tuple else (value,)
+        return ", ".join(map(self._part, parts)) or "()"
+
+    def _part(self, part: Any) -> str:
+        if type(part) is not slice or not all(
+            type(x) in (int, type(None)) for x in (part.start, part.stop, part.step)
+        ):
+            return self.text(part)
+        bounds = [part.start, part.stop] + ([part.step] if part.step is not None else [])
+        return ":".join("" if bound is None else str(bound) for bound in bounds)
+
+    def function(self, function: Any) -> str:
+        """The name of a function."""
+        name = getattr(function, "__name__", "f").replace("<lambda>", "function")
+        return self.bind(function, name if name.isidentifier() else re.sub(r"\W", "_", name))
+
+    def reduction(self, ufunc: Any) -> str:
+        reduce = ufunc.reduce
+        name = f"{ufunc.__name__}_reduce"
+        if name not in self.bound:
+            self.bound[name] = reduce
+            self._lines.append((name, f"np.{ufunc.__name__}.reduce"))
+        return name
+
+    def memory(self, size: int) -> Array:
+        """The memory of all buffers, which begins at a line of the cache."""
+        memory = np.zeros(size + 64, np.uint8)
+        start = -memory.ctypes.data % 64
+        self.bind(memory, "memory", f"np.zeros({size}, np.uint8)")
+        return memory[start : start + size]
+
+    def buffer(self, step: Step, value: Array, offset: int, memory: Array) -> None:
+        """Make an array like a value, in a part of the memory."""
+        name, strides = self.of(step), value.strides
+        self.bound[name] = np.ndarray(value.shape, value.dtype, memory, offset, strides)
+        self._lines.append((name, _Buffer(value.shape, value.dtype, offset, strides)))
+
+    def bind_view(self, step: Step, text: str) -> None:
+        """Make a view of what is made in advance."""
+        name = self.of(step)
+        self.bound[name] = eval(text, self.bound)
+        self._lines.append((name, text))
+
+    def part(self, name: str, index: Any) -> str | None:
+        """The name of a view of what is made in advance, if it is one."""
+        if name not in self.bound or self.bound[name] is None or not is_basic(index):
+            return None
+        view = self.bound[name][index]
+        if not isinstance(view, np.ndarray):
+            return None
+        return self.bind(view, f"{name}_part", f"{name}[{self.index(index)}]")
+
+    def copied(self, step: Step) -> str:
+        return f"{self.function(np.copyto)}({self.of(step)}, {self.text(step.arguments[0])})"
+
+    def is_scatter(self, step: Step) -> bool:
+        return function_of(step) is scatter
+
+    def miss(self, guard: Guard) -> str:
+        """The line that ends a run where a guard does not hold."""
+        name, outcome = self.of(guard.step), guard.outcome
+        if isinstance(outcome, np.ndarray) and outcome.dtype == np.bool and not outcome.ndim:
+            outcome = bool(outcome)
+        if isinstance(outcome, bool | np.bool):
+            return f"if {'not ' if outcome else ''}{name}: raise Missed"
+        equal = self.function(np.array_equal)
+        return f"if not {equal}({name}, {self.text(outcome)}): raise Missed"
+
+    def fresh(self, step: Step) -> str:
+        return f"{self.function(np.array)}({self.of(step)}, copy=True)"
+
+    def fresh_constant(self, value: Any) -> str:
+        text = self.text(value)
+        return f"{text}.copy()" if isinstance(value, np.ndarray) else text
+
+    def taken_before(self, source: str, lines: list[str]) -> str:
+        name = self._unique("before")
+        lines.append(f"{name} = {source}.copy()")
+        return name
+
+    def write(self, target: Step, source: str) -> str:
+        return f"{self.of(target)}[...] = {source}"
+
+    def preamble(self) -> list[str]:
+        """The lines that make what the function uses."""
+        first = ["import numpy as np", ""]
+        lines = [f"{name} = {_made(value)}" for name, value in self._lines]
+        if any("TABLE[" in line for line in lines):
+            first[1:1] = ["import autograd_lite", "from autograd_lite.table import TABLE"]
+        return [*first, "class Missed(Exception): pass", *lines]
+
+
+class _Buffer(NamedTuple):
+    """A part of the memory."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    offset: int
+    strides: tuple[int, ...]
+
+    def __str__(self) -> str:
+        c_order = np.empty(self.shape, self.dtype).strides == self.strides
+        strides = "" if c_order else f", {self.strides}"
+        return f"np.ndarray({self.shape}, np.{self.dtype.name}, memory, {self.offset}{strides})"
+
+
+def _made(value: Any) -> str:
+    """The text that makes a constant, or is what makes one."""
+    if isinstance(value, str | _Buffer):
+        return str(value)
+    if callable(value):
+        return _imported(value)
+    if isinstance(value, np.generic):
+        return repr(value)
+    if isinstance(value, np.dtype):
+        return f"np.dtype({value.name!r})"
+    if type(value) is float:
+        return f"float({str(value)!r})"
+    if isinstance(value, np.ndarray):
+        dtype = f"np.dtype({value.dtype.name!r})"
+        if not value.ndim:
+            return f"np.array({value.item()!r}, np.{value.dtype.name})"
+        if value.size and (value == value.flat[0]).all():
+            return f"np.full({value.shape}, {value.flat[0].item()!r}, {dtype})"
+        return f"np.array({value.tolist()!r}, {dtype})"
+    return repr(value)
+
+
+def _imported(function: Any) -> str:
+    """The text that gives a function."""
+    name = getattr(function, "__name__", "f")
+    module = getattr(function, "__module__", None) or "numpy"
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    if module.startswith("numpy"):
+        return f"{module.replace('numpy', 'np', 1)}.{name}"
+    rows = [row for row in TABLE.values() if row.compute is function]
+    if rows:
+        return f"TABLE[{_imported(rows[0].function)}].compute"
+    return f"autograd_lite.{name}" if module.startswith("autograd_lite") else f"{module}.{name}"
+
+
+def is_basic(index: Any) -> bool:
+    """Whether an index names entries by numbers and slices alone, so that it gives a view."""
+    parts = index if type(index) is tuple else (index,)
+    return all(
+        part is None or part is Ellipsis or type(part) in (int, slice) for part in parts
+    ) and not any(steps_in([index]))

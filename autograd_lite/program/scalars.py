@@ -1,0 +1,236 @@
+"""Programs of single numbers: what thousands of steps do alike, one call does at once.
+
+Numbers stand in one array. Steps of one function on one level, which need no result of one another,
+are one group: their operands are gathered by index, and the function is called once for all.
+Chains of additions become sums, in the order in which they were added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.node import Array
+from autograd_lite.program.backends import FEWEST, Missed, Output
+from autograd_lite.program.computed import row_of
+from autograd_lite.program.program import Guard, Step, same, steps_in
+from autograd_lite.table import TABLE, traits_of
+
+
+class Group(NamedTuple):
+    """A function that is called for many steps at once; np.add of any number of operands."""
+
+    function: Any
+    start: int  # of the results, which follow on one another
+    places: Array  # of the operands, (operands, results)
+
+
+class Scalars:
+    """The groups of a program of numbers, in order, and where each step has its number.
+
+    Raises:
+        KeyError: a step is no function of numbers alone; see `are_numbers`.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        inputs: Sequence[Step],
+        outputs: Sequence[Output],
+        guards: Sequence[Guard],
+    ) -> None:
+        self.inputs, self.outputs, self.guards = inputs, outputs, guards
+        self.values: list[float] = []  # of what is not computed
+        self.place: dict[Step, int] = {step: place for place, step in enumerate(inputs)}
+        self.values += [0.0] * len(inputs)
+        self._numbers: dict[Any, int] = {}
+        self._level: list[int] = [0] * len(inputs)
+        self._operands: dict[int, list[int]] = {}
+        self._function: dict[int, Any] = {}
+        wanted = [step for step, _ in outputs] + [guard.step for guard in guards]
+        self._uses = _uses(steps, wanted)
+        for step in steps:
+            if step not in self.place:
+                self._take(step)
+        self.groups = self._grouped()
+
+    def _take(self, step: Step) -> None:
+        if step.function is None:
+            self.place[step] = self._number(step.arguments[0])
+        elif step.function is same:
+            self.place[step] = self._of(step.arguments[0])
+        elif step in self._uses:
+            operands = [self._of(x) for x in step.arguments]
+            row = row_of(step.function)
+            function = row.function if row else step.function
+            if function is np.add:
+                operands = self._chain(step.arguments[0], operands)
+            levels = [self._level[place] for place in operands]
+            self.place[step] = self._append(1 + max(levels), function, operands)
+
+    def _chain(self, first: Any, operands: list[int]) -> list[int]:
+        """The operands of a sum, in place of an addition that is used for nothing else."""
+        is_sum = self._function.get(operands[0]) is np.add
+        if not is_sum or self._uses[_passed_on(first)] > 1:
+            return operands
+        self._function.pop(operands[0])
+        return [*self._operands.pop(operands[0]), operands[1]]
+
+    def _append(self, level: int, function: Any, operands: list[int]) -> int:
+        place = len(self._level)
+        self._level.append(level)
+        self._function[place], self._operands[place] = function, operands
+        return place
+
+    def _of(self, value: Any) -> int:
+        return self.place[value] if type(value) is Step else self._number(value)
+
+    def _number(self, value: Any) -> int:
+        """Where a number stands that is not computed."""
+        number = float(value)
+        key = number.hex()
+        if key not in self._numbers:
+            self._numbers[key] = len(self._level)
+            self._level.append(0)
+        return self._numbers[key]
+
+    def _grouped(self) -> list[Group]:
+        found: dict[Any, list[int]] = {}
+        for place, function in self._function.items():
+            operands = self._operands[place]
+            key = self._level[place], len(operands), function
+            found.setdefault(key, []).append(place)
+        moved = np.zeros(len(self._level), np.intp)
+        moved[: len(self.inputs)] = range(len(self.inputs))
+        for key, place in self._numbers.items():
+            moved[place] = len(self.values)
+            self.values.append(float.fromhex(key))
+        groups, end = [], len(self.values)
+        for key in sorted(found, key=lambda key: key[:2]):
+            places = np.array([self._operands[place] for place in found[key]]).T
+            groups.append(Group(key[2], end, moved[places]))
+            moved[found[key]] = range(end, end + len(found[key]))
+            end += len(found[key])
+        self.size = end
+        self.place = {step: int(moved[place]) for step, place in self.place.items()}
+        return groups
+
+
+def are_numbers(steps: Sequence[Step], inputs: Sequence[Step]) -> bool:
+    """Whether a program computes with single numbers alone, in float64."""
+    return len(steps) >= FEWEST and all(map(_is_number, (*steps, *inputs)))
+
+
+def _is_number(step: Step) -> bool:
+    if step.shape != () or step.dtype != np.float64 or step.keywords:
+        return False
+    if step.function in (None, same):
+        return True
+    numbers = all(isinstance(x, Step | int | float) for x in step.arguments)
+    row = row_of(step.function)
+    return numbers and (row.traits if row else traits_of(step.function)).elementwise
+
+
+def _uses(steps: Sequence[Step], wanted: Sequence[Step]) -> Mapping[Step, int]:
+    """How often the steps are used that something which is wanted depends on.
+
+    What only passes another one on is used, once, for each time that it is used itself.
+    """
+    uses: dict[Step, int] = {}
+    for step in wanted:
+        uses[step] = uses.get(step, 0) + 2
+    for step in reversed(steps):
+        if step in uses:
+            for used in steps_in(step):
+                uses[used] = uses.get(used, 0) + (uses[step] if step.function is same else 1)
+    return uses
+
+
+def _passed_on(step: Step) -> Step:
+    """The step whose value another one is."""
+    while step.function is same:
+        step = step.arguments[0]
+    return step
+
+
+class ScalarRunner:
+    """Runs groups with NumPy; `source` says in a line what each of them does."""
+
+    def __init__(self, scalars: Scalars) -> None:
+        self.scalars = scalars
+        self._numbers = np.empty(scalars.size)
+        self._numbers[: len(scalars.values)] = scalars.values
+        self._calls = [self._call(group) for group in scalars.groups]
+        place, inputs = scalars.place, [*scalars.inputs]
+        returned = [place[step] for step, target in scalars.outputs if target is None]
+        self._returned = np.array(returned, np.intp)
+        self._written = [
+            (place[step], inputs.index(target)) for step, target in scalars.outputs if target
+        ]
+        self.source = "\n".join(
+            f"x[{start}:{start + places.shape[1]}] = {function.__name__} of {len(places)} operands"
+            for function, start, places in scalars.groups
+        )
+        self._guards = [(place[guard.step], guard.outcome) for guard in scalars.guards]
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """Compute the outputs."""
+        numbers = self._numbers
+        numbers[: len(arrays)] = np.fromiter(arrays, float, len(arrays))
+        self._compute()
+        for place, outcome in self._guards:
+            if numbers[place] != outcome:
+                raise Missed
+        found = numbers[self._returned]
+        for place, index in self._written:
+            arrays[index][...] = numbers[place]
+        return [found[i, ...] for i in range(len(found))]
+
+    def _compute(self) -> None:
+        with np.errstate(all="ignore"):
+            for call in self._calls:
+                call()
+
+    def _call(self, group: Group) -> Callable[[], Any]:
+        function, start, places = group
+        numbers = self._numbers
+        out = numbers[start : start + places.shape[1]]
+        operands = [_shown(numbers, row) for row in places]
+        sums = function is np.add and len(places) > 2
+        if sums or any(x is None for x in operands):
+            room = np.empty(places.shape)
+            operands = [*room]
+            take = numbers.take
+        if sums:
+            reduce: Any = np.add.reduce
+            return lambda: reduce(take(places, None, room, "clip"), 0, None, out)
+        row = TABLE.get(function)
+        compute = function if isinstance(function, np.ufunc) or row is None else row.compute
+        if any(x is None for x in operands) or operands[0].base is not numbers:
+            if isinstance(compute, np.ufunc):
+                return lambda: compute(*take(places, None, room, "clip"), out=out)
+            return lambda: np.copyto(out, compute(*take(places, None, room, "clip")))
+        if isinstance(compute, np.ufunc):
+            return lambda: compute(*operands, out=out)
+        return lambda: np.copyto(out, compute(*operands))
+
+
+def _shown(numbers: Array, places: Array) -> Any:
+    """The numbers at some places as a view, if these are evenly apart; else None."""
+    steps = np.diff(places)
+    if len(places) < 2 or steps[0] <= 0 or (steps != steps[0]).any():
+        return None
+    return numbers[places[0] : places[-1] + 1 : steps[0]]
+
+
+def scalar_backend(
+    steps: Sequence[Step],
+    inputs: Sequence[Step],
+    outputs: Sequence[Output],
+    guards: Sequence[Guard],
+    names: Mapping[Step, str],
+) -> ScalarRunner:
+    """A program of numbers with NumPy; equal to the engine but for the rounding of sums."""
+    return ScalarRunner(Scalars(steps, inputs, outputs, guards))

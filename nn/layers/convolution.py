@@ -1,0 +1,318 @@
+"""Convolutions of images with kernels that are learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, FLOATING, WHOLE, require
+from autograd_lite.derivatives.convolutions import convolution, transposed_convolution
+from autograd_lite.derivatives.windows import Lengths, per_axis
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared, product
+from nn.init import Initializer, initializer, orthogonal
+from nn.layers.inputs import each_axis, in_dtype_of, require_images
+from nn.module import Module
+from nn.parameters import Parameter
+from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+
+COUNT_EACH, WHOLE_EACH = each_axis(COUNT), each_axis(WHOLE)
+PADDING = each_axis(WHOLE, "valid", "same")
+
+
+class _Kernels(Module):
+    """What layers have in common that convolve with kernels."""
+
+    axes: ClassVar[int]
+
+    in_channels: int = declared(COUNT)
+    out_channels: int = declared(COUNT)
+    kernel_size: Lengths = declared(COUNT_EACH)
+    stride: int | Lengths = declared(COUNT_EACH)
+    dilation: int | Lengths = declared(COUNT_EACH)
+    groups: int = declared(COUNT)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        for name, value in checked.items():
+            if isinstance(value, tuple) and len(value) != self.axes:
+                raise ArgumentError(
+                    f"{type(self).__name__} with {name}={value}",
+                    f"it is for {len(value)} axes, and the images have {self.axes}",
+                    "Give one number for all axes, or one for each",
+                )
+        return checked
+
+    @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        kernel = given["kernel_size"]
+        kernel = kernel if isinstance(kernel, tuple) else (kernel,) * cls.axes
+        groups = max(product([given["groups"]]), 1)
+        return product([given["in_channels"], given["out_channels"], kernel]) / groups
+
+    def _require_groups(self) -> None:
+        """Raise an ArgumentError unless the channels can be divided among the groups."""
+        for name in ("in_channels", "out_channels"):
+            if getattr(self, name) % self.groups:
+                raise ArgumentError(
+                    f"{type(self).__name__} with {name}={getattr(self, name)}, "
+                    f"groups={self.groups}",
+                    "all groups have as many channels",
+                    f"Give a multiple of {self.groups}",
+                )
+
+    def _initial(self, weight_init: str | Initializer, rng: Any) -> Any:
+        """Initial weights by group, (groups, channels, positions, out), all that a patch meets."""
+        initial = initializer(weight_init)
+        positions = math.prod(self.kernel_size)
+        fan_in, fan_out = self.in_channels // self.groups * positions, self.out_channels
+        # Orthogonal is the matrix of the kernels; all others know how many entries one goes to.
+        if getattr(initial, "func", initial) is not orthogonal:
+            fan_out *= positions
+        weight = initial(generator(rng, type(self).__name__), fan_in, fan_out)
+        if np.shape(weight) != (fan_in, fan_out):
+            raise ShapeError(
+                f"{type(self).__name__} with weight_init={weight_init}",
+                f"it returned shape {np.shape(weight)}",
+                f"Return ({fan_in}, {fan_out}), fan_in first",
+            )
+        shape = (self.in_channels // self.groups, positions, self.groups, -1)
+        return np.moveaxis(np.reshape(weight[:, : self.out_channels], shape), 2, 0)
+
+    def _with_bias(self, y: Any) -> Tensor:
+        bias: Any = getattr(self, "bias")  # noqa: B009 # of the classes derived from this one
+        return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return]
+
+    def _images(self, x: Any) -> Any:
+        return in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
+
+    weight: Parameter
+
+    def _refused(self, x: Any, error: ShapeError) -> ShapeError:
+        """The error of the function that computes, with what the layer is."""
+        _, reason, remedy = error.args
+        attempted = f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
+        return ShapeError(attempted, reason, remedy)
+
+
+class _Convolution(_Kernels):
+    padding: str | int | Lengths = declared(PADDING)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Lengths,
+        stride: int | Lengths = 1,
+        padding: str | int | Lengths = 0,
+        dilation: int | Lengths = 1,
+        groups: int = 1,
+        bias: bool = True,
+        weight_init: str | Initializer = "he_normal",
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        require(self, "kernel_size", kernel_size, COUNT_EACH)
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size = (
+            kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * self.axes
+        )
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        self._require_groups()
+        if padding == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
+            raise ArgumentError(
+                f'{type(self).__name__} with padding="same", stride={stride}',
+                "a stride does not keep the shape",
+                "Give stride=1, or the padding in numbers",
+            )
+        parts = np.moveaxis(self._initial(weight_init, rng), -1, 1)
+        shape = (out_channels, in_channels // groups, *self.kernel_size)
+        self.weight = Parameter(np.reshape(parts, shape), dtype=dtype)
+        self.bias = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, in_channels, ...), in the dtype of the parameters.
+
+        Raises:
+            ShapeError: x has another number of axes or channels, or is smaller than the kernel.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = self._images(x)
+        try:
+            y = convolution(x, self.weight, self.stride, self.padding, self.dilation, self.groups)
+        except ShapeError as error:
+            raise self._refused(x, error) from error
+        return self._with_bias(y)
+
+
+@register
+class Conv1d(_Convolution):
+    """Convolution of (n, in_channels, length) with kernels that are learned; see `Conv2d`.
+
+    >>> Conv1d(2, 3, 5, padding="same", rng=0)(np.ones((4, 2, 10))).shape
+    (4, 3, 10)
+    """
+
+    axes = 1
+
+
+@register
+class Conv2d(_Convolution):
+    """Convolution of images (n, in_channels, height, width) with kernels that are learned.
+
+    y[n, o, p] = bias[o] + Σ weight[o, c, k] x[n, c, stride p + dilation k] over channels c and
+    positions k, with borders of zeros: the kernels are not reversed. LeCun et al., "Gradient-based
+    learning applied to document recognition", 1998. Names, order and shapes are PyTorch's.
+
+    Args:
+        in_channels: of x.
+        out_channels: of the result, of which each has a kernel.
+        kernel_size: of these, one whole number for all axes of an image, or a tuple of one each.
+        stride: from one position to the next.
+        padding: the width of the borders, 0 or more; "valid" for none; or "same" for as much as
+            keeps the shape, with one more behind than before where that is odd.
+        dilation: from one entry of the kernel to the next.
+        groups: of channels, each of which has kernels of its own.
+        bias: whether to add one; it starts at zero.
+        weight_init: a name from `nn.init`, or a function of (rng, fan_in, fan_out): the numbers of
+            entries that one of the result comes from, and that one of x goes to. The first
+            out_channels columns of what it returns are the kernels.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a number is out of its range, a name unknown, the channels are no multiples
+            of the groups, or the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = Conv2d(1, 8, 3, padding="same", rng=0)
+    >>> layer.weight.shape, layer(np.ones((4, 1, 28, 28))).shape
+    ((8, 1, 3, 3), (4, 8, 28, 28))
+    """
+
+    axes = 2
+
+
+@register
+class Conv3d(_Convolution):
+    """Convolution of (n, in_channels, depth, height, width) with kernels; see `Conv2d`.
+
+    >>> Conv3d(1, 2, 3, stride=2, rng=0)(np.ones((4, 1, 7, 7, 7))).shape
+    (4, 2, 3, 3, 3)
+    """
+
+    axes = 3
+
+
+@register
+class ConvTranspose2d(_Kernels):
+    """The transpose of `Conv2d`: each entry of x puts a kernel, times that entry, in its place.
+
+    So images become larger, by a stride of 2 twice as large. Zeiler et al., "Deconvolutional
+    networks", 2010. Names, order and shapes are PyTorch's.
+
+    Args:
+        in_channels: of x.
+        out_channels: of the result.
+        kernel_size: one whole number for all axes of an image, or a tuple of one each.
+        stride: from one place of the result to the next.
+        padding: how much is left out at each border of the result.
+        output_padding: how much is added behind; below the stride or the dilation.
+        groups: of channels, each of which has kernels of its own.
+        bias: whether to add one; it starts at zero.
+        dilation: from one entry of the kernel to the next.
+        weight_init, rng, dtype: as in `Conv2d`.
+
+    Raises:
+        ArgumentError: a number is out of its range, a name unknown, the channels are no multiples
+            of the groups, or the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = ConvTranspose2d(8, 3, 4, stride=2, padding=1, rng=0)
+    >>> layer.weight.shape, layer(np.ones((4, 8, 7, 7))).shape
+    ((8, 3, 4, 4), (4, 3, 14, 14))
+    """
+
+    axes = 2
+    padding: int | Lengths = declared(WHOLE_EACH)
+    output_padding: int | Lengths = declared(WHOLE_EACH)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Lengths,
+        stride: int | Lengths = 1,
+        padding: int | Lengths = 0,
+        output_padding: int | Lengths = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | Lengths = 1,
+        weight_init: str | Initializer = "he_normal",
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        require(self, "kernel_size", kernel_size, COUNT_EACH)
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size = (
+            kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * self.axes
+        )
+        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        self.groups, self.dilation = groups, dilation
+        self._require_groups()
+        self._require_output_padding()
+        parts = np.swapaxes(self._initial(weight_init, rng), -1, -2)
+        shape = (in_channels, out_channels // groups, *self.kernel_size)
+        self.weight = Parameter(np.reshape(parts, shape), dtype=dtype)
+        self.bias = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
+
+    def _require_output_padding(self) -> None:
+        names = ("output_padding", "stride", "dilation")
+        each = zip(*(per_axis(getattr(self, name), self.axes, name) for name in names))
+        if any(added >= max(stride, dilation) for added, stride, dilation in each):
+            raise ArgumentError(
+                f"ConvTranspose2d with output_padding={self.output_padding}, "
+                f"stride={self.stride}, dilation={self.dilation}",
+                "so much more has no place that a convolution comes from",
+                "Give output_padding below the stride or the dilation",
+            )
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, in_channels, height, width), in the dtype of the parameters.
+
+        Raises:
+            ShapeError: x has another number of axes or channels, or nothing is left of the result.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = self._images(x)
+        names = ("stride", "padding", "dilation", "output_padding")
+        each = [per_axis(getattr(self, name), self.axes, name) for name in names]
+        lengths = tuple(
+            (n - 1) * stride + dilation * (k - 1) + 1 - 2 * width + added
+            for n, k, stride, width, dilation, added in zip(x.shape[2:], self.kernel_size, *each)
+        )
+        if min(lengths) < 1:
+            raise ShapeError(
+                f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}",
+                f"axis {2 + lengths.index(min(lengths))} of the result would have length "
+                f"{min(lengths)}",
+                "Give larger images, or less padding",
+            )
+        # Behind, the convolution that this is the transpose of has a border that is narrower.
+        borders = tuple((width, width - added) for width, added in zip(each[1], each[3]))
+        y = transposed_convolution(
+            x, self.weight, lengths, self.stride, borders, self.dilation, self.groups
+        )
+        return self._with_bias(y)

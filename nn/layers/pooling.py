@@ -1,0 +1,277 @@
+"""Layers that make images smaller or larger: maxima and means of windows, interpolation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, FLAG, POSITIVE, WHOLE, one_of, optional
+from autograd_lite.derivatives.pooling import (
+    adaptive_average_pool,
+    average_pool,
+    interpolate_linear,
+    interpolate_nearest,
+    max_pool,
+)
+from autograd_lite.derivatives.windows import Borders, Lengths, per_axis
+from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared
+from nn.layers.inputs import each_axis, require_images
+from nn.module import Module
+
+COUNT_EACH, WHOLE_EACH = each_axis(COUNT), each_axis(WHOLE)
+
+
+class _Pool(Module):
+    """What layers have in common that look at windows of images."""
+
+    kernel_size: int | Lengths = declared(COUNT_EACH)
+    stride: int | Lengths | None = declared(optional(COUNT_EACH), default=None)
+    padding: int | Lengths = declared(WHOLE_EACH, default=0)
+    ceil_mode: bool = declared(FLAG, default=False)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        axes = max((len(v) for v in checked.values() if isinstance(v, tuple)), default=1)
+        each = [
+            per_axis(checked[name], axes, name)
+            for name in ("kernel_size", "padding")
+            if len(_several(checked[name])) in (1, axes)
+        ]
+        if len(each) == 2 and any(2 * width > k for k, width in zip(*each)):
+            raise ArgumentError(
+                f"{type(self).__name__} with kernel_size={checked['kernel_size']}, "
+                f"padding={checked['padding']}",
+                "windows would lie in the border alone",
+                "Give padding of at most half the kernel",
+            )
+        return checked
+
+    def _numbers(self, x: Any, *names: str) -> list[Lengths]:
+        """Fields by axis of the images, those that are not given from the kernel."""
+        given = [getattr(self, name) for name in names]
+        given = [self.kernel_size if value is None else value for value in given]
+        try:
+            return [per_axis(value, x.ndim - 2, name) for name, value in zip(names, given)]
+        except ValueError as error:
+            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+
+    def _borders(self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths) -> Borders:
+        """The widths of the borders; behind as much more as another window needs in ceil_mode."""
+        borders = []
+        for axis, (n, k, s, width) in enumerate(zip(x.shape[2:], reach, strides, padding)):
+            room = n + 2 * width - k
+            windows = -(-room // s) if self.ceil_mode else room // s
+            if windows < 0:
+                raise ShapeError(
+                    f"{heading(self)} of {describe_one(x)}",
+                    f"along axis {axis + 2} the images have {n + 2 * width} entries with their "
+                    f"borders, and a window reaches over {k}",
+                    "Give larger images, a smaller window, or padding",
+                )
+            if windows * s >= n + width:  # it would begin in the border
+                windows -= 1
+            borders.append((width, width + max(windows * s - room, 0)))
+        return tuple(borders)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+@register
+class MaxPool(_Pool):
+    """The largest entry of each window of images (n, channels, ...), of one to three axes or more.
+
+    Entries that are as large share what reaches them in the backward pass; PyTorch gives it to one.
+
+    Args:
+        kernel_size: of a window; of these, one whole number for all axes, or a tuple of one each.
+        stride: from one window to the next; by default the windows lie side by side.
+        padding: the width of borders that are below all else, at most half the kernel's.
+        dilation: from one entry of a window to the next.
+        ceil_mode: whether a window that reaches beyond the border behind counts.
+
+    Raises:
+        ArgumentError: a number is out of its range.
+
+    >>> import numpy as np
+    >>> MaxPool(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 5.,  7.],
+             [13., 15.]]]])
+    """
+
+    dilation: int | Lengths = declared(COUNT_EACH, default=1)
+
+    def __init__(
+        self,
+        kernel_size: int | Lengths,
+        stride: int | Lengths | None = None,
+        padding: int | Lengths = 0,
+        dilation: int | Lengths = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        self._begin(
+            {
+                "kernel_size": kernel_size,
+                "stride": stride,
+                "padding": padding,
+                "dilation": dilation,
+                "ceil_mode": ceil_mode,
+            }
+        )
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, channels, ...).
+
+        Raises:
+            ShapeError: x has other axes, or is smaller than a window.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = require_images(self, x, None)
+        names = ("kernel_size", "stride", "padding", "dilation")
+        kernel, strides, padding, dilations = self._numbers(x, *names)
+        reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
+        borders = self._borders(x, reach, strides, padding)
+        return max_pool(x, kernel, (strides, borders, dilations))  # type: ignore[no-any-return]
+
+
+@register
+class AvgPool(_Pool):
+    """The mean of each window of images (n, channels, ...), of one to three axes or more.
+
+    Args:
+        kernel_size: of a window; of these, one whole number for all axes, or a tuple of one each.
+        stride: from one window to the next; by default the windows lie side by side.
+        padding: the width of borders of zeros, at most half the kernel's.
+        ceil_mode: whether a window that reaches beyond the border behind counts.
+        count_include_pad: whether the borders are counted in a mean.
+
+    Raises:
+        ArgumentError: a number is out of its range.
+
+    >>> import numpy as np
+    >>> AvgPool(2)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+
+    count_include_pad: bool = declared(FLAG, default=True)
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, channels, ...).
+
+        Raises:
+            ShapeError: x has other axes, or is smaller than a window.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = require_images(self, x, None)
+        kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
+        borders = self._borders(x, kernel, strides, padding)
+        counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
+        return average_pool(x, kernel, strides, borders, counted)  # type: ignore[no-any-return]
+
+
+@register
+class AdaptiveAvgPool(Module):
+    """The means of images (n, channels, ...) in so many parts along each axis.
+
+    Args:
+        output_size: how many, for all axes, or a tuple of one for each; None leaves an axis as it
+            is. Of an axis of length n, part i of m is from i n / m, rounded down, to (i + 1) n / m,
+            rounded up.
+
+    Raises:
+        ArgumentError: a number is out of its range.
+
+    >>> import numpy as np
+    >>> AdaptiveAvgPool(1)(np.arange(16.0).reshape(1, 1, 4, 4))
+    array([[[[7.5]]]])
+    """
+
+    output_size: int | tuple[int | None, ...] = declared(each_axis(optional(COUNT)))
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, channels, ...).
+
+        Raises:
+            ShapeError: x has other axes.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = require_images(self, x, None)
+        try:
+            sizes = per_axis(self.output_size, x.ndim - 2, "output_size")
+        except ValueError as error:
+            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        shape = tuple(n if size is None else size for n, size in zip(x.shape[2:], sizes))
+        return adaptive_average_pool(x, shape)  # type: ignore[no-any-return]
+
+
+@register
+class Upsample(Module):
+    """Images (n, channels, ...) in another size, larger or smaller.
+
+    Args:
+        size: of the result, one whole number for all axes, or a tuple of one each.
+        scale_factor: or the ratio of lengths, likewise; results are rounded down.
+        mode: "nearest", for images of any number of axes, or "bilinear", of two.
+        align_corners: in "bilinear" whether the first and the last entries stay where they are;
+            otherwise entries are the middles of intervals.
+
+    Raises:
+        ArgumentError: a number is out of its range, the mode is unknown, or not one of size and
+            scale_factor is given.
+
+    >>> import numpy as np
+    >>> Upsample(scale_factor=2)(np.array([[[1.0, 3.0]]]))
+    array([[[1., 1., 3., 3.]]])
+    """
+
+    size: int | Lengths | None = declared(optional(COUNT_EACH), default=None)
+    scale_factor: float | tuple[float, ...] | None = declared(
+        optional(each_axis(POSITIVE)), default=None
+    )
+    mode: str = declared(one_of("nearest", "bilinear"), default="nearest")
+    align_corners: bool = declared(FLAG, default=False)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        checked = super()._checked(values)
+        if (checked["size"] is None) == (checked["scale_factor"] is None):
+            raise ArgumentError(
+                f"Upsample with size={checked['size']}, scale_factor={checked['scale_factor']}",
+                "one says what the other does",
+                "Give one of them",
+            )
+        return checked
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (n, channels, ...).
+
+        Raises:
+            ShapeError: x has other axes, or nothing would be left of one.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = require_images(self, x, 2 if self.mode == "bilinear" else None)
+        lengths, axes = x.shape[2:], x.ndim - 2
+        try:
+            if self.size is None:
+                scales = per_axis(self.scale_factor, axes, "scale_factor")
+                shape = tuple(math.floor(n * scale) for n, scale in zip(lengths, scales))
+            else:
+                shape = per_axis(self.size, axes, "size")
+                scales = tuple(new / n for n, new in zip(lengths, shape))
+        except ValueError as error:
+            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        if 0 in shape:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"nothing would be left of axis {shape.index(0) + 2}",
+                "Give a larger scale_factor, or the size",
+            )
+        if self.mode == "nearest":
+            return interpolate_nearest(x, shape, scales)  # type: ignore[no-any-return]
+        return interpolate_linear(x, shape, scales, self.align_corners)  # type: ignore[no-any-return]

@@ -1,0 +1,76 @@
+"""Training in C: what eager training gives, up to rounding; without a compiler, in NumPy."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import autograd_lite
+import nn
+from autograd_lite.errors import CompilerError
+from autograd_lite.program import compiler
+
+with_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
+)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def no_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda name: None)
+
+
+def trained(how):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(96, 3)), rng.integers(0, 3, size=96)
+    model = nn.Sequential(
+        nn.Dense(3, 8, rng=0),
+        nn.BatchNorm1d(8),
+        nn.GELU(),
+        nn.Dropout(0.2, rng=1),
+        nn.Dense(8, 3, rng=2),
+    )
+    optimizer = nn.Adam(model.parameters(), learning_rate=0.01)
+    history = nn.fit(
+        model,
+        X,
+        y,
+        loss=nn.CrossEntropyLoss(),
+        optimizer=optimizer,
+        epochs=8,
+        batch_size=32,
+        rng=3,
+        progress=False,
+        compile=how,
+    )
+    return history, model
+
+
+@with_compiler
+def test_training_in_c_arrives_where_eager_training_does():
+    (found, model), (expected, eager) = trained("c"), trained(False)
+    assert found.backend == "c"
+    np.testing.assert_allclose(found["running_loss"], expected["running_loss"], 1e-11)
+    for a, b in zip(model.parameters(), eager.parameters(), strict=True):
+        if a.ndim == 2:  # The gradient of the bias before the norm is nothing but rounding.
+            np.testing.assert_allclose(a.data, b.data, 1e-9, 1e-11)
+
+
+def test_without_a_compiler_a_warning_says_so_and_numpy_runs(no_compiler):
+    with pytest.warns(match=r"Install gcc or clang.* run by NumPy"):
+        found, _ = trained("c")
+    expected, _ = trained(False)
+    assert found.backend == "numpy"
+    np.testing.assert_array_equal(found["running_loss"], expected["running_loss"])
+
+
+def test_a_function_that_is_to_run_in_c_says_what_to_install(no_compiler):
+    fast = autograd_lite.compile(lambda x: (x * x).sum(), backend="c")
+    with pytest.raises(CompilerError, match="Install gcc or clang"):
+        fast(np.arange(3.0))
