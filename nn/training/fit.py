@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, is_number, require, require_flag
+from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
@@ -38,7 +38,7 @@ from nn.training.fit_arguments import (
 )
 from nn.training.history import History, Means
 from nn.training.metrics import Metric
-from nn.training.progress import ProgressBar
+from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
 from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, undone_unless_whole
 
@@ -81,7 +81,7 @@ def fit(
     resume_from: FileName | None = None,
     may_differ: Collection[str] = (),
     evaluate_every: int = 1,
-    progress: bool = True,
+    progress: bool | str = "auto",
     rng: np.random.Generator | int | None = None,
     compile: bool | str = True,  # noqa: A002 - what it is called everywhere
 ) -> History:
@@ -141,7 +141,8 @@ def fit(
         evaluate_every: epochs from one measuring of the figures to the next, besides the last
             epoch. Each goes through all samples once more, which takes about a third of the time;
             the figures of the epochs between are NaN, but for "running_loss".
-        progress: show one line that is updated, as long as it can be written.
+        progress: show how far it is, as long as that can be written, see `nn.ProgressBar`; "auto"
+            does, but for tests that pytest runs.
         rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
             `nn.manual_seed`.
         compile: whether steps are recorded and run as one function, see `nn.compile`, wherever
@@ -186,7 +187,7 @@ def fit(
             require_step(step, accumulate)
             require("fit", "evaluate_every", evaluate_every, COUNT)
             require("fit", "compile", compile, COMPILED)
-            progress = require_flag("fit", "progress", progress)
+            require("fit", "progress", progress, SHOWN)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
             require_listed(may_differ)
@@ -227,7 +228,9 @@ def fit(
             if is_number(validation) and not saved:
                 rng.integers(2**63)
             region.instead(partial(_interrupt, training))
-            with ProgressBar(training.epochs, training.epoch, progress) as bar:
+            steps_an_epoch = -(-samples.n // (arguments["batch_size"] * int(accumulate)))
+            done = training.epoch
+            with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
                 why = "the step is one's own" if step is not None else ""
                 why = why or ("gradients are accumulated" if accumulate > 1 else "")
                 steps = EagerSteps(why) if why else steps_of(training, samples, compile)
@@ -291,6 +294,8 @@ def _train(
             errors.append(error)
     for other in errors[1:]:
         errors[0].add_note(f"fit_end raised as well: {other!r}")
+    if training.interrupted:
+        bar.say(_kept(training))
     if errors:
         try:
             raise errors[0]
@@ -329,6 +334,7 @@ def _train_epochs(
                     steps.show_gradients()
                 for callback in training.callbacks:
                     callback.batch_end(training)
+            bar.step()
         steps.show_gradients()
         every = training.arguments.get("evaluate_every", 1)
         training.evaluated = (
@@ -347,6 +353,16 @@ def _train_epochs(
 
 
 # Ctrl-C
+
+
+def _kept(training: Training) -> str:
+    """What an interrupted training leaves behind, in words."""
+    history = training.history
+    weights = "what was learned so far is kept"
+    if history.best_epoch is not None:
+        weights = f"the weights are the best ones, those of epoch {history.best_epoch + 1}"
+    epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+    return f"fit: {training.stop_reason}; {weights}, with the figures of {epochs}"
 
 
 def _interrupt(training: Training) -> None:
