@@ -78,6 +78,7 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
+from nn.training.progress import ProgressBar
 
 Lambda = Function
 
@@ -91,6 +92,8 @@ if _TYPE_CHECKING:
     from nn.layers.bilinear import Bilinear
     from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
     from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
+    from nn.training.loggers import CSVLog, TensorBoard
+    from nn.training.trials import find_learning_rate, overfit_one_batch
 
 __all__ = [
     "ELU",
@@ -107,6 +110,7 @@ __all__ = [
     "BatchNorm2d",
     "Bilinear",
     "Buffer",
+    "CSVLog",
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
@@ -151,6 +155,7 @@ __all__ = [
     "OneCycle",
     "Optimizer",
     "Parameter",
+    "ProgressBar",
     "RMSELoss",
     "RMSNorm",
     "RMSprop",
@@ -165,6 +170,7 @@ __all__ = [
     "StepDecay",
     "Swish",
     "Tanh",
+    "TensorBoard",
     "Training",
     "TrainingError",
     "Upsample",
@@ -176,6 +182,7 @@ __all__ = [
     "compile",
     "datasets",
     "diagnose",
+    "find_learning_rate",
     "fit",
     "functional_call",
     "gradient_difference",
@@ -183,6 +190,7 @@ __all__ = [
     "load",
     "loss_function",
     "manual_seed",
+    "overfit_one_batch",
     "predict",
     "register",
     "save",
@@ -210,6 +218,10 @@ _LATER = {
     "gradient_difference": "nn.diagnosis.gradient_difference",
     "to_numpy_source": "nn.export.numpy_source",
     "to_onnx": "nn.export.onnx_model",
+    "CSVLog": "nn.training.loggers",
+    "TensorBoard": "nn.training.loggers",
+    "find_learning_rate": "nn.training.trials",
+    "overfit_one_batch": "nn.training.trials",
 }
 
 

@@ -33,7 +33,8 @@ def terms(
     step: Callable[..., Any] | None,
     samples: Samples,
 ) -> dict[str, Any]:
-    """The optimizers with their hyper-parameters, the layers, the loss and the data, as plain values.
+    """The optimizers with their hyper-parameters, the layers, the loss and the data, as plain
+    values.
 
     Data are told by a digest of their bytes.
     """
@@ -113,7 +114,8 @@ def differences(
 
     A hyper-parameter may be what it was at the beginning, or when the state was taken.
     """
-    saved, newest = state["arguments"], {}
+    saved = state["arguments"]
+    newest: dict[str, Any] = {}
     for name, kept in zip(optimizers, optimizer_states(state)):
         newest |= {_of(option, name): each for option, each in _of_groups(kept["groups"]).items()}
     for name in {**own, **saved}:

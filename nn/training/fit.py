@@ -28,9 +28,9 @@ from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.compiling import COMPILED, EagerSteps, overrides, steps_of
 from nn.training.evaluation import figures, rehearse, training_mode
 from nn.training.fit_arguments import (
+    RESERVED,
     checked_callbacks,
     checked_metrics,
-    RESERVED,
     optimizers_of,
     require_no_single_sample,
     require_step,
@@ -101,8 +101,9 @@ def fit(
             arguments, or a dict of its named arguments.
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
-            "mse"; it may be left out with a step of one's own. If it is a sum over samples, as with reduction "sum", steps grow with the batch,
-            and the figures in the history are divided by the number of samples.
+            "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
+            and the figures in the history are divided by the number of samples. With a step of
+            one's own it is only measured, and may be left out.
         optimizer: holds the model's parameters. For a step of one's own, several by name:
             {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
@@ -177,7 +178,8 @@ def fit(
     carrying = _CarryingHistory()
     with carrying, whole() as region, carrying:
         with region.opened():
-            loss = None if loss is None and step is not None else loss_function(loss)
+            if loss is not None or step is None:
+                loss = loss_function(loss)  # type: ignore[arg-type] # which refuses None
             optimizers = optimizers_of(optimizer, step)
             for each in optimizers.values():
                 parameters = trained_parameters(model, loss, each)
@@ -234,7 +236,7 @@ def fit(
                 why = "the step is one's own" if step is not None else ""
                 why = why or ("gradients are accumulated" if accumulate > 1 else "")
                 steps = EagerSteps(why) if why else steps_of(training, samples, compile)
-                take = UsualStep(training, samples, steps, accumulate)
+                take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:
                     take = OwnStep(training, step)
                 _train(training, samples, modules, steps, take, bar, region)

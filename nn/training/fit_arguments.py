@@ -97,7 +97,7 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
 
 def require_known_parameters(training: Training, predictions: Any) -> None:
     """Raise if predictions depend on what would be neither trained nor saved, though it could."""
-    known = {*training.model.parameters()}
+    known: set[Tensor] = {*training.model.parameters()}
     known.update(*[each.parameters for each in training.optimizers.values()])
     computed = [leaf for leaf in leaves_of(predictions) if isinstance(leaf, Tensor)]
     for node in backward_order(*computed):

@@ -91,17 +91,19 @@ class History(dict[str, list[float]]):
             MissingPackageError: pandas is not installed.
         """
         try:
-            import pandas as pd
+            import pandas as pd  # type: ignore[import-untyped]
         except ImportError as error:
             raise MissingPackageError(
-                "frame of a History", "the package pandas is not installed", "Run: pip install pandas"
+                "frame of a History",
+                "the package pandas is not installed",
+                "Run: pip install pandas",
             ) from error
         return pd.DataFrame(dict(self)).rename_axis("epoch")
 
     def _repr_html_(self) -> str:
         """A table for notebooks: the first epochs and the last, and why training ended."""
         epochs = self.epochs
-        shown = range(epochs)
+        shown: list[int | None] = [*range(epochs)]
         if epochs > 2 * ENDS + 1:
             shown = [*range(ENDS), None, *range(epochs - ENDS, epochs)]
         rows = [_row("th", ["epoch", *self])]

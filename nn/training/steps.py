@@ -38,7 +38,8 @@ Step = Callable[[Training, tuple[Any, ...]], Any]
 class TakesSteps(Protocol):
     """What learns from a batch, and tells its losses by name."""
 
-    def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]: ...
+    def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
+        """Learn; the loss of the batch is put into the training."""
 
 
 class UsualStep:
@@ -90,7 +91,9 @@ class UsualStep:
             batch_loss = self._loss(at(inputs, part), [at(each, part) for each in targets])
             share = 1.0 if self._samples.is_sum else min(self._size, n - start) / n
             total += share * _finite(self._training, batch_loss)
-            batch_loss.backward(np.full(batch_loss.shape, share, batch_loss.dtype), leaves_only=True)
+            batch_loss.backward(
+                np.full(batch_loss.shape, share, batch_loss.dtype), leaves_only=True
+            )
         self._training.batch_loss = total
 
     def _loss(self, inputs: Any, targets: Sequence[Any]) -> Tensor:
@@ -174,7 +177,8 @@ class OwnStep:
 
     def _require_names(self, losses: Mapping[str, float]) -> None:
         training = self._training
-        known = [name for name in losses if name in training.reserved or not isinstance(name, str)]
+        reserved = training.reserved or ()
+        known = [name for name in losses if name in reserved or not isinstance(name, str)]
         if known:
             raise ArgumentError(
                 f"fit with a step that returned a loss {known[0]!r}",
