@@ -278,8 +278,12 @@ class Module(Declared):
         with setting(_shown, shown_before):
             lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
-        count = sum(parameter.size for parameter in self.parameters())
+        parameters = self.parameters()
+        count = sum(parameter.size for parameter in parameters)
+        frozen = sum(each.size for each in parameters if not each.requires_grad)
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
+        counted += f", {frozen:,} of them frozen" if 0 < frozen < count else ""
+        counted += ", frozen" if 0 < frozen == count else ""
         return f"{type(self).__name__}({inside}){counted}"
 
     @explains_keywords

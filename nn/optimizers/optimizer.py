@@ -182,7 +182,9 @@ class Optimizer(Declared):
     def __repr__(self) -> str:
         groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
         texts = [", ".join(f"{n}={shown(v)}" for n, v in group.items()) for group in groups]
-        return f"{type(self).__name__}({'; '.join(texts)})"
+        frozen = sum(not tensor.requires_grad for tensor in self.parameters)
+        counted = f"  # {frozen} frozen" if frozen else ""
+        return f"{type(self).__name__}({'; '.join(texts)}){counted}"
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
         """Put together what takes its steps together, with these states, or before the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, describe_one
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -91,6 +92,12 @@ class Callback:
 
     def fit_end(self, training: Training) -> None:
         """At the end, be it by an interruption or an error, also one of another `fit_end`."""
+
+    def __repr__(self) -> str:
+        names = inspect.signature(type(self)).parameters
+        kept = [name for name in names if name in vars(self)]
+        arguments = ", ".join(f"{name}={describe_one(getattr(self, name))}" for name in kept)
+        return f"{type(self).__name__}({arguments})"
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""

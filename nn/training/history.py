@@ -74,8 +74,8 @@ class History(dict[str, list[float]]):
         """
         values = {name: _as_figure(name, figure) for name, figure in figures.items()}
         epochs = self.epochs
-        for name in values.keys() - self.keys():
-            self[name] = [math.nan] * epochs
+        for name in values:
+            self.setdefault(name, [math.nan] * epochs)
         for name in self:
             self[name].append(values.get(name, math.nan))
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import WHOLE
-from autograd_lite.errors import FileError, MissingPackageError, UnsupportedError, describe_one
+from autograd_lite.arguments import WHOLE, require_path
+from autograd_lite.errors import MissingPackageError
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, write_file
 from nn.declared import Declared, declared
 from nn.training.callback import Callback, Training, require_state
 from nn.training.schema import FLOAT
 
+BINS = 64
+"""Of a histogram."""
 REMEDY = "Make room, or write elsewhere; the model and its history are as they were"
 
 
@@ -51,7 +54,7 @@ class CSVLog(Declared, Callback):
     path: FileName = declared()
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        _require_name(self, values["path"])
+        require_path(values["path"], "CSVLog in")
         return super()._checked(values)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
@@ -103,19 +106,6 @@ class CSVLog(Declared, Callback):
         self._rates = [list(rates) for rates in state["learning_rates"]]
 
 
-def _require_name(callback: Callback, path: Any) -> None:
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise UnsupportedError(
-            f"{type(callback).__name__} in {describe_one(path)}",
-            "that is no name of a file or folder",
-            'Write text, such as "runs/first"',
-        )
-    if "\0" in os.fspath(path):
-        raise FileError(
-            f"{type(callback).__name__} in {path!r}", "no file can have that name", "Rename it"
-        )
-
-
 def _rates(training: Training) -> dict[str, float]:
     """The learning rates of the optimizers, by the names of figures."""
     return {
@@ -163,7 +153,7 @@ class TensorBoard(Declared, Callback):
     histograms: int = declared(WHOLE, default=0)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        _require_name(self, values["folder"])
+        require_path(values["folder"], "TensorBoard in")
         return super()._checked(values)
 
     def _begin(self, values: Mapping[str, Any]) -> None:
@@ -173,20 +163,24 @@ class TensorBoard(Declared, Callback):
     def fit_start(self, training: Training) -> None:
         """Begin a file."""
         try:
-            from tensorboardX.event_file_writer import (  # type: ignore[import-untyped]
-                EventsWriter,
-            )
+            from tensorboardX.record_writer import RecordWriter  # type: ignore[import-untyped]
         except ImportError as error:
             raise MissingPackageError(
                 "nn.TensorBoard",
                 f"tensorboardX cannot be imported: {error}",
                 "Run: pip install 'autograd-lite[tensorboard]'",
             ) from error
+        # Not its SummaryWriter: that one writes in a thread, where errors are lost.
+        name = f"events.out.tfevents.{int(time.time())}.{os.urandom(4).hex()}"
         with in_words(f"TensorBoard in {self.folder}", "Give a folder that can be written to"):
             os.makedirs(self.folder, exist_ok=True)
-            # Not its SummaryWriter: that one writes in a thread, where errors are lost.
-            self._writer = EventsWriter(str(Path(self.folder, "events")), f".{os.urandom(4).hex()}")
-            self._writer.flush()
+            self._writer = RecordWriter(str(Path(self.folder, name)))
+            self._write([_event(file_version="brain.Event:2")])
+
+    def _write(self, events: Iterable[Any]) -> None:
+        for event in events:
+            self._writer.write(event.SerializeToString())
+        self._writer.flush()
 
     def epoch_end(self, training: Training) -> None:
         """Write the figures, and histograms if it is time to."""
@@ -205,9 +199,7 @@ class TensorBoard(Declared, Callback):
                 if parameter.grad is not None:
                     found.append(_histogram(f"gradients/{name}", plain(parameter.grad)))
         with in_words(f"TensorBoard in {self.folder}", REMEDY):
-            for each in found:
-                self._writer.write_event(_event(each, epoch))
-            self._writer.flush()
+            self._write([_event(step=epoch, summary=each) for each in found])
 
     def fit_end(self, training: Training) -> None:
         """Close the file."""
@@ -223,12 +215,10 @@ class TensorBoard(Declared, Callback):
 def _histogram(name: str, array: Any) -> Any:
     from tensorboardX import summary
 
-    return summary.histogram(name, np.asarray(array, dtype=float).ravel(), bins="tensorflow")
+    return summary.histogram(name, np.asarray(array, dtype=float).ravel(), bins=BINS)
 
 
-def _event(summary: Any, epoch: int) -> Any:
-    import time
-
+def _event(**content: Any) -> Any:
     from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
-    return Event(wall_time=time.time(), step=epoch, summary=summary)
+    return Event(wall_time=time.time(), **content)
