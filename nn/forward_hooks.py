@@ -40,7 +40,10 @@ class HookHandle:
         return [] if hooks is None else [handle for handle in hooks.handles if handle is not self]
 
     def _set(self, *handles: HookHandle) -> None:
-        vars(self.module)[NAME] = Hooks(*handles) if handles else None
+        if handles:
+            vars(self.module)[NAME] = Hooks(*handles)
+        else:
+            vars(self.module).pop(NAME, None)
 
     def remove(self) -> None:
         """Have the hook not be called any more; a second time does nothing."""

@@ -44,7 +44,7 @@ def test_a_csv_log_has_the_figures_to_the_last_bit(tmp_path):
     assert list(frame) == ["epoch", *history, "learning_rate"]
     assert frame["epoch"].tolist() == [1, 2, 3]
     assert frame["learning_rate"].tolist() == [0.05] * 3
-    header, *lines = rows(path)
+    _, *lines = rows(path)
     for place, figures in enumerate(history.values(), 1):
         np.testing.assert_array_equal([float(each[place]) for each in lines], figures)
 

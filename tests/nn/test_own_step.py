@@ -125,16 +125,10 @@ def test_a_training_of_several_optimizers_goes_on_bit_for_bit(tmp_path):
     assert_same(states(model, optimizers), states(straight, others))
     with pytest.raises(ArgumentError, match=r"step is .*usual.*, and was .*adversarial"):
         pair(epochs=4, resume_from=path, step=usual)
+    model = Pair()
+    alone = {"optimizer": nn.SGD(model.parameters(), 0.1), "epochs": 4, "step": adversarial}
     with pytest.raises(ArgumentError, match="1 optimizers, and were 2"):
-        model = Pair()
-        nn.fit(
-            model,
-            X,
-            optimizer=nn.SGD(model.parameters(), 0.1),
-            epochs=4,
-            step=adversarial,
-            resume_from=path,
-        )
+        nn.fit(model, X, resume_from=path, **alone)
 
 
 def broken_off(error):
@@ -188,7 +182,9 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_is_undone():
         losses = adversarial(training, batch)
         return {**losses, "critic": np.nan if training.epoch else losses["critic"]}
 
-    with pytest.raises(TrainingError, match=r"epoch 2, batch 1: the loss 'critic' is nan") as caught:
+    with pytest.raises(
+        TrainingError, match=r"epoch 2, batch 1: the loss 'critic' is nan"
+    ) as caught:
         pair(step=step)
     assert_same(states(caught.value.model, caught.value.optimizers), states(*pair(epochs=1)[:2]))
 
@@ -215,7 +211,7 @@ def test_an_optimizer_that_fit_was_not_given_takes_no_step():
         return loss
 
     before = parameters(model)
-    with pytest.raises(UnsupportedError, match="SGD take a step.*none of those"):
+    with pytest.raises(UnsupportedError, match=r"SGD take a step.*none of those"):
         fit(model, step=step)
     assert_same(parameters(model), before)
 
