@@ -28,11 +28,16 @@ def optimizers_of(optimizer: Any, step: Any) -> Any:
     """Optimizers by name, or what is none; several are for a step of one's own."""
     if not isinstance(optimizer, Mapping):
         return {"": optimizer}
-    if step is None or not optimizer or not all(isinstance(name, str) for name in optimizer):
+    reason = ""
+    if step is None:
+        reason = "several optimizers are for a step that says when each takes its own"
+    elif not optimizer or not all(isinstance(name, str) for name in optimizer):
+        reason = "there is none, or a name is no text"
+    if reason:
         raise UnsupportedError(
             f"fit with optimizer={describe_one(optimizer)}",
-            "several optimizers, by names, are for a step that says when each takes its step",
-            "Give one optimizer, or step=function of (training, batch) as well",
+            reason,
+            "Give one optimizer; or several by name, and step=function of (training, batch)",
         )
     return dict(optimizer)
 
