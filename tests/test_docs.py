@@ -23,7 +23,8 @@ def test_the_blocks_of_a_page_print_what_it_says(page, tmp_path, monkeypatch, ca
     for code, shown in BLOCK.findall(page.read_text(encoding="utf-8")):
         exec(compile(code, page.name, "exec"), {"__name__": "docs"})
         printed = capsys.readouterr().out
-        assert ROUNDING.sub("", printed).split() == ROUNDING.sub("", shown).split(), code
+        if shown:
+            assert ROUNDING.sub("", printed).split() == ROUNDING.sub("", shown).split(), code
 
 
 @pytest.mark.exhaustive

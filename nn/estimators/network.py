@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -110,6 +111,8 @@ class Network(BaseEstimator):  # type: ignore[misc]
             model = self.layers(features, outputs)
             require_model(model, f"{type(self).__name__} with layers that returned")
             return model
+        # As scikit-learn's networks begin, also before ReLU.
+        dense = partial(Dense, weight_init="xavier_uniform", rng=self._rng, dtype=dtype)
         parts: list[Module] = []
         for layer in self.layers:
             if isinstance(layer, Module):
@@ -117,9 +120,9 @@ class Network(BaseEstimator):  # type: ignore[misc]
                 features = getattr(layer, "out_features", features)
             else:
                 require(self, "layers", layer, COUNT)
-                parts.append(Dense(features, layer, self.activation, rng=self._rng, dtype=dtype))
+                parts.append(dense(features, layer, self.activation))
                 features = layer
-        return Sequential(*parts, Dense(features, outputs, rng=self._rng, dtype=dtype))
+        return Sequential(*parts, dense(features, outputs))
 
     def _new_optimizer(self) -> Optimizer:
         kind = self.optimizer

@@ -12,10 +12,11 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import Count, function_written_out
+from nn.export import onnx_images, onnx_operators
 from nn.export.forward import Forward, traced
-from nn.export.onnx_operators import CONVERTERS
 from nn.module import Module
 
+CONVERTERS = {**onnx_operators.CONVERTERS, **onnx_images.CONVERTERS}
 OPSET, VERSION = 20, 9
 """Of the operators, and of the format: ONNX 1.15, which every newer runtime reads."""
 

@@ -67,7 +67,7 @@ def test_a_pipeline_with_three_classes_is_cross_validated():
 
 def test_several_labels_at_once_are_predicted_each_for_itself():
     X, y = make_multilabel_classification(200, n_features=10, n_classes=3, random_state=0)
-    network = quick(epochs=200).fit(X, y)
+    network = quick(epochs=300).fit(X, y)
     assert network.predict(X).shape == network.predict_proba(X).shape == (200, 3)
     assert (network.predict(X) == y).mean() > 0.9
 

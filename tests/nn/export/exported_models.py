@@ -55,7 +55,28 @@ MODELS = {
     "dropout": (nn.Sequential(nn.Dense(3, 3, rng=0), nn.Dropout(0.5)), (3,)),
     "residual": (nn.Residual(nn.Dense(3, 3, "relu", rng=0)), (3,)),
     "recurrent": (Recurrent(), (4, 2)),
-    "one of many": (nn.Sequential(nn.Dense(3, 4, rng=0), lambda x: x.reshape(len(x) * 2, 2)), (3,)),
+    "convolutions": (
+        nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1, rng=0),
+            normalized(nn.BatchNorm2d(4)),
+            nn.ReLU(),
+            nn.MaxPool(2),
+            nn.Conv2d(4, 4, (3, 2), stride=(2, 1), padding="valid", groups=2, rng=1),
+            nn.AdaptiveAvgPool((2, 2)),
+            nn.Flatten(),
+        ),
+        (2, 9, 8),
+    ),
+    "transposed": (
+        nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1, rng=0),
+        (3, 4, 5),
+    ),
+    "volumes": (nn.Sequential(nn.Conv3d(1, 2, 2, rng=0), nn.AvgPool(2)), (1, 5, 5, 6)),
+    "vectors": (nn.Sequential(nn.Conv1d(2, 3, 3, dilation=2, rng=0), nn.GroupNorm(1, 3)), (2, 9)),
+    "images": (nn.Sequential(nn.Upsample(scale_factor=2), nn.InstanceNorm(2)), (2, 3, 4)),
+    "larger": (nn.Upsample(scale_factor=2, mode="bilinear"), (2, 3, 5)),
+    "root mean square": (nn.RMSNorm(3), (3,)),
+    "one of many": (nn.Sequential(nn.Dense(3, 4, rng=0), lambda x: x.reshape(2 * len(x), 2)), (3,)),
 }
 FUNCTIONS = {
     "logarithms": lambda x: np.log1p(np.square(x)) + np.log(np.abs(x)) * np.log2(x * x),
