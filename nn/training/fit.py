@@ -11,13 +11,12 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName
-from nn.losses.loss_function import loss_function
+from nn.losses.loss_function import AnyLoss, loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator, generators
@@ -67,7 +66,7 @@ def fit(
     X: Any,  # noqa: N803
     y: Any = None,
     *,
-    loss: str | Callable[..., Tensor] | None = None,
+    loss: AnyLoss | None = None,
     optimizer: Optimizer | Mapping[str, Optimizer],
     epochs: int,
     batch_size: int = 32,
@@ -102,7 +101,8 @@ def fit(
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
-            and the figures in the history are divided by the number of samples. With a step of
+            and the figures in the history are divided by the number of samples. For several
+            outputs, a dict or tuple of losses, whose sum it is. With a step of
             one's own it is only measured, and may be left out.
         optimizer: holds the model's parameters. For a step of one's own, several by name:
             {"generator": ..., "discriminator": ...}.
