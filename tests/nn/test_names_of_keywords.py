@@ -42,6 +42,12 @@ CALLED = [
         "loss",
     ),
     (lambda: nn.overfit_one_batch(MODEL, X, X, bs=1), "overfit_one_batch", "bs", "batch_size"),
+    (
+        lambda: nn.fit(MODEL, X, X, accumulate_grad_batches=2),
+        "fit",
+        "accumulate_grad_batches",
+        "accumulate",
+    ),
     (lambda: nn.CSVLog(filename="a"), "CSVLog", "filename", "path"),
     (lambda: nn.TensorBoard(log_dir="a"), "TensorBoard", "log_dir", "folder"),
     (lambda: nn.batches(X, bs=3), "batches", "bs", "batch_size"),
