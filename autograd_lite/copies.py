@@ -20,7 +20,10 @@ def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
-            restore(copied, copy.deepcopy(object.__getstate__(original), memo))
+            state: Any = object.__getstate__(original)
+            if original.operation is not None:
+                state[1]["scope"] = None  # a copy was computed by no module
+            restore(copied, copy.deepcopy(state, memo))
     return memo[id(node)]
 
 

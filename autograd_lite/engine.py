@@ -115,6 +115,7 @@ def record(
         node.keywords = keywords
         node.residual = residual
         node.seen = ()
+        node.scope = None
         if len(arguments) != operation.differentiable_arguments:
             refuse_without_rule(operation, arguments)
         if mode is not True:

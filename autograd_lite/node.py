@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence, Set
 from typing import Any, ClassVar
 
@@ -11,14 +12,20 @@ from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of
 
 Array = Any
+Scope = tuple[Any, tuple[Any, ...] | None, int, Any]
+"""Of a call that returned a tensor: the module, what it was given, when it began among all calls,
+and the scope that the tensor had before. A part of a computation that a user named has the name,
+and None for what it was given."""
 NO_KEYWORDS: dict[str, Any] = {}
+begun = itertools.count()
+"""Numbers calls in the order in which they begin."""
 
 
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation, keywords, residual or seen constants. The arguments hold a node's
-    inputs; nothing holds its consumers, so that dropping a result frees its graph at once.
+    A leaf has no operation, keywords, residual, scope or seen constants. The arguments hold the
+    inputs of a node; nothing holds its consumers, so that dropping a result frees its graph.
     """
 
     __slots__ = (
@@ -33,6 +40,7 @@ class Node:
         "name",
         "operation",
         "residual",
+        "scope",
         "seen",
     )
     tensor_class: ClassVar[type[Node]]
@@ -46,6 +54,7 @@ class Node:
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`
     seen: Sequence[tuple[Array, bytes]]  # constants and their samples, see `mutation`
+    scope: Scope | None  # of what a module returned, see `nn.Module`; for pictures
     created: int  # the number of mutations, of any node, before this one was made
     mutated: int  # the number of the last mutation of this node
 

@@ -18,7 +18,8 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import plain
+from autograd_lite.node import begun, plain
+from autograd_lite.trees import leaves_of
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
 from nn.evaluating import modes, watching_calls
@@ -135,9 +136,16 @@ class Module(Declared):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
+        number = next(begun)
         result = self.forward(*inputs, **named)
         if self._forward_hooks is not None:
             result = self._forward_hooks.applied(self, inputs, result)
+        for tensor in (result,) if type(result) is Tensor else leaves_of(result):
+            if isinstance(tensor, Tensor) and tensor.operation is not None:
+                before = tensor.scope
+                if before is None or before[1] is None or before[2] > number:  # not from earlier
+                    given = (*inputs, *named.values()) if named else inputs
+                    tensor.scope = self, given, number, before
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
         return result

@@ -1,9 +1,11 @@
 """Pictures: the graph of a computation, and plots of training and of models.
 
-The graph, as DOT, SVG, PNG or PDF: `vertices` reads the record of a tensor, `dot` writes that as
-DOT text, and `picture` has Graphviz draw the text. `stepper` is a page that goes through the record
-step by step. The plots take plain data and return figures of matplotlib, which they never show:
-`plots` is about training, `model_plots` about models.
+The graph, as DOT, SVG, PNG or PDF: `calls` finds which modules computed what, `collapse` puts much
+into few boxes, `vertices` says in words what is drawn, `dot` writes that as DOT text, `rendering`
+has Graphviz draw the text, and `layers` and `drawing` do where it is not. `picture` is what people
+use, with `parts` for names of their own. `stepper` is a page that goes through the record step by
+step. The plots take plain data and return figures of matplotlib, which they never show: `plots` is
+about training, `model_plots` about models.
 """
 
 import importlib as _importlib
@@ -19,6 +21,7 @@ from viz.model_plots import (
     plot_confusion_matrix,
     plot_weight_images,
 )
+from viz.parts import scope
 from viz.picture import Graph, graph
 from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 from viz.representations import plot_attention, plot_embedding
@@ -43,6 +46,7 @@ __all__ = [
     "plot_loss_landscape",
     "plot_optimizer_paths",
     "plot_weight_images",
+    "scope",
     "step_through",
 ]
 

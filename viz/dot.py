@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from viz.vertices import Edge, Kind, Vertex
+from viz.vertices import Group, Kind, Vertex
+
+if TYPE_CHECKING:
+    from viz.picture import Graph
 
 # Okabe and Ito's colours, which colour-blind people tell apart, made light under the dark text.
+# There is none left for constants, which are inputs of a kind, in another shape.
 STYLES: dict[Kind, dict[str, str]] = {
     "input": {"shape": "note", "fillcolor": "#AED8F5", "color": "#0072B2"},
     "parameter": {"shape": "component", "fillcolor": "#FBD88A", "color": "#8F6200"},
+    "constant": {"shape": "folder", "fillcolor": "#AED8F5", "color": "#0072B2"},
     "operation": {"shape": "box", "style": "rounded,filled", "fillcolor": "#F7F7F7"},
+    "collapsed": {"shape": "box3d", "fillcolor": "#C49DF8", "color": "#5B2A9D"},
     "output": {"shape": "octagon", "margin": "0", "fillcolor": "#6FCBAA", "color": "#00624A"},
 }
+HIGHLIGHT = {"color": "#B34700", "penwidth": "4"}
 TEXT_COLOR = "#111111"
 KEY_COLOR = "#404040"
 LINE_COLOR = "#666666"
 FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontcolor": TEXT_COLOR, "fontsize": "11"}
+DIGITS = "Courier New,Courier,monospace"
+"""The font of values, in which columns are aligned."""
 
 
-def dot_text(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> str:
-    """DOT text, the same for the same vertices and edges; the last vertex is the output."""
+def dot_text(graph: Graph) -> str:
+    """DOT text, the same for the same vertices and edges; the last vertex is an output."""
     import graphviz  # type: ignore[import-untyped]
 
     digraph = graphviz.Digraph(
@@ -30,19 +40,59 @@ def dot_text(vertices: Sequence[Vertex], edges: Sequence[Edge]) -> str:
         node_attr={"style": "filled", "color": LINE_COLOR, **FONT},
         edge_attr={"color": LINE_COLOR, "arrowsize": "0.7", **FONT},
     )
-    for position, vertex in enumerate(vertices):
-        digraph.node(f"n{position}", _vertex_label(vertex), **STYLES[vertex.kind])
-    for edge in edges:
+    if graph.direction == "right":
+        digraph.graph_attr["rankdir"] = "LR"
+    if graph.note:
+        digraph.graph_attr |= {"label": f"<{_escaped(graph.note)}>", "labelloc": "b"}
+    # The order of arguments matters: they come from left to right.
+    ordered = {edge.head for edge in graph.edges if edge.label}
+    grouped = {position for group in graph.groups for position in _inside(group)}
+    nodes = []
+    for position, vertex in enumerate(graph.vertices):
+        style = STYLES[vertex.kind] | (HIGHLIGHT if vertex.highlighted else {})
+        style |= {"ordering": "in"} if position in ordered else {}
+        nodes.append((f"n{position}", _vertex_label(vertex), {"id": f"n{position}", **style}))
+        if position not in grouped:
+            digraph.node(nodes[-1][0], nodes[-1][1], **nodes[-1][2])
+    for number, group in enumerate(graph.groups):
+        _write_group(digraph, group, f"cluster_{number}", nodes)
+    for edge in graph.edges:
         # A heavy edge is short and straight: the chain of operations makes the picture's spine.
-        weight = "4" if vertices[edge.tail].operation else "1"
+        weight = "4" if graph.vertices[edge.tail].operation else "1"
         label = _table([f"<TD>{edge.label}</TD>"], ' BGCOLOR="white"') if edge.label else None
-        digraph.edge(f"n{edge.tail}", f"n{edge.head}", label, weight=weight)
-    with digraph.subgraph(name="cluster_legend") as legend:
-        legend.attr(label="Legend", rank="same", color="#BFBFBF", style="rounded")
-        for kind, style in STYLES.items():
-            legend.node(kind, kind, **style)
-            digraph.edge(f"n{len(vertices) - 1}", kind, style="invis")  # below the output is room
+        ends = f"n{edge.tail}", f"n{edge.head}"
+        digraph.edge(*ends, label, id="->".join(ends), weight=weight)
+    if graph.legend:
+        _write_legend(digraph, graph.vertices)
     return str(digraph.source)
+
+
+def _inside(group: Group) -> list[int]:
+    return [*group.vertices, *(position for each in group.groups for position in _inside(each))]
+
+
+def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) -> None:
+    with digraph.subgraph(name=name) as cluster:
+        cluster.attr(
+            label=f"<{_escaped(group.label)}>", color="#8A8A8A", style="rounded", labelloc="t"
+        )
+        cluster.attr(labeljust="l", margin="10")
+        for position in group.vertices:
+            identity, label, style = nodes[position]
+            cluster.node(identity, label, **style)
+        for number, inside in enumerate(group.groups):
+            _write_group(cluster, inside, f"{name}_{number}", nodes)
+
+
+def _write_legend(digraph: Any, vertices: Sequence[Vertex]) -> None:
+    kinds = {vertex.kind for vertex in vertices}
+    with digraph.subgraph(name="cluster_legend") as legend:
+        legend.attr(label="Legend", labelloc="t", rank="same", color="#BFBFBF", style="rounded")
+        for kind, style in STYLES.items():
+            if kind in kinds:
+                legend.node(kind, kind, id=kind, **style)
+                # Below the output is room.
+                digraph.edge(f"n{len(vertices) - 1}", kind, style="invis")
 
 
 def _vertex_label(vertex: Vertex) -> str:
@@ -52,11 +102,14 @@ def _vertex_label(vertex: Vertex) -> str:
     else:
         title = f"<B>{_escaped(vertex.title)}</B>"
     rows = [f'<TD></TD><TD ALIGN="LEFT">{title}</TD>']
-    shown_below = {"shape": [vertex.shape], "value": vertex.value, "grad": vertex.gradient}
-    for key, lines in shown_below.items():
+    for key, lines in vertex.rows:
         for number, line in enumerate(lines):
-            shown = "" if number else f'<FONT COLOR="{KEY_COLOR}">{key}</FONT>'
-            rows.append(f'<TD ALIGN="LEFT">{shown}</TD><TD ALIGN="LEFT">{_escaped(line)}</TD>')
+            first = number == 0 and key  # an empty font is none to Graphviz
+            shown = f'<FONT COLOR="{KEY_COLOR}">{_escaped(key)}</FONT>' if first else ""
+            text = _escaped(line)
+            if len(lines) > 1 and line.lstrip().startswith("["):
+                text = f'<FONT FACE="{DIGITS}">{text.replace(" ", "&#160;")}</FONT>'
+            rows.append(f'<TD ALIGN="LEFT">{shown}</TD><TD ALIGN="LEFT">{text}</TD>')
     return _table(rows)
 
 
@@ -71,9 +124,17 @@ def _escaped(text: str) -> str:
     >>> print(_escaped("a<b\\n"))
     a&lt;b<FONT>\\</FONT>n
     """
-    printable = "".join(
+    # In a run of text Graphviz replaces \N and the like; a backslash that is a run by itself stays.
+    return html.escape(printable(text)).replace("\\", "<FONT>\\</FONT>")
+
+
+def printable(text: str) -> str:
+    """Text with control characters as Python escapes them.
+
+    >>> printable("a\\tb")
+    'a\\\\tb'
+    """
+    return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
-    # In a run of text Graphviz replaces \N and the like; a backslash that is a run by itself stays.
-    return html.escape(printable).replace("\\", "<FONT>\\</FONT>")

@@ -1,28 +1,28 @@
-"""What people use: the graph of a tensor, to look at or to save.
-
-Graphviz draws it: the `dot` program, or pygraphviz, which carries it as a library.
-"""
+"""What people use: the graph of a tensor, to look at or to save."""
 
 from __future__ import annotations
 
-import importlib
-import shutil
-import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from autograd_lite.arguments import require_path
-from autograd_lite.errors import ArgumentError, RenderingError, UnsupportedError, describe_one
+from autograd_lite.arguments import COUNT, FLAG, one_of, require, require_path
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.modes import enable_grad, setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
+from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName, require_place, write_file
-from viz.dot import dot_text
-from viz.vertices import Edge, Vertex, labels_of, read
+from viz.changes import with_changes
+from viz.collapse import drawn
+from viz.dot import dot_text, printable
+from viz.drawing import svg_text
+from viz.rendering import draw, fitted, render
+from viz.vertices import Edge, Group, Look, Vertex, labels_of, read
 
 FORMATS = ("svg", "png", "pdf")
-WITHOUT = "graph.save('graph.dot') works without it"
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,23 +30,45 @@ class Graph:
     """How a tensor was computed, as it was when the graph was made; a notebook shows it drawn.
 
     An operation comes after its arguments, and the output is last.
+
+    Attributes:
+        vertices: the boxes.
+        edges: from arguments to operations.
+        groups: modules and named parts, which are drawn around what they computed.
+        note: which boxes stand for many, if any do.
+        direction: which way the computation runs, "down" or "right".
+        legend: whether the picture explains the kinds of boxes.
     """
 
     vertices: tuple[Vertex, ...]
     edges: tuple[Edge, ...]
+    groups: tuple[Group, ...] = ()
+    note: str = ""
+    direction: str = "down"
+    legend: bool = True
 
     @property
     def dot(self) -> str:
         """The graph in the DOT language; needs no renderer."""
-        return dot_text(self.vertices, self.edges)
+        return dot_text(self)
 
     def svg(self) -> str:
         """The picture, as the text of an SVG file.
 
+        Where there is neither a `dot` program nor pygraphviz, or where it takes longer than 10
+        seconds, the layout is a simpler one.
+
         Raises:
-            RenderingError: there is neither a `dot` program nor pygraphviz, or the program failed.
+            RenderingError: the program failed.
         """
-        return _render(self.dot, "svg").decode()
+        content = draw(self.dot, "svg")
+        if content is None:
+            return svg_text(self)
+        told = {
+            f"n{number}": "\n".join(map(printable, vertex.tooltip.split("\n")))
+            for number, vertex in enumerate(self.vertices)
+        }
+        return fitted(content.decode(), told)
 
     def save(self, path: FileName) -> Path:
         """Write the picture to a file and return its path; the suffix selects the format.
@@ -60,7 +82,8 @@ class Graph:
             ArgumentError: another suffix.
             UnsupportedError: that is no name of a file.
             FileError: the file cannot be written.
-            RenderingError: as in `svg`. No file is written then.
+            RenderingError: as in `svg`; or there is nothing to make a .png or .pdf with. No file is
+                written then.
         """
         require_path(path, "graph.save to")
         path = Path(path)
@@ -71,8 +94,12 @@ class Graph:
             raise ArgumentError(f"graph.save({str(path)!r})", reason, remedy)
         attempted = f"graph.save to {path}"
         require_place(path, attempted)
-        text = self.dot
-        content = text.encode() if file_format == "dot" else _render(text, file_format)
+        if file_format == "dot":
+            content = self.dot.encode()
+        elif file_format == "svg":
+            content = self.svg().encode()
+        else:
+            content = render(self.dot, file_format)
         write_file(path, content, attempted)
         return path
 
@@ -84,16 +111,43 @@ class Graph:
 
 
 @explains_keywords
-def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
+def graph(
+    tensor: Any,
+    names: Any = None,
+    *,
+    direction: Literal["down", "right"] = "down",
+    values: bool = True,
+    gradients: bool = True,
+    legend: bool = True,
+    depth: int | None = None,
+    highlight: Iterable[Any] = (),
+    before: Graph | None = None,
+) -> Graph:
     """The graph of everything that a tensor was computed from.
+
+    Modules are drawn around what they computed, under their names in the model. Where there are
+    many operations, calls of modules, equal steps of loops, and then neighbouring levels are one
+    box each, and the picture says so.
 
     Args:
         tensor: the output, usually a loss. After `backward()` the graph shows the gradients too.
+            Or an `nn.Module`: then `names` is an example input, or a tuple of several, and what is
+            drawn is what the model computes of it in use, where nothing is dropped.
         names: what to call tensors and arrays, instead of their own names; for example
             `dict(model.named_parameters())`.
+        direction: which way the computation runs.
+        values: whether values are shown.
+        gradients: whether gradients are shown.
+        legend: whether the kinds of boxes are explained.
+        depth: modules and named parts at this depth are one box each; 1 are the outermost. Then
+            equal steps are drawn one by one where there is room.
+        highlight: tensors, or names, whose boxes stand out.
+        before: an earlier graph of the same computation: what changed since stands out, with what
+            it was.
 
     Raises:
         UnsupportedError: `tensor` is not a tensor, or `names` is no dict of tensors by name.
+        ArgumentError: an option is none, or what is to be highlighted is not in the graph.
 
     >>> weight = Tensor([3.0, 4.0], requires_grad=True)
     >>> loss = (weight**2).sum()
@@ -104,37 +158,60 @@ def graph(tensor: Tensor, names: Mapping[str, Any] | None = None) -> Graph:
     operation power(·, 2) ('[9, 16]',) ('[1, 1]',)
     output sum ('25',) ('1',)
     """
-    if not isinstance(tensor, Tensor):
+    attempted = f"viz.graph({describe_one(tensor)})"
+    require("viz.graph", "direction", direction, one_of("down", "right"))
+    for name, flag in (("values", values), ("gradients", gradients), ("legend", legend)):
+        require("viz.graph", name, flag, FLAG)
+    if depth is not None:
+        require("viz.graph", "depth", depth, COUNT)
+    if before is not None and not isinstance(before, Graph):
+        reason = f"before={describe_one(before)} is no graph"
+        raise UnsupportedError(attempted, reason, "Give what viz.graph returned earlier")
+    roots, labels = _roots(tensor, names, attempted)
+    lit = _highlighted(highlight, roots, labels, attempted)
+    vertices, edges, groups, note, _ = read(roots, Look(labels, values, gradients, lit), depth)
+    if before is not None:
+        vertices = with_changes(vertices, before.vertices)
+    return Graph(vertices, edges, groups, note, direction, legend)
+
+
+def _roots(tensor: Any, names: Any, attempted: str) -> tuple[list[Tensor], dict[int, str]]:
+    """What is drawn, and the names of arrays by their identity."""
+    if isinstance(tensor, Tensor):
+        return [tensor], labels_of({} if names is None else names)
+    # Where nobody imported nn nothing is a module.
+    module: Any = getattr(sys.modules.get("nn"), "Module", ())
+    if names is None or not isinstance(tensor, module):
         reason = "it is not a tensor, so that nothing was recorded in it"
-        remedy = "Give it the tensor that was computed, such as the loss"
-        raise UnsupportedError(f"viz.graph({describe_one(tensor)})", reason, remedy)
-    return Graph(*read(tensor, labels_of({} if names is None else names)))
+        remedy = "Give it the tensor that was computed, such as the loss; or a model and its input"
+        raise UnsupportedError(attempted, reason, remedy)
+    inputs = names if isinstance(names, tuple) else (names,)
+    with setting(sys.modules["nn.evaluating"].modes, {}), enable_grad():
+        result = tensor(*inputs)
+    roots = [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
+    if not roots:
+        reason = f"it returned {describe_one(result)}, which is no tensor"
+        raise UnsupportedError(attempted, reason, "Give a model whose forward returns tensors")
+    return roots, labels_of(dict(tensor.named_parameters()))
 
 
-def _render(dot: str, file_format: str) -> bytes:
-    attempted = f"drawing a graph as {file_format}"
-    program = shutil.which("dot")
-    if program:
-        import graphviz  # type: ignore[import-untyped]
-
-        try:
-            content: bytes = graphviz.pipe("dot", file_format, dot.encode(), quiet=True)
-        except subprocess.CalledProcessError as error:
-            reason = f"the program {program} failed: {error.stderr.decode(errors='replace')}"
-            remedy = f"Mend the installation of Graphviz; {WITHOUT}"
-            raise RenderingError(attempted, reason, remedy) from error
-        return content
-    try:
-        pygraphviz = importlib.import_module("pygraphviz")
-        content = pygraphviz.AGraph(string=dot).draw(format=file_format, prog="dot")
-    except ImportError as error:
-        raise RenderingError(
-            attempted,
-            "there is no program `dot` on the PATH, and pygraphviz is not installed",
-            "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz; "
-            f"{WITHOUT}",
-        ) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = f"pygraphviz failed: {error}"
-        raise RenderingError(attempted, reason, f"Install Graphviz; {WITHOUT}") from error
-    return content
+def _highlighted(
+    highlight: Iterable[Any], roots: Sequence[Tensor], labels: Mapping[int, str], attempted: str
+) -> frozenset[int]:
+    """The arrays that are to stand out, by identity."""
+    if isinstance(highlight, Tensor | str) or not isinstance(highlight, Iterable):
+        reason = f"highlight={describe_one(highlight)} is no list of tensors or names"
+        raise UnsupportedError(attempted, reason, "Write highlight=[W1] or highlight=['W1']")
+    wanted = list(highlight)
+    if not wanted:
+        return frozenset()
+    by_name: dict[str, int] = {}
+    arrays = {id(array): array for array in drawn(*roots)}
+    for key, array in arrays.items():
+        by_name[labels.get(key) or getattr(array, "name", None) or ""] = key
+    found = [by_name.get(each, -1) if isinstance(each, str) else id(each) for each in wanted]
+    for each, key in zip(wanted, found):
+        if key not in arrays:
+            reason = f"{describe_one(each)} is to be highlighted, and is not in the graph"
+            raise ArgumentError(attempted, reason, "Give tensors that it was computed from")
+    return frozenset(found)

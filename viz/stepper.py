@@ -28,11 +28,15 @@ from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import key_of, names_of, variables_of
 from autograd_lite.textbook.reading import Formulas
 from autograd_lite.whole_files import FileName, require_place, write_file
+from viz.collapse import computed, drawn
+from viz.entries import lines
 from viz.picture import Graph
-from viz.vertices import computed, drawn, lines, read
+from viz.vertices import Look, read
 
-LONGEST = 200
+LONGEST = 1000
 """The operations that a page has room for."""
+EACH = 200
+"""Of up to so many operations each is a box of its own; of more, modules and equal steps are."""
 SECONDS = 5.0
 """How long mistakes are looked for."""
 
@@ -133,7 +137,8 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
     through the steps; the graph is zoomed with the wheel, and searched by name.
 
     Args:
-        loss: a scalar that was recorded, of at most 200 operations.
+        loss: a scalar that was recorded, of at most 1,000 operations. From 200 on modules and
+            equal steps of loops are lit as a whole.
         manual: gradients derived by hand, by tensor: the page says at which step they depart
             first, with the report of `compare_gradients`.
 
@@ -164,12 +169,11 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
     frame = sys._getframe(2)  # of the caller, behind the decorator
     comparison = None if manual is None else compared(loss, manual, None, SECONDS, frame)
     reading = _Reading(loss, variables_of(frame))
-    graph = Graph(*read(loss, reading.labels))
     passages = [*map(reading.forward, operations), *reading.backward(loss, seed)]
     if comparison is not None:
         wrong = {t: row for t, row in zip(manual or (), comparison) if not row.agrees}
         passages = reading.marked(passages, wrong)
-    return Steps(graph, tuple(passages), comparison)
+    return Steps(reading.graph, tuple(passages), comparison)
 
 
 class _Reading:
@@ -177,11 +181,14 @@ class _Reading:
 
     def __init__(self, loss: Tensor, variables: Mapping[str, Any]) -> None:
         arrays, known, count = drawn(loss), names_of(loss, variables), itertools.count(1)
-        self.numbers = {key_of(array): number for number, array in enumerate(arrays)}
         self.names = {
             key_of(array): known.get(key_of(array)) or f"c{next(count)}" for array in arrays
         }
-        self.labels = {id(array): self.names[key_of(array)] for array in arrays}
+        depth = len(arrays) if len(computed(loss)) <= EACH else None
+        labels = {id(array): self.names[key_of(array)] for array in arrays}
+        vertices, edges, groups, note, places = read([loss], Look(labels), depth)
+        self.graph = Graph(vertices, edges, groups, note)
+        self.numbers = {key_of(array): places[id(array)] for array in arrays}
         self.formulas = Formulas()
         self.texts: dict[Any, str] = {}
         self.leaves: dict[Any, Any] = {}

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from inspect import signature
+from types import FunctionType
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
+from viz.calls import Call
+from viz.collapse import TIMES, Box, boxes_of, is_array, kinds_in, owners
+from viz.entries import constant, lines
 
-Kind = Literal["input", "parameter", "operation", "output"]
+Kind = Literal["input", "parameter", "constant", "operation", "collapsed", "output"]
+"""A constant was given neither to the graph nor to the module that uses it: a mask, statistics."""
 
-PRINTED_ENTRIES = 6
-"""An array of more entries is summarized."""
-LINE_LENGTH = 44
-"""An array that takes more characters gets one line for each row."""
+Facts = tuple[tuple[str, tuple[str, ...]], ...]
+"""Lines of text by what they are."""
+
+NAMED = 4
+"""So many parameters of a box are named."""
 
 
 @dataclass(frozen=True)
 class Vertex:
-    """One array. Value and gradient are lines of text; no gradient before `backward()`."""
+    """One box: an array, or several. Values and gradients are lines of text.
+
+    Attributes:
+        kind: what it is.
+        name: of the array, if it has one.
+        operation: how it was computed; of several, which.
+        shape: with the dtype; of several arrays, of the last.
+        value: of the array.
+        gradient: of the array; nothing before `backward()`.
+        facts: what else is known, lines by what they are.
+        path: the modules and named parts around it.
+        highlighted: whether it is.
+        digest: of the entries, from which it is known whether they changed.
+    """
 
     kind: Kind
     name: str | None
@@ -30,11 +51,31 @@ class Vertex:
     shape: str
     value: tuple[str, ...]
     gradient: tuple[str, ...]
+    facts: Facts = ()
+    path: tuple[str, ...] = ()
+    highlighted: bool = False
+    digest: bytes = b""
 
     @property
     def title(self) -> str:
         """What it is called, or how it was computed, or both."""
         return " = ".join(filter(None, (self.name, self.operation))) or self.kind
+
+    @property
+    def rows(self) -> Facts:
+        """What stands below the title, lines by what they are. A number takes one line."""
+        if self.shape == "() float64" and self.value and len(self.gradient) < 2:
+            gradient = f"   grad {self.gradient[0]}" if self.gradient else ""
+            own: Facts = (("value", (f"{self.value[0]}{gradient}",)),)
+        else:
+            own = (("shape", (self.shape,)), ("value", self.value), ("grad", self.gradient))
+        return tuple((key, text) for key, text in (*own, *self.facts) if text and text[0])
+
+    @property
+    def tooltip(self) -> str:
+        """All that is known of it, as a text."""
+        head = " / ".join((*self.path, self.title))
+        return "\n".join([head, *(f"{key} {line}" for key, text in self.rows for line in text)])
 
 
 @dataclass(frozen=True)
@@ -49,39 +90,71 @@ class Edge:
     label: str
 
 
-def drawn(tensor: Tensor) -> list[Any]:
-    """The tensors and arrays that a tensor was computed from, and itself, in order."""
-    arrays = {id(array): array for node in computed(tensor) for array in _operands(node)}
-    return [*arrays.values(), tensor]
+@dataclass(frozen=True)
+class Group:
+    """What a module, or a named part, computed: positions of vertices, and groups inside of it."""
+
+    label: str
+    vertices: tuple[int, ...]
+    groups: tuple[Group, ...]
 
 
-def computed(tensor: Tensor) -> list[Any]:
-    """The tensors of operations, each after its arguments."""
-    return [node for node in reversed(backward_order(tensor)) if node.operation is not None]
+class Look(NamedTuple):
+    """What is shown of arrays: their names by identity, and what a user asked for."""
+
+    labels: Mapping[int, str]
+    values: bool = True
+    gradients: bool = True
+    highlighted: frozenset[int] = frozenset()
 
 
-def read(tensor: Tensor, labels: Mapping[int, str]) -> tuple[tuple[Vertex, ...], tuple[Edge, ...]]:
-    """The vertices and edges of what a tensor was computed from, arguments before operations."""
-    arrays = drawn(tensor)
-    positions = {id(array): position for position, array in enumerate(arrays)}
-    edges = []
-    for node in computed(tensor):
-        operands = _operands(node)
-        for number, operand in enumerate(operands, 1):
-            numbered = len(operands) > 1 and not node.operation.traits.commutative
+class Reading(NamedTuple):
+    """What is drawn, and at which position each array is, by its identity."""
+
+    vertices: tuple[Vertex, ...]
+    edges: tuple[Edge, ...]
+    groups: tuple[Group, ...]
+    note: str
+    positions: dict[int, int]
+
+
+def read(roots: Sequence[Tensor], look: Look, depth: int | None = None) -> Reading:
+    """What tensors were computed from, arguments before operations."""
+    boxes, note = boxes_of(roots, depth, look.labels)
+    positions = {id(box): position for position, box in enumerate(boxes)}
+    found = owners(boxes)
+    edges: list[Edge] = []
+    first_use: dict[int, tuple[Any, int]] = {}
+    for box in boxes:
+        head = box.arrays[-1]
+        given = box.given
+        numbered = box.is_one and len(given) > 1 and not head.operation.traits.commutative
+        joined = set()
+        for number, array in enumerate(given, 1):
+            tail = found[id(array)]
+            if box.is_one:
+                first_use.setdefault(id(array), (head, number - 1))
+            elif id(tail) in joined:
+                continue
+            joined.add(id(tail))
             label = str(number) if numbered else ""
-            edges.append(Edge(positions[id(operand)], positions[id(node)], label))
-    vertices = [_vertex(array, labels.get(id(array)), tensor) for array in arrays]
-    return tuple(vertices), tuple(edges)
+            edges.append(Edge(positions[id(tail)], positions[id(box)], label))
+    outputs = {id(root) for root in roots}
+    vertices = [_vertex(box, look, outputs, first_use.get(id(box.arrays[0]))) for box in boxes]
+    places = {key: positions[id(box)] for key, box in found.items()}
+    groups = _groups([(box.path, position) for position, box in enumerate(boxes)])
+    return Reading(tuple(vertices), tuple(edges), groups, note, places)
 
 
-def _operands(node: Any) -> list[Any]:
-    return [argument for argument in node.arguments if _is_array(argument)]
-
-
-def _is_array(argument: Any) -> bool:
-    """Whether an argument is drawn as a vertex; numbers, shapes and axes are not."""
-    return hasattr(argument, "__array_function__") and not isinstance(argument, np.generic)
+def _groups(members: Iterable[tuple[Sequence[Call], int]]) -> tuple[Group, ...]:
+    inside: dict[Call, list[tuple[Sequence[Call], int]]] = {}
+    for path, position in members:
+        if path:
+            inside.setdefault(path[0], []).append((path[1:], position))
+    return tuple(
+        Group(call.label, tuple(at for path, at in found if not path), _groups(found))
+        for call, found in inside.items()
+    )
 
 
 def labels_of(names: Mapping[str, Any]) -> dict[int, str]:
@@ -98,92 +171,78 @@ def labels_of(names: Mapping[str, Any]) -> dict[int, str]:
     return {id(array): name for name, array in names.items()}
 
 
-def _vertex(array: Any, name: str | None, root: Tensor) -> Vertex:
+def _vertex(box: Box, look: Look, outputs: set[int], use: tuple[Any, int] | None) -> Vertex:
+    array = box.arrays[-1]
+    path = tuple(call.label for call in box.path)
+    lit = any(id(each) in look.highlighted for each in box.arrays)
+    name = look.labels.get(id(array)) or getattr(array, "name", None)
     if not isinstance(array, Tensor):
-        return Vertex("input", name, None, _shape(array), lines(array), ())
+        name = look.labels.get(id(array))  # a column of a table has a name for other reasons
+    operation = getattr(array, "operation", None)
     kind: Kind = "input"
-    if array.operation is not None:
-        kind = "output" if array is root else "operation"
-    elif array.requires_grad:
+    title = None
+    if not box.is_one:
+        kind = "output" if id(array) in outputs else "collapsed"
+        title = box.call.label if box.call else box.title
+    elif operation is not None:
+        kind, title = "output" if id(array) in outputs else "operation", _call(array)
+    elif getattr(array, "requires_grad", False):
         kind = "parameter"
-    operation = None if array.operation is None else _call(array)
-    gradient = array.grad.data if isinstance(array.grad, Tensor) else array.grad
-    slopes = () if gradient is None else lines(gradient)
-    return Vertex(kind, name or array.name, operation, _shape(array), lines(array.data), slopes)
+    elif path:
+        kind, name = "constant", name or _argument(use)
+    if not box.is_one and operation is None:
+        return Vertex(kind, None, title, "", (), (), path=path, highlighted=lit)
+    gradient = plain(getattr(array, "grad", None)) if isinstance(array, Tensor) else None
+    return Vertex(
+        kind,
+        name,
+        title,
+        f"{array.shape} {array.dtype}",
+        lines(plain(array)) if look.values else (),
+        lines(gradient) if look.gradients and gradient is not None else (),
+        () if box.is_one else _facts(box, look),
+        path,
+        lit,
+        hashlib.blake2b(np.asarray(plain(array)).tobytes(), digest_size=8).digest(),
+    )
 
 
-def _shape(array: Any) -> str:
-    return f"{array.shape} {array.dtype}"
+def _facts(box: Box, look: Look) -> Facts:
+    """Of several arrays: which operations, and which parameters."""
+    leaves = [array for array in box.arrays if getattr(array, "operation", None) is None]
+    learned = [array for array in leaves if getattr(array, "requires_grad", False)]
+    facts: list[tuple[str, tuple[str, ...]]] = []
+    if box.parts:
+        facts.append(("each" if box.title.startswith(TIMES) else "in all", (kinds_in(box.parts),)))
+    if learned:
+        count = sum(array.size for array in learned)
+        facts.append(("parameters", (f"{count:,}",)))
+        if len(learned) <= NAMED:
+            names = [look.labels.get(id(array)) or array.name or "" for array in learned]
+            text = tuple(f"{name} {array.shape}" for name, array in zip(names, learned))
+            facts.append(("", text))
+    if len(leaves) > len(learned):
+        facts.append(("inputs", (f"{len(leaves) - len(learned):,}",)))
+    return tuple(facts)
+
+
+def _argument(use: tuple[Any, int] | None) -> str | None:
+    """What the function calls an argument: a mask, a mean."""
+    if use is None or not isinstance(use[0].operation.function, FunctionType):
+        return None
+    node, slot = use
+    names = [*signature(node.operation.function).parameters]
+    slots = [place for place, argument in enumerate(node.arguments) if is_array(argument)]
+    return names[slots[slot]] if slots[slot] < len(names) else None
 
 
 def _call(node: Any) -> str:
     """The operation with its constants: `matmul`, `power(·, 2)`, `sum axis=0`."""
     text: str = node.operation.name
-    if any(argument is not None and not _is_array(argument) for argument in node.arguments):
-        shown = ("·" if _is_array(argument) else _constant(argument) for argument in node.arguments)
+    if any(argument is not None and not is_array(argument) for argument in node.arguments):
+        shown = ("·" if is_array(argument) else constant(argument) for argument in node.arguments)
         text += f"({', '.join(shown)})"
     for keyword, value in node.keywords.items():
         if value is not None and value is not False:
-            text += f" {keyword}={_constant(value)}"
+            text += f" {keyword}={constant(value)}"
     return text
-
-
-def _constant(value: Any) -> str:
-    """A constant argument, as one writes it in NumPy.
-
-    >>> _constant((slice(0, 2), ..., np.float64(0.1)))
-    '(0:2, ..., 0.1)'
-    """
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_constant, value))})"
-    if isinstance(value, slice):
-        parts = (value.start, value.stop, value.step)
-        text = ":".join("" if part is None else str(part) for part in parts)
-        return text if value.step is not None else text.removesuffix(":")
-    if value is Ellipsis:
-        return "..."
-    if isinstance(value, float | np.generic | np.dtype):
-        return _number(value)
-    return describe_one(value)
-
-
-def lines(array: Any) -> tuple[str, ...]:
-    """The entries of a small array, else a summary.
-
-    >>> lines(np.eye(2))
-    ('[[1, 0], [0, 1]]',)
-    >>> lines(np.arange(100.0))
-    ('mean 49.5 ± 28.87', 'min 0, max 99')
-    """
-    array = np.asarray(array)
-    if array.size == 0:
-        return ("empty",)
-    if array.size > PRINTED_ENTRIES:
-        return _summary(array)
-    text = _nested(array.tolist())
-    return (text,) if len(text) <= LINE_LENGTH else tuple(text.replace("], ", "],\n ").split("\n"))
-
-
-def _summary(array: Any) -> tuple[str, ...]:
-    strange = array.size - np.count_nonzero(np.isfinite(array))
-    if strange:
-        return (f"{strange} of {array.size} not finite",)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = array.mean(dtype=float), array.std(dtype=float)
-    smallest, largest = array.min(), array.max()
-    if smallest == largest:
-        return (f"all {_number(smallest)}",)
-    return (
-        f"mean {_number(mean)} ± {_number(deviation)}",
-        f"min {_number(smallest)}, max {_number(largest)}",
-    )
-
-
-def _nested(entries: Any) -> str:
-    if isinstance(entries, list):
-        return f"[{', '.join(map(_nested, entries))}]"
-    return _number(entries)
-
-
-def _number(value: Any) -> str:
-    return f"{value:z.4g}" if isinstance(value, float | np.floating) else str(value)

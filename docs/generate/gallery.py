@@ -28,6 +28,16 @@ loss = np.mean(np.tanh(x @ W) ** 2)
 loss.backward()
 picture = viz.graph(loss, names={"x": x, "loss": loss})
 """,
+    "A network, by its modules": """import numpy as np
+import nn
+import viz
+
+X = np.random.default_rng(0).normal(size=(8, 3))
+model = nn.Sequential(nn.Dense(3, 4, "relu", rng=0), nn.LayerNorm(4), nn.Dense(4, 1, rng=1))
+loss = (model(X) ** 2).mean()
+loss.backward()
+picture = viz.graph(loss, names={"X": X, "loss": loss}, depth=2, direction="right")
+""",
     "A training": DATA + "picture = viz.plot_history(history)\n",
     "A decision boundary": DATA
     + 'picture = viz.plot_decision_boundary(model, X, y, loss="bce_with_logits")\n',

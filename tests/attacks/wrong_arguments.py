@@ -177,16 +177,16 @@ OTHER_FORMS = {
 
 
 def kind_of(parameter, value):
-    """What a parameter takes, by its default or by what is right."""
-    for each in (parameter.default, value):
-        if isinstance(each, bool):
-            return "flag"
-        if isinstance(each, int | float):
-            return "number"
-        if isinstance(each, str):
-            return "text"
-        if isinstance(each, np.ndarray):
-            return "array"
+    """What a parameter takes, by what is right or by its default."""
+    each = parameter.default if value is None else value
+    if isinstance(each, bool):
+        return "flag"
+    if isinstance(each, int | float):
+        return "number"
+    if isinstance(each, str):
+        return "text"
+    if isinstance(each, np.ndarray):
+        return "array"
     return "else"
 
 

@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
+import time
 import xml.etree.ElementTree as ElementTree
 from textwrap import dedent
 
@@ -35,10 +38,19 @@ def without_renderer(without_program, monkeypatch):
 
 
 @pytest.fixture(params=["pygraphviz", *filter(shutil.which, ["dot"])])
-def renderer(request):
-    """Each renderer that is installed."""
+def graphviz(request):
+    """Each way to Graphviz that is installed."""
     if request.param == "pygraphviz":
         request.getfixturevalue("without_program")
+
+
+@pytest.fixture(params=["pygraphviz", *filter(shutil.which, ["dot"]), "none"])
+def renderer(request):
+    """Each of them, and none, where the layout is the project's own."""
+    if request.param != "dot":
+        request.getfixturevalue("without_program")
+    if request.param == "none":
+        request.getfixturevalue("without_renderer")
 
 
 @pytest.fixture
@@ -62,7 +74,7 @@ def texts(svg):
     for group in ElementTree.fromstring(svg.encode()).iter(f"{SVG}g"):
         if group.get("class") == "node":
             runs = [element.text or "" for element in group.iter(f"{SVG}text")]
-            nodes[group.findtext(f"{SVG}title")] = "".join(runs).replace("\xa0", " ")
+            nodes[group.get("id")] = "".join(runs).replace("\xa0", " ")
     return nodes
 
 
@@ -71,21 +83,21 @@ def test_svg_shows_every_label_of_every_node(renderer, build):
     graph = build()
     shown = texts(graph.svg())
     for position, vertex in enumerate(graph.vertices):
-        parts = [vertex.title, "shape", vertex.shape, "value", *vertex.value]
-        parts += ["grad", *vertex.gradient] if vertex.gradient else []
+        parts = [vertex.title, *(part for key, lines in vertex.rows for part in (key, *lines))]
         assert shown[f"n{position}"] == "".join(parts)
-    assert len(shown) == len(graph.vertices) + 4
+    kinds = {vertex.kind for vertex in graph.vertices}
+    assert shown.keys() == {f"n{n}" for n in range(len(graph.vertices))} | kinds
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
-def test_hostile_name_comes_out_literally(renderer, name):
-    shown = texts(viz.graph(Tensor(0.5, name=name)).svg())
-    assert shown["n0"] == f"{name}shape() float64value0.5"
+def test_hostile_names_come_out_literally(renderer):
+    shown = texts(hostile_names().svg())
+    for number, name in enumerate(HOSTILE_NAMES):
+        assert shown[f"n{number}"] == f"{name}value0.5", name
 
 
 def test_control_characters_are_shown_as_python_writes_them(renderer):
     shown = texts(viz.graph(Tensor(0.5, name="a\nb\x00\x1b\t\ud800")).svg())
-    assert shown["n0"].startswith(r"a\nb\x00\x1b\t\ud800shape")
+    assert shown["n0"].startswith(r"a\nb\x00\x1b\t\ud800value")
 
 
 def test_svg_has_a_legend(renderer):
@@ -102,13 +114,13 @@ def test_notebook_shows_the_svg(renderer):
 
 
 @pytest.mark.parametrize("suffix", SIGNATURES)
-def test_save_writes_the_format_of_the_suffix_and_returns_the_path(renderer, tmp_path, suffix):
+def test_save_writes_the_format_of_the_suffix_and_returns_the_path(graphviz, tmp_path, suffix):
     path = tmp_path / f"graph{suffix}"
     assert trained_network().save(str(path)) == path
     assert path.read_bytes().startswith(SIGNATURES[suffix])
 
 
-def test_suffix_in_capitals_is_understood(renderer, tmp_path):
+def test_suffix_in_capitals_is_understood(graphviz, tmp_path):
     assert trained_network().save(tmp_path / "G.PNG").read_bytes().startswith(SIGNATURES[".png"])
 
 
@@ -125,15 +137,14 @@ def test_unknown_suffix_is_refused_and_nothing_written(tmp_path, name):
 
 def test_without_a_renderer_the_error_names_both_remedies(without_renderer, tmp_path):
     graph = trained_network()
-    path = tmp_path / "graph.svg"
-    for draw in (graph.svg, graph._repr_svg_, lambda: graph.save(path)):
-        with pytest.raises(RenderingError) as caught:
-            draw()
-        attempted, reason, remedy = caught.value.args
-        assert attempted == "drawing a graph as svg"
-        assert "`dot`" in reason
-        assert "https://graphviz.org/download" in remedy
-        assert "pip install pygraphviz" in remedy
+    path = tmp_path / "graph.png"
+    with pytest.raises(RenderingError) as caught:
+        graph.save(path)
+    attempted, reason, remedy = caught.value.args
+    assert attempted == "drawing a graph as png"
+    assert "`dot`" in reason
+    for way in ("https://graphviz.org/download", "pip install pygraphviz", "graph.svg"):
+        assert way in remedy
     assert not path.exists()
 
 
@@ -181,6 +192,32 @@ def test_failure_of_the_program_is_explained_and_nothing_written(install_program
     assert 'failed: Format: "png" not recognized' in reason
     assert "graph.save('graph.dot')" in remedy
     assert not (tmp_path / "g.png").exists()
+
+
+def test_what_graphviz_takes_too_long_for_is_laid_out_without_it(
+    install_program, tmp_path, monkeypatch
+):
+    install_program("import time; time.sleep(60)")
+    monkeypatch.setattr("viz.rendering.SECONDS", 0.2)
+    assert texts(trained_network().svg())["n0"].startswith("X")
+    with pytest.raises(RenderingError, match=r"took longer.*depth=1"):
+        trained_network().save(tmp_path / "g.png")
+
+
+def test_an_interruption_ends_the_layout_at_once(install_program, tmp_path):
+    install_program("open(folder + '/began', 'w').close(); import time; time.sleep(60)")
+    interruption = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interruption.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        trained_network().svg()
+    assert time.monotonic() - started < 20
+
+
+def test_what_the_program_says_beside_the_picture_is_not_shown(install_program, capfd):
+    install_program("print('Fontconfig warning', file=sys.stderr); print('<svg></svg>')")
+    trained_network().svg()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_import_and_dot_need_no_pygraphviz():

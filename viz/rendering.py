@@ -1,0 +1,98 @@
+"""Have Graphviz draw DOT text: the `dot` program, or pygraphviz, which carries it as a library.
+
+It runs in a process of its own, which ends with its time, or with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from autograd_lite.errors import RenderingError
+
+SECONDS = 10.0
+"""How long Graphviz may take."""
+WITHOUT = "graph.save('graph.dot') works without it"
+DRAW = """
+import sys, pygraphviz
+text = sys.stdin.buffer.read().decode()
+content = pygraphviz.AGraph(string=text).draw(format=sys.argv[1], prog="dot")
+sys.stdout.buffer.write(content)
+"""
+
+
+def renderer() -> list[str] | None:
+    """The command that draws DOT text, before the format; None where there is none."""
+    if program := shutil.which("dot"):
+        return [program, "-Kdot", "-T"]
+    if "pygraphviz" not in sys.modules or sys.modules["pygraphviz"] is not None:
+        if importlib.util.find_spec("pygraphviz"):
+            return [sys.executable, "-P", "-c", DRAW, ""]
+    return None
+
+
+def draw(dot: str, file_format: str) -> bytes | None:
+    """The picture as the content of a file; None where Graphviz is not, or takes too long.
+
+    Raises:
+        RenderingError: the program failed.
+    """
+    command = renderer()
+    if command is None:
+        return None
+    command[-1] += file_format
+    try:
+        status, content, said = _run(command, dot.encode())
+    except subprocess.TimeoutExpired:
+        return None
+    if status:
+        program = "pygraphviz" if command[0] == sys.executable else f"the program {command[0]}"
+        raise RenderingError(
+            f"drawing a graph as {file_format}",
+            f"{program} failed: {said.decode(errors='replace')}",
+            f"Mend the installation of Graphviz; {WITHOUT}",
+        )
+    return content
+
+
+def render(dot: str, file_format: str) -> bytes:
+    """The picture as the content of a file; a RenderingError says why there is none."""
+    content = draw(dot, file_format)
+    if content is None:
+        reason = "there is no program `dot` on the PATH, and pygraphviz is not installed"
+        remedy = "Install Graphviz (https://graphviz.org/download), or run: pip install pygraphviz"
+        if renderer():
+            reason = f"Graphviz took longer than {SECONDS:.0f} seconds"
+            remedy = "Draw less of it, as with depth=1"
+        attempted = f"drawing a graph as {file_format}"
+        raise RenderingError(attempted, reason, f"{remedy}; graph.save('graph.svg') and {WITHOUT}")
+    return content
+
+
+def _run(command: list[str], text: bytes) -> tuple[int, bytes, bytes]:
+    """The status of a program, what it wrote, and what it said beside that."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        try:
+            content, said = process.communicate(text, SECONDS)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    return process.returncode, content, said
+
+
+def fitted(svg: str, tooltips: Mapping[str, str]) -> str:
+    """An SVG that is no wider than what it is shown in, and says more where a pointer rests."""
+
+    def told(match: re.Match[str]) -> str:
+        text = tooltips.get(html.unescape(match[1]), "")
+        return f"<title>{html.escape(text)}</title>"
+
+    svg = svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+    return re.sub(r"<title>(.*?)</title>", told, svg)
