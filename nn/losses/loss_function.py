@@ -152,6 +152,13 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return loss if takes_weights else _OfEntries(function=loss)
 
 
+def adds_up(loss: Callable[..., Tensor]) -> bool:
+    """Whether the loss of samples is known to be the mean, or sum, of those of equal parts."""
+    if isinstance(loss, classification.CrossEntropyLoss | classification.NLLLoss):
+        return loss.weight is None
+    return type(loss) in {*LOSSES.values(), _OfEntries} - {regression.RMSELoss}
+
+
 def parameters_of(function: Callable[..., Any]) -> list[str]:
     """The names of its parameters; none where it is written in C, and without a signature."""
     try:

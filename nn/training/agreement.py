@@ -17,8 +17,10 @@ from nn.module import Module
 from nn.optimizers.groups import hyper_parameters, told_options
 from nn.optimizers.groups import shown as name_of
 from nn.optimizers.optimizer import Optimizer
-from nn.training.inputs import named_leaves
+from nn.training.inputs import named_parts
+from nn.training.rows import Rows, read_parts
 from nn.training.samples import Samples
+from nn.training.streams import Stream
 
 FURTHER = "further optimizers"
 """The key of the states of all optimizers but the first, where there are several."""
@@ -52,10 +54,19 @@ def terms(
         found["step"] = _told(step, known)
     for kind, part in samples.parts.items():
         kind = kind.replace("_", " ")
-        found |= {name: _array(leaf) for name, leaf in named_leaves(part.X, f"{kind}X")}
-        found |= {name: _array(leaf) for name, leaf in named_leaves(part.y, f"{kind}y")}
+        if isinstance(part, Stream):
+            found[f"{kind}X"] = _told(part.source, known)
+            continue
+        found |= {name: _array(leaf) for name, leaf in named_parts((part.X, part.y), kind)}
         if part.weights is not None:
             found["weights"] = _array(part.weights)
+        if isinstance(part, Rows):
+            found[f"{kind}blocks"] = _array(part.bounds)
+    drawing = samples.drawn or samples.trained
+    if isinstance(drawing, Rows) and drawing.odds is not None:
+        found["sampling"] = _array(drawing.odds)
+    if samples.augment is not None:
+        found["augment"] = _told(samples.augment, known)
     return found
 
 
@@ -100,8 +111,10 @@ def _array(array: Any) -> str:
     text = f"{array.dtype} {array.shape}"
     if not isinstance(array, np.ndarray):
         return text
-    digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=8).hexdigest()
-    return f"{text} {digest}"
+    digest = hashlib.blake2b(digest_size=8)
+    for part in read_parts(array):
+        digest.update(np.ascontiguousarray(part).data)
+    return f"{text} {digest.hexdigest()}"
 
 
 def differences(

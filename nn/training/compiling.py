@@ -14,6 +14,7 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.callback import Callback, Training
+from nn.training.cluster import ClusterRows, ClusterSteps
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import called
 from nn.training.samples import Samples
@@ -44,11 +45,13 @@ class EagerSteps:
 
 def steps_of(training: Training, samples: Samples, compile: Any) -> Any:  # noqa: A002
     """The steps of a training; they say why they are not compiled."""
+    if isinstance(samples.trained, ClusterRows):
+        return ClusterSteps(samples.trained, samples, training.model, training.optimizer)
     size = training.arguments["batch_size"]
-    count = (training.epochs - training.epoch) * -(-samples.n // size)
+    steps = samples.steps(size)
     if not compile:
         return EagerSteps("it was asked for")
-    if count < FEWEST:
+    if steps is not None and (count := (training.epochs - training.epoch) * steps) < FEWEST:
         return EagerSteps(f"{count} steps are fewer than {FEWEST}")
     if reason := why_not(training.optimizer):
         return EagerSteps(reason)

@@ -27,10 +27,13 @@ from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
+from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
-from nn.training.inputs import as_arrays, at, called, count, shown
+from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
 from nn.training.metrics import Metric
-from nn.training.samples import Part, Samples, floats_in, shared_dtype
+from nn.training.rows import Rows, is_read_later, require_known_blocks
+from nn.training.samples import Part, Samples, measuring, shared_dtype
+from nn.training.streams import Stream
 
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
@@ -48,7 +51,8 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
         X: samples (n, ...). Floats are converted to the dtype of the model's parameters, if all
             have the same. A tuple of arrays holds the arguments of a model with several inputs, a
             dict its named arguments.
-        batch_size: samples at a time, to save memory; all by default.
+        batch_size: samples at a time, to save memory; all by default. Memory maps and Dask arrays
+            are read a block at a time, and by default 1024 samples go through the model together.
 
     Returns:
         An array (n, ...); or tuples, lists and dicts of such arrays, where the model returns them.
@@ -65,11 +69,28 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
     require_model(model, "predict of")
     if batch_size is not None:
         require("predict", "batch_size", batch_size, COUNT)
-    X = as_arrays(X, "predict of X")  # noqa: N806
+    X = as_arrays(X, "predict of X", is_read_later)  # noqa: N806
+    if is_read_later(X):
+        return _predicted(model, X, batch_size or EVALUATED_AT_ONCE)
     n = count(X, "predict of X")
     X = in_precision(model, X)  # noqa: N806
     with evaluation():
         return _outputs(model, X, n, batch_size or n)
+
+
+def _predicted(model: Module, X: Any, batch_size: int) -> Any:  # noqa: N803
+    """Predictions of samples that are read a block at a time."""
+    for array in leaves_of(X):
+        require_known_blocks(array, "predict of X")
+    if not count(X, "predict of X"):
+        return predict(model, map_tree(np.asarray, X))
+    rows = Rows(X, None, shared_dtype(model.parameters()))
+    with evaluation():
+        parts = [
+            _outputs(model, some, count(some, ""), batch_size)
+            for some in rows.unchecked(batch_size)
+        ]
+    return _joined(parts)
 
 
 def in_precision(model: Module, X: Any) -> Any:  # noqa: N803
@@ -88,14 +109,57 @@ def figures(model: Module, samples: Samples) -> dict[str, float]:
         return found
     with whole() as region, evaluation(), region.opened():
         for kind, part in samples.parts.items():
-            predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
-            measured = {}
-            if samples.loss is not None:
-                loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-                measured["loss"] = _loss_figure(samples, loss, part)
-            measured |= _measured(samples, predictions, part, _figure_or_nan)
+            if isinstance(part, Part):
+                predictions = _outputs(model, part.X, part.n, EVALUATED_AT_ONCE)
+                measured = _figures(samples, predictions, part)
+            else:
+                measured = _read_figures(model, samples, part)
             found |= {kind + name: figure for name, figure in measured.items()}
     return found
+
+
+def _figures(samples: Samples, predictions: Any, part: Part) -> dict[str, float]:
+    measured = {}
+    if samples.loss is not None:
+        loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
+        measured["loss"] = _loss_figure(samples, loss, part)
+    return measured | _measured(samples, predictions, part, _figure_or_nan)
+
+
+def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dict[str, float]:
+    """The figures of samples that are read batch by batch.
+
+    Without metrics nothing is kept of a batch, where a loss is the mean of those of its parts.
+    """
+    if isinstance(source, Stream) and source.once:
+        return {}
+    whole = bool(samples.metrics) or not adds_up(samples.loss)
+    total, n, kept = 0.0, 0, []
+    outcome = partial(_outcome, model, measuring(samples), whole)
+    for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
+        total, n = total + loss * size, n + size
+        kept += [predicted] if whole else []
+    if not whole:
+        return {"loss": total / n}
+    predictions, y, weights = _joined(kept)
+    return _figures(samples, predictions, Part(None, y, next(iter(weights), None), n))
+
+
+def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
+    """How many samples a batch has, their loss, and if it is of the whole, all that it is of."""
+    X, y, *weights = batch  # noqa: N806
+    size = count(X, "fit with X")
+    with evaluation():
+        predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
+        if whole:
+            return size, 0.0, (predictions, y, weights)
+        loss = samples.loss_of(map_tree(Tensor, predictions), y, *weights)
+    return size, samples.per_sample(loss.item(), size), None
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Arrays of several parts, put together."""
+    return rebuilt(parts[0], [np.concatenate(same) for same in zip(*map(leaves_of, parts))])
 
 
 def rehearse(model: Module, samples: Samples) -> None:
@@ -105,8 +169,12 @@ def rehearse(model: Module, samples: Samples) -> None:
     all targets. Nothing is changed.
     """
 
+    parts = {kind: _first(part) for kind, part in samples.parts.items()}
+
     def measure(rewind: object) -> None:
-        for kind, part in samples.parts.items():
+        for kind, part in parts.items():
+            if part is None:
+                continue
             n = part.n if kind else min(part.n, REHEARSED)
             predictions = _outputs(model, at(part.X, slice(n)), n, EVALUATED_AT_ONCE)
             leaves = leaves_of(predictions)
@@ -124,6 +192,14 @@ def rehearse(model: Module, samples: Samples) -> None:
         warnings.simplefilter("ignore")
         with region.opened():
             call_left_alone(measure, model, samples.loss, samples.metrics)
+
+
+def _first(source: Part | Rows | Stream) -> Part | None:
+    """What stands for samples in a rehearsal; nothing for what can be read only once."""
+    if isinstance(source, Part) or (isinstance(source, Stream) and source.once):
+        return source if isinstance(source, Part) else None
+    X, y, *weights = next(source.in_order(REHEARSED))  # noqa: N806
+    return Part(X, y, next(iter(weights), None), count(X, "fit with X"))
 
 
 def _as_many(predictions: Any, n: int) -> Any:

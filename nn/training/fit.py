@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -21,9 +23,9 @@ from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator, generators
 from nn.training.agreement import require_listed, terms
-from nn.training.batches import batches
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
+from nn.training.cluster import ClusterLostError, on_cluster
 from nn.training.compiling import COMPILED, EagerSteps, overrides, steps_of
 from nn.training.evaluation import figures, rehearse, training_mode
 from nn.training.fit_arguments import (
@@ -40,6 +42,7 @@ from nn.training.metrics import Metric
 from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
 from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, undone_unless_whole
+from nn.training.streams import is_stream
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -76,6 +79,8 @@ def fit(
     metrics: Mapping[str, Metric] | None = None,
     sample_weight: Any = None,
     class_weight: Mapping[Any, float] | str | None = None,
+    sampling: Any = None,
+    augment: Callable[..., tuple[Any, Any]] | None = None,
     callbacks: Sequence[Callback] = (),
     resume_from: FileName | None = None,
     may_differ: Collection[str] = (),
@@ -83,6 +88,7 @@ def fit(
     progress: bool | str = "auto",
     rng: np.random.Generator | int | None = None,
     compile: bool | str = True,  # noqa: A002 - what it is called everywhere
+    client: Any = None,
 ) -> History:
     """Train a model in shuffled mini-batches, the last one of an epoch smaller.
 
@@ -97,7 +103,11 @@ def fit(
             before. To leave out parameters set their `requires_grad` to False.
         X: samples (n, ...), finite. Floats are converted to the dtype of the model's parameters,
             if all have the same. For a model of several inputs, a tuple of arrays that are its
-            arguments, or a dict of its named arguments.
+            arguments, or a dict of its named arguments. Memory maps and Dask arrays are read a
+            block at a time, and checked as they are read; blocks, and the samples of each, come in
+            random order. Without y, batches: an iterable of pairs (X, y), or (X, y, weights), or a
+            function that makes one for each epoch, to be given `rng` if it has a parameter. An
+            iterator lasts for one epoch, and has no figures but "running_loss".
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
@@ -107,7 +117,7 @@ def fit(
         optimizer: holds the model's parameters. For a step of one's own, several by name:
             {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
-        batch_size: samples that go through the model together.
+        batch_size: samples that go through the model together, where X is no batches.
         accumulate: batches a step: their gradients are put together, as of one batch of them all,
             in the memory that one of them needs. `training.batch` counts the steps then.
         step: a function of (training, batch) in place of the usual step: it computes losses, calls
@@ -117,8 +127,8 @@ def fit(
             their sum. A batch is as of `nn.batches`, (X, y), or with weights (X, y, weights).
             Losses and gradients have to be finite, else, and after any error, all that the step
             has changed in the model and in optimizers is undone. y may be None then, and is X.
-        validation: samples and targets that are not trained on; or the share of X and y, between
-            0 and 1, that is drawn for it.
+        validation: samples and targets that are not trained on, or a function that makes batches
+            of them; or the share of X and y, between 0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
             Predictions are what the model returns. `nn.accuracy` has the threshold of a loss of
             `nn`, 0 for logits; with a loss of your own it is NaN, and a warning says so, where
@@ -131,6 +141,10 @@ def fit(
             "none" becomes "mean". A function of your own that does not take `weights` has to
             return the loss of each sample; the mean is taken of these times the weights.
             Validation samples all count the same.
+        sampling: how likely each sample is drawn (n,), 0 or more, or "balanced" for each class as
+            likely as any other. An epoch draws as many samples as there are, with replacement.
+        augment: a function of the samples and the targets of a batch, and of `rng`, that returns
+            those to learn from. Figures are of samples as they are.
         callbacks: what else to do meanwhile, such as `nn.EarlyStopping()`; see `nn.Callback`. Each
             `fit_end` is called, also after an error.
         resume_from: a file that `nn.Checkpoint` wrote in a training with the same arguments, to go
@@ -150,6 +164,12 @@ def fit(
             that can be. The results are the same to the last bit; `history.backend` says what ran.
             "c" asks for C, which rounds otherwise; without a compiler a warning says so. NumPy's
             warnings of numbers that stay finite in the end are not shown in compiled steps.
+        client: a `dask.distributed.Client`, whose workers hold the blocks of X and y, Dask arrays,
+            and compute the gradient of each batch in parts, one for each block that it has samples
+            of. Figures are those of one process, but for rounding, so that a loss has to be a mean
+            over samples, and nothing may be drawn, or normalized over a batch. A worker that dies
+            costs the parts that it had; if the cluster is lost, training ends with a warning, and
+            with what was learned.
 
     Returns:
         The figures of each epoch, see `nn.History`.
@@ -186,7 +206,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "accumulate", accumulate, COUNT)
-            require_step(step, accumulate)
+            require_step(step, accumulate, client)
             require("fit", "evaluate_every", evaluate_every, COUNT)
             require("fit", "compile", compile, COMPILED)
             require("fit", "progress", progress, SHOWN)
@@ -201,12 +221,27 @@ def fit(
             elif is_number(validation):
                 split_seed = _next_seed(rng)
             dtype = shared_dtype(parameters)
-            y = X if y is None and step is not None else y
+            y = X if y is None and step is not None and not is_stream(X) else y
             samples = prepared(
-                dtype, X, y, loss, metrics, validation, sample_weight, class_weight, split_seed
+                dtype,
+                X,
+                y,
+                loss,
+                metrics,
+                validation,
+                sample_weight,
+                class_weight,
+                split_seed,
+                sampling,
+                augment,
             )
-            require_no_single_sample(model, samples.n, batch_size)
+            if samples.n is not None:
+                require_no_single_sample(model, samples.n, batch_size)
+            if epochs > 1 or saved:
+                samples.require_replay()
             rehearse(model, samples)
+            if client is not None:
+                samples = on_cluster(client, samples, model, optimizers[""])
             measured = (*(() if loss is None else ("loss",)), *metrics)
             names = [kind + name for kind in samples.parts for name in measured]
             history = History({name: [] for name in ("running_loss", *names)})
@@ -230,7 +265,7 @@ def fit(
             if is_number(validation) and not saved:
                 rng.integers(2**63)
             region.instead(partial(_interrupt, training))
-            steps_an_epoch = -(-samples.n // (arguments["batch_size"] * int(accumulate)))
+            steps_an_epoch = samples.steps(arguments["batch_size"] * int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
                 why = "the step is one's own" if step is not None else ""
@@ -280,6 +315,10 @@ def _train(
             errors.append(interruption)
         else:
             _interrupt(training)
+    except ClusterLostError as lost:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"in {place} {lost}"
+        warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
     except BaseException as error:  # raised again when all is ended
         errors.append(error)
     if training.stop_reason is None:
@@ -321,13 +360,15 @@ def _train_epochs(
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
         training.batch, means = 0, Means()
-        shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
-        for training.batch, batch in enumerate(shuffled):
+        shuffled = _pulled(samples.batches(training.rng, size), region)
+        for training.batch, batch in shuffled:
             if training.stop_reason is not None:
                 return
-            with undone_unless_whole(buffers, drawing):
-                losses = take(batch, region)
             n = len(leaves_of(batch[0])[0])
+            given = [batch]
+            del batch  # The next batch may be as large as memory allows.
+            with undone_unless_whole(buffers, drawing):
+                losses = take(given.pop(), region)
             means.add("running_loss", samples.per_sample(training.batch_loss, n), n)
             for name, loss in losses.items():
                 means.add(name, loss, n)
@@ -352,6 +393,18 @@ def _train_epochs(
                 callback.epoch_end(training)
         training.epoch += 1
         bar.update(training.history)
+
+
+def _pulled(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
+    """The batches and their numbers; Ctrl-C may come while one is awaited."""
+    for number in count():
+        with region.opened():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        given = [batch]
+        del batch
+        yield number, given.pop()
 
 
 # Ctrl-C

@@ -42,8 +42,14 @@ def optimizers_of(optimizer: Any, step: Any) -> Any:
     return dict(optimizer)
 
 
-def require_step(step: Any, accumulate: int) -> None:
+def require_step(step: Any, accumulate: int, client: Any) -> None:
     """Raise unless it is None, or a function and there is nothing that it would have to do."""
+    if client is not None and (step is not None or accumulate > 1):
+        raise UnsupportedError(
+            "fit with a client, and step or accumulate",
+            "workers compute the usual step, in parts",
+            "Leave out one of them",
+        )
     if step is not None and not callable(step):
         raise UnsupportedError(
             f"fit with step={describe_one(step)}",

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import as_array
-from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.layers.containers import Sequential
+
+Batch = tuple[Any, ...]
+"""Samples, targets where there are any, and weights where there are any."""
 
 
 def is_tree(values: Any) -> bool:
@@ -26,8 +29,10 @@ def is_tree(values: Any) -> bool:
     return isinstance(values, Mapping)
 
 
-def as_arrays(values: Any, attempted: str) -> Any:
-    """An array, or several; the error for what is none says which one.
+def as_arrays(
+    values: Any, attempted: str, stays: Callable[[Any], bool] = lambda values: False
+) -> Any:
+    """An array, or several, but for what stays as it is; the error for what is none says which one.
 
     >>> as_arrays({"a": [1, 2], "b": np.array([3])}, "fit with X")
     {'a': array([1, 2]), 'b': array([3])}
@@ -35,11 +40,11 @@ def as_arrays(values: Any, attempted: str) -> Any:
     if type(values) is np.ndarray:
         return values
     if not is_tree(values):
-        return _as_one_array(values, attempted)
+        return values if stays(values) else _as_one_array(values, attempted)
     if isinstance(values, Mapping):
         items = values.items()
-        return {key: as_arrays(each, f"{attempted}[{key!r}]") for key, each in items}
-    parts = [as_arrays(each, f"{attempted}[{place}]") for place, each in enumerate(values)]
+        return {key: as_arrays(each, f"{attempted}[{key!r}]", stays) for key, each in items}
+    parts = [as_arrays(each, f"{attempted}[{place}]", stays) for place, each in enumerate(values)]
     return type(values)(*parts) if hasattr(values, "_fields") else tuple(parts)
 
 
@@ -119,3 +124,36 @@ def _binds(signature: inspect.Signature, *positions: Any, **names: Any) -> bool:
     except TypeError:
         return False
     return True
+
+
+# What is checked
+
+
+def named_parts(batch: Batch, kind: str) -> list[tuple[str, Any]]:
+    """The arrays of samples and targets, with their names."""
+    named = [named_leaves(x, kind + name) for name, x in zip("Xy", batch)]
+    return [pair for pairs in named for pair in pairs]
+
+
+def require_finite(name: str, array: Any, numbers: Any = None) -> None:
+    """Raise an ArgumentError where an entry is NaN or infinite; rows may have other numbers."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return
+    bad = np.argwhere(~finite)
+    row, *rest = bad[0].tolist()
+    place = row if numbers is None else int(numbers[row])
+    raise ArgumentError(
+        f"fit with {name} {describe_one(array)}",
+        f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
+        f"the first at index {(place, *rest)}",
+        "Remove those samples, or fill in numbers",
+    )
+
+
+def floats_in(dtype: Any, X: Any) -> Any:  # noqa: N803
+    """Samples in that dtype, if there is one and they are floats."""
+    if X.dtype.kind != "f" or dtype is None:
+        return X
+    with np.errstate(over="ignore"):
+        return X.astype(dtype, copy=False)

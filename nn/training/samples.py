@@ -2,68 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import as_array, is_number, require_real
+from autograd_lite.arguments import is_number, require_function, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, map_tree, matched
-from nn.losses.loss import Loss, require_weights
+from nn.losses.loss import Loss
 from nn.losses.loss_function import weighted_loss
-from nn.training.inputs import as_arrays, at, is_tree, named_leaves, shown
+from nn.training.batches import batches
+from nn.training.inputs import as_arrays, at, floats_in, named_parts, require_finite, shown
 from nn.training.metrics import Metric
+from nn.training.rows import Rows, is_read_later, loaded, require_known_blocks
+from nn.training.streams import Stream, is_stream
+from nn.training.weights import odds_of, weights_of
 
 
 class Part(NamedTuple):
-    """Samples to measure with: n of them, with their targets and weights."""
-
-    X: Any
-    y: Any
-    weights: Any
-    n: int
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Arrays that go through the model together, and what measures its predictions.
-
-    Samples and targets are arrays, or tuples and dicts of arrays.
-    """
+    """Samples in memory: n of them, with their targets and weights."""
 
     X: Any
     y: Any
     weights: Any
     """Of each sample in the loss, of mean 1; None where all count the same."""
     n: int
-    """How many are trained on."""
-    validation: Part | None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What goes through the model together, and what measures its predictions.
+
+    Samples and targets are arrays, or tuples and dicts of arrays.
+    """
+
+    trained: Part | Rows | Stream
+    validation: Part | Rows | Stream | None
     loss: Callable[..., Tensor] | None
     """None where a step of one's own has its own losses."""
     metrics: Mapping[str, Metric]
+    drawn: Rows | None = None
+    """Where those that are trained on are not each drawn once, what draws them."""
+    augment: Callable[..., Any] | None = None
 
     @property
-    def training(self) -> tuple[Any, ...]:
-        """Samples, targets and, where there are any, weights."""
-        return (self.X, self.y) if self.weights is None else (self.X, self.y, self.weights)
+    def n(self) -> int | None:
+        """How many are trained on, where that is known."""
+        return self.trained.n
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, Part | Rows | Stream]:
         """What to measure with, by what the names of figures begin with."""
-        parts = {"": Part(self.X, self.y, self.weights, self.n)}
+        parts = {"": self.trained}
         if self.validation is not None:
             parts["validation_"] = self.validation
         return parts
+
+    def steps(self, size: int) -> int | None:
+        """Batches of an epoch, where that is known."""
+        if isinstance(self.trained, Part):
+            return -(-self.trained.n // size)
+        return self.trained.steps(size)
+
+    def require_replay(self) -> None:
+        """Raise an ArgumentError unless there is another epoch."""
+        if isinstance(self.trained, Stream):
+            self.trained.require_replay()
+
+    def batches(self, rng: np.random.Generator, size: int) -> Iterator[tuple[Any, ...]]:
+        """An epoch: samples, targets and, where there are any, weights, in random order."""
+        source = self.drawn or self.trained
+        if isinstance(source, Part):
+            X, y, weights, _ = source  # noqa: N806
+            arrays = (X, y) if weights is None else (X, y, weights)
+            shuffled = batches(*arrays, batch_size=size, rng=rng)
+        else:
+            shuffled = source.batches(rng, size)
+        return shuffled if self.augment is None else map(partial(self._augmented, rng), shuffled)
+
+    def _augmented(self, rng: np.random.Generator, batch: tuple[Any, ...]) -> tuple[Any, ...]:
+        X, y, *weights = batch  # noqa: N806
+        if isinstance(self.trained, Stream):  # the batches are someone else's
+            X, y = map_tree(np.copy, (X, y))  # noqa: N806
+        dtypes = {leaf.dtype for leaf in leaves_of(X) if leaf.dtype.kind == "f"}
+        made = self.augment(X, y, rng)  # type: ignore[misc]
+        if not isinstance(made, tuple) or len(made) != 2:
+            raise UnsupportedError(
+                f"fit with augment={describe_one(self.augment)}",
+                f"it returned {describe_one(made)}, and no pair",
+                "Return samples and targets, (X, y)",
+            )
+        dtype = dtypes.pop() if len(dtypes) == 1 else None
+        X, y, n = _checked(dtype, *made, "augmented ")  # noqa: N806
+        if n != len(leaves_of(batch)[0]):
+            raise ShapeError(
+                f"fit with augment={describe_one(self.augment)}",
+                f"of {len(leaves_of(batch)[0])} samples it made {n}",
+                "Return a sample for each that is given",
+            )
+        return (X, y, *weights)
 
     def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
         """The loss of predictions; a function of one's own need not take weights without any."""
         assert self.loss is not None
         if weights is None:
             return self.loss(predictions, y)
-        return self.loss(predictions, y, weights=weights)
+        return self._weighted(predictions, y, weights=weights)
+
+    @cached_property
+    def _weighted(self) -> Callable[..., Tensor]:
+        return weighted_loss(self.loss)
 
     def per_sample(self, loss: float, n: int) -> float:
         """The figure for a loss of n samples, which does not grow with their number."""
@@ -73,6 +125,12 @@ class Samples:
     def is_sum(self) -> bool:
         """Whether the loss of a batch is a sum over its samples."""
         return isinstance(self.loss, Loss) and self.loss.reduction == "sum"
+
+
+def measuring(samples: Samples) -> Samples:
+    """What measures predictions, without the samples."""
+    nothing: Any = None
+    return replace(samples, trained=nothing, validation=None, metrics={}, drawn=None, augment=None)
 
 
 def prepared(
@@ -85,56 +143,110 @@ def prepared(
     sample_weight: Any,
     class_weight: Any,
     split_seed: int,
+    sampling: Any = None,
+    augment: Any = None,
 ) -> Samples:
     """Check everything, before anything is trained.
 
     Floats in X become of the dtype, unless it is None; `split_seed` shuffles before a split.
     """
-    X, y, n = _checked(dtype, X, y, "")  # noqa: N806
-    weights = held_out = None
-    if sample_weight is not None:
-        weights = as_array(sample_weight, "fit with sample_weight")
-        require_weights(weights, n, "fit with sample_weight")
-        weights = weights.astype(float)
+    if augment is not None:
+        require_function(augment, "fit with augment", "Give a function of X, y and a generator")
+    trained, held_out, kept = _source(dtype, X, y, ""), None, slice(None)
+    n = trained.n
+    weighing = {
+        "sample_weight": sample_weight,
+        "class_weight": class_weight,
+        "sampling": sampling,
+        "a share for validation": validation if is_number(validation) else None,
+    }
+    if isinstance(trained, Stream):
+        _require_none(weighing)
     if isinstance(validation, tuple | list) and len(validation) == 2:
-        held_out = _checked(dtype, validation[0], validation[1], "validation ")
-        _require_shapes(X, y, *held_out[:2])
+        held_out = _source(dtype, validation[0], validation[1], "validation ")
+        _require_shapes(trained, held_out)
+    elif is_stream(validation):
+        held_out = Stream(validation, dtype, "validation ")
+        held_out.require_replay()
     elif is_number(validation):
-        drawn, kept = _split(n, validation, split_seed)
-        held_out = at(X, drawn), at(y, drawn), len(drawn)
-        X, y, n = at(X, kept), at(y, kept), len(kept)  # noqa: N806
-        weights = None if weights is None else weights[kept]
+        trained, held_out, kept = _parted(trained, validation, split_seed)
     elif validation is not None:
         raise UnsupportedError(
             f"fit with validation {describe_one(validation)}",
             "it is neither a pair of samples and targets nor a share of the samples",
             "Give (X, y), or a number between 0 and 1",
         )
-    measured = None if held_out is None else Part(*held_out[:2], None, held_out[2])
-    if class_weight is not None:
-        of_classes = _class_weights(class_weight, y)
-        weights = of_classes if weights is None else weights * of_classes
-    if weights is None:
-        return Samples(X, y, None, n, measured, loss, metrics)
-    if not weights.any():
-        raise ArgumentError(
-            "fit with sample_weight and class_weight",
-            f"the weights of all {n} training samples are zero",
-            "Give positive weights to what is to be learned",
-        )
-    weights = weights / weights.mean()
-    weighted = None if loss is None else weighted_loss(loss)
-    return Samples(X, y, weights, n, measured, weighted, metrics)
+    if isinstance(trained, Stream) or n is None:
+        return Samples(trained, held_out, loss, metrics, None, augment)
+    return _weighted(trained, held_out, kept, n, loss, metrics, weighing, augment)
+
+
+def _weighted(
+    trained: Part | Rows,
+    held_out: Any,
+    kept: Any,
+    n: int,
+    loss: Any,
+    metrics: Any,
+    weighing: Mapping[str, Any],
+    augment: Any,
+) -> Samples:
+    """The samples with their weights, and how they are drawn."""
+    y, drawn = trained.y, None
+    if isinstance(trained, Rows):
+        by_class = isinstance(weighing["sampling"], str) or weighing["class_weight"] is not None
+        y = at(map_tree(loaded, y), kept) if by_class else None
+    weights = weights_of(weighing["sample_weight"], weighing["class_weight"], kept, y, n)
+    odds = odds_of(weighing["sampling"], kept, y, n)
+    if isinstance(trained, Rows):
+        trained.weights, trained.odds = _spread(weights, kept, n), _spread(odds, kept, n)
+    else:
+        trained = trained._replace(weights=weights)
+        if odds is not None:
+            drawn = Rows(trained.X, trained.y, None)
+            drawn.weights, drawn.odds = weights, odds
+    if loss is not None and weights is not None:
+        loss = weighted_loss(loss)
+    return Samples(trained, held_out, loss, metrics, drawn, augment)
+
+
+def _spread(values: Any, kept: Any, n: int) -> Any:
+    """Values of the rows that are kept, as values of all."""
+    if values is None:
+        return None
+    spread = np.zeros(n)
+    spread[kept] = values
+    return spread
+
+
+def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:  # noqa: N803
+    """What samples come from."""
+    if y is None and is_stream(X):
+        return Stream(X, dtype, kind)
+    if any(map(is_read_later, (X, y))):
+        X, y, _ = _matching(X, y, kind)  # noqa: N806
+        return Rows(X, y, dtype, kind)
+    X, y, n = _checked(dtype, X, y, kind)  # noqa: N806
+    return Part(X, y, None, n)
 
 
 def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # noqa: N803
     """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
-    X, y = as_arrays(X, f"fit with {kind}X"), as_arrays(y, f"fit with {kind}y")  # noqa: N806
-    for name, array in [
-        *named_leaves(X, f"fit with {kind}X"),
-        *named_leaves(y, f"fit with {kind}y"),
-    ]:
-        require_real(array, name)
+    X, y, n = _matching(X, y, kind)  # noqa: N806
+    X = map_tree(lambda array: floats_in(dtype, array), X)  # noqa: N806
+    for name, array in named_parts((X, y), kind):
+        require_finite(name, array)
+    return X, y, n
+
+
+def _matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # noqa: N803
+    """Arrays of real numbers, with a target for each sample; those that are read later stay."""
+    X, y = (  # noqa: N806
+        as_arrays(x, f"fit with {kind}{name}", is_read_later) for name, x in (("X", X), ("y", y))
+    )
+    for name, array in named_parts((X, y), kind):
+        require_real(array, f"fit with {name}")
+        require_known_blocks(array, f"fit with {name}")
     n = len(leaves_of(X)[0]) if leaves_of(X) and leaves_of(X)[0].ndim else 0
     if not n or any(array.shape[:1] != (n,) for array in leaves_of((X, y))):
         raise ShapeError(
@@ -142,16 +254,6 @@ def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # 
             "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
             "Give one target for each sample",
         )
-    X = map_tree(lambda array: floats_in(dtype, array), X)  # noqa: N806
-    for name, array in [*named_leaves(X, f"{kind}X"), *named_leaves(y, f"{kind}y")]:
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad):
-            raise ArgumentError(
-                f"fit with {name} {describe_one(array)}",
-                f"{len(bad)} of its entries are NaN or infinite as {array.dtype}, "
-                f"the first at index {tuple(bad[0].tolist())}",
-                "Remove those samples, or fill in numbers",
-            )
     return X, y, n
 
 
@@ -161,20 +263,27 @@ def shared_dtype(parameters: Iterable[Tensor]) -> Any:
     return dtypes.pop() if len(dtypes) == 1 else None
 
 
-def floats_in(dtype: Any, X: Any) -> Any:  # noqa: N803
-    """Samples in that dtype, if there is one and they are floats."""
-    if X.dtype.kind != "f" or dtype is None:
-        return X
-    with np.errstate(over="ignore"):
-        return X.astype(dtype, copy=False)
+def _require_none(weighing: Mapping[str, Any]) -> None:
+    """Raise where something is asked for that batches from elsewhere cannot have."""
+    for name, given in weighing.items():
+        if given is not None:
+            raise UnsupportedError(
+                f"fit with batches from elsewhere and {name}",
+                "which samples there are is known only when their batches come",
+                "Let the batches bring it, as (X, y, weights), or give samples of their own for "
+                "validation",
+            )
 
 
 # Validation
 
 
-def _require_shapes(X: Any, y: Any, X_validation: Any, y_validation: Any) -> None:  # noqa: N803
-    for kind, arrays, others in (("X", X, X_validation), ("y", y, y_validation)):
-        for path, array, other in matched(f"fit with validation {kind}", arrays, others):
+def _require_shapes(trained: Any, held_out: Any) -> None:
+    if isinstance(trained, Stream) or isinstance(held_out, Stream):
+        return
+    for kind in ("X", "y"):
+        pair = getattr(trained, kind), getattr(held_out, kind)
+        for path, array, other in matched(f"fit with validation {kind}", *pair):
             if array.shape[1:] != other.shape[1:]:
                 raise ShapeError(
                     f"fit with {kind}{path} {describe_one(array)} and validation "
@@ -182,6 +291,20 @@ def _require_shapes(X: Any, y: Any, X_validation: Any, y_validation: Any) -> Non
                     "their samples differ in shape",
                     f"Give validation {kind}{path} of shape {('n', *array.shape[1:])}",
                 )
+
+
+def _parted(samples: Any, share: Any, seed: int) -> tuple[Any, Any, Any]:
+    """The samples to train on, those held out, and which of all the former are."""
+    drawn, kept = _split(samples.n, share, seed)
+    if isinstance(samples, Rows):
+        mask = np.ones(samples.n, bool)
+        mask[drawn] = False
+        return samples.part(mask), samples.part(~mask, "validation "), mask
+    X, y, *_ = samples  # noqa: N806
+    held_out, trained = (
+        Part(at(X, index), at(y, index), None, len(index)) for index in (drawn, kept)
+    )
+    return trained, held_out, kept
 
 
 def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
@@ -195,63 +318,3 @@ def _split(n: int, share: Any, seed: int) -> tuple[Any, Any]:
         )
     order = np.random.default_rng(seed).permutation(n)
     return order[:n_held_out], order[n_held_out:]
-
-
-# Weights
-
-
-def _class_weights(class_weight: Any, y: Any) -> Any:
-    """The weight of each sample's class.
-
-    "balanced" is n / (classes * count), so that each class has the same sum (King and Zeng,
-    "Logistic regression in rare events data", 2001; as scikit-learn has it).
-    """
-    labels, of_sample, counts = np.unique(_labels(y), return_inverse=True, return_counts=True)
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        return (len(y) / (len(labels) * counts))[of_sample]
-    if not isinstance(class_weight, Mapping):
-        raise UnsupportedError(
-            f"fit with class_weight={class_weight!r}",
-            "it is neither a dict nor 'balanced'",
-            "Write {0: 1.0, 1: 5.0}",
-        )
-    missing = [label for label in labels.tolist() if label not in class_weight]
-    if missing:
-        raise ArgumentError(
-            f"fit with class_weight={dict(class_weight)!r}",
-            f"y has the labels {', '.join(map(str, missing))}, which are not in it",
-            "Give a weight for each label; 1.0 where nothing is to change",
-        )
-    weights = [class_weight[label] for label in labels.tolist()]
-    if not all(is_number(weight) and weight >= 0 for weight in weights):
-        raise ArgumentError(
-            f"fit with class_weight={dict(class_weight)!r}",
-            "a weight is no finite number, or below 0",
-            "Give numbers of 0 or more",
-        )
-    return np.array(weights, dtype=float)[of_sample]
-
-
-def _labels(y: Any) -> Any:
-    """Labels (n,) of targets (n,), (n, 1), or one-hot rows (n, classes)."""
-    if is_tree(y):
-        raise ArgumentError(
-            f"fit with class_weight and y {shown(y)}",
-            "there are several targets, and each has classes of its own",
-            "Write sample_weight, or weights in a loss of your own",
-        )
-    if y.size == len(y):
-        if (y % 1 != 0).any():
-            raise ArgumentError(
-                f"fit with class_weight and y {describe_one(y)}",
-                f"y is no label where it is {y[y % 1 != 0][0]}: labels are whole numbers",
-                "Give labels, or write sample_weight",
-            )
-        return y.reshape(-1)
-    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
-        return y.argmax(axis=1)
-    raise ArgumentError(
-        f"fit with class_weight and y {describe_one(y)}",
-        "its rows are not one-hot, so that they have no class",
-        "Give labels (n,), or write sample_weight",
-    )

@@ -61,6 +61,8 @@ class UsualStep:
                     steps.agree(training.batch_loss)
                 else:
                     training.batch_loss = loss
+                    if not math.isfinite(loss):
+                        raise not_finite(training, f"the loss is {loss}")
                 if overrides(training.callbacks, "gradients"):
                     steps.show_gradients()
                     for callback in training.callbacks:

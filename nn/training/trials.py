@@ -14,16 +14,16 @@ from autograd_lite.arguments import COUNT, POSITIVE, require
 from autograd_lite.errors import ArgumentError, GradientError, MissingPackageError
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
+from autograd_lite.trees import leaves_of
 from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.groups import hyper_parameters
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generator, generators, set_state, state_of
-from nn.training.batches import batches
 from nn.training.evaluation import require_scalar, training_mode
 from nn.training.fit_arguments import trained_parameters
 from nn.training.inputs import at, called
-from nn.training.samples import Samples, prepared, shared_dtype
+from nn.training.samples import Part, Samples, prepared, shared_dtype
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -195,7 +195,8 @@ def _endless(
     samples: Samples, batch_size: int, rng: np.random.Generator
 ) -> Iterator[tuple[Any, Any]]:
     while True:
-        yield from batches(samples.X, samples.y, batch_size=batch_size, rng=rng)
+        for inputs, targets, *_ in samples.batches(rng, batch_size):
+            yield inputs, targets
 
 
 def _stepped(
@@ -209,7 +210,7 @@ def _stepped(
         optimizer.zero_grad()
         loss.backward(leaves_only=True)
         optimizer.step(require_finite=True)
-    return samples.per_sample(value, len(targets))
+    return samples.per_sample(value, len(leaves_of(targets)[0]))
 
 
 class OverfitReport:
@@ -276,8 +277,12 @@ def overfit_one_batch(
     require("overfit_one_batch", "steps", steps, COUNT)
     require("overfit_one_batch", "batch_size", batch_size, COUNT)
     require("overfit_one_batch", "share", share, POSITIVE)
-    first = slice(int(batch_size))
-    inputs, targets = at(samples.X, first), at(samples.y, first)
+    part = samples.trained
+    if isinstance(part, Part):
+        first = slice(int(batch_size))
+        inputs, targets = at(part.X, first), at(part.y, first)
+    else:
+        inputs, targets, *_ = next(part.in_order(int(batch_size)))
     losses: list[float] = []
     with _left_alone(model, optimizer):
         for _ in range(int(steps) + 1):

@@ -132,6 +132,14 @@ FIT = declare(
     option("range", ArgumentError, "sample_weight", "-1.0", sample_weight=-np.ones(12)),
     option("range", ArgumentError, "sample_weight", "zero", sample_weight=np.zeros(12)),
     option("nan", ArgumentError, "sample_weight", "12", sample_weight=nans(12)),
+    option("type", UnsupportedError, "sampling='a'", sampling="a"),
+    option("type", UnsupportedError, "sampling", "<U1", sampling=["a"] * 12),
+    option("length", ShapeError, "sampling", "(3,)", "12", sampling=np.ones(3)),
+    option("range", ArgumentError, "sampling", "-1.0", sampling=-np.ones(12)),
+    option("range", ArgumentError, "sampling", "zero", sampling=np.zeros(12)),
+    option("nan", ArgumentError, "sampling", "12", sampling=nans(12)),
+    option("type", UnsupportedError, "augment 3", "no function", augment=3),
+    option("type", UnsupportedError, "client=3", "autograd-lite[distributed]", client=3),
     option("type", UnsupportedError, "class_weight='a'", class_weight="a"),
     option("type", UnsupportedError, "class_weight=[1.0]", class_weight=[1.0]),
     option("type", ArgumentError, "class_weight", "'a'", class_weight={0: 1.0, 1: "a"}),
@@ -156,6 +164,22 @@ FIT = declare(
     option("range", UnsupportedError, "rng=-1", rng=-1),
     option("nan", UnsupportedError, "rng=nan", rng=NAN),
     bad("length", lambda w: fit(w, optimizer=nn.SGD([w.w], 0.1)), ArgumentError, "Sequential"),
+    # batches from elsewhere
+    *(
+        bad(kind, lambda w, x=x: fit(w, samples=x, targets=None, validation=None), error, *words)
+        for kind, x, error, *words in (
+            ("type", [3], UnsupportedError, "batch 1", "no pair"),
+            ("type", lambda: 3, UnsupportedError, "returned 3"),
+            ("type", [(X.astype(str), Y)], UnsupportedError, "batch 1", "<U"),
+            ("length", [], ArgumentError, "no batch"),
+            ("length", [(X, Y[:4])], ShapeError, "batch 1", "(12, 2)", "(4, 1)"),
+            ("shape", [(X, 3.0)], ShapeError, "batch 1", "(12, 2)", "()"),
+            ("nan", [(X * NAN, Y)], ArgumentError, "batch 1", "24"),
+            ("range", [(X, Y, -np.ones(12))], ArgumentError, "batch 1", "weights", "-1.0"),
+        )
+    ),
+    option("range", ArgumentError, "only once", samples=iter([(X, Y)]), targets=None, epochs=2,
+           validation=None),
     # in the first batch: nothing is learned from it, and the samples were shuffled
     bad("nan", lambda w: fit(w, loss=log_of_negative), TrainingError, "epoch 1, batch 1", "nan",
         changes=("generators",)),

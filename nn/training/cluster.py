@@ -1,0 +1,251 @@
+"""Training on a cluster of Dask's: gradients of batches in parts, where the blocks of data lie."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.trees import leaves_of, rebuilt
+from nn.left_alone import call_left_alone
+from nn.losses.loss import Loss
+from nn.losses.loss_function import LOSSES, adds_up
+from nn.module import Module
+from nn.optimizers.optimizer import Optimizer
+from nn.random_state import generators
+from nn.training.inputs import at, called, count
+from nn.training.rows import Rows, is_dask
+from nn.training.samples import Samples, measuring
+
+COMPARED = 8
+"""Samples of which the loss is compared with that of their parts."""
+
+
+class ClusterLostError(Exception):
+    """The client no longer has a cluster."""
+
+
+class ClusterRows(Rows):
+    """Samples in blocks that the workers of a cluster hold."""
+
+    def __init__(self, client: Any, rows: Rows) -> None:
+        self.__dict__.update(rows.__dict__)
+        self._client = client
+        self._blocks = _held(client, rows)
+
+    def batches(self, rng: np.random.Generator, size: int) -> Iterator[tuple[Any]]:
+        """The numbers of the rows of each batch: what one process would draw."""
+        waiting: Any = np.empty(0, int)
+        for rows in self.shuffled(rng):
+            waiting = np.concatenate([waiting, rows])
+            while len(waiting) >= size:
+                yield (waiting[:size],)
+                waiting = waiting[size:]
+        if len(waiting):
+            yield (waiting,)
+
+    def each(self, function: Callable[..., Any], size: int) -> Iterator[Any]:
+        """What a function makes of all samples, in batches of each block."""
+        rows = [self._rows(block) for block in range(len(self._blocks))]
+        for results in self.parts(partial(_all_batches, function, size), rows):
+            yield from results
+
+    def parts(self, function: Callable[..., Any], rows: Sequence[Any]) -> list[Any]:
+        """What workers make of some rows of each block: `function(samples, weights, numbers)`."""
+        import cloudpickle  # type: ignore[import-untyped]
+        import dask
+
+        packed = cloudpickle.dumps(function)
+        try:
+            with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+                # As a task it is sent once, and made again where the worker that has it dies.
+                held = self._client.submit(_same, packed, pure=False)
+                futures = [
+                    self._client.submit(_on_worker, held, *self._part(block, numbers), pure=False)
+                    for block, numbers in enumerate(rows)
+                    if len(numbers)
+                ]
+            return self._client.gather(futures)  # type: ignore[no-any-return]
+        except Exception as error:
+            if self._client.status == "running" and type(error).__name__ not in CANCELLED:
+                raise
+            raise ClusterLostError(f"the cluster was lost: {error!r}") from error
+
+    def _part(self, block: int, numbers: Any) -> Iterator[Any]:
+        yield f"block {block} of "
+        yield self.dtype
+        yield numbers - self.bounds[block]
+        yield None if self.weights is None else self.weights[numbers]
+        yield rebuilt((self.X, self.y), range(len(leaves_of((self.X, self.y)))))
+        yield from self._blocks[block]
+
+
+CANCELLED = ("CancelledError", "FutureCancelledError", "FuturesCancelledError")
+"""What is raised for results that a cluster no longer has."""
+
+
+class ClusterSteps:
+    """Steps whose gradients are sums of parts that workers compute."""
+
+    ran = "eager: parts of batches are computed on a cluster"
+
+    def __init__(self, rows: ClusterRows, samples: Samples, model: Module, optimizer: Optimizer):
+        self._rows, self._samples = rows, samples
+        self._model, self._optimizer = model, optimizer
+
+    def loss(self, numbers: Any, targets: Any) -> float:
+        """The loss of the rows of those numbers; their gradients are those of the parameters."""
+        of_blocks = np.searchsorted(self._rows.bounds, numbers, side="right") - 1
+        blocks = range(len(self._rows.bounds) - 1)
+        rows = [numbers[of_blocks == block] for block in blocks]
+        function = partial(_gradients, self._model, measuring(self._samples))
+        summed = isinstance(self._samples.loss, Loss) and self._samples.loss.reduction == "sum"
+        shares = [1.0 if summed else len(some) / len(numbers) for some in rows if len(some)]
+        losses, gradients = zip(*self._rows.parts(function, rows))
+        for parameter, parts in zip(self._model.parameters(), zip(*gradients)):
+            terms = [part * share for part, share in zip(parts, shares) if part is not None]
+            parameter.grad = sum(terms[1:], terms[0]).astype(parameter.dtype) if terms else None
+        return float(sum(loss * share for loss, share in zip(losses, shares)))
+
+    def update(self, require_finite: bool) -> None:
+        """Take the optimizer's step."""
+        self._optimizer.step(require_finite=require_finite)
+
+    def show_gradients(self) -> None:
+        """They are shown."""
+
+
+def on_cluster(client: Any, samples: Samples, model: Module, optimizer: Optimizer) -> Samples:
+    """The samples, where workers of the client hold them; an error where parts do not add up."""
+    import sys
+
+    distributed = sys.modules.get("distributed")
+    if distributed is None or not isinstance(client, distributed.Client) or client.asynchronous:
+        raise UnsupportedError(
+            f"fit with client={describe_one(client)}",
+            "it is no client of Dask's that waits for results",
+            "Write client=dask.distributed.Client(address); pip install autograd-lite[distributed]",
+        )
+    trained, held_out = samples.trained, samples.validation
+    if not isinstance(trained, Rows) or not all(map(is_dask, leaves_of(trained.X))):
+        raise UnsupportedError(
+            "fit with client and X",
+            "its workers hold the blocks of Dask arrays, and X is something else",
+            "Give dask.array.from_array(X, chunks=...), or read it by Dask",
+        )
+    if samples.augment is not None:
+        raise UnsupportedError(
+            "fit with client and augment",
+            "batches are never in this process, and its generator draws in the order of samples",
+            "Augment the Dask arrays, by X.map_blocks(...)",
+        )
+    if others := set(optimizer.parameters) - set(model.parameters()):
+        raise ArgumentError(
+            f"fit with client and an optimizer of {len(others)} parameters that the model lacks",
+            "workers compute the gradients of the model's parameters",
+            "Keep them in attributes of the model",
+        )
+    _require_parts(trained, samples, model)
+    held = isinstance(held_out, Rows) and all(map(is_dask, leaves_of(held_out.X)))
+    return dataclasses.replace(
+        samples,
+        trained=ClusterRows(client, trained),
+        validation=ClusterRows(client, held_out) if held else held_out,  # type: ignore[arg-type]
+    )
+
+
+def _require_parts(rows: Rows, samples: Samples, model: Module) -> None:
+    """Raise unless the loss of a batch is known to be that of its parts."""
+    attempted = f"fit of {type(model).__name__} with client"
+    if drawing := list(generators(model)):
+        raise UnsupportedError(
+            attempted,
+            f"{drawing[0]} draws at random, and would draw otherwise for each part of a batch",
+            "Leave out such layers, or train in this process",
+        )
+    if buffers := [name for name, _ in model.named_buffers()]:
+        raise UnsupportedError(
+            attempted,
+            f"{buffers[0]} is a buffer, which training changes by whole batches",
+            "Normalize by LayerNorm, or train in this process",
+        )
+    X, y, *weights = next(rows.in_order(COMPARED))  # noqa: N806
+    n = count(X, attempted)
+
+    def loss_of(part: slice) -> float:
+        predictions = called(model, at(X, part))
+        loss = samples.loss_of(predictions, at(y, part), *[each[part] for each in weights])
+        return samples.per_sample(loss.item(), len(range(n)[part]))
+
+    def compared(rewind: object) -> bool:
+        parts = [slice(n // 3), slice(n // 3, n)] if n > 2 else [slice(n)]
+        whole = loss_of(slice(n))
+        added = sum(loss_of(part) * len(range(n)[part]) / n for part in parts)
+        precision = max((np.finfo(p.dtype).eps for p in model.parameters()), default=1e-16)
+        return bool(np.isclose(whole, added, rtol=1e4 * precision, atol=0))
+
+    known = type(samples.loss) not in LOSSES.values() or adds_up(samples.loss)
+    if not known or not call_left_alone(compared, model, samples.loss):
+        raise UnsupportedError(
+            attempted,
+            "the loss of a batch is not the mean of the losses of its samples, so that it does not "
+            "follow from those of parts",
+            "Give a loss and a model by which each sample counts for itself",
+        )
+
+
+def _held(client: Any, rows: Rows) -> list[list[Any]]:
+    """For each block the futures of its parts of all arrays."""
+    from dask.array import from_array
+
+    lengths = tuple(np.diff(rows.bounds).tolist())
+    columns = []
+    for leaf in leaves_of((rows.X, rows.y)):
+        chunks = (lengths, *leaf.shape[1:])
+        array = leaf.rechunk(chunks) if is_dask(leaf) else from_array(leaf, chunks)  # type: ignore[no-untyped-call]
+        blocks = client.persist(array).to_delayed(optimize_graph=False).ravel().tolist()
+        columns.append(client.compute(blocks))
+    return [list(block) for block in zip(*columns)]
+
+
+# What workers run
+
+
+def _same(packed: bytes) -> bytes:
+    return packed
+
+
+def _on_worker(
+    packed: bytes, kind: str, dtype: Any, numbers: Any, weights: Any, places: Any, *arrays: Any
+) -> Any:
+    import pickle
+
+    X, y = rebuilt(places, arrays)  # noqa: N806
+    rows = Rows(X, y, dtype, kind)
+    return pickle.loads(packed)(rows, numbers, weights)
+
+
+def _gradients(model: Module, samples: Samples, rows: Rows, numbers: Any, weights: Any) -> Any:
+    """The loss of some rows, and its gradients."""
+    ((X, y),) = rows.some(numbers, len(numbers))  # noqa: N806
+    loss = samples.loss_of(called(model, X), y, weights)
+    for parameter in model.parameters():
+        parameter.grad = None
+    loss.backward(leaves_only=True)
+    return loss.item(), [parameter.grad for parameter in model.parameters()]
+
+
+def _all_batches(
+    function: Callable[..., Any], size: int, rows: Rows, numbers: Any, weights: Any
+) -> list[Any]:
+    """What a function makes of each batch of some rows."""
+    results, start = [], 0
+    for batch in rows.some(numbers, size):
+        end = start + count(batch[0], "fit with X")
+        results.append(function(batch if weights is None else (*batch, weights[start:end])))
+        start = end
+    return results

@@ -1,0 +1,133 @@
+"""Batches that come from elsewhere."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count, islice
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import as_array, require_real
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.trees import leaves_of, map_tree
+from nn.losses.loss import require_weights
+from nn.training.inputs import Batch, as_arrays, floats_in, named_parts, require_finite, shown
+
+
+class Stream:
+    """Batches that come from elsewhere: from an iterable, or one that a function makes anew.
+
+    A function with a parameter is given the generator that shuffles.
+    """
+
+    weights = None
+    n = None
+
+    def __init__(self, source: Any, dtype: Any, kind: str = "") -> None:
+        self.source, self.dtype, self.kind = source, dtype, kind
+        self.once = iter(source) is source if not callable(source) else False
+        """Whether it can be gone through only once."""
+        self._like: Any = None
+
+    def steps(self, size: int) -> int | None:
+        """Batches of an epoch, where that is known."""
+        return len(self.source) if hasattr(self.source, "__len__") else None
+
+    def batches(self, rng: np.random.Generator, size: int) -> Iterator[Batch]:
+        """An epoch, each batch checked; nothing is kept of it while the next one is made."""
+        checked, came = map(self._checked, count(1), self._made(rng)), False
+        while batch := [*islice(checked, 1)]:
+            came = True
+            yield batch.pop()
+        if not came:
+            raise ArgumentError(
+                f"fit with {self.kind}batches from {describe_one(self.source)}",
+                "an epoch of them has no batch",
+                "Give at least one; a function that makes a new iterator each time, if this one is "
+                "used up",
+            )
+
+    def in_order(self, size: int) -> Iterator[Batch]:
+        """All batches once."""
+        return self.batches(np.random.default_rng(0), size)
+
+    def each(self, function: Callable[[Batch], Any], size: int) -> Iterator[Any]:
+        """What a function makes of all batches."""
+        return map(function, self.in_order(size))
+
+    def require_replay(self) -> None:
+        """Raise an ArgumentError unless it can be gone through again."""
+        if self.once:
+            raise ArgumentError(
+                f"fit with {self.kind}batches from {describe_one(self.source)}",
+                "it can be gone through only once, and more than once is needed",
+                "Give a function that makes a new one, such as lambda: read_batches(path)",
+            )
+
+    def _made(self, rng: np.random.Generator) -> Iterable[Any]:
+        if not callable(self.source):
+            return self.source  # type: ignore[no-any-return]
+        made = self.source(rng) if takes_generator(self.source) else self.source()
+        if not isinstance(made, Iterable):
+            raise UnsupportedError(
+                f"fit with {self.kind}batches from {describe_one(self.source)}",
+                f"it returned {describe_one(made)}, which cannot be gone through",
+                "Return an iterable of pairs of samples and targets",
+            )
+        return made
+
+    def _checked(self, number: int, batch: Any) -> Batch:
+        attempted = f"fit with {self.kind}batch {number} of an epoch"
+        if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+            raise UnsupportedError(
+                attempted,
+                f"it is {describe_one(batch)}, and no pair",
+                "Give samples and targets, (X, y), or (X, y, weights)",
+            )
+        X, y = (as_arrays(x, f"{attempted},") for x in batch[:2])  # noqa: N806
+        like = map_tree(lambda leaf: leaf.shape[1:], (X, y)), len(batch)
+        arrays = leaves_of((X, y))
+        lengths = {array.shape[:1] for array in arrays}
+        if len(lengths) != 1 or lengths <= {(), (0,)}:
+            raise ShapeError(
+                f"{attempted}, X {shown(X)} and y {shown(y)}",
+                "there are no samples, or the numbers of samples, the lengths of axis 0, differ",
+                "Give one target for each sample",
+            )
+        if self._like not in (None, like):
+            raise ShapeError(
+                f"{attempted}, X {shown(X)} and y {shown(y)}",
+                f"samples and targets of the first batch had the shapes {self._like[0]}, and "
+                f"{self._like[1]} entries were in it",
+                "Give batches that differ in the number of samples only",
+            )
+        self._like = like
+        X = map_tree(lambda array: floats_in(self.dtype, array), X)  # noqa: N806
+        for name, array in named_parts((X, y), self.kind):
+            require_real(array, f"{attempted}, {name}")
+            require_finite(f"{name} of {attempted.removeprefix('fit with ')}", array)
+        if len(batch) == 2:
+            return X, y
+        weights = as_array(batch[2], f"{attempted}, weights")
+        require_weights(weights, len(arrays[0]), f"{attempted}, weights")
+        return X, y, weights.astype(float)
+
+
+def is_stream(values: Any) -> bool:
+    """Whether batches come from it: an iterable, or a function that makes one."""
+    if hasattr(values, "shape") or isinstance(values, str | bytes | Mapping | tuple | type):
+        return False
+    return callable(values) or isinstance(values, Iterable)
+
+
+def takes_generator(function: Callable[..., Any]) -> bool:
+    """Whether it has a parameter to be given the generator that shuffles."""
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return True
+    except ValueError:  # written in C
+        pass
+    return False
