@@ -152,7 +152,7 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return loss if takes_weights else _OfEntries(function=loss)
 
 
-def adds_up(loss: Callable[..., Tensor]) -> bool:
+def adds_up(loss: Callable[..., Tensor] | None) -> bool:
     """Whether the loss of samples is known to be the mean, or sum, of those of equal parts."""
     if isinstance(loss, classification.CrossEntropyLoss | classification.NLLLoss):
         return loss.weight is None

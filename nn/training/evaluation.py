@@ -133,7 +133,7 @@ def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dic
     """
     if isinstance(source, Stream) and source.once:
         return {}
-    whole = bool(samples.metrics) or not adds_up(samples.loss)
+    whole = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
     total, n, kept = 0.0, 0, []
     outcome = partial(_outcome, model, measuring(samples), whole)
     for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):

@@ -118,8 +118,9 @@ def fit(
             {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
         batch_size: samples that go through the model together, where X is no batches.
-        accumulate: batches a step: their gradients are put together, as of one batch of them all,
-            in the memory that one of them needs. `training.batch` counts the steps then.
+        accumulate: batches a step: their gradients are put together, as of one batch of them all
+            whose loss is the mean over them, in the memory that one of them needs.
+            `training.batch` counts the steps then.
         step: a function of (training, batch) in place of the usual step: it computes losses, calls
             `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
             `training.optimizers[name]`, and returns the loss of the batch, or a dict of losses by
@@ -265,7 +266,7 @@ def fit(
             if is_number(validation) and not saved:
                 rng.integers(2**63)
             region.instead(partial(_interrupt, training))
-            steps_an_epoch = samples.steps(arguments["batch_size"] * int(accumulate))
+            steps_an_epoch = samples.steps(int(batch_size) * int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
                 why = "the step is one's own" if step is not None else ""

@@ -115,6 +115,7 @@ class Samples:
 
     @cached_property
     def _weighted(self) -> Callable[..., Tensor]:
+        assert self.loss is not None
         return weighted_loss(self.loss)
 
     def per_sample(self, loss: float, n: int) -> float:
