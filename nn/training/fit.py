@@ -108,8 +108,9 @@ def fit(
             {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
         batch_size: samples that go through the model together.
-        accumulate: batches a step: their gradients are put together, as of one batch of them all,
-            in the memory that one of them needs. `training.batch` counts the steps then.
+        accumulate: batches a step: their gradients are put together, as of one batch of them all
+            whose loss is the mean over them, in the memory that one of them needs.
+            `training.batch` counts the steps then.
         step: a function of (training, batch) in place of the usual step: it computes losses, calls
             `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
             `training.optimizers[name]`, and returns the loss of the batch, or a dict of losses by

@@ -14,6 +14,7 @@ from autograd_lite.arguments import COUNT, POSITIVE, require
 from autograd_lite.errors import ArgumentError, GradientError, MissingPackageError
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
+from autograd_lite.trees import leaves_of
 from nn.losses.loss_function import loss_function
 from nn.module import Module
 from nn.optimizers.groups import hyper_parameters
@@ -209,7 +210,7 @@ def _stepped(
         optimizer.zero_grad()
         loss.backward(leaves_only=True)
         optimizer.step(require_finite=True)
-    return samples.per_sample(value, len(targets))
+    return samples.per_sample(value, len(leaves_of(targets)[0]))
 
 
 class OverfitReport:
