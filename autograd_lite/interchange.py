@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import admit
 from autograd_lite.tensor import Tensor
 
 CPU = 1
@@ -32,6 +33,8 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     array([1., 2.])
     """
     attempted = f"from_dlpack of {describe_one(array)}"
+    if isinstance(array, np.ndarray):
+        array = admit(array, "from_dlpack of")
     if not hasattr(array, "__dlpack__"):
         raise UnsupportedError(attempted, "it has no method __dlpack__", "Give an array")
     try:

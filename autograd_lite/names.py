@@ -111,6 +111,7 @@ KEYWORDS = {
 """Keywords of other libraries, and what each is called where it is known here."""
 
 NO_KEYWORD = {
+    "amsgrad": "Write nn.AMSGrad(parameters)",
     "device": "Leave it out: arrays are where NumPy has them, or CuPy",
     "map_location": "Leave it out: arrays are where NumPy has them, or CuPy",
     "inplace": "Leave it out: a result is a new array",

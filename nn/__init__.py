@@ -44,14 +44,15 @@ from nn.losses.regression import (
     HuberLoss,
     MAELoss,
     MSELoss,
+    PoissonNLLLoss,
     RMSELoss,
 )
 from nn.module import Module
-from nn.optimizers.adam import Adam, AdamW, NAdam
+from nn.optimizers.adam import Adam, AdamW, AMSGrad, NAdam
 from nn.optimizers.clipping import clip_gradient_norm, clip_gradient_value
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.plateau import ReduceOnPlateau
-from nn.optimizers.scaled import Adagrad, RMSprop
+from nn.optimizers.scaled import Adagrad, Lion, RMSprop
 from nn.optimizers.schedules import (
     CosineAnnealing,
     ExponentialDecay,
@@ -89,16 +90,29 @@ if _TYPE_CHECKING:
     from nn.diagnosis.report import Diagnosis, Finding
     from nn.export.numpy_source import to_numpy_source
     from nn.export.onnx_model import to_onnx
+    from nn.layers.attention import MultiHeadAttention
     from nn.layers.bilinear import Bilinear
     from nn.layers.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose2d
+    from nn.layers.embedding import Embedding, PositionalEncoding
     from nn.layers.pooling import AdaptiveAvgPool, AvgPool, MaxPool, Upsample
+    from nn.layers.recurrent import GRU, LSTM, RNN
+    from nn.layers.recurrent_cells import GRUCell, LSTMCell, RNNCell
+    from nn.layers.transformer import TransformerDecoderLayer, TransformerEncoderLayer
+    from nn.losses.pairs import CosineEmbeddingLoss, GaussianNLLLoss, TripletMarginLoss
+    from nn.optimizers.scipy_fits import fit_lbfgs, fit_least_squares
+    from nn.torch_weights import from_torch, to_torch
+    from nn.training.averages import ExponentialMovingAverage, StochasticWeightAveraging
     from nn.training.loggers import CSVLog, TensorBoard
     from nn.training.trials import find_learning_rate, overfit_one_batch
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
+    "AMSGrad",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -119,6 +133,7 @@ __all__ = [
     "Conv3d",
     "ConvTranspose2d",
     "CosineAnnealing",
+    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "Dense",
     "Diagnosis",
@@ -126,10 +141,14 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "EarlyStopping",
+    "Embedding",
     "ExponentialDecay",
+    "ExponentialMovingAverage",
     "Finding",
     "Flatten",
     "Function",
+    "GRUCell",
+    "GaussianNLLLoss",
     "GradientClipping",
     "GradientMonitor",
     "GraphWatch",
@@ -141,24 +160,30 @@ __all__ = [
     "InstanceNorm",
     "KLDivLoss",
     "LRSchedule",
+    "LSTMCell",
     "Lambda",
     "LayerNorm",
     "LeakyReLU",
+    "Lion",
     "LogSoftmax",
     "MAELoss",
     "MSELoss",
     "MaxPool",
     "MissingPackageError",
     "Module",
+    "MultiHeadAttention",
     "NAdam",
     "NLLLoss",
     "OneCycle",
     "Optimizer",
     "Parameter",
+    "PoissonNLLLoss",
+    "PositionalEncoding",
     "ProgressBar",
     "RMSELoss",
     "RMSNorm",
     "RMSprop",
+    "RNNCell",
     "ReLU",
     "ReduceOnPlateau",
     "Residual",
@@ -168,11 +193,15 @@ __all__ = [
     "Softmax",
     "Softplus",
     "StepDecay",
+    "StochasticWeightAveraging",
     "Swish",
     "Tanh",
     "TensorBoard",
     "Training",
     "TrainingError",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
+    "TripletMarginLoss",
     "Upsample",
     "Warmup",
     "accuracy",
@@ -184,6 +213,9 @@ __all__ = [
     "diagnose",
     "find_learning_rate",
     "fit",
+    "fit_lbfgs",
+    "fit_least_squares",
+    "from_torch",
     "functional_call",
     "gradient_difference",
     "init",
@@ -197,6 +229,7 @@ __all__ = [
     "summary",
     "to_numpy_source",
     "to_onnx",
+    "to_torch",
 ]
 
 # What is imported when it is first used: training needs none of it.
@@ -208,16 +241,36 @@ _LATER = {
     "Conv2d": "nn.layers.convolution",
     "Conv3d": "nn.layers.convolution",
     "ConvTranspose2d": "nn.layers.convolution",
+    "CosineEmbeddingLoss": "nn.losses.pairs",
     "Diagnosis": "nn.diagnosis.report",
     "DiagnosisMonitor": "nn.diagnosis.monitor",
+    "Embedding": "nn.layers.embedding",
+    "ExponentialMovingAverage": "nn.training.averages",
     "Finding": "nn.diagnosis.report",
+    "GRU": "nn.layers.recurrent",
+    "GRUCell": "nn.layers.recurrent_cells",
+    "GaussianNLLLoss": "nn.losses.pairs",
     "GraphWatch": "nn.diagnosis.monitor",
+    "LSTM": "nn.layers.recurrent",
+    "LSTMCell": "nn.layers.recurrent_cells",
     "MaxPool": "nn.layers.pooling",
+    "MultiHeadAttention": "nn.layers.attention",
+    "PositionalEncoding": "nn.layers.embedding",
+    "RNN": "nn.layers.recurrent",
+    "RNNCell": "nn.layers.recurrent_cells",
+    "StochasticWeightAveraging": "nn.training.averages",
+    "TransformerDecoderLayer": "nn.layers.transformer",
+    "TransformerEncoderLayer": "nn.layers.transformer",
+    "TripletMarginLoss": "nn.losses.pairs",
     "Upsample": "nn.layers.pooling",
     "diagnose": "nn.diagnosis.diagnose",
+    "fit_lbfgs": "nn.optimizers.scipy_fits",
+    "fit_least_squares": "nn.optimizers.scipy_fits",
+    "from_torch": "nn.torch_weights",
     "gradient_difference": "nn.diagnosis.gradient_difference",
     "to_numpy_source": "nn.export.numpy_source",
     "to_onnx": "nn.export.onnx_model",
+    "to_torch": "nn.torch_weights",
     "CSVLog": "nn.training.loggers",
     "TensorBoard": "nn.training.loggers",
     "find_learning_rate": "nn.training.trials",

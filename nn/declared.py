@@ -73,6 +73,9 @@ class Declared:
     was given by name only and is declared again without that comes where that is. Values are
     checked whenever they are assigned.
 
+    Type checkers take a subclass for one whose constructor takes the fields: one that inherits a
+    constructor that is written out says so, `class Second(First, init=False)`.
+
     >>> from autograd_lite.arguments import COUNT, POSITIVE
     >>> class Decay(Declared):
     ...     every: int = declared(COUNT)
@@ -88,7 +91,7 @@ class Declared:
     _fields: ClassVar[dict[str, Field[Any, Any]]] = {}
     _signature: ClassVar[Signature]
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__()
         if "__init__" in vars(cls):
             cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from autograd_lite.errors import MissingNameError
 
 NAMES = {
+    "CTCLoss": "a loss of your own: connectionist temporal classification is not here",
+    "LBFGS": "nn.fit_lbfgs(parameters, loss), of a function that computes the loss",
+    "Muon": "nn.Adam(parameters): Muon is not here",
     "AdaptiveAvgPool1d": "nn.AdaptiveAvgPool(output_size)",
     "AdaptiveAvgPool2d": "nn.AdaptiveAvgPool(output_size)",
     "AdaptiveAvgPool3d": "nn.AdaptiveAvgPool(output_size)",
@@ -38,6 +41,7 @@ NAMES = {
     "Model": "nn.Module, and nn.fit(model, X, y, ...)",
     "ModuleDict": "a dict: modules in attributes that are dicts are found",
     "ModuleList": "a list: modules in attributes that are lists are found",
+    "MultiheadAttention": "nn.MultiHeadAttention(embed_dim, num_heads)",
     "ParameterDict": "a dict: parameters in attributes that are dicts are found",
     "ParameterList": "a list: parameters in attributes that are lists are found",
     "SiLU": "nn.Swish()",

@@ -75,8 +75,8 @@ class Module(Declared):
 
     _forward_hooks: ClassVar[Hooks | None] = None
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
+    def __init_subclass__(cls, *, init: bool = True) -> None:
+        super().__init_subclass__(init=init)
         for name, value in vars(cls).items():
             _require_no_method(cls, name, value)
             _require_nothing_learned(cls, name, value)

@@ -26,6 +26,7 @@ from matplotlib.figure import Figure  # noqa: E402
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PICTURES = {
     "digits_with_convolutions": {"first_layer.png", "misread.png"},
+    "forecast": {"forecast.png"},
     "real_data": {"breast_cancer.png", "digits.png"},
     "seed_a_training_pipeline": {
         "two_blobs.png",
@@ -295,3 +296,43 @@ def test_digits_with_convolutions_reads_985_of_1000(run_here):
     assert len(re.findall(r"^digits, seed \d: ", output, re.MULTILINE)) == 3
     assert percentages(output, "(digits)")["digits"] >= 0.985
     assert pictures(folder) == PICTURES["digits_with_convolutions"]
+
+
+@pytest.mark.exhaustive
+def test_a_forecast_beats_its_baselines(run_here):
+    output, folder = run_here("forecast")
+    errors = dict(re.findall(r"^([\w ]+): error ([\d.]+)$", output, re.MULTILINE))
+    baselines = (float(errors["last value"]), float(errors["linear regression"]))
+    assert float(errors["GRU"]) < 0.85 * min(baselines)
+    assert pictures(folder) == PICTURES["forecast"]
+
+
+@pytest.mark.exhaustive
+def test_language_models_learn_the_zen(tmp_path):
+    output = run("language_models.py", tmp_path)
+    bits = dict(re.findall(r"^(\w+): ([\d.]+) bits a letter at the end$", output, re.MULTILINE))
+    assert bits.keys() == {"LSTM", "transformer"}
+    assert all(float(found) < 0.6 for found in bits.values())
+    assert pictures(tmp_path) == {"attention.png", "losses.png"}
+
+
+@pytest.mark.exhaustive
+def test_a_network_solves_the_heat_equation_to_a_hundredth(tmp_path):
+    output = run("heat_equation.py", tmp_path)
+    largest = re.search(r"^largest error ([\d.e-]+), mean", output, re.MULTILINE)
+    assert float(largest[1]) < 1e-2
+    assert pictures(tmp_path) == {"heat.png"}
+
+
+@pytest.mark.exhaustive
+def test_rates_of_an_ode_are_found_within_their_errors_and_a_ring_by_a_generator(tmp_path):
+    output = run("lotka_volterra.py", tmp_path)
+    found = re.findall(r"^\w = ([\d.]+) ± ([\d.]+), made with ([\d.]+)$", output, re.MULTILINE)
+    assert len(found) == 4
+    for rate, error, true in (map(float, row) for row in found):
+        assert abs(rate - true) < 3 * error < 0.2 * true
+    output = run("adversarial_ring.py", tmp_path)
+    last = re.findall(r"(\d+)% of the points lie near (\d) of 8 places", output)[-1]
+    assert int(last[0]) > 75
+    assert int(last[1]) == 8
+    assert pictures(tmp_path) == {"populations.png", "points.png"}

@@ -27,9 +27,10 @@ from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE
 
 LATER = {
     "numpy": [
-        *("by_version", "calculus", "convolutions", "cross_entropies", "decompositions", "editing"),
-        *("fourier", "linear_systems", "missing", "normalization", "norms", "pooling", "quantiles"),
-        *("ranges", "signals", "sorting", "statistics", "ufunc_methods"),
+        *("attention", "by_version", "calculus", "convolutions", "cross_entropies"),
+        *("decompositions", "editing", "embedding", "fourier", "linear_systems", "missing"),
+        *("normalization", "norms", "pooling", "quantiles", "ranges", "recurrences", "signals"),
+        *("sorting", "statistics", "ufunc_methods"),
     ],
     "scipy.special": ["scipy_special"],
 }

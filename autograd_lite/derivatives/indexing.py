@@ -66,7 +66,7 @@ def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 TABLE[scatter].compute = _scatter_plain
 
 
-def _add_to(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
+def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None:
     """What `scatter` would add, without zeros for the entries that the index leaves out."""
     if not _repeats(index):
         total[index] += g
@@ -102,7 +102,7 @@ def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
 
 
 define(operator.getitem, lambda g, y, x, index: scatter(g, index, x.shape), traits=INDEXES)
-TABLE[operator.getitem].add_to = _add_to
+TABLE[operator.getitem].add_to = add_at_index
 
 
 def moved(function: Any) -> Callable[..., Array]:

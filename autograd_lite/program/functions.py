@@ -62,6 +62,7 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its n
     (101.0, array([ -2., 200.]), 'numpy')
     """
     if f is None:
+        backend_of(backend)  # refuses what is none before there is a function
         return functools.partial(compile, backend=backend)
     require_function(f, "compile of", "Give a function of arrays")
     return Compiled(f, backend)

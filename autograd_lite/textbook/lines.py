@@ -273,7 +273,8 @@ def lines_of(
 
 
 def _require_list(wrt: Any) -> None:
-    if isinstance(wrt, Node) or not isinstance(wrt, Iterable) or getattr(wrt, "ndim", 1) == 0:
+    is_list = isinstance(wrt, Iterable) and not isinstance(wrt, Node)
+    if not is_list or getattr(wrt, "ndim", 1) == 0 or not len([*wrt]):
         raise UnsupportedError(
             f"derivation of the gradient in {describe_one(wrt)}",
             "they are no list of tensors",

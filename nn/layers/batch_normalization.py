@@ -100,7 +100,7 @@ class _BatchNorm(Module):
 
 
 @register
-class BatchNorm1d(_BatchNorm):
+class BatchNorm1d(_BatchNorm, init=False):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
     In training mean and variance are the batch's, and the running ones move towards them:
@@ -129,7 +129,7 @@ class BatchNorm1d(_BatchNorm):
 
 
 @register
-class BatchNorm2d(_BatchNorm):
+class BatchNorm2d(_BatchNorm, init=False):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each channel over all its pixels.
 
     As `BatchNorm1d`, with mean and variance over the batch and all positions in the images.

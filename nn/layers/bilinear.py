@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLOATING, require
+from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
@@ -60,6 +60,7 @@ class Bilinear(Module):
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
+        bias = require_flag(self, "bias", bias)
         self.in1_features, self.in2_features = in1_features, in2_features
         self.out_features = out_features
         fan_in = in1_features * in2_features

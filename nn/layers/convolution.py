@@ -157,7 +157,7 @@ class _Convolution(_Kernels):
 
 
 @register
-class Conv1d(_Convolution):
+class Conv1d(_Convolution, init=False):
     """Convolution of (n, in_channels, length) with kernels that are learned; see `Conv2d`.
 
     >>> Conv1d(2, 3, 5, padding="same", rng=0)(np.ones((4, 2, 10))).shape
@@ -168,7 +168,7 @@ class Conv1d(_Convolution):
 
 
 @register
-class Conv2d(_Convolution):
+class Conv2d(_Convolution, init=False):
     """Convolution of images (n, in_channels, height, width) with kernels that are learned.
 
     y[n, o, p] = bias[o] + Σ weight[o, c, k] x[n, c, stride p + dilation k] over channels c and
@@ -205,7 +205,7 @@ class Conv2d(_Convolution):
 
 
 @register
-class Conv3d(_Convolution):
+class Conv3d(_Convolution, init=False):
     """Convolution of (n, in_channels, depth, height, width) with kernels; see `Conv2d`.
 
     >>> Conv3d(1, 2, 3, stride=2, rng=0)(np.ones((4, 1, 7, 7, 7))).shape

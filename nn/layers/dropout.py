@@ -34,7 +34,7 @@ class _Dropout(Module):
 
 
 @register
-class Dropout(_Dropout):
+class Dropout(_Dropout, init=False):
     """Inverted dropout: in training each entry is 0 with probability p, else divided by 1 - p.
 
     Srivastava et al., "Dropout", 2014.
@@ -61,7 +61,7 @@ class Dropout(_Dropout):
 
 
 @register
-class Dropout2d(_Dropout):
+class Dropout2d(_Dropout, init=False):
     """Inverted dropout of whole channels: in training each is 0 with probability p.
 
     Tompson et al., "Efficient object localization using convolutional networks", 2015.

@@ -19,7 +19,7 @@ from autograd_lite import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from autograd_lite.arguments import FRACTION, SHARE, one_of
+from autograd_lite.arguments import FRACTION, INTEGER, SHARE, one_of, optional
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.modes import taken
@@ -156,6 +156,7 @@ class _ClassLoss(Loss):
     link = "softmax"
     weight: Any = declared(default=None, kw_only=True)
     label_smoothing: float = declared(SHARE, default=0.0, kw_only=True)
+    ignore_index: int | None = declared(optional(INTEGER), default=None, kw_only=True)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
@@ -166,33 +167,49 @@ class _ClassLoss(Loss):
         return predictions
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
-        """Predictions (n, classes), with labels (n,) as an array, or rows (n, classes)."""
+        """Predictions (n, classes, ...), with labels (n, ...), or shares of the same shape."""
         if predictions.dtype.kind != "f":
             raise self.not_real(predictions, targets)
-        if predictions.ndim != 2 or targets.shape != predictions.shape:
+        if predictions.ndim < 2 or targets.shape != predictions.shape:
             return predictions, self._checked_labels(predictions, targets)
         targets = self.cast(targets, predictions)
-        require_shares(self, predictions, targets)
+        require_shares(self, *_in_rows(predictions, targets))
         return predictions, targets
 
     def entries(self, predictions: Any, targets: Any) -> Any:
-        """The cross-entropy of each sample."""
-        log_p = self.log_probabilities(predictions, targets)
-        weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, targets)
-        if targets.ndim > 1:
-            losses = -(targets * weighted).sum(axis=1)
+        """The cross-entropy of each sample, (n, ...)."""
+        shape = (*predictions.shape[:1], *predictions.shape[2:])
+        rows, answers = _in_rows(predictions, targets)
+        log_p = self.log_probabilities(rows, answers)
+        weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, answers)
+        counted = self._counted(answers)
+        if answers.ndim > 1:
+            losses = -(answers * weighted).sum(axis=1)
         else:
-            losses = -weighted[np.arange(len(targets)), targets]
+            labels = answers if counted is None else np.where(counted, plain(answers), 0)
+            losses = -weighted[np.arange(len(answers)), labels]
         s = self.label_smoothing
-        return (1 - s) * losses - s * weighted.mean(axis=1) if s else losses
+        losses = (1 - s) * losses - s * weighted.mean(axis=1) if s else losses
+        losses = losses if counted is None else np.where(counted, losses, 0)
+        return losses if predictions.ndim == 2 else losses.reshape(shape)
 
     def averaged(self, losses: Any, targets: Any) -> Tensor:
-        """The mean of losses by label is over the weights of the labels' classes."""
-        if self.weight is None or targets.ndim > 1:
+        """The mean of losses by label is over those that count, by the weights of their classes."""
+        counted = self._counted(targets)
+        if _are_rows(targets) or (self.weight is None and counted is None):
             return super().averaged(losses, targets)
+        if counted is not None:
+            weights = 1.0 if self.weight is None else self.weight[np.where(counted, targets, 0)]
+            return _share_of_sum(losses, (counted * weights).sum().item())
         if isinstance(targets, Tensor):
             return _share_of_sum(losses, Tensor(self.weight)[targets].sum())
         return _share_of_sum(losses, self.weight[targets].sum().item())
+
+    def _counted(self, targets: Any) -> Any:
+        """Which labels count, as an array; None where all do."""
+        if self.ignore_index is None or _are_rows(targets):
+            return None
+        return plain(targets) != self.ignore_index
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:
         classes = log_p.shape[1]
@@ -206,11 +223,14 @@ class _ClassLoss(Loss):
 
     def _checked_labels(self, predictions: Any, labels: Any) -> Any:
         """Labels as they are, if there are such classes."""
-        if predictions.ndim != 2 or labels.shape != predictions.shape[:1]:
+        wanted = (*predictions.shape[:1], *predictions.shape[2:])
+        if predictions.ndim < 2 or labels.shape != wanted:
             raise ShapeError(
                 self.describe(predictions, labels),
-                "predictions are (n, classes), and targets (n,) labels or (n, classes) rows",
-                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel()",
+                "predictions are (n, classes), and targets (n,) labels or (n, classes) rows; of "
+                "sequences and images (n, classes, ...), and (n, ...) labels",
+                "Reshape them; labels of shape (n, 1) become (n,) by labels.ravel(), predictions x "
+                "(n, length, classes) become (n, classes, length) by np.swapaxes(x, 1, 2)",
             )
         if labels.dtype.kind not in "iu":
             raise UnsupportedError(
@@ -219,8 +239,15 @@ class _ClassLoss(Loss):
                 "Write labels.astype(int)",
             )
         classes = predictions.shape[1]
-        if not holds(_are_labels, labels, classes):
-            values = plain(labels)
+        counted = self._counted(labels)
+        if counted is not None and self.reduction == "mean" and not counted.any():
+            raise ArgumentError(
+                self.describe(predictions, labels),
+                f"all labels are {self.ignore_index}, which is ignored; nothing has no mean",
+                "Give at least one label of a class",
+            )
+        if not holds(_are_labels, labels, classes, self.ignore_index):
+            values = plain(labels) if counted is None else plain(labels)[counted]
             low, high = values.min(), values.max()
             raise ArgumentError(
                 self.describe(predictions, labels),
@@ -230,22 +257,44 @@ class _ClassLoss(Loss):
         return labels
 
 
-def _are_labels(values: Any, classes: int) -> bool:
-    return bool(values.min() >= 0 and values.max() < classes)
+def _are_rows(targets: Any) -> bool:
+    """Whether prepared targets are shares of classes, and not labels."""
+    return bool(targets.dtype.kind == "f")
+
+
+def _in_rows(predictions: Any, targets: Any) -> tuple[Any, Any]:
+    """Predictions (n, classes, ...), labels and shares, with one sample for each position."""
+    if predictions.ndim == 2:
+        return predictions, targets
+
+    def rows(x: Any) -> Any:
+        return np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+
+    is_label = targets.ndim < predictions.ndim
+    return rows(predictions), targets.reshape(-1) if is_label else rows(targets)
+
+
+def _are_labels(values: Any, classes: int, ignored: int | None) -> bool:
+    if ignored is not None:
+        values = values[values != ignored]
+    return not values.size or bool(values.min() >= 0 and values.max() < classes)
 
 
 class CrossEntropyLoss(_ClassLoss):
     """Cross-entropy of softmax(logits): mean of -log p of the right class.
 
     Logits are (n, classes). Targets are labels (n,), integers from 0 to classes - 1, or rows
-    (n, classes) of probabilities, such as one-hot ones.
+    (n, classes) of probabilities, such as one-hot ones. Of sequences and images logits are
+    (n, classes, ...), and labels (n, ...): each position counts as a sample.
 
     Args:
-        reduction: "mean", "sum" or "none", which gives (n,).
+        reduction: "mean", "sum" or "none", which gives (n,), or (n, ...).
         weight: (classes,), how much each class counts. As in PyTorch the mean of weighted
             losses of labels is their sum over the sum of their weights; that of rows of
             probabilities their sum over n.
         label_smoothing: s, from 0 to 1: rows, and one-hot labels, become (1 - s) t + s / classes.
+        ignore_index: a label that costs nothing and does not count in the mean, such as -100 for
+            what fills sequences up. By default there is none.
 
     >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), np.array([1])).item(), 4)
     0.6931
@@ -257,9 +306,12 @@ class CrossEntropyLoss(_ClassLoss):
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
         """The mean without weights, of labels as one operation unless there are other options."""
-        fused = self.weight is None and not self.label_smoothing
+        fused = self.weight is None and not self.label_smoothing and self.ignore_index is None
         if fused and targets.ndim == 1 and len(targets) and predictions.dtype.kind == "f":
             return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+        if fused and targets.ndim > 1 and targets.ndim == predictions.ndim - 1:
+            rows, labels = _in_rows(*self.prepared(predictions, targets))
+            return softmax_cross_entropy(rows, labels)  # type: ignore[no-any-return]
         return super().mean(predictions, targets)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:

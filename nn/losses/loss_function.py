@@ -44,6 +44,7 @@ LOSSES: dict[str, type[Loss]] = {
     "rmse": regression.RMSELoss,
     "huber": regression.HuberLoss,
     "hinge": regression.HingeLoss,
+    "poisson_nll": regression.PoissonNLLLoss,
     "bce": classification.BCELoss,
     "bce_with_logits": classification.BCEWithLogitsLoss,
     "categorical_cross_entropy": classification.CategoricalCrossEntropyLoss,

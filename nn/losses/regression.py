@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor, relu
-from autograd_lite.arguments import POSITIVE, one_of
+from autograd_lite.arguments import FLAG, POSITIVE, one_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.node import plain
 from nn.declared import declared
@@ -110,6 +110,45 @@ class HuberLoss(Loss):
         errors = predictions - targets
         near = np.clip(errors, -self.delta, self.delta)
         return near * (errors - near / 2)
+
+
+class PoissonNLLLoss(Loss):
+    """-log of the probability of counts: exp(p) - t p, of predictions that are logarithms of rates.
+
+    As in PyTorch the term log t! is left out, unless `full` adds Stirling's t log t - t + ½ log 2πt
+    for counts above 1.
+
+    Args:
+        log_input: whether predictions are logarithms; if not, rates r: r - t log(r + epsilon).
+        full: whether the term of the targets is added.
+        epsilon: is added in the logarithm of rates.
+
+    >>> PoissonNLLLoss()(Tensor([0.0]), np.array([3.0])).item()
+    1.0
+    """
+
+    log_input: bool = declared(FLAG, default=True, kw_only=True)
+    full: bool = declared(FLAG, default=False, kw_only=True)
+    epsilon: float = declared(POSITIVE, default=1e-8, kw_only=True)
+
+    def entries(self, predictions: Any, targets: Any) -> Any:
+        """The loss of each entry."""
+        values = plain(targets)
+        if np.min(values) < 0:
+            raise ArgumentError(
+                self.describe(predictions, targets),
+                f"counts are 0 or more, and one is {np.min(values)}",
+                "Give numbers of events",
+            )
+        if self.log_input:
+            losses = np.exp(predictions) - targets * predictions
+        else:
+            losses = predictions - targets * np.log(predictions + self.epsilon)
+        if not self.full:
+            return losses
+        several = np.where(targets > 1, targets, 1)
+        term = several * np.log(several) - several + np.log(2 * math.pi * several) / 2
+        return losses + np.where(targets > 1, term, 0)
 
 
 class HingeLoss(Loss):

@@ -2,5 +2,6 @@
 
 An optimizer says in `update` how a flat array changes, and a schedule in `rate` what the learning
 rate is after t steps; parameter groups, states and the arrays are the same for all
-(`nn.optimizers.optimizer`).
+(`nn.optimizers.optimizer`). L-BFGS and Levenberg-Marquardt, which ask for the loss several times a
+step, are SciPy's (`nn.optimizers.scipy_fits`). Muon is left out.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Adam(Optimizer):
     betas: tuple[float, float] = declared(FRACTIONS, default=(0.9, 0.999))
     epsilon: float = declared(POSITIVE, default=1e-8)
 
-    state_names = ("first_moment", "second_moment")
+    state_names: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
 
     def update(
         self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
@@ -82,6 +82,46 @@ class AdamW(Adam):
     """
 
     weight_decay: float = declared(NOT_NEGATIVE, default=0.01, kw_only=True)
+
+
+class AMSGrad(Adam):
+    """Adam whose divisors never shrink (Reddi et al., "On the convergence of Adam", 2018).
+
+    m and v as in `Adam`;  u = max(u, v)
+    θ = θ - learning_rate (m / (1 - β1ᵗ)) / (√(u / (1 - β2ᵗ)) + epsilon)
+
+    PyTorch's Adam with amsgrad=True; the arguments are those of `Adam`.
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = AMSGrad([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.9])
+    """
+
+    state_names = ("first_moment", "second_moment", "largest_second_moment")
+
+    def update(
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
+    ) -> None:
+        """The equations above."""
+        first, second, largest = state
+        beta1, beta2 = options["betas"]
+        first *= beta1
+        first += gradient
+        second *= beta2
+        np.multiply(gradient, gradient, out=gradient)
+        second += gradient
+        np.maximum(largest, second, out=largest)
+        # As in Adam.
+        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        np.sqrt(largest, out=scratch)
+        scratch += options["epsilon"] * root
+        np.divide(first, scratch, out=scratch)
+        scratch *= options["learning_rate"] * root * (1 - beta1) / (1 - beta1**step)
+        values -= scratch
 
 
 class NAdam(Adam):

@@ -1,4 +1,4 @@
-"""Steps that are divided by the size of past gradients: Adagrad and RMSprop, on flat arrays.
+"""Steps that are scaled by past gradients, or have but their signs, on flat arrays.
 
 In the equations θ are the parameters and g their gradient; state begins as zeros.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arguments import FRACTION, POSITIVE
+from autograd_lite.arguments import FRACTION, FRACTIONS, POSITIVE
 from nn.declared import declared
 from nn.optimizers.groups import RATE, LearningRate, Options
 from nn.optimizers.optimizer import Optimizer
@@ -93,3 +93,45 @@ class RMSprop(Optimizer):
         gradient /= scratch
         gradient *= options["learning_rate"]
         values -= gradient
+
+
+class Lion(Optimizer):
+    """Lion (Chen et al., "Symbolic discovery of optimization algorithms", 2023).
+
+    θ = θ - learning_rate sign(β1 m + (1 - β1) g)
+    m = β2 m + (1 - β2) g
+
+    All parameters move by the learning rate, which is a tenth to a third of Adam's.
+
+    Args:
+        parameters, learning_rate, l1, l2, weight_decay: see `Optimizer`.
+        betas: β1 and β2, in [0, 1).
+
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Lion([x], learning_rate=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x.data.round(6)
+    array([0.9])
+    """
+
+    learning_rate: LearningRate = declared(RATE, default=1e-4)
+    betas: tuple[float, float] = declared(FRACTIONS, default=(0.9, 0.99))
+
+    state_names = ("moment",)
+
+    def update(
+        self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
+    ) -> None:
+        """The equations above."""
+        (moment,) = state
+        beta1, beta2 = options["betas"]
+        np.multiply(moment, beta1 / (1 - beta1), out=scratch)
+        scratch += gradient
+        np.sign(scratch, out=scratch)
+        scratch *= options["learning_rate"]
+        values -= scratch
+        gradient *= 1 - beta2
+        moment *= beta2
+        moment += gradient

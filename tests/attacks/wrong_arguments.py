@@ -43,6 +43,7 @@ ANYWAY = {
     "rng": "seeds of NumPy's have any size, and are lists of numbers too", "seed": "of any size",
     "step(value": "only ReduceOnPlateau looks at it", "tree": "numbers are leaves",
     "wrt": "there may be none", "xs": "numbers are leaves",
+    "AdaptiveAvgPool(output_size": "None leaves axes as they are",
     "affine(x": "complex numbers and objects, where nothing is differentiated",
     "affine(weight": "likewise",
     "elu(alpha": "NaN and infinities go through", "leaky_relu(negative_slope": "likewise",

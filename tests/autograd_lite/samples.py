@@ -23,6 +23,7 @@ import samples_pooling
 import samples_quantiles
 import samples_ranges
 import samples_reductions
+import samples_sequences
 import samples_shaping
 import samples_signals
 import samples_sorting
@@ -48,6 +49,7 @@ MODULES = (
     samples_quantiles,
     samples_ranges,
     samples_reductions,
+    samples_sequences,
     samples_shaping,
     samples_signals,
     samples_sorting,

@@ -20,6 +20,7 @@ from torch_equivalents import (
 )
 from torch_images import ROWS_OF_IMAGES
 from torch_linear_algebra import BY_VERSION, DECOMPOSITIONS, PRODUCTS
+from torch_sequences import ROWS_OF_SEQUENCES
 from walk import name_of
 
 import autograd_lite as al
@@ -120,7 +121,7 @@ FUNCTIONS_OF_NETWORKS = {
 }
 
 EQUIVALENTS = ELEMENTWISE | REDUCTIONS | SHAPING | PRODUCTS | BY_VERSION | DECOMPOSITIONS
-ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS | ROWS_OF_IMAGES
+ALL = EQUIVALENTS | FUNCTIONS_OF_NETWORKS | ROWS_OF_IMAGES | ROWS_OF_SEQUENCES
 COMPARED = {name_of(function) for function in ALL}
 
 

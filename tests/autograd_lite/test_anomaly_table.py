@@ -18,6 +18,7 @@ from autograd_lite import AutogradError, Tensor, detect_anomaly, jvp
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import AnomalyError
 from autograd_lite.modes import recording, watching
+from autograd_lite.operation import part_of
 from autograd_lite.table import TABLE
 
 HERE = str(Path(__file__).parent)
@@ -201,9 +202,13 @@ def find_nan_of_a_rule(function, monkeypatch):
     operation = TABLE[function]
     found = 0
 
+    def planted(shared, index):
+        part = part_of(shared, index)
+        return part if part is None else with_nan(part)
+
     def planting(vjp):
         if operation.variadic:
-            return lambda *given, **keywords: lambda i: with_nan(vjp(*given, **keywords)(i))
+            return lambda *given, **keywords: lambda i: planted(vjp(*given, **keywords), i)
         return vjp and (lambda *given, **keywords: with_nan(vjp(*given, **keywords)))
 
     monkeypatch.setattr(operation, "vjps", [planting(vjp) for vjp in operation.vjps])

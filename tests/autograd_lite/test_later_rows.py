@@ -1,8 +1,9 @@
 """Rows of rarely used functions are added when one of these first meets a tensor."""
 
-import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from autograd_lite import derivatives
 from autograd_lite.derivatives import LATER, all_rows
@@ -58,14 +59,17 @@ print(*first, *slopes())
 def test_every_file_of_rows_is_imported_at_once_or_declared():
     declared = [name for names in LATER.values() for name in names]
     assert len(set(declared)) == len(declared)
-    files = {module.name for module in pkgutil.iter_modules(derivatives.__path__)}
+    folder = Path(derivatives.__path__[0])
+    adds = re.compile(r"\b(define|differentiable|composed|without_derivative)\b")
+    files = {path.stem for path in folder.glob("*.py") if adds.search(path.read_text())}
+    files.discard("__init__")
     assert set(declared) <= files
     script = """
 import sys
 print(*(name.split(".")[2] for name in sys.modules if name.startswith("autograd_lite.deriv") and
         name.count(".") == 2))
 """
-    assert set(output_of(script)) == files - set(declared)
+    assert set(output_of(script)) & files == files - set(declared)
 
 
 def test_all_rows_are_those_of_the_libraries_that_are_imported():

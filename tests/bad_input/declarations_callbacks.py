@@ -55,6 +55,12 @@ def monitor(w, **options):
     return nn.DiagnosisMonitor(given.pop("X"), given.pop("y"), **given)
 
 
+AVERAGES = (
+    ("type", lambda s: s.update(averages=3)),
+    ("type", lambda s: s.update(count="a")),
+    ("range", lambda s: s.update(count=-1)),
+)
+
 DECLARED = {
     "nn.Callback": nothing("its hooks do nothing, and take what fit gives them"),
     "nn.Training": nothing("what fit gives to hooks: a plain record"),
@@ -107,6 +113,16 @@ DECLARED = {
         ),
         range="it takes no argument",
         nan="it takes no argument",
+        **NO_ARRAY,
+    ),
+    "nn.StochasticWeightAveraging": declare(
+        number("first_epoch", lambda w, v: nn.StochasticWeightAveraging(v), -1, 0.5),
+        states(lambda w: nn.StochasticWeightAveraging(), *AVERAGES),
+        **NO_ARRAY,
+    ),
+    "nn.ExponentialMovingAverage": declare(
+        number("decay", lambda w, v: nn.ExponentialMovingAverage(v), -0.1, 1),
+        states(lambda w: nn.ExponentialMovingAverage(), *AVERAGES),
         **NO_ARRAY,
     ),
     "nn.GradientClipping": declare(

@@ -96,6 +96,10 @@ def classes(loss, labels_named=None):
         reductions(loss),
         weights(loss, "weight"),
         number("label_smoothing", lambda w, v: loss(label_smoothing=v), -0.1, 1.1),
+        number("ignore_index", lambda w, v: loss(ignore_index=v), 0.5),
+        bad("range", lambda w: loss(ignore_index=1)(p, LABELS * 0 + 1), ArgumentError, "are 1"),
+        bad("shape", lambda w: loss()(np.ones((2, 3, 4)) / 3, np.zeros((2, 3), int)), ShapeError,
+            "(2, 3, 4)", "(2, 3)"),
         *(
             bad("type", lambda w, x=x: loss()(x, LABELS), UnsupportedError, "(2, 2)")
             for x in (TEXT, COMPLEX, OBJECTS, np.ones((2, 2), int))
@@ -132,6 +136,20 @@ def probabilities(loss, targets):
 SIGNS = np.array([[1.0, -1.0], [-1.0, 1.0]])
 FUSED = "softmax_cross_entropy"
 
+
+def several(kind, last=HALVES):
+    """Refusals of a loss of three arrays."""
+    return [
+        reductions(kind),
+        bad("type", lambda w: kind()("abc", HALVES, last), UnsupportedError, "<U3"),
+        bad("type", lambda w: kind()(HALVES, COMPLEX, last), UnsupportedError, "complex128"),
+        bad("type", lambda w: kind()(HALVES, HALVES, OBJECTS), UnsupportedError, "object"),
+        bad("shape", lambda w: kind()(HALVES, HALVES[:1], last), ShapeError, "(2, 2)", "(1, 2)"),
+        bad("shape", lambda w: kind()(HALVES[:0], HALVES[:0], last), ShapeError, "(0, 2)"),
+        Spreads(lambda w: kind()(nans(2, 2), HALVES, last)),
+    ]
+
+
 DECLARED = {
     "nn.MSELoss": declare(entry_by_entry(nn.MSELoss), data(nn.MSELoss)),
     "nn.MAELoss": declare(entry_by_entry(nn.MAELoss), data(nn.MAELoss)),
@@ -153,6 +171,40 @@ DECLARED = {
         bad("range", lambda w: nn.HingeLoss()(Tensor(HALVES), HALVES), ArgumentError, "0.5"),
         bad("nan", lambda w: nn.HingeLoss()(Tensor(HALVES), nans(2, 2)), ArgumentError, "nan"),
         Spreads(lambda w: nn.HingeLoss()(Tensor(nans(2, 2)), SIGNS)),
+    ),
+    "nn.PoissonNLLLoss": declare(
+        entry_by_entry(nn.PoissonNLLLoss),
+        data(nn.PoissonNLLLoss),
+        number("epsilon", lambda w, v: nn.PoissonNLLLoss(epsilon=v), 0, -1.0),
+        bad("type", lambda w: nn.PoissonNLLLoss(full=1), ArgumentError, "full=1"),
+        bad("type", lambda w: nn.PoissonNLLLoss(log_input=1), ArgumentError, "log_input=1"),
+        bad("range", lambda w: nn.PoissonNLLLoss()(Tensor(HALVES), -HALVES), ArgumentError, "-0.5"),
+    ),
+    "nn.GaussianNLLLoss": declare(
+        several(nn.GaussianNLLLoss),
+        number("epsilon", lambda w, v: nn.GaussianNLLLoss(epsilon=v), 0, -1.0),
+        bad("type", lambda w: nn.GaussianNLLLoss(full=1), ArgumentError, "full=1"),
+        bad("range", lambda w: nn.GaussianNLLLoss()(HALVES, HALVES, -HALVES), ArgumentError,
+            "-0.5"),
+        bad("shape", lambda w: nn.GaussianNLLLoss()(HALVES, HALVES, np.ones((1, 2))), ShapeError,
+            "(2, 2)", "(1, 2)"),
+        length="the shapes are the lengths",
+    ),
+    "nn.TripletMarginLoss": declare(
+        several(nn.TripletMarginLoss),
+        number("margin", lambda w, v: nn.TripletMarginLoss(margin=v), 0, -1.0),
+        number("p", lambda w, v: nn.TripletMarginLoss(p=v), 0, -1.0),
+        bad("type", lambda w: nn.TripletMarginLoss(swap=1), ArgumentError, "swap=1"),
+        length="the shapes are the lengths",
+    ),
+    "nn.CosineEmbeddingLoss": declare(
+        number("margin", lambda w, v: nn.CosineEmbeddingLoss(margin=v), -1.5, 1.5),
+        several(nn.CosineEmbeddingLoss, np.ones(2)),
+        bad("range", lambda w: nn.CosineEmbeddingLoss()(HALVES, HALVES, LABELS), ArgumentError,
+            "0.0 to 1.0"),
+        bad("shape", lambda w: nn.CosineEmbeddingLoss()(HALVES, HALVES, np.ones(3)), ShapeError,
+            "(2, 2)", "(3,)"),
+        length="the shapes are the lengths",
     ),
     "nn.BCELoss": declare(
         binary(nn.BCELoss),

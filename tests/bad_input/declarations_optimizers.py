@@ -17,6 +17,7 @@ from autograd_lite.errors import (
 )
 
 INFINITY = float("inf")
+LOSS = lambda: Tensor(1.0)  # noqa: E731
 STEP, LOAD = "optimizer step of '0.weight' (2, 3)", "load_state_dict into"
 
 
@@ -239,6 +240,25 @@ DECLARED = {
     "nn.AdamW": joined(optimizer(nn.AdamW, ("epsilon", 0, -1)), betas(nn.AdamW)),
     "nn.NAdam": joined(
         optimizer(nn.NAdam, ("epsilon", 0, -1), ("momentum_decay", -1)), betas(nn.NAdam)
+    ),
+    "nn.AMSGrad": joined(optimizer(nn.AMSGrad, ("epsilon", 0, -1)), betas(nn.AMSGrad)),
+    "nn.Lion": joined(optimizer(nn.Lion), betas(nn.Lion)),
+    "nn.fit_lbfgs": declare(
+        parameters(lambda given: nn.fit_lbfgs(given, LOSS)),
+        number("iterations", lambda w, v: nn.fit_lbfgs([w.w], LOSS, v), 0, 1.5),
+        number("tolerance", lambda w, v: nn.fit_lbfgs([w.w], LOSS, 5, v), 0, -1),
+        bad("type", lambda w: nn.fit_lbfgs([w.w], 3), UnsupportedError, "3"),
+        bad("type", lambda w: nn.fit_lbfgs([w.w], LOSS), GradientError, "tensor ()"),
+        bad("shape", lambda w: nn.fit_lbfgs([w.w], lambda: 2 * w.w), GradientError, "(2, 3)"),
+    ),
+    "nn.fit_least_squares": declare(
+        parameters(lambda given: nn.fit_least_squares(given, LOSS)),
+        number("evaluations", lambda w, v: nn.fit_least_squares([w.w], LOSS, v), 0, 1.5),
+        number("tolerance", lambda w, v: nn.fit_least_squares([w.w], LOSS, 5, v), 0, -1),
+        bad("type", lambda w: nn.fit_least_squares([w.w], 3), UnsupportedError, "3"),
+        bad("type", lambda w: nn.fit_least_squares([w.w], LOSS), GradientError, "tensor ()"),
+        bad("shape", lambda w: nn.fit_least_squares([w.w], lambda: w.w[:, 0]), ShapeError,
+            "2 residuals", "6 entries"),
     ),
     "nn.clip_gradient_norm": declare(
         clipping(nn.clip_gradient_norm, "max_norm"),

@@ -16,6 +16,7 @@ import declarations_layers
 import declarations_losses
 import declarations_optimizers
 import declarations_schedules
+import declarations_sequences
 import declarations_training
 import declarations_viz
 import numpy as np
@@ -41,6 +42,7 @@ DECLARED = {
         declarations_losses,
         declarations_optimizers,
         declarations_schedules,
+        declarations_sequences,
         declarations_training,
         declarations_viz,
     )

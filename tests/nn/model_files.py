@@ -63,6 +63,40 @@ def layers_of_images(dtype=np.float64):
     ]
 
 
+def layers_of_sequences(dtype=np.float64):
+    """Layers, and the arrays that they take."""
+    rng = np.random.default_rng(4)
+
+    def sequences(*shape):
+        return rng.normal(size=shape).astype(dtype)
+
+    numbers = rng.integers(0, 5, (3, 4))
+    memory = (sequences(3, 4, 6), sequences(3, 5, 6))
+    return [
+        (nn.Embedding(5, 3, 1, rng=0, dtype=dtype), (numbers,)),
+        (nn.PositionalEncoding(4, 7), (sequences(2, 5, 4),)),
+        (nn.PositionalEncoding(4, 7, learned=True, rng=0, dtype=dtype), (sequences(2, 5, 4),)),
+        (nn.RNN(2, 3, 2, "relu", False, rng=0, dtype=dtype), (sequences(3, 4, 2),)),
+        (nn.GRU(2, 3, bidirectional=True, rng=0, dtype=dtype), (sequences(3, 4, 2),)),
+        (
+            nn.LSTM(2, 3, 2, batch_first=False, dropout=0.25, rng=0, dtype=dtype),
+            (sequences(4, 3, 2),),
+        ),
+        (nn.RNNCell(2, 3, nonlinearity="relu", rng=0, dtype=dtype), (sequences(4, 2),)),
+        (nn.GRUCell(2, 3, bias=False, rng=0, dtype=dtype), (sequences(4, 2),)),
+        (nn.LSTMCell(2, 3, rng=0, dtype=dtype), (sequences(4, 2),)),
+        (
+            nn.MultiHeadAttention(4, 2, 0.1, False, 3, 5, rng=0, dtype=dtype),
+            (sequences(3, 2, 4), sequences(3, 5, 3), sequences(3, 5, 5)),
+        ),
+        (
+            nn.TransformerEncoderLayer(6, 3, 5, 0.2, "gelu", 1e-3, rng=0, dtype=dtype),
+            (sequences(3, 4, 6),),
+        ),
+        (nn.TransformerDecoderLayer(6, 2, 5, norm_first=True, rng=0, dtype=dtype), memory),
+    ]
+
+
 class OwnModel(nn.Module):
     def __init__(self, rng=0):
         self.scale = nn.Parameter(2.0)

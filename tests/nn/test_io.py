@@ -15,6 +15,7 @@ from model_files import (
     content,
     every_layer,
     layers_of_images,
+    layers_of_sequences,
     refusal,
     rewrite,
     safetensors_numpy,
@@ -25,6 +26,7 @@ import nn
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.table import activations
+from autograd_lite.trees import leaves_of
 from nn import tensor_files
 from nn.architecture import REGISTERED
 
@@ -51,17 +53,22 @@ def test_a_rebuilt_model_has_the_saved_bits_and_computes_the_same(path, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_layers_of_images_compute_the_same_bits_when_loaded(path, dtype):
+def test_layers_of_images_and_sequences_compute_the_same_bits_when_loaded(path, dtype):
     rng = np.random.default_rng(3)
-    for layer, shapes in layers_of_images(dtype):
+    images = [
+        (layer, [rng.normal(size=shape).astype(dtype) for shape in shapes])
+        for layer, shapes in layers_of_images(dtype)
+    ]
+    for layer, arrays in images + layers_of_sequences(dtype):
         nn.save(layer, path)
         loaded = nn.load(path)
         assert_same_bits(loaded, layer)
         assert repr(loaded) == repr(layer)
-        inputs = [Tensor(rng.normal(size=shape).astype(dtype)) for shape in shapes]
-        output = loaded.eval()(*inputs).data
-        assert output.dtype == dtype, layer
-        assert output.tobytes() == layer.eval()(*inputs).data.tobytes(), layer
+        inputs = [Tensor(array) if array.dtype == dtype else array for array in arrays]
+        outputs = leaves_of(loaded.eval()(*inputs))
+        for output, own in zip(outputs, leaves_of(layer.eval()(*inputs)), strict=True):
+            assert output.dtype == dtype, layer
+            assert output.data.tobytes() == own.data.tobytes(), layer
 
 
 def test_the_arguments_of_layers_are_rebuilt(path):
@@ -163,7 +170,7 @@ def test_every_public_layer_is_rebuilt_as_its_own_class():
     public = {getattr(nn, name) for name in nn.__all__}
     layers = {kind for kind in public if isinstance(kind, type) and issubclass(kind, nn.Module)}
     rebuilt = {type(module) for _, module in every_layer().named_modules()}
-    rebuilt |= {type(layer) for layer, _ in layers_of_images()}
+    rebuilt |= {type(layer) for layer, _ in layers_of_images() + layers_of_sequences()}
     missing = layers - {nn.Module} - rebuilt
     assert not missing, "add them to every_layer in tests/nn/model_files.py"
 

@@ -1,0 +1,163 @@
+"""Attention: means of values, weighted by how queries and keys agree."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.operation import Traits
+from autograd_lite.table import differentiable
+
+
+def require_attention(query: Any, key: Any, value: Any) -> None:
+    """Raise unless queries, keys and values belong together."""
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise ValueError(
+            f"query, key and value have {query.ndim}, {key.ndim} and {value.ndim} axes",
+            "Give at least two: (..., length, features)",
+        )
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            f"the last axis of query has {query.shape[-1]} features, that of key {key.shape[-1]}",
+            "Give queries and keys of as many features",
+        )
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            f"axis -2 of key has {key.shape[-2]} positions, that of value {value.shape[-2]}",
+            "Give a value for each key",
+        )
+
+
+def attention_weights(
+    query: Any, key: Any, mask: Any = None, causal: bool = False, scale: float | None = None
+) -> Any:
+    """softmax(scale query keyᵀ) along the keys; 0 for queries that all keys are hidden from.
+
+    >>> attention_weights(np.ones((1, 2)), np.ones((2, 2)))
+    array([[0.5, 0.5]])
+    """
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = (query * factor) @ np.swapaxes(key, -1, -2)
+    if mask is not None:
+        scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
+    largest = scores.max(axis=-1, keepdims=True)
+    if mask is not None:
+        largest = np.where(np.isfinite(largest), largest, 0)
+    shares = np.exp(scores - largest)
+    sums = shares.sum(axis=-1, keepdims=True)
+    return shares / (sums if mask is None else np.where(sums == 0, 1, sums))
+
+
+def _cotangents(
+    factor: float, weights: Any, g: Any, y: Any, query: Any, key: Any, value: Any
+) -> tuple[Any, ...]:
+    """What reaches queries, keys, values, and what is added to the products."""
+    slopes = g @ np.swapaxes(value, -1, -2)
+    slopes = weights * (slopes - (g * y).sum(axis=-1, keepdims=True))
+    return (
+        (slopes @ key) * factor,
+        np.swapaxes(slopes, -1, -2) @ (query * factor),
+        np.swapaxes(weights, -1, -2) @ g,
+        slopes,
+    )
+
+
+def _attention_vjp(
+    g: Any,
+    y: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    causal: bool,
+    scale: float | None,
+    weights: Any = None,
+) -> Any:
+    factor = query.shape[-1] ** -0.5 if scale is None else scale
+    if weights is None:
+        weights = attention_weights(query, key, mask, causal, scale)
+        found = _cotangents(factor, weights, g, y, query, key, value)
+    else:
+        backward = functools.partial(_cotangents, factor)
+        products = math.prod(weights.shape[-2:])
+        found = _by_part(backward, products, weights, g, y, query, key, value)
+    *of_operands, of_products = found
+    return *of_operands, None if mask is None or mask.dtype == bool else of_products
+
+
+IN_CACHE = 2**16
+"""How many products of queries and keys are computed with at a time."""
+
+
+def _by_part(function: Any, products: int, *arrays: Any) -> tuple[Any, ...]:
+    """What a function gives of batches of matrices, of some of them at a time.
+
+    So what lies between stays in the cache. The arrays are of one batch, or else it is computed at
+    once.
+    """
+    batch = arrays[0].shape[:-2]
+    n = math.prod(batch)
+    step = max(1, IN_CACHE // max(1, products))
+    if n <= step or any(x is not None and x.shape[:-2] != batch for x in arrays):
+        return function(*arrays)  # type: ignore[no-any-return]
+    flat = [None if x is None else x.reshape(n, *x.shape[-2:]) for x in arrays]
+    results: list[Any] = []
+    for start in range(0, n, step):
+        some = slice(start, start + step)
+        found = function(*(None if x is None else x[some] for x in flat))
+        results = results or [np.empty_like(x, shape=(n, *x.shape[1:])) for x in found]
+        for whole, part in zip(results, found):
+            whole[some] = part
+    return tuple(x.reshape(*batch, *x.shape[1:]) for x in results)
+
+
+@differentiable(
+    _attention_vjp,
+    variadic=True,
+    residual=True,
+    traits=Traits(linear=(2,), accumulates=True, masks=True),
+)
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any,
+    causal: bool,
+    scale: float | None,
+) -> Any:
+    """softmax(query keyᵀ / sqrt(features)) value: for each query a mean of the values.
+
+    With weights P, G = g valueᵀ and S = P (G - Σ g y), the sum along the features of y, the
+    derivatives are scale S key, scale Sᵀ query, and Pᵀ g. Vaswani et al., "Attention is all you
+    need", 2017.
+
+    Args:
+        query: (..., queries, features).
+        key: (..., keys, features).
+        value: (..., keys, features of the result).
+        mask: that broadcasts to (..., queries, keys): True where a query sees a key; or numbers
+            that are added to the products, -inf for what it does not see. A query that sees none
+            gets 0. None where all see all.
+        causal: whether query i sees no key beyond i.
+        scale: by which products are multiplied, None for 1 / sqrt(features).
+
+    >>> query, key, value = np.ones((1, 2)), np.ones((2, 2)), np.array([[1.0], [3.0]])
+    >>> scaled_dot_product_attention(query, key, value, None, False, None)
+    array([[2.]])
+    """
+    require_attention(query, key, value)
+
+    def attended(query: Any, key: Any, value: Any, mask: Any) -> tuple[Any, Any]:
+        weights = attention_weights(query, key, mask, causal, scale)
+        return weights @ value, weights
+
+    if mask is not None:
+        shape = (*query.shape[:-1], key.shape[-2])
+        mask = np.broadcast_to(mask, np.broadcast_shapes(mask.shape, shape))
+    products = query.shape[-2] * key.shape[-2]
+    return _by_part(attended, products, query, key, value, mask)

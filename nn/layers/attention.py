@@ -1,0 +1,273 @@
+"""MultiHeadAttention: of queries, keys and values that are learned projections of sequences.
+
+Sequences are (n, length, features), as samples come first in all of nn; `batch_first=False` takes
+(length, n, features), which is PyTorch's default. Names, shapes and order of parameters are
+PyTorch's, and masks mean what they mean there: True hides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import affine, dropout
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional, require
+from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared, product
+from nn.init import initializer
+from nn.layers.dense import Dense
+from nn.layers.inputs import in_dtype_of, require_input
+from nn.module import Module
+from nn.parameters import Parameter
+from nn.random_state import generator
+
+
+@register
+class MultiHeadAttention(Module):
+    """For each query a mean of the values, by how well their keys agree with it; in several heads.
+
+    Queries, keys and values are projected by weights, in each head to embed_dim / num_heads
+    features; what the heads find is put side by side and projected. Vaswani et al., "Attention is
+    all you need", 2017.
+
+    Args:
+        embed_dim: features of queries and of the result.
+        num_heads: into which these are divided.
+        dropout: the probability with which the weights of values are dropped in training.
+        bias: whether projections have one; it starts at zero.
+        kdim: features of keys, embed_dim by default.
+        vdim: features of values, embed_dim by default.
+        batch_first: whether sequences are (n, length, features), else (length, n, features).
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a number is out of its range, the features are no multiple of the heads, or
+            the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer, x = MultiHeadAttention(8, 2, rng=0), np.ones((4, 5, 8))
+    >>> y, weights = layer(x, x, x)
+    >>> y.shape, weights.shape
+    ((4, 5, 8), (4, 5, 5))
+    """
+
+    embed_dim: int = declared(COUNT)
+    num_heads: int = declared(COUNT)
+    dropout: float = declared(FRACTION)
+    bias: bool = declared(FLAG)
+    kdim: int | None = declared(optional(COUNT))
+    vdim: int | None = declared(optional(COUNT))
+    batch_first: bool = declared(FLAG)
+
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = True,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self.embed_dim, self.num_heads, self.dropout = embed_dim, num_heads, dropout
+        self.bias, self.kdim, self.vdim, self.batch_first = bias, kdim, vdim, batch_first
+        if embed_dim % num_heads:
+            raise ArgumentError(
+                f"MultiHeadAttention with embed_dim={embed_dim}, num_heads={num_heads}",
+                "all heads have as many features",
+                f"Give a multiple of {num_heads}",
+            )
+        self.rng = generator(rng, "MultiHeadAttention")
+        glorot: Any = initializer("xavier_uniform")
+        sizes = {"q": embed_dim, "k": kdim or embed_dim, "v": vdim or embed_dim}
+        if set(sizes.values()) == {embed_dim}:
+            whole = glorot(self.rng, embed_dim, 3 * embed_dim)
+            self.in_proj_weight = Parameter(np.ascontiguousarray(whole.T), dtype=dtype)
+        else:
+            for name, size in sizes.items():
+                weight = np.ascontiguousarray(glorot(self.rng, size, embed_dim).T)
+                setattr(self, f"{name}_proj_weight", Parameter(weight, dtype=dtype))
+        if bias:
+            self.in_proj_bias = Parameter(np.zeros(3 * embed_dim), dtype=dtype)
+        self.out_proj = Dense(embed_dim, embed_dim, None, bias, rng=self.rng, dtype=dtype)
+
+    @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        return product([given["embed_dim"], given["embed_dim"]])
+
+    def forward(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        key_padding_mask: Any = None,
+        need_weights: bool = True,
+        attn_mask: Any = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Any, Any]:
+        """What each query finds, and by which weights.
+
+        Args:
+            query: (n, queries, embed_dim).
+            key: (n, keys, kdim).
+            value: (n, keys, vdim).
+            key_padding_mask: booleans (n, keys), True for keys that nothing may see; or numbers
+                that are added to the products of queries and keys.
+            need_weights: whether to return weights, without which it takes less time and memory.
+            attn_mask: booleans (queries, keys), True where a query may not see a key; or numbers
+                that are added. Also (n * num_heads, queries, keys).
+            average_attn_weights: whether the weights are the means of all heads.
+            is_causal: whether query i may see no key beyond i.
+
+        Returns:
+            The result (n, queries, embed_dim), and the weights (n, queries, keys), or
+            (n, num_heads, queries, keys) of each head, or None. Of a query that may see no key the
+            result is what the last projection makes of zeros, as the weights are.
+
+        Raises:
+            ShapeError: shapes do not go together.
+            UnsupportedError: something is no array of real numbers.
+        """
+        weight = self.out_proj.weight
+        given = zip(
+            ("query", "key", "value"),
+            (query, key, value),
+            (self.embed_dim, self.kdim or self.embed_dim, self.vdim or self.embed_dim),
+        )
+        query, key, value = (
+            in_dtype_of(weight, self._sequences(name, x, size)) for name, x, size in given
+        )
+        self._require_together(query, key, value)
+        mask = self._mask(query, key, key_padding_mask, attn_mask)
+        q, k, v = (self._in_heads(x) for x in self._projected(query, key, value))
+        if need_weights or (self.training and self.dropout):
+            weights = attention_weights(q, k, mask, is_causal)
+            shares = weights
+            if self.training and self.dropout:
+                kept = self.rng.random(weights.shape) >= self.dropout
+                shares = dropout(weights, kept, self.dropout)
+            found = shares @ v
+        else:
+            weights = None
+            found = scaled_dot_product_attention(q, k, v, mask, is_causal, None)
+        y = self.out_proj(np.swapaxes(found, 1, 2).reshape(query.shape))
+        y = y if self.batch_first else np.swapaxes(y, 0, 1)
+        if not need_weights:
+            return y, None
+        return y, weights.mean(axis=1) if average_attn_weights else weights
+
+    def _projected(self, query: Any, key: Any, value: Any) -> list[Any]:
+        """Queries, keys and values, each times its weights."""
+        size = self.embed_dim
+        whole = getattr(self, "in_proj_weight", None)
+        bias = getattr(self, "in_proj_bias", None)
+        if whole is not None and query is key and key is value:
+            z = query @ whole.T if bias is None else affine(query, whole.T, bias)
+            return [z[..., k * size : (k + 1) * size] for k in range(3)]
+        found = []
+        for k, (name, x) in enumerate(zip("qkv", (query, key, value))):
+            part = slice(k * size, (k + 1) * size)
+            weight = getattr(self, f"{name}_proj_weight") if whole is None else whole[part]
+            found.append(x @ weight.T if bias is None else affine(x, weight.T, bias[part]))
+        return found
+
+    def _in_heads(self, x: Any) -> Any:
+        """(n, length, embed_dim) as (n, heads, length, features)."""
+        return np.swapaxes(x.reshape(*x.shape[:2], self.num_heads, -1), 1, 2)
+
+    def _sequences(self, name: str, x: Any, size: int) -> Any:
+        """What is given as query, key or value, with samples first."""
+        x = require_input(self, x)
+        axes = ("n", "length") if self.batch_first else ("length", "n")
+        wanted = f"({', '.join(axes)}, {size})"
+        if x.ndim != 3 or x.shape[2] != size:
+            raise ShapeError(
+                f"{heading(self)} of {name} {describe_one(x)}",
+                f"it takes {name} of shape {wanted}: axis 2 has "
+                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
+                f"Give {name} of shape {wanted}; x[None] for a single sequence",
+            )
+        return x if self.batch_first else np.swapaxes(x, 0, 1)
+
+    def _require_together(self, query: Any, key: Any, value: Any) -> None:
+        """Raise unless there are as many samples of each, and a value for each key."""
+        if not query.shape[0] == key.shape[0] == value.shape[0] or key.shape[1] != value.shape[1]:
+            shown = ", ".join(
+                f"{name} {describe_one(x)}"
+                for name, x in (("query", query), ("key", key), ("value", value))
+            )
+            raise ShapeError(
+                f"{heading(self)} of {shown}",
+                "axis 0, the samples, has to be of one length in all, and axis 1 in key and value"
+                if self.batch_first
+                else "shown with samples first: these have to be of one number in all, and the "
+                "positions in key and value",
+                "Give a key and a value for each position that is attended to",
+            )
+        if 0 in key.shape[:2] or query.shape[1] == 0:
+            raise ShapeError(
+                f"{heading(self)} of query {describe_one(query)} and key {describe_one(key)}",
+                "an axis has length 0",
+                "Give at least one sample, one query and one key",
+            )
+
+    def _mask(self, query: Any, key: Any, padding: Any, between: Any) -> Any:
+        """One mask of both, as attention takes them: True where a query sees a key, or numbers."""
+        (n, queries), keys = query.shape[:2], key.shape[1]
+        masks = []
+        if between is not None:
+            allowed = ((queries, keys), (n * self.num_heads, queries, keys))
+            mask = self._checked_mask("attn_mask", between, allowed)
+            masks.append(mask if mask.ndim == 2 else mask.reshape(n, -1, queries, keys))
+        if padding is not None:
+            mask = self._checked_mask("key_padding_mask", padding, ((n, keys),))
+            masks.append(mask.reshape(n, 1, 1, keys))
+        if len(masks) == 2 and masks[0].dtype == masks[1].dtype == bool:
+            return masks[0] & masks[1]
+        if len(masks) == 2:
+            return _as_numbers(masks[0], query) + _as_numbers(masks[1], query)
+        return masks[0] if masks else None
+
+    def _checked_mask(self, name: str, mask: Any, allowed: tuple[tuple[int, ...], ...]) -> Any:
+        """A mask of one of some shapes; of booleans those of what is seen."""
+        mask = require_input(self, np.asarray(mask) if isinstance(mask, list) else mask)
+        attempted = f"{heading(self)} with {name} {describe_one(mask)}"
+        if mask.shape not in allowed:
+            raise ShapeError(
+                attempted,
+                f"masks for these sequences have shape {' or '.join(map(str, allowed))}",
+                "Give one of that shape, True where nothing is seen",
+            )
+        if mask.dtype.kind in "iu":
+            raise UnsupportedError(
+                attempted,
+                f"its dtype {mask.dtype} is neither of booleans nor of floats",
+                "Write mask.astype(bool), True where nothing is seen",
+            )
+        return ~mask if mask.dtype == bool else in_dtype_of(self.out_proj.weight, mask)
+
+
+def _as_numbers(mask: Any, like: Any) -> Any:
+    """A mask as numbers that are added: -inf for what is not seen."""
+    return np.where(mask, 0.0, -np.inf).astype(like.dtype) if mask.dtype == bool else mask
+
+
+def causal_mask(length: int) -> Any:
+    """Booleans (length, length), True for what comes later than a position.
+
+    >>> causal_mask(2)
+    array([[False,  True],
+           [False, False]])
+    """
+    return np.tri(length) == 0

@@ -1,0 +1,204 @@
+"""Layers for words and their places: Embedding and PositionalEncoding."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, require
+from autograd_lite.derivatives.embedding import embedding
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared, product
+from nn.init import normal
+from nn.layers.inputs import in_dtype_of, require_input
+from nn.module import Module
+from nn.parameters import Parameter
+from nn.random_state import generator
+
+
+@register
+class Embedding(Module):
+    """A vector for each of some numbers, such as those of words, that is learned.
+
+    Names, order and shapes are PyTorch's. Bengio et al., "A neural probabilistic language model",
+    2003.
+
+    Args:
+        num_embeddings: how many numbers there are, from 0.
+        embedding_dim: of their vectors.
+        padding_idx: the number that fills short sequences up; its vector begins with zeros and
+            gets no gradient.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = Embedding(10, 3, padding_idx=0, rng=0)
+    >>> layer([[4, 2, 0, 0]]).shape
+    (1, 4, 3)
+    """
+
+    num_embeddings: int = declared(COUNT, size=True)
+    embedding_dim: int = declared(COUNT, size=True)
+    padding_idx: int | None = declared(optional(WHOLE))
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = padding_idx
+        if padding_idx is not None and padding_idx >= num_embeddings:
+            raise ArgumentError(
+                f"Embedding with num_embeddings={num_embeddings}, padding_idx={padding_idx}",
+                "there is no vector of that number",
+                f"Give a number from 0 to {num_embeddings - 1}",
+            )
+        source = generator(rng, "Embedding")
+        weight = normal(source, num_embeddings, embedding_dim, standard_deviation=1.0)
+        if padding_idx is not None:
+            weight[padding_idx] = 0
+        self.weight = Parameter(weight, dtype=dtype)
+
+    def forward(self, x: Any) -> Tensor:
+        """The vectors (..., embedding_dim) of whole numbers of any shape.
+
+        Raises:
+            ArgumentError: a number is below 0, or there is no vector of it.
+            UnsupportedError: x is no array of whole numbers.
+        """
+        if isinstance(x, list | tuple):
+            x = np.asarray(x)
+        x = require_input(self, x)
+        attempted = f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
+        numbers = x.data if isinstance(x, Tensor) else x
+        # As data sets are floats; whole ones say what is meant.
+        is_whole = numbers.dtype.kind in "iu" or (
+            numbers.dtype.kind == "f" and bool(np.equal(numbers, np.rint(numbers)).all())
+        )
+        if not is_whole:
+            raise UnsupportedError(
+                attempted,
+                f"these of dtype {numbers.dtype} are no whole numbers",
+                "Give the numbers of what is embedded: x.astype(int)",
+            )
+        count = self.weight.shape[0]
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
+            raise ArgumentError(
+                attempted,
+                f"its numbers range from {numbers.min()} to {numbers.max()}, and axis 0 of the "
+                f"weight has {count} vectors, from 0 to {count - 1}",
+                "Number what is embedded from 0, or make the layer Embedding(n, ...) larger",
+            )
+        x = numbers.astype(np.int64) if numbers.dtype.kind == "f" else x
+        return embedding(self.weight, x, self.padding_idx)  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=8)
+def sinusoids(length: int, features: int) -> Any:
+    """sin(p / 10000^(2i / features)) for even features 2i, and cosines of the same for odd ones.
+
+    >>> sinusoids(2, 4).round(3)
+    array([[0.   , 1.   , 0.   , 1.   ],
+           [0.841, 0.54 , 0.01 , 1.   ]])
+    """
+    pairs = np.arange(features) // 2
+    angles = np.arange(length)[:, None] / 10000 ** (2 * pairs / features)
+    return np.where(np.arange(features) % 2, np.cos(angles), np.sin(angles))
+
+
+@register
+class PositionalEncoding(Module):
+    """Adds to each position of sequences (n, length, embedding_dim) a vector of its own.
+
+    Sines and cosines, as in Vaswani et al., "Attention is all you need", 2017, or vectors that are
+    learned, for at most `max_length` positions.
+
+    Args:
+        embedding_dim: features of each position.
+        max_length: how many positions there may be.
+        learned: whether the vectors are parameters; they begin small.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> PositionalEncoding(2)(np.zeros((1, 3, 2))).round(3)
+    array([[[ 0.   ,  1.   ],
+            [ 0.841,  0.54 ],
+            [ 0.909, -0.416]]])
+    """
+
+    embedding_dim: int = declared(COUNT)
+    max_length: int = declared(COUNT)
+    learned: bool = declared(FLAG)
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        max_length: int = 5000,
+        learned: bool = False,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self.embedding_dim, self.max_length, self.learned = embedding_dim, max_length, learned
+        self.weight = None
+        if learned:
+            source = generator(rng, "PositionalEncoding")
+            initial = normal(source, max_length, embedding_dim, standard_deviation=0.02)
+            self.weight = Parameter(initial, dtype=dtype)
+
+    @property
+    def dtype(self) -> Any:
+        """That of the parameters, float64 without."""
+        return np.dtype(float) if self.weight is None else self.weight.dtype
+
+    @classmethod
+    def _least_entries(cls, given: Any) -> float:
+        if given["learned"] is not True:
+            return 0.0
+        return product([given["embedding_dim"], given["max_length"]])
+
+    def forward(self, x: Any) -> Any:
+        """Apply to x of shape (n, length, embedding_dim).
+
+        Raises:
+            ShapeError: x has other axes or features, or is longer than `max_length`.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = require_input(self, x)
+        wanted = f"(n, length, {self.embedding_dim})"
+        if x.ndim != 3 or x.shape[2] != self.embedding_dim:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"it takes sequences of shape {wanted}: axis 2 of the input has "
+                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
+                f"Give inputs of shape {wanted}, as Embedding(n, {self.embedding_dim}) makes them",
+            )
+        if x.shape[1] > self.max_length:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"axis 1 of the input has {x.shape[1]} positions, and max_length is "
+                f"{self.max_length}",
+                "Give shorter sequences, or a larger max_length",
+            )
+        if self.weight is None:
+            x = x if x.dtype.kind == "f" else x.astype(float)
+            return x + sinusoids(x.shape[1], self.embedding_dim).astype(x.dtype)
+        return in_dtype_of(self.weight, x) + self.weight[: x.shape[1]]

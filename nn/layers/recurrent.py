@@ -1,0 +1,375 @@
+"""Layers that go through sequences step by step, with a state: RNN, GRU and LSTM.
+
+Sequences are (n, length, features), as samples come first in all of nn; `batch_first=False` takes
+(length, n, features), which is PyTorch's default. States are (layers * directions, n, features) in
+both. Names, shapes and order of parameters, and the order of gates, are PyTorch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import Tensor, affine, dropout
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, one_of, require
+from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
+from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.node import plain
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared, product
+from nn.init import uniform
+from nn.layers.inputs import in_dtype_of, require_input
+from nn.module import Module
+from nn.parameters import Parameter
+from nn.random_state import generator
+
+
+def gate_parameters(
+    rng: np.random.Generator, gates: int, inputs: int, hidden: int, bias: bool, dtype: DTypeLike
+) -> dict[str, Parameter | None]:
+    """The parameters of one layer and direction, uniform within 1 / sqrt(hidden), as PyTorch's."""
+    bound = hidden**-0.5
+    shapes = {"weight_ih": inputs, "weight_hh": hidden, "bias_ih": 1, "bias_hh": 1}
+    found: dict[str, Parameter | None] = {}
+    for name, columns in shapes.items():
+        values = uniform(rng, gates * hidden, columns, -bound, bound)
+        is_bias = name.startswith("bias")
+        values = values[:, 0] if is_bias else values
+        found[name] = None if is_bias and not bias else Parameter(values, dtype=dtype)
+    return found
+
+
+def of_inputs(x: Any, weight: Any, *biases: Any) -> Any:
+    """What inputs give to the gates, and the biases that are added to it."""
+    if biases[0] is None:
+        return x @ weight.T
+    return affine(x, weight.T, biases[0] if len(biases) == 1 else biases[0] + biases[1])
+
+
+def require_state(layer: Module, name: str, state: Any, shape: tuple[int, ...], x: Any) -> Any:
+    """A state that a layer is given, once it has the shape that goes with x."""
+    state = require_input(layer, state)
+    if state.shape != shape:
+        raise ShapeError(
+            f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
+            f"states for these inputs have shape {shape}",
+            "Give one of that shape, or None to begin with zeros",
+        )
+    return state
+
+
+def _own_steps(length: int, counts: Any) -> Any:
+    """Which steps of each sample are its own, (length, n, 1)."""
+    return (np.arange(length)[:, None] < counts)[:, :, None]
+
+
+def _turned(steps: Any, counts: Any) -> Any:
+    """Sequences from their ends to their beginnings; what is behind them stays there."""
+    if counts is None:
+        return steps[::-1]
+    times = np.arange(len(steps))[:, None]
+    return steps[np.where(times < counts, counts - 1 - times, times), np.arange(len(counts))]
+
+
+def _joined(outputs: list[Any]) -> Any:
+    """The states of both directions side by side."""
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
+
+
+class _Recurrent(Module):
+    """What layers have in common that go through sequences."""
+
+    gates: ClassVar[int]
+    states: ClassVar[tuple[str, ...]] = ("h_0",)
+
+    input_size: int = declared(COUNT)
+    hidden_size: int = declared(COUNT)
+    num_layers: int = declared(COUNT)
+    bias: bool = declared(FLAG)
+    batch_first: bool = declared(FLAG)
+    dropout: float = declared(FRACTION)
+    bidirectional: bool = declared(FLAG)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
+        self.dropout = dropout
+        self.rng = generator(rng, type(self).__name__)
+        for layer, name in self._directions():
+            inputs = input_size if layer == 0 else hidden_size * (1 + bidirectional)
+            own = gate_parameters(self.rng, self.gates, inputs, hidden_size, bias, dtype)
+            for kind, parameter in own.items():
+                if parameter is not None:
+                    setattr(self, f"{kind}{name}", parameter)
+
+    @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        inputs, hidden = given["input_size"], given["hidden_size"]
+        return product([inputs, hidden]) + product([hidden, hidden, given["num_layers"]])
+
+    def _directions(self) -> Iterator[tuple[int, str]]:
+        """Each layer's number and the end of its parameters' names, once for each direction."""
+        for layer in range(self.num_layers):
+            for direction in ("", "_reverse")[: 1 + self.bidirectional]:
+                yield layer, f"_l{layer}{direction}"
+
+    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> Any:
+        """The states of the last layer after each step, and those of all layers after the last.
+
+        Args:
+            x: (n, length, input_size).
+            hx: the states to begin with, (layers * directions, n, hidden_size); zeros by default.
+                Of an LSTM a pair of these, states and cells.
+            lengths: how many steps of each sample are its own, (n,), 1 or more; the others, with
+                which short sequences are filled up behind, change no state, and there the result
+                is 0. By default all are.
+
+        Returns:
+            The states of the last layer, (n, length, directions * hidden_size), backward ones
+            behind forward ones; and of each layer and direction the last ones, in the shape of hx.
+
+        Raises:
+            ShapeError: x has other axes or features, or states or lengths do not go with it.
+            ArgumentError: a length is below 1, or larger than x is long.
+            UnsupportedError: x is no array of real numbers.
+        """
+        first = getattr(self, "weight_ih_l0")  # noqa: B009 # the constructor makes it
+        x = in_dtype_of(first, self._sequences(x))
+        counts = self._lengths(x, lengths)
+        n = x.shape[0 if self.batch_first else 1]
+        states = self._first_states(hx, n, x)
+        steps = np.swapaxes(x, 0, 1) if self.batch_first else x
+        if counts is not None:
+            steps = np.where(_own_steps(len(steps), counts), steps, 0)
+        ends: list[list[Any]] = [[] for _ in self.states]
+        outputs: list[Any] = []
+        for index, (layer, name) in enumerate(self._directions()):
+            backward = name.endswith("_reverse")
+            if layer and not backward:
+                steps, outputs = self._between(outputs), []
+            begun = [each[index] for each in states]
+            taken = _turned(steps, counts) if backward else steps
+            found = self._run(taken, name, begun)
+            for kept, each in zip(ends, found):
+                kept.append(each[-1] if counts is None else each[counts - 1, np.arange(n)])
+            outputs.append(_turned(found[0], counts) if backward else found[0])
+        y = _joined(outputs)
+        if counts is not None:
+            y = np.where(_own_steps(len(y), counts), y, 0)
+        last = tuple(np.stack(each) for each in ends)
+        return np.swapaxes(y, 0, 1) if self.batch_first else y, last[0] if len(last) == 1 else last
+
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
+        """What one layer computes in one direction: for each kind of states all, by time."""
+        raise NotImplementedError(type(self).__name__)
+
+    def _own(self, name: str) -> list[Any]:
+        """The parameters of a layer and direction; None for biases that it has not."""
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return [getattr(self, f"{kind}{name}", None) for kind in kinds]
+
+    def _between(self, outputs: list[Any]) -> Any:
+        x = _joined(outputs)
+        if not self.training or self.dropout == 0:
+            return x
+        return dropout(x, self.rng.random(x.shape) >= self.dropout, self.dropout)
+
+    def _sequences(self, x: Any) -> Any:
+        x = require_input(self, x)
+        shape = ("n", "length") if self.batch_first else ("length", "n")
+        wanted = f"({', '.join(shape)}, {self.input_size})"
+        if x.ndim != 3:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"it takes sequences of shape {wanted}, and this has {x.ndim} axes",
+                "Write x[None] for a single sequence, x[:, :, None] for sequences of one feature",
+            )
+        if x.shape[2] != self.input_size:
+            weight = getattr(self, "weight_ih_l0")  # noqa: B009
+            raise ShapeError(
+                f"{heading(self)} with weight_ih_l0 {describe_one(weight)} of {describe_one(x)}",
+                f"axis 2 of the input has {x.shape[2]} features, and the layer takes "
+                f"{self.input_size}",
+                f"Give inputs of shape {wanted}, or make the layer for {x.shape[2]} features",
+            )
+        if 0 in x.shape[:2]:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"axis {x.shape.index(0)} has length 0",
+                "Give at least one sample, of at least one step",
+            )
+        return x
+
+    def _lengths(self, x: Any, lengths: Any) -> Any:
+        """How many steps of each sample are its own, (n,); None where all are."""
+        if lengths is None:
+            return None
+        length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
+        counts = np.asarray(plain(lengths))
+        attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
+        if counts.shape != (n,):
+            raise ShapeError(
+                attempted,
+                f"lengths have shape {counts.shape}, and there are {n} samples along axis "
+                f"{0 if self.batch_first else 1}",
+                f"Give one length for each sample, in an array ({n},)",
+            )
+        if counts.dtype.kind not in "iu":
+            raise UnsupportedError(
+                attempted, f"they have dtype {counts.dtype}", "Give whole numbers"
+            )
+        if counts.min() < 1 or counts.max() > length:
+            raise ArgumentError(
+                attempted,
+                f"they range from {counts.min()} to {counts.max()}, and axis "
+                f"{1 if self.batch_first else 0} of the input has {length} steps",
+                f"Give lengths from 1 to {length}",
+            )
+        return counts
+
+    def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
+        """For each kind of states those to begin with."""
+        weight = getattr(self, "weight_ih_l0")  # noqa: B009
+        shape = (self.num_layers * (1 + self.bidirectional), n, self.hidden_size)
+        if hx is None:
+            return [np.zeros(shape, weight.dtype) for _ in self.states]
+        given = [hx] if len(self.states) == 1 else hx
+        if not isinstance(given, tuple | list) or len(given) != len(self.states):
+            raise UnsupportedError(
+                f"{heading(self)} with hx of {describe_one(hx)}",
+                f"it begins with {len(self.states)} kinds of states",
+                f"Give a tuple ({', '.join(self.states)}), or None to begin with zeros",
+            )
+        checked = [
+            require_state(self, name, each, shape, x) for name, each in zip(self.states, given)
+        ]
+        return [in_dtype_of(weight, each) for each in checked]
+
+
+@register
+class RNN(_Recurrent):
+    """Elman's recurrent network: h[t] = tanh(W x[t] + b + U h[t-1] + c), in each layer.
+
+    Elman, "Finding structure in time", 1990. See `LSTM` for arguments and results.
+
+    Args:
+        nonlinearity: "tanh" or "relu".
+
+    >>> y, last = RNN(2, 3, rng=0)(np.ones((4, 5, 2)))
+    >>> y.shape, last.shape
+    ((4, 5, 3), (1, 4, 3))
+    """
+
+    gates = 1
+    nonlinearity: str = declared(one_of("tanh", "relu"))
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        self.nonlinearity = nonlinearity
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            rng,
+            dtype,
+        )
+
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
+        weight, recurrent, *biases = self._own(name)
+        x = of_inputs(steps, weight, *biases)
+        return (rnn_sequence(x, recurrent, states[0], self.nonlinearity),)
+
+
+@register
+class GRU(_Recurrent, init=False):
+    """Gated recurrent units, which keep of their state what a gate says.
+
+    r = sigmoid(W_r x + b_r + U_r h + c_r), z = sigmoid(W_z x + b_z + U_z h + c_z),
+    n = tanh(W_n x + b_n + r (U_n h + c_n)), and the new state (1 - z) n + z h; weights have the
+    gates below each other in the order r, z, n. Cho et al., "Learning phrase representations using
+    RNN encoder-decoder", 2014. See `LSTM` for arguments and results.
+
+    >>> y, last = GRU(2, 3, num_layers=2, rng=0)(np.ones((4, 5, 2)))
+    >>> y.shape, last.shape
+    ((4, 5, 3), (2, 4, 3))
+    """
+
+    gates = 3
+
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
+        weight, recurrent, bias, of_state = self._own(name)
+        if of_state is None:
+            of_state = np.zeros(len(recurrent), recurrent.dtype)
+        x = of_inputs(steps, weight, bias)
+        return (gru_sequence(x, recurrent, of_state, states[0]),)
+
+
+@register
+class LSTM(_Recurrent, init=False):
+    """Long short-term memory: a cell that gates let in, forget and let out.
+
+    i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,
+    n = tanh(W_n x + b_n + U_n h + c_n), the new cell c = f c + i n and the new state o tanh(c);
+    weights have the gates below each other in the order i, f, n, o. Hochreiter and Schmidhuber,
+    "Long short-term memory", 1997.
+
+    Args:
+        input_size: features of x.
+        hidden_size: of the states.
+        num_layers: of which each takes the states of the one before.
+        bias: whether to add both biases.
+        batch_first: whether sequences are (n, length, features), else (length, n, features).
+        dropout: the probability with which states between layers are dropped in training.
+        bidirectional: whether each layer also goes from the end to the beginning.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> layer = LSTM(2, 3, bidirectional=True, rng=0)
+    >>> y, (states, cells) = layer(np.ones((4, 5, 2)), lengths=[5, 1, 2, 3])
+    >>> y.shape, states.shape, cells.shape
+    ((4, 5, 6), (2, 4, 3), (2, 4, 3))
+    """
+
+    gates = 4
+    states = ("h_0", "c_0")
+
+    def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
+        weight, recurrent, *biases = self._own(name)
+        x = of_inputs(steps, weight, *biases)
+        found: Tensor = lstm_sequence(x, recurrent, *states)
+        return found[0], found[1]

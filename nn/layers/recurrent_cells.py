@@ -1,0 +1,177 @@
+"""One step of recurrent layers, for loops of one's own: RNNCell, GRUCell and LSTMCell."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import relu, sigmoid
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of, require
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared
+from nn.layers.inputs import in_dtype_of, require_input
+from nn.layers.recurrent import gate_parameters, of_inputs, require_state
+from nn.module import Module
+from nn.parameters import Parameter
+from nn.random_state import generator
+
+
+class _Cell(Module):
+    """What cells have in common."""
+
+    gates: ClassVar[int]
+
+    input_size: int = declared(COUNT, size=True)
+    hidden_size: int = declared(COUNT, size=True)
+    bias: bool = declared(FLAG)
+    weight_ih: Parameter
+    weight_hh: Parameter
+    bias_ih: Parameter | None
+    bias_hh: Parameter | None
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        source = generator(rng, type(self).__name__)
+        own = gate_parameters(source, self.gates, input_size, hidden_size, bias, dtype)
+        for name, parameter in own.items():
+            setattr(self, name, parameter)
+
+    def _inputs(self, x: Any) -> Any:
+        x = require_input(self, x)
+        if x.ndim != 2 or x.shape[1] != self.input_size:
+            raise ShapeError(
+                f"{heading(self)} with weight_ih {describe_one(self.weight_ih)} of "
+                f"{describe_one(x)}",
+                f"it takes one step of each sample, (n, {self.input_size}): axis 1 of the input "
+                f"has {x.shape[1] if x.ndim > 1 else 'no'} features",
+                f"Give inputs of shape (n, {self.input_size}), as x[:, t] of sequences",
+            )
+        return in_dtype_of(self.weight_ih, x)
+
+    def _begun(self, name: str, state: Any, x: Any) -> Any:
+        shape = (x.shape[0], self.hidden_size)
+        if state is None:
+            return np.zeros(shape, self.weight_ih.dtype)
+        return in_dtype_of(self.weight_hh, require_state(self, name, state, shape, x))
+
+    def _given(self, x: Any, h: Any) -> tuple[Any, Any]:
+        """What inputs and state give to the gates."""
+        of_input = of_inputs(x, self.weight_ih, self.bias_ih)
+        return of_input, of_inputs(h, self.weight_hh, self.bias_hh)
+
+    def _gates(self, z: Any, *which: int) -> list[Any]:
+        """Some of the gates that are side by side."""
+        size = self.hidden_size
+        return [z[:, k * size : (k + 1) * size] for k in which]
+
+
+@register
+class RNNCell(_Cell):
+    """One step of `RNN`: the state after inputs (n, input_size) and a state (n, hidden_size).
+
+    >>> cell, state = RNNCell(2, 3, rng=0), None
+    >>> for t in range(5):
+    ...     state = cell(np.ones((4, 2)), state)
+    >>> state.shape
+    (4, 3)
+    """
+
+    gates = 1
+    nonlinearity: str = declared(one_of("tanh", "relu"))
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        self.nonlinearity = nonlinearity
+        super().__init__(input_size, hidden_size, bias, rng, dtype)
+
+    def forward(self, x: Any, hx: Any = None) -> Any:
+        """The new state.
+
+        Raises:
+            ShapeError: x has other axes or features, or the state does not go with it.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = self._inputs(x)
+        of_input, of_state = self._given(x, self._begun("hx", hx, x))
+        z = of_input + of_state
+        return np.tanh(z) if self.nonlinearity == "tanh" else relu(z)
+
+
+@register
+class GRUCell(_Cell, init=False):
+    """One step of `GRU`: the state after inputs (n, input_size) and a state (n, hidden_size).
+
+    >>> GRUCell(2, 3, rng=0)(np.ones((4, 2))).shape
+    (4, 3)
+    """
+
+    gates = 3
+
+    def forward(self, x: Any, hx: Any = None) -> Any:
+        """The new state.
+
+        Raises:
+            ShapeError: x has other axes or features, or the state does not go with it.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = self._inputs(x)
+        h = self._begun("hx", hx, x)
+        of_input, of_state = self._given(x, h)
+        (x_r, x_z, x_n), (h_r, h_z, h_n) = (
+            self._gates(each, 0, 1, 2) for each in (of_input, of_state)
+        )
+        update = sigmoid(x_z + h_z)
+        candidate = np.tanh(x_n + sigmoid(x_r + h_r) * h_n)
+        return (1 - update) * candidate + update * h
+
+
+@register
+class LSTMCell(_Cell, init=False):
+    """One step of `LSTM`: state and cell after inputs (n, input_size), a state and a cell.
+
+    >>> state, cell = LSTMCell(2, 3, rng=0)(np.ones((4, 2)))
+    >>> state.shape, cell.shape
+    ((4, 3), (4, 3))
+    """
+
+    gates = 4
+
+    def forward(self, x: Any, hx: Any = None) -> tuple[Any, Any]:
+        """The new state and the new cell.
+
+        Raises:
+            ShapeError: x has other axes or features, or state and cell do not go with it.
+            UnsupportedError: x is no array of real numbers, or hx is no pair.
+        """
+        x = self._inputs(x)
+        if hx is not None and not (isinstance(hx, tuple | list) and len(hx) == 2):
+            raise UnsupportedError(
+                f"{heading(self)} with hx of {describe_one(hx)}",
+                "it begins with a state and a cell",
+                "Give a tuple (h_0, c_0), or None to begin with zeros",
+            )
+        given = (None, None) if hx is None else hx
+        h, c = (self._begun(name, each, x) for name, each in zip(("h_0", "c_0"), given))
+        of_input, of_state = self._given(x, h)
+        enter, forget, candidate, leave = self._gates(of_input + of_state, 0, 1, 2, 3)
+        cell = sigmoid(forget) * c + sigmoid(enter) * np.tanh(candidate)
+        return sigmoid(leave) * np.tanh(cell), cell

@@ -1,0 +1,244 @@
+"""Transformer layers: attention and a network of two layers, around which inputs are added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, POSITIVE, require
+from autograd_lite.errors import ShapeError, describe_one
+from nn.architecture import register
+from nn.configuration import heading
+from nn.declared import declared, product
+from nn.layers.activations import activation_function
+from nn.layers.attention import MultiHeadAttention
+from nn.layers.dense import Dense
+from nn.layers.dropout import Dropout
+from nn.layers.inputs import require_input
+from nn.layers.normalization import LayerNorm
+from nn.module import Module
+from nn.random_state import generator
+
+
+class _TransformerLayer(Module):
+    """What encoder and decoder layers have in common."""
+
+    d_model: int = declared(COUNT)
+    nhead: int = declared(COUNT)
+    dim_feedforward: int = declared(COUNT)
+    dropout: float = declared(FRACTION)
+    layer_norm_eps: float = declared(POSITIVE)
+    batch_first: bool = declared(FLAG)
+    norm_first: bool = declared(FLAG)
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[..., Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = True,
+        norm_first: bool = False,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self.d_model, self.nhead, self.dim_feedforward = d_model, nhead, dim_feedforward
+        self.dropout, self.layer_norm_eps = dropout, layer_norm_eps
+        self.batch_first, self.norm_first = batch_first, norm_first
+        self.activation = activation_function(activation)
+        self.rng = generator(rng, type(self).__name__)
+        self.self_attn = self._attention(dtype)
+        self.linear1 = Dense(d_model, dim_feedforward, rng=self.rng, dtype=dtype)
+        self.linear2 = Dense(dim_feedforward, d_model, rng=self.rng, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype)
+        self.drop = Dropout(dropout, self.rng)
+
+    @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        size = given["d_model"]
+        return product([size, size]) + product([size, given["dim_feedforward"]])
+
+    def _attention(self, dtype: DTypeLike) -> MultiHeadAttention:
+        return MultiHeadAttention(
+            self.d_model,
+            self.nhead,
+            self.dropout,
+            batch_first=self.batch_first,
+            rng=self.rng,
+            dtype=dtype,
+        )
+
+    def _sequences(self, name: str, x: Any) -> Any:
+        x = require_input(self, x)
+        if x.ndim != 3 or x.shape[2] != self.d_model:
+            axes = "n, length" if self.batch_first else "length, n"
+            raise ShapeError(
+                f"{heading(self)} of {name} {describe_one(x)}",
+                f"it takes {name} of shape ({axes}, {self.d_model}): axis 2 has "
+                f"{x.shape[2] if x.ndim > 2 else 'no'} features",
+                f"Give {name} of that shape, or make the layer for others",
+            )
+        return x
+
+    def _added(self, x: Any, norm: LayerNorm, part: Callable[[Any], Any]) -> Any:
+        """x and what a part makes of it, one of them normalized."""
+        if self.norm_first:
+            return x + self.drop(part(norm(x)))
+        return norm(x + self.drop(part(x)))
+
+    def _attended(
+        self,
+        attention: MultiHeadAttention,
+        x: Any,
+        other: Any,
+        padding: Any,
+        mask: Any,
+        causal: bool,
+    ) -> Any:
+        return attention(
+            x, other, other, padding, need_weights=False, attn_mask=mask, is_causal=causal
+        )[0]
+
+    def _forward_network(self, x: Any) -> Any:
+        return self.linear2(self.drop(self.activation(self.linear1(x))))
+
+
+@register
+class TransformerEncoderLayer(_TransformerLayer, init=False):
+    """Attention of a sequence to itself and a network of two layers, each added to what it gets.
+
+    Sequences are (n, length, d_model). Names, order and parameters are PyTorch's. Vaswani et al.,
+    "Attention is all you need", 2017.
+
+    Args:
+        d_model: features of each position.
+        nhead: heads of the attention.
+        dim_feedforward: units between the two layers.
+        dropout: the probability of dropping, of weights of attention and of what is added.
+        activation: between the two layers, a name or a function.
+        layer_norm_eps: epsilon of the normalization.
+        batch_first: whether sequences are (n, length, d_model), else (length, n, d_model).
+        norm_first: whether what the parts get is normalized, instead of the sums behind them.
+        rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
+        dtype: of the parameters.
+
+    Raises:
+        ArgumentError: a number is out of its range, the features are no multiple of the heads,
+            there is no such activation, or the dtype is none of floats.
+        UnsupportedError: rng is no generator and no seed.
+
+    >>> TransformerEncoderLayer(8, 2, 16, rng=0)(np.ones((4, 5, 8)), is_causal=True).shape
+    (4, 5, 8)
+    """
+
+    def forward(
+        self,
+        src: Any,
+        src_mask: Any = None,
+        src_key_padding_mask: Any = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """Apply to (n, length, d_model); masks are those of `MultiHeadAttention`.
+
+        Raises:
+            ShapeError: shapes do not go together.
+            UnsupportedError: something is no array of real numbers.
+        """
+        x = self._sequences("src", src)
+        x = self._added(
+            x,
+            self.norm1,
+            lambda x: self._attended(
+                self.self_attn, x, x, src_key_padding_mask, src_mask, is_causal
+            ),
+        )
+        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return]
+
+
+@register
+class TransformerDecoderLayer(_TransformerLayer):
+    """Attention of a sequence to itself, then to another, and a network of two layers.
+
+    See `TransformerEncoderLayer` for the arguments.
+
+    >>> layer = TransformerDecoderLayer(8, 2, 16, rng=0)
+    >>> layer(np.ones((4, 5, 8)), np.ones((4, 7, 8)), tgt_is_causal=True).shape
+    (4, 5, 8)
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable[..., Any] = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = True,
+        norm_first: bool = False,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        super().__init__(
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+            rng,
+            dtype,
+        )
+        self.multihead_attn = self._attention(dtype)
+        self.norm3 = LayerNorm(d_model, layer_norm_eps, dtype)
+
+    def forward(
+        self,
+        tgt: Any,
+        memory: Any,
+        tgt_mask: Any = None,
+        memory_mask: Any = None,
+        tgt_key_padding_mask: Any = None,
+        memory_key_padding_mask: Any = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """Apply to (n, length, d_model) and what an encoder made, (n, other length, d_model).
+
+        Masks are those of `MultiHeadAttention`.
+
+        Raises:
+            ShapeError: shapes do not go together.
+            UnsupportedError: something is no array of real numbers.
+        """
+        x, memory = self._sequences("tgt", tgt), self._sequences("memory", memory)
+        x = self._added(
+            x,
+            self.norm1,
+            lambda x: self._attended(
+                self.self_attn, x, x, tgt_key_padding_mask, tgt_mask, tgt_is_causal
+            ),
+        )
+        x = self._added(
+            x,
+            self.norm2,
+            lambda x: self._attended(
+                self.multihead_attn,
+                x,
+                memory,
+                memory_key_padding_mask,
+                memory_mask,
+                memory_is_causal,
+            ),
+        )
+        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return]

@@ -1,0 +1,219 @@
+"""Fits by SciPy's optimizers with derivatives from here: for small problems and full batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite import Tensor, no_grad
+from autograd_lite.arguments import COUNT, POSITIVE, require, require_function
+from autograd_lite.errors import (
+    ArgumentError,
+    GradientError,
+    MissingPackageError,
+    ShapeError,
+    describe_one,
+)
+from autograd_lite.names import explains_keywords
+from autograd_lite.pullback import Pullback
+from nn.optimizers.groups import group_entries
+
+
+class Fit(NamedTuple):
+    """How a fit ended."""
+
+    loss: float
+    """Of the parameters that were found; for least squares half the sum of squares."""
+    evaluations: int
+    converged: bool
+    message: str
+
+
+class _Parameters:
+    """Tensors as one vector of float64."""
+
+    def __init__(self, attempted: str, parameters: Iterable[Any]) -> None:
+        entries = group_entries(attempted, parameters)
+        options = {name: value for entry in entries for name, value in entry.items()}
+        for name in options.keys() - {"parameters"}:
+            raise ArgumentError(
+                f"{attempted} of a group with {name}={describe_one(options[name])}",
+                "it has no such hyper-parameter",
+                "Give the parameters alone",
+            )
+        self.tensors: list[Tensor] = [x for entry in entries for x in entry["parameters"]]
+        self.begun = [x.data.copy() for x in self.tensors]
+
+    def vector(self) -> Any:
+        return np.concatenate([np.ravel(x.data).astype(float) for x in self.tensors])
+
+    def assign(self, vector: Any) -> None:
+        start = 0
+        for tensor in self.tensors:
+            part = vector[start : start + tensor.size].reshape(tensor.shape)
+            tensor.data = part.astype(tensor.dtype)
+            start += tensor.size
+
+    def restore(self) -> None:
+        """Undo everything, after an error."""
+        for tensor, array in zip(self.tensors, self.begun):
+            tensor.data = array
+
+
+def _scipy_optimize(attempted: str) -> Any:
+    try:
+        import scipy.optimize  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise MissingPackageError(
+            attempted, "it is SciPy's, which is not installed", "Install it: pip install scipy"
+        ) from error
+    return scipy.optimize
+
+
+def _computed(attempted: str, f: Callable[[], Any]) -> Tensor:
+    """What a function gives, a tensor that depends on parameters."""
+    value = f()
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        raise GradientError(
+            f"{attempted} of a function that returned {describe_one(value)}",
+            "it does not depend on the parameters",
+            "Compute it from the model, without .data and outside of no_grad()",
+        )
+    return value
+
+
+@explains_keywords
+def fit_lbfgs(
+    parameters: Iterable[Any],
+    loss: Callable[[], Any],
+    iterations: int = 1000,
+    tolerance: float = 1e-9,
+) -> Fit:
+    """Minimize a loss by L-BFGS: few steps, each of which knows how the slope has changed.
+
+    For losses without chance in them, of all data at once: it compares what the same parameters
+    give. Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", 1989;
+    by `scipy.optimize.minimize`.
+
+    Args:
+        parameters: what is changed, as for an optimizer.
+        loss: computes it from them, a scalar tensor.
+        iterations: at most so many.
+        tolerance: it ends where no entry of the gradient is larger.
+
+    Raises:
+        ArgumentError: a number is out of its range, or there are no parameters.
+        GradientError: the loss is no scalar, or depends on no parameter.
+        UnsupportedError: a parameter is no leaf tensor of floats, or the loss is no function.
+        MissingPackageError: SciPy is not installed.
+
+    After an error the parameters are as before.
+
+    >>> w = Tensor([3.0, -1.0], requires_grad=True)
+    >>> fit = fit_lbfgs([w], lambda: ((w - np.array([1.0, 2.0])) ** 2).sum())
+    >>> w.data.round(6), fit.converged
+    (array([1., 2.]), True)
+    """
+    require("fit_lbfgs", "iterations", iterations, COUNT)
+    require("fit_lbfgs", "tolerance", tolerance, POSITIVE)
+    require_function(loss, "fit_lbfgs with loss", "Give a function of no arguments")
+    own = _Parameters("fit_lbfgs", parameters)
+
+    def evaluate(vector: Any) -> tuple[float, Any]:
+        own.assign(vector)
+        value = _computed("fit_lbfgs", loss)
+        if value.size != 1:
+            raise GradientError(
+                f"fit_lbfgs of a loss that returned {describe_one(value)}",
+                "only a scalar has a gradient",
+                "Reduce it, by .sum() or .mean()",
+            )
+        with no_grad():
+            gradients = Pullback([value], own.tensors).pull([np.ones(value.shape)])
+        return value.item(), np.concatenate([np.ravel(g).astype(float) for g in gradients])
+
+    try:
+        options = {"maxiter": iterations, "maxfun": 20 * iterations, "gtol": tolerance, "ftol": 0}
+        found = _scipy_optimize("fit_lbfgs").minimize(
+            evaluate, own.vector(), jac=True, method="L-BFGS-B", options=options
+        )
+        own.assign(found.x)
+    except BaseException:
+        own.restore()
+        raise
+    return Fit(float(found.fun), int(found.nfev), bool(found.success), str(found.message))
+
+
+@explains_keywords
+def fit_least_squares(
+    parameters: Iterable[Any],
+    residuals: Callable[[], Any],
+    evaluations: int = 1000,
+    tolerance: float = 1e-10,
+) -> Fit:
+    """Minimize half the sum of squares of residuals, by Levenberg-Marquardt.
+
+    It needs their Jacobian, which is computed here: for few parameters, and at least as many
+    residuals. Moré, "The Levenberg-Marquardt algorithm", 1978; by `scipy.optimize.least_squares`.
+
+    Args:
+        parameters: what is changed, as for an optimizer.
+        residuals: computes them, a tensor such as `predictions - y`.
+        evaluations: of the residuals, at most so many.
+        tolerance: it ends where the sum or the parameters change by less, as a share.
+
+    Raises:
+        ArgumentError: a number is out of its range, or there are no parameters.
+        ShapeError: there are fewer residuals than entries of parameters.
+        GradientError: the residuals depend on no parameter.
+        UnsupportedError: a parameter is no leaf tensor of floats, or the residuals are no function.
+        MissingPackageError: SciPy is not installed.
+
+    After an error the parameters are as before.
+
+    >>> rate, t = Tensor(1.0, requires_grad=True), np.linspace(0, 1, 5)
+    >>> fit = fit_least_squares([rate], lambda: np.exp(-rate * t) - np.exp(-3 * t))
+    >>> round(rate.item(), 6), fit.converged
+    (3.0, True)
+    """
+    require("fit_least_squares", "evaluations", evaluations, COUNT)
+    require("fit_least_squares", "tolerance", tolerance, POSITIVE)
+    require_function(residuals, "fit_least_squares with", "Give a function of no arguments")
+    own = _Parameters("fit_least_squares", parameters)
+
+    def computed(vector: Any) -> Tensor:
+        own.assign(vector)
+        return _computed("fit_least_squares", residuals)
+
+    def jacobian(vector: Any) -> Any:
+        value = computed(vector)
+        with no_grad():
+            rows = Pullback([value], own.tensors).rows(value)
+        return np.concatenate([part.reshape(value.size, -1) for part in rows], axis=1).astype(float)
+
+    start = own.vector()
+    try:
+        count = computed(start).size
+        if count < start.size:
+            raise ShapeError(
+                f"fit_least_squares of {count} residuals",
+                f"the parameters have {start.size} entries, and fewer residuals do not tell them",
+                "Give more data, or use fit_lbfgs",
+            )
+        found = _scipy_optimize("fit_least_squares").least_squares(
+            lambda vector: np.ravel(computed(vector).data).astype(float),
+            start,
+            jacobian,
+            method="lm",
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
+            max_nfev=evaluations,
+        )
+        own.assign(found.x)
+    except BaseException:
+        own.restore()
+        raise
+    return Fit(float(found.cost), int(found.nfev), bool(found.success), str(found.message))

@@ -1,0 +1,130 @@
+"""Callbacks that leave a model with averages of its weights, instead of the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import FRACTION, WHOLE
+from autograd_lite.errors import ArgumentError
+from autograd_lite.interruption import whole
+from nn.declared import Declared, declared
+from nn.module import Module
+from nn.training.callback import Callback, Training, require_state
+from nn.training.schema import ARRAY
+
+
+class _Average(Declared, Callback):
+    """What averages share: the parameters' averages, by name, in float64.
+
+    `averages` has them; while training goes on the model has its own weights, and in `fit_end` it
+    gets the averages. Buffers, such as running statistics, stay those of the last weights.
+    """
+
+    def _begin(self, values: Mapping[str, Any]) -> None:
+        super()._begin(values)
+        self.averages: dict[str, Any] = {}
+        """By the parameters' names; empty before the first."""
+        self.count = 0
+        """Of how many they are."""
+
+    def fit_start(self, training: Training) -> None:
+        """Forget an earlier training."""
+        if training.epoch == 0:
+            self.averages, self.count = {}, 0
+        own = {name: x.shape for name, x in training.model.named_parameters()}
+        kept = {name: array.shape for name, array in self.averages.items()}
+        if kept and own != kept:
+            raise ArgumentError(
+                f"{type(self).__name__} of a training that goes on",
+                "its averages are of another model's parameters",
+                "Give a callback of the same training",
+            )
+
+    def _take(self, model: Module, share: float) -> None:
+        """Move the averages towards the weights, by a share of the difference."""
+        with whole():
+            for name, parameter in model.named_parameters():
+                weights = parameter.data.astype(float)
+                before = self.averages.get(name)
+                # A new array, as that before may be in a state.
+                moved = weights if before is None else before + share * (weights - before)
+                self.averages[name] = np.array(moved)
+            self.count += 1
+
+    def fit_end(self, training: Training) -> None:
+        """Give the model the averages."""
+        if self.averages:
+            with whole():
+                for name, parameter in training.model.named_parameters():
+                    parameter.data = self.averages[name].astype(parameter.dtype)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages, and of how many they are."""
+        return {"averages": dict(self.averages), "count": self.count}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
+        require_state(self, state, {"averages": {...: ARRAY}, "count": WHOLE})
+        self.averages, self.count = dict(state["averages"]), state["count"]
+
+
+class StochasticWeightAveraging(_Average):
+    """Leave the model with the mean of its weights after each epoch, from one epoch on.
+
+    Izmailov et al., "Averaging weights leads to wider optima and better generalization", 2018.
+    Running statistics are not averaged: of a model with BatchNorm, call it on training data in
+    training mode afterwards.
+
+    Args:
+        first_epoch: the first whose weights count, from 0.
+
+    Raises:
+        ArgumentError: that is no whole number.
+
+    >>> import nn
+    >>> model, average = nn.Dense(1, 1, rng=0), StochasticWeightAveraging(3)
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=5, progress=False, rng=0,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[average])
+    >>> average.count, bool(model.weight.data == average.averages["weight"])
+    (2, True)
+    """
+
+    first_epoch: int = declared(WHOLE, default=0)
+
+    def epoch_end(self, training: Training) -> None:
+        """Take the weights into the mean."""
+        if training.epoch >= self.first_epoch:
+            self._take(training.model, 1 / (self.count + 1))
+
+
+class ExponentialMovingAverage(_Average):
+    """Leave the model with a moving average of its weights, which follows them after each step.
+
+    average = decay average + (1 - decay) weights, from the first step's on. Polyak and Juditsky,
+    "Acceleration of stochastic approximation by averaging", 1992. Running statistics are not
+    averaged.
+
+    Args:
+        decay: the share that stays, from 0 to below 1.
+
+    Raises:
+        ArgumentError: it is out of its range.
+
+    >>> import nn
+    >>> model, average = nn.Dense(1, 1, rng=0), ExponentialMovingAverage(0.9)
+    >>> X = np.linspace(-1, 1, 32).reshape(32, 1)
+    >>> history = nn.fit(model, X, 2 * X, loss=nn.MSELoss(), epochs=5, progress=False, rng=0,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[average])
+    >>> average.count, bool(model.weight.data == average.averages["weight"])
+    (5, True)
+    """
+
+    decay: float = declared(FRACTION, default=0.999)
+
+    def batch_end(self, training: Training) -> None:
+        """Move towards the weights."""
+        self._take(training.model, 1 - self.decay)
