@@ -143,6 +143,15 @@ def test_tutorial_mistake_flags_the_hidden_layer_only_and_shows_both_outcomes():
     assert "[0.204 0.736 0.736 0.344]" in mended
 
 
+@pytest.mark.exhaustive
+def test_memory_maps_and_batches_of_a_function_are_learned_from():
+    output = run("larger_than_memory.py")
+    assert "86220 samples, 22 MB on disk" in output
+    shares = [float(share) for share in re.findall(r"([\d.]+)% of 360 new digits", output)]
+    assert len(shares) == 2
+    assert min(shares) > 95
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_an_example_makes_its_pictures_and_prints_its_worked_numbers(name, run_here):
     output, folder = run_here(name, short=True)
