@@ -207,7 +207,7 @@ def fit(
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
             require("fit", "accumulate", accumulate, COUNT)
-            require_step(step, accumulate, client)
+            require_step(step, accumulate, client, y is None and is_stream(X))
             require("fit", "evaluate_every", evaluate_every, COUNT)
             require("fit", "compile", compile, COMPILED)
             require("fit", "progress", progress, SHOWN)

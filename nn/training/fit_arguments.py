@@ -42,13 +42,19 @@ def optimizers_of(optimizer: Any, step: Any) -> Any:
     return dict(optimizer)
 
 
-def require_step(step: Any, accumulate: int, client: Any) -> None:
+def require_step(step: Any, accumulate: int, client: Any, has_batches: bool) -> None:
     """Raise unless it is None, or a function and there is nothing that it would have to do."""
     if client is not None and (step is not None or accumulate > 1):
         raise UnsupportedError(
             "fit with a client, and step or accumulate",
             "workers compute the usual step, in parts",
             "Leave out one of them",
+        )
+    if has_batches and accumulate > 1:
+        raise UnsupportedError(
+            f"fit of batches from elsewhere with accumulate={accumulate}",
+            "they come as large as they are, each for a step",
+            "Leave out accumulate, and put several together in one",
         )
     if step is not None and not callable(step):
         raise UnsupportedError(

@@ -276,3 +276,13 @@ def test_a_loop_of_ones_own_has_the_same_parts():
     expected = fit(other, epochs=5, callbacks=[nn.EarlyStopping(3, "loss")], compile=False)
     assert history["loss"] == expected["loss"]
     assert_same(parameters(model), parameters(other))
+
+
+def test_batches_from_elsewhere_go_through_a_step_and_are_not_accumulated():
+    batches = [(X[start : start + 4], Y[start : start + 4]) for start in range(0, 12, 4)]
+    one, other = line(), line()
+    history = fit(one, X=batches, y=None, step=usual)
+    assert fit(other, X=batches, y=None, compile=False) == history
+    assert_same(parameters(one), parameters(other))
+    with pytest.raises(UnsupportedError, match="batches from elsewhere with accumulate=2"):
+        fit(line(), X=batches, y=None, accumulate=2)
