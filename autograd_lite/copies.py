@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from autograd_lite.engine import backward_order
@@ -17,13 +16,15 @@ def shallow_copy(node: Node) -> Any:
 
 def deep_copy(node: Node, memo: dict[int, Any]) -> Any:
     """For `copy.deepcopy`: a record node by node, inputs first, however deep it is."""
+    from copy import deepcopy
+
     for original in reversed(backward_order(node)):
         if id(original) not in memo:
             copied = memo[id(original)] = _new(type(original))
             state: Any = object.__getstate__(original)
             if original.operation is not None:
                 state[1]["scope"] = None  # a copy was computed by no module
-            restore(copied, copy.deepcopy(state, memo))
+            restore(copied, deepcopy(state, memo))
     return memo[id(node)]
 
 

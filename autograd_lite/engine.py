@@ -22,7 +22,6 @@ import numpy as np
 from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
-from autograd_lite.errors import AutogradError
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
@@ -31,7 +30,7 @@ from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     FAILURES,
-    explained,
+    raise_explained,
     refuse_stale,
     refuse_unless_real,
     refuse_without_rule,
@@ -64,21 +63,15 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             value = argument
             if type(value) is ndarray:
                 constants.append(value)
-            elif type(value) is list:
-                value = unshared_lists(value)
-                other = True
-            elif type(value) not in OWN:
-                value = admit(value, f"{operation.name} of")
+            elif type(value) is list or type(value) not in OWN:
+                value = _admitted(value, operation)
                 other = other or value is not argument
         values.append(value)
-    if other:
-        arguments = tuple(g if isinstance(g, Node) else v for g, v in zip(arguments, values))
+    arguments = tuple(map(_recorded_as, arguments, values)) if other else arguments
     try:
         data = operation.compute(*values, **keywords)
-    except AutogradError:
-        raise
     except FAILURES as error:
-        raise explained(error, operation.name, arguments, keywords) from error
+        raise_explained(error, operation.name, arguments, keywords)
     residual = None
     if operation.residual:
         data, residual = data
@@ -89,8 +82,22 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None and not operation.traits.additive:
         # They may be written to before backward, as a buffer that is filled again.
-        node.seen = [(value, sample(value)) for value in constants]
+        node.seen = _samples(constants)
     return node
+
+
+def _admitted(value: Any, operation: Operation) -> Any:
+    if type(value) is list:
+        return unshared_lists(value)
+    return admit(value, f"{operation.name} of")
+
+
+def _samples(constants: list[Array]) -> list[tuple[Array, Any]]:
+    return [(value, sample(value)) for value in constants]
+
+
+def _recorded_as(argument: Any, value: Any) -> Any:
+    return argument if isinstance(argument, Node) else value
 
 
 def record(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -35,12 +35,9 @@ _OF_UFUNCS: dict[str, Any] = {
 _LAST = frozenset({"dtype", "out", "copy", "subok", "order", "kind", "casting", "where", "initial"})
 
 
-class _Signature(NamedTuple):
-    """What NumPy says of the arguments of a function."""
-
-    names: tuple[str, ...]  # empty where positions do not tell them
-    defaults: dict[str, Any]
-    optional: int  # the position of the first argument that may not matter to a derivative
+_Signature = tuple[tuple[str, ...], dict[str, Any], int]
+"""What NumPy says of the arguments of a function: their names, none where positions do not tell
+them; defaults; and the position of the first argument that may not matter to a derivative."""
 
 
 @functools.cache
@@ -49,11 +46,11 @@ def _signature(function: Callable[..., Any]) -> _Signature:
     if isinstance(owner, np.ufunc):
         of_methods = ("array", "axis", "dtype", "out", "keepdims")
         names = of_methods if function in (owner.reduce, owner.accumulate) else ()
-        return _Signature(names, _OF_UFUNCS | {"keepdims": False}, 2)
+        return names, _OF_UFUNCS | {"keepdims": False}, 2
     try:
         parameters = inspect.signature(_UNSIGNED.get(function, function)).parameters
     except ValueError:
-        return _Signature((), _OF_UFUNCS, 0)
+        return (), _OF_UFUNCS, 0
     by_position = all(p.kind is not p.VAR_POSITIONAL for p in parameters.values())
     optional = [i for i, name in enumerate(parameters) if i and name in _LAST]
     defaults = {
@@ -61,7 +58,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
         for name, p in parameters.items()
         if p.default is not p.empty
     }
-    return _Signature(tuple(parameters) if by_position else (), defaults, min(optional, default=99))
+    return tuple(parameters) if by_position else (), defaults, min(optional, default=99)
 
 
 def _is_default(value: Any, default: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
@@ -63,7 +62,10 @@ def take(
     noted = taken.get()
     if noted is not None:
         # Entries that are seen may be changed in place; tensors tell so themselves.
-        outcome = outcome if isinstance(outcome, Node) else copy.deepcopy(outcome)
+        if not isinstance(outcome, Node):
+            from copy import deepcopy
+
+            outcome = deepcopy(outcome)
         noted.append(Taken(function, arguments, keywords, outcome))
 
 

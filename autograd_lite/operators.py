@@ -51,9 +51,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         wanted = self._requires_grad or other._requires_grad
         node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
         if self._requires_grad is not other._requires_grad and node.operation is not None:
-            constant = other._array if self._requires_grad else self._array
-            if type(constant) is np.ndarray:
-                node.seen = [(constant, sample(constant))]
+            _remember(node, other._array if self._requires_grad else self._array)
         return node
 
     def right(self: Node, other: Any) -> Tensor:
@@ -69,6 +67,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         return _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
 
     return left, right
+
+
+def _remember(node: Node, constant: Any) -> None:
+    """Note what a constant operand is like, which may be written to before backward."""
+    if type(constant) is np.ndarray:
+        node.seen = [(constant, sample(constant))]
 
 
 def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:

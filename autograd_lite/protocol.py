@@ -14,7 +14,8 @@ from autograd_lite.foreign import admit_parts, is_labelled
 from autograd_lite.keywords import understood
 from autograd_lite.modes import take, taken, watching
 from autograd_lite.node import NO_KEYWORDS, Node, plain
-from autograd_lite.refusals import FAILURES, explained
+from autograd_lite.operation import Operation
+from autograd_lite.refusals import FAILURES, explained, raise_explained
 from autograd_lite.table import COMPOSED, TABLE, WITHOUT_DERIVATIVE, positional
 from autograd_lite.trees import map_tree
 
@@ -73,32 +74,34 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
             implementation = watch.within(function, implementation)
         try:
             return implementation(*arguments, **keywords)
-        except AutogradError:
-            raise
         except FAILURES as error:
-            raise explained(error, function.__name__, arguments, keywords) from error
+            raise_explained(error, function.__name__, arguments, keywords)
     if keywords:
         # Arrays and lists too: what they are changed to before backward is noticed at positions.
         moved = (Node, np.ndarray, list)
         arguments, keywords = positional(function, arguments, keywords, moved)
     if operation is None:
         raise _without_row(full_name(function), arguments)
+    differentiable = len(operation.vjps)
     if operation.sequence:
-        # np.stack(tensors, axis) becomes stack(*tensors, axis=axis).
-        names = operation.compute.__kwdefaults__ or {}
-        if len(arguments) > 1 + len(names):
-            raise UnsupportedError(
-                f"{full_name(function)}{describe(arguments, keywords)}",
-                f"only {', '.join(names)} may follow the arrays",
-                "Leave the others out; out= cannot be differentiated",
-            )
-        keywords = {**dict(zip(names, arguments[1:])), **keywords}
-        arguments = tuple(arguments[0])
+        arguments, keywords = _spread(function, operation, arguments, keywords)
         differentiable = len(arguments)
-    else:
-        differentiable = len(operation.vjps)
     arguments = (*map(operand, arguments[:differentiable]), *arguments[differentiable:])
     return apply(operation, arguments, keywords)
+
+
+def _spread(
+    function: Any, operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """np.stack(tensors, axis) becomes stack(*tensors, axis=axis)."""
+    names = operation.compute.__kwdefaults__ or {}
+    if len(arguments) > 1 + len(names):
+        raise UnsupportedError(
+            f"{full_name(function)}{describe(arguments, keywords)}",
+            f"only {', '.join(names)} may follow the arrays",
+            "Leave the others out; out= cannot be differentiated",
+        )
+    return tuple(arguments[0]), {**dict(zip(names, arguments[1:])), **keywords}
 
 
 def _noted(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from autograd_lite.errors import (
     describe,
     describe_one,
 )
-from autograd_lite.mutation import changed_since, rewritten, was_changed
+from autograd_lite.mutation import changed_since, rewritten, shown_by_others, was_changed
 from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
@@ -157,3 +157,24 @@ def explained(
     else:
         reason = str(error).rstrip(".")
     return kind(attempted, reason, remedy)
+
+
+def raise_explained(
+    error: Exception, name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> Never:
+    """Raise an error of this library's own as it is, and any other explained."""
+    if isinstance(error, AutogradError):
+        raise error
+    raise explained(error, name, arguments, keywords) from error
+
+
+def refuse_exchange(tensor: Node, target: Any, value: Node) -> None:
+    """Raise where `x[i], x[j] = x[j], x[i]` would lose x[i], the target: both are views of x."""
+    if shown_by_others(target, value):
+        raise MutationError(
+            f"assignment to an index of {describe_one(tensor)}",
+            f"{describe_one(value)} is a part of it, and what it overwrites is a part that is "
+            "still in use: exchanged one after the other they would be equal",
+            "Exchange them at once, x[[i, j]] = x[[j, i]], or shuffle all, "
+            "x = x[rng.permutation(len(x))]; or take copies: x[i].copy()",
+        )

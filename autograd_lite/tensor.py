@@ -24,11 +24,11 @@ from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import mark_mutated, shown_by_others
+from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained
+from autograd_lite.refusals import FAILURES, explained, refuse_exchange
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -316,13 +316,13 @@ class Tensor(Methods):
                 "Write np.where(mask, value, tensor), np.stack or np.concatenate; or, to update "
                 "a parameter, change it inside no_grad()",
             )
-        if isinstance(value, Tensor) and isinstance(value._array, np.ndarray):
-            self._refuse_exchange(index, value)
         # A number has no memory to write to: it is replaced.
         array = np.array(self._array) if isinstance(self._array, np.generic) else self._array
         from autograd_lite.read_only import writable
 
         try:
+            if isinstance(value, Tensor) and np.may_share_memory(array, value._array):
+                refuse_exchange(self, array[plain_index(index)], value)
             with writable(array):
                 array[plain_index(index)] = plain(admit(value, "assignment of"))
         except FAILURES as error:
@@ -330,23 +330,6 @@ class Tensor(Methods):
         self._array = array[()] if isinstance(self._array, np.generic) else array
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
-
-    def _refuse_exchange(self, index: Any, value: Tensor) -> None:
-        """Raise where `x[i], x[j] = x[j], x[i]` would lose x[i]: both are views of x."""
-        if not np.may_share_memory(self._array, value._array):
-            return
-        try:
-            target = self._array[plain_index(index)]
-        except IndexError as error:
-            raise explained(error, "setitem", (self, index, value), {}) from error
-        if shown_by_others(target, value):
-            raise MutationError(
-                f"assignment to an index of {describe_one(self)}",
-                f"{describe_one(value)} is a part of it, and what it overwrites is a part that is "
-                "still in use: exchanged one after the other they would be equal",
-                "Exchange them at once, x[[i, j]] = x[[j, i]], or shuffle all, "
-                "x = x[rng.permutation(len(x))]; or take copies: x[i].copy()",
-            )
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
         self._refuse_conversion("an array", _FOR_ARRAYS)
@@ -379,6 +362,7 @@ class Tensor(Methods):
     # Text
 
     def __repr__(self) -> str:
+        take_entries(self)
         if isinstance(self._array, np.ndarray):
             text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:

@@ -1,10 +1,10 @@
 """The CPU time of programs in C against hand-written NumPy, and of programs of numbers.
 
 Adam's whole step of the networks of `training.py`, update and all, is one program here, as the back
-end is given it; beside it stands `nn.compile(..., backend="c")`, whose update is the optimizer's.
-Gradients are those of `compiled.py`. micrograd's demo, see `scalar.py`, is a program of 65,000
-numbers; its ratio is to micrograd, the collector off. Ratios are of CPU time, taken by turns in one
-run, one thread.
+end is given it; beside it stands `nn.compile(..., backend="c")`, with all that is looked at in each
+step. Gradients are those of `compiled.py`. micrograd's demo, see `scalar.py`, is a program of
+65,000 numbers; its ratio is to micrograd, the collector off. Ratios are of CPU time, taken by turns
+in one run, one thread.
 
 Run it: python benchmarks/compiled_c.py
 """

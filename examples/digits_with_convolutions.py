@@ -90,8 +90,8 @@ def draw_first_layer(path, model, images):
 
 
 def draw_misread(path, images, digits, predicted):
-    """Digits that were taken for others."""
-    wrong = np.flatnonzero(digits != predicted)
+    """Digits that were taken for others, at most 20 of them."""
+    wrong = np.flatnonzero(digits != predicted)[:20]
     columns = max(len(wrong), 1)
     size = (columns * 1.1, 1.8)
     figure, axes = plt.subplots(1, columns, figsize=size, squeeze=False, layout="constrained")

@@ -13,12 +13,12 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import FLAG, FLOATING, as_array, require
+from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import begun, plain
+from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
@@ -28,6 +28,7 @@ from nn.parameters import (
     TENSORS,
     Buffer,
     Parameter,
+    fitting_arrays,
     require_assignable,
     require_kept,
     without_record,
@@ -355,32 +356,8 @@ class Module(Declared):
         >>> model.bias.data
         array([1., 2.])
         """
-        attempted = f"load_state_dict into {type(self).__name__}"
-        if not isinstance(state, Mapping):
-            raise UnsupportedError(
-                attempted,
-                f"{type(state).__name__} is no mapping from names to arrays",
-                "Give model.state_dict()",
-            )
-        arrays = {
-            name: as_array(plain(value), f"{attempted} of {name!r},")
-            for name, value in state.items()
-        }
         own = self._state()
-        problems = [f"{name} is missing" for name in own.keys() - arrays.keys()]
-        problems += [f"{name} is unknown" for name in arrays.keys() - own.keys()]
-        for name in own.keys() & arrays.keys():
-            array, shape = arrays[name], own[name].shape
-            if array.shape != shape:
-                problems.append(f"{name} has shape {array.shape} instead of {shape}")
-            if array.dtype.kind not in "fiub":
-                problems.append(f"{name} has dtype {array.dtype}")
-        if problems:
-            raise ArgumentError(
-                attempted,
-                "; ".join(sorted(problems)),
-                "Give a state_dict() of a model built the same way; nothing was loaded",
-            )
+        arrays = fitting_arrays(own, state, f"load_state_dict into {type(self).__name__}")
         with whole():
             for name, tensor in own.items():
                 tensor.data = np.array(arrays[name], tensor.dtype)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
+from autograd_lite.arguments import as_array
+from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
+from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
 from nn.configuration import opened
 
@@ -101,3 +104,33 @@ def without_record(value: Any) -> Any:
         recorded = any(is_computed(item) for _, item in opened([("", value)]))
         return map_tree(without_record, value) if recorded else value
     return value.detach() if is_computed(value) and value.operation is not None else value
+
+
+def fitting_arrays(
+    own: Mapping[str, Tensor], state: Any, attempted: str
+) -> dict[str, np.ndarray[Any, Any]]:
+    """The arrays for tensors of the same names. An error says what is missing or does not fit."""
+    if not isinstance(state, Mapping):
+        raise UnsupportedError(
+            attempted,
+            f"{type(state).__name__} is no mapping from names to arrays",
+            "Give model.state_dict()",
+        )
+    arrays = {
+        name: as_array(plain(value), f"{attempted} of {name!r},") for name, value in state.items()
+    }
+    problems = [f"{name} is missing" for name in own.keys() - arrays.keys()]
+    problems += [f"{name} is unknown" for name in arrays.keys() - own.keys()]
+    for name in own.keys() & arrays.keys():
+        array, shape = arrays[name], own[name].shape
+        if array.shape != shape:
+            problems.append(f"{name} has shape {array.shape} instead of {shape}")
+        if array.dtype.kind not in "fiub":
+            problems.append(f"{name} has dtype {array.dtype}")
+    if problems:
+        raise ArgumentError(
+            attempted,
+            "; ".join(sorted(problems)),
+            "Give a state_dict() of a model built the same way; nothing was loaded",
+        )
+    return arrays

@@ -24,9 +24,9 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Cotangents, Node, plain
 from autograd_lite.tensor import Tensor
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.mathematics import Mathematics
 from autograd_lite.textbook.naming import key_of, names_of, variables_of
-from autograd_lite.textbook.reading import Formulas
 from autograd_lite.whole_files import FileName, require_place, write_file
 from viz.collapse import computed, drawn
 from viz.entries import lines

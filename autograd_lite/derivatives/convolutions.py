@@ -23,7 +23,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,10 +92,11 @@ def by_row(w: Array, groups: int) -> Array:
     return np.ascontiguousarray(parts)
 
 
-def some_samples(n: int, size: int) -> list[slice]:
-    """Parts of n samples, each of which makes so many numbers."""
+def some_samples(images: Array, kernel: Sequence[int], others: Array) -> list[slice]:
+    """Parts of all samples, whose entries, those of images once for each column, fit a cache."""
+    size = max(math.prod(images.shape[1:]) * kernel[-1], math.prod(others.shape[1:]))
     step = max(1, IN_CACHE // max(size, 1))
-    return [slice(start, start + step) for start in range(0, n, step)]
+    return [slice(start, start + step) for start in range(0, len(images), step)]
 
 
 # The three
@@ -157,7 +158,7 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
     kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
     result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
     kernels = by_row(w, groups)
-    for some in some_samples(len(x), max(x[0].size * kernel[-1], result[0].size)):
+    for some in some_samples(x, kernel, result):
         met = laid_out(x[some], kernel, placed, groups)
         products = (
             kernels[row] @ met[:, :, rows].reshape(*met.shape[:2], -1)
@@ -245,7 +246,7 @@ def scattered_convolution(
     result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
     # By row, (groups, out and columns of the kernel, channels).
     kernels = by_row(w, groups).swapaxes(-1, -2)
-    for some in some_samples(len(x), max(result[0].size * kernel[-1], x[0].size)):
+    for some in some_samples(result, kernel, x):
         n, given = len(x[some]), as_columns(x[some], groups)
         met = np.zeros_like(result, shape=(groups, kernels.shape[2], n_rows, n, *x.shape[3:]))
         for row, rows in rows_of(kernel, x.shape[2:], placed):
@@ -301,7 +302,7 @@ def kernel_correlation(
     columns = images.shape[1] // groups * math.prod(kernel[1:])
     dtype = np.result_type(x, images)
     total = np.zeros_like(x, dtype, shape=(kernel[0], groups, columns, x.shape[1] // groups))
-    for some in some_samples(len(x), max(images[0].size * kernel[-1], x[0].size)):
+    for some in some_samples(images, kernel, x):
         met = laid_out(images[some], kernel, placed, groups)
         given = as_columns(x[some], groups).swapaxes(-1, -2)
         for row, rows in rows_of(kernel, x.shape[2:], placed):

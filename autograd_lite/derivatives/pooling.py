@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ def along_axes(x: Array, matrices: list[Array]) -> Array:
         before, after = x.shape[:axis], x.shape[axis + 1 :]
         rows = np.astype(matrix, x.dtype)
         if after:
-            x = rows @ x.reshape(*before, x.shape[axis], -1)
+            x = rows @ x.reshape(*before, x.shape[axis], math.prod(after))
         else:
             x = x.reshape(-1, x.shape[axis]) @ rows.T
         x = x.reshape(*before, len(rows), *after)

@@ -34,6 +34,10 @@ from autograd_lite.program.program import Guard, Step
 Output = tuple[Step, Step | None]
 
 
+ROUNDING = 16
+"""How many spreads, see `agreement.spreads`, rounding may be large."""
+
+
 class Missed(Exception):  # noqa: N818 - no mistake, and nobody sees it
     """The entries that decide on what is computed are others: nothing was written to targets."""
 
@@ -61,18 +65,28 @@ class Backend(NamedTuple):
     make: Make
     exact: bool  # equal to the engine to the last bit
 
-    def agree(self, found: Sequence[Any], expected: Sequence[Any]) -> bool:
+    def agree(
+        self,
+        found: Sequence[Any],
+        expected: Sequence[Any],
+        spreads: Callable[[], Sequence[float]] | None = None,
+    ) -> bool:
         """Whether arrays that it computed are those of the engine, as far as it says.
 
-        Rounding is measured by the largest entry of all arrays: a gradient that is 0 in theory, as
-        that of a bias before a batch norm, is nothing but rounding.
+        Up to rounding means: up to 1e-11, or 1e-4 in float32, of the largest entry of the same
+        array. One that is nothing but rounding, as the gradient of a bias before a batch norm is,
+        may differ by some of its spread; spreads are asked for only where that is needed.
         """
-        sizes = [np.max(np.abs(x), initial=0, where=np.isfinite(x)) for x in map(_floats, expected)]
-        largest = max(sizes, default=0)
-        pairs = zip(found, expected)
-        return len(found) == len(expected) and all(self._agree(*pair, largest) for pair in pairs)
+        if len(found) != len(expected):
+            return False
+        pairs = [*zip(found, expected)]
+        apart = [place for place, pair in enumerate(pairs) if not self._agree(*pair, 0)]
+        if not apart or self.exact or spreads is None:
+            return not apart
+        allowed = spreads()
+        return all(self._agree(*pairs[place], ROUNDING * allowed[place]) for place in apart)
 
-    def _agree(self, found: Any, expected: Any, largest: float) -> bool:
+    def _agree(self, found: Any, expected: Any, allowed: float) -> bool:
         if not hasattr(found, "tobytes") or not hasattr(expected, "tobytes"):
             return type(found) is type(expected)
         if (found.shape, found.dtype) != (expected.shape, expected.dtype):
@@ -80,12 +94,8 @@ class Backend(NamedTuple):
         if self.exact or found.dtype.kind != "f":
             return bool(found.tobytes() == expected.tobytes())
         relative = 1e-11 if found.dtype == np.float64 else 1e-4
-        return bool(np.allclose(found, expected, relative, relative * largest, equal_nan=True))
-
-
-def _floats(value: Any) -> Array:
-    """The array if it is one of floats, else an empty one."""
-    return value if getattr(getattr(value, "dtype", None), "kind", "") == "f" else np.empty(0)
+        largest = np.max(np.abs(expected), initial=0, where=np.isfinite(expected))
+        return bool(np.allclose(found, expected, 0, relative * largest + allowed, equal_nan=True))
 
 
 NAMES = ("numpy", "c")

@@ -75,6 +75,20 @@ def named_call(call: Call) -> Call:
     return call._replace(function=row.function, arguments=arguments)
 
 
+def reduced_axes(call: Call) -> tuple[tuple[int, ...], bool] | None:
+    """The axes over which a call reduces, and whether it keeps them; None if it does otherwise."""
+    keywords = dict(call.keywords)
+    keywords.update(zip(("axis",), call.arguments[1:]))
+    if keywords.pop("dtype", None) not in (None, call.dtype) or len(call.arguments) > 2:
+        return None
+    axis, keep = keywords.pop("axis", None), keywords.pop("keepdims", False)
+    if keywords:
+        return None
+    ndim = len(call.arguments[0].shape)
+    chosen = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(int(x) % ndim for x in chosen), keep
+
+
 def masks(index: Any) -> bool:
     """Whether a part of an index is of booleans."""
     parts = index if isinstance(index, tuple) else (index,)

@@ -366,3 +366,16 @@ def scratch(product: Product) -> int:
 def work(product: Product) -> int:
     """How many numbers are multiplied."""
     return math.prod(product.out.shape) * int(product.arrays[0].shape[-1])
+
+
+_LARGEST_PRODUCT = 2**20
+_LARGEST_SCRATCH = 2**15
+
+
+def is_too_large(product: Product) -> bool:
+    """Whether it is left to the library that NumPy uses.
+
+    That are those with more multiplications, and those for which more entries would be put in
+    another order, on the stack.
+    """
+    return work(product) > _LARGEST_PRODUCT or scratch(product) > _LARGEST_SCRATCH

@@ -29,20 +29,23 @@ from autograd_lite.program.c_arrays import (
     part_at,
     view_of,
 )
-from autograd_lite.program.c_calls import Call, adds_at, kind_of, masks, named_call, template_of
+from autograd_lite.program.c_calls import (
+    Call,
+    adds_at,
+    kind_of,
+    masks,
+    named_call,
+    reduced_axes,
+    template_of,
+)
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
-from autograd_lite.program.c_kernels import scratch, work
+from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
 from autograd_lite.program.expressions import Shape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
 
 _WHOLE = np.dtype(np.int64)
-
-LARGEST_PRODUCT = 2**20
-"""Products of matrices with more multiplications are left to the library that NumPy uses."""
-LARGEST_SCRATCH = 2**15
-"""So are those for which more entries would be put in another order, on the stack."""
 
 
 class Lowering:
@@ -191,18 +194,12 @@ class Lowering:
         if "INFINITY" in start and call.dtype.kind in "iu":
             bounds = np.iinfo(call.dtype)
             start = literal(bounds.min if start[0] == "-" else bounds.max, call.dtype)
-        array, keywords = call.arguments[0], dict(call.keywords)
-        keywords.update(zip(("axis",), call.arguments[1:]))
-        if keywords.pop("dtype", None) not in (None, call.dtype) or len(call.arguments) > 2:
-            return None
-        axis, keep = keywords.pop("axis", None), keywords.pop("keepdims", False)
-        if keywords or call.dtype.kind not in kinds:
+        array, axes_and_keep = call.arguments[0], reduced_axes(call)
+        if axes_and_keep is None or call.dtype.kind not in kinds:
             return None
         if call.function not in (np.sum, np.prod) and array.dtype != call.dtype:
             return None
-        every = range(len(array.shape))
-        chosen = every if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(int(x) % len(array.shape) for x in chosen)
+        axes, keep = axes_and_keep
         kept = tuple(1 if i in axes else n for i, n in enumerate(array.shape))
 
         def made() -> Array:
@@ -231,7 +228,7 @@ class Lowering:
             shape.append(1)
             b = view_of(b, np.expand_dims, 1)
         product = Product(view_of(out, np.reshape, tuple(shape)), [a, b])
-        if work(product) > LARGEST_PRODUCT or scratch(product) > LARGEST_SCRATCH:
+        if is_too_large(product):
             self.add(Host(product.out, [a, b], np.matmul, (a, b), product=True))
         else:
             self.add(product)

@@ -16,9 +16,10 @@ from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
 from autograd_lite.node import Array, Node
+from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
-from autograd_lite.program.program import Step, run_steps
+from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import constants, difference
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
@@ -45,8 +46,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its n
 
     Args:
         f: the function.
-        backend: "numpy" gives f's numbers to the last bit; "c", for which a compiler is needed,
-            gives them up to rounding, of 1e-12 in float64.
+        backend: "numpy" gives f's numbers to the last bit, unless it computes thousands of single
+            numbers, which are added up in groups; "c", for which a compiler is needed, gives them
+            up to rounding. Rounding is about 1e-12 in float64.
 
     Raises:
         UnsupportedError: f computes with something that is another for other data and is no
@@ -111,6 +113,9 @@ class Compiled:
         self._ran: _Ready | None = None
         self._lock = threading.Lock()  # the buffers are those of one run
         self.backend = "eager: it was not called"
+
+    def __reduce__(self) -> Any:
+        return Compiled, (self._f, self._name, self._argnums)
 
     @property
     def source(self) -> str:
@@ -209,6 +214,9 @@ class Compiled:
                 del self._found[key]
                 raise _unlike(self._f, found.text)
             return
+        if not all(map(_is_returned_alike, made.outputs, other.outputs)):
+            self._reason = "what it returns besides arrays is another for other data"
+            return
         ready = self._ready(made, result)
         if ready is not None:
             self._found[key] = ready
@@ -276,15 +284,19 @@ class Compiled:
         backend = suited(self._backend, steps, inputs)
         runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
-        outside = Surroundings([self._f], strict=False)
+        outside = Surroundings([self._f], strict=False, given=[node for node, _ in tensors])
+        self._reason = outside.unseen or outside.read_past(kept)
+        if self._reason:
+            return None
         parts = result if type(result) is tuple else (result,)
         flat = not fixed and all(isinstance(x, np.ndarray | np.generic) for x in parts)
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if backend.agree(found, leaves):
+        if backend.agree(found, leaves, lambda: spreads(program.steps, inputs, made.outputs)):
             return ready
-        self._reason = f"the compiled function computes other numbers{_where(made)}"
+        where = differing(program, backend, steps, inputs)
+        self._reason = f"the compiled function computes other numbers{where}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
         return None
 
@@ -324,16 +336,11 @@ def _written(
     return tracer, [program.values[result], *gradients]
 
 
-def _where(made: _Recorded) -> str:
-    """In which step a program first differs from what was recorded, in words."""
-    program = made.tracer.program
-    found = run_steps(program.steps, {})
-    for node, step in program.values.items():
-        if step.function is not None and not np.array_equal(
-            found[step.number], node._array, equal_nan=True
-        ):
-            return f", first in step {step.number}, {node.operation.name}"
-    return " in its backward pass"
+def _is_returned_alike(output: Any, other: Any) -> bool:
+    """Whether what is returned is computed in each run, or was the same for other data."""
+    if isinstance(output, Step | np.ndarray | np.generic):
+        return True
+    return type(output) is type(other) and repr(output) == repr(other)
 
 
 def _unusual() -> str:

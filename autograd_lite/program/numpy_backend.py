@@ -76,6 +76,7 @@ class _Writer:
         for step, target in self.outputs:
             if target is not None and target not in read and self._may_be_written(step, target):
                 self.written[step] = target
+                self.names.share(step, target)
         own = [s for s in self.steps if s not in self.returned and s not in self.written]
         buffered = {s for s in own if takes_out(s, self.values) and is_dense(self._value(s))}
         adding = {total for s in self.steps for total in added_to(s)}
@@ -99,6 +100,8 @@ class _Writer:
         names, layout = self.names, self.layout
         arguments = ", ".join(names.of(step) for step in self.inputs)
         lines = [f"def step({arguments}):"]
+        for step, target in self.written.items():
+            names.share(step, target)
         memory = names.memory(layout.size)
         for step in self.steps:
             if step.function is not None:
@@ -107,8 +110,7 @@ class _Writer:
             lines += [f"    {names.miss(guard)}"]
         lines += [f"    {line}" for line in self._ending()]
         text = "\n".join(lines)
-        exec(compile(text, "<compiled step>", "exec"), names.bound)
-        return _Runner(names.bound["step"], names, lines)
+        return _Runner(names.run(text)["step"], names, lines)
 
     def _lines_of(self, step: Step, memory: Any) -> list[str]:
         names, layout = self.names, self.layout
@@ -147,7 +149,9 @@ class _Writer:
             found.append(names.of(step) if alone or not is_array else names.fresh(step))
             given_out.add(owners[step])
         targets = [
-            (s, t) for s, t in self.outputs if t is not None and self.written.get(s) is not t
+            (s, t)
+            for s, t in self.outputs
+            if t is not None and (type(s) is not Step or self.written.get(s) is not t)
         ]
         sources = [names.text(step) for step, _ in targets]
         if any(type(s) is Step and owners.get(s, s).function is None for s, _ in targets):

@@ -47,6 +47,17 @@ class Names:
             self._names[step] = self._unique(f"t{step.number}")
         return self._names[step]
 
+    def share(self, step: Step, other: Step) -> None:
+        """Let a step have another one's name, in whose memory it is computed."""
+        self._names[step] = self.of(other)
+
+    def run(self, text: str) -> dict[str, Any]:
+        """What is bound after a source was run, in which no name is without a value."""
+        for name in [name for name, value in self.bound.items() if value is None]:
+            del self.bound[name]
+        exec(compile(text, "<compiled step>", "exec"), self.bound)
+        return self.bound
+
     def bind(self, value: Any, wish: str, text: str = "") -> str:
         """The name of a value, which the source makes by some text."""
         if id(value) not in self._by_id:

@@ -17,7 +17,7 @@ from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Node, inputs_of
 from autograd_lite.program.program import Step
-from autograd_lite.textbook.reading import Formulas
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.terms import is_broadcast, is_call, is_one, shape_of
 
 PARTS = 8

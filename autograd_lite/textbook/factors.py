@@ -18,7 +18,7 @@ from autograd_lite.engine import backward_order, backward_steps
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
-from autograd_lite.textbook.reading import Formulas
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.spellings import Count, Reduced, Share, is_count
 from autograd_lite.textbook.terms import Terms, is_broadcast, is_call, is_number, needed_for
 
@@ -112,12 +112,8 @@ def cotangents(
                 continue
         if node in named and not _is_constant(term):
             factor, term = ONE, found[node]
-        number = term.arguments[0] if is_broadcast(term) else term
-        dtype = node._array.dtype
-        if dtype != np.float64 and is_number(number):
-            term = dtype.type(number)
-        elif dtype != np.float64 and is_broadcast(term) and value_of(number) is not None:
-            term = terms.build(dtype.type, (number,), {}, ())
+        if node._array.dtype != np.float64:
+            term = _in_dtype(terms, term, node._array.dtype)
         g = terms.broadcast(term, node._array.shape)
         since, loose = terms.count, factor != ONE or _is_constant(term)
         for slot, part in formulas.contributions(node, g, careful[node]).items():
@@ -128,6 +124,16 @@ def cotangents(
                 own, part = MINUS_ONE, part.arguments[0]
             parts.setdefault(node.arguments[slot], []).append((factor.times(own), part))
     return found
+
+
+def _in_dtype(terms: Terms, term: Any, dtype: np.dtype[Any]) -> Any:
+    """The term, as a scalar of a dtype if it is of numbers alone."""
+    number = term.arguments[0] if is_broadcast(term) else term
+    if is_number(number):
+        return dtype.type(number)
+    if is_broadcast(term) and value_of(number) is not None:
+        return terms.build(dtype.type, (number,), {}, ())
+    return term
 
 
 def value_of(term: Any) -> Any:

@@ -4,184 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
-import operator
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
-from autograd_lite.program.loops import Loop
-from autograd_lite.program.program import Step, steps_in
-from autograd_lite.table import traits_of
+from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.factors import cotangents, value_of
-from autograd_lite.textbook.naming import Identifiers
-from autograd_lite.textbook.numpy_source import NumpySource, is_short
-from autograd_lite.textbook.reading import Formulas, Reader
-from autograd_lite.textbook.repeated import Block, Line, Repeater, with_loops
+from autograd_lite.textbook.formulas import Formulas
+from autograd_lite.textbook.layout import Layout, laid_out
+from autograd_lite.textbook.reading import Reader
+from autograd_lite.textbook.repeated import Block, Line
 from autograd_lite.textbook.spellings import Count, Reduced, Share
-from autograd_lite.textbook.terms import is_broadcast, is_number, needed_for, written_out
-
-SHORT, LONG, LONG_LOSS = 2, 8, 12
-"""A cotangent of at most so many operations is written where it is used, if that is one place;
-anything of more gets a line, and a part of the loss later."""
-
-
-class Layout(NamedTuple):
-    """Formulas line by line, each using only names of inputs and of lines before it."""
-
-    inputs: list[Step]  # in the order of their first use
-    lines: list[Line | Block]
-    names: dict[Step, str]
-    terms: Collection[Step]  # all that are needed
-
-
-def laid_out(
-    gradients: Mapping[str, Any],
-    values: Mapping[Step, str],
-    cotangents: Mapping[Step, str],
-    identifiers: Identifiers,
-    of_values: Collection[Step],
-    loss: Mapping[str, Any],
-    first: int,
-) -> Layout:
-    """Lines that compute results: values get some if they are needed, cotangents if long too.
-
-    What is of the forward pass alone gets no name of a cotangent.
-    """
-    results = {**loss, **gradients}
-    for_gradients = needed_for(gradients.values())
-    needed = needed_for(results.values())
-    uses = Counter(results.values())
-    for term, parts in needed.items():
-        # What the loss uses too is written out in it again.
-        again = term not in for_gradients
-        uses.update([part for part in parts if not (again and part in for_gradients)])
-    leaves = [term for term in needed if term.function is None]
-    large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
-    values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
-    inputs = {leaf: values[leaf] for leaf in leaves if leaf in values}
-    temporaries = (identifiers.unique(f"t{count}") for count in itertools.count(1))
-    aliases: dict[Any, list[str]] = {}
-    for result, term in results.items():
-        aliases.setdefault(term, []).append(result)
-    names: dict[Step, str] = {}
-    weights = dict.fromkeys(inputs, 0)
-
-    def wish(term: Step) -> str | None:
-        """The name that was given to a term."""
-        return values.get(term) or cotangents.get(term) or next(iter(aliases.get(term, ())), None)
-
-    repeater = Repeater(identifiers, wish, temporaries, _is_long)
-    blocks: dict[Step, Block] = {}
-    order: list[Any] = [*needed]
-    computed = [term for term in needed if term.function]
-    parts_in_order = with_loops(computed, first, results.values(), _is_view)
-    if any(isinstance(part, Loop) for part in parts_in_order):
-        order = leaves + parts_in_order
-    for term in order:
-        if isinstance(term, Loop):
-            block = repeater.block(term)
-            here = Step(None, (), {}, None, -1)
-            blocks[here], names[here] = block, ""
-            names |= repeater.names
-            weights |= dict.fromkeys(itertools.chain(*term.originals), 0)
-            continue
-        if term in inputs:
-            continue
-        parts = needed[term]
-        name, own = values.get(term), aliases.get(term)
-        if own and not name and term not in of_values:
-            # That of the cotangent of another tensor, or the first of its own.
-            name = own[0] if cotangents.get(term) in (None, *own) else cotangents[term]
-        weight = sum(map(weights.__getitem__, parts)) + _weight(term)
-        if not name and term in cotangents and (weight > SHORT or uses[term] > 1):
-            name = cotangents[term]
-        longest = LONG if term in for_gradients else LONG_LOSS
-        if not name and (weight > longest or (uses[term] > 1 and not _is_trivial(term, weight))):
-            name = next(temporaries)
-        weights[term] = 0 if name else weight
-        if name:
-            names[term] = name
-    lines: dict[str, Any] = {}
-    inside = repeater.names.keys()
-    for term, name in names.items():
-        if term in blocks:
-            lines[f"block {len(lines)}"] = blocks[term]
-        if term in blocks or term in inside:
-            continue
-        lines[name] = term
-        if term in aliases and term not in values:
-            lines |= dict.fromkeys(aliases[term], term)
-    names |= repeater.names
-    lines |= {
-        name: term
-        for name, term in results.items()
-        if name not in lines and not (term in inside and names[term] == name)
-    }
-    final = {name for name, term in results.items() if uses[term] == len(aliases.get(term, ()))}
-    final |= {name for name, term in results.items() if names.get(term) != name}
-    # Each run of final ones, which no other line uses, is in the order of the results.
-    place = {name: position for position, name in enumerate(results)}
-    ordered: list[Any] = []
-    for is_final, run in itertools.groupby(lines.items(), lambda line: line[0] in final):
-        group = [*run]
-        ordered += sorted(group, key=lambda line: place[line[0]]) if is_final else group
-    names = inputs | names
-    used: dict[Step, str] = {}
-    for term in lines.values():
-        if len(used) < len(inputs):
-            used |= {x: inputs[x] for x in _written_in(term, names) if x in inputs}
-    ordered = [line[1] if isinstance(line[1], Block) else line for line in ordered]
-    return Layout([*(used | inputs)], ordered, names, needed)
-
-
-def _written_in(line: Any, names: Collection[Step]) -> Iterator[Step]:
-    """What stands in a line, or in those of a block."""
-    if not isinstance(line, Block):
-        yield from written_out(line, names) if isinstance(line, Step) else ()
-        return
-    for _, term in (*line.before, *line.lines):
-        yield from (term, *written_out(term, names)) if isinstance(term, Step) else ()
-    for _, slices in line.slices:
-        yield from slices
-
-
-def _is_long(term: Step, weights: dict[Step, int], uses: int) -> bool:
-    """Whether a term in a loop gets a line; its weight is noted."""
-    weight = sum(weights.get(part, 0) for part in steps_in(term)) + _weight(term)
-    weights[term] = weight
-    return weight > LONG or (uses > 1 and not _is_trivial(term, weight))
-
-
-def _weight(term: Step) -> int:
-    """How much a call, or an array without a name, adds to the length of a line."""
-    if _is_view(term):
-        return int(len(term.arguments) > 1 and term.function in (np.transpose, np.flip, np.reshape))
-    return 1 if term.function and traits_of(term.function).elementwise else 2
-
-
-_VIEWS = {operator.getitem, np.negative, np.shape}
-
-
-def _is_view(term: Step) -> bool:
-    """Whether it is written out each time that it is used: an index, or another way to look."""
-    function = term.function
-    if function is None or function in _VIEWS:
-        return function is not None
-    return traits_of(function).moves and len(steps_in(term)) == 1
-
-
-def _is_trivial(term: Step, weight: int) -> bool:
-    """Whether a person writes it again rather than give it a name: 1 - a, x > 0, -x, x.T."""
-    if weight != _weight(term) or weight > 1:
-        return False
-    numbers = [x for x in term.arguments if is_number(x) and not isinstance(x, Count)]
-    return _is_view(term) or (term.function in NumpySource.infix and len(numbers) > 0)
-
+from autograd_lite.textbook.terms import is_broadcast, needed_for
 
 Batch = tuple[str, int, str]
 """The number of samples: m is 100, which is X.shape[1]."""

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.program.loops import Loop, Sliced, rolled
+from autograd_lite.program.loops import Loop, Sliced
 from autograd_lite.program.program import Step, steps_in
+from autograd_lite.program.rolling import rolled
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.terms import written_out
 

@@ -11,10 +11,12 @@ from autograd_lite.engine import backward_order
 from autograd_lite.node import Node, arrays_in, plain
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.factors import cotangents
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.lines import finished
 from autograd_lite.textbook.naming import Identifiers, given_names, key_of
 from autograd_lite.textbook.numpy_source import NumpySource, is_made
-from autograd_lite.textbook.reading import Formulas, Reader, recognized
+from autograd_lite.textbook.reading import Reader
+from autograd_lite.textbook.recognized import recognized
 from autograd_lite.textbook.spellings import RULES
 from autograd_lite.textbook.terms import needed_for, written_out
 

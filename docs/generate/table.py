@@ -14,9 +14,9 @@ from autograd_lite.engine import backward_order
 from autograd_lite.errors import AutogradError
 from autograd_lite.node import plain
 from autograd_lite.table import TABLE
+from autograd_lite.textbook.formulas import Formulas
 from autograd_lite.textbook.mathematics import Latex
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
-from autograd_lite.textbook.reading import Formulas
 from autograd_lite.textbook.spellings import RULES
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "autograd_lite"))

@@ -67,21 +67,23 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         progress: bool = False,
         random_state: Any = None,
     ) -> None:
-        self.layers = layers
-        self.activation = activation
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.metrics = metrics
+        super().__init__(
+            layers,
+            activation,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            epochs=epochs,
+            batch_size=batch_size,
+            validation=validation,
+            metrics=metrics,
+            callbacks=callbacks,
+            evaluate_every=evaluate_every,
+            warm_start=warm_start,
+            progress=progress,
+            random_state=random_state,
+        )
         self.class_weight = class_weight
-        self.callbacks = callbacks
-        self.evaluate_every = evaluate_every
-        self.warm_start = warm_start
-        self.progress = progress
-        self.random_state = random_state
 
     def partial_fit(
         self,

@@ -51,20 +51,38 @@ PRECISIONS = (np.float64, np.float32)
 class Network(BaseEstimator):  # type: ignore[misc]
     """What classifiers and regressors share: a model, its training, and its outputs."""
 
-    layers: Layers
-    activation: str | Activation
-    loss: str | Callable[..., Tensor] | None
-    optimizer: str | Callable[..., Optimizer]
-    learning_rate: Any
-    epochs: int
-    batch_size: int
-    validation: tuple[Any, Any] | float | None
-    metrics: Mapping[str, Metric] | None
-    callbacks: Sequence[Callback]
-    evaluate_every: int | None
-    warm_start: bool
-    progress: bool
-    random_state: Any
+    def __init__(
+        self,
+        layers: Layers = (100,),
+        activation: str | Activation = "relu",
+        *,
+        loss: str | Callable[..., Tensor] | None = None,
+        optimizer: str | Callable[..., Optimizer] = "adam",
+        learning_rate: Any = 0.001,
+        epochs: int = 200,
+        batch_size: int = 200,
+        validation: tuple[Any, Any] | float | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        callbacks: Sequence[Callback] = (),
+        evaluate_every: int | None = None,
+        warm_start: bool = False,
+        progress: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.layers = layers
+        self.activation = activation
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation = validation
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.evaluate_every = evaluate_every
+        self.warm_start = warm_start
+        self.progress = progress
+        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Train from new weights, or with `warm_start` from those that are there.

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from sklearn.base import RegressorMixin  # type: ignore[import-untyped]
 
-from autograd_lite import Tensor
-from nn.estimators.network import Layers, Network
-from nn.layers.activations import Activation
-from nn.optimizers.optimizer import Optimizer
-from nn.training.callback import Callback
-from nn.training.metrics import Metric
+from nn.estimators.network import Network
 
 
 class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
@@ -46,39 +40,6 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
     """
 
     _numeric = True
-
-    def __init__(
-        self,
-        layers: Layers = (100,),
-        activation: str | Activation = "relu",
-        *,
-        loss: str | Callable[..., Tensor] | None = None,
-        optimizer: str | Callable[..., Optimizer] = "adam",
-        learning_rate: Any = 0.001,
-        epochs: int = 200,
-        batch_size: int = 200,
-        validation: tuple[Any, Any] | float | None = None,
-        metrics: Mapping[str, Metric] | None = None,
-        callbacks: Sequence[Callback] = (),
-        evaluate_every: int | None = None,
-        warm_start: bool = False,
-        progress: bool = False,
-        random_state: Any = None,
-    ) -> None:
-        self.layers = layers
-        self.activation = activation
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.evaluate_every = evaluate_every
-        self.warm_start = warm_start
-        self.progress = progress
-        self.random_state = random_state
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         """Go through samples once, from the weights and the optimizer's state that are there.

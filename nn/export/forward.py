@@ -124,8 +124,6 @@ def _tell_counts(attempted: str, step: Step, twin: Step, n: int, counts: dict[in
             if value * (n + 1) == other * n:
                 counts[value] = value // n
                 return Count(value)
-        elif type(value) is Step and type(other) is Step and value.number == other.number:
-            return value
         elif isinstance(value, list | tuple) and len(value) == len(other):
             return type(value)([*map(of_samples, value, other)])
         elif isinstance(value, dict) and [*value] == [*other]:
@@ -133,10 +131,7 @@ def _tell_counts(attempted: str, step: Step, twin: Step, n: int, counts: dict[in
         elif isinstance(value, slice) and isinstance(other, slice):
             parts = [(getattr(value, at), getattr(other, at)) for at in ("start", "stop", "step")]
             return slice(*[of_samples(*pair) for pair in parts])
-        elif isinstance(value, np.ndarray) and isinstance(other, np.ndarray):
-            if np.array_equal(value, other, equal_nan=value.dtype.kind == "f"):
-                return value
-        elif type(value) is type(other) and (value is other or value == other or value != value):
+        elif _is_same(value, other):
             return value
         raise _refusal(
             attempted,
@@ -153,6 +148,15 @@ def _tell_counts(attempted: str, step: Step, twin: Step, n: int, counts: dict[in
         return
     step.arguments = of_samples(step.arguments, twin.arguments)
     step.keywords = of_samples(step.keywords, twin.keywords)
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether two recordings have the same step or value at a place."""
+    if type(value) is Step and type(other) is Step:
+        return value.number == other.number
+    if isinstance(value, np.ndarray) and isinstance(other, np.ndarray):
+        return np.array_equal(value, other, equal_nan=value.dtype.kind == "f")
+    return type(value) is type(other) and bool(value is other or value == other or value != value)
 
 
 def _is_filled(array: Any, other: Any) -> bool:

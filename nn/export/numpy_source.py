@@ -6,7 +6,7 @@ import base64
 from typing import Any
 
 from autograd_lite.names import explains_keywords
-from autograd_lite.textbook.lines import laid_out
+from autograd_lite.textbook.layout import laid_out
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
 from autograd_lite.textbook.source import Definitions, texts_of

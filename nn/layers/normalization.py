@@ -80,8 +80,43 @@ class LayerNorm(Module):
         return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]
 
 
+class _NormOfChannels(Module):
+    """What layers have in common that scale and shift each channel, if they are affine."""
+
+    affine: bool
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _make_parameters(self, channels: int, dtype: DTypeLike) -> None:
+        self.weight = Parameter(np.ones(channels), dtype=dtype) if self.affine else None
+        self.bias = Parameter(np.zeros(channels), dtype=dtype) if self.affine else None
+
+    @property
+    def dtype(self) -> Any:
+        """That of the parameters, float64 without."""
+        return np.dtype(float) if self.weight is None else self.weight.dtype
+
+    def _of_channels(self, x: Any, channels: int, ndim: int) -> Any:
+        """What is given, once it has so many channels along axis 1, and so many axes."""
+        x = require_input(self, x)
+        if x.ndim < ndim or x.shape[1] != channels:
+            raise ShapeError(
+                f"{heading(self)} of {describe_one(x)}",
+                f"it normalizes arrays of shape (n, {channels}, ...), with {channels} channels "
+                f"along axis 1 and {ndim} axes or more",
+                f"Give inputs of that shape, or make the layer {type(self).__name__} for others",
+            )
+        return x if self.weight is None else in_dtype_of(self.weight, x)
+
+    def _scaled_and_shifted(self, y: Any) -> Tensor:
+        if self.weight is None or self.bias is None:
+            return y  # type: ignore[no-any-return]
+        axes = y.ndim - 2
+        return y * in_channels(self.weight, axes) + in_channels(self.bias, axes)  # type: ignore[no-any-return]
+
+
 @register
-class GroupNorm(Module):
+class GroupNorm(_NormOfChannels):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, over groups of channels of a sample.
 
     Wu and He, "Group normalization", 2018; the same in training and in evaluation.
@@ -124,17 +159,11 @@ class GroupNorm(Module):
                 "all groups have as many channels",
                 f"Give a multiple of {num_groups}",
             )
-        self.weight = Parameter(np.ones(num_channels), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_channels), dtype=dtype) if affine else None
+        self._make_parameters(num_channels, dtype)
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         return product([given["num_channels"]]) if given["affine"] is True else 0.0
-
-    @property
-    def dtype(self) -> Any:
-        """That of the parameters, float64 without."""
-        return np.dtype(float) if self.weight is None else self.weight.dtype
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of shape (n, num_channels, ...).
@@ -143,15 +172,15 @@ class GroupNorm(Module):
             ShapeError: x has other axes or channels.
             UnsupportedError: x is no array of real numbers.
         """
-        x = _of_channels(self, x, self.num_channels, 2)
+        x = self._of_channels(x, self.num_channels, 2)
         n, channels, *lengths = x.shape
         groups = x.reshape(n, self.num_groups, channels // self.num_groups, *lengths)
         y = standardize(groups, tuple(range(2, groups.ndim)), self.epsilon).reshape(x.shape)
-        return _scaled_and_shifted(self, y)
+        return self._scaled_and_shifted(y)
 
 
 @register
-class InstanceNorm(Module):
+class InstanceNorm(_NormOfChannels):
     """(x - mean) / sqrt(variance + epsilon), for each channel of a sample over its positions.
 
     Ulyanov et al., "Instance normalization", 2016; the same in training and in evaluation.
@@ -182,17 +211,11 @@ class InstanceNorm(Module):
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         self.num_features, self.epsilon, self.affine = num_features, epsilon, affine
-        self.weight = Parameter(np.ones(num_features), dtype=dtype) if affine else None
-        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
+        self._make_parameters(num_features, dtype)
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         return product([given["num_features"]]) if given["affine"] is True else 0.0
-
-    @property
-    def dtype(self) -> Any:
-        """That of the parameters, float64 without."""
-        return np.dtype(float) if self.weight is None else self.weight.dtype
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of shape (n, num_features, ...).
@@ -201,34 +224,14 @@ class InstanceNorm(Module):
             ShapeError: x has other axes or channels, or one position alone.
             UnsupportedError: x is no array of real numbers.
         """
-        x = _of_channels(self, x, self.num_features, 3)
+        x = self._of_channels(x, self.num_features, 3)
         if math.prod(x.shape[2:]) == 1:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",
                 "the variance of a channel needs at least two positions",
                 "Give larger images",
             )
-        return _scaled_and_shifted(self, standardize(x, tuple(range(2, x.ndim)), self.epsilon))
-
-
-def _of_channels(layer: GroupNorm | InstanceNorm, x: Any, channels: int, ndim: int) -> Any:
-    """What a layer is given, once it has so many channels along axis 1, and so many axes."""
-    x = require_input(layer, x)
-    if x.ndim < ndim or x.shape[1] != channels:
-        raise ShapeError(
-            f"{heading(layer)} of {describe_one(x)}",
-            f"it normalizes arrays of shape (n, {channels}, ...), with {channels} channels along "
-            f"axis 1 and {ndim} axes or more",
-            f"Give inputs of that shape, or make the layer {type(layer).__name__} for others",
-        )
-    return x if layer.weight is None else in_dtype_of(layer.weight, x)
-
-
-def _scaled_and_shifted(layer: GroupNorm | InstanceNorm, y: Any) -> Tensor:
-    if layer.weight is None or layer.bias is None:
-        return y  # type: ignore[no-any-return]
-    axes = y.ndim - 2
-    return y * in_channels(layer.weight, axes) + in_channels(layer.bias, axes)  # type: ignore[no-any-return]
+        return self._scaled_and_shifted(standardize(x, tuple(range(2, x.ndim)), self.epsilon))
 
 
 @register

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite.arguments import FRACTIONS, NOT_NEGATIVE, POSITIVE
 from nn.declared import declared
 from nn.optimizers.groups import RATE, LearningRate, Options
+from nn.optimizers.numbers import computed
 from nn.optimizers.optimizer import Optimizer
 
 
@@ -59,7 +60,7 @@ class Adam(Optimizer):
         np.multiply(gradient, gradient, out=gradient)
         second += gradient
         # θ -= a m' / (√v' + b), with what is constant in a step gathered in a and b.
-        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
         np.sqrt(second, out=scratch)
         scratch += options["epsilon"] * root
         np.divide(first, scratch, out=scratch)
@@ -116,7 +117,7 @@ class AMSGrad(Adam):
         second += gradient
         np.maximum(largest, second, out=largest)
         # As in Adam.
-        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
         np.sqrt(largest, out=scratch)
         scratch += options["epsilon"] * root
         np.divide(first, scratch, out=scratch)
@@ -152,14 +153,15 @@ class NAdam(Adam):
         """The equations above."""
         first, second = state
         beta1, beta2 = options["betas"]
-        of_gradient, of_moment = _nesterov_shares(step, beta1, options["momentum_decay"])
+        shares = computed(_nesterov_shares, step, beta1, options["momentum_decay"])
+        of_gradient, of_moment = shares[0], shares[1]
         first *= beta1
         first += gradient
         second *= beta2
         np.multiply(gradient, gradient, out=scratch)
         second += scratch
         # As in Adam; the numerator is built in the gradient's array.
-        root = math.sqrt((1 - beta2**step) / (1 - beta2))
+        root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
         factor = options["learning_rate"] * root
         gradient *= factor * of_gradient
         np.multiply(first, factor * (1 - beta1) * of_moment, out=scratch)

@@ -144,14 +144,13 @@ class Run:
         for tensor, view in zip(self.tensors, self.gradient_views):
             view[...] = checked_gradient(tensor, "optimizer step of")
 
-    def refuse_unless_finite(self) -> None:
-        """Raise a GradientError if a gradient has entries that are NaN or infinite."""
-        flat = self.arrays[1]
+    def refuse_unless_finite(self, flat: Any) -> None:
+        """Raise a GradientError if flat gradients have entries that are NaN or infinite."""
         # A sum of squares takes a fraction of the time of a look at each entry. It is infinite
         # for large entries, too.
         if math.isfinite(np.vdot(flat, flat)) or np.isfinite(flat).all():
             return
-        for tensor, view in zip(self.tensors, self.gradient_views):
+        for tensor, view in zip(self.tensors, self.views(flat)):
             bad = np.argwhere(~np.isfinite(view)).tolist()
             if bad:
                 raise GradientError(

@@ -6,14 +6,14 @@ Parameters of one group and dtype lie in one buffer: few calls for any number of
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, ClassVar, Never
+from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import NOT_NEGATIVE, WHOLE, as_array, require_flag
+from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import unknown_keyword
@@ -30,17 +30,17 @@ from nn.optimizers.groups import (
     hyper_parameters,
     loaded_options,
     shown,
-    told,
     told_options,
 )
+from nn.optimizers.states import misfits
+
+if TYPE_CHECKING:
+    from nn.optimizers.traced import Update
 
 watching_steps: ContextVar[Callable[[Optimizer], None] | None]
 watching_steps = ContextVar("watching_steps", default=None)
 """Called before each step in this thread or task, with the optimizer; gradients have to be finite
 then."""
-
-MOST_STEPS = 2**53
-"""Up to here a float counts every one."""
 
 
 class Optimizer(Declared):
@@ -266,7 +266,9 @@ class Optimizer(Declared):
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
             for run in runs:
                 run.collect_gradients()
-        self._finish(runs, require_finite)
+        for run in runs if require_finite else ():
+            run.refuse_unless_finite(run.arrays[1])
+        self._finish(runs)
 
     def kept(self) -> Callable[[], None]:
         """What puts parameters and state back to what they are now."""
@@ -279,38 +281,48 @@ class Optimizer(Declared):
 
         return put_back
 
-    def step_along(self, gradients: Sequence[tuple[Run, Any]], require_finite: bool) -> None:
-        """`step` with flat gradients of runs in place of those that tensors have."""
+    def step_along(
+        self,
+        gradients: Sequence[tuple[Run, Any]],
+        require_finite: bool,
+        update: Update | None,
+    ) -> None:
+        """`step` with flat gradients of runs in place of those that tensors have.
+
+        A compiled update computes with these, if it is of the hyper-parameters of now.
+        """
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
         runs = [run for run, _ in gradients]
         self._copy_in(runs)
+        if update and not update.fits():
+            update = None
         for run, flat in gradients:
-            run.arrays[1][...] = flat
-        self._finish(runs, require_finite)
+            if require_finite:
+                run.refuse_unless_finite(flat)
+            if update is None:
+                run.arrays[1][...] = flat
+        self._finish(runs, update)
 
-    def _finish(self, runs: Sequence[Run], require_finite: bool) -> None:
+    def _finish(self, runs: Sequence[Run], update: Update | None = None) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
         for run in runs:
             run.refuse_unless_writable()
-            if require_finite:
-                run.refuse_unless_finite()
-        if all(run.at_once for run in runs):
-            self._update(runs)
+        if all([run.at_once for run in runs]):  # noqa: C419 - it is faster
+            self._update(runs, update)
         else:
             with whole():
-                self._update(runs)
+                self._update(runs, update)
 
-    def _update(self, runs: Iterable[Run]) -> None:
+    def _update(self, runs: Iterable[Run], update: Update | None) -> None:
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
+        if update:
+            update()
         for run in runs:
-            run.begin()
-            options, step = run.options, run.steps + 1
-            kept_small = options["l1"] or options["l2"] or options["weight_decay"]
-            for block in run.blocks:
-                if kept_small:
-                    _keep_small(options, *block[:3])
-                self.update(options, step, *block)
+            if not update:
+                run.begin()
+                for block in run.blocks:
+                    self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
             run.mark_changed()
         if outside := [tensor._array for run in runs for tensor, _ in run.copied]:
@@ -318,6 +330,14 @@ class Optimizer(Declared):
                 at_once(changes)
         else:
             at_once(changes)
+
+    def _updated(
+        self, options: Options, step: Any, scratch: Any, values: Any, gradient: Any, *state: Any
+    ) -> None:
+        """`update`, and what keeps weights small."""
+        if options["l1"] or options["l2"] or options["weight_decay"]:
+            _keep_small(options, scratch, values, gradient)
+        self.update(options, step, scratch, values, gradient, *state)
 
     def update(
         self, options: Options, step: int, scratch: Any, values: Any, gradient: Any, *state: Any
@@ -364,7 +384,7 @@ class Optimizer(Declared):
         >>> optimizer.learning_rate
         0.5
         """
-        if problems := list(self._misfits(state)):
+        if problems := list(misfits(self, state)):
             raise ArgumentError(
                 f"load_state_dict into {type(self).__name__}",
                 "; ".join(problems),
@@ -374,54 +394,6 @@ class Optimizer(Declared):
             self._change(map(loaded_options, self.groups, state["groups"]))
             self.steps = int(state["steps"])
             self._make_runs(dict(zip(self.parameters, state["state"])))
-
-    def _misfits(self, state: Any) -> Iterator[str]:
-        """What keeps a state from being loaded."""
-        if not isinstance(state, Mapping) or state.keys() != {"groups", "state", "steps"}:
-            yield 'it is no dict of "groups", "state" and "steps"'
-            return
-        groups, entries = state["groups"], state["state"]
-        if not _are_dicts(groups) or not _are_dicts(entries):
-            yield "its groups or state are no lists of dicts"
-            return
-        sizes = [group.get("parameters") for group in groups]
-        if sizes != [len(group["parameters"]) for group in self.groups]:
-            yield f"its groups have {sizes} parameters"
-            return
-        for index, (own, given) in enumerate(zip(self.groups, groups)):
-            if own.keys() != given.keys():
-                differing = sorted(map(str, own.keys() ^ given.keys()))
-                yield f"group {index} differs in {', '.join(differing)}"
-                continue
-            rate, kept = told(own["learning_rate"]), given["learning_rate"]
-            if (isinstance(rate, str) or isinstance(kept, str)) and rate != str(kept):
-                yield f"the learning rate of group {index} is {rate}, and was {kept}"
-        if not _counts_steps(state["steps"]):
-            yield f"it has steps={state['steps']!r}"
-        if len(entries) != len(self.parameters):
-            yield f"it has the state of {len(entries)} parameters"
-            return
-        yield from self._misfits_of_parameters(entries)
-
-    def _misfits_of_parameters(self, entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-        for index, (parameter, entry) in enumerate(zip(self.parameters, entries)):
-            if entry.keys() != {"steps", *self.state_names}:
-                yield f"state {index} has {', '.join(sorted(map(str, entry)))}"
-                continue
-            if not _counts_steps(entry["steps"]):
-                yield f"state {index} has steps={entry['steps']!r}"
-            for name in self.state_names:
-                array = as_array(entry[name], f"load_state_dict into {type(self).__name__} of")
-                if array.shape != parameter.shape or array.dtype.kind != "f":
-                    yield f"{name} of {describe_one(parameter)} is {array.dtype} {array.shape}"
-
-
-def _counts_steps(value: Any) -> bool:
-    return WHOLE.holds(value) and value <= MOST_STEPS
-
-
-def _are_dicts(entries: Any) -> bool:
-    return isinstance(entries, list | tuple) and all(isinstance(e, Mapping) for e in entries)
 
 
 def _keep_small(options: Mapping[str, Any], scratch: Any, values: Any, gradient: Any) -> None:

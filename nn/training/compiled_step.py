@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from nn.module import Module
@@ -21,33 +22,46 @@ class CompiledStep:
     def __init__(
         self, model: Module, loss: Any, optimizer: Optimizer, backend: str, reason: str
     ) -> None:
-        def loss_of(inputs: Any, targets: Any) -> Any:
-            return loss(called(model, inputs), *targets)
-
-        self.optimizer, self._loss_of = optimizer, loss_of
-        self._steps = CompiledSteps(model, loss, loss_of, optimizer, backend)
+        self._made_of = model, loss, optimizer, backend, reason
+        self._model, self._loss, self.optimizer = model, loss, optimizer
+        self._steps = CompiledSteps(model, loss, self._loss_of, optimizer, backend)
         self._steps.reason = reason or self._steps.reason
+        self._lock = threading.RLock()  # the buffers, and the gradients, are those of one step
         self.backend = "eager: it was not called"
+
+    def __reduce__(self) -> Any:
+        # A copy trains its own model, and is compiled anew.
+        return CompiledStep, self._made_of
 
     @property
     def source(self) -> str:
-        """The text of what ran in the last call; empty if that was not compiled."""
+        """The text of what gave the last loss and its gradients; empty if that was not compiled."""
         return self._steps.source
 
     def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
         """Take a step on a batch; its loss, before the step."""
         inputs, targets = as_arrays(X, "a step with X"), as_arrays(y, "a step with y")
-        loss = self._steps.loss(inputs, [targets])
-        if loss is not None:
+        with self._lock:
+            loss = self._steps.loss(inputs, [targets])
+            if loss is None:
+                return self._eager(inputs, targets)
             self.backend = self._steps.name
             self._steps.update(require_finite=False)
             return loss
-        why = self._steps.reason or self._steps.hooked or "it is being recorded"
-        self.backend = f"eager: {why}"
-        computed = self._loss_of(inputs, [targets])
-        require_scalar(computed)
-        self.optimizer.zero_grad()
-        computed.backward(leaves_only=True)
+
+    def _loss_of(self, inputs: Any, targets: Any) -> Any:
+        return self._loss(called(self._model, inputs), *targets)
+
+    def _eager(self, inputs: Any, targets: Any) -> float:
+        self.backend = f"eager: {self._steps.reason or self._steps.now}"
+        try:
+            computed = self._loss_of(inputs, [targets])
+            require_scalar(computed)
+            self.optimizer.zero_grad()
+            computed.backward(leaves_only=True)
+        except BaseException:
+            self._steps.forgive()
+            raise
         self._steps.agree(computed.item())
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -144,9 +144,10 @@ def random_program(rng):
     return (pool[-1] ** 2).sum() + sum((x * x).sum() for x in pool[-3:])
 
 
-def test_random_programs_are_right_in_c(quick):
-    rng = np.random.default_rng(0)
-    losses = [random_program(rng) for _ in range(12)]
+@pytest.mark.parametrize("count", [12, pytest.param(100, marks=pytest.mark.exhaustive)])
+def test_random_programs_are_right_in_c(quick, count):
+    rng = np.random.default_rng(count)
+    losses = [random_program(rng) for _ in range(count)]
     programs = [trace(loss) for loss in losses]
     plans = {
         f"f{n}_": Plan(program.steps, *parts_of(program), program.guards)

@@ -1,5 +1,6 @@
 """Compiled functions against those that they were made of, to the last bit, on other data."""
 
+import copy
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -292,3 +293,32 @@ def test_it_decorates():
 
     assert (double.__name__, double.__doc__) == ("double", "Twice x.")
     assert double(np.array([1.0])) == 2.0
+
+
+def test_texts_of_tensors_and_entries_that_are_read_of_them_are_no_constants():
+    held, weight = Tensor([1.0, 2.0]), Tensor([1.0, 2.0], requires_grad=True)
+    functions = {
+        "str": str,
+        "repr": lambda x: f"{x.sum():.3f}",
+        "data": lambda x: (x * held.data[0]).sum(),
+        "both": lambda x: (x * held * held.data[0]).sum(),
+    }
+    for name, f in functions.items():
+        fast = autograd_lite.compile(f)
+        for x in (np.array([1.0, 2.0]), np.array([0.5, 0.25]), *points(2, count=3)):
+            held[0] = x[0]
+            assert fast(x) == f(x), name
+    fast = value_and_grad(autograd_lite.compile(lambda x: (x * weight.data[0]).sum()))
+    for x in points(2):
+        weight.data[0] = x[0]
+        assert fast(x)[0] == (x * weight.data[0]).sum()
+
+
+def test_a_copy_is_compiled_anew():
+    fast = autograd_lite.compile(rosenbrock)
+    for x in points(3):
+        fast(x)
+    other = copy.deepcopy(fast)
+    for x in points(3):
+        assert other(x) == rosenbrock(x)
+    assert (fast.backend, other.backend) == ("numpy", "numpy")

@@ -8,8 +8,9 @@ from recurrences import RECURRENCES, parameter
 from test_random_programs import drawn, given_program, output
 
 from autograd_lite import Tensor
-from autograd_lite.program.loops import LEAST, Loop, rolled, stacked, unrolled
+from autograd_lite.program.loops import Loop, stacked, unrolled
 from autograd_lite.program.program import Step, mapped
+from autograd_lite.program.rolling import LEAST, rolled
 from autograd_lite.program.trace import trace
 from autograd_lite.table import TABLE
 

@@ -7,11 +7,12 @@ indices and the like. Steps share their inputs, broadcast, and fit whatever shap
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import autograd_lite as al
-from autograd_lite import Tensor, grad, hvp
+from autograd_lite import Tensor, grad, hvp, value_and_grad
 
 SHAPES = [(), (3,), (2, 1), (2, 3)]
 LARGEST_SIZE, LARGEST_VALUE = 24, 20.0
@@ -248,6 +249,22 @@ def test_gradients_of_random_programs_equal_differences_of_plain_numpy(program, 
     np.testing.assert_allclose(loss.data, output(program, inputs), rtol=1e-13, atol=1e-13)
     numeric = extrapolated(lambda x: output(program, x), inputs, [directions], 1e-3)
     assert_agrees(inner(found, directions), *numeric, tolerance=1e-8)
+
+
+@pytest.mark.exhaustive
+@given_program
+def test_compiled_random_programs_have_the_bits_of_the_engine_on_other_data(program, seed):
+    inputs, directions = drawn(program, seed)
+    everything = tuple(range(len(inputs)))
+    eager = value_and_grad(lambda *x: output(program, x), everything)
+    fast = value_and_grad(al.compile(lambda *x: output(program, x)), everything)
+    for t in (0, 1e-3, -1e-3):
+        given = [np.asarray(x + t * v)[()] for x, v in zip(inputs, directions, strict=True)]
+        (value, found), (right, expected) = fast(*given), eager(*given)
+        for a, b in zip([value, *found], [right, *expected], strict=True):
+            assert a.dtype == b.dtype
+            assert a.tobytes() == b.tobytes()
+    assert fast.backend == "numpy" or fast.backend.startswith("eager: ")
 
 
 @given_program

@@ -1,5 +1,7 @@
 """Generated source for networks of `nn`, the examples' among them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from generated import assert_same, function_of, generated
@@ -55,9 +57,21 @@ def check(model, loss, **variables):
     return source
 
 
-@looped("loss", LOSSES)
-@looped("activation", ACTIVATIONS)
+PAIRS = list(itertools.product(ACTIVATIONS, LOSSES))
+
+
+@looped(("activation", "loss"), PAIRS[::3])
+def test_each_activation_and_each_loss(activation, loss):
+    check_pair(activation, loss)
+
+
+@pytest.mark.exhaustive
+@looped(("activation", "loss"), PAIRS)
 def test_each_activation_with_each_loss(activation, loss):
+    check_pair(activation, loss)
+
+
+def check_pair(activation, loss):
     loss_function, output, targets = LOSSES[loss]
     columns = 1 if targets.shape == (20, 1) else 3
     model = nn.Sequential(

@@ -24,7 +24,7 @@ class Bad:
     call: Callable[[Any], Any]
     error: type[Exception]
     words: tuple[str, ...]
-    given: Callable[[Any], Any]
+    given: Callable[[Any], Any] | None
     """What is done to the world before."""
     named: str | None
     """What the error names, where that is not the public name."""
@@ -32,7 +32,7 @@ class Bad:
     """The parts of the world that may differ afterwards."""
 
 
-def bad(kind, call, error, *words, given=lambda w: None, named=None, changes=()):
+def bad(kind, call, error, *words, given=None, named=None, changes=()):
     assert kind in KINDS
     return Bad(kind, call, error, words, given, named, changes)
 
@@ -71,7 +71,7 @@ def nothing(reason):
     return Declaration([], dict.fromkeys(KINDS, reason))
 
 
-def number(name, call, *beyond, error=ArgumentError, named=None, given=lambda w: None, text="a"):
+def number(name, call, *beyond, error=ArgumentError, named=None, given=None, text="a"):
     """Refusals of a number: text, NaN, and values out of its range; `call(w, value)`."""
 
     def refusal(kind, value, *words):
@@ -84,7 +84,7 @@ def number(name, call, *beyond, error=ArgumentError, named=None, given=lambda w:
     ]
 
 
-def array(call, *, named=None, given=lambda w: None, text=TEXT):
+def array(call, *, named=None, given=None, text=TEXT):
     """Refusals of what is no array of real numbers; `call(w, values)`."""
 
     def refusal(values, *words):

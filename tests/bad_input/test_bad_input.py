@@ -71,12 +71,14 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("files")
 
 
-def each(kind, name, folder):
-    """Each declared call of a kind, its number, and a world for it."""
-    for number, call in enumerate(DECLARED[name].calls):
-        if isinstance(call, kind):
-            pyplot.close("all")
-            yield number, call, World(folder)
+def each(kind, name):
+    """Each declared call of a kind, and its number."""
+    return ((n, call) for n, call in enumerate(DECLARED[name].calls) if isinstance(call, kind))
+
+
+def new_world(folder):
+    pyplot.close("all")
+    return World(folder)
 
 
 def test_bad_input_of_each_public_name_is_declared():
@@ -94,16 +96,23 @@ def test_each_kind_of_bad_input_is_declared_or_said_to_be_impossible():
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_bad_input_is_refused_by_name_and_changes_nothing(name, folder):
-    for number, bad, world in each(Bad, name, folder):
+    world = None
+    for number, bad in each(Bad, name):
+        if world is None or bad.given:
+            world = new_world(folder)
+            if bad.given:
+                bad.given(world)
+            before = world.state()
         try:
-            assert_refused(name, bad, world)
+            after = assert_refused(name, bad, world, before)
         except (Exception, pytest.fail.Exception) as error:
             raise AssertionError(f"{name}, {bad.kind}, call {number}: {error}") from error
+        if after != before or bad.given:
+            world = None
 
 
-def assert_refused(name, bad, world):
-    bad.given(world)
-    before = world.state()
+def assert_refused(name, bad, world, before):
+    """What the world is like after a call that is refused."""
     with pytest.raises(bad.error) as caught:
         bad.call(world)
     after = world.state()
@@ -114,6 +123,7 @@ def assert_refused(name, bad, world):
     for word in (bad.named or name.rpartition(".")[2], *bad.words):
         assert word in message
     assert {part for part in before if after[part] != before[part]} == set(bad.changes)
+    return after
 
 
 SPREADING = [
@@ -125,7 +135,8 @@ SPREADING = [
 
 @pytest.mark.parametrize("name", SPREADING)
 def test_nan_in_data_goes_through(name, folder):
-    for number, spreads, world in each(Spreads, name, folder):
+    for number, spreads in each(Spreads, name):
+        world = new_world(folder)
         with np.errstate(invalid="ignore"):
             result = spreads.call(world)
         values = result.data if isinstance(result, Tensor) else result

@@ -102,3 +102,23 @@ def test_dask_arrays_go_through_layers_of_images_as_numpys_do():
         assert isinstance(y.data, da.Array), layer
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12, err_msg=str(layer))
+
+
+def test_a_batch_of_no_images_gives_none():
+    layers = {
+        nn.Conv1d(2, 3, 2): (5,),
+        nn.Conv2d(2, 4, 3, padding=1, stride=2, groups=2): (5, 5),
+        nn.Conv3d(2, 3, 2): (3, 3, 3),
+        nn.ConvTranspose2d(2, 3, 2): (4, 4),
+        nn.MaxPool(2): (4, 4),
+        nn.AvgPool(2): (4, 4),
+        nn.AdaptiveAvgPool(2): (4, 4),
+        nn.Upsample(2): (4, 4),
+    }
+    for layer, size in layers.items():
+        x = Tensor(np.zeros((0, 2, *size)), requires_grad=True)
+        result = layer(x)
+        result.sum().backward()
+        assert result.shape == (0, *layer(np.zeros((1, 2, *size))).shape[1:]), layer
+        assert x.grad.shape == x.shape, layer
+        assert not any(parameter.grad.any() for parameter in layer.parameters()), layer

@@ -97,16 +97,19 @@ def test_b2_a_linear_model_is_near_chance_on_circles_and_as_good_as_any_on_linea
     assert linear > max(held_out(trained("linear", s, 0), "linear") for s in DEEP) - 0.05
 
 
-def test_b2_each_of_the_12_panels_shows_regions_points_and_accuracy_of_its_network():
-    figure, axes = plt.subplots(3, 4, figsize=(16, 12))
-    for data, row in zip(DATA, axes, strict=True):
+@pytest.mark.parametrize(
+    "names", [["moons"], pytest.param([*DATA], marks=pytest.mark.exhaustive)], ids=len
+)
+def test_b2_each_panel_shows_regions_points_and_accuracy_of_its_network(names):
+    figure, axes = plt.subplots(len(names), 4, figsize=(16, 4 * len(names)), squeeze=False)
+    for data, row in zip(names, axes, strict=True):
         _, X_test, _, y_test = DATA[data]
         for sizes, ax in zip(ARCHITECTURES, row, strict=True):
             model = trained(data, sizes, 0)
             assert viz.plot_decision_boundary(model, X_test, y_test, ax=ax) is figure
             assert_boundary_shows(ax, model, X_test, y_test)
             assert ax.get_title().startswith(f"{held_out(model, data):.1%} of 60")
-    assert len(figure.axes) == 12
+    assert len(figure.axes) == 4 * len(names)
 
 
 # --- B3: six activations over their derivatives

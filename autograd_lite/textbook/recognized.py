@@ -1,0 +1,94 @@
+"""Arrays that follow from others, found by their values or their memory.
+
+Only tensors are recorded: where data are plain arrays, `1 - Y` is one more array, and so are the
+statistics of a batch.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.shaping import astype
+from autograd_lite.program.loops import distance_between
+from autograd_lite.program.program import Step
+from autograd_lite.textbook.terms import Terms
+
+Known = Iterable[tuple[Step, Any]]
+"""Terms and their values."""
+Guess = tuple[Any, tuple[Any, ...], dict[str, Any]]
+
+ENTRIES = 16
+
+
+def recognized(terms: Terms, array: Any, operands: Known, twins: Known, visible: Known) -> Any:
+    """The term by which an array follows from one of others that have terms, or None.
+
+    Of the operands that it is used with, it may say where they are positive, or be a mean or a
+    variance. It may be 1 minus a twin, which stands elsewhere in its place, as Y does in
+    Y * log(A) + (1 - Y) * log(1 - A). Of what else is visible it may be anything.
+    """
+    guesses = [(term, x, guess) for term, x in operands for guess in _of_operand(x, array)]
+    guesses += ((term, x, guess) for term, x in twins for guess in _of_twin(x, array))
+    # Short ones, and zeros and ones, such as sample weights, may be equal to 1 - Y by chance.
+    if array.size >= ENTRIES and len(np.unique(array)) > 1 and not np.isin(array, (0, 1)).all():
+        guesses += ((term, x, guess) for term, x in visible for guess in _of_visible(x, array))
+    for term, x, (function, arguments, keywords) in guesses:
+        guess = function(*arguments, **keywords)
+        if guess.dtype == array.dtype and np.array_equal(guess, array):
+            own = tuple(term if argument is x else argument for argument in arguments)
+            return terms.build(function, own, keywords, array.shape)
+    return None
+
+
+def sliced(terms: Terms, array: Any, visible: Known) -> Any:
+    """The term of an array that is in the memory of another as its slice at a number, or None."""
+    for term, x in visible:
+        if (
+            array.base is None
+            or x.ndim != array.ndim + 1
+            or array.base is not (x if x.base is None else x.base)
+        ):
+            continue
+        distance = distance_between(x, array)
+        for axis, (length, stride) in enumerate(zip(x.shape, x.strides)):
+            rest = (*x.strides[:axis], *x.strides[axis + 1 :])
+            number = distance // stride if stride else 0
+            shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+            whole = array.shape == shape and array.strides == rest and array.dtype == x.dtype
+            if whole and 0 <= number < length and number * stride == distance:
+                index = (*[slice(None)] * axis, number) if axis else number
+                return terms.build(operator.getitem, (term, index), {}, array.shape)
+    return None
+
+
+def _of_operand(x: Any, array: Any) -> Iterator[Guess]:
+    """Calls that could have given an array that is used together with x."""
+    if x.shape == array.shape and array.dtype == bool:
+        yield np.greater, (x, 0), {}
+    if x.ndim == array.ndim and array.any():
+        axes = tuple(i for i in range(x.ndim) if array.shape[i] == 1 != x.shape[i])
+        if axes and all(i in axes or m == n for i, (m, n) in enumerate(zip(x.shape, array.shape))):
+            for function in (np.mean, np.var):
+                yield function, (x,), {"axis": axes, "keepdims": True}
+
+
+def _of_twin(x: Any, array: Any) -> Iterator[Guess]:
+    """Calls that could have given an array that is used as x is."""
+    if x.shape == array.shape and x.dtype != bool:
+        yield np.subtract, (1, x), {}
+
+
+def _of_visible(x: Any, array: Any) -> Iterator[Guess]:
+    """Calls that could have given an array from any x."""
+    yield from _of_operand(x, array)
+    yield from _of_twin(x, array)
+    if x.shape == array.shape:
+        yield (np.copy, (x,), {}) if x.dtype == array.dtype else (astype, (x, array.dtype), {})
+        if x.dtype != bool:
+            yield np.negative, (x,), {}
+    if x.shape[::-1] == array.shape:
+        yield np.transpose, (x,), {}

@@ -1,0 +1,85 @@
+"""A step of training as it was recorded, and what it depends on besides its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from autograd_lite import Tensor, enable_grad
+from autograd_lite.modes import setting
+from autograd_lite.node import Array
+from autograd_lite.program.exact import ExactTracer
+from autograd_lite.program.program import Step
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.trace import guarded
+from autograd_lite.trees import leaves_of, map_tree
+from nn.evaluating import draws, moves
+from nn.module import Module
+from nn.optimizers.optimizer import Optimizer
+
+MOST_STEPS = 20_000
+"""Of a program: recording longer ones takes too long to be done unasked."""
+
+LossOf = Callable[[Any, Any], Tensor]
+"""The loss of a batch, of its samples and its targets."""
+
+
+class Recording(NamedTuple):
+    """A forward and a backward pass as a program, and the steps of what it is given."""
+
+    tracer: ExactTracer
+    loss: Tensor
+    data: list[Step | None]
+    drawn: list[tuple[Step, Array, Callable[[], Array]]]
+    tensors: list[tuple[Step, Tensor]]
+    moved: list[tuple[Tensor, Step]]
+    arrays: list[Array]
+
+    def inputs(self) -> list[Step]:
+        """What is given in each run: data, random numbers, and the arrays of tensors."""
+        given = [step for step in self.data if step is not None]
+        return [*given, *[step for step, _, _ in self.drawn], *[step for step, _ in self.tensors]]
+
+
+def record(
+    model: Module,
+    optimizer: Optimizer,
+    loss_of: LossOf,
+    batch: tuple[Any, Any],
+    templates: dict[Any, Any],
+) -> Recording:
+    """Compute the loss of a batch, and write down what that and its gradients are computed by.
+
+    Raises:
+        ValueError: it cannot be followed.
+    """
+    # Views: an array that is given twice is two inputs.
+    given = map_tree(lambda array: Tensor(array.view()), batch)
+    noted: list[tuple[Any, Any]] = []
+    with guarded() as calls, enable_grad(), setting(draws, noted), setting(moves, {}):
+        loss = loss_of(*given)
+        moved = dict(moves.get() or {})
+    tracer = ExactTracer(loss, templates)
+    tracer.write(calls)
+    if len(tracer.program.steps) > MOST_STEPS:
+        raise ValueError(f"its {len(tracer.program.steps)} steps are too many")
+    followed = [(buffer, tracer.own_part(value)) for buffer, value in moved.items()]
+    known = tracer.program.inputs
+    tensors: dict[Step, Tensor] = {}
+    for tensor in (*model._state().values(), *optimizer.parameters):
+        for step in (known.get(tensor), known.get(id(tensor._array))):
+            if step is not None:
+                tensors[step] = tensor
+    leaves = leaves_of(given)
+    data = [known.get(x) or known.get(id(x._array)) for x in leaves]
+    drawn = [(known[id(array)], array, draw) for array, draw in noted if id(array) in known]
+    if len(drawn) < len(noted):
+        raise ValueError("what is drawn at random is not used as it is")
+    arrays = [x._array for x in leaves]
+    return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
+
+
+def surroundings_of(model: Module, loss: Any) -> Surroundings:
+    """What one's own modules and functions depend on, and do besides computing."""
+    held = [module.forward for _, module in model.named_modules()]
+    return Surroundings([model, *held, loss], strict=True, given=model._state().values())
