@@ -79,6 +79,7 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History
 from nn.training.metrics import accuracy
+from nn.training.progress import ProgressBar
 
 Lambda = Function
 
@@ -101,6 +102,8 @@ if _TYPE_CHECKING:
     from nn.optimizers.scipy_fits import fit_lbfgs, fit_least_squares
     from nn.torch_weights import from_torch, to_torch
     from nn.training.averages import ExponentialMovingAverage, StochasticWeightAveraging
+    from nn.training.loggers import CSVLog, TensorBoard
+    from nn.training.trials import find_learning_rate, overfit_one_batch
 
 __all__ = [
     "ELU",
@@ -121,6 +124,7 @@ __all__ = [
     "BatchNorm2d",
     "Bilinear",
     "Buffer",
+    "CSVLog",
     "Callback",
     "CategoricalCrossEntropyLoss",
     "Checkpoint",
@@ -175,6 +179,7 @@ __all__ = [
     "Parameter",
     "PoissonNLLLoss",
     "PositionalEncoding",
+    "ProgressBar",
     "RMSELoss",
     "RMSNorm",
     "RMSprop",
@@ -191,6 +196,7 @@ __all__ = [
     "StochasticWeightAveraging",
     "Swish",
     "Tanh",
+    "TensorBoard",
     "Training",
     "TrainingError",
     "TransformerDecoderLayer",
@@ -205,6 +211,7 @@ __all__ = [
     "compile",
     "datasets",
     "diagnose",
+    "find_learning_rate",
     "fit",
     "fit_lbfgs",
     "fit_least_squares",
@@ -215,6 +222,7 @@ __all__ = [
     "load",
     "loss_function",
     "manual_seed",
+    "overfit_one_batch",
     "predict",
     "register",
     "save",
@@ -263,6 +271,10 @@ _LATER = {
     "to_numpy_source": "nn.export.numpy_source",
     "to_onnx": "nn.export.onnx_model",
     "to_torch": "nn.torch_weights",
+    "CSVLog": "nn.training.loggers",
+    "TensorBoard": "nn.training.loggers",
+    "find_learning_rate": "nn.training.trials",
+    "overfit_one_batch": "nn.training.trials",
 }
 
 

@@ -15,6 +15,7 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.architecture import build, describe
 from nn.configuration import opened
+from nn.forward_hooks import NAME as HOOKS
 from nn.identity import identity
 from nn.module import Module, require_model
 from nn.parameters import is_computed
@@ -224,6 +225,8 @@ def _outline(model: Module) -> dict[str, Any]:
     found = {}
     for name, module in model.named_modules():
         for attribute, value in vars(module).items():
+            if attribute == HOOKS:
+                continue
             path = f"{name}.{attribute}" if name else attribute
             parts = [part for _, part in opened([("", value)])]
             if parts and all(map(is_computed, parts)):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MappingView
 from contextvars import ContextVar
 from reprlib import recursive_repr
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -23,6 +23,7 @@ from autograd_lite.trees import leaves_of
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
 from nn.evaluating import modes, watching_calls
+from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.parameters import (
     TENSORS,
     Buffer,
@@ -72,6 +73,8 @@ class Module(Declared):
     >>> dict(model.named_parameters())
     {'factor': Tensor([2.], name='factor', requires_grad=True)}
     """
+
+    _forward_hooks: ClassVar[Hooks | None] = None
 
     def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__(init=init)
@@ -136,6 +139,8 @@ class Module(Declared):
         """Compute `forward`."""
         number = next(begun)
         result = self.forward(*inputs, **named)
+        if self._forward_hooks is not None:
+            result = self._forward_hooks.applied(self, inputs, result)
         for tensor in (result,) if type(result) is Tensor else leaves_of(result):
             if isinstance(tensor, Tensor) and tensor.operation is not None:
                 before = tensor.scope
@@ -145,6 +150,37 @@ class Module(Declared):
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
         return result
+
+    @explains_keywords
+    def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
+        """Have a function called with what this module computes, until it is removed.
+
+        Each call of the module calls `hook(module, inputs, output)`, with the tuple of its
+        positional arguments; what the hook returns, unless that is None, takes the output's place.
+        That is so in evaluation, too, and where `nn.fit` tries out whether all fits together:
+        `module.training` tells. Steps of training are not compiled meanwhile. Copies and files of
+        the module are without hooks.
+
+        Returns:
+            A handle: its `remove()` removes the hook, as does the end of a `with`.
+
+        Raises:
+            UnsupportedError: the hook is no function.
+
+        >>> from nn import Dense
+        >>> layer, seen = Dense(2, 3, rng=0), []
+        >>> with layer.register_forward_hook(lambda module, inputs, output: seen.append(output)):
+        ...     y = layer(np.ones((1, 2)))
+        >>> seen[0] is y
+        True
+        """
+        if not callable(hook):
+            raise UnsupportedError(
+                f"register_forward_hook of {type(self).__name__} with {describe_one(hook)}",
+                "it cannot be called",
+                "Give a function of the module, its inputs and its output",
+            )
+        return HookHandle(self, hook)
 
     def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
         """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
@@ -230,7 +266,8 @@ class Module(Declared):
 
     def __getstate__(self) -> dict[str, Any]:
         # What forward kept is copied and pickled without what it was computed from.
-        return {name: without_record(value) for name, value in vars(self).items()}
+        kept = [item for item in vars(self).items() if item[0] != NAME]
+        return {name: without_record(value) for name, value in kept}
 
     def extra_repr(self) -> str:
         """The arguments that the text of this module shows: by default, its configuration.
@@ -250,8 +287,12 @@ class Module(Declared):
         with setting(_shown, shown_before):
             lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
         inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
-        count = sum(parameter.size for parameter in self.parameters())
+        parameters = self.parameters()
+        count = sum(parameter.size for parameter in parameters)
+        frozen = sum(each.size for each in parameters if not each.requires_grad)
         counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
+        counted += f", {frozen:,} of them frozen" if 0 < frozen < count else ""
+        counted += ", frozen" if 0 < frozen == count else ""
         return f"{type(self).__name__}({inside}){counted}"
 
     @explains_keywords

@@ -19,20 +19,23 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
-from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
-from nn.declared import declared
+from nn.declared import Declared, declared
 from nn.losses import classification, regression
 from nn.losses.loss import Loss
+
+AnyLoss = str | Callable[..., Tensor] | Mapping[Any, Any] | tuple[Any, ...]
+"""A name, a function, or several of them for several outputs."""
 
 LOSSES: dict[str, type[Loss]] = {
     "mse": regression.MSELoss,
@@ -52,18 +55,64 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 @explains_keywords
-def loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
+def loss_function(loss: AnyLoss) -> Callable[..., Tensor]:
     """The loss of that name with its defaults, or the function itself.
+
+    A dict or tuple of losses is their sum, for predictions and targets in dicts of the same names,
+    or in tuples: {"price": "mse", "kind": "cross_entropy"}.
 
     Raises:
         ArgumentError: there is none of that name, or it is a class.
+        UnsupportedError: one of several is a sum over samples.
 
     >>> round(loss_function("rmse")(Tensor([1.0, 2.0]), np.array([1.0, 4.0])).item(), 4)
     1.4142
     """
     known = {name: kind() for name, kind in LOSSES.items()}
     others = "a function of predictions and targets, such as nn.MSELoss()"
-    return function_named("loss", loss, known, others)
+    if isinstance(loss, Mapping | tuple) and loss:
+        several = loss if isinstance(loss, Mapping) else dict(enumerate(loss))
+        return _OfOutputs({name: loss_function(each) for name, each in several.items()})
+    return function_named("loss", loss, known, others)  # type: ignore[arg-type] # which is refused
+
+
+class _OfOutputs(Declared):
+    """The sum of the losses of several outputs, by name or by place."""
+
+    losses: Mapping[Any, Callable[..., Tensor]] = declared()
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        for name, loss in values["losses"].items():
+            if isinstance(loss, Loss) and loss.reduction == "sum":
+                raise UnsupportedError(
+                    f"loss {loss!r} of the output {name!r}",
+                    "the losses of several outputs are means over samples",
+                    "Leave out the reduction, or give one function of all predictions and targets",
+                )
+        return super()._checked(values)
+
+    def __call__(self, predictions: Any, targets: Any, weights: Any = None) -> Tensor:
+        """The sum."""
+        found = []
+        for name, loss in self.losses.items():
+            pair = self._part(predictions, name), self._part(targets, name)
+            weighed = weights is not None
+            found.append(weighted_loss(loss)(*pair, weights=weights) if weighed else loss(*pair))
+        return sum(found[1:], found[0])
+
+    def _part(self, several: Any, name: Any) -> Any:
+        """What belongs to one loss; a ShapeError unless there is one part for each."""
+        parts = several if isinstance(several, Mapping) else None
+        if isinstance(several, tuple | list):
+            parts = dict(enumerate(several))
+        if parts is None or parts.keys() != self.losses.keys():
+            given = describe_one(several) if parts is None else ", ".join(map(repr, parts))
+            raise ShapeError(
+                f"losses of the outputs {', '.join(map(repr, self.losses))}",
+                f"the predictions, or the targets, are {given}",
+                "Give one prediction and one target for each loss",
+            )
+        return parts[name]
 
 
 class _OfEntries(Loss):
@@ -100,10 +149,11 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
             loss = copy.copy(loss)
             loss.reduction = "mean"
         return loss
-    return loss if "weights" in parameters_of(loss) else _OfEntries(function=loss)
+    takes_weights = isinstance(loss, _OfOutputs) or "weights" in parameters_of(loss)
+    return loss if takes_weights else _OfEntries(function=loss)
 
 
-def adds_up(loss: Callable[..., Tensor]) -> bool:
+def adds_up(loss: Callable[..., Tensor] | None) -> bool:
     """Whether the loss of samples is known to be the mean, or sum, of those of equal parts."""
     if isinstance(loss, classification.CrossEntropyLoss | classification.NLLLoss):
         return loss.weight is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import setitem
 from typing import Any
 
@@ -182,6 +182,23 @@ class Run:
                 yield setattr, tensor, "_array", self.dtype.type(view)
             else:
                 yield setitem, tensor._array, ..., view
+
+    def put_back(self) -> Callable[[], None]:
+        """What puts values, state and the tensors' arrays back to what they are now."""
+        kept, steps = self.kept.copy(), self.steps
+        arrays = [(tensor, tensor._array, np.array(tensor._array)) for tensor in self.tensors]
+
+        def put_back() -> None:
+            self.kept[...] = kept
+            self.steps = steps
+            for tensor, array, values in arrays:
+                if isinstance(array, np.ndarray):
+                    with writable(array):
+                        array[...] = values
+                tensor._array = array
+                mark_mutated([tensor], [array])
+
+        return put_back
 
     def mark_changed(self) -> None:
         """Have all values count as changed."""

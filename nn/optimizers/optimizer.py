@@ -6,7 +6,8 @@ Parameters of one group and dtype lie in one buffer: few calls for any number of
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
@@ -35,6 +36,11 @@ from nn.optimizers.states import misfits
 
 if TYPE_CHECKING:
     from nn.optimizers.traced import Update
+
+watching_steps: ContextVar[Callable[[Optimizer], None] | None]
+watching_steps = ContextVar("watching_steps", default=None)
+"""Called before each step in this thread or task, with the optimizer; gradients have to be finite
+then."""
 
 
 class Optimizer(Declared):
@@ -176,7 +182,9 @@ class Optimizer(Declared):
     def __repr__(self) -> str:
         groups = [{**group, "parameters": len(group["parameters"])} for group in self.groups]
         texts = [", ".join(f"{n}={shown(v)}" for n, v in group.items()) for group in groups]
-        return f"{type(self).__name__}({'; '.join(texts)})"
+        frozen = sum(not tensor.requires_grad for tensor in self.parameters)
+        counted = f"  # {frozen} frozen" if frozen else ""
+        return f"{type(self).__name__}({'; '.join(texts)}){counted}"
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
         """Put together what takes its steps together, with these states, or before the first."""
@@ -245,6 +253,9 @@ class Optimizer(Declared):
         if others:
             raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
         require_finite = require_flag(self, "require_finite", require_finite)
+        if (watch := watching_steps.get()) is not None:
+            watch(self)
+            require_finite = True
         if self.groups != self._accepted:  # always where there is a schedule
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
@@ -258,6 +269,17 @@ class Optimizer(Declared):
         for run in runs if require_finite else ():
             run.refuse_unless_finite(run.arrays[1])
         self._finish(runs)
+
+    def kept(self) -> Callable[[], None]:
+        """What puts parameters and state back to what they are now."""
+        steps, runs = self.steps, [(run, run.put_back()) for run in self._runs]
+
+        def put_back() -> None:
+            self.steps, self._runs = steps, [run for run, _ in runs]
+            for _, each in runs:
+                each()
+
+        return put_back
 
     def step_along(
         self,

@@ -22,23 +22,36 @@ from nn.training.rows import Rows, read_parts
 from nn.training.samples import Samples
 from nn.training.streams import Stream
 
+FURTHER = "further optimizers"
+"""The key of the states of all optimizers but the first, where there are several."""
 SPLIT = "split_seed"
 """What is taken over from the file."""
 
 
 def terms(
-    model: Module, optimizer: Optimizer, loss: Callable[..., Tensor], samples: Samples
+    model: Module,
+    optimizers: Mapping[str, Optimizer],
+    loss: Callable[..., Tensor] | None,
+    step: Callable[..., Any] | None,
+    samples: Samples,
 ) -> dict[str, Any]:
-    """The optimizer with its hyper-parameters, the layers, the loss and the data, as plain values.
+    """The optimizers with their hyper-parameters, the layers, the loss and the data, as plain
+    values.
 
     Data are told by a digest of their bytes.
     """
     known = {id(part): name for name, part in model._named(object)}
-    found: dict[str, Any] = {"optimizer": type(optimizer).__name__}
-    found |= _of_groups([told_options(group) for group in optimizer.groups])
+    found: dict[str, Any] = {}
+    for name, optimizer in optimizers.items():
+        found[_of("optimizer", name)] = type(optimizer).__name__
+        options = _of_groups([told_options(group) for group in optimizer.groups])
+        found |= {_of(option, name): value for option, value in options.items()}
     for name, module in model.named_modules():
         found[f"layer {name}" if name else "model"] = _layer(module, known)
-    found["loss"] = _told(loss, known)
+    if loss is not None:
+        found["loss"] = _told(loss, known)
+    if step is not None:
+        found["step"] = _told(step, known)
     for kind, part in samples.parts.items():
         kind = kind.replace("_", " ")
         if isinstance(part, Stream):
@@ -55,6 +68,15 @@ def terms(
     if samples.augment is not None:
         found["augment"] = _told(samples.augment, known)
     return found
+
+
+def optimizer_states(state: Mapping[str, Any]) -> list[Any]:
+    """Those of all optimizers, in their order."""
+    return [state["optimizer"], *state.get(FURTHER, ())]
+
+
+def _of(name: str, optimizer: str) -> str:
+    return f"{name} of optimizer {optimizer}" if optimizer else name
 
 
 def _of_groups(groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -96,13 +118,19 @@ def _array(array: Any) -> str:
 
 
 def differences(
-    own: Mapping[str, Any], state: Mapping[str, Any], may_differ: Container[str]
+    own: Mapping[str, Any],
+    optimizers: Iterable[str],
+    state: Mapping[str, Any],
+    may_differ: Container[str],
 ) -> Iterator[str]:
     """What differs from a checkpoint's state, in words.
 
     A hyper-parameter may be what it was at the beginning, or when the state was taken.
     """
-    saved, newest = state["arguments"], _of_groups(state["optimizer"]["groups"])
+    saved = state["arguments"]
+    newest: dict[str, Any] = {}
+    for name, kept in zip(optimizers, optimizer_states(state)):
+        newest |= {_of(option, name): each for option, each in _of_groups(kept["groups"]).items()}
     for name in {**own, **saved}:
         if name == SPLIT or _base(name) in may_differ:
             continue
@@ -111,7 +139,7 @@ def differences(
 
 
 def _base(name: str) -> str:
-    return name.partition(" of group ")[0]
+    return name.partition(" of group ")[0].partition(" of optimizer ")[0]
 
 
 def require_listed(may_differ: Any) -> None:

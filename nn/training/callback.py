@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, describe_one
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
@@ -46,6 +47,16 @@ class Training:
     says why training ended."""
     interrupted: bool = False
     """By Ctrl-C, or a KeyboardInterrupt."""
+    optimizers: Mapping[str, Optimizer] = field(default_factory=dict)
+    """Those that `fit` was given, by name. `optimizer` is the first one, and in `gradients` that
+    whose step it is."""
+    reserved: frozenset[str] | None = None
+    """With a step of one's own, the figures that `fit` measures: the history may get others. Else
+    None."""
+
+    def __post_init__(self) -> None:
+        if not self.optimizers:
+            self.optimizers = {"": self.optimizer}
 
 
 class Callback:
@@ -71,7 +82,7 @@ class Callback:
         """
 
     def gradients(self, training: Training) -> None:
-        """After backward, and before the optimizer's step."""
+        """After backward, and before each step of `training.optimizer`."""
 
     def batch_end(self, training: Training) -> None:
         """After the optimizer's step."""
@@ -81,6 +92,12 @@ class Callback:
 
     def fit_end(self, training: Training) -> None:
         """At the end, be it by an interruption or an error, also one of another `fit_end`."""
+
+    def __repr__(self) -> str:
+        names = inspect.signature(type(self)).parameters
+        kept = [name for name in names if name in vars(self)]
+        arguments = ", ".join(f"{name}={describe_one(getattr(self, name))}" for name in kept)
+        return f"{type(self).__name__}({arguments})"
 
     def state_dict(self) -> dict[str, Any]:
         """What a run that goes on needs: numbers, text, arrays, and lists and dicts of them."""
@@ -106,12 +123,17 @@ def newest(training: Training, monitor: str) -> float | None:
     return figures[-1] if figures and (training.evaluated or monitor == "running_loss") else None
 
 
-def require_figure(callback: Callback, monitor: str, history: History) -> None:
-    """Raise an ArgumentError unless the history records what is monitored."""
-    if monitor not in history:
+def require_figure(
+    callback: Callback, monitor: str, training: Training, later: bool = False
+) -> None:
+    """Raise an ArgumentError unless the history records what is monitored.
+
+    If that may come `later`, it need not, with a step of one's own, before the first epoch.
+    """
+    if monitor not in training.history and not (later and training.reserved):
         raise ArgumentError(
             f"{type(callback).__name__} with monitor={monitor!r}",
-            f"the figures of this training are {', '.join(history)}",
+            f"the figures of this training are {', '.join(training.history)}",
             "Monitor one of them"
             + (", or give fit validation data" if monitor.startswith("validation_") else ""),
         )

@@ -109,7 +109,7 @@ class EarlyStopping(Declared, Callback):
             self._reset()
         elif self.best_epoch is not None:
             self._require_weights_of(training.model)
-        require_figure(self, self.monitor, training.history)
+        require_figure(self, self.monitor, training, later=True)
         self._stop_if_waited_enough(training)
 
     def _require_weights_of(self, model: Module) -> None:
@@ -124,6 +124,7 @@ class EarlyStopping(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Compare, and keep the weights if they are the best so far."""
+        require_figure(self, self.monitor, training)
         value = newest(training, self.monitor)
         if value is None:
             return
@@ -224,14 +225,14 @@ class LRSchedule(Declared, Callback):
 
     def fit_start(self, training: Training) -> None:
         """Refuse what cannot work."""
-        if self.schedule.optimizer is not training.optimizer:
+        if all(self.schedule.optimizer is not each for each in training.optimizers.values()):
             raise ArgumentError(
                 f"fit with LRSchedule of {type(self.schedule).__name__}",
                 "the schedule is of another optimizer",
                 "Make it from the one that fit is given",
             )
         if _plateau(self.schedule) is not None:
-            require_figure(self, self.monitor, training.history)
+            require_figure(self, self.monitor, training, later=True)
 
     def batch_end(self, training: Training) -> None:
         """Step, if that is after each batch."""
@@ -240,6 +241,8 @@ class LRSchedule(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Step, if that is after each epoch."""
+        if self.every == "epoch" and _plateau(self.schedule) is not None:
+            require_figure(self, self.monitor, training)
         value = newest(training, self.monitor)
         if self.every == "epoch" and (value is not None or _plateau(self.schedule) is None):
             self.schedule.step(value)
@@ -276,7 +279,7 @@ def _require_agreement(callback: Callback, monitor: str, mode: str) -> None:
 
 
 class GradientMonitor(Callback):
-    """Record the Euclidean norm of each parameter's gradient, as a mean over the epoch's batches.
+    """Record the Euclidean norm of each parameter's gradient, as a mean over the epoch's steps.
 
     `norms` has a list for each parameter of the model that is learned, by its dotted name, with
     one entry an epoch: what `viz.plot_gradient_flow` draws. A parameter without a gradient in
@@ -296,13 +299,15 @@ class GradientMonitor(Callback):
         self.norms: dict[str, list[float]] = {}
         self._parameters: dict[str, Tensor] = {}
         self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
 
     def fit_start(self, training: Training) -> None:
         """Find the parameters, and forget an earlier training."""
-        learned = set(training.optimizer.parameters)
+        optimizers = training.optimizers.values()
+        learned = {parameter for each in optimizers for parameter in each.parameters}
         named = training.model.named_parameters()
         self._parameters = {name: parameter for name, parameter in named if parameter in learned}
-        self._sums = dict.fromkeys(self._parameters, 0.0)
+        self._sums, self._counts = dict.fromkeys(self._parameters, 0.0), {}
         if training.epoch == 0:
             self.norms = {name: [] for name in self._parameters}
         schema = {name: [FLOAT] for name in self._parameters}
@@ -310,7 +315,11 @@ class GradientMonitor(Callback):
 
     def gradients(self, training: Training) -> None:
         """Add up the norms of a batch."""
+        stepped = set(training.optimizer.parameters)
         for name, parameter in self._parameters.items():
+            if parameter not in stepped:
+                continue
+            self._counts[name] = self._counts.get(name, 0) + 1
             if parameter.grad is not None:
                 gradient = np.asarray(parameter.grad, dtype=float)
                 self._sums[name] += float(np.linalg.norm(gradient))
@@ -318,8 +327,9 @@ class GradientMonitor(Callback):
     def epoch_end(self, training: Training) -> None:
         """Record the means."""
         for name, total in self._sums.items():
-            self.norms[name].append(total / (training.batch + 1))
+            self.norms[name].append(total / self._counts.get(name, 1))
             self._sums[name] = 0.0
+        self._counts = {}
 
     def state_dict(self) -> dict[str, Any]:
         """The norms so far."""

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,14 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
 from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
-from nn.training.agreement import adopted, differences, require_adopted, require_names
+from nn.training.agreement import (
+    FURTHER,
+    adopted,
+    differences,
+    optimizer_states,
+    require_adopted,
+    require_names,
+)
 from nn.training.callback import Callback, Training
 from nn.training.history import History
 from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
@@ -30,6 +38,11 @@ NAME = "<array>"
 """The key, in the JSON, of the name of an array."""
 
 GENERATOR = {"bit_generator": TEXT, "state": {...: ANYTHING}, ...: ANYTHING}
+OPTIMIZER = {
+    "groups": [{"parameters": COUNT, ...: PLAIN}],
+    "state": [{"steps": WHOLE, ...: ARRAY}],
+    "steps": WHOLE,
+}
 STATE = {
     "version": Range(lambda version: version is VERSION, f"version {VERSION}"),
     "arguments": {"split_seed": WHOLE, ...: PLAIN},
@@ -37,11 +50,7 @@ STATE = {
     "model": {...: ARRAY},
     "others": [ARRAY],
     "learned": [FLAG],
-    "optimizer": {
-        "groups": [{"parameters": COUNT, ...: PLAIN}],
-        "state": [{"steps": WHOLE, ...: ARRAY}],
-        "steps": WHOLE,
-    },
+    "optimizer": OPTIMIZER,
     "generators": [GENERATOR],
     "places": {...: WHOLE},
     "global": GENERATOR,
@@ -54,7 +63,7 @@ class Checkpoint(Callback):
     """Write at the end of epochs all that `nn.fit(..., resume_from=path)` needs to go on.
 
     That is parameters, also those that only the optimizer holds, and which of them are frozen;
-    buffers; the optimizer's state and hyper-parameters; NumPy's generators, namely the one that
+    buffers; the optimizers' state and hyper-parameters; NumPy's generators, namely the one that
     shuffles, those in attributes of modules, and the global one; the state of other callbacks; and
     the history. It is not what callbacks keep that have no `state_dict`, what modules keep in other
     attributes, and generators that losses, metrics or callbacks hold, or of Python's `random`: a
@@ -114,13 +123,15 @@ class Checkpoint(Callback):
 def _state(training: Training) -> dict[str, Any]:
     found, places = _generators(training)
     others = _others(training)
+    first, *further = [each.state_dict() for each in training.optimizers.values()]
     return {
         "arguments": training.arguments,
         "history": dict(training.history),
         "model": training.model.state_dict(),
         "others": [np.array(tensor.data) for tensor in others],
         "learned": [tensor.requires_grad for tensor in [*training.model.parameters(), *others]],
-        "optimizer": training.optimizer.state_dict(),
+        "optimizer": first,
+        **({FURTHER: further} if further else {}),
         "generators": [state_of(generator) for generator in found],
         "places": places,
         "global": dict(np.random.get_state(legacy=False)),
@@ -139,9 +150,10 @@ def _with_state(training: Training) -> list[Callback]:
 
 
 def _others(training: Training) -> list[Tensor]:
-    """The parameters that the optimizer holds and the model lacks."""
+    """The parameters that optimizers hold and the model lacks."""
     own = set(training.model.parameters())
-    return [tensor for tensor in training.optimizer.parameters if tensor not in own]
+    held = [each for optimizer in training.optimizers.values() for each in optimizer.parameters]
+    return [tensor for tensor in dict.fromkeys(held) if tensor not in own]
 
 
 def _generators(training: Training) -> tuple[list[Generator], dict[str, int]]:
@@ -210,10 +222,13 @@ def restored(
             "arguments, but for epochs, or name in may_differ what may differ; nothing was changed",
         )
     before = copy.deepcopy(_state(training))
-    state = {**state, "optimizer": adopted(training.optimizer, state["optimizer"], may_differ)}
+    optimizers = training.optimizers.values()
+    first, *further = map(adopted, optimizers, optimizer_states(state), repeat(may_differ))
+    state = {**state, "optimizer": first, FURTHER: further}
     try:
         _load(training, state)
-        require_adopted(before["optimizer"], training.optimizer, may_differ)
+        for optimizer, own in zip(optimizers, optimizer_states(before)):
+            require_adopted(own, optimizer, may_differ)
     except BaseException as error:  # a file can say anything
         _load(training, before)
         if not isinstance(error, Exception):
@@ -236,10 +251,13 @@ def restored(
 def _misfits(
     training: Training, state: Mapping[str, Any], may_differ: Collection[str]
 ) -> Iterator[str]:
-    yield from differences(training.arguments, state, may_differ)
-    figures = ", ".join(training.history), ", ".join(state["history"])
-    if figures[0] != figures[1]:
-        yield f"the figures are {figures[0]}, and were {figures[1]}"
+    yield from differences(training.arguments, training.optimizers, state, may_differ)
+    own, saved = list(training.history), list(state["history"])
+    if own != (saved[: len(own)] if training.reserved else saved):
+        yield f"the figures are {', '.join(own)}, and were {', '.join(saved)}"
+    optimizers = len(training.optimizers), len(optimizer_states(state))
+    if optimizers[0] != optimizers[1]:
+        yield f"there are {optimizers[0]} optimizers, and were {optimizers[1]}"
     done = max(map(len, state["history"].values()), default=0)
     if done > training.epochs:
         yield f"epochs is {training.epochs}, and {done} were done"
@@ -270,14 +288,15 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
         tensor.data = np.array(array)
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
-    training.optimizer.load_state_dict(state["optimizer"])
+    for optimizer, own in zip(training.optimizers.values(), optimizer_states(state)):
+        optimizer.load_state_dict(own)
     for callback, entry in zip(_with_state(training), state["callbacks"]):
         callback.load_state_dict(entry["state"])
     for generator, saved in zip(_generators(training)[0], state["generators"]):
         set_state(generator, saved)
     set_state(None, state["global"])
     training.history = History({name: list(values) for name, values in state["history"].items()})
-    training.epoch = len(training.history["loss"])
+    training.epoch = len(training.history["running_loss"])
 
 
 def read(path: FileName) -> dict[str, Any]:
@@ -296,7 +315,8 @@ def read(path: FileName) -> dict[str, Any]:
         )
     try:
         state: dict[str, Any] = _unpacked(json.loads(metadata[KEY]), arrays)
-        problems = list(misfits(state, STATE)) or list(_uneven(state["history"]))
+        schema = STATE | ({FURTHER: [OPTIMIZER]} if FURTHER in state else {})
+        problems = list(misfits(state, schema)) or list(_uneven(state["history"]))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         state, problems = {}, [repr(error)]
     if problems:

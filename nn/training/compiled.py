@@ -113,7 +113,10 @@ class CompiledSteps:
         self._expected: _Expected | None = None
         self._last: _Compiled | None = None
         self._outside = surroundings_of(self._model, self._loss)
-        self.reason = self._outside.acts or self._outside.unseen
+        modules = [module for _, module in self._model.named_modules()]
+        hooked = any(module._forward_hooks is not None for module in modules)
+        self.hooked = "a module has forward hooks" if hooked else ""
+        self.reason = "" if self.hooked else self._outside.acts or self._outside.unseen
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
     def loss(self, inputs: Any, targets: Any) -> float | None:
@@ -158,7 +161,9 @@ class CompiledSteps:
             return False
         if not self._outside.are_unchanged():
             self._forget()
-        return True
+        if self.hooked:
+            self.now = self.hooked
+        return not self.hooked
 
     def _run(self, found: _Compiled, batch: Sequence[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
@@ -196,9 +201,10 @@ class CompiledSteps:
     @property
     def ran(self) -> str:
         """What steps ran in."""
-        if not self.reason:
+        reason = self.reason or self.hooked
+        if not reason:
             return self._backend.name if self.steps else "eager: it was too short"
-        then = f"eager: {self.reason}"
+        then = f"eager: {reason}"
         return f"{self._backend.name}, then {then}" if self.steps else then
 
     def show_gradients(self) -> None:

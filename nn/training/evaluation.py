@@ -105,6 +105,8 @@ def in_precision(model: Module, X: Any) -> Any:  # noqa: N803
 def figures(model: Module, samples: Samples) -> dict[str, float]:
     """The figures of the training samples, and those of the validation samples."""
     found: dict[str, float] = {}
+    if samples.loss is None and not samples.metrics:
+        return found
     with whole() as region, evaluation(), region.opened():
         for kind, part in samples.parts.items():
             if isinstance(part, Part):
@@ -117,8 +119,11 @@ def figures(model: Module, samples: Samples) -> dict[str, float]:
 
 
 def _figures(samples: Samples, predictions: Any, part: Part) -> dict[str, float]:
-    loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
-    return _measured(samples, loss, predictions, part, _figure_or_nan)
+    measured = {}
+    if samples.loss is not None:
+        loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
+        measured["loss"] = _loss_figure(samples, loss, part)
+    return measured | _measured(samples, predictions, part, _figure_or_nan)
 
 
 def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dict[str, float]:
@@ -128,7 +133,7 @@ def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dic
     """
     if isinstance(source, Stream) and source.once:
         return {}
-    whole = bool(samples.metrics) or not adds_up(samples.loss)
+    whole = bool(samples.metrics) or samples.loss is None or not adds_up(samples.loss)
     total, n, kept = 0.0, 0, []
     outcome = partial(_outcome, model, measuring(samples), whole)
     for size, loss, predicted in source.each(outcome, EVALUATED_AT_ONCE):
@@ -176,9 +181,13 @@ def rehearse(model: Module, samples: Samples) -> None:
             if n < part.n and all(len(leaf) == n for leaf in leaves):
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
-                loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
-                _measured(samples, loss, predictions, part, _figure)
+                if samples.loss is not None:
+                    loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
+                    _loss_figure(samples, loss, part)
+                _measured(samples, predictions, part, _figure)
 
+    if samples.loss is None and not samples.metrics:
+        return
     with whole() as region, evaluation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with region.opened():
@@ -211,18 +220,19 @@ def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
     return samples.loss_of(predictions, part.y, part.weights)
 
 
+def _loss_figure(samples: Samples, loss: Any, part: Part) -> float:
+    require_scalar(loss)
+    return samples.per_sample(loss.item(), part.n)
+
+
 def _measured(
     samples: Samples,
-    loss: Any,
     predictions: Any,
     part: Part,
     figure: Callable[[str, Metric, Any, Any], float],
 ) -> dict[str, float]:
-    require_scalar(loss)
-    measured = {"loss": samples.per_sample(loss.item(), part.n)}
-    for name, metric in samples.metrics.items():
-        measured[name] = figure(name, metric, predictions, part.y)
-    return measured
+    metrics = samples.metrics.items()
+    return {name: figure(name, metric, predictions, part.y) for name, metric in metrics}
 
 
 def _figure_or_nan(name: str, metric: Metric, predictions: Any, y: Any) -> float:

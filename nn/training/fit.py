@@ -4,47 +4,45 @@ from __future__ import annotations
 
 import copy
 import functools
-import math
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, is_number, require, require_flag
-from autograd_lite.errors import GradientError, TrainingError, describe_one
+from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName
-from nn.losses.loss_function import loss_function
+from nn.losses.loss_function import AnyLoss, loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.parameters import Buffer
-from nn.random_state import Generator, generator, generators, set_state, state_of
+from nn.random_state import generator, generators
 from nn.training.agreement import require_listed, terms
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import ClusterLostError, on_cluster
-from nn.training.compiling import COMPILED, overrides, steps_of
-from nn.training.evaluation import figures, rehearse, require_scalar, training_mode
+from nn.training.compiling import COMPILED, EagerSteps, overrides, steps_of
+from nn.training.evaluation import figures, rehearse, training_mode
 from nn.training.fit_arguments import (
+    RESERVED,
     checked_callbacks,
     checked_metrics,
-    require_known_parameters,
+    optimizers_of,
     require_no_single_sample,
+    require_step,
     trained_parameters,
 )
-from nn.training.history import History
-from nn.training.inputs import called
+from nn.training.history import History, Means
 from nn.training.metrics import Metric
-from nn.training.progress import ProgressBar
+from nn.training.progress import SHOWN, ProgressBar
 from nn.training.samples import Samples, prepared, shared_dtype
+from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, undone_unless_whole
+from nn.training.streams import is_stream
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -71,10 +69,12 @@ def fit(
     X: Any,  # noqa: N803
     y: Any = None,
     *,
-    loss: str | Callable[..., Tensor],
-    optimizer: Optimizer,
+    loss: AnyLoss | None = None,
+    optimizer: Optimizer | Mapping[str, Optimizer],
     epochs: int,
     batch_size: int = 32,
+    accumulate: int = 1,
+    step: Step | None = None,
     validation: tuple[Any, Any] | float | None = None,
     metrics: Mapping[str, Metric] | None = None,
     sample_weight: Any = None,
@@ -85,7 +85,7 @@ def fit(
     resume_from: FileName | None = None,
     may_differ: Collection[str] = (),
     evaluate_every: int = 1,
-    progress: bool = True,
+    progress: bool | str = "auto",
     rng: np.random.Generator | int | None = None,
     compile: bool | str = True,  # noqa: A002 - what it is called everywhere
     client: Any = None,
@@ -111,10 +111,23 @@ def fit(
         y: targets (n, ...), or a tuple or dict of them, for a loss of one's own.
         loss: function of predictions and targets, such as `nn.MSELoss()`, or a name, such as
             "mse". If it is a sum over samples, as with reduction "sum", steps grow with the batch,
-            and the figures in the history are divided by the number of samples.
-        optimizer: holds the model's parameters.
+            and the figures in the history are divided by the number of samples. For several
+            outputs, a dict or tuple of losses, whose sum it is. With a step of
+            one's own it is only measured, and may be left out.
+        optimizer: holds the model's parameters. For a step of one's own, several by name:
+            {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
-        batch_size: samples a step, where X is no batches.
+        batch_size: samples that go through the model together, where X is no batches.
+        accumulate: batches a step: their gradients are put together, as of one batch of them all
+            whose loss is the mean over them, in the memory that one of them needs.
+            `training.batch` counts the steps then.
+        step: a function of (training, batch) in place of the usual step: it computes losses, calls
+            `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
+            `training.optimizers[name]`, and returns the loss of the batch, or a dict of losses by
+            name, whose means over the samples are figures of the history; "running_loss" is of
+            their sum. A batch is as of `nn.batches`, (X, y), or with weights (X, y, weights).
+            Losses and gradients have to be finite, else, and after any error, all that the step
+            has changed in the model and in optimizers is undone. y may be None then, and is X.
         validation: samples and targets that are not trained on, or a function that makes batches
             of them; or the share of X and y, between 0 and 1, that is drawn for it.
         metrics: functions of predictions and targets by name, such as `{"accuracy": nn.accuracy}`.
@@ -144,7 +157,8 @@ def fit(
         evaluate_every: epochs from one measuring of the figures to the next, besides the last
             epoch. Each goes through all samples once more, which takes about a third of the time;
             the figures of the epochs between are NaN, but for "running_loss".
-        progress: show one line that is updated, as long as it can be written.
+        progress: show how far it is, as long as that can be written, see `nn.ProgressBar`; "auto"
+            does, but for tests that pytest runs.
         rng: a `numpy.random.Generator`, or a seed for one, that shuffles; by default that of
             `nn.manual_seed`.
         compile: whether steps are recorded and run as one function, see `nn.compile`, wherever
@@ -185,13 +199,18 @@ def fit(
     carrying = _CarryingHistory()
     with carrying, whole() as region, carrying:
         with region.opened():
-            loss = loss_function(loss)
-            parameters = trained_parameters(model, loss, optimizer)
+            if loss is not None or step is None:
+                loss = loss_function(loss)  # type: ignore[arg-type] # which refuses None
+            optimizers = optimizers_of(optimizer, step)
+            for each in optimizers.values():
+                parameters = trained_parameters(model, loss, each)
             require("fit", "epochs", epochs, COUNT)
             require("fit", "batch_size", batch_size, COUNT)
+            require("fit", "accumulate", accumulate, COUNT)
+            require_step(step, accumulate, client, y is None and is_stream(X))
             require("fit", "evaluate_every", evaluate_every, COUNT)
             require("fit", "compile", compile, COMPILED)
-            progress = require_flag("fit", "progress", progress)
+            require("fit", "progress", progress, SHOWN)
             metrics = checked_metrics(metrics, loss)
             callbacks = checked_callbacks(callbacks)
             require_listed(may_differ)
@@ -203,6 +222,7 @@ def fit(
             elif is_number(validation):
                 split_seed = _next_seed(rng)
             dtype = shared_dtype(parameters)
+            y = X if y is None and step is not None and not is_stream(X) else y
             samples = prepared(
                 dtype,
                 X,
@@ -222,16 +242,22 @@ def fit(
                 samples.require_replay()
             rehearse(model, samples)
             if client is not None:
-                samples = on_cluster(client, samples, model, optimizer)
-            names = [kind + name for kind in samples.parts for name in ("loss", *metrics)]
+                samples = on_cluster(client, samples, model, optimizers[""])
+            measured = (*(() if loss is None else ("loss",)), *metrics)
+            names = [kind + name for kind in samples.parts for name in measured]
             history = History({name: [] for name in ("running_loss", *names)})
             arguments = {"samples": samples.n, "batch_size": int(batch_size)}
             arguments["split_seed"] = split_seed
+            if accumulate > 1:
+                arguments["accumulate"] = int(accumulate)
             if evaluate_every > 1:
                 arguments["evaluate_every"] = int(evaluate_every)
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
-                arguments |= terms(model, optimizer, loss, samples)
-            training = Training(model, optimizer, rng, history, int(epochs), callbacks, arguments)
+                arguments |= terms(model, optimizers, loss, step, samples)
+            first = next(iter(optimizers.values()))
+            training = Training(model, first, rng, history, int(epochs), callbacks, arguments)
+            training.optimizers = optimizers
+            training.reserved = None if step is None else frozenset(history) | set(RESERVED)
             carrying.training = training
         with training_mode(model) as modules:
             with restored(training, saved, may_differ) if saved else nullcontext(), region.opened():
@@ -240,9 +266,16 @@ def fit(
             if is_number(validation) and not saved:
                 rng.integers(2**63)
             region.instead(partial(_interrupt, training))
-            with ProgressBar(training.epochs, training.epoch, progress) as bar:
-                steps = steps_of(training, samples, compile)
-                _train(training, samples, modules, steps, bar, region)
+            steps_an_epoch = samples.steps(int(batch_size) * int(accumulate))
+            done = training.epoch
+            with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
+                why = "the step is one's own" if step is not None else ""
+                why = why or ("gradients are accumulated" if accumulate > 1 else "")
+                steps = EagerSteps(why) if why else steps_of(training, samples, compile)
+                take: TakesSteps = UsualStep(training, samples, steps, accumulate)
+                if step is not None:
+                    take = OwnStep(training, step)
+                _train(training, samples, modules, steps, take, bar, region)
     return training.history
 
 
@@ -270,13 +303,14 @@ def _train(
     samples: Samples,
     modules: Sequence[Module],
     steps: Any,
+    take: TakesSteps,
     bar: ProgressBar,
     region: whole,
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _train_epochs(training, samples, modules, steps, bar, region)
+        _train_epochs(training, samples, modules, steps, take, bar, region)
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
@@ -302,6 +336,8 @@ def _train(
             errors.append(error)
     for other in errors[1:]:
         errors[0].add_note(f"fit_end raised as well: {other!r}")
+    if training.interrupted:
+        bar.say(_kept(training))
     if errors:
         try:
             raise errors[0]
@@ -314,43 +350,47 @@ def _train_epochs(
     samples: Samples,
     modules: Sequence[Module],
     steps: Any,
+    take: TakesSteps,
     bar: ProgressBar,
     region: whole,
 ) -> None:
     buffers = [buffer for _, buffer in training.model.named_buffers()]
     drawing = list(dict.fromkeys(generators(training.model).values()))
-    size = training.arguments["batch_size"]
+    size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, total, seen = 0, 0.0, 0
+        training.batch, means, total, seen = 0, Means(), 0.0, 0
         shuffled = samples.batches(training.rng, size)
         numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
-        for training.batch, (inputs, *targets) in numbered:
+        for training.batch, batch in numbered:
             if training.stop_reason is not None:
                 return
-            with _undone_unless_whole(buffers, drawing):
-                _step(training, samples, inputs, targets, steps, region)
-            n = len(leaves_of(inputs)[0])
-            del inputs, targets  # The next batch may be as large as memory allows.
+            n = len(leaves_of(batch[0])[0])
+            given = [batch]
+            del batch  # The next batch may be as large as memory allows.
+            with undone_unless_whole(buffers, drawing):
+                losses = take(given.pop(), region)
             total += samples.per_sample(training.batch_loss, n) * n
             seen += n
+            for name, loss in losses.items():
+                means.add(name, loss, n)
             with region.opened():
                 if overrides(training.callbacks, "batch_end"):
                     steps.show_gradients()
                 for callback in training.callbacks:
                     callback.batch_end(training)
+            bar.step()
         steps.show_gradients()
         every = training.arguments.get("evaluate_every", 1)
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / seen}
+        measured = {"running_loss": total / seen} | means.values()
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)
-        for name, values in training.history.items():
-            values.append(measured.get(name, math.nan))
+        training.history.record(**measured)
         with region.opened():
             for callback in training.callbacks:
                 callback.epoch_end(training)
@@ -370,93 +410,17 @@ def _awaited(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]
         yield number, given.pop()
 
 
-def _step(
-    training: Training,
-    samples: Samples,
-    inputs: Any,
-    targets: Sequence[Any],
-    steps: Any,
-    region: whole,
-) -> None:
-    """Learn from one batch."""
-    try:
-        with region.opened():
-            loss = steps.loss(inputs, targets)
-            if loss is None:
-                _go_through(training, samples, inputs, targets)
-                steps.agree(training.batch_loss)
-            else:
-                training.batch_loss = loss
-                _require_finite_loss(training)
-            if overrides(training.callbacks, "gradients"):
-                steps.show_gradients()
-                for callback in training.callbacks:
-                    callback.gradients(training)
-                loss = None
-        if loss is None:
-            training.optimizer.step(require_finite=True)
-        else:
-            steps.update(require_finite=True)
-    except GradientError as error:
-        steps.show_gradients()
-        names = _not_finite_gradients(training)
-        if not names:
-            raise
-        raise _not_finite(training, f"the gradient of {names} is NaN or infinite") from error
-
-
-def _go_through(training: Training, samples: Samples, inputs: Any, targets: Sequence[Any]) -> None:
-    """Compute the loss of a batch and its gradients."""
-    predictions = called(training.model, inputs)
-    if training.epoch == training.batch == 0:
-        require_known_parameters(training, predictions)
-    batch_loss = samples.loss_of(predictions, *targets)
-    require_scalar(batch_loss)
-    training.batch_loss = batch_loss.item()
-    _require_finite_loss(training)
-    training.optimizer.zero_grad()
-    batch_loss.backward(leaves_only=True)
-
-
-def _require_finite_loss(training: Training) -> None:
-    if not math.isfinite(training.batch_loss):
-        raise _not_finite(training, f"the loss is {training.batch_loss}")
-
-
-@contextmanager
-def _undone_unless_whole(buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> Iterator[None]:
-    """Put back what a batch has changed in buffers and generators if it is broken off."""
-    arrays, states = [buffer.data.copy() for buffer in buffers], [*map(state_of, drawing)]
-    try:
-        yield
-    except BaseException:
-        for buffer, values in zip(buffers, arrays):
-            buffer.data = values
-        for generator, state in zip(drawing, states):
-            set_state(generator, state)
-        raise
-
-
-def _not_finite_gradients(training: Training) -> str:
-    named = training.model.named_parameters()
-    names: dict[Tensor, str] = {parameter: name for name, parameter in named}
-    return ", ".join(
-        names.get(parameter, describe_one(parameter))
-        for parameter in training.optimizer.parameters
-        if parameter.grad is not None and not np.isfinite(plain(parameter.grad)).all()
-    )
-
-
-def _not_finite(training: Training, reason: str) -> TrainingError:
-    return TrainingError(
-        f"fit in epoch {training.epoch + 1}, batch {training.batch + 1}",
-        reason,
-        "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
-        "detect_anomaly(); nothing was learned from that batch",
-    )
-
-
 # Ctrl-C
+
+
+def _kept(training: Training) -> str:
+    """What an interrupted training leaves behind, in words."""
+    history = training.history
+    weights = "what was learned so far is kept"
+    if history.best_epoch is not None:
+        weights = f"the weights are the best ones, those of epoch {history.best_epoch + 1}"
+    epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+    return f"fit: {training.stop_reason}; {weights}, with the figures of {epochs}"
 
 
 def _interrupt(training: Training) -> None:

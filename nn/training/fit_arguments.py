@@ -24,6 +24,52 @@ RESERVED = ("loss", "running_loss")
 """The figures of each training, which no metric may be called."""
 
 
+def optimizers_of(optimizer: Any, step: Any) -> Any:
+    """Optimizers by name, or what is none; several are for a step of one's own."""
+    if not isinstance(optimizer, Mapping):
+        return {"": optimizer}
+    reason = ""
+    if step is None:
+        reason = "several optimizers are for a step that says when each takes its own"
+    elif not optimizer or not all(isinstance(name, str) for name in optimizer):
+        reason = "there is none, or a name is no text"
+    if reason:
+        raise UnsupportedError(
+            f"fit with optimizer={describe_one(optimizer)}",
+            reason,
+            "Give one optimizer; or several by name, and step=function of (training, batch)",
+        )
+    return dict(optimizer)
+
+
+def require_step(step: Any, accumulate: int, client: Any, has_batches: bool) -> None:
+    """Raise unless it is None, or a function and there is nothing that it would have to do."""
+    if client is not None and (step is not None or accumulate > 1):
+        raise UnsupportedError(
+            "fit with a client, and step or accumulate",
+            "workers compute the usual step, in parts",
+            "Leave out one of them",
+        )
+    if has_batches and accumulate > 1:
+        raise UnsupportedError(
+            f"fit of batches from elsewhere with accumulate={accumulate}",
+            "they come as large as they are, each for a step",
+            "Leave out accumulate, and put several together in one",
+        )
+    if step is not None and not callable(step):
+        raise UnsupportedError(
+            f"fit with step={describe_one(step)}",
+            "it cannot be called",
+            "Give a function of (training, batch) that returns the loss",
+        )
+    if step is not None and accumulate > 1:
+        raise ArgumentError(
+            f"fit with a step and accumulate={accumulate}",
+            "a step of one's own says itself when an optimizer takes its step",
+            "Leave out accumulate, and call optimizer.step() in every so many batches",
+        )
+
+
 def trained_parameters(
     model: Any, loss: Any, optimizer: Any, attempted: str = "fit"
 ) -> list[Parameter]:
@@ -68,7 +114,8 @@ def require_no_single_sample(model: Module, n: int, batch_size: int) -> None:
 
 def require_known_parameters(training: Training, predictions: Any) -> None:
     """Raise if predictions depend on what would be neither trained nor saved, though it could."""
-    known = {*training.model.parameters(), *training.optimizer.parameters}
+    known: set[Tensor] = {*training.model.parameters()}
+    known.update(*[each.parameters for each in training.optimizers.values()])
     computed = [leaf for leaf in leaves_of(predictions) if isinstance(leaf, Tensor)]
     for node in backward_order(*computed):
         if node.operation is None and node not in known:

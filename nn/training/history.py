@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+import html
+import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from autograd_lite.errors import MissingPackageError, UnsupportedError, describe_one
+
+ENDS = 3
+"""Epochs that a table shows of the beginning and of the end."""
+
+
+class Means:
+    """Means of figures over the samples of an epoch, of which batches have different numbers."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, name: str, figure: float, n: int) -> None:
+        """Take in the mean over n samples."""
+        self._sums[name] = self._sums.get(name, 0.0) + figure * n
+        self._counts[name] = self._counts.get(name, 0) + n
+
+    def values(self) -> dict[str, float]:
+        """The means, by name."""
+        return {name: total / self._counts[name] for name, total in self._sums.items()}
 
 
 class History(dict[str, list[float]]):
@@ -38,6 +63,59 @@ class History(dict[str, list[float]]):
     def __str__(self) -> str:
         return ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
 
+    def record(self, **figures: float) -> None:
+        """Add an epoch; what has no figure, then or before, is NaN there.
+
+        >>> history = History()
+        >>> history.record(loss=3.0)
+        >>> history.record(loss=1.0, accuracy=0.5)
+        >>> history
+        {'loss': [3.0, 1.0], 'accuracy': [nan, 0.5]}
+        """
+        values = {name: _as_figure(name, figure) for name, figure in figures.items()}
+        epochs = self.epochs
+        for name in values:
+            self.setdefault(name, [math.nan] * epochs)
+        for name in self:
+            self[name].append(values.get(name, math.nan))
+
+    @property
+    def epochs(self) -> int:
+        """How many are recorded."""
+        return max(map(len, self.values()), default=0)
+
+    def frame(self) -> Any:
+        """A pandas data frame, with a row for each epoch, counted from 0, and a column a figure.
+
+        Raises:
+            MissingPackageError: pandas is not installed.
+        """
+        try:
+            import pandas as pd  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise MissingPackageError(
+                "frame of a History",
+                "the package pandas is not installed",
+                "Run: pip install pandas",
+            ) from error
+        return pd.DataFrame(dict(self)).rename_axis("epoch")
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks: the first epochs and the last, and why training ended."""
+        epochs = self.epochs
+        shown: list[int | None] = [*range(epochs)]
+        if epochs > 2 * ENDS + 1:
+            shown = [*range(ENDS), None, *range(epochs - ENDS, epochs)]
+        rows = [_row("th", ["epoch", *self])]
+        for epoch in shown:
+            if epoch is None:
+                rows.append(_row("td", ["…"] * (1 + len(self))))
+            else:
+                figures = [f"{values[epoch]:.4g}" for values in self.values()]
+                rows.append(_row("td", [f"{epoch + 1}", *figures]))
+        caption = f"<caption>{html.escape(self.stop_reason)}</caption>" if self.stop_reason else ""
+        return f"<table>{caption}{''.join(rows)}</table>"
+
     def as_arrays(self) -> dict[str, Any]:
         """The lists as arrays, in a plain dict.
 
@@ -45,3 +123,19 @@ class History(dict[str, list[float]]):
         {'loss': array([3., 1.])}
         """
         return {name: np.array(values, dtype=float) for name, values in self.items()}
+
+
+def _as_figure(name: str, figure: Any) -> float:
+    """A number as Python's; NaN and infinities are numbers here."""
+    value = getattr(figure, "item", lambda: figure)() if getattr(figure, "size", 1) == 1 else figure
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UnsupportedError(
+            f"record of {name}={describe_one(figure)}",
+            "that is no number",
+            f"Give one, such as {name}=loss.item()",
+        )
+    return float(value)
+
+
+def _row(kind: str, cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"

@@ -42,7 +42,8 @@ class Samples:
 
     trained: Part | Rows | Stream
     validation: Part | Rows | Stream | None
-    loss: Callable[..., Tensor]
+    loss: Callable[..., Tensor] | None
+    """None where a step of one's own has its own losses."""
     metrics: Mapping[str, Metric]
     drawn: Rows | None = None
     """Where those that are trained on are not each drawn once, what draws them."""
@@ -112,18 +113,24 @@ class Samples:
 
     def loss_of(self, predictions: Any, y: Any, weights: Any = None) -> Tensor:
         """The loss of predictions; a function of one's own need not take weights without any."""
+        assert self.loss is not None
         if weights is None:
             return self.loss(predictions, y)
         return self._weighted(predictions, y, weights=weights)
 
     @cached_property
     def _weighted(self) -> Callable[..., Tensor]:
+        assert self.loss is not None
         return weighted_loss(self.loss)
 
     def per_sample(self, loss: float, n: int) -> float:
         """The figure for a loss of n samples, which does not grow with their number."""
-        summed = isinstance(self.loss, Loss) and self.loss.reduction == "sum"
-        return loss / n if summed else loss
+        return loss / n if self.is_sum else loss
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether the loss of a batch is a sum over its samples."""
+        return isinstance(self.loss, Loss) and self.loss.reduction == "sum"
 
 
 def measuring(samples: Samples) -> Samples:
@@ -136,7 +143,7 @@ def prepared(
     dtype: Any,
     X: Any,  # noqa: N803
     y: Any,
-    loss: Callable[..., Tensor],
+    loss: Callable[..., Tensor] | None,
     metrics: Mapping[str, Metric],
     validation: Any,
     sample_weight: Any,
@@ -204,7 +211,8 @@ def _weighted(
         if odds is not None:
             drawn = Rows(trained.X, trained.y, None)
             drawn.weights, drawn.odds = weights, odds
-    loss = loss if weights is None else weighted_loss(loss)
+    if loss is not None and weights is not None:
+        loss = weighted_loss(loss)
     return Samples(trained, held_out, loss, metrics, drawn, augment)
 
 

@@ -6,7 +6,7 @@ from declaring import bad, declare, nothing, number
 from world import NAN, X, Y
 
 import nn
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.errors import ArgumentError, FileError, ShapeError, UnsupportedError
 
 NO_ARRAY = {"shape": "it takes no array"}
 LOAD = "load_state_dict into"
@@ -142,6 +142,27 @@ DECLARED = {
             "(4, 5)", named="Dense"),
         bad("length", lambda w: fit(w, callbacks=[monitor(w, y=Y[:3])]), ShapeError, "(3, 1)",
             named="MSELoss"),
+    ),
+    "nn.CSVLog": declare(
+        bad("type", lambda w: nn.CSVLog(3), UnsupportedError, "3"),
+        bad("range", lambda w: nn.CSVLog(""), ArgumentError, "empty"),
+        bad("range", lambda w: fit(w, callbacks=[nn.CSVLog(w.folder)]), FileError, "folder"),
+        states(
+            lambda w: nn.CSVLog(w.folder / "log.csv"),
+            ("type", lambda s: s.update(learning_rates=3)),
+            ("type", lambda s: s.update(learning_rates=[["a"]])),
+        ),
+        nan="it takes no number",
+        **NO_ARRAY,
+    ),
+    "nn.TensorBoard": declare(
+        number("histograms", lambda w, v: nn.TensorBoard("a", histograms=v), -1, 1.5),
+        bad("type", lambda w: nn.TensorBoard(3), UnsupportedError, "3"),
+        bad("range", lambda w: nn.TensorBoard(""), ArgumentError, "empty"),
+        bad("range", lambda w: fit(w, callbacks=[nn.TensorBoard(w.saved())]), FileError,
+            "exists"),
+        length="it takes no list",
+        **NO_ARRAY,
     ),
     "nn.Checkpoint": declare(
         number("every", lambda w, v: nn.Checkpoint(w.saved("new"), every=v), 0, -1, 1.5),

@@ -47,6 +47,14 @@ def nan_slope(predictions, targets):
     return without_slope(predictions).mean()
 
 
+def written_out(training, batch):
+    loss = nn.MSELoss()(training.model(batch[0]), batch[1])
+    training.optimizer.zero_grad()
+    loss.backward()
+    training.optimizer.step()
+    return loss
+
+
 HELD_OUT = (X[:4], Y[:4])
 
 FIT = declare(
@@ -63,6 +71,26 @@ FIT = declare(
     number("batch_size", lambda w, v: fit(w, batch_size=v), 0, -1, 2.5),
     option("range", ArgumentError, "compile='x'", compile="x"),
     number("evaluate_every", lambda w, v: fit(w, evaluate_every=v), 0, -1, 2.5),
+    number("accumulate", lambda w, v: fit(w, accumulate=v), 0, -1, 2.5, True),
+    option("range", ArgumentError, "progress='x'", progress="x"),
+    # a step of one's own
+    option("type", UnsupportedError, "step=3", step=3),
+    option("range", ArgumentError, "accumulate=2", step=written_out, accumulate=2),
+    bad("type", lambda w: fit(w, optimizer={"a": w.optimizer}), UnsupportedError, "optimizer=dict"),
+    bad("type", lambda w: fit(w, optimizer={3: w.optimizer}, step=written_out), UnsupportedError,
+        "no text"),
+    option("length", UnsupportedError, "optimizer={}", optimizer={}, step=written_out),
+    option("type", UnsupportedError, "optimizer=3", optimizer={"a": 3}, step=written_out),
+    *(
+        bad(kind, lambda w, value=value: fit(w, step=lambda training, batch: value), error, word,
+            changes=("generators",))
+        for kind, error, value, word in (
+            ("type", UnsupportedError, None, "returned None"),
+            ("shape", UnsupportedError, np.ones(2), "no number"),
+            ("range", ArgumentError, {"loss": 1.0}, "'loss'"),
+            ("nan", TrainingError, NAN, "epoch 1, batch 1"),
+        )
+    ),
     # samples and targets
     data({"samples": "abc"}, "type", UnsupportedError, "X", "<U3"),
     data({"samples": None}, "type", UnsupportedError, "X", "object"),
@@ -228,8 +256,53 @@ COMPILE = declare(
     nan="a loss that is NaN is returned, as a loop of one's own has it",
 )
 
+
+def trial(function):
+    """Refusals of what is to be trained on, but not for long."""
+
+    def call(w, model=None, samples=X, targets=Y, **options):
+        given = {"loss": nn.MSELoss(), "optimizer": w.optimizer, "steps": 5} | options
+        return function(w.model if model is None else model, samples, targets, **given)
+
+    return [
+        bad("type", lambda w: call(w, model=3), UnsupportedError, "3"),
+        bad("type", lambda w: call(w, optimizer=3), UnsupportedError, "optimizer=3"),
+        bad("type", lambda w: call(w, loss=3), ArgumentError, "loss=3", named="loss"),
+        bad("type", lambda w: call(w, samples="abc"), UnsupportedError, "X", "<U3", named="fit"),
+        bad("length", lambda w: call(w, targets=Y[:3]), ShapeError, "(3, 1)", named="fit"),
+        bad("length", lambda w: call(w, optimizer=nn.SGD([w.w], 0.1)), ArgumentError, "SGD"),
+        bad("shape", lambda w: call(w, targets=Y[:, 0]), ShapeError, ",):", named="MSELoss"),
+        bad("nan", lambda w: call(w, samples=nans(12, 2)), ArgumentError, "24", named="fit"),
+        number("steps", lambda w, v: call(w, steps=v), 0, -1, 1.5),
+        number("batch_size", lambda w, v: call(w, batch_size=v), 0, -1, 1.5),
+    ], call
+
+
+FINDING, find = trial(nn.find_learning_rate)
+OVERFITTING, overfit = trial(nn.overfit_one_batch)
+
 DECLARED = {
     "nn.fit": FIT,
+    "nn.find_learning_rate": declare(
+        FINDING,
+        number("lowest", lambda w, v: find(w, lowest=v), 0, -1, float("inf")),
+        number("highest", lambda w, v: find(w, highest=v), 0, -1),
+        bad("range", lambda w: find(w, lowest=1.0, highest=0.5), ArgumentError, "lowest=1.0"),
+        bad("range", lambda w: find(w, steps=1), ArgumentError, "steps=1"),
+        bad("type", lambda w: find(w, rng="a"), UnsupportedError, "rng='a'"),
+        bad("nan", lambda w: find(w, loss=log_of_negative), ArgumentError, "the first step"),
+    ),
+    "nn.overfit_one_batch": declare(
+        OVERFITTING, number("share", lambda w, v: overfit(w, share=v), 0, -1, float("inf"))
+    ),
+    "nn.ProgressBar": declare(
+        number("epochs", lambda w, v: nn.ProgressBar(v, shown=False), 0, -1, 1.5),
+        number("batches", lambda w, v: nn.ProgressBar(2, v, shown=False), 0, -1, 1.5),
+        number("done", lambda w, v: nn.ProgressBar(2, done=v, shown=False), -1, 1.5),
+        bad("range", lambda w: nn.ProgressBar(2, shown="x"), ArgumentError, "shown='x'"),
+        shape="it takes no array",
+        length="it takes no list",
+    ),
     "nn.compile": COMPILE,
     "nn.predict": declare(
         look(lambda w, model, samples: nn.predict(model, samples)),

@@ -245,3 +245,74 @@ def test_several_targets_of_one_output_are_refused_in_words():
     for y in ((A[:, :1],), {"y": A[:, :1]}):
         with pytest.raises((ShapeError, UnsupportedError), match="MSELoss of"):
             nn.fit(model, A, y, loss="mse", optimizer=nn.SGD(model.parameters(), 0.1), epochs=1)
+
+
+def test_metrics_are_computed_on_the_whole_and_not_as_means_over_batches():
+    from sklearn.metrics import f1_score, roc_auc_score
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 2))
+    y = (X[:, :1] + rng.normal(size=(1200, 1)) > 1.5).astype(float)
+    model = nn.Dense(2, 1, rng=0)
+    history = nn.fit(
+        model, X, y, loss="bce_with_logits", optimizer=nn.Adam(model.parameters(), 0.1), epochs=3,
+        batch_size=16, rng=0, validation=(X[:600], y[:600]), metrics={
+            "auc": roc_auc_score,
+            "f1": lambda scores, targets: f1_score(targets, scores > 0),
+        },
+    )  # fmt: skip
+    scores = nn.predict(model, X)
+    assert history["auc"][-1] == roc_auc_score(y, scores)
+    assert history["f1"][-1] == f1_score(y, scores > 0)
+    assert history["validation_auc"][-1] == roc_auc_score(y[:600], scores[:600])
+    batches = [slice(start, start + 16) for start in range(0, 1200, 16)]
+    means = np.mean([f1_score(y[b], scores[b] > 0, zero_division=0) for b in batches])
+    assert abs(means - history["f1"][-1]) > 0.01
+
+
+TARGETS = A @ [[1.0], [2.0]], (B[:, :1] > 0).astype(float)
+
+
+@pytest.mark.parametrize("kept", [tuple, dict])
+@pytest.mark.parametrize("weights", [None, np.arange(12.0)])
+def test_a_loss_for_each_output_is_the_sum_of_all(kept, weights):
+    y = dict(zip("xy", TARGETS)) if kept is dict else TARGETS
+    losses = {"x": "mse", "y": nn.BCEWithLogitsLoss()}
+    losses = losses if kept is dict else tuple(losses.values())
+
+    def written_out(predictions, targets, weights=None):
+        p, t = ([*each.values()] if kept is dict else each for each in (predictions, targets))
+        first = nn.MSELoss()(p[0], t[0], weights=weights)
+        return first + nn.BCEWithLogitsLoss()(p[1], t[1], weights=weights)
+
+    def run(loss, compiled):
+        model = Two(kept)
+        given = {"sample_weight": weights, "epochs": 30, "batch_size": 5, "rng": 0}
+        optimizer = nn.SGD(model.parameters(), 0.1)
+        history = nn.fit(
+            model, (A, B), y, loss=loss, optimizer=optimizer, compile=compiled, **given
+        )  # fmt: skip
+        return history, [p.data.tobytes() for p in model.parameters()]
+
+    expected = run(written_out, False)
+    history, learned = run(losses, True)
+    assert (history, learned) == expected
+    assert history.backend == "numpy"
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        ({"x": "mse"}, "'x': the predictions, or the targets, are 'x', 'y'"),
+        (("mse", "mse"), "0, 1: the predictions, or the targets, are 'x', 'y'"),
+        ({"x": "mse", "y": "nothing"}, "loss='nothing'"),
+        ({"x": "mse", "y": nn.MSELoss(reduction="sum")}, "of the output 'y'"),
+    ],
+)
+def test_losses_that_fit_no_outputs_are_refused(loss, words):
+    model = Two(dict)
+    with pytest.raises(AutogradError, match=words):
+        nn.fit(
+            model, (A, B), dict(zip("xy", TARGETS)), loss=loss, epochs=1,
+            optimizer=nn.SGD(model.parameters(), 0.1),
+        )  # fmt: skip

@@ -1,0 +1,56 @@
+"""Functions that are called with what a module has computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from nn.module import Module
+
+ForwardHook = Callable[[Any, tuple[Any, ...], Any], Any]
+
+NAME = "_forward_hooks"
+"""Of the attribute that they are in; it is no part of a copy or a file."""
+
+
+class Hooks:
+    """The hooks of a module in their order; another one where any is added or removed."""
+
+    def __init__(self, *handles: HookHandle) -> None:
+        self.handles = handles
+
+    def applied(self, module: Module, inputs: tuple[Any, ...], output: Any) -> Any:
+        """The output, or what a hook gave in its place."""
+        for handle in self.handles:
+            replaced = handle.hook(module, inputs, output)
+            output = output if replaced is None else replaced
+        return output
+
+
+class HookHandle:
+    """What removes a hook: `remove()`, or the end of a `with`."""
+
+    def __init__(self, module: Module, hook: ForwardHook) -> None:
+        self.module, self.hook = module, hook
+        self._set(*self._others(), self)
+
+    def _others(self) -> list[HookHandle]:
+        hooks = vars(self.module).get(NAME)
+        return [] if hooks is None else [handle for handle in hooks.handles if handle is not self]
+
+    def _set(self, *handles: HookHandle) -> None:
+        if handles:
+            vars(self.module)[NAME] = Hooks(*handles)
+        else:
+            vars(self.module).pop(NAME, None)
+
+    def remove(self) -> None:
+        """Have the hook not be called any more; a second time does nothing."""
+        self._set(*self._others())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.remove()

@@ -1,0 +1,224 @@
+"""Callbacks that write down how a training goes, for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.arguments import WHOLE, require_path
+from autograd_lite.errors import MissingPackageError
+from autograd_lite.node import plain
+from autograd_lite.whole_files import FileName, in_words, write_file
+from nn.declared import Declared, declared
+from nn.training.callback import Callback, Training, require_state
+from nn.training.schema import FLOAT
+
+BINS = 64
+"""Of a histogram."""
+REMEDY = "Make room, or write elsewhere; the model and its history are as they were"
+
+
+class CSVLog(Declared, Callback):
+    """Write a line of comma-separated values after each epoch: its number, figures, learning rates.
+
+    A file that is there is replaced. When a training goes on from a checkpoint, the file has all
+    epochs, also those before.
+
+    Args:
+        path: the file's name, usually ending in .csv.
+
+    Raises:
+        UnsupportedError: the path is no name of a file.
+        FileError: at the start of training, or after an epoch, the file cannot be written; lines
+            that are in it are whole.
+
+    >>> import nn, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "log.csv")
+    >>> model = nn.Dense(1, 1, weight_init="zeros")
+    >>> history = nn.fit(model, np.ones((4, 1)), np.ones((4, 1)), loss="mse", epochs=2,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.25), callbacks=[CSVLog(path)])
+    >>> print(Path(path).read_text())
+    epoch,running_loss,loss,learning_rate
+    1,1.0,0.0,0.25
+    2,0.0,0.0,0.25
+    <BLANKLINE>
+    """
+
+    path: FileName = declared()
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        require_path(values["path"], "CSVLog in")
+        return super()._checked(values)
+
+    def _begin(self, values: Mapping[str, Any]) -> None:
+        super()._begin(values)
+        self._rates: list[list[float]] = []
+        self._columns: list[str] = []
+
+    def fit_start(self, training: Training) -> None:
+        """Begin the file; refuse what cannot be written."""
+        self._rates = self._rates[: training.epoch]
+        self._write(training)
+
+    def epoch_end(self, training: Training) -> None:
+        """Add a line, or where there are new figures, write all again."""
+        self._rates.append(list(_rates(training).values()))
+        if self._columns != _columns(training):
+            self._write(training)
+            return
+        line = _lines([self._row(training, training.epoch)]).encode()
+        with (
+            in_words(f"CSVLog in {self.path}", REMEDY),
+            open(self.path, "ab", buffering=0) as file,
+        ):
+            size = file.tell()
+            try:
+                while line:
+                    line = line[file.write(line) :]
+            except BaseException:
+                file.truncate(size)
+                raise
+
+    def _write(self, training: Training) -> None:
+        self._columns = _columns(training)
+        rows = [self._row(training, epoch) for epoch in range(len(self._rates))]
+        content = _lines([self._columns, *rows]).encode()
+        write_file(self.path, content, f"CSVLog in {self.path}")
+
+    def _row(self, training: Training, epoch: int) -> list[Any]:
+        figures = [values[epoch] for values in training.history.values()]
+        return [epoch + 1, *figures, *self._rates[epoch]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The learning rates so far."""
+        return {"learning_rates": [list(rates) for rates in self._rates]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` gave; an ArgumentError if it is of another callback."""
+        require_state(self, state, {"learning_rates": [[FLOAT]]})
+        self._rates = [list(rates) for rates in state["learning_rates"]]
+
+
+def _rates(training: Training) -> dict[str, float]:
+    """The learning rates of the optimizers, by the names of figures."""
+    return {
+        f"{name}_learning_rate" if name else "learning_rate": float(optimizer.learning_rate)
+        for name, optimizer in training.optimizers.items()
+    }
+
+
+def _columns(training: Training) -> list[str]:
+    return ["epoch", *training.history, *_rates(training)]
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+class TensorBoard(Declared, Callback):
+    """Write figures and learning rates for TensorBoard, and histograms of weights and gradients.
+
+    Each training writes a file of its own into the folder. Gradients are those of the epoch's last
+    step.
+
+    Args:
+        folder: where to write; it is made if it is not there.
+        histograms: epochs from one set of histograms to the next; 0 for none.
+
+    Raises:
+        ArgumentError: `histograms` is no whole number of at least 0.
+        UnsupportedError: the folder is no name of one.
+        MissingPackageError: at the start of training, tensorboardX is not installed.
+        FileError: at the start of training, or after an epoch, nothing can be written there.
+
+    >>> import nn, os, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> model = nn.Dense(1, 1, rng=0)
+    >>> history = nn.fit(model, np.ones((4, 1)), np.ones((4, 1)), loss="mse", epochs=2,
+    ...                  optimizer=nn.SGD(model.parameters(), 0.1), callbacks=[TensorBoard(folder)])
+    >>> len(os.listdir(folder))
+    1
+    """
+
+    folder: FileName = declared()
+    histograms: int = declared(WHOLE, default=0)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        require_path(values["folder"], "TensorBoard in")
+        return super()._checked(values)
+
+    def _begin(self, values: Mapping[str, Any]) -> None:
+        super()._begin(values)
+        self._writer: Any = None
+
+    def fit_start(self, training: Training) -> None:
+        """Begin a file."""
+        try:
+            from tensorboardX.record_writer import RecordWriter  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise MissingPackageError(
+                "nn.TensorBoard",
+                f"tensorboardX cannot be imported: {error}",
+                "Run: pip install 'autograd-lite[tensorboard]'",
+            ) from error
+        # Not its SummaryWriter: that one writes in a thread, where errors are lost.
+        name = f"events.out.tfevents.{int(time.time())}.{os.urandom(4).hex()}"
+        with in_words(f"TensorBoard in {self.folder}", "Give a folder that can be written to"):
+            os.makedirs(self.folder, exist_ok=True)
+            self._writer = RecordWriter(str(Path(self.folder, name)))
+            self._write([_event(file_version="brain.Event:2")])
+
+    def _write(self, events: Iterable[Any]) -> None:
+        for event in events:
+            self._writer.write(event.SerializeToString())
+        self._writer.flush()
+
+    def epoch_end(self, training: Training) -> None:
+        """Write the figures, and histograms if it is time to."""
+        from tensorboardX import summary  # type: ignore[import-untyped]
+
+        epoch = training.epoch + 1
+        figures = {name: values[-1] for name, values in training.history.items()}
+        found = [
+            summary.scalar(name, figure)
+            for name, figure in {**figures, **_rates(training)}.items()
+            if not np.isnan(figure)
+        ]
+        if self.histograms and epoch % self.histograms == 0:
+            for name, parameter in training.model.named_parameters():
+                found.append(_histogram(f"weights/{name}", parameter.data))
+                if parameter.grad is not None:
+                    found.append(_histogram(f"gradients/{name}", plain(parameter.grad)))
+        with in_words(f"TensorBoard in {self.folder}", REMEDY):
+            self._write([_event(step=epoch, summary=each) for each in found])
+
+    def fit_end(self, training: Training) -> None:
+        """Close the file."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with in_words(f"TensorBoard in {self.folder}", REMEDY):
+                writer.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_writer": None}  # a file is not copied
+
+
+def _histogram(name: str, array: Any) -> Any:
+    from tensorboardX import summary
+
+    return summary.histogram(name, np.asarray(array, dtype=float).ravel(), bins=BINS)
+
+
+def _event(**content: Any) -> Any:
+    from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
+
+    return Event(wall_time=time.time(), **content)

@@ -1,0 +1,241 @@
+"""How a training learns from one batch: at once, in parts, or by a function of one's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Never, Protocol
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.errors import (
+    ArgumentError,
+    GradientError,
+    TrainingError,
+    UnsupportedError,
+    describe_one,
+)
+from autograd_lite.interruption import whole
+from autograd_lite.modes import setting
+from autograd_lite.node import plain
+from autograd_lite.trees import leaves_of
+from nn.optimizers.optimizer import Optimizer, watching_steps
+from nn.parameters import Buffer
+from nn.random_state import Generator, set_state, state_of
+from nn.training.callback import Training
+from nn.training.compiling import overrides
+from nn.training.evaluation import require_scalar
+from nn.training.fit_arguments import require_known_parameters
+from nn.training.inputs import at, called
+from nn.training.samples import Samples
+
+Step = Callable[[Training, tuple[Any, ...]], Any]
+"""A step of one's own: of a training and a batch, to its loss, or its losses by name."""
+
+
+class TakesSteps(Protocol):
+    """What learns from a batch, and tells its losses by name."""
+
+    def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
+        """Learn; the loss of the batch is put into the training."""
+
+
+class UsualStep:
+    """One forward and one backward pass, compiled where that can be, and one update."""
+
+    def __init__(self, training: Training, samples: Samples, steps: Any, parts: int) -> None:
+        self._training, self._samples, self._steps = training, samples, steps
+        self._size = training.arguments["batch_size"] if parts > 1 else 0
+
+    def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
+        """Learn from one batch."""
+        training, steps = self._training, self._steps
+        inputs, *targets = batch
+        try:
+            with region.opened():
+                loss = steps.loss(inputs, targets)
+                if loss is None:
+                    self._go_through(inputs, targets)
+                    steps.agree(training.batch_loss)
+                else:
+                    training.batch_loss = loss
+                    if not math.isfinite(loss):
+                        raise not_finite(training, f"the loss is {loss}")
+                if overrides(training.callbacks, "gradients"):
+                    steps.show_gradients()
+                    for callback in training.callbacks:
+                        callback.gradients(training)
+                    loss = None
+            if loss is None:
+                training.optimizer.step(require_finite=True)
+            else:
+                steps.update(require_finite=True)
+        except GradientError as error:
+            steps.show_gradients()
+            raise_not_finite_gradients(training, error)
+        return {}
+
+    def _go_through(self, inputs: Any, targets: Sequence[Any]) -> None:
+        """Compute the loss of a batch and its gradients."""
+        n = len(leaves_of(inputs)[0])
+        if not self._size or n <= self._size:
+            batch_loss = self._loss(inputs, targets)
+            self._training.batch_loss = _finite(self._training, batch_loss)
+            self._training.optimizer.zero_grad()
+            batch_loss.backward(leaves_only=True)
+            return
+        self._training.optimizer.zero_grad()
+        total = 0.0
+        for start in range(0, n, self._size):
+            part = slice(start, start + self._size)
+            batch_loss = self._loss(at(inputs, part), [at(each, part) for each in targets])
+            share = 1.0 if self._samples.is_sum else min(self._size, n - start) / n
+            total += share * _finite(self._training, batch_loss)
+            batch_loss.backward(
+                np.full(batch_loss.shape, share, batch_loss.dtype), leaves_only=True
+            )
+        self._training.batch_loss = total
+
+    def _loss(self, inputs: Any, targets: Sequence[Any]) -> Tensor:
+        training = self._training
+        predictions = called(training.model, inputs)
+        if training.epoch == training.batch == 0:
+            require_known_parameters(training, predictions)
+        batch_loss = self._samples.loss_of(predictions, *targets)
+        require_scalar(batch_loss)
+        return batch_loss
+
+
+class OwnStep:
+    """A function that computes losses and has optimizers take their steps."""
+
+    def __init__(self, training: Training, step: Step) -> None:
+        self._training, self._step = training, step
+        inside = {id(each) for each in _learned(training)}
+        self._others = [each for each in training.model._state().values() if id(each) not in inside]
+
+    def __call__(self, batch: tuple[Any, ...], region: whole) -> Mapping[str, float]:
+        """Learn from one batch; after an error, all is as before."""
+        training = self._training
+        put_back = [optimizer.kept() for optimizer in training.optimizers.values()]
+        others = [(tensor, tensor.data.copy()) for tensor in self._others]
+        first = training.optimizer
+        try:
+            with region.opened(), setting(watching_steps, self._before):
+                returned = self._step(training, batch)
+            losses = self._losses(returned)
+        except BaseException as error:
+            for each in put_back:
+                each()
+            for tensor, values in others:
+                tensor.data = values
+            if isinstance(error, GradientError):
+                raise_not_finite_gradients(training, error)
+            raise
+        finally:
+            training.optimizer = first
+        training.batch_loss = sum(losses.values())
+        return losses if isinstance(returned, Mapping) else {}
+
+    def _before(self, optimizer: Optimizer) -> None:
+        """What comes before each step of an optimizer."""
+        training = self._training
+        if not any(optimizer is each for each in training.optimizers.values()):
+            raise UnsupportedError(
+                f"fit with a step that lets {type(optimizer).__name__} take a step",
+                "that optimizer is none of those that fit was given: what it does would be "
+                "neither saved nor undone",
+                'Give fit all of them, as optimizer={"first": ..., "second": ...}',
+            )
+        training.optimizer = optimizer
+        for callback in training.callbacks:
+            callback.gradients(training)
+
+    def _losses(self, returned: Any) -> dict[str, float]:
+        """Numbers by name; an error unless they are, and finite."""
+        training = self._training
+        losses = returned if isinstance(returned, Mapping) else {"loss": returned}
+        if training.epoch == training.batch == 0:
+            require_known_parameters(training, list(losses.values()))
+        found = {}
+        for name, loss in losses.items():
+            value = plain(loss)
+            value = value.item() if getattr(value, "size", 0) == 1 else value
+            if not isinstance(value, bool | int | float) or isinstance(value, bool):
+                raise UnsupportedError(
+                    f"fit with a step that returned {describe_one(returned)}",
+                    f"{name} is {describe_one(loss)}, and no number",
+                    "Return the loss of the batch, or a dict of losses by name",
+                )
+            if not math.isfinite(value):
+                named = f"the loss {name!r}" if isinstance(returned, Mapping) else "the loss"
+                raise not_finite(training, f"{named} is {value}")
+            found[name] = float(value)
+        if isinstance(returned, Mapping):
+            self._require_names(found)
+        return found
+
+    def _require_names(self, losses: Mapping[str, float]) -> None:
+        training = self._training
+        reserved = training.reserved or ()
+        known = [name for name in losses if name in reserved or not isinstance(name, str)]
+        if known:
+            raise ArgumentError(
+                f"fit with a step that returned a loss {known[0]!r}",
+                "that is the name of another figure, or no text",
+                "Rename it",
+            )
+
+
+def _learned(training: Training) -> list[Tensor]:
+    """The parameters that the optimizers hold."""
+    return [each for optimizer in training.optimizers.values() for each in optimizer.parameters]
+
+
+@contextmanager
+def undone_unless_whole(buffers: Sequence[Buffer], drawing: Sequence[Generator]) -> Iterator[None]:
+    """Put back what a batch has changed in buffers and generators if it is broken off."""
+    arrays, states = [buffer.data.copy() for buffer in buffers], [*map(state_of, drawing)]
+    try:
+        yield
+    except BaseException:
+        for buffer, values in zip(buffers, arrays):
+            buffer.data = values
+        for generator, state in zip(drawing, states):
+            set_state(generator, state)
+        raise
+
+
+def _finite(training: Training, batch_loss: Tensor) -> float:
+    """A loss as a number; a TrainingError unless it is finite."""
+    loss: float = batch_loss.item()
+    if not math.isfinite(loss):
+        training.batch_loss = loss
+        raise not_finite(training, f"the loss is {loss}")
+    return loss
+
+
+def raise_not_finite_gradients(training: Training, error: GradientError) -> Never:
+    """Raise a TrainingError that names the parameters, or the error if there are none."""
+    named = training.model.named_parameters()
+    names: dict[Tensor, str] = {parameter: name for name, parameter in named}
+    found = ", ".join(
+        names.get(parameter, describe_one(parameter))
+        for parameter in _learned(training)
+        if parameter.grad is not None and not np.isfinite(plain(parameter.grad)).all()
+    )
+    if not found:
+        raise error
+    raise not_finite(training, f"the gradient of {found} is NaN or infinite") from error
+
+
+def not_finite(training: Training, reason: str) -> TrainingError:
+    """The error for numbers that end a training."""
+    return TrainingError(
+        f"fit in epoch {training.epoch + 1}, batch {training.batch + 1}",
+        reason,
+        "Lower the learning rate, clip gradients, or look for a logarithm or a division of 0 with "
+        "detect_anomaly(); nothing was learned from that batch",
+    )

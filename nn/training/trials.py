@@ -1,0 +1,332 @@
+"""Trainings that are only tried: what learning rate, and whether a batch can be learned at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.arguments import COUNT, POSITIVE, require
+from autograd_lite.errors import ArgumentError, GradientError, MissingPackageError
+from autograd_lite.interruption import whole
+from autograd_lite.names import explains_keywords
+from autograd_lite.trees import leaves_of
+from nn.losses.loss_function import loss_function
+from nn.module import Module
+from nn.optimizers.groups import hyper_parameters
+from nn.optimizers.optimizer import Optimizer
+from nn.random_state import generator, generators, set_state, state_of
+from nn.training.evaluation import require_scalar, training_mode
+from nn.training.fit_arguments import trained_parameters
+from nn.training.inputs import at, called
+from nn.training.samples import Part, Samples, prepared, shared_dtype
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SMOOTHING = 0.9
+"""How much of the mean of the losses before goes into the next one."""
+DIVERGED = 4.0
+"""By what factor of the lowest loss a trial has gone too far."""
+
+
+class LearningRateCurve:
+    """The losses of steps with rising learning rates: what `nn.find_learning_rate` returns."""
+
+    def __init__(self, learning_rates: list[float], losses: list[float]) -> None:
+        self.learning_rates = learning_rates
+        """Of the steps, up to where the loss has become much larger than the lowest."""
+        self.losses = losses
+        """Before the steps."""
+        self.smoothed = _smoothed(losses)
+        """Means of each loss and those before it, with weights that fall by a tenth a step."""
+
+    @property
+    def suggestion(self) -> float:
+        """The learning rate at which the smoothed loss falls fastest over the logarithm of it;
+        NaN if it never falls."""
+        if len(self.smoothed) < 2:
+            return math.nan
+        slopes = np.diff(self.smoothed)
+        steepest = int(slopes.argmin())
+        return self.learning_rates[steepest] if slopes[steepest] < 0 else math.nan
+
+    def __repr__(self) -> str:
+        return (
+            f"LearningRateCurve({len(self.losses)} steps from {self.learning_rates[0]:.3g} to "
+            f"{self.learning_rates[-1]:.3g}, suggestion={self.suggestion:.3g})"
+        )
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Draw the losses over the learning rates, and the suggestion.
+
+        Raises:
+            MissingPackageError: matplotlib is not installed.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise MissingPackageError(
+                "plot of a LearningRateCurve",
+                "the package matplotlib is not installed",
+                "Run: pip install 'autograd-lite[plots]'",
+            ) from error
+        if ax is None:
+            figure = pyplot.figure(figsize=(5.0, 4.0), layout="constrained")
+            if "inline" in pyplot.get_backend():
+                pyplot.close(figure)  # or a notebook shows it twice
+            ax = figure.add_subplot()
+        ax.plot(self.learning_rates, self.losses, color="0.7", label="loss")
+        ax.plot(self.learning_rates, self.smoothed, label="smoothed")
+        if not math.isnan(self.suggestion):
+            label = f"suggestion: {self.suggestion:.2g}"
+            ax.axvline(self.suggestion, color="C1", linestyle="--", label=label)
+        ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+        ax.legend()
+        return ax.figure  # type: ignore[return-value]
+
+
+def _smoothed(losses: list[float]) -> list[float]:
+    """Exponential means, each divided by the sum of its weights."""
+    found, total, weight = [], 0.0, 0.0
+    for loss in losses:
+        total = SMOOTHING * total + (1 - SMOOTHING) * loss
+        weight = SMOOTHING * weight + (1 - SMOOTHING)
+        found.append(total / weight)
+    return found
+
+
+@explains_keywords
+def find_learning_rate(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    *,
+    loss: str | Callable[..., Tensor],
+    optimizer: Optimizer,
+    lowest: float = 1e-6,
+    highest: float = 10.0,
+    steps: int = 100,
+    batch_size: int = 32,
+    rng: np.random.Generator | int | None = None,
+) -> LearningRateCurve:
+    """Try steps with learning rates that rise from one to the next, and put everything back.
+
+    After L. Smith, "Cyclical learning rates for training neural networks", 2017. It ends early
+    where the smoothed loss is beyond four times its lowest, or is no longer finite. The model, the
+    optimizer, and all generators are afterwards as they were.
+
+    Args:
+        model, X, y, loss, batch_size: as for `nn.fit`.
+        optimizer: with its kind of step; its own learning rate is not used.
+        lowest, highest: the first and the last learning rate.
+        steps: how many there are, 2 or more.
+        rng: what shuffles, as for `nn.fit`.
+
+    Returns:
+        The curve, with its `suggestion`; `plot()` draws it.
+
+    Raises:
+        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does; or the range is none.
+
+    >>> from nn import SGD, Dense
+    >>> X = np.linspace(-1, 1, 64).reshape(64, 1)
+    >>> model = Dense(1, 1, rng=0)
+    >>> curve = find_learning_rate(model, X, 2 * X, loss="mse", rng=0,
+    ...                            optimizer=SGD(model.parameters(), 0.1))
+    >>> 0.01 < curve.suggestion < 5
+    True
+    """
+    samples, loss = _prepared("find_learning_rate", model, X, y, loss, optimizer)
+    require("find_learning_rate", "lowest", lowest, POSITIVE)
+    require("find_learning_rate", "highest", highest, POSITIVE)
+    require("find_learning_rate", "steps", steps, COUNT)
+    require("find_learning_rate", "batch_size", batch_size, COUNT)
+    if not lowest < highest or steps < 2:
+        raise ArgumentError(
+            f"find_learning_rate from lowest={lowest} to highest={highest} in steps={steps}",
+            "there is nothing between the first and the last",
+            "Give a lowest below the highest, and at least 2 steps",
+        )
+    rng = generator(rng, "find_learning_rate")
+    rates = np.geomspace(lowest, highest, int(steps)).tolist()
+    with _left_alone(model, optimizer, rng):
+        losses = _losses_while_rising(samples, model, optimizer, rates, int(batch_size), rng)
+    return LearningRateCurve(rates[: len(losses)], losses)
+
+
+def _losses_while_rising(
+    samples: Samples,
+    model: Module,
+    optimizer: Optimizer,
+    rates: list[float],
+    batch_size: int,
+    rng: np.random.Generator,
+) -> list[float]:
+    losses: list[float] = []
+    given = _endless(samples, batch_size, rng)
+    for rate, (inputs, targets) in zip(rates, given):
+        optimizer.learning_rate = rate
+        try:
+            losses.append(_stepped(samples, model, optimizer, inputs, targets))
+        except GradientError:
+            break
+        smoothed = _smoothed(losses)
+        if not math.isfinite(losses[-1]):
+            losses.pop()
+            break
+        if smoothed[-1] > DIVERGED * min(smoothed):
+            break
+    if not losses:
+        raise ArgumentError(
+            f"find_learning_rate of {type(model).__name__}",
+            "the loss or a gradient is NaN or infinite from the first step on",
+            "Look for a logarithm or a division of 0 with detect_anomaly()",
+        )
+    return losses
+
+
+def _endless(
+    samples: Samples, batch_size: int, rng: np.random.Generator
+) -> Iterator[tuple[Any, Any]]:
+    while True:
+        for inputs, targets, *_ in samples.batches(rng, batch_size):
+            yield inputs, targets
+
+
+def _stepped(
+    samples: Samples, model: Module, optimizer: Optimizer, inputs: Any, targets: Any
+) -> float:
+    """The loss of a batch before a step that learns from it."""
+    loss = samples.loss_of(called(model, inputs), targets)
+    require_scalar(loss)
+    value: float = loss.item()
+    if math.isfinite(value):
+        optimizer.zero_grad()
+        loss.backward(leaves_only=True)
+        optimizer.step(require_finite=True)
+    return samples.per_sample(value, len(leaves_of(targets)[0]))
+
+
+class OverfitReport:
+    """Whether a batch was learned: what `nn.overfit_one_batch` returns. True if it was."""
+
+    def __init__(self, losses: list[float], share: float) -> None:
+        self.losses = losses
+        """Before each step."""
+        self.share = share
+        """Of the first loss, at which the batch counts as learned."""
+
+    def __bool__(self) -> bool:
+        return self.losses[-1] <= self.share * self.losses[0]
+
+    def __repr__(self) -> str:
+        first, last = self.losses[0], self.losses[-1]
+        went = f"from {first:.4g} to {last:.4g} in {len(self.losses) - 1} steps"
+        if self:
+            return f"learned: the loss of one batch fell {went}"
+        return (
+            f"not learned: the loss of one batch went {went}. Look at nn.diagnose(...), at the "
+            "learning rate, and whether the targets belong to the samples"
+        )
+
+
+@explains_keywords
+def overfit_one_batch(
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    *,
+    loss: str | Callable[..., Tensor],
+    optimizer: Optimizer,
+    steps: int = 300,
+    batch_size: int = 8,
+    share: float = 0.1,
+) -> OverfitReport:
+    """Try whether a model can learn its first few samples by heart, and put everything back.
+
+    One that cannot has a fault in its layers, its loss, its learning rate or its data: a test
+    before a long training. The model, the optimizer, and all generators are afterwards as they
+    were.
+
+    Args:
+        model, X, y, loss, optimizer: as for `nn.fit`.
+        steps: how many are taken at most; it ends where the batch is learned.
+        batch_size: how many samples, from the first on.
+        share: of the loss at the beginning, above 0, at which they count as learned.
+
+    Returns:
+        A report, which is true if the batch was learned, and says what happened.
+
+    Raises:
+        ArgumentError, ShapeError, UnsupportedError: as `nn.fit` does.
+
+    >>> from nn import Adam, Dense, Sequential
+    >>> X = np.random.default_rng(0).normal(size=(20, 3))
+    >>> model = Sequential(Dense(3, 16, "tanh", rng=0), Dense(16, 1, rng=1))
+    >>> bool(overfit_one_batch(model, X, X[:, :1] * X[:, 1:2], loss="mse",
+    ...                        optimizer=Adam(model.parameters(), 0.01)))
+    True
+    """
+    samples, loss = _prepared("overfit_one_batch", model, X, y, loss, optimizer)
+    require("overfit_one_batch", "steps", steps, COUNT)
+    require("overfit_one_batch", "batch_size", batch_size, COUNT)
+    require("overfit_one_batch", "share", share, POSITIVE)
+    part = samples.trained
+    if isinstance(part, Part):
+        first = slice(int(batch_size))
+        inputs, targets = at(part.X, first), at(part.y, first)
+    else:
+        inputs, targets, *_ = next(part.in_order(int(batch_size)))
+    losses: list[float] = []
+    with _left_alone(model, optimizer):
+        for _ in range(int(steps) + 1):
+            losses.append(_stepped(samples, model, optimizer, inputs, targets))
+            if not math.isfinite(losses[-1]) or losses[-1] <= share * losses[0]:
+                break
+    return OverfitReport(losses, float(share))
+
+
+def _prepared(
+    name: str,
+    model: Module,
+    X: Any,  # noqa: N803
+    y: Any,
+    loss: Any,
+    optimizer: Any,
+) -> tuple[Samples, Any]:
+    loss = loss_function(loss)
+    parameters = trained_parameters(model, loss, optimizer, name)
+    dtype = shared_dtype(parameters)
+    return prepared(dtype, X, y, loss, {}, None, None, None, 0), loss
+
+
+@contextmanager
+def _left_alone(model: Module, optimizer: Optimizer, *drawing: Any) -> Iterator[None]:
+    """Train inside, and put back model, optimizer, gradients, modes and generators."""
+    learned = set(optimizer.parameters)
+    tensors = [*dict.fromkeys([*model._state().values(), *optimizer.parameters])]
+    gradients = [(tensor, tensor.grad) for tensor in tensors]
+    others = [(tensor, tensor.data.copy()) for tensor in tensors if tensor not in learned]
+    drawn = [*dict.fromkeys([*generators(model).values(), *drawing, generator(None, "default")])]
+    states = [state_of(each) for each in drawn]
+    groups = [hyper_parameters(group) for group in optimizer.groups]
+    put_back = optimizer.kept()
+    with whole() as region, training_mode(model):
+        try:
+            with region.opened():
+                yield
+        finally:
+            optimizer._change(groups)
+            put_back()
+            for tensor, values in others:
+                tensor.data = values
+            for tensor, gradient in gradients:
+                tensor.grad = gradient
+            for each, state in zip(drawn, states):
+                set_state(each, state)
