@@ -321,7 +321,7 @@ def _train_epochs(
     while training.epoch < training.epochs and training.stop_reason is None:
         if not all(module.training for module in modules):  # a callback has switched one
             training.model.train()
-        training.batch, means = 0, Means()
+        training.batch, means, total, seen = 0, Means(), 0.0, 0
         shuffled = batches(*samples.training, batch_size=size, rng=training.rng)
         for training.batch, batch in enumerate(shuffled):
             if training.stop_reason is not None:
@@ -329,7 +329,8 @@ def _train_epochs(
             with undone_unless_whole(buffers, drawing):
                 losses = take(batch, region)
             n = len(leaves_of(batch[0])[0])
-            means.add("running_loss", samples.per_sample(training.batch_loss, n), n)
+            total += samples.per_sample(training.batch_loss, n) * n
+            seen += n
             for name, loss in losses.items():
                 means.add(name, loss, n)
             with region.opened():
@@ -343,7 +344,7 @@ def _train_epochs(
         training.evaluated = (
             training.epoch + 1
         ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = means.values()
+        measured = {"running_loss": total / seen} | means.values()
         if training.evaluated:
             with region.opened():
                 measured |= figures(training.model, samples)
