@@ -8,6 +8,7 @@ from typing import Any
 
 from autograd_lite.arguments import TEXT, require
 from autograd_lite.modes import SetForAWhile, recording
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node, Scope, begun
 
 
@@ -29,6 +30,7 @@ class scope(SetForAWhile):  # noqa: N801 - used like no_grad
     ['energy']
     """
 
+    @explains_keywords
     def __init__(self, name: str) -> None:
         super().__init__()
         require("viz.scope", "name", name, TEXT)

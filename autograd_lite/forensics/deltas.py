@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from autograd_lite.derivatives.neural import dropout
 from autograd_lite.forensics.candidate import Always, Candidate
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
@@ -179,7 +180,7 @@ def other_masks(case: Case) -> Iterator[Candidate]:
 def _two_values(place: Place) -> tuple[str, float, float] | None:
     """The two numbers that a step multiplies by, where it is a mask; and what is said then."""
     ones = np.ones(place.node.shape)
-    drops = place.operation.name == "dropout" or (
+    drops = place.operation.function is dropout or (
         place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
     )
     if not drops and not (place.traits.kink and place.traits.activation):

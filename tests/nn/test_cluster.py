@@ -26,7 +26,7 @@ def client():
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with (
         distributed.LocalCluster(processes=False, **options) as cluster,
-        distributed.Client(cluster) as client,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
 
@@ -123,7 +123,7 @@ def test_a_worker_that_is_killed_costs_its_parts_and_not_the_run():
         warnings.simplefilter("ignore")
         with (
             distributed.LocalCluster(processes=True, **options) as cluster,
-            distributed.Client(cluster) as client,
+            distributed.Client(cluster, set_as_default=False) as client,
         ):
             first = next(iter(cluster.workers.values())).pid
             kill = hook("batch_end", lambda training: os.kill(first, signal.SIGKILL), 1, 0)
