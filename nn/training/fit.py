@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import functools
-import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from itertools import count
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,18 +14,18 @@ import numpy as np
 from autograd_lite.arguments import COUNT, is_number, require
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
-from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName
 from nn.losses.loss_function import AnyLoss, loss_function
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
-from nn.random_state import generator, generators
+from nn.random_state import generator
 from nn.training.agreement import require_listed, terms
 from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
-from nn.training.cluster import ClusterLostError, on_cluster
-from nn.training.compiling import COMPILED, EagerSteps, overrides, steps_of
-from nn.training.evaluation import figures, rehearse, training_mode
+from nn.training.cluster import on_cluster
+from nn.training.compiling import COMPILED, EagerSteps, steps_of
+from nn.training.epochs import interrupt, train_epochs
+from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
     checked_callbacks,
@@ -37,11 +35,11 @@ from nn.training.fit_arguments import (
     require_step,
     trained_parameters,
 )
-from nn.training.history import History, Means
+from nn.training.history import History
 from nn.training.metrics import Metric
 from nn.training.progress import SHOWN, ProgressBar
-from nn.training.samples import Samples, prepared, shared_dtype
-from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep, undone_unless_whole
+from nn.training.samples import prepared, shared_dtype
+from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep
 from nn.training.streams import is_stream
 
 Parameters = ParamSpec("Parameters")
@@ -248,10 +246,8 @@ def fit(
             history = History({name: [] for name in ("running_loss", *names)})
             arguments = {"samples": samples.n, "batch_size": int(batch_size)}
             arguments["split_seed"] = split_seed
-            if accumulate > 1:
-                arguments["accumulate"] = int(accumulate)
-            if evaluate_every > 1:
-                arguments["evaluate_every"] = int(evaluate_every)
+            usual = {"accumulate": accumulate, "evaluate_every": evaluate_every}
+            arguments |= {name: int(number) for name, number in usual.items() if number > 1}
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
                 arguments |= terms(model, optimizers, loss, step, samples)
             first = next(iter(optimizers.values()))
@@ -265,7 +261,7 @@ def fit(
                     callback.fit_start(training)
             if is_number(validation) and not saved:
                 rng.integers(2**63)
-            region.instead(partial(_interrupt, training))
+            region.instead(partial(interrupt, training))
             steps_an_epoch = samples.steps(int(batch_size) * int(accumulate))
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
@@ -275,7 +271,7 @@ def fit(
                 take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:
                     take = OwnStep(training, step)
-                _train(training, samples, modules, steps, take, bar, region)
+                train_epochs(training, samples, modules, steps, take, bar, region)
     return training.history
 
 
@@ -296,138 +292,3 @@ class _CarryingHistory:
 def _next_seed(rng: np.random.Generator) -> int:
     """What the generator will draw, which it does only when nothing is refused any more."""
     return int(np.random.Generator(copy.deepcopy(rng.bit_generator)).integers(2**63))
-
-
-def _train(
-    training: Training,
-    samples: Samples,
-    modules: Sequence[Module],
-    steps: Any,
-    take: TakesSteps,
-    bar: ProgressBar,
-    region: whole,
-) -> None:
-    """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
-    errors: list[BaseException] = []
-    try:
-        _train_epochs(training, samples, modules, steps, take, bar, region)
-    except KeyboardInterrupt as interruption:
-        if training.interrupted:
-            errors.append(interruption)
-        else:
-            _interrupt(training)
-    except ClusterLostError as lost:
-        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
-        training.stop_reason = f"in {place} {lost}"
-        warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
-    except BaseException as error:  # raised again when all is ended
-        errors.append(error)
-    if training.stop_reason is None:
-        ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
-        training.stop_reason = ended
-    training.history.stop_reason = training.stop_reason
-    steps.show_gradients()
-    training.history.backend = steps.ran
-    for callback in training.callbacks:
-        try:
-            with region.opened():
-                callback.fit_end(training)
-        except BaseException as error:  # raised again when the others are called
-            errors.append(error)
-    for other in errors[1:]:
-        errors[0].add_note(f"fit_end raised as well: {other!r}")
-    if training.interrupted:
-        bar.say(_kept(training))
-    if errors:
-        try:
-            raise errors[0]
-        finally:
-            errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
-
-
-def _train_epochs(
-    training: Training,
-    samples: Samples,
-    modules: Sequence[Module],
-    steps: Any,
-    take: TakesSteps,
-    bar: ProgressBar,
-    region: whole,
-) -> None:
-    buffers = [buffer for _, buffer in training.model.named_buffers()]
-    drawing = list(dict.fromkeys(generators(training.model).values()))
-    size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
-    while training.epoch < training.epochs and training.stop_reason is None:
-        if not all(module.training for module in modules):  # a callback has switched one
-            training.model.train()
-        training.batch, means, total, seen = 0, Means(), 0.0, 0
-        shuffled = samples.batches(training.rng, size)
-        numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
-        for training.batch, batch in numbered:
-            if training.stop_reason is not None:
-                return
-            n = len(leaves_of(batch[0])[0])
-            given = [batch]
-            del batch  # The next batch may be as large as memory allows.
-            with undone_unless_whole(buffers, drawing):
-                losses = take(given.pop(), region)
-            total += samples.per_sample(training.batch_loss, n) * n
-            seen += n
-            for name, loss in losses.items():
-                means.add(name, loss, n)
-            with region.opened():
-                if overrides(training.callbacks, "batch_end"):
-                    steps.show_gradients()
-                for callback in training.callbacks:
-                    callback.batch_end(training)
-            bar.step()
-        steps.show_gradients()
-        every = training.arguments.get("evaluate_every", 1)
-        training.evaluated = (
-            training.epoch + 1
-        ) % every == 0 or training.epoch + 1 == training.epochs
-        measured = {"running_loss": total / seen} | means.values()
-        if training.evaluated:
-            with region.opened():
-                measured |= figures(training.model, samples)
-        training.history.record(**measured)
-        with region.opened():
-            for callback in training.callbacks:
-                callback.epoch_end(training)
-        training.epoch += 1
-        bar.update(training.history)
-
-
-def _awaited(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
-    """The batches and their numbers; Ctrl-C may come while one is awaited."""
-    for number in count():
-        with region.opened():
-            batch = next(batches, None)
-        if batch is None:
-            return
-        given = [batch]
-        del batch
-        yield number, given.pop()
-
-
-# Ctrl-C
-
-
-def _kept(training: Training) -> str:
-    """What an interrupted training leaves behind, in words."""
-    history = training.history
-    weights = "what was learned so far is kept"
-    if history.best_epoch is not None:
-        weights = f"the weights are the best ones, those of epoch {history.best_epoch + 1}"
-    epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
-    return f"fit: {training.stop_reason}; {weights}, with the figures of {epochs}"
-
-
-def _interrupt(training: Training) -> None:
-    """Have the training stop; raise KeyboardInterrupt if it was already asked to."""
-    if training.interrupted:
-        raise KeyboardInterrupt
-    training.interrupted = True
-    if training.stop_reason is None and training.epoch < training.epochs:
-        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
-        training.stop_reason = f"interrupted in {place}"

@@ -1,0 +1,156 @@
+"""One epoch after another, until all are done or something ends the training."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Any
+
+from autograd_lite.interruption import whole
+from autograd_lite.trees import leaves_of
+from nn.module import Module
+from nn.random_state import generators
+from nn.training.callback import Training
+from nn.training.cluster import ClusterLostError
+from nn.training.compiling import overrides
+from nn.training.evaluation import figures
+from nn.training.history import Means
+from nn.training.progress import ProgressBar
+from nn.training.samples import Samples
+from nn.training.steps import TakesSteps, undone_unless_whole
+
+
+def train_epochs(
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    steps: Any,
+    take: TakesSteps,
+    bar: ProgressBar,
+    region: whole,
+) -> None:
+    """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
+    errors: list[BaseException] = []
+    try:
+        _each_epoch(training, samples, modules, steps, take, bar, region)
+    except KeyboardInterrupt as interruption:
+        if training.interrupted:
+            errors.append(interruption)
+        else:
+            interrupt(training)
+    except ClusterLostError as lost:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"in {place} {lost}"
+        warnings.warn(f"fit ended {training.stop_reason}", RuntimeWarning, stacklevel=5)
+    except BaseException as error:  # raised again when all is ended
+        errors.append(error)
+    if training.stop_reason is None:
+        ended = f"ended by {type(errors[0]).__name__}" if errors else "every epoch done"
+        training.stop_reason = ended
+    training.history.stop_reason = training.stop_reason
+    steps.show_gradients()
+    training.history.backend = steps.ran
+    for callback in training.callbacks:
+        try:
+            with region.opened():
+                callback.fit_end(training)
+        except BaseException as error:  # raised again when the others are called
+            errors.append(error)
+    for other in errors[1:]:
+        errors[0].add_note(f"fit_end raised as well: {other!r}")
+    if training.interrupted:
+        bar.say(_kept(training))
+    if errors:
+        try:
+            raise errors[0]
+        finally:
+            errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
+
+
+def _each_epoch(
+    training: Training,
+    samples: Samples,
+    modules: Sequence[Module],
+    steps: Any,
+    take: TakesSteps,
+    bar: ProgressBar,
+    region: whole,
+) -> None:
+    buffers = [buffer for _, buffer in training.model.named_buffers()]
+    drawing = list(dict.fromkeys(generators(training.model).values()))
+    size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)
+    while training.epoch < training.epochs and training.stop_reason is None:
+        if not all(module.training for module in modules):  # a callback has switched one
+            training.model.train()
+        training.batch, means, total, seen = 0, Means(), 0.0, 0
+        shuffled = samples.batches(training.rng, size)
+        numbered = enumerate(shuffled) if samples.are_at_hand else _awaited(shuffled, region)
+        for training.batch, batch in numbered:
+            if training.stop_reason is not None:
+                return
+            n = len(leaves_of(batch[0])[0])
+            given = [batch]
+            del batch  # The next batch may be as large as memory allows.
+            with undone_unless_whole(buffers, drawing):
+                losses = take(given.pop(), region)
+            total += samples.per_sample(training.batch_loss, n) * n
+            seen += n
+            for name, loss in losses.items():
+                means.add(name, loss, n)
+            with region.opened():
+                if overrides(training.callbacks, "batch_end"):
+                    steps.show_gradients()
+                for callback in training.callbacks:
+                    callback.batch_end(training)
+            bar.step()
+        steps.show_gradients()
+        every = training.arguments.get("evaluate_every", 1)
+        training.evaluated = (
+            training.epoch + 1
+        ) % every == 0 or training.epoch + 1 == training.epochs
+        measured = {"running_loss": total / seen} | means.values()
+        if training.evaluated:
+            with region.opened():
+                measured |= figures(training.model, samples)
+        training.history.record(**measured)
+        with region.opened():
+            for callback in training.callbacks:
+                callback.epoch_end(training)
+        training.epoch += 1
+        bar.update(training.history)
+
+
+def _awaited(batches: Iterator[Any], region: whole) -> Iterator[tuple[int, Any]]:
+    """The batches and their numbers; Ctrl-C may come while one is awaited."""
+    for number in count():
+        with region.opened():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        given = [batch]
+        del batch
+        yield number, given.pop()
+
+
+# Ctrl-C
+
+
+def _kept(training: Training) -> str:
+    """What an interrupted training leaves behind, in words."""
+    history = training.history
+    weights = "what was learned so far is kept"
+    if history.best_epoch is not None:
+        weights = f"the weights are the best ones, those of epoch {history.best_epoch + 1}"
+    epochs = "1 epoch" if history.epochs == 1 else f"{history.epochs} epochs"
+    return f"fit: {training.stop_reason}; {weights}, with the figures of {epochs}"
+
+
+def interrupt(training: Training) -> None:
+    """Have the training stop; raise KeyboardInterrupt if it was already asked to."""
+    if training.interrupted:
+        raise KeyboardInterrupt
+    training.interrupted = True
+    if training.stop_reason is None and training.epoch < training.epochs:
+        place = f"epoch {training.epoch + 1}, batch {training.batch + 1}"
+        training.stop_reason = f"interrupted in {place}"
