@@ -209,8 +209,10 @@ def _takes_doubles(ufunc: Any) -> bool:
 def in_one_dtype(step: Step, values: Sequence[Any]) -> list[Any]:
     """The arguments of a ufunc, Python's numbers in the dtype of its arrays of floats.
 
-    So NumPy makes of them what it computes with, but each time.
+    So NumPy makes of them what it computes with, but each time. Those of products keep their axes.
     """
+    if function_of(step).signature is not None:
+        return [*step.arguments]
     arrays = [values[x.number] for x in step.arguments if type(x) is Step]
     dtypes = {array.dtype for array in arrays}
     if len(dtypes) > 1 or not dtypes.issubset(FLOATS):

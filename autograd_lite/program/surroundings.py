@@ -149,15 +149,17 @@ class Surroundings:
         elif isinstance(value, functools.partial):
             self._waiting += [value.func, value.args, value.keywords]
         elif isinstance(value, FunctionType):
-            if not _is_of_packages(value):
-                self._visit_function(value)
+            self._visit_function(value)
         elif isinstance(value, ModuleType):
-            if not _is_package(value.__name__):
-                self._own(value)
+            self._visit_module(value)
         elif isinstance(value, type):
             self._visit_class(value)
         else:
             self._visit_object(value)
+
+    def _visit_module(self, module: ModuleType) -> None:
+        if not _is_package(module.__name__):
+            self._own(module)
 
     def _visit_array(self, array: Any) -> None:
         if not isinstance(array, np.ndarray):
@@ -228,6 +230,8 @@ class Surroundings:
         self._waiting += [part for part in parts if not isinstance(part, left)]
 
     def _visit_function(self, function: FunctionType) -> None:
+        if _is_of_packages(function):
+            return
         self._waiting += [function.__defaults__, function.__kwdefaults__, vars(function)]
         for cell in function.__closure__ or ():
             self._watch(cell, "cell_contents")
