@@ -64,10 +64,12 @@ def plot_loss_landscape(
     from nn.functional_call import functional_call
     from nn.losses.loss_function import loss_function
     from nn.module import require_model
+    from nn.training.inputs import as_arrays
 
     require_model(model, "plot_loss_landscape of")
     require("plot_loss_landscape", "span", span, POSITIVE)
     require("plot_loss_landscape", "resolution", resolution, COUNT)
+    X, y = as_arrays(X, "plot_loss_landscape of X"), as_arrays(y, "plot_loss_landscape of y")  # noqa: N806
     measure, draw = loss_function(loss), generator(rng, "plot_loss_landscape")
     parameters = {name: parameter.data for name, parameter in model.named_parameters()}
     if not parameters:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from autograd_lite.arguments import COUNT, FLAG, one_of, require, require_path
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, setting
@@ -199,7 +201,7 @@ def _highlighted(
     highlight: Iterable[Any], roots: Sequence[Tensor], labels: Mapping[int, str], attempted: str
 ) -> frozenset[int]:
     """The arrays that are to stand out, by identity."""
-    if isinstance(highlight, Tensor | str) or not isinstance(highlight, Iterable):
+    if isinstance(highlight, Tensor | str | np.ndarray) or not isinstance(highlight, Iterable):
         reason = f"highlight={describe_one(highlight)} is no list of tensors or names"
         raise UnsupportedError(attempted, reason, "Write highlight=[W1] or highlight=['W1']")
     wanted = list(highlight)

@@ -130,7 +130,7 @@ def plot_embedding(
     n = len(vectors)
     groups = np.zeros(n, int) if classes is None else classes_of(classes, "classes")
     for what, given in (("classes", groups), ("names", names)):
-        if given is not None and not hasattr(given, "__len__"):
+        if given is not None and not (hasattr(given, "__len__") and getattr(given, "ndim", True)):
             reason = "they are no list"
             raise UnsupportedError(f"plot_embedding with {what}={given!r}", reason, "Give a list")
         if given is not None and len(given) != n:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLOATING, WHOLE, require
+from autograd_lite.arguments import COUNT, FLOATING, WHOLE, require, require_flag
 from autograd_lite.derivatives.convolutions import convolution, transposed_convolution
 from autograd_lite.derivatives.windows import Lengths, per_axis
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
@@ -123,6 +123,7 @@ class _Convolution(_Kernels):
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
+        bias = require_flag(self, "bias", bias)
         require(self, "kernel_size", kernel_size, COUNT_EACH)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = (
@@ -264,6 +265,7 @@ class ConvTranspose2d(_Kernels):
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
+        bias = require_flag(self, "bias", bias)
         require(self, "kernel_size", kernel_size, COUNT_EACH)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size = (

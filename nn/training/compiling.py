@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FEWEST = 20
 """Steps from which on recording them takes less time than it saves."""
-COMPILED = Range(lambda x: x in (True, False, "numpy", "c"), 'True, False, "numpy" or "c"')
+COMPILED = Range(
+    lambda x: isinstance(x, bool) or one_of("numpy", "c").holds(x), 'True, False, "numpy" or "c"'
+)
 
 
 class EagerSteps:

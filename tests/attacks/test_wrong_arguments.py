@@ -143,7 +143,7 @@ def test_each_argument_that_is_wrong_is_refused_and_changes_nothing(tmp_path):
         pyplot.close("all")
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(attack.counts.items()))
     print(f"generated calls: {counts}, {len(attack.bad)} bad")
-    assert not attack.bad, "\n".join(attack.bad[:40])
+    assert not attack.bad, "\n".join(attack.bad[:200])
 
 
 def attack_argument(attack, target, parameter):
@@ -155,7 +155,9 @@ def attack_argument(attack, target, parameter):
     place = f"{target.name}({parameter.name}"
     may_pass = any(each == parameter.name or place.endswith(each) for each in ANYWAY)
     for value in [*OF_ALL, *WRONG[kind]]:
-        if value is not parameter.default:
+        # A function in place of data is called, and raises what it raises.
+        is_called = parameter.name == "validation" and callable(value)
+        if value is not parameter.default and not is_called:
             call = lambda w, value=value: target.call(w, **{parameter.name: value})  # noqa: E731
             attack.refused(call, f"{place}={short(value)})", may_pass)
     attack.unchanged(place)

@@ -44,6 +44,9 @@ ANYWAY = {
     "step(value": "only ReduceOnPlateau looks at it", "tree": "numbers are leaves",
     "wrt": "there may be none", "xs": "numbers are leaves",
     "AdaptiveAvgPool(output_size": "None leaves axes as they are",
+    "ProgressBar(shown": "True is one", "graph(highlight": "there may be none",
+    "plot_attention(keys": "a memory view of text is one of names",
+    "plot_attention(queries": "likewise",
     "affine(x": "complex numbers and objects, where nothing is differentiated",
     "affine(weight": "likewise",
     "elu(alpha": "NaN and infinities go through", "leaky_relu(negative_slope": "likewise",
@@ -59,6 +62,8 @@ RIGHT = {
     "every": lambda w: 2, "f": lambda w: squares, "factor": lambda w: 0.5, "fan_in": lambda w: 2,
     "fan_out": lambda w: 3, "function": lambda w: np.tanh, "gradient": lambda w: None,
     "history": lambda w: {"loss": [2.0, 1.0]}, "image_shape": lambda w: (2, 3),
+    "in_channels": lambda w: 2, "out_channels": lambda w: 2, "kernel_size": lambda w: 2,
+    "example": lambda w: w.X, "scale_factor": lambda w: 2,
     "in_features": lambda w: 2, "input_shape": lambda w: (2,), "inputs": lambda w: [ENTRIES],
     "kind": lambda w: type("K", (nn.Module,), {}),
     "labels": lambda w: np.array([0, 2]), "layers": lambda w: nn.Dense(2, 3, rng=0),
@@ -98,7 +103,10 @@ OTHERWISE = {
     "autograd_lite.to_source": recorded,
     "autograd_lite.vjp": {"xs": lambda w: Tensor(ENTRIES)},
     "autograd_lite.Tensor.backward": {"gradient": lambda w: np.ones((2, 3))},
-    "nn.Dense": {"bias": lambda w: True},
+    **{
+        f"nn.{name}": {"bias": lambda w: True}
+        for name in ("Bilinear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose2d", "Dense")
+    },
     "nn.GradientClipping": {"max_norm": lambda w: 1.0, "max_value": lambda w: None},
     "nn.functional_call": {
         "parameters": lambda w: dict(w.model.named_parameters()), "inputs": lambda w: w.X,
@@ -107,12 +115,21 @@ OTHERWISE = {
     "nn.ReduceOnPlateau": {"mode": lambda w: "min"},
     "nn.load": {"path": lambda w: w.saved()},
     "nn.summary": {"others": None},
+    "nn.fit_lbfgs": {
+        "parameters": lambda w: [w.w], "loss": lambda w: lambda: squares(w.w),
+    },
+    "nn.fit_least_squares": {
+        "parameters": lambda w: [w.w], "residuals": lambda w: lambda: w.w - 1.0,
+    },
+    "nn.from_torch": {"state": lambda w: nn.to_torch(w.model)},
+    "viz.step_through": recorded,
     "viz.plot_decision_boundary": {"loss": lambda w: nn.BCEWithLogitsLoss()},
     "viz.plot_optimizer_paths": {"function": lambda w: lambda x, y: x * x + y * y},
 }  # fmt: skip
 """Where a name of a parameter means something else."""
 REQUIRED = {
-    "nn.fit": ["progress"],
+    "nn.fit": ["y", "loss", "progress"],
+    "nn.Upsample": ["scale_factor"],
     "autograd_lite.Tensor.backward": ["gradient"],
     "nn.EarlyStopping": ["monitor"],
     "nn.GradientClipping": ["max_norm"],
@@ -125,7 +142,7 @@ MADE = {
 }  # fmt: skip
 """Classes whose methods users call, and one of each."""
 ABSTRACT = ("nn.Schedule", "nn.Module", "nn.Optimizer")
-RECORDS = ("viz.Graph",)
+RECORDS = ("viz.Graph", "viz.Steps")
 """Plain data, which the library makes."""
 TRIED = [
     lambda w: ENTRIES.copy(), lambda w: 1.0, lambda w: 2, lambda w: w.w, lambda w: squares,
