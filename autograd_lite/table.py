@@ -185,7 +185,10 @@ def differentiable(
             return result
 
         operation = Operation(call, vjps, function, False, variadic, residual, traits)
-        signature = inspect.signature(function)
+        try:
+            signature = inspect.signature(function)
+        except ValueError:  # of a ufunc, before NumPy 2.4; it takes operands by their places alone
+            signature = inspect.Signature()
         operands = set(list(signature.parameters)[: None if variadic else len(vjps)])
         TABLE[call] = operation
         return call
