@@ -127,7 +127,10 @@ def short(value):
 
 
 @pytest.mark.exhaustive
-def test_each_argument_that_is_wrong_is_refused_and_changes_nothing(tmp_path):
+def test_each_argument_that_is_wrong_is_refused_and_changes_nothing(
+    tmp_path, tmp_path_factory, monkeypatch
+):
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))  # some names of files are right
     attack = Attack(tmp_path)
     before = signal.signal(signal.SIGVTALRM, too_long)
     try:
