@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -167,9 +167,14 @@ def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
 _place = operator.attrgetter("number")
 
 
-def needed_for(results: Any) -> dict[Step, list[Step]]:
-    """The terms that results are computed from, themselves included, in order; with their parts."""
-    found: dict[Step, list[Step]] = {}
+def needed_for(
+    results: Iterable[Any], known: Mapping[Step, list[Step]] = {}
+) -> dict[Step, list[Step]]:
+    """The terms that results are computed from, themselves included, in order; with their parts.
+
+    What is known to be needed is among them.
+    """
+    found = {**known}
     stack = [term for term in results if isinstance(term, Step)]
     while stack:
         term = stack.pop()
