@@ -199,7 +199,11 @@ class Template(NamedTuple):
                 for x in step.arguments
             ]
             new.append(write(step, arguments, step.keywords and mapped(own, step.keywords)))
-        return {slot: mapped(own, x) for slot, x in self.results.items()}, [*map(own, self.looks)]
+        results = {
+            slot: new[x.number] if type(x) is Step else mapped(own, x)
+            for slot, x in self.results.items()
+        }
+        return results, [*map(own, self.looks)]
 
 
 class Tape:

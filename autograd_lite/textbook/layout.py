@@ -87,12 +87,13 @@ def _uses(
 ) -> Counter[Any]:
     """How often each term is used."""
     uses = Counter(results.values())
-    for term, parts in needed.items():
-        if term in for_gradients:
-            uses.update(parts)
-        else:
-            # What gradients use too is written out again.
-            uses.update([part for part in parts if part not in for_gradients])
+    uses.update(
+        part
+        for term, parts in needed.items()
+        for part in parts
+        # What gradients use too is written out again where the loss uses it.
+        if term in for_gradients or part not in for_gradients
+    )
     return uses
 
 

@@ -50,7 +50,7 @@ class Terms:
         for x in arguments:
             is_step = type(x) is Step
             may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
-            parts.append(x if is_step else value_key(x))
+            parts.append(x.number if is_step else value_key(x))
         if may_be_simpler:
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
