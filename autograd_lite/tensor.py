@@ -158,12 +158,12 @@ class Tensor(Methods):
         return self._array.dtype  # type: ignore[no-any-return]
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The axes in reverse order."""
         return self.transpose()
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802
+    def mT(self) -> Tensor:
         """The last two axes swapped."""
         return self.swapaxes(-1, -2)
 

@@ -79,7 +79,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         return Shape(np.shape(self._array)).owned_by(self)
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         """The axes in reverse order."""
         return call(np.transpose, self)
 

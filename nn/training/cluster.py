@@ -56,7 +56,7 @@ class ClusterRows(Rows):
 
     def parts(self, function: Callable[..., Any], rows: Sequence[Any]) -> list[Any]:
         """What workers make of some rows of each block: `function(samples, weights, numbers)`."""
-        import cloudpickle  # type: ignore[import-untyped]
+        import cloudpickle
         import dask
 
         packed = cloudpickle.dumps(function)
@@ -173,7 +173,7 @@ def _require_parts(rows: Rows, samples: Samples, model: Module) -> None:
             f"{buffers[0]} is a buffer, which training changes by whole batches",
             "Normalize by LayerNorm, or train in this process",
         )
-    X, y, *weights = next(rows.in_order(COMPARED))  # noqa: N806
+    X, y, *weights = next(rows.in_order(COMPARED))
     n = count(X, attempted)
 
     def loss_of(part: slice) -> float:
@@ -224,14 +224,14 @@ def _on_worker(
 ) -> Any:
     import pickle
 
-    X, y = rebuilt(places, arrays)  # noqa: N806
+    X, y = rebuilt(places, arrays)
     rows = Rows(X, y, dtype, kind)
     return pickle.loads(packed)(rows, numbers, weights)
 
 
 def _gradients(model: Module, samples: Samples, rows: Rows, numbers: Any, weights: Any) -> Any:
     """The loss of some rows, and its gradients."""
-    ((X, y),) = rows.some(numbers, len(numbers))  # noqa: N806
+    ((X, y),) = rows.some(numbers, len(numbers))
     loss = samples.loss_of(called(model, X), y, weights)
     for parameter in model.parameters():
         parameter.grad = None
