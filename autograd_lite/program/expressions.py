@@ -163,7 +163,7 @@ def _is_mask(index: Any) -> bool:
 def _with_keywords(ufunc: Any) -> Callable[..., Any]:
     """A ufunc that is given keywords: another function, as its row takes none."""
     function = functools.partial(ufunc)
-    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined]
+    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined] # a partial takes them
     return function
 
 
@@ -237,7 +237,7 @@ class Tape:
         node._array = data
         # So that functions which are called within a rule are recorded, whatever is given to them.
         node._requires_grad = data is not None and data.dtype.kind == "f"
-        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment]
+        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment] # it stands for no tensor
         node.arguments, node.keywords = (), NO_KEYWORDS
         node.created = node.mutated = 0
         self._write(node, function, arguments, keywords)

@@ -21,7 +21,7 @@ from nn.training.callback import Callback
 from nn.training.metrics import Metric
 
 
-class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit-learn has no types
     """A network that predicts classes; of several labels at once, each for itself.
 
     Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels) that do not exclude each

@@ -48,7 +48,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 PRECISIONS = (np.float64, np.float32)
 
 
-class Network(BaseEstimator):  # type: ignore[misc]
+class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What classifiers and regressors share: a model, its training, and its outputs."""
 
     def __init__(

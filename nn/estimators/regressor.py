@@ -9,7 +9,7 @@ from sklearn.base import RegressorMixin
 from nn.estimators.network import Network
 
 
-class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
+class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-learn has no types
     """A network that predicts numbers, one or several for each sample.
 
     Args:

@@ -98,7 +98,7 @@ class _Kernels(Module):
 
     def _with_bias(self, y: Any) -> Tensor:
         bias: Any = getattr(self, "bias")  # noqa: B009 # of the classes derived from this one
-        return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return]
+        return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def _images(self, x: Any) -> Any:
         return in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))

@@ -164,7 +164,7 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
                 self.self_attn, x, x, src_key_padding_mask, src_mask, is_causal
             ),
         )
-        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return]
+        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -221,4 +221,4 @@ class TransformerDecoderLayer(_TransformerLayer, init=False):
                 memory_is_causal,
             ),
         )
-        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return]
+        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any

@@ -69,7 +69,7 @@ class ClusterRows(Rows):
                     for block, numbers in enumerate(rows)
                     if len(numbers)
                 ]
-            return self._client.gather(futures)  # type: ignore[no-any-return]
+            return self._client.gather(futures)  # type: ignore[no-any-return] # Dask has no types
         except Exception as error:
             if self._client.status == "running" and type(error).__name__ not in CANCELLED:
                 raise
@@ -154,7 +154,7 @@ def on_cluster(client: Any, samples: Samples, model: Module, optimizer: Optimize
     return dataclasses.replace(
         samples,
         trained=ClusterRows(client, trained),
-        validation=ClusterRows(client, held_out) if held else held_out,  # type: ignore[arg-type]
+        validation=ClusterRows(client, held_out) if held else held_out,  # type: ignore[arg-type] # rows, which have none
     )
 
 
@@ -206,7 +206,7 @@ def _held(client: Any, rows: Rows) -> list[list[Any]]:
     columns = []
     for leaf in leaves_of((rows.X, rows.y)):
         chunks = (lengths, *leaf.shape[1:])
-        array = leaf.rechunk(chunks) if is_dask(leaf) else from_array(leaf, chunks)  # type: ignore[no-untyped-call]
+        array = leaf.rechunk(chunks) if is_dask(leaf) else from_array(leaf, chunks)  # type: ignore[no-untyped-call] # Dask has no types
         blocks = client.persist(array).to_delayed(optimize_graph=False).ravel().tolist()
         columns.append(client.compute(blocks))
     return [list(block) for block in zip(*columns)]

@@ -65,4 +65,4 @@ class CompiledStep:
         self._steps.agree(computed.item())
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return computed.item()  # type: ignore[no-any-return]
+        return computed.item()  # type: ignore[no-any-return] # NumPy says Any

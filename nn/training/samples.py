@@ -94,7 +94,7 @@ class Samples:
         if isinstance(self.trained, Stream):  # the batches are someone else's
             X, y = map_tree(np.copy, (X, y))
         dtypes = {leaf.dtype for leaf in leaves_of(X) if leaf.dtype.kind == "f"}
-        made = self.augment(X, y, rng)  # type: ignore[misc]
+        made = self.augment(X, y, rng)  # type: ignore[misc] # called where it is not None
         if not isinstance(made, tuple) or len(made) != 2:
             raise UnsupportedError(
                 f"fit with augment={describe_one(self.augment)}",

@@ -68,7 +68,7 @@ class Stream:
 
     def _made(self, rng: np.random.Generator) -> Iterable[Any]:
         if not callable(self.source):
-            return self.source  # type: ignore[no-any-return]
+            return self.source  # type: ignore[no-any-return] # of Any, as it is callable or not
         made = self.source(rng) if takes_generator(self.source) else self.source()
         if not isinstance(made, Iterable):
             raise UnsupportedError(

@@ -88,7 +88,7 @@ class LearningRateCurve:
             ax.axvline(self.suggestion, color="C1", linestyle="--", label=label)
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.legend()
-        return ax.figure  # type: ignore[return-value]
+        return ax.figure  # type: ignore[return-value] # an axes is in a figure
 
 
 def _smoothed(losses: list[float]) -> list[float]:
