@@ -70,8 +70,8 @@ class _BatchNorm(Module):
             scale = in_place(1 / np.sqrt(self.running_var.detach() + self.epsilon), x)
             y = (x - in_place(self.running_mean.detach(), x)) * scale
         if self.weight is None or self.bias is None:
-            return y  # type: ignore[no-any-return]
-        return y * in_place(self.weight, x) + in_place(self.bias, x)  # type: ignore[no-any-return]
+            return y  # type: ignore[no-any-return] # functions of tensors give Any
+        return y * in_place(self.weight, x) + in_place(self.bias, x)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def _checked_input(self, x: Any) -> Any:
         x = require_input(self, x)

@@ -125,7 +125,7 @@ class LayerNorm(_NormOfFeatures):
         """
         y = standardize(self._features(x), self.axes, self.epsilon)
         y = y if self.weight is None else y * self.weight
-        return y if self.bias is None else y + self.bias  # type: ignore[no-any-return]
+        return y if self.bias is None else y + self.bias  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -173,7 +173,7 @@ class RMSNorm(_NormOfFeatures):
         x = self._features(x)
         epsilon = float(np.finfo(x.dtype).eps) if self.epsilon is None else self.epsilon
         y = rms_normalize(x, self.axes, epsilon)
-        return y if self.weight is None else y * self.weight  # type: ignore[no-any-return]
+        return y if self.weight is None else y * self.weight  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 class _NormOfChannels(_Norm):
@@ -199,8 +199,8 @@ class _NormOfChannels(_Norm):
 
     def _scaled_and_shifted(self, y: Any) -> Tensor:
         if self.weight is None or self.bias is None:
-            return y  # type: ignore[no-any-return]
-        return y * in_place(self.weight, y) + in_place(self.bias, y)  # type: ignore[no-any-return]
+            return y  # type: ignore[no-any-return] # functions of tensors give Any
+        return y * in_place(self.weight, y) + in_place(self.bias, y)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
