@@ -1,4 +1,4 @@
-"""What reaches entries that an index names several times: short rows and long ones, few and many."""
+"""What reaches entries that an index names several times, in short rows and in long ones."""
 
 import numpy as np
 from looping import looped
