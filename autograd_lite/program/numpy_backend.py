@@ -115,7 +115,11 @@ class _Writer:
     def _lines_of(self, step: Step, memory: Any) -> list[str]:
         names, layout = self.names, self.layout
         if step in self.written:
-            return statements(step, names.of(self.written[step]), self.values, names, False)
+            out = names.of(self.written[step])
+            lines = []
+            if isinstance(function_of(step), Adding):
+                lines = [f"{names.function(np.copyto)}({out}, {names.text(step.arguments[0])})"]
+            return lines + statements(step, out, self.values, names, False)
         if step in layout.offsets:
             self.static.add(step)
             names.buffer(step, self._value(step), layout.offsets[step], memory)

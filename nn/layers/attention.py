@@ -20,6 +20,7 @@ from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, de
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
+from nn.evaluating import drawn
 from nn.init import initializer
 from nn.layers.dense import Dense
 from nn.layers.inputs import in_dtype_of, require_input
@@ -155,7 +156,7 @@ class MultiHeadAttention(Module):
             weights = attention_weights(q, k, mask, is_causal)
             shares = weights
             if self.training and self.dropout:
-                kept = self.rng.random(weights.shape) >= self.dropout
+                kept = drawn(lambda: self.rng.random(weights.shape) >= self.dropout)
                 shares = dropout(weights, kept, self.dropout)
             found = shares @ v
         else:

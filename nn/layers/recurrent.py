@@ -21,6 +21,7 @@ from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
+from nn.evaluating import drawn
 from nn.layers.gates import gate_parameters, of_inputs, require_state
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
@@ -159,7 +160,8 @@ class _Recurrent(Module):
         x = _joined(outputs)
         if not self.training or self.dropout == 0:
             return x
-        return dropout(x, self.rng.random(x.shape) >= self.dropout, self.dropout)
+        kept = drawn(lambda: self.rng.random(x.shape) >= self.dropout)
+        return dropout(x, kept, self.dropout)
 
     def _sequences(self, x: Any) -> Any:
         x = require_input(self, x)
