@@ -21,7 +21,9 @@ which that would be much, are multiplied by Fourier transforms.
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -161,17 +163,16 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
             return result
     placed, x, w = with_rows(placed, x, w)
     kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
-    result = np.empty_like(x, np.result_type(x, w), shape=shape)
-    parts, kernels = in_groups(result, groups), by_row(w, groups)
+    dtype, each = np.result_type(x, w), (groups, len(w) // groups, math.prod(lengths))
+    result, kernels = np.empty_like(x, dtype, shape=(len(x), *each)), by_row(w, groups)
     for some in some_samples(x, kernel, result):
-        met, total = laid_out(x[some], kernel, placed, groups), parts[some]
-        for row, rows in rows_of(kernel, lengths, placed):
-            of_row = met[:, :, :, rows].reshape(*met.shape[:3], total.shape[-1])
-            if row == 0:
-                np.matmul(kernels[row], of_row, out=total)
-            else:
-                total += kernels[row] @ of_row
-    return result
+        met = laid_out(x[some], kernel, placed, groups)
+        products = (
+            kernels[row] @ met[:, :, :, rows].reshape(*met.shape[:3], each[-1])
+            for row, rows in rows_of(kernel, lengths, placed)
+        )
+        result[some] = functools.reduce(operator.iadd, products)
+    return result.reshape(shape)
 
 
 def _transposed_images_vjp(
