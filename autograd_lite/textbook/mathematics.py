@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.pooling import at_maxima, max_pool, to_maxima
 from autograd_lite.program.program import Step
 from autograd_lite.table import traits_of
 from autograd_lite.textbook.fractions import fraction
@@ -41,6 +42,23 @@ GREEK = {
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
 HAT = re.compile("[A-Za-z]_?hat")
+
+
+def windows_of(term: Step) -> str:
+    """The windows that a function looks at, as a layer is given them; empty where it has none."""
+    if term.function not in (max_pool, to_maxima, at_maxima):
+        return ""
+    kernel, (strides, borders, dilations) = term.arguments[-2:]
+    widths = tuple(before if before == behind else (before, behind) for before, behind in borders)
+    shown = {"stride": strides, "padding": widths, "dilation": dilations}
+    usual = {"stride": kernel, "padding": (0,) * len(kernel), "dilation": (1,) * len(kernel)}
+    words = [f"{key}={_once(value)}" for key, value in shown.items() if value != usual[key]]
+    return ", ".join([f"{_once(kernel)}", *words])
+
+
+def _once(values: tuple[Any, ...]) -> Any:
+    """One for each axis, or the one that they are."""
+    return values[0] if len(set(values)) == 1 else values
 
 
 class Mathematics(NumpySource):
@@ -147,9 +165,12 @@ class Mathematics(NumpySource):
             left, right = (self.text(term.arguments[place], ATOM) for place in places)
             sign = signs[self.is_latex]
             return f"{left}{self.qualified(sign, term)}{right}", TIGHT
+        name = full_name(term.function).rpartition(".")[2]
+        if windows := windows_of(term):
+            inside = self.listed(term.arguments[:-2], {})
+            return self.function(f"{name}{self.beside(windows)}", inside)
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
-        inside = self.listed(term.arguments, keywords)
-        return self.function(full_name(term.function).rpartition(".")[2], inside)
+        return self.function(name, self.listed(term.arguments, keywords))
 
     def qualified(self, sign: str, term: Step) -> str:
         """An operator with the arguments that are not the default."""
