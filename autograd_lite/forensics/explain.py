@@ -27,7 +27,7 @@ KINDS = (
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
     "windows",
-    *("other step", "other values", "one path"),
+    *("other step", "other values", "one path", "another mask"),
     *("another loss", "previous step", "stale weights", "other arrays", "copied"),
     "another quantity",
 )
@@ -199,6 +199,8 @@ def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hyp
     likely = [f.mistake for f in singles if not f.mistake.solve]
     factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
     likely += [m.at(strength)._replace(solve=None) for m in factors for strength in (0.0, -1.0)]
+    # What changes nothing alone, as what softmax takes away again, may do so after another one.
+    likely += [m.at(0.0)._replace(solve=None) for m in search.in_vain]
     likely.sort(key=lambda mistake: rank(case, mistake))
     return [
         Hypothesis([first, f.mistake], error=f.error)

@@ -211,7 +211,10 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                     by_value: Wrong = {chain[0]: lambda g, y, *_, **k: g * y}
                     yield joint("wrong formula", words, _only(graph, chain) | by_value)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
-                yield joint("derivative forgotten", words, _only(graph, chain))
+                arriving = graph.right[node]
+                lost = arriving.size > 1 and np.ptp(arriving) == 0
+                kind = "cotangent lost" if lost else "derivative forgotten"
+                yield joint(kind, words, _only(graph, chain))
             axes = [*range(node.ndim), tuple(range(node.ndim))] if node.ndim > 1 else []
             for axis in axes if chain else ():
                 for centred in (True, False):

@@ -13,11 +13,11 @@ import numpy as np
 
 from autograd_lite.derivatives import neural
 from autograd_lite.derivatives.normalization import standardize
-from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.windows import convolutions
@@ -32,7 +32,7 @@ NEARBY = 12
 def dropout(graph: Graph, place: Place) -> StepMistakes:
     """The mask or the scale of inverted dropout is missing."""
     wrong: dict[str, Vjp] = {}
-    mask = _mask_of(place.node)
+    mask = mask_of(place.node)
     if place.operation.function is neural.dropout:
         wrong = {
             "the mask of dropout": lambda g, y, x, mask, p, *rest: g / (1 - p),
@@ -58,7 +58,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         yield "dropout", f"{what} is missing in the backward pass", vjp
 
 
-def _mask_of(node: Tensor) -> Array | None:
+def mask_of(node: Tensor) -> Array | None:
     """A plain array argument of a product whose entries are 0 or one other value, if any."""
     for argument in node.arguments:
         values = plain(argument)
@@ -76,7 +76,7 @@ def _scales_dropped(place: Place) -> bool:
     others, before = place.other_arguments, place.argument.operation
     scales = len(others) == 1 and np.size(plain(others[0])) == 1
     multiplied = before is not None and before.traits.product and before.traits.elementwise
-    return scales and multiplied and _mask_of(place.argument) is not None
+    return scales and multiplied and mask_of(place.argument) is not None
 
 
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
@@ -85,7 +85,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     alike = np.shape(contribution) == np.shape(cotangent)
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
-        yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
+        # Where all that arrives is one number it stands in the derivative's place.
+        lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
+        kind = "cotangent lost" if lost else "derivative forgotten"
+        yield kind, "the derivative of {operation} is forgotten", unchanged
         if place.bends and place.traits.activation:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
@@ -194,15 +197,6 @@ def kinks(graph: Graph, place: Place) -> StepMistakes:
     elif traits.extremum and traits.elementwise and all(map(is_recorded, place.other_arguments)):
         words = "each of two equal arguments of {operation} gets the whole cotangent"
         yield "ties", words, lambda g, y, *pair: g * (pair[slot] == y)
-    elif traits.extremum and not traits.elementwise:
-        words = "each of several equal extremes gets the whole cotangent"
-        yield "ties", words, _to_each_extreme
-
-
-def _to_each_extreme(
-    g: Array, y: Array, a: Array, axis: Any = None, *, keepdims: bool = False
-) -> Array:
-    return expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
 
 
 def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
@@ -364,6 +358,7 @@ STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     other_values,
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
+    shares,
     convolutions,
     *ARRAY_MISTAKES,
     *SUM_MISTAKES,

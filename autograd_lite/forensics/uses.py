@@ -14,6 +14,7 @@ from autograd_lite.forensics.candidate import (
     Candidate,
     Instead,
     StepMistakes,
+    joint,
     scaled,
     with_strength,
 )
@@ -83,6 +84,24 @@ def dropped_alike(case: Case) -> Iterator[Candidate]:
             yield Candidate("factor", FACTOR, scaled(chosen, 0.0)).at(0.0)
 
 
+def not_carried(case: Case) -> Iterator[Candidate]:
+    """In a loop a state gets only what its own step sends, and nothing from later ones."""
+    graph = case.graph
+    words = "the state is not carried back: what arrives from later steps of the loop is left out"
+    for group in alike(graph.places, graph.roles):
+        states = {place.node for place in group}
+        leads: set[Tensor] = set()
+        left_out = []
+        for node in graph.order:
+            on = [use for use in graph.consumers.get(node, ()) if use.node in leads | states]
+            if on:
+                leads.add(node)
+            if node in states:
+                left_out += on
+        if len({place.operation for place in left_out}) > 1:
+            yield joint(DROPPED[0], words, scaled(left_out, 0.0))
+
+
 def factors_alike(case: Case) -> Iterator[Candidate]:
     """A constant factor in steps that play one role: it has another power in each."""
     graph = case.graph
@@ -100,8 +119,8 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
     if place.argument.operation is not None:
         return
     for node, words in _near(graph, place.node):
-        if node.shape == place.node.shape:
-            cotangent = graph.right[node]
+        cotangent, own = graph.right[node], graph.right[place.node]
+        if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             yield (
                 "derivative forgotten" if "forgotten" in words else "wrong place",
                 words,
