@@ -17,7 +17,7 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
-from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
+from autograd_lite.forensics.slips import Slip, looked_ahead, newton, previous_step, slips_in
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -97,7 +97,7 @@ def _explain_on(
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     if base is case.graph.right and not complete and not search.is_over:
-        of_all = newton(case) or (None if already else previous_step(case))
+        of_all = newton(case) or looked_ahead(case) or (None if already else previous_step(case))
         if of_all:
             return [Hypothesis(of_all)]
     singles += search.findings(base, search.others(wrong))

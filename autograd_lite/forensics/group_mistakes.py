@@ -56,7 +56,7 @@ def statistics(case: Case) -> Iterator[Candidate]:
         within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
         if place.multiplies_matrices:
             runs.append([])
-        elif place.traits.reduces and within:
+        elif place.traits.reduces and within and _comes_back(case.graph, place):
             runs[-1].append(place)
     groups = [run for run in runs if run]
     groups += [[place] for run in groups for place in run if len(run) > 1]
@@ -73,6 +73,23 @@ def statistics(case: Case) -> Iterator[Candidate]:
             kind = "softmax cross terms"
             what = "the sum that softmax divides by is treated as a constant: no cross terms"
         yield Candidate(kind, what, scaled(places, 0.0))
+
+
+def _comes_back(graph: Graph, place: Place) -> bool:
+    """Whether what is reduced meets entries again, in what it is computed from, soon after."""
+    node, size = place.node, place.argument.size
+    for _ in range(SOON):
+        uses = graph.consumers.get(node, [])
+        if any(use.node.size >= size for use in uses):
+            return True
+        if not uses:
+            return False
+        node = uses[0].node
+    return False
+
+
+SOON = 5
+"""Steps from a statistic to where it meets the entries again."""
 
 
 def branches(case: Case) -> Iterator[Candidate]:

@@ -17,6 +17,7 @@ from autograd_lite.forensics.deltas import other_deltas, other_masks, some_sampl
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
+from autograd_lite.forensics.one_way import on_one_way
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.progress import ProgressLine
@@ -31,7 +32,6 @@ from autograd_lite.forensics.uses import (
     dropped_uses,
     factors_alike,
     not_carried,
-    on_one_way,
     own_term,
     values_of_other_steps,
     wrong_cotangent,

@@ -5,14 +5,13 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
@@ -88,7 +87,10 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         # Where all that arrives is one number it stands in the derivative's place.
         lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
         kind = "cotangent lost" if lost else "derivative forgotten"
-        yield kind, "the derivative of {operation} is forgotten", unchanged
+        words = "the derivative of {operation} is forgotten"
+        if place.traits.indexes:
+            words = "the index is left out: what arrives stays where it is, or is put elsewhere"
+        yield kind, words, unchanged
         if place.bends and place.traits.activation:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
@@ -129,9 +131,16 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
-    if not (place.bends and place.traits.activation):
+    if not place.bends:
         return
     node, compute = place.node, place.operation.value
+    for before in before_what_is_added(place.argument):
+        words = "the derivative of {operation} is evaluated at its input before "
+        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
+        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
+        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
+    if not place.traits.activation:
+        return
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
     at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
     elsewhere = "the derivative of {operation} is evaluated at another layer's values"
@@ -139,12 +148,7 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
-    for before in before_what_is_added(place.argument):
-        words = "the derivative of {operation} is evaluated at its input before "
-        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
-        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
-        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
-    for other in _made_of(graph, node):
+    for other in () if place.traits.kink else _made_of(graph, node):
         after = f"what {other.operation.name} makes of its output"
         words = at_output.replace("its output", after)
         yield "wrong place", words, place.given(lambda y, x, *r, of=other._array: (of, x, *r))
@@ -205,32 +209,19 @@ def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords
     return place.vjp(g, place.operation.value(-x, *rest, **keywords), -x, *rest, **keywords)
 
 
-def constant_statistics(graph: Graph, place: Place) -> StepMistakes:
-    """Mean and variance that a layer standardizes with are treated as constants."""
-    if place.operation.function is standardize:
-        for constant in (("mean", "variance"), ("variance",), ("mean",)):
-            words = f"{' and '.join(constant)} of the batch are treated as constants"
-            yield "constant statistics", words, partial(_with_constants, constant)
-
-
-def _with_constants(
-    constant: Collection[str], g: Array, y: Array, x: Array, axes: Any, epsilon: float, *rest: Any
-) -> Array:
-    through_mean = g.mean(axis=axes, keepdims=True) * ("mean" not in constant)
-    through_variance = y * (g * y).mean(axis=axes, keepdims=True) * ("variance" not in constant)
-    variance = np.var(x, axis=axes, keepdims=True)
-    return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
-
-
 # Shapes: products of matrices, transposes, sums, reshapes
 
 
 def other_values(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with z where a belongs, or with the values of another layer."""
-    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
-        if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
+    power = place.bends and not place.traits.activation
+    for slot, argument in enumerate(place.node.arguments if place.traits.product or power else ()):
+        other_factor = (slot != place.slot) != power
+        if other_factor and is_array(plain(argument)) and plain(argument).ndim:
             for what, other in _in_words(argument, _beside(graph, place, argument)):
                 words = f"the product is taken with {what}"
+                if power:
+                    words = f"the derivative of {{operation}} is taken at {what}"
                 kind = "other values" if what == ANOTHER else "wrong place"
                 yield kind, words, Instead(place, slot, plain(other), other)
             matrix = _transposed_from(argument)
@@ -327,14 +318,33 @@ def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
 def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
     if place.multiplies_matrices:
+        g, shape = graph.right[place.node], place.argument.shape
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)
-            if slot != place.slot and _is_square(value):
+            if slot == place.slot or np.ndim(value) != 2:
+                continue
+            if _is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
                 yield "transposed", words, Instead(place, slot, value.T, "{0}.T")
+            for turned in (value, value.T) if g.ndim == 2 else ():
+                if turned.shape == g.shape == shape:
+                    words = "it is multiplied entry by entry, where a matrix product belongs"
+                    yield "transposed", words, lambda g, *given, by=turned, **k: g * by
+                fits = (
+                    (turned.shape[0], g.shape[1]) if place.slot == 0 else (len(g), turned.shape[1])
+                )
+                inner = (turned.shape[1], len(g)) if place.slot == 0 else (g.shape[1], len(turned))
+                if fits == shape and inner[0] == inner[1]:
+                    words = "the two factors of the product are in the wrong order"
+                    first = place.slot == 0
+                    yield "transposed", words, partial(_in_other_order, turned, first)
     if _is_square(place.argument._array) and place.node.ndim == 2:
         vjp = place.changed(lambda result, *rest: result.T)
         yield "transposed", "the result is transposed", vjp
+
+
+def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: Any) -> Array:
+    return by @ g if first else g @ by
 
 
 def _is_square(value: Any) -> bool:
@@ -354,7 +364,7 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
-    *(constant_statistics, another_derivative, multiplied_twice, reshaped),
+    *(another_derivative, multiplied_twice, reshaped),
     other_values,
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,

@@ -165,30 +165,6 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
     yield "dropped path", f"{words}, as if it were 0", vjp
 
 
-def on_one_way(graph: Graph, place: Place) -> StepMistakes:
-    """A mistake in what arrives at a node shows on one of the ways that lead on from it."""
-    if len(graph.places_of[place.node]) < 2:
-        return
-    for use in graph.consumers.get(place.node, ()):
-        right, vjp = graph.right.values[use.number], graph.right[use.node]
-        name = use.operation.name
-        others = []
-        if len(graph.consumers[place.node]) > 1:
-            others = [
-                (f"of what arrives through {name} the sign is wrong, only here", -right),
-                (f"what arrives through {name} is left out, only here", 0 * right),
-            ]
-        if vjp.shape == right.shape and not np.array_equal(vjp, right):
-            words = f"the derivative of {name} is forgotten, only here"
-            others.append((words, vjp))
-        for words, other in others:
-            yield "one path", words, partial(_with_more, place, other - right)
-
-
-def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g + more, *given, **keywords)
-
-
 def values_of_other_steps(case: Case) -> Iterator[Candidate]:
     """In a loop all steps take the values of the step before, or after, or those of one."""
     distance = case.graph.distance
@@ -197,9 +173,12 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
         for slot in range(len(group[0].node.arguments)):
             if slot != group[0].slot and group[0].traits.product:
                 own = [place.node.arguments[slot] for place in group]
+                start = _start_of(case.graph, own[-1]) if is_recorded(own[-1]) else None
+                from_start = [("the step before", [*own[1:], start])] * (start is not None)
                 sums = [_sum_with(case.graph, place.node) for place in group]
                 new = [("the same step, which the product is a term of", sums)]
                 for what, chosen in [
+                    *from_start,
                     *_elsewhere(own),
                     *(new if all(each is not None for each in sums) else ()),
                 ]:
