@@ -214,7 +214,8 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                 lost = arriving.size > 1 and np.ptp(arriving) == 0
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
-            yield from normalizations(graph, chain, node, x) if chain else ()
+            if chain and node.ndim > 1 and any(map(_bends, parts)):
+                yield from normalizations(graph, chain, node, x)
 
 
 def _bends(node: Node) -> bool:
