@@ -263,6 +263,20 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     )
 
 
+def _cancels(case: Case, mistake: Candidate) -> bool:
+    """Whether a sign takes away what another use of the same tensor gives: both are left out."""
+    graph, (place, *others) = case.graph, mistake.wrong
+    return (
+        mistake.kind == "sign"
+        and not others
+        and any(
+            case.alike(graph.right.values[place.number], graph.right.values[use.number])
+            for use in graph.consumers[place.argument]
+            if use is not place
+        )
+    )
+
+
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
     if isinstance(mistake, Slip):
@@ -271,7 +285,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     words = case.in_words(factor, place) if factor is not None else ""
     return (
         not words if factor is not None else _is_solved(case, mistake),
-        mistake.far_fetched,
+        mistake.far_fetched or _cancels(case, mistake),
         KINDS.index(mistake.kind),
         len(mistake.wrong),
         factor is not None and not case.usual_words(factor, place),

@@ -95,7 +95,7 @@ def overlapping_windows(case: Case) -> Candidates:
     """Where windows overlap, the gradient of one of them is assigned, not added."""
     graph = case.graph
     for tensor, places in graph.consumers.items():
-        windows = [place for place in places if place.traits.indexes]
+        windows = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
         if len(windows) < 2 or tensor.ndim == 0:
             continue
         positions = np.arange(tensor.size).reshape(tensor.shape)

@@ -24,6 +24,8 @@ from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
+MOST_ARRAYS = 5
+"""Plain arrays that the derivative of an activation may be evaluated at."""
 NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
 
@@ -152,6 +154,10 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
         after = f"what {other.operation.name} makes of its output"
         words = at_output.replace("its output", after)
         yield "wrong place", words, place.given(lambda y, x, *r, of=other._array: (of, x, *r))
+    for array in graph.plain_arrays[:MOST_ARRAYS]:
+        if array.shape == node.shape and array.size > 1:
+            words = "the derivative of {operation} is evaluated at data, such as the targets"
+            yield "wrong place", words, place.given(lambda y, x, *r, of=array: (of, of, *r))
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
@@ -222,7 +228,7 @@ def other_values(graph: Graph, place: Place) -> StepMistakes:
                 words = f"the product is taken with {what}"
                 if power:
                     words = f"the derivative of {{operation}} is taken at {what}"
-                kind = "other values" if what == ANOTHER else "wrong place"
+                kind = "other values" if what == ANOTHER or power else "wrong place"
                 yield kind, words, Instead(place, slot, plain(other), other)
             matrix = _transposed_from(argument)
             for other in _beside(graph, place, matrix) if matrix is not None else ():
