@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import copy_context
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +26,7 @@ import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
-from autograd_lite.node import Array, Cotangents, Node, inputs_of, unshared_lists
+from autograd_lite.node import Array, Cotangents, Node, clock, inputs_of, unshared_lists
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
@@ -113,7 +114,7 @@ def record(
     node._array = data
     node.grad = None
     node.name = None
-    node.created = mutation.mutations
+    node.created = next(clock)
     node.mutated = 0
     if wanted and (mode := recording.get()):
         node._requires_grad = True
@@ -141,28 +142,23 @@ _new = object.__new__
 
 
 def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
-    """The nodes requiring grad that roots depend on, themselves included, each before its inputs.
+    """The nodes requiring grad that roots depend on, themselves included, the last made first.
 
-    Without those to stop at, and what only these depend on.
+    So each is before its inputs. Without those to stop at, and what only these depend on.
     """
-    order: list[Node] = []
-    stack: list[Any] = [*roots]
     seen = set(stop)
-    while stack:
-        node = stack.pop()
-        if node is None:
-            # The inputs of the node below this marker are all in the order: now it is its turn.
-            order.append(stack.pop())
-        elif node not in seen:
-            seen.add(node)
-            if node.operation is None:
-                order.append(node)
-                continue
-            stack += node, None
-            for argument in node.arguments:
-                if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
-                    stack.append(argument)
-    return order[::-1]
+    order = [root for root in dict.fromkeys(roots) if root not in seen]
+    seen.update(order)
+    for node in order:
+        for argument in node.arguments:
+            if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
+                seen.add(argument)
+                order.append(argument)
+    order.sort(key=_created, reverse=True)
+    return order
+
+
+_created = attrgetter("created")
 
 
 def backward_steps(order: Iterable[Node]) -> Steps:
@@ -216,7 +212,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
             given.append(argument._array if isinstance(argument, Node) else argument)
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    if node.created != mutation.mutations or (node.seen and mutation.rewritten(node)):
+    if node.created < mutation.latest or (node.seen and mutation.rewritten(node)):
         refuse_stale(node, given)
     return given
 
