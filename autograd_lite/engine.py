@@ -194,12 +194,14 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = operation.contribution(index, given, node.keywords)
             value = argument._array
             kind = type(contribution)
-            if kind is not float64 or type(value) is not float64:
-                same = kind is ndarray and contribution.dtype is value.dtype
-                if not same or contribution.shape != value.shape:
-                    contribution = match(contribution, value, node)
-            before = cotangents.get(argument)
-            cotangents[argument] = contribution if before is None else before + contribution
+            same = kind is ndarray and contribution.dtype is value.dtype
+            if (not same or contribution.shape != value.shape) and (
+                kind is not float64 or type(value) is not float64
+            ):
+                contribution = match(contribution, value, node)
+            if argument in cotangents:
+                contribution = cotangents[argument] + contribution
+            cotangents[argument] = contribution
 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
@@ -332,8 +334,25 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
+def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterable[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
+    arrays = cotangents.values()
+    if (
+        OF_NUMPY.issuperset(map(type, arrays))
+        and OWNERS.issuperset(map(type, map(_base, arrays)))
+        and len({id(lent), *map(id, arrays)}) > len(arrays)
+    ):
+        return cotangents.items()
+    return _copied_where_shared(cotangents, lent)
+
+
+OF_NUMPY, OWNERS = {ndarray, float64}, {type(None)}
+_base = attrgetter("base")
+
+
+def _copied_where_shared(
+    cotangents: Mapping[Node, Array], lent: Array
+) -> Iterator[tuple[Node, Array]]:
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
         if type(cotangent) is not float64:

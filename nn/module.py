@@ -141,8 +141,8 @@ class Module(Declared):
         result = self.forward(*inputs, **named)
         if self._forward_hooks is not None:
             result = self._forward_hooks.applied(self, inputs, result)
-        for tensor in (result,) if type(result) is Tensor else leaves_of(result):
-            if isinstance(tensor, Tensor) and tensor.operation is not None:
+        for tensor in (result,) if type(result) is Tensor else _tensors_in(result):
+            if tensor.operation is not None:
                 before = tensor.scope
                 if before is None or before[1] is None or before[2] > number:  # not from earlier
                     given = (*inputs, *named.values()) if named else inputs
@@ -239,8 +239,7 @@ class Module(Declared):
         """All parameters, in less time: in any order, a shared one more than once."""
         waiting: list[Any] = [self]
         seen = set()
-        while waiting:
-            value = waiting.pop()
+        for value in waiting:
             inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
             if inside is Parameter:
                 yield value
@@ -373,6 +372,10 @@ def _inside(kind: type) -> Any:
     if issubclass(kind, MAPPINGS):
         return lambda mapping: mapping.values()
     return iter if issubclass(kind, CONTAINERS) else None
+
+
+def _tensors_in(result: Any) -> list[Tensor]:
+    return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
 
 
 METHODS = frozenset(name for name, value in vars(Module).items() if isinstance(value, FunctionType))

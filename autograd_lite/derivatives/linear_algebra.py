@@ -114,7 +114,7 @@ def _ones(length: int, dtype: Any) -> Array:
 
 def _weight_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array:
     if g.ndim == x.ndim == 2:
-        return np.dot(x.T, g)
+        return x.T.dot(g) if type(g) is np.ndarray else np.dot(x.T, g)
     if g.ndim == x.ndim:
         return np.dot(rows(x).T, rows(g))
     return rows(x).T @ g.reshape((len(g), math.prod(x.shape[:-1]), g.shape[-1]))
@@ -128,7 +128,7 @@ def _bias_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array
 
 
 @differentiable(
-    lambda g, y, x, weight, bias: (np.dot if g.ndim <= 2 else np.matmul)(g, weight.T),
+    lambda g, y, x, weight, bias: g.dot(weight.T) if g.ndim <= 2 else g @ weight.T,
     _weight_vjp,
     _bias_vjp,
     traits=Traits(product=True, in_rows=True),
