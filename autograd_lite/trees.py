@@ -15,10 +15,10 @@ def leaves_of(tree: Any) -> list[Any]:
     >>> leaves_of({"a": 1, "b": [2, None, 3]})
     [1, 2, 3]
     """
-    if isinstance(tree, dict | Mapping):
-        return [leaf for value in tree.values() for leaf in leaves_of(value)]
     if isinstance(tree, list | tuple):
         return [leaf for value in tree for leaf in leaves_of(value)]
+    if isinstance(tree, dict | Mapping):
+        return [leaf for value in tree.values() for leaf in leaves_of(value)]
     return [] if tree is None else [tree]
 
 

@@ -17,12 +17,14 @@ from autograd_lite.program.layout import Layout, added_to, is_dense, shows
 from autograd_lite.program.numpy_forms import expression, statements, takes_out
 from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.simpler import Simpler, function_of, needed
 
 LARGE = 2**16
 """Bytes from which an array that is no buffer is dropped as soon as it is not used any more."""
 
 
+@uncollected()
 def numpy_backend(
     steps: Sequence[Step],
     inputs: Sequence[Step],
