@@ -124,7 +124,7 @@ def record(
         node.residual = residual
         node.seen = ()
         node.scope = None
-        if len(arguments) != operation.differentiable_arguments:
+        if len(arguments) != operation.differentiable_arguments and not operation.variadic:
             refuse_without_rule(operation, arguments)
         if mode is not True:
             mode.recorded(node)
