@@ -81,8 +81,7 @@ class Members(Declared):
         """All parameters, in less time: in any order, a shared one more than once."""
         waiting: list[Any] = [self]
         seen = set()
-        while waiting:
-            value = waiting.pop()
+        for value in waiting:
             inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
             if inside is Parameter:
                 yield value

@@ -20,7 +20,7 @@ from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import constants, difference
+from autograd_lite.program.recordings import constants, difference, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -221,6 +221,7 @@ class Compiled:
         if ready is not None:
             self._found[key] = ready
 
+    @uncollected()
     def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
         """Call the function with tensors, and write down what it computes."""
         given: list[Tensor] = []
