@@ -86,23 +86,34 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
     )
 
 
-def refuse_unless_real(
-    data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool
-) -> None:
-    """Raise if a result is a tensor, of no real numbers, or is to require grad without floats."""
+def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool) -> Any:
+    """The result; a Python float, as of a solver or an integral, is one of NumPy's.
+
+    Raises:
+        UnsupportedError: it is a tensor, of no real numbers, or is to require grad without floats.
+    """
+    if type(data) is float:
+        return np.float64(data)
     if isinstance(data, Node.tensor_class):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",
             "it returned a tensor, which it has made of one that is none of its arguments",
             "Give it that one as an argument; or return result.data, if no gradient is to flow",
         )
-    dtype = getattr(data, "dtype", np.dtype(object))
+    dtype = getattr(data, "dtype", None)
+    if dtype is None:
+        raise UnsupportedError(
+            f"{operation.name}{describe(arguments)}",
+            f"its result is of type {type(data).__name__}, and no array of floats",
+            "Return an array, np.array(...), or a float",
+        )
     if dtype.kind != "f" and (wanted or dtype.kind not in "iub"):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",
             f"its result of dtype {dtype} cannot be differentiated",
             "Compute with floats; where no gradient is to flow, give it tensor.data",
         )
+    return data
 
 
 def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> None:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, MappingView
 from contextvars import ContextVar
 from reprlib import recursive_repr
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
@@ -37,8 +37,8 @@ from nn.parameters import (
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-CLOSED = (set, frozenset, MappingView, np.ndarray)
-"""Containers that are not opened: parameters and modules in them are refused."""
+CLOSED = (set, frozenset, MappingView, np.ndarray, SimpleNamespace)
+"""Containers that are not opened, and so are dataclasses: parts of a model in them are refused."""
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 _shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
@@ -207,7 +207,7 @@ class Module(Declared):
                 tensors.append((name, item))
             elif isinstance(item, Tensor):
                 require_kept(type(self).__name__, name, item)
-            elif isinstance(item, CLOSED):
+            elif isinstance(item, CLOSED) or hasattr(type(item), "__dataclass_fields__"):
                 _require_no_parts(type(self).__name__, name, item)
         return tensors + modules
 
@@ -402,6 +402,10 @@ def _require_no_parts(kind: str, name: str, values: Any) -> None:
     items = values
     if isinstance(values, np.ndarray):
         items = values.ravel() if values.dtype.hasobject else ()
+    elif not isinstance(values, CLOSED[:-1]):  # a namespace, a dataclass
+        names = getattr(values, "__dataclass_fields__", None) or vars(values)
+        fields = [getattr(values, each, None) for each in names]
+        items = [each for each in fields if isinstance(each, Module | Parameter)]
     found = [type(item).__name__ for item in items if isinstance(item, Module | Tensor)]
     if found:
         raise UnsupportedError(

@@ -13,6 +13,7 @@ from typing import Any
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -117,6 +118,7 @@ def _refusal(name: str, reason: str) -> UnsupportedError:
     )
 
 
+@explains_keywords
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     """The source of a NumPy function `backward` that computes gradients of a loss.
 
