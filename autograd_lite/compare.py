@@ -176,7 +176,8 @@ def compare_gradients(
     >>> report.explanations[0].mistakes[0].factor
     0.5
     """
-    return compared(loss, manual, tolerance, seconds, sys._getframe(1))
+    frame = sys._getframe(2)  # of the caller, behind the decorator
+    return compared(loss, manual, tolerance, seconds, frame)
 
 
 def compared(

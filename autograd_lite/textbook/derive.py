@@ -103,7 +103,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
       dW = δ xᵀ                      (1, 2)
     """
     values = require_flag("derive", "values", values)
-    variables = variables_of(sys._getframe(1))
+    variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
     lines = lines_of(loss, wrt, variables, with_loss=True)
     found: dict[str, Any] = {}
     if values:

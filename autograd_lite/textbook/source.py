@@ -162,7 +162,8 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
         return dW
     <BLANKLINE>
     """
-    return source_of(lines_of(loss, wrt, variables_of(sys._getframe(1))))
+    variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
+    return source_of(lines_of(loss, wrt, variables))
 
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
