@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any, Never
 
 import numpy as np
@@ -177,6 +178,42 @@ def raise_explained(
     if isinstance(error, AutogradError):
         raise error
     raise explained(error, name, arguments, keywords) from error
+
+
+def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:
+    """The error where a tensor that requires grad would become an array or a number."""
+    function = _asking()
+    if not function:
+        return UnsupportedError(
+            f"conversion of {describe_one(tensor)} to {what}, or assignment into one",
+            "it requires grad, and its gradient would be lost",
+            remedy,
+        )
+    own = function.rpartition(".")[2]
+    remedy = "Give it tensor.data if no gradient is to flow; or call it in a function of plain "
+    remedy += "arrays whose derivative is given, below @differentiable(vjp)"
+    if own in ("logsumexp", "softmax", "log_softmax"):
+        remedy = f"Write autograd_lite.{own}"
+    return UnsupportedError(
+        f"{function} of {describe_one(tensor)}",
+        f"it computes with {what}, and the gradient would be lost",
+        remedy,
+    )
+
+
+def _asking() -> str:
+    """The function of SciPy's that asks for plain numbers; empty if it is another one."""
+    frame, found = sys._getframe(1), ""
+    while frame.f_back is not None:
+        frame = frame.f_back
+        module = str(frame.f_globals.get("__name__"))
+        package = module.partition(".")[0]
+        if package == "scipy":
+            public = [part for part in module.split(".") if not part.startswith("_")]
+            found = ".".join([*public, frame.f_code.co_qualname])
+        elif package not in ("autograd_lite", "numpy"):
+            break
+    return found
 
 
 def refuse_exchange(tensor: Node, target: Any, value: Node) -> None:
