@@ -15,6 +15,7 @@ from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
@@ -31,6 +32,7 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
+@explains_keywords
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
