@@ -16,13 +16,13 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.interruption import whole
-from autograd_lite.modes import setting
+from autograd_lite.modes import modes, setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
-from nn.evaluating import modes, watching_calls
+from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.parameters import (
     TENSORS,

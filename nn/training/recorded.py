@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autograd_lite import Tensor, enable_grad
-from autograd_lite.modes import setting
+from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import draws, moves
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 
@@ -75,7 +74,7 @@ def record(
     drawn = [(known[id(array)], array, draw) for array, draw in noted if id(array) in known]
     if len(drawn) < len(noted):
         raise ValueError("what is drawn at random is not used as it is")
-    arrays = [x._array for x in leaves]
+    arrays = [x._array.copy() for x in leaves]  # which the next batch may be written to
     return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
 
 
