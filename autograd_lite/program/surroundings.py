@@ -12,8 +12,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
-from itertools import chain, repeat
-from operator import attrgetter, is_, methodcaller
+from operator import attrgetter, methodcaller
 from pathlib import PurePath
 from random import Random
 from types import (
@@ -31,7 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Node
+from autograd_lite.program.watched import ABSENT, MOST, Watched
 
 GENERATORS = (np.random.Generator, np.random.RandomState, Random)
 PACKAGES: tuple[str, ...] = (
@@ -82,15 +82,8 @@ NOT_CALLED = {"__init__", "__new__", "__init_subclass__", "__repr__", "__del__",
 NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__"}
 NOT_CALLED |= {"__deepcopy__", "__delattr__", "__setitem__", "__delitem__", "__set_name__"}
 """Methods that computing does not call, or not without a word of it."""
-LARGE = 2**16
-"""Bytes of an array from which its entries are compared without a copy of them."""
-MOST = 20_000
-"""Entries of containers that are compared in each run."""
-MOST_BYTES = 2**24
-"""Of arrays that are compared in each run."""
 HEAP_TYPE = 1 << 9
 """The flag of types that were not written as constants in C."""
-ABSENT = object()
 
 
 class Surroundings:
@@ -106,18 +99,7 @@ class Surroundings:
 
     def __init__(self, roots: Iterable[Any], strict: bool, given: Iterable[Node] = ()) -> None:
         self.acts = self.unseen = ""
-        # Of containers: what holds keys, the live views of all entries, and what those were.
-        self._keyed: list[Any] = []
-        self._contents: list[Any] = []
-        self._keys: list[Any] = []
-        self._entries: list[Any] = []
-        self._lengths: list[int] = []
-        # What is read by a name: where, the name, and what it was; ABSENT where it was not there.
-        self._variables = [list[Any](), list[str](), list[Any]()]
-        self._attributes = [list[Any](), list[str](), list[Any]()]
-        self._arrays: list[tuple[Array, Any, bytes]] = []
-        self._large: list[tuple[Array, Any, Array, Array]] = []
-        self._bytes = 0
+        self._watched = Watched()
         self._seen: dict[int, Any] = {id(node): node for node in given}
         self._names: set[Any] = set()
         self._owners: list[Any] = []
@@ -127,23 +109,9 @@ class Surroundings:
             self._visit(self._waiting.pop())
         if "data" in self._names:
             self._miss("data")
-
-    def are_unchanged(self) -> bool:
-        """Whether all of them are the same objects, and the arrays have the same entries."""
-        dicts, names, values = self._variables
-        held, attributes, others = self._attributes
-        try:
-            return (
-                [*map(len, self._contents)] == self._lengths
-                and [*chain.from_iterable(self._keyed)] == self._keys
-                and all(map(is_, chain.from_iterable(self._contents), self._entries))
-                and all(map(is_, map(dict.get, dicts, names, repeat(ABSENT)), values))
-                and all(map(is_, map(getattr, held, attributes, repeat(ABSENT)), others))
-                and all([_form(x) == f and x.tobytes() == kept for x, f, kept in self._arrays])  # noqa: C419 - faster
-                and all([_form(x) == f and (now == kept).all() for x, f, now, kept in self._large])  # noqa: C419
-            )
-        except (ValueError, RuntimeError):  # it is emptied, or changed by another thread
-            return False
+        self._watched.begin()
+        self.are_unchanged = self._watched.is_unchanged
+        """Whether all that is read is what it was."""
 
     def _visit(self, value: Any) -> None:
         if id(value) in self._seen or isinstance(value, CONSTANT):
@@ -183,14 +151,8 @@ class Surroundings:
             return
         if array.dtype.hasobject:
             self._waiting.append(array.tolist())
-        self._bytes += array.nbytes
-        if self._bytes > MOST_BYTES:
+        if not self._watched.array(array):
             self._miss(f"an array {array.shape}, too large to be compared,")
-        elif array.nbytes < LARGE or array.dtype.hasobject or not array.flags.forc:
-            self._arrays.append((array, _form(array), array.tobytes()))
-        else:
-            now = array.view(np.ndarray).ravel("K").view(np.uint8)
-            self._large.append((array, _form(array), now, now.copy()))
 
     def _visit_builtin(self, function: Any) -> None:
         owner = function.__self__
@@ -202,10 +164,11 @@ class Surroundings:
             self._waiting.append(owner)
 
     def _visit_class(self, kind: type) -> None:
-        for each in (*kind.__mro__, *type(kind).__mro__):
+        kinds: tuple[type, ...] = type(kind).__mro__
+        for each in (*kind.__mro__, *kinds):
             if not _is_of_packages(each) and id(each.__dict__) not in self._seen:
                 self._seen[id(each.__dict__)] = each.__dict__
-                self._compare(each.__dict__)
+                self._watched.container(each.__dict__)
                 self._own(each)
                 self._waiting += _called_unnamed(each)
 
@@ -237,27 +200,13 @@ class Surroundings:
         self.unseen = self.unseen or f"{what} is used, which may change unseen"
 
     def _hold(self, held: Any, leaving_generators: bool = False) -> None:
-        if held is sys.modules or len(self._entries) + len(held) > MOST:
+        if held is sys.modules or self._watched.size + len(held) > MOST:
             self._miss(f"a {type(held).__name__} of {len(held)} entries")
             return
-        parts = [*held] if isinstance(held, tuple) else self._compare(held)
+        parts = [*held] if isinstance(held, tuple) else self._watched.container(held)
         # What layers draw is noted, and drawn anew.
         left = GENERATORS if leaving_generators else ()
         self._waiting += [part for part in parts if not isinstance(part, left)]
-
-    def _compare(self, held: Any) -> list[Any]:
-        """Compare what is in a container from now on; keys and entries as they are."""
-        contents, keys = held, list[Any]()
-        if isinstance(held, dict | MappingProxyType):
-            contents = dict.values(held) if isinstance(held, dict) else held.values()
-            keys = [*held]
-            self._keyed.append(held)
-            self._keys += keys
-        entries = [*contents]
-        self._contents.append(contents)
-        self._lengths.append(len(entries))
-        self._entries += entries
-        return keys + entries
 
     def _visit_function(self, function: FunctionType) -> None:
         if _is_of_packages(function):
@@ -312,7 +261,7 @@ class Surroundings:
             if not name.startswith("__"):
                 self._visit_member(owner, name)
         if isinstance(owner, ModuleType):
-            self._compare(dict.keys(vars(owner)))
+            self._watched.container(dict.keys(vars(owner)))
 
     def _visit_member(self, owner: Any, name: str) -> None:
         if isinstance(owner, ModuleType):
@@ -322,21 +271,14 @@ class Surroundings:
             self._waiting.append(getattr(member, "fget", getattr(member, "__func__", member)))
 
     def _watch_variable(self, variables: dict[str, Any], name: str) -> None:
-        value = variables.get(name, ABSENT)
-        self._note(self._variables, variables, name, value)
+        self._wait_for(self._watched.variable(variables, name))
 
     def _watch(self, held: Any, name: str) -> None:
-        self._note(self._attributes, held, name, getattr(held, name, ABSENT))
+        self._wait_for(self._watched.attribute(held, name))
 
-    def _note(self, kind: list[list[Any]], *read: Any) -> None:
-        for known, part in zip(kind, read):
-            known.append(part)
-        if read[-1] is not ABSENT:
-            self._waiting.append(read[-1])
-
-
-def _form(array: Array) -> Any:
-    return array.shape, array.strides, array.dtype
+    def _wait_for(self, value: Any) -> None:
+        if value is not ABSENT:
+            self._waiting.append(value)
 
 
 def _acts(code: CodeType, what: str, name: Any) -> bool:

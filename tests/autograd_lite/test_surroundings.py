@@ -15,7 +15,8 @@ import numpy as np
 
 import autograd_lite
 from autograd_lite import Tensor
-from autograd_lite.program.surroundings import LARGE, MOST_BYTES, Surroundings
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.program.watched import LARGE, MOST_BYTES
 
 
 class Plain:
