@@ -12,7 +12,7 @@ import ctypes
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from operator import is_
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -227,6 +227,7 @@ class Runner:
         inputs = [*enumerate(plan.inputs)]
         self._objects = [(i, x) for i, x in inputs if isinstance(x, Kept)]
         self._fixed = [i for i, x in inputs if isinstance(x, Array)]  # whose arrays stay the same
+        self._of_fixed = itemgetter(*self._fixed, slice(0))
         self._taken: list[Any] = [None] * len(self._fixed)
         self._moving: list[tuple[int, Any]] = []  # those which do not, and where they are copied to
         self._aside: list[tuple[int, Any]] = []  # targets that lie in memory otherwise than in C
@@ -247,7 +248,7 @@ class Runner:
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Compute the outputs."""
-        if not all(map(is_, map(arrays.__getitem__, self._fixed), self._taken)):
+        if not all(map(is_, self._of_fixed(arrays), self._taken)):
             self._bind(arrays)
         for i, place in self._moving:
             place[...] = arrays[i]
@@ -298,6 +299,7 @@ class Runner:
         moving = dict(self._moving)
         self._fixed = [i for i in self._fixed if i not in moving]
         self._taken = [arrays[i] for i in self._fixed]
+        self._of_fixed = itemgetter(*self._fixed, slice(0))
         self._given = dict(zip(self._fixed, self._taken)) | moving
         for i, array in self._given.items():
             self._pointers[i] = array.ctypes.data

@@ -164,8 +164,7 @@ class Surroundings:
             self._waiting.append(owner)
 
     def _visit_class(self, kind: type) -> None:
-        kinds: tuple[type, ...] = type(kind).__mro__
-        for each in (*kind.__mro__, *kinds):
+        for each in (*kind.__mro__, *type.mro(type(kind))):
             if not _is_of_packages(each) and id(each.__dict__) not in self._seen:
                 self._seen[id(each.__dict__)] = each.__dict__
                 self._watched.container(each.__dict__)

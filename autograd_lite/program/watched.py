@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 from operator import is_
 from types import MappingProxyType
@@ -42,7 +42,8 @@ class Watched:
         self._large: list[tuple[Array, Any, Array, Array]] = []
         self._keys: list[Any] = []
         self._lengths: list[int] = []
-        self._known: list[Any] = []
+        # What reads objects anew, and what these were.
+        self._objects: list[tuple[Callable[[], Iterable[Any]], list[Any]]] = []
 
     def container(self, held: Any) -> list[Any]:
         """Compare what is in a container; its keys and entries as they are."""
@@ -82,7 +83,13 @@ class Watched:
         """Compare with what everything is now."""
         self._keys = [*chain.from_iterable(self._keyed)]
         self._lengths = [*map(len, self._contents)]
-        self._known = [*self._now()]
+        entries, variables, attributes = self._contents, self._variables, self._attributes
+        reads: list[Callable[[], Iterable[Any]]] = [
+            lambda: chain.from_iterable(entries),
+            lambda: map(dict.get, *variables, repeat(ABSENT)),
+            lambda: map(getattr, *attributes, repeat(ABSENT)),
+        ]
+        self._objects = [(read, known) for read in reads if (known := [*read()])]
 
     def is_unchanged(self) -> bool:
         """Whether all are the same objects, and the arrays have the same entries."""
@@ -90,7 +97,7 @@ class Watched:
             return (
                 [*map(len, self._contents)] == self._lengths
                 and [*chain.from_iterable(self._keyed)] == self._keys
-                and (all(map(is_, self._now(), self._known)) or self._has_equal_numbers())
+                and all([self._are_known(*objects) for objects in self._objects])  # noqa: C419 - faster
                 and all([_form(x) == f and x.tobytes() == kept for x, f, kept in self._arrays])  # noqa: C419 - faster
                 and all([_form(x) == f and (now == kept).all() for x, f, now, kept in self._large])  # noqa: C419 - faster
             )
@@ -103,26 +110,19 @@ class Watched:
             kind[0].append(held)
             kind[1].append(name)
 
-    def _now(self) -> Iterator[Any]:
-        return chain(
-            chain.from_iterable(self._contents),
-            map(dict.get, *self._variables, repeat(ABSENT)),
-            map(getattr, *self._attributes, repeat(ABSENT)),
-        )
+    def _are_known(self, read: Callable[[], Iterable[Any]], known: list[Any]) -> bool:
+        """Whether all are the same objects, or numbers and texts as before."""
+        if all(map(is_, read(), known)):
+            return True
+        found = [*read()]
+        known[:] = [now if _is_equal(now, before) else before for now, before in zip(found, known)]
+        return all(map(is_, found, known))
 
-    def _has_equal_numbers(self) -> bool:
-        """Whether all that are other objects are numbers and texts as before."""
-        same = []
-        for place, (now, known) in enumerate(zip(self._now(), self._known)):
-            if now is not known:
-                if type(now) is not type(known) or type(now) not in NUMBERS:
-                    return False
-                if repr(now) != repr(known):  # which tells zeros by their signs
-                    return False
-                same.append((place, now))
-        for place, now in same:
-            self._known[place] = now
-        return True
+
+def _is_equal(now: Any, before: Any) -> bool:
+    if type(now) is not type(before) or type(now) not in NUMBERS:
+        return False
+    return repr(now) == repr(before)  # which tells zeros by their signs
 
 
 def _form(array: Array) -> Any:

@@ -286,15 +286,18 @@ class Optimizer(Declared):
         gradients: Sequence[tuple[Run, Any]],
         require_finite: bool,
         update: Update | None,
+        in_place: bool,
     ) -> None:
         """`step` with flat gradients of runs in place of those that tensors have.
 
-        A compiled update computes with these, if it is of the hyper-parameters of now.
+        A compiled update computes with these, if it is of the hyper-parameters of now. Where the
+        arrays of all tensors are known to lie in place they are not looked for.
         """
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
         runs = [run for run, _ in gradients]
-        self._copy_in(runs)
+        if not in_place:
+            self._copy_in(runs)
         if update and not update.fits():
             update = None
         for run, flat in gradients:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,9 @@ from nn.training.recorded import LossOf, Recording, record, surroundings_of
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
+# In C, as they are asked for in each step.
+_form, _array = attrgetter("shape", "dtype"), attrgetter("_array")
+_requires_grad = attrgetter("_requires_grad")
 
 
 class _Compiled(NamedTuple):
@@ -47,11 +50,11 @@ class _Compiled(NamedTuple):
     frozen: list[bool]
     arrays: list[Array]  # of the tensors, as they lay when this was made
     gradients: list[tuple[Run, Array]]
+    in_place: bool  # whether those arrays are all that the optimizer changes
     update: Update | None
     views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
-    targets: list[Array]  # these views
     moved: list[Tensor]
-    constants: list[Array]
+    rest: list[Array]  # what the runner is given besides: those views, and constants
     runs: Any
 
 
@@ -111,6 +114,7 @@ class CompiledSteps:
         self._found: dict[Any, Recording | _Compiled] = {}
         self._expected: _Expected | None = None
         self._last: _Compiled | None = None
+        self._lie_in_place = False
         self._outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
         hooked = any(module._forward_hooks is not None for module in modules)
@@ -129,7 +133,7 @@ class CompiledSteps:
         batch, kind = [inputs, *targets], ""
         if not all([type(array) is np.ndarray for array in batch]):  # noqa: C419 - it is faster
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
-        key = kind, *[array.shape for array in batch], *[array.dtype for array in batch]
+        key = kind, *map(_form, batch)
         found = self._found.get(key)
         if type(found) is not _Compiled:
             self._prepare(key, found, inputs, targets)
@@ -168,22 +172,23 @@ class CompiledSteps:
         """Compute loss and gradients, and keep the buffers."""
         if found.runs is not self._optimizer._runs:
             return None
-        arrays = [tensor._array for tensor in found.tensors]
-        frozen = [tensor._requires_grad for tensor in found.tensors]
-        if frozen != found.frozen:
+        arrays = [*map(_array, found.tensors)]
+        if [*map(_requires_grad, found.tensors)] != found.frozen:
             return None
-        if not all(map(is_, arrays, found.arrays)) and not all(map(_fits, arrays, found.arrays)):
+        in_place = all(map(is_, arrays, found.arrays))
+        if not in_place and not all(map(_fits, arrays, found.arrays)):
             return None
-        given = [batch[place] for place in found.used]
+        given = [*map(batch.__getitem__, found.used)]
         if found.draws:
             given += [draw() for draw in found.draws]
-        loss, *moved = found.runner(given + arrays + found.targets + found.constants)
+        loss, *moved = found.runner(given + arrays + found.rest)
         loss = loss.item()
         if not math.isfinite(loss):
             return None
         for buffer, array in zip(found.moved, moved):
             buffer.data = array
         self._last, self._shown = found, False
+        self._lie_in_place = in_place and found.in_place
         self.steps += 1
         return loss  # type: ignore[no-any-return]
 
@@ -224,7 +229,7 @@ class CompiledSteps:
             except Exception as error:  # the optimizer's own is there
                 self._stop(error)
                 update = None
-        self._optimizer.step_along(self._last.gradients, require_finite, update)
+        self._optimizer.step_along(self._last.gradients, require_finite, update, self._lie_in_place)
 
     # Recording
 
@@ -305,6 +310,8 @@ class CompiledSteps:
         given = _Given(steps, inputs, outputs, program.guards, names)
         runner = self._made(given)
         tensors = [tensor for _, tensor in made.tensors]
+        known = {*tensors}
+        changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
         compiled = _Compiled(
             runner,
             [place for place, step in enumerate(made.data) if step is not None],
@@ -313,11 +320,11 @@ class CompiledSteps:
             [tensor._requires_grad for tensor in tensors],
             [tensor._array for tensor in tensors],
             gradients,
+            all(tensor in known and tensor._array is view for tensor, view in changed),
             None,
             views,
-            [view for _, view in views],
             [buffer for buffer, _ in made.moved],
-            [step.arguments[0] for step in fixed],
+            [*[view for _, view in views], *[step.arguments[0] for step in fixed]],
             runs,
         )
         return compiled, given
@@ -345,7 +352,7 @@ class CompiledSteps:
         arrays = [made.arrays[place] for place in compiled.used]
         arrays += [array for _, array, _ in made.drawn]
         arrays += [tensor._array for tensor in compiled.tensors]
-        loss, *moved = compiled.runner(arrays + compiled.targets + compiled.constants)
+        loss, *moved = compiled.runner(arrays + compiled.rest)
         compiled = compiled._replace(update=self._update_of(compiled))
         return _Expected(key, compiled, made.tracer.program, given, loss, moved)
 
@@ -361,7 +368,7 @@ class CompiledSteps:
         if self._expected is None:
             return
         key, compiled, program, given, expected, moved = self._expected
-        found = [expected, *moved, *compiled.targets]
+        found = [expected, *moved, *[view for _, view in compiled.views]]
         gradients = [tensor.grad for tensor, _ in compiled.views]
         buffers = [buffer._array for buffer in compiled.moved]
         right = [np.asarray(loss, expected.dtype), *buffers, *gradients]
