@@ -12,7 +12,7 @@ import ctypes
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from operator import is_, itemgetter
+from operator import call, is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -256,18 +256,18 @@ class Runner:
             self._run(arrays)
         elif refused := self._parts[0](*self._at):
             self._refuse(refused)
-        return [result() for result in self._results]
+        return [*map(call, self._results)]
 
     def _run(self, arrays: Sequence[Any]) -> None:
         """In parts, between which NumPy computes."""
         for i, place in self._objects:
             place.value = arrays[i]
         with np.errstate(all="ignore"):
-            for part, call in zip(self._parts, [*self._calls, None]):
+            for part, host in zip(self._parts, [*self._calls, None]):
                 if refused := part(*self._at):
                     self._refuse(refused)
-                if call:
-                    call()
+                if host:
+                    host()
         for i, value in self._plan.kept:
             np.copyto(arrays[i], self._result(value)())
         for i, own in self._aside:
@@ -340,7 +340,7 @@ class Runner:
         out = own(host.out)
         fixed = not any(isinstance(x, Kept) for x in leaves_of((arguments, keywords)))
 
-        def call() -> None:
+        def run() -> None:
             if fixed:
                 result = function(*arguments, **keywords)
             else:
@@ -352,4 +352,4 @@ class Runner:
             else:
                 raise Missed
 
-        return call
+        return run

@@ -35,6 +35,7 @@ from nn.training.recorded import LossOf, Recording, record, surroundings_of
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
+ARRAYS = {np.ndarray}
 # In C, as they are asked for in each step.
 _form, _array = attrgetter("shape", "dtype"), attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
@@ -85,6 +86,7 @@ class CompiledSteps:
     Attributes:
         reason: why steps are taken eagerly, in words; empty while they are not.
         now: why the last one was, if others are not.
+        backend: what runs them.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class CompiledSteps:
         self.steps = 0
         """How many were run."""
         self._model, self._loss, self._loss_of = model, loss, loss_of
-        self._optimizer, self._backend = optimizer, backend_of(backend)
+        self._optimizer, self.backend = optimizer, backend_of(backend)
         self._falls_back = falls_back
         self._recorded = 0
         self._shown = self._is_of_batch = False
@@ -131,7 +133,7 @@ class CompiledSteps:
             return None
         self.now = "it is being recorded"
         batch, kind = [inputs, *targets], ""
-        if not all([type(array) is np.ndarray for array in batch]):  # noqa: C419 - it is faster
+        if {*map(type, batch)} != ARRAYS:
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
         key = kind, *map(_form, batch)
         found = self._found.get(key)
@@ -198,18 +200,13 @@ class CompiledSteps:
         return self._last.runner.source if self._last else ""
 
     @property
-    def name(self) -> str:
-        """That of the back end."""
-        return self._backend.name
-
-    @property
     def ran(self) -> str:
         """What steps ran in."""
         reason = self.reason or self.hooked
         if not reason:
-            return self._backend.name if self.steps else "eager: it was too short"
+            return self.backend.name if self.steps else "eager: it was too short"
         then = f"eager: {reason}"
-        return f"{self._backend.name}, then {then}" if self.steps else then
+        return f"{self.backend.name}, then {then}" if self.steps else then
 
     def show_gradients(self) -> None:
         """Let `.grad` be what the last step computed."""
@@ -332,13 +329,13 @@ class CompiledSteps:
     def _made(self, program: _Given) -> Runner:
         """What runs a program; by NumPy, where there is nothing that another back end needs."""
         try:
-            return self._backend.make(*program)
+            return self.backend.make(*program)
         except AutogradError as error:
-            if not self._falls_back or self._backend.exact:
+            if not self._falls_back or self.backend.exact:
                 raise
             warnings.warn(f"{error}; steps are run by NumPy meanwhile", stacklevel=8)
-            self._backend = backend_of("numpy")
-            return self._backend.make(*program)
+            self.backend = backend_of("numpy")
+            return self.backend.make(*program)
 
     def _names(self, made: Recording) -> dict[Step, str]:
         names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
@@ -360,7 +357,7 @@ class CompiledSteps:
         """The update along gradients, which is the same for batches of all shapes."""
         key = tuple([run for run, _ in compiled.gradients])
         if key not in self._updates:
-            self._updates = {key: update_of(self._optimizer, compiled.gradients, self._backend)}
+            self._updates = {key: update_of(self._optimizer, compiled.gradients, self.backend)}
         return self._updates[key]
 
     def agree(self, loss: float) -> None:
@@ -373,10 +370,10 @@ class CompiledSteps:
         buffers = [buffer._array for buffer in compiled.moved]
         right = [np.asarray(loss, expected.dtype), *buffers, *gradients]
         outputs = [step for step, _ in given.outputs]
-        if self._backend.agree(found, right, lambda: spreads(program.steps, given.inputs, outputs)):
+        if self.backend.agree(found, right, lambda: spreads(program.steps, given.inputs, outputs)):
             self._found[key] = compiled
         else:
-            where = differing(program, self._backend, given.steps, given.inputs)
+            where = differing(program, self.backend, given.steps, given.inputs)
             self._stop(OtherNumbers(f"the compiled step computes other numbers{where}"))
         self._expected = None
 
