@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dis
 import functools
+import inspect
 import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
+from itertools import pairwise
 from operator import attrgetter, methodcaller
 from pathlib import PurePath
 from random import Random
@@ -219,8 +221,12 @@ class Surroundings:
             except ValueError:  # it is empty yet
                 self._miss(name)
         for code in _codes(function.__code__):
-            for instruction in dis.get_instructions(code):
-                self._look(function, code, instruction)
+            instructions = [*dis.get_instructions(code)]
+            lists = _own_lists(code, instructions)
+            for before, instruction in pairwise([instructions[0], *instructions]):
+                of_own = before.opname == "LOAD_FAST" and before.argval in lists
+                if not (of_own and instruction.argval in ("append", "extend")):
+                    self._look(function, code, instruction)
 
     def _look(self, function: FunctionType, code: CodeType, instruction: dis.Instruction) -> None:
         name, what = instruction.argval, instruction.opname
@@ -278,6 +284,17 @@ class Surroundings:
     def _wait_for(self, value: Any) -> None:
         if value is not ABSENT:
             self._waiting.append(value)
+
+
+def _own_lists(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
+    """The local variables of a function that are lists which it makes itself."""
+    stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    count = code.co_argcount + code.co_kwonlyargcount + stars
+    made, others = set[str](), {*code.co_varnames[:count]}
+    for before, instruction in pairwise(instructions):
+        if instruction.opname == "STORE_FAST":
+            (made if before.opname == "BUILD_LIST" else others).add(instruction.argval)
+    return made - others
 
 
 def _acts(code: CodeType, what: str, name: Any) -> bool:

@@ -124,8 +124,11 @@ class CompiledSteps:
         self.reason = "" if self.hooked else self._outside.acts or self._outside.unseen
         self._generators = list(dict.fromkeys(generators(self._model).values()))
 
-    def loss(self, inputs: Any, targets: Any) -> float | None:
-        """The loss of a batch, whose gradients are known then; None where to go on eagerly."""
+    def loss(self, inputs: Any, targets: Any, share: float = 1.0) -> float | None:
+        """The loss of a batch, whose gradients are known then; None where to go on eagerly.
+
+        Gradients are those of a share of the loss.
+        """
         self._last = self._expected = None
         self.now = "what is computed is watched"
         self._is_of_batch = False
@@ -135,7 +138,7 @@ class CompiledSteps:
         batch, kind = [inputs, *targets], ""
         if {*map(type, batch)} != ARRAYS:
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
-        key = kind, *map(_form, batch)
+        key = share, kind, *map(_form, batch)
         found = self._found.get(key)
         if type(found) is not _Compiled:
             self._prepare(key, found, inputs, targets)
@@ -238,7 +241,7 @@ class CompiledSteps:
             return
         try:
             made = call_left_alone(
-                lambda rewind: self._record((inputs, targets)), self._model, self._loss
+                lambda rewind: self._record((inputs, targets), key[0]), self._model, self._loss
             )
             if before is None:
                 self._found[key] = made
@@ -267,8 +270,9 @@ class CompiledSteps:
         if found:
             raise ValueError(found.text)
 
-    def _record(self, batch: tuple[Any, Any]) -> Recording:
-        return record(self._model, self._optimizer, self._loss_of, batch, self._templates)
+    def _record(self, batch: tuple[Any, Any], share: float) -> Recording:
+        model, optimizer = self._model, self._optimizer
+        return record(model, optimizer, self._loss_of, batch, share, self._templates)
 
     def _compile(self, made: Recording) -> tuple[_Compiled, _Given] | None:
         """The step, or None while the optimizer has to divide its parameters anew."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autograd_lite import Tensor, enable_grad
 from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array
@@ -45,9 +47,12 @@ def record(
     optimizer: Optimizer,
     loss_of: LossOf,
     batch: tuple[Any, Any],
+    share: float,
     templates: dict[Any, Any],
 ) -> Recording:
     """Compute the loss of a batch, and write down what that and its gradients are computed by.
+
+    Gradients are those of a share of the loss.
 
     Raises:
         ValueError: it cannot be followed.
@@ -60,6 +65,7 @@ def record(
         moved = dict(moves.get() or {})
     tracer = ExactTracer(loss, templates)
     tracer.write(calls)
+    tracer.program.cotangents[loss].arguments = (np.full_like(loss._array, share)[()],)
     if len(tracer.program.steps) > MOST_STEPS:
         raise ValueError(f"its {len(tracer.program.steps)} steps are too many")
     followed = [(buffer, tracer.own_part(value)) for buffer, value in moved.items()]
