@@ -318,11 +318,11 @@ class Runner:
         return array.within(self._given[array.buffer.given].reshape(-1).view(np.uint8))
 
     def _result(self, value: Any) -> Callable[[], Any]:
-        """What gives a copy of a result."""
+        """What gives a copy of a result, for one entry a number of NumPy's."""
         if isinstance(value, Array):
-            copy: Callable[[], Any] = self._shown(value).copy
-            return copy
-        return lambda: np.array(value.value if isinstance(value, Kept) else value)
+            shown = self._shown(value)
+            return shown.copy if value.shape else functools.partial(shown.__getitem__, ())
+        return lambda: np.array(value.value if isinstance(value, Kept) else value)[()]
 
     def _host(self, host: Host) -> Callable[[], None]:
         """What NumPy computes, as a call without arguments."""

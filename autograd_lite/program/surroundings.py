@@ -185,7 +185,7 @@ class Surroundings:
         hidden = any(map(_is_compiled, kind.__mro__)) or not (slotted or hasattr(value, "__dict__"))
         hides = hasattr(kind, "__next__") or isinstance(value, bytearray | memoryview)
         if hides or (hidden and not _is_of_packages(kind)):
-            self._miss(f"a {kind.__module__}.{kind.__qualname__}")
+            self._miss(f"a {_module_of(kind)}.{kind.__qualname__}")
         else:
             self._visit_attributes(value)
 
@@ -317,7 +317,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _called_unnamed(kind: type) -> list[Any]:
     """The methods that operators and calls reach; those of the standard library only compute."""
-    if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+    if _module_of(kind).partition(".")[0] in sys.stdlib_module_names:
         return []
     return [
         member
@@ -335,9 +335,9 @@ def _slots(kind: type) -> Iterator[str]:
 
 def _is_compiled(kind: type) -> bool:
     """Whether a class comes from C, whose objects keep what is no attribute."""
-    spec = getattr(sys.modules.get(kind.__module__), "__spec__", None)
+    spec = getattr(sys.modules.get(_module_of(kind)), "__spec__", None)
     loader = getattr(spec, "loader", None)
-    is_builtin = loader is BuiltinImporter and kind.__module__ != "builtins"
+    is_builtin = loader is BuiltinImporter and _module_of(kind) != "builtins"
     is_static = not kind.__flags__ & HEAP_TYPE and kind not in (object, *CONTAINERS)
     return is_builtin or is_static or isinstance(loader, ExtensionFileLoader)
 
@@ -349,5 +349,10 @@ def _is_package(module: str) -> bool:
 def _is_of_packages(value: Any) -> bool:
     if isinstance(value, FunctionType):  # which may have been given the name of another one
         return _is_package(value.__globals__.get("__name__") or "")
+    return _is_package(_module_of(value))
+
+
+def _module_of(value: Any) -> str:
+    """The name of the module that an object, or its class, comes from."""
     module = getattr(value, "__module__", None) or type(value).__module__
-    return isinstance(module, str) and _is_package(module)
+    return module if isinstance(module, str) else ""
