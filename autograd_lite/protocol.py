@@ -107,7 +107,7 @@ def _spread(
 def _noted(value: Any) -> Any:
     """An array as a tensor: what is computed from that is noted where it is not recorded."""
     floats = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-    return Node.tensor_class(value) if floats else value  # type: ignore[call-arg]
+    return Node.tensor_class(value) if floats else value  # type: ignore[call-arg] # that of the subclass Tensor
 
 
 def full_name(function: Any) -> str:

@@ -97,7 +97,7 @@ def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
     axes = (slice(None),) * axis
     shape = (*total.shape[:axis], len(rows), *total.shape[axis + 1 :])
     sums = np.zeros_like(widened(total[:0]), shape=shape)
-    np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type]
+    np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type] # g is Any
     total[(*axes, rows)] += sums
 
 
@@ -156,7 +156,7 @@ def pad(array: Array, pad_width: Any, mode: str = "constant", **constant_values:
         )
     if "reflect_type" in constant_values:
         raise TypeError("pad() got an unexpected keyword argument 'reflect_type'")
-    return np.pad(array, pad_width, mode, **constant_values)  # type: ignore[call-overload]
+    return np.pad(array, pad_width, mode, **constant_values)  # type: ignore[call-overload] # the mode is a plain string
 
 
 def _pad_vjp(

@@ -261,7 +261,7 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         words = (
             "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
         )
-        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)  # noqa: E731
+        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)
         yield "transposed", words, swapped
     if node.ndim > 2 and place.multiplies_matrices:
         for slot, argument in enumerate(place.node.arguments):

@@ -173,7 +173,7 @@ def other_masks(case: Case) -> Iterator[Candidate]:
         if mask is None or mask.all() or not mask.any():
             continue
         words = f"another mask is used than in the forward pass: {which}"
-        vjp = lambda g, *_, mask=mask, low=low, high=high, **k: g * np.where(mask, high, low)  # noqa: E731
+        vjp = lambda g, *_, mask=mask, low=low, high=high, **k: g * np.where(mask, high, low)
         yield Candidate("dropout", words, {place: vjp})
 
 

@@ -98,7 +98,7 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         ("x ** n log(x), as if x were the exponent", lambda y, x, n: y * np.log(x)),
     )
     for text, rule in rules:
-        vjp: Vjp = lambda g, y, x, n, rule=rule, **keywords: g * rule(y, x, n)  # noqa: E731
+        vjp: Vjp = lambda g, y, x, n, rule=rule, **keywords: g * rule(y, x, n)
         yield "wrong formula", words + text, vjp
 
 
@@ -226,11 +226,11 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
     if place.traits.kink and place.traits.activation:
         words = "what arrives is overwritten by the slope of {operation} where z "
-        above: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, vjp(g, a, z, *r, **k))  # noqa: E731
-        below: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, g, vjp(0 * g + 1, a, z, *r, **k))  # noqa: E731
+        above: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, vjp(g, a, z, *r, **k))
+        below: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, g, vjp(0 * g + 1, a, z, *r, **k))
         yield "cotangent lost", words + "> 0, not multiplied by it", above
         yield "cotangent lost", words + "< 0, not multiplied by it", below
-        only: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, g)  # noqa: E731
+        only: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, g)
         yield "cotangent lost", words + "> 0, and kept elsewhere", only
 
 

@@ -281,7 +281,7 @@ def _normalized(
         yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axis, centred)
     if mean is np.mean:
         what = f"in the derivative of what is normalized the means are divided by {length} twice"
-        twice: Any = lambda x, **over: np.mean(x, **over) / length  # noqa: E731
+        twice: Any = lambda x, **over: np.mean(x, **over) / length
         yield _whole(graph, chain, what, "constant statistics", y, scale, twice, axis, centred)
         what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
         what = what.format(length)

@@ -41,7 +41,7 @@ class Adding:
         return self.in_place(total.copy(), *given, **keywords)
 
     def in_place(self, total: Array, *given: Any, **keywords: Any) -> Array:
-        self.operation.add_to(total, *given, **keywords)  # type: ignore[misc]
+        self.operation.add_to(total, *given, **keywords)  # type: ignore[misc] # asked only where there is one
         return total
 
 

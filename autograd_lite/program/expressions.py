@@ -79,7 +79,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         return Shape(np.shape(self._array)).owned_by(self)
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         """The axes in reverse order."""
         return call(np.transpose, self)
 
@@ -163,7 +163,7 @@ def _is_mask(index: Any) -> bool:
 def _with_keywords(ufunc: Any) -> Callable[..., Any]:
     """A ufunc that is given keywords: another function, as its row takes none."""
     function = functools.partial(ufunc)
-    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined]
+    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined] # a partial takes them
     return function
 
 
@@ -199,7 +199,11 @@ class Template(NamedTuple):
                 for x in step.arguments
             ]
             new.append(write(step, arguments, step.keywords and mapped(own, step.keywords)))
-        return {slot: mapped(own, x) for slot, x in self.results.items()}, [*map(own, self.looks)]
+        results = {
+            slot: new[x.number] if type(x) is Step else mapped(own, x)
+            for slot, x in self.results.items()
+        }
+        return results, [*map(own, self.looks)]
 
 
 class Tape:
@@ -233,7 +237,7 @@ class Tape:
         node._array = data
         # So that functions which are called within a rule are recorded, whatever is given to them.
         node._requires_grad = data is not None and data.dtype.kind == "f"
-        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment]
+        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment] # it stands for no tensor
         node.arguments, node.keywords = (), NO_KEYWORDS
         node.created = node.mutated = 0
         self._write(node, function, arguments, keywords)

@@ -35,6 +35,7 @@ class Layout(NamedTuple):
 
 def laid_out(
     gradients: Mapping[str, Any],
+    for_gradients: Mapping[Step, list[Step]],
     values: Mapping[Step, str],
     cotangents: Mapping[Step, str],
     identifiers: Identifiers,
@@ -47,8 +48,7 @@ def laid_out(
     What is of the forward pass alone gets no name of a cotangent.
     """
     results = {**loss, **gradients}
-    for_gradients = needed_for(gradients.values())
-    needed = needed_for(results.values())
+    needed = needed_for(loss.values(), for_gradients)
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -57,8 +57,7 @@ def laid_out(
     naming = _Naming(values, cotangents, of_values, results, uses, identifiers)
     naming.weights |= dict.fromkeys(inputs, 0)
     repeater = Repeater(identifiers, naming.wish, naming.temporaries, _is_long)
-    computed = [term for term in needed if term.function]
-    parts = with_loops(computed, first, results.values(), _is_view)
+    parts = with_loops(needed, first, results.values(), _is_view)
     has_loops = any(isinstance(part, Loop) for part in parts)
     lines: dict[str, Any] = {}
     for part in [*leaves, *parts] if has_loops else needed:
@@ -88,10 +87,13 @@ def _uses(
 ) -> Counter[Any]:
     """How often each term is used."""
     uses = Counter(results.values())
-    for term, parts in needed.items():
-        # What the loss uses too is written out in it again.
-        again = term not in for_gradients
-        uses.update([part for part in parts if not (again and part in for_gradients)])
+    uses.update(
+        part
+        for term, parts in needed.items()
+        for part in parts
+        # What gradients use too is written out again where the loss uses it.
+        if term in for_gradients or part not in for_gradients
+    )
     return uses
 
 

@@ -37,7 +37,7 @@ class Lines(NamedTuple):
     forward: set[str]  # the names in lines of the forward pass
     for_loss: Collection[str]  # those that no gradient needs
     first: int  # the number of the first term of the backward pass
-    needed: set[Step]  # the terms that gradients need
+    needed: Mapping[Step, list[Step]]  # the terms that gradients need, and their parts
     # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
     # that the user has no name for.
     symbols: dict[str, str]
@@ -53,7 +53,7 @@ class Lines(NamedTuple):
     def is_for_loss(self, line: Line | Block) -> bool:
         """Whether no gradient needs it."""
         if isinstance(line, Block):
-            return self.needed.isdisjoint(itertools.chain(*line.loop.originals))
+            return self.needed.keys().isdisjoint(itertools.chain(*line.loop.originals))
         return line[0] in self.for_loss
 
 
@@ -93,7 +93,8 @@ def lines_of(
     of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
     backward = needed.keys() - recorded | (recorded - of_values)
     named, symbols = reader.named_cotangents(found, result_names, backward)
-    layout = laid_out(results, reader.names, named, reader.identifiers, of_values, computed, first)
+    names = reader.names, named, reader.identifiers
+    layout = laid_out(results, needed, *names, of_values, computed, first)
     inputs = sorted(layout.inputs, key=lambda term: term not in data)
     arrays = {layout.names[term]: term.arguments[0] for term in inputs}
     counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
@@ -105,7 +106,7 @@ def lines_of(
     for_loss = {x for x, term in single if term not in needed} - results.keys()
     return Lines(
         *(layout, given[loss], [*results], arrays, counts, batch),
-        *(forward, for_loss, first, {*needed}, symbols),
+        *(forward, for_loss, first, needed, symbols),
         *([layout.names[term] for term in inputs if term in data], notes),
     )
 

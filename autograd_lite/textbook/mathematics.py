@@ -33,7 +33,7 @@ from autograd_lite.textbook.numpy_source import (
 from autograd_lite.textbook.terms import is_one, several, shape_of
 
 GREEK = {
-    **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},  # noqa: RUF001
+    **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
     **{"theta": ("θ", "theta"), "mu": ("μ", "mu"), "lam": ("λ", "lambda")},
     **dict.fromkeys(("eps", "epsilon", "EPS", "EPSILON"), ("ε", "varepsilon")),
 }
@@ -168,7 +168,7 @@ class Mathematics(NumpySource):
         return f"[{text}]"
 
     def function(self, name: str, inside: str) -> Written:
-        shown = "σ" if name == neural.sigmoid.__name__ else name  # noqa: RUF001
+        shown = "σ" if name == neural.sigmoid.__name__ else name
         return f"{shown}({inside})", ATOM
 
     def method(self, term: Step) -> Written:

@@ -11,6 +11,7 @@ from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
+from autograd_lite.textbook.terms import needed_for
 from nn.export.forward import traced
 from nn.module import Module
 
@@ -60,7 +61,8 @@ def to_numpy_source(model: Module, example: Any) -> str:
     }
     n = names.unique("n")
     named = inputs | weights
-    layout = laid_out(forward.outputs, named, {}, names, (), {}, len(forward.steps))
+    needed = needed_for(forward.outputs.values())
+    layout = laid_out(forward.outputs, needed, named, {}, names, (), {}, len(forward.steps))
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
     source = NumpySource(layout.names, counts)
     definitions = Definitions(term.function for term in layout.terms)

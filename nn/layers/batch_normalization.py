@@ -63,7 +63,7 @@ class _BatchNorm(Module):
         else:
             scale = 1 / np.sqrt(self.running_var.detach() + self.epsilon)
             y = (x - self._placed(self.running_mean.detach())) * self._placed(scale)
-        return y * self._placed(self.weight) + self._placed(self.bias)  # type: ignore[no-any-return]
+        return y * self._placed(self.weight) + self._placed(self.bias)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def _placed(self, features: Any) -> Any:
         """What there is of each feature, where these are in x."""

@@ -77,7 +77,7 @@ class LayerNorm(Module):
             UnsupportedError: x is no array of real numbers.
         """
         x = _of_features(self, x)
-        return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]
+        return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 class _NormOfChannels(Module):
@@ -110,9 +110,9 @@ class _NormOfChannels(Module):
 
     def _scaled_and_shifted(self, y: Any) -> Tensor:
         if self.weight is None or self.bias is None:
-            return y  # type: ignore[no-any-return]
+            return y  # type: ignore[no-any-return] # functions of tensors give Any
         axes = y.ndim - 2
-        return y * in_channels(self.weight, axes) + in_channels(self.bias, axes)  # type: ignore[no-any-return]
+        return y * in_channels(self.weight, axes) + in_channels(self.bias, axes)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -278,7 +278,7 @@ class RMSNorm(Module):
         x = _of_features(self, x)
         axes = tuple(range(-self.weight.ndim, 0))
         epsilon = float(np.finfo(x.dtype).eps) if self.epsilon is None else self.epsilon
-        return rms_normalize(x, axes, epsilon) * self.weight  # type: ignore[no-any-return]
+        return rms_normalize(x, axes, epsilon) * self.weight  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 def _of_features(layer: LayerNorm | RMSNorm, x: Any) -> Any:

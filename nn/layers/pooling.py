@@ -137,7 +137,7 @@ class MaxPool(_Pool):
         kernel, strides, padding, dilations = self._numbers(x, *names)
         reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
         borders = self._borders(x, reach, strides, padding)
-        return max_pool(x, kernel, (strides, borders, dilations))  # type: ignore[no-any-return]
+        return max_pool(x, kernel, (strides, borders, dilations))  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -173,7 +173,7 @@ class AvgPool(_Pool):
         kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
         borders = self._borders(x, kernel, strides, padding)
         counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
-        return average_pool(x, kernel, strides, borders, counted)  # type: ignore[no-any-return]
+        return average_pool(x, kernel, strides, borders, counted)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -208,7 +208,7 @@ class AdaptiveAvgPool(Module):
         except ValueError as error:
             raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
         shape = tuple(n if size is None else size for n, size in zip(x.shape[2:], sizes))
-        return adaptive_average_pool(x, shape)  # type: ignore[no-any-return]
+        return adaptive_average_pool(x, shape)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -273,5 +273,5 @@ class Upsample(Module):
                 "Give a larger scale_factor, or the size",
             )
         if self.mode == "nearest":
-            return interpolate_nearest(x, shape, scales)  # type: ignore[no-any-return]
-        return interpolate_linear(x, shape, scales, self.align_corners)  # type: ignore[no-any-return]
+            return interpolate_nearest(x, shape, scales)  # type: ignore[no-any-return] # functions of tensors give Any
+        return interpolate_linear(x, shape, scales, self.align_corners)  # type: ignore[no-any-return] # functions of tensors give Any

@@ -201,7 +201,7 @@ class _Recurrent(Module):
                 "Write x[None] for a single sequence, x[:, :, None] for sequences of one feature",
             )
         if x.shape[2] != self.input_size:
-            weight = getattr(self, "weight_ih_l0")  # noqa: B009
+            weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
             raise ShapeError(
                 f"{heading(self)} with weight_ih_l0 {describe_one(weight)} of {describe_one(x)}",
                 f"axis 2 of the input has {x.shape[2]} features, and the layer takes "
@@ -245,7 +245,7 @@ class _Recurrent(Module):
 
     def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
         """For each kind of states those to begin with."""
-        weight = getattr(self, "weight_ih_l0")  # noqa: B009
+        weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
         shape = (self.num_layers * (1 + self.bidirectional), n, self.hidden_size)
         if hx is None:
             return [np.zeros(shape, weight.dtype) for _ in self.states]

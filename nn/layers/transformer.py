@@ -60,6 +60,10 @@ class _TransformerLayer(Module):
         self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype)
         self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype)
         self.drop = Dropout(dropout, self.rng)
+        self._add_parts(dtype)
+
+    def _add_parts(self, dtype: DTypeLike) -> None:
+        """Make the parameters that only some of the layers have, after all others."""
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -160,11 +164,11 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
                 self.self_attn, x, x, src_key_padding_mask, src_mask, is_causal
             ),
         )
-        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return]
+        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
-class TransformerDecoderLayer(_TransformerLayer):
+class TransformerDecoderLayer(_TransformerLayer, init=False):
     """Attention of a sequence to itself, then to another, and a network of two layers.
 
     See `TransformerEncoderLayer` for the arguments.
@@ -174,33 +178,9 @@ class TransformerDecoderLayer(_TransformerLayer):
     (4, 5, 8)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[..., Any] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = True,
-        norm_first: bool = False,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        super().__init__(
-            d_model,
-            nhead,
-            dim_feedforward,
-            dropout,
-            activation,
-            layer_norm_eps,
-            batch_first,
-            norm_first,
-            rng,
-            dtype,
-        )
+    def _add_parts(self, dtype: DTypeLike) -> None:
         self.multihead_attn = self._attention(dtype)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, dtype)
+        self.norm3 = LayerNorm(self.d_model, self.layer_norm_eps, dtype)
 
     def forward(
         self,
@@ -241,4 +221,4 @@ class TransformerDecoderLayer(_TransformerLayer):
                 memory_is_causal,
             ),
         )
-        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return]
+        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any

@@ -195,7 +195,7 @@ class CompiledSteps:
         self._last, self._shown = found, False
         self._lie_in_place = in_place and found.in_place
         self.steps += 1
-        return loss  # type: ignore[no-any-return]
+        return loss  # type: ignore[no-any-return] # what a loss returns is Any
 
     @property
     def source(self) -> str:

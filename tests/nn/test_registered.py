@@ -19,18 +19,7 @@ from nn.architecture import REGISTERED, describe
 ROOT = Path(nn.__file__).parents[1]
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def own_classes():
-    """Classes that a test registers are forgotten afterwards."""
-    known = dict(REGISTERED)
-    yield
-    REGISTERED.clear()
-    REGISTERED.update(known)
+pytestmark = pytest.mark.usefixtures("own_classes")
 
 
 def layer_of_every_kind():

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from looping import raise_named
-from traps import TRAPS
+from functions_that_change import TRAPS
 
 import autograd_lite
 from autograd_lite import value_and_grad
