@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.random_state import generators, state_of
 
 MOST_STEPS = 20_000
 """Of a program: recording longer ones takes too long to be done unasked."""
@@ -49,6 +51,7 @@ def record(
     batch: tuple[Any, Any],
     share: float,
     templates: dict[Any, Any],
+    rewind: Callable[[], None],
 ) -> Recording:
     """Compute the loss of a batch, and write down what that and its gradients are computed by.
 
@@ -63,6 +66,7 @@ def record(
     with guarded() as calls, enable_grad(), setting(draws, noted), setting(moves, {}):
         loss = loss_of(*given)
         moved = dict(moves.get() or {})
+    _require_noted(model, noted, rewind)
     tracer = ExactTracer(loss, templates)
     tracer.write(calls)
     tracer.program.cotangents[loss].arguments = (np.full_like(loss._array, share)[()],)
@@ -82,6 +86,17 @@ def record(
         raise ValueError("what is drawn at random is not used as it is")
     arrays = [x._array.copy() for x in leaves]  # which the next batch may be written to
     return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
+
+
+def _require_noted(model: Module, noted: Sequence[tuple[Any, Any]], rewind: Any) -> None:
+    """Raise a ValueError if a module has drawn what was not noted."""
+    drawing = list(dict.fromkeys(generators(model).values()))
+    after = [pickle.dumps(state_of(each)) for each in drawing]
+    rewind()
+    for _, draw in noted:
+        draw()
+    if after != [pickle.dumps(state_of(each)) for each in drawing]:
+        raise ValueError("a module draws random numbers in a way of its own")
 
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:

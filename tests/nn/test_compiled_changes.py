@@ -12,7 +12,7 @@ from looping import raise_named
 from trained import network
 
 import nn
-from autograd_lite import Tensor, no_grad
+from autograd_lite import no_grad
 from autograd_lite.program import compiler
 
 STEPS, CHANGED = 9, 5
@@ -155,6 +155,76 @@ class Scaled(nn.Module):
 
 
 @trap
+def parts_of_a_parameter():
+    class Divided(nn.Module):
+        def __init__(self):
+            rng = np.random.default_rng(0)
+            self.weight = nn.Parameter(rng.normal(size=(4, 9)))
+
+        def forward(self, x):
+            first, second, third = (self.weight[:, k : k + 3] for k in (0, 3, 6))
+            return np.tanh(x @ first) * (x * 2 @ second) + np.sin(x * x @ third)
+
+    return changing(model=Divided())
+
+
+@trap
+def lengths_of_sequences():
+    class Reads(nn.Module):
+        def __init__(self):
+            self.inner, self.last = nn.GRU(4, 3, batch_first=True), nn.Dense(3, 3)
+
+        def forward(self, x, lengths):
+            return self.last(self.inner(x, lengths=lengths)[1][-1])
+
+    def given(number):
+        rng = np.random.default_rng(number)
+        lengths = np.full(5, 3) if number < CHANGED else np.array([1, 3, 2, 3, 1])
+        return (rng.normal(size=(5, 3, 4)), lengths), rng.integers(3, size=5)
+
+    return changing(model=Reads(), given=given)
+
+
+@trap
+def labels_that_are_ignored():
+    def given(number):
+        labels = np.array([1, 2, 1, 2, 1, 1]) if number < CHANGED else np.array([1, 0, 2, 2, 0, 1])
+        return batch(number)[0], labels
+
+    return changing(loss=nn.CrossEntropyLoss(ignore_index=0, weight=[1.0, 2.0, 3.0]), given=given)
+
+
+@trap
+def targets_that_decide_on_the_loss():
+    def given(number):
+        X, _ = batch(number)
+        return X, np.array([1, 1, -1, 1, 1, 1]) if number < CHANGED else np.array([-1, 1] * 3)
+
+    return changing(loss=lambda p, y: nn.CosineEmbeddingLoss()(p, p * p + 1, y), given=given)
+
+
+@trap
+def dropout_that_hardly_ever_drops():
+    def given(number):
+        rng = np.random.default_rng(number)
+        return rng.normal(size=(2, 2, 4)), rng.integers(3, size=2)
+
+    class Reads(nn.Module):
+        def __init__(self):
+            self.inner = nn.LSTM(4, 3, num_layers=2, dropout=0.1, batch_first=True)
+
+        def forward(self, x):
+            return self.inner(x)[0].sum(axis=1)
+
+    return changing(model=Reads(), given=given)
+
+
+@trap
+def the_same_batch_each_time():
+    return changing(given=lambda number: batch(0))
+
+
+@trap
 def an_attribute_past_the_module():
     return changing(lambda model, optimizer: vars(model).update(scale=2.0), model=Scaled())
 
@@ -291,7 +361,8 @@ def run(make, backend):
             value = step(X, y)
             compiled += step.backend == backend
         else:
-            computed = loss(model(Tensor(X)), y)
+            given = X if isinstance(X, tuple) else (X,)
+            computed = loss(model(*given), y)
             optimizer.zero_grad()
             computed.backward()
             optimizer.step()
@@ -329,4 +400,5 @@ def test_steps_have_the_bits_of_eager_ones_whatever_is_changed():
 @pytest.mark.skipif(not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler")
 def test_steps_in_c_are_eager_ones_whatever_is_changed(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
     assert_steps_are_eager_ones("c", 1e-9)
