@@ -166,10 +166,10 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    written = [line for line in lines.layout.lines if not lines.is_for_loss(line)]
+    written = [line for line in lines.listing.lines if not lines.is_for_loss(line)]
     terms = itertools.chain.from_iterable(map(terms_of, written))
     definitions = Definitions(term.function for term in needed_for(terms, lines.needed))
-    source = NumpySource(lines.layout.names, lines.counts)
+    source = NumpySource(lines.listing.names, lines.counts)
     body = [text for line in written for text in texts_of(line, source)]
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import modes, recording, taken, watching
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
-from autograd_lite.program.backends import Output, Runner, backend_of
-from autograd_lite.program.program import Guard, Program, Step
-from autograd_lite.program.recordings import constants, difference
+from autograd_lite.program.backends import Runner, backend_of
+from autograd_lite.program.program import Program
+from autograd_lite.program.recordings import difference
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
@@ -31,6 +30,7 @@ from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, set_state, state_of
+from nn.training.laid_out import Compiled, Given, laid_out
 from nn.training.recorded import LossOf, Recording, record, surroundings_of
 
 RECORDINGS = 12
@@ -41,41 +41,13 @@ _form, _array = attrgetter("shape", "dtype"), attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
 
 
-class _Compiled(NamedTuple):
-    """A step that is ready to be run."""
-
-    runner: Runner
-    used: list[int]  # of the arrays of a batch
-    draws: list[Callable[[], Array]]
-    tensors: list[Tensor]
-    frozen: list[bool]
-    arrays: list[Array]  # of the tensors, as they lay when this was made
-    gradients: list[tuple[Run, Array]]
-    in_place: bool  # whether those arrays are all that the optimizer changes
-    update: Update | None
-    views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
-    moved: list[Tensor]
-    rest: list[Array]  # what the runner is given besides: those views, and constants
-    runs: Any
-
-
-class _Given(NamedTuple):
-    """What a back end is given."""
-
-    steps: list[Step]
-    inputs: list[Step]
-    outputs: list[Output]
-    guards: list[Guard]
-    names: dict[Step, str]
-
-
-class _Expected(NamedTuple):
+class Expected(NamedTuple):
     """What an eager step has to arrive at for a compiled one to take its place."""
 
     key: Any
-    compiled: _Compiled
+    compiled: Compiled
     program: Program
-    given: _Given
+    given: Given
     loss: Array
     moved: list[Array]
 
@@ -113,9 +85,9 @@ class CompiledSteps:
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, Recording | _Compiled] = {}
-        self._expected: _Expected | None = None
-        self._last: _Compiled | None = None
+        self._found: dict[Any, Recording | Compiled] = {}
+        self._expected: Expected | None = None
+        self._last: Compiled | None = None
         self._lie_in_place = False
         self._outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
@@ -140,7 +112,7 @@ class CompiledSteps:
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
         key = share, kind, *map(_form, batch)
         found = self._found.get(key)
-        if type(found) is not _Compiled:
+        if type(found) is not Compiled:
             self._prepare(key, found, inputs, targets)
             return None
         states = [state_of(each) for each in self._generators] if found.draws else []
@@ -173,7 +145,7 @@ class CompiledSteps:
             self.now = self.hooked
         return not self.hooked
 
-    def _run(self, found: _Compiled, batch: Sequence[Array]) -> float | None:
+    def _run(self, found: Compiled, batch: Sequence[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
         if found.runs is not self._optimizer._runs:
             return None
@@ -250,7 +222,7 @@ class CompiledSteps:
             if other is None and all(same):
                 return
             self._require_alike(other or before, made)
-            compiled = self._compile(made)
+            compiled = laid_out(made, self._optimizer, self._flat, self._made)
             if compiled is not None:
                 self._expected = self._first_run(key, made, *compiled)
         except MissingPackageError:  # a compiler that was asked for
@@ -284,63 +256,7 @@ class CompiledSteps:
         except Exception:  # such samples need not be ones that model and loss take
             return None
 
-    def _compile(self, made: Recording) -> tuple[_Compiled, _Given] | None:
-        """The step, or None while the optimizer has to divide its parameters anew."""
-        program = made.tracer.program
-        cotangents = {
-            node: step for node, step in program.cotangents.items() if node.operation is None
-        }
-        runs = self._optimizer._runs
-        self._flat = {run: flat for run, flat in self._flat.items() if run in runs}
-        inside = {tensor for run in runs for tensor in run.tensors}
-        if not inside.issuperset(cotangents):
-            raise ValueError("a tensor that requires grad is not in the optimizer")
-        gradients, views = [], []
-        outputs: list[Output] = []
-        for run in runs:
-            has = {tensor in cotangents for tensor in run.tensors}
-            if len(has) > 1:
-                return None
-            if True in has:
-                flat = self._flat.setdefault(run, np.zeros(run.bounds[-1], run.dtype))
-                gradients.append((run, flat))
-                for tensor, view in zip(run.tensors, run.views(flat)):
-                    views.append((tensor, view))
-                    target = program.step(None, (view,), {}, view.shape, view.dtype)
-                    outputs.append((cotangents[tensor], target))
-        inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
-        fixed = constants(program.steps, {*inputs})
-        inputs += fixed
-        returned: list[Output] = [
-            (program.values[made.loss], None),
-            *[(step, None) for _, step in made.moved],
-        ]
-        names = self._names(made)
-        steps = [step for step in program.steps if step not in set(inputs)]
-        outputs = returned + outputs
-        given = _Given(steps, inputs, outputs, program.guards, names)
-        runner = self._made(given)
-        tensors = [tensor for _, tensor in made.tensors]
-        known = {*tensors}
-        changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
-        compiled = _Compiled(
-            runner,
-            [place for place, step in enumerate(made.data) if step is not None],
-            [draw for _, _, draw in made.drawn],
-            tensors,
-            [tensor._requires_grad for tensor in tensors],
-            [tensor._array for tensor in tensors],
-            gradients,
-            all(tensor in known and tensor._array is view for tensor, view in changed),
-            None,
-            views,
-            [buffer for buffer, _ in made.moved],
-            [*[view for _, view in views], *[step.arguments[0] for step in fixed]],
-            runs,
-        )
-        return compiled, given
-
-    def _made(self, program: _Given) -> Runner:
+    def _made(self, program: Given) -> Runner:
         """What runs a program; by NumPy, where there is nothing that another back end needs."""
         try:
             return self.backend.make(*program)
@@ -351,23 +267,15 @@ class CompiledSteps:
             self.backend = backend_of("numpy")
             return self.backend.make(*program)
 
-    def _names(self, made: Recording) -> dict[Step, str]:
-        names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
-        for step, tensor in made.tensors:
-            names[step] = tensor.name or "buffer"
-        return names
-
-    def _first_run(
-        self, key: Any, made: Recording, compiled: _Compiled, given: _Given
-    ) -> _Expected:
+    def _first_run(self, key: Any, made: Recording, compiled: Compiled, given: Given) -> Expected:
         arrays = [made.arrays[place] for place in compiled.used]
         arrays += [array for _, array, _ in made.drawn]
         arrays += [tensor._array for tensor in compiled.tensors]
         loss, *moved = compiled.runner(arrays + compiled.rest)
         compiled = compiled._replace(update=self._update_of(compiled))
-        return _Expected(key, compiled, made.tracer.program, given, loss, moved)
+        return Expected(key, compiled, made.tracer.program, given, loss, moved)
 
-    def _update_of(self, compiled: _Compiled) -> Update | None:
+    def _update_of(self, compiled: Compiled) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
         key = tuple([run for run, _ in compiled.gradients])
         if key not in self._updates:
