@@ -41,7 +41,14 @@ GREEK = {
 """Names that are written as a letter, also with a number behind; δ stands for a cotangent."""
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
+OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
+"""Functions that LaTeX has a command for."""
 HAT = re.compile("[A-Za-z]_?hat")
+
+
+def last_name(function: Any) -> str:
+    """The name of a function without that of its module."""
+    return full_name(function).rpartition(".")[2]
 
 
 def windows_of(term: Step) -> str:
@@ -165,12 +172,12 @@ class Mathematics(NumpySource):
             left, right = (self.text(term.arguments[place], ATOM) for place in places)
             sign = signs[self.is_latex]
             return f"{left}{self.qualified(sign, term)}{right}", TIGHT
-        name = full_name(term.function).rpartition(".")[2]
         if windows := windows_of(term):
             inside = self.listed(term.arguments[:-2], {})
-            return self.function(f"{name}{self.beside(windows)}", inside)
+            return self.function(term.function, inside, self.beside(windows))
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
-        return self.function(name, self.listed(term.arguments, keywords))
+        inside = self.listed(term.arguments, keywords)
+        return self.function(term.function, inside)
 
     def qualified(self, sign: str, term: Step) -> str:
         """An operator with the arguments that are not the default."""
@@ -188,9 +195,9 @@ class Mathematics(NumpySource):
     def beside(self, text: str) -> str:
         return f"[{text}]"
 
-    def function(self, name: str, inside: str) -> Written:
-        shown = "σ" if name == neural.sigmoid.__name__ else name
-        return f"{shown}({inside})", ATOM
+    def function(self, function: Any, inside: str, windows: str = "") -> Written:
+        name = "σ" if function is neural.sigmoid else last_name(function)
+        return f"{name}{windows}({inside})", ATOM
 
     def method(self, term: Step) -> Written:
         """A sum over all entries, or over numbered axes; others as functions."""
@@ -281,24 +288,11 @@ class Latex(Mathematics):
         """x^{p}."""
         return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
 
-    def function(self, name: str, inside: str) -> Written:
-        known: tuple[str, ...] = (
-            "exp",
-            "log",
-            "sin",
-            "cos",
-            "tan",
-            "sinh",
-            "cosh",
-            "tanh",
-            "max",
-            "min",
-            "det",
-        )
-        if name == neural.sigmoid.__name__:
-            name, known = "sigma", ("sigma",)
-        shown = f"\\{name}" if name in known else rf"\operatorname{{{name}}}".replace("_", r"\_")
-        return rf"{shown}\left({inside}\right)", ATOM
+    def function(self, function: Any, inside: str, windows: str = "") -> Written:
+        name = last_name(function)
+        shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{name}}}".replace("_", r"\_")
+        shown = r"\sigma" if function is neural.sigmoid else shown
+        return rf"{shown}{windows}\left({inside}\right)", ATOM
 
     def sum(self, axes: tuple[int, ...]) -> str:
         return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")
