@@ -8,7 +8,6 @@ from typing import Any
 
 from autograd_lite.errors import ShapeError, UnsupportedError
 
-
 SEQUENCES = (list, tuple)
 
 
