@@ -47,7 +47,7 @@ class _Runner:
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         if self._quiet:
-            return self._quiet.run(self._function, *arrays)  # type: ignore[no-any-return]
+            return self._quiet.run(self._function, *arrays)
         with np.errstate(all="ignore"):
             found: list[Array] = self._function(*arrays)
         return found
