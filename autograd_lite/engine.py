@@ -32,8 +32,8 @@ from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     FAILURES,
     raise_explained,
+    real_result,
     refuse_stale,
-    refuse_unless_real,
     refuse_without_rule,
     refused_contribution,
 )
@@ -79,7 +79,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     if not found:
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
-        refuse_unless_real(data, operation, arguments, wanted)
+        data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None and not operation.traits.additive:
         # They may be written to before backward, as a buffer that is filled again.

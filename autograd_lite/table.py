@@ -23,6 +23,7 @@ import numpy as np
 
 from autograd_lite.engine import apply
 from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
 from autograd_lite.refusals import explained
@@ -53,6 +54,7 @@ _OPERATORS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
+@explains_keywords
 def define(
     function: Callable[..., Any],
     *vjps: Callable[..., Any] | None,
@@ -119,6 +121,7 @@ def asks(function: Any) -> bool:
     return isinstance(function, np.ufunc | type(np.sum)) or function is operator.getitem
 
 
+@explains_keywords
 def differentiable(
     *vjps: Callable[..., Any] | None,
     variadic: bool = False,

@@ -17,7 +17,6 @@ from autograd_lite.errors import (
     GradientError,
     MutationError,
     ShapeError,
-    UnsupportedError,
     describe_one,
 )
 from autograd_lite.foreign import OWN, PLAIN, admit
@@ -28,7 +27,12 @@ from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    refuse_exchange,
+    refused_conversion,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -350,11 +354,7 @@ class Tensor(Methods):
 
     def _refuse_conversion(self, what: str, remedy: str) -> None:
         if self._requires_grad:
-            raise UnsupportedError(
-                f"conversion of {describe_one(self)} to {what}, or assignment into one",
-                "it requires grad, and its gradient would be lost",
-                remedy,
-            )
+            raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
         outcome = bool(self._array)
