@@ -15,12 +15,13 @@ from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import constants, difference
+from autograd_lite.program.recordings import constants, difference, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -31,6 +32,7 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
+@explains_keywords
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
@@ -221,6 +223,7 @@ class Compiled:
         if ready is not None:
             self._found[key] = ready
 
+    @uncollected()
     def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
         """Call the function with tensors, and write down what it computes."""
         given: list[Tensor] = []

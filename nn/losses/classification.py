@@ -22,7 +22,6 @@ from autograd_lite import (
 from autograd_lite.arguments import FRACTION, INTEGER, SHARE, one_of, optional
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
-from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss, holds
@@ -123,8 +122,7 @@ class BCELoss(_BinaryLoss):
 class BCEWithLogitsLoss(_BinaryLoss):
     """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
 
-    Targets and options are those of `BCELoss`. Targets that are not from 0 to 1 raise an
-    ArgumentError, which in the plain mean is found where the loss is negative.
+    Targets and options are those of `BCELoss`.
 
     >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
     0.6931
@@ -137,13 +135,8 @@ class BCEWithLogitsLoss(_BinaryLoss):
         if self.pos_weight is not None:
             return super().mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)
-        if self.label_smoothing:
-            targets = self.smoothed(predictions, targets)
-        loss: Tensor = sigmoid_cross_entropy(predictions, targets)
-        # Only such targets make it negative; to look at them each time takes as long as the loss.
-        if plain(loss) < 0 if taken.get() is None else loss < 0:
-            require_shares(self, predictions, targets)
-        return loss
+        targets = self.smoothed(predictions, targets)
+        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""

@@ -10,6 +10,7 @@ from autograd_lite.modes import setting
 from autograd_lite.node import Array
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
+from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
@@ -41,6 +42,7 @@ class Recording(NamedTuple):
         return [*given, *[step for step, _, _ in self.drawn], *[step for step, _ in self.tensors]]
 
 
+@uncollected()
 def record(
     model: Module,
     optimizer: Optimizer,
