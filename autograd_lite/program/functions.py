@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 import warnings
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
@@ -392,11 +391,3 @@ def _moved(array: Array) -> Array:
 
 def _are_equal(arrays: Sequence[Array], others: Sequence[Array]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays, others))
-
-
-def parameters_of(f: Any) -> list[str]:
-    """The names of a function's parameters."""
-    try:
-        return list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):
-        return []
