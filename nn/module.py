@@ -14,11 +14,12 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.interruption import whole
+from autograd_lite.modes import modes
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
-from nn.evaluating import modes, watching_calls
+from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.members import Members, same_name
 from nn.parameters import (

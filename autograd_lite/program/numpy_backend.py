@@ -138,7 +138,9 @@ class _Writer:
     def _lines_of(self, step: Step, memory: Any) -> list[str]:
         names, layout = self.names, self.layout
         if step in self.written:
-            return statements(step, names.of(self.written[step]), self.values, names, False)
+            lines = [names.copied(step)] if isinstance(function_of(step), Adding) else []
+            own = statements(step, names.of(self.written[step]), self.values, names, False)
+            return lines + own
         if step in layout.offsets:
             self.static.add(step)
             names.buffer(step, self._value(step), layout.offsets[step], memory)
