@@ -14,7 +14,6 @@ from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import (
-    Taken,
     draws,
     enable_grad,
     modes,
@@ -28,7 +27,7 @@ from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
-from autograd_lite.program.exact import ExactTracer
+from autograd_lite.program.exact import ExactTracer, program_of
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import constants, difference, uncollected
 from autograd_lite.program.surroundings import Surroundings
@@ -260,7 +259,7 @@ class Compiled:
         inside = [x for x, grad in zip(variables, wanted) if grad]
         if self._positions:
             inside = [variables[position] for position in self._positions]
-        tracer, outputs = _written(result, leaves_of(inside), calls, self._templates)
+        tracer, outputs = program_of(result, leaves_of(inside), calls, self._templates)
         known = tracer.program.inputs
         inputs = [known.get(x) or known.get(id(x._array)) for x in given]
         own = {*inputs}
@@ -328,29 +327,6 @@ def _unlike(f: Any, reason: str) -> UnsupportedError:
 
 FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, IndexError)
 """What is raised where a computation cannot be followed."""
-
-
-def _written(
-    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
-) -> tuple[ExactTracer, list[Any]]:
-    """The program of a result, and of its gradient in variables; what each leaf of that is."""
-    leaves = leaves_of(result)
-    tracer = ExactTracer(result, templates)
-    if not variables:
-        for call in calls:
-            tracer.note(call)
-        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
-        tracer.guard_noted(calls)
-        return tracer, outputs
-    if not isinstance(result, Node) or result.operation is None:
-        raise ValueError("the result does not depend on what it is differentiated in")
-    tracer.write(calls)
-    program = tracer.program
-    gradients = [
-        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
-        for x in variables
-    ]
-    return tracer, [program.values[result], *gradients]
 
 
 def _is_returned_alike(output: Any, other: Any) -> bool:
