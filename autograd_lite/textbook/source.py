@@ -21,6 +21,7 @@ from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.repeated import Block, Line, terms_of
+from autograd_lite.textbook.spellings import DEFINITIONS
 from autograd_lite.textbook.terms import needed_for
 
 
@@ -33,7 +34,7 @@ class Definitions:
         self.values: dict[str, Any] = {}
         for function in dict.fromkeys(functions):
             if function not in _BUILT_IN and "." not in full_name(function):
-                self.add(function.__name__, function)
+                self.add(function.__name__, DEFINITIONS.get(function, function))
 
     def add(self, name: str, value: Any, user: FunctionType | None = None) -> None:
         """Write what a name stands for in a function that uses it, after what that needs."""
