@@ -107,7 +107,7 @@ def record(
     operation: Operation,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
-    wanted: bool,
+    wanted: int,
     residual: Any = None,
 ) -> Any:
     """The node of a computed array, with its history if that is wanted and recording is on."""

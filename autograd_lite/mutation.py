@@ -98,7 +98,7 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
 
 def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
     """Those of leaves that require grad. A parameter of a network has an array of its own."""
-    found = []
+    found: list[tuple[Array, bytes]] = []
     for leaf in arguments:
         if type(leaf) is Node.tensor_class and leaf.operation is None and leaf._requires_grad:
             array = leaf._array
