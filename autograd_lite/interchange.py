@@ -42,7 +42,7 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     try:
         kind, _ = array.__dlpack_device__()
         if kind != CPU:
-            import cupy  # type: ignore[import-not-found]
+            import cupy
 
             return Tensor(cupy.from_dlpack(array), requires_grad)
         return Tensor(np.from_dlpack(array), requires_grad)

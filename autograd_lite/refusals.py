@@ -119,8 +119,6 @@ def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wan
 
 def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> None:
     """Raise if an argument that requires grad is one that the operation has no vjp for."""
-    if operation.variadic:
-        return
     for index, argument in enumerate(arguments):
         without = index >= len(operation.vjps) or operation.vjps[index] is None
         if without and getattr(argument, "requires_grad", False):

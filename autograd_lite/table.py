@@ -174,17 +174,18 @@ def differentiable(
 
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            given: Any = (arguments, keywords)
-            if keywords and (residual or not operands.isdisjoint(keywords)):
+            given: Any = arguments
+            named: Any = keywords
+            if named and (residual or not operands.isdisjoint(named)):
                 # The rules get the operands first, and the residual after all arguments.
                 try:
-                    bound = signature.bind(*arguments, **keywords)
+                    bound = signature.bind(*given, **named)
                 except TypeError as error:
-                    raise explained(error, function.__name__, arguments, keywords) from error
-                given = bound.args, bound.kwargs
-            elif keywords:
-                given = positional(function, arguments, keywords)
-            result: Result = apply(operation, *given)
+                    raise explained(error, function.__name__, given, named) from error
+                given, named = bound.args, bound.kwargs
+            elif named:
+                given, named = positional(function, given, named)
+            result: Result = apply(operation, given, named)
             return result
 
         operation = Operation(call, vjps, function, False, variadic, residual, traits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import operator
 import sys
 import textwrap
@@ -168,10 +169,10 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    written = [line for line in lines.layout.lines if not lines.is_for_loss(line)]
-    terms = needed_for(term for line in written for term in terms_of(line))
-    definitions = Definitions(term.function for term in terms)
-    source = NumpySource(lines.layout.names, lines.counts)
+    written = [line for line in lines.listing.lines if not lines.is_for_loss(line)]
+    terms = itertools.chain.from_iterable(map(terms_of, written))
+    definitions = Definitions(term.function for term in needed_for(terms, lines.needed))
+    source = NumpySource(lines.listing.names, lines.counts)
     body = [text for line in written for text in texts_of(line, source)]
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}
