@@ -216,6 +216,13 @@ def test_what_is_computed_past_the_record_is_refused():
         autograd_lite.compile(f)(np.array([1.0, 2.0]))
 
 
+def test_a_gradient_inside_is_never_that_of_other_data():
+    compiled = autograd_lite.compile(autograd_lite.grad(lambda x: (x**3).sum()))
+    for x in (np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0])):
+        np.testing.assert_array_equal(compiled(x), 3 * x**2)
+    assert "write grad(compile(f))" in compiled.backend
+
+
 def test_variables_from_outside_are_looked_at():
     weights, options = np.ones(3), {"power": 2}
 
