@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural, special
+from autograd_lite.derivatives.norms import p_norm
+from autograd_lite.derivatives.reductions import expand
+from autograd_lite.node import Array
 
 Slope = Callable[[Any, Any], Any]
 """A derivative as a function of the output and of the input."""
@@ -131,3 +134,118 @@ def _slope_of_tanh_gelu(z: Any) -> Any:
     c = math.sqrt(2 / math.pi)
     t = np.tanh(c * (z + 0.044715 * z**3))
     return (1 + t) / 2 + z / 2 * (1 - t * t) * c * (1 + 3 * 0.044715 * z * z)
+
+
+# Functions of two arguments, of vectors and of matrices: the whole vjp stands in a row
+
+
+def of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, to all entries that were reduced."""
+    return expand(g, x.shape, axis, keepdims)
+
+
+def of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, in equal shares to all entries that were reduced."""
+    return of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
+
+
+def _of_norm(rule: Slope) -> Callable[..., Any]:
+    def vjp(g: Any, y: Any, x: Any, p: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+        return expand(g, x.shape, axis, keepdims) * rule(expand(y, x.shape, axis, keepdims), x)
+
+    return vjp
+
+
+def _not_centred(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False, **degrees: Any
+) -> Array:
+    degrees_lost = degrees.get("correction", degrees.get("ddof", 0)) or 0
+    return expand(g, x.shape, axis, keepdims) * 2 * x / (x.size / y.size - degrees_lost)
+
+
+def _turned(matrix: Any) -> Any:
+    return np.swapaxes(matrix, -1, -2)
+
+
+IS = "the derivative of {operation} is taken to be "
+IN = "in the derivative of {operation} "
+BY = "the derivative of {operation} by its denominator "
+VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
+    (np.power, 0): (
+        (
+            IS + "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
+            lambda g, y, x, n: g * n * y,
+        ),
+        (IS + "x ** n, the value itself", lambda g, y, x, n: g * y),
+        (IS + "x ** (n - 1), without the factor n", lambda g, y, x, n: g * x ** (n - 1)),
+        (IS + "n x ** (n + 1): the exponent n is raised", lambda g, y, x, n: g * n * y * x),
+        (
+            IS + "n x ** (n - 2): the exponent n is lowered by 2",
+            lambda g, y, x, n: g * n * x ** (n - 2),
+        ),
+        (IS + "n times the square of x ** n", lambda g, y, x, n: g * n * y * y),
+        (IS + "x ** n log(x), as if x were the exponent", lambda g, y, x, n: g * y * np.log(x)),
+    ),
+    (np.divide, 0): (
+        ("it is multiplied by the denominator, not divided by it", lambda g, y, a, b: g * b),
+        (
+            "the denominator is squared in the numerator's part of the quotient rule",
+            lambda g, y, a, b: g / b / b,
+        ),
+    ),
+    (np.divide, 1): (
+        (
+            IN + "the denominator is not squared",
+            lambda g, y, a, b: -g * a / b,
+        ),
+        (
+            IN + "the numerator is forgotten",
+            lambda g, y, a, b: -g / b / b,
+        ),
+        (
+            IN + "the denominator is forgotten",
+            lambda g, y, a, b: -g * a,
+        ),
+        (BY + "is forgotten but for the sign", lambda g, y, a, b: -g),
+        (BY + "is taken to be that by the numerator", lambda g, y, a, b: g / b),
+    ),
+    (p_norm, 0): (
+        (IS + "the vector, not divided by the norm", _of_norm(lambda y, x: x)),
+        (IS + "that of its square, twice the vector", _of_norm(lambda y, x: 2 * x)),
+        (IS + "the vector over the square of the norm", _of_norm(lambda y, x: x / y / y)),
+        (IS + "half of the vector over the norm", _of_norm(lambda y, x: x / y / 2)),
+        (IS + "1 over the norm, without the vector", _of_norm(lambda y, x: 1 / y + 0 * x)),
+        (IS + "1", _of_norm(lambda y, x: 1 + 0 * x)),
+        (IS + "the sign of each entry", _of_norm(lambda y, x: np.sign(x))),
+    ),
+    (np.linalg.inv, 0): (
+        (IN + "its inverses are to be transposed", lambda g, y, x: -y @ g @ y),
+        (IN + "it is that of a reciprocal, -1 / x ** 2", lambda g, y, x: -g / x / x),
+        (IN + "one of the two inverses is left out", lambda g, y, x: -_turned(y) @ g),
+        (IN + "one of the two inverses is left out", lambda g, y, x: -g @ _turned(y)),
+    ),
+    (np.prod, 0): (
+        (
+            IS + "the product, not that of the others",
+            lambda g, y, x, *axes, **k: of_sum(g * y, y, x, *axes, **k),
+        ),
+        (IS + "1, as that of a sum", of_sum),
+    ),
+    (np.var, 0): ((IN + "the mean is not subtracted", _not_centred),),
+    (np.cumsum, 0): (
+        (
+            "the cumulative sum is taken from the start, where it is one from the end",
+            lambda g, y, a, axis=None: np.cumsum(g, axis).reshape(a.shape),
+        ),
+        ("the derivative of {operation} is forgotten", lambda g, y, a, *axis, **k: g),
+    ),
+    (np.tanh, 0): (
+        ("parentheses are missing: g * 1 - a * a", lambda g, a, z: g - a * a),
+        ("parentheses are missing: 1 - a * a * g", lambda g, a, z: 1 - a * a * g),
+    ),
+    (neural.sigmoid, 0): (
+        ("parentheses are missing: g * a * 1 - a", lambda g, a, z: g * a - a),
+        ("parentheses are missing: a * 1 - a * g", lambda g, a, z: a - a * g),
+    ),
+}
+"""What is computed for what arrives, g, by function and argument; and how it is said."""

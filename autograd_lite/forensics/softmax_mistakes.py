@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import StepMistakes
-from autograd_lite.forensics.formula_mistakes import of_mean, of_sum
+from autograd_lite.forensics.formulas import of_mean, of_sum
 from autograd_lite.forensics.replay import Graph, Place
 
 Rule = Callable[[Any, Any, Any, Any], Any]
