@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import StepMistakes, unchanged
 from autograd_lite.forensics.formulas import FORMULAS, VJPS, Slope
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -34,35 +33,12 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "derivative twice", words + "z, its input", twice
         twice = place.changed(lambda result, g, a, z, *rest: result * a)
         yield "derivative twice", words + "a, the value itself", twice
-        for slot, default in _other_defaults(place):
-            words = "the derivative of {operation} is that for other parameters, its default"
-            yield (
-                "wrong formula",
-                f"{words} {default:g}",
-                partial(_with_default, place, slot, default),
-            )
-
-
-def _other_defaults(place: Place) -> Iterator[tuple[int, float]]:
-    """The further arguments of a function that are not their defaults, with these."""
-    parameters = inspect.signature(place.operation.compute).parameters.values()
-    for slot, parameter in enumerate(parameters):
-        given = place.node.arguments[slot] if slot < len(place.node.arguments) else None
-        if isinstance(parameter.default, float) and isinstance(given, float):
-            if given != parameter.default:
-                yield slot, parameter.default
-
-
-def _with_default(place: Place, slot: int, default: float, g: Array, y: Array, *given: Any) -> Any:
-    return place.vjp(g, y, *given[:slot], default, *given[slot + 1 :])
 
 
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("1 over what it is", lambda d: 1 / d),
-    ("1 minus what it is", lambda d: 1 - d),
     ("1 plus what it is", lambda d: 1 + d),
     ("its square root: a square is left out", lambda d: np.sqrt(abs(d))),
-    ("its square", lambda d: d * d),
 )
 """What is done to a derivative that is right but for that."""
 
@@ -84,8 +60,6 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not place.traits.rectifies:
         what = "a where z < 0, the value and not the slope"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, a)
-        what = "z where z < 0, the input and not the slope"
-        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, z)
         what = "1 + z where z < 0, with the input for the output or for the exponential"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + z)
         what = "1 + a where z < 0, as for alpha = 1"
@@ -94,12 +68,8 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + what, partial(_straight, place)
         what = "0.01 where z < 0, which is another slope than the function's"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
-    what = "the sign of z"
-    yield "wrong formula", words + what, lambda g, a, z, *rest, **k: g * np.sign(z)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
     yield "branches", words, lambda g, *given, **k: g * (g > 0)
-    words = "what arrives and is negative is lost, too: that of guided backpropagation"
-    yield "branches", words, place.changed(lambda result, g, *given, **k: result * (g > 0))
 
 
 def _straight(place: Place, g: Array, a: Array, z: Array, *rest: Any, **keywords: Any) -> Any:
@@ -149,8 +119,6 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         belongs = "other factor" if place.traits.product else "inner derivative"
         words = f"it is multiplied by {{argument}} itself, where the {belongs} belongs"
         yield "wrong formula", words, lambda g, y, *pair, **k: g * pair[slot]
-        words += ", and the sign is wrong"
-        yield "wrong formula", words, lambda g, y, *pair, **k: -g * pair[slot]
 
 
 def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
@@ -169,36 +137,6 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
-    if place.traits.kink and place.traits.activation:
-        words = "what arrives is overwritten by the slope of {operation} where z "
-        above: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, vjp(g, a, z, *r, **k))
-        below: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, g, vjp(0 * g + 1, a, z, *r, **k))
-        yield "cotangent lost", words + "> 0, not multiplied by it", above
-        yield "cotangent lost", words + "< 0, not multiplied by it", below
-        only: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, g)
-        yield "cotangent lost", words + "> 0, and kept elsewhere", only
-
-
-def extremes(graph: Graph, place: Place) -> StepMistakes:
-    """Of two arguments both get what arrives, or the other one."""
-    slot = place.slot
-    if place.traits.extremum and place.traits.elementwise:
-        words = "the mask of {operation} is forgotten: both arguments get all that arrives"
-        yield "derivative forgotten", words, unchanged
-        words = "each argument of {operation} gets half of what arrives: that of a mean"
-        yield "wrong formula", words, lambda g, y, *pair: g / 2
-        words = "the other argument of {operation}, the one that it is not, gets what arrives"
-        yield "branches", words, lambda g, y, *pair: g * (pair[slot] != y)
-
-
-def determinants(graph: Graph, place: Place) -> StepMistakes:
-    """The derivatives of determinants without a transpose, or an inverse."""
-    if "det" in place.operation.name:
-        words = "in the derivative of {operation} the inverse is to be transposed"
-        vjp = place.changed(lambda result, *_: np.swapaxes(result, -1, -2))
-        yield "transposed", words, vjp
-        words = "in the derivative of {operation} the matrix stands for its inverse"
-        yield "wrong formula", words, lambda g, y, x: g[..., None, None] * np.swapaxes(x, -1, -2)
 
 
 def statistics(graph: Graph, place: Place) -> StepMistakes:
@@ -219,5 +157,5 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
 
 FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(formulas, of_kinks, of_quotients, of_products, inner_derivative),
-    *(cotangent_lost, extremes, determinants, statistics),
+    *(cotangent_lost, statistics),
 )

@@ -253,11 +253,6 @@ def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the other factor of {operation} is multiplied in twice"
             words += ": what arrives contains it already"
             yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
-    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
-        value = plain(argument)
-        if slot != place.slot and is_array(value) and value.ndim:
-            words = "the other factor of {operation} is squared"
-            yield "derivative twice", words, Instead(place, slot, value * value, "{0} ** 2")
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:

@@ -146,9 +146,6 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
             if branches:  # Else it is forgotten there.
                 yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
-    for place in graph.places_of.get(node, ()):
-        if place.argument.operation is not None:
-            yield place.argument, "it is computed from what arrives one step further back"
 
 
 def own_term(graph: Graph, place: Place) -> StepMistakes:
