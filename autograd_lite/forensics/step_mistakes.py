@@ -149,7 +149,8 @@ def _other_points(graph: Graph, place: Place) -> Iterator[tuple[str, Array, Arra
         yield f"{words} is left out", output, before
     if not place.traits.activation:
         return
-    yield ", a formula in its output, is evaluated at its input", x, x
+    normalized = "" if place.traits.elementwise else ": probabilities that are not normalized"
+    yield f", a formula in its output, is evaluated at its input{normalized}", x, x
     at_output = ", a formula in its input, is evaluated at"
     yield f"{at_output} its output", place.operation.value(y, *rest, **keywords), y
     yield f"{at_output} its output", y, y

@@ -3,7 +3,7 @@
 import numpy as np
 
 import nn
-from autograd_lite import Tensor, compare_gradients, elu, sigmoid, softmax
+from autograd_lite import Tensor, compare_gradients, elu, log_softmax, sigmoid, softmax
 
 CASES = []
 
@@ -171,6 +171,33 @@ def a_term_of_the_product_rule_is_left_out():
     P = p.data
     dw = X.T @ (-((1 - P) ** 2) * (1 - P)) / 8
     return -((1 - p) ** 2 * np.log(p)).mean(), {w: dw}
+
+
+@planted("repeated index is averaged")
+def a_word_that_is_repeated_gets_the_mean():
+    rng = np.random.default_rng(9)
+    words, E, y = np.array([0, 1, 1, 1, 3]), leaf(rng, 4, 3, name="E"), rng.normal(size=(5, 3))
+    h = E[words]
+    dE = np.zeros((4, 3))
+    np.add.at(dE, words, 2 * (h.data - y))
+    return ((h - y) ** 2).sum(), {E: dE / np.maximum(np.bincount(words), 1)[:, None]}
+
+
+@planted("penalty a factor of 2 is missing", "in the rest 1/12 is missing")
+def the_penalty_and_the_rest_have_two_wrong_factors():
+    rng = np.random.default_rng(10)
+    X, y, w = rng.normal(size=(12, 3)), rng.choice([-1.0, 1.0], 12), leaf(rng, 3, name="w")
+    margins = np.maximum(0, 1 - y * (X @ w))
+    dw = -X.T @ (y * (margins.data > 0)) + 0.1 * w.data
+    return margins.mean() + 0.1 * (w**2).sum(), {w: dw}
+
+
+@planted("log_softmax", "not normalized")
+def probabilities_are_not_normalized():
+    rng = np.random.default_rng(11)
+    X, Y, W = rng.normal(size=(8, 3)), np.eye(4)[rng.integers(4, size=8)], leaf(rng, 3, 4, name="W")
+    z = X @ W
+    return -(Y * log_softmax(z, axis=1)).sum() / 8, {W: X.T @ (np.exp(z.data) - Y) / 8}
 
 
 def test_each_planted_mistake_is_named_first():
