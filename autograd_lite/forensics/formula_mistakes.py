@@ -28,6 +28,7 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + "z, its input", partial(_by, lambda a, z: z)
         for text, change in OF_SLOPES:
             yield "wrong formula", words + text, partial(_changed, place, change)
+    if place.bends and place.traits.activation:
         words = "the derivative of {operation} is multiplied, besides, by "
         twice = place.changed(lambda result, g, a, z, *rest: result * z)
         yield "derivative twice", words + "z, its input", twice
