@@ -21,8 +21,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.methods import unpacked
 from autograd_lite.modes import recording
-from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
-from autograd_lite.node import plain as node_plain
+from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step, mapped, steps_in
 
@@ -69,7 +68,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         def method(*arguments: Any, **keywords: Any) -> Any:
             if hasattr(np.ndarray, name):
                 # NumPy's function of that name may return what the method changes, as np.sort does.
-                getattr(self._array, name)(*plain(arguments), **plain(keywords))
+                getattr(self._array, name)(*all_plain(arguments), **all_plain(keywords))
             return function(self, *arguments, **keywords)
 
         return method
@@ -104,8 +103,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
 _ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
     np.shape: operator.attrgetter("shape"),
     np.ndim: operator.attrgetter("ndim"),
-    np.size: lambda x, axis=None: np.size(plain(x), axis),
-    np.result_type: lambda *arrays: np.result_type(*map(plain, arrays)),
+    np.size: lambda x, axis=None: np.size(all_plain(x), axis),
+    np.result_type: lambda *arrays: np.result_type(*map(all_plain, arrays)),
     np.iscomplexobj: lambda x: False,
 }
 """Functions that say nothing about entries."""
@@ -138,8 +137,8 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     """
     if keywords and isinstance(function, np.ufunc):
         function = _with_keywords(function)
-    tape, given = _tape.get(), plain(arguments)
-    data = function(*given, **plain(keywords))
+    tape, given = _tape.get(), all_plain(arguments)
+    data = function(*given, **all_plain(keywords))
     if isinstance(data, tuple) and data and all(isinstance(part, np.ndarray) for part in data):
         whole = tape.expression(None, function, arguments, keywords)
         parts = [
@@ -167,9 +166,9 @@ def _with_keywords(ufunc: Any) -> Callable[..., Any]:
     return function
 
 
-def plain(value: Any) -> Any:
+def all_plain(value: Any) -> Any:
     """The value with arrays in place of expressions, also within lists and tuples."""
-    return mapped(node_plain, value)
+    return mapped(plain, value)
 
 
 class Template(NamedTuple):

@@ -55,7 +55,7 @@ class Reader(Formulas):
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
-        for leaf in naming.leaves_of(nodes):
+        for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
         for node in nodes:

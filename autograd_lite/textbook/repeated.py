@@ -17,7 +17,7 @@ from autograd_lite.program.loops import Loop, Sliced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import rolled
 from autograd_lite.textbook.naming import Identifiers
-from autograd_lite.textbook.terms import written_out
+from autograd_lite.textbook.terms import parts_written
 
 Line = tuple[str, Any]
 """name = term."""
@@ -186,7 +186,7 @@ class Repeater:
         """
         before, carried = [], []
         taken: set[Step] = set()
-        written = [{*written_out(step, self.names)} for _, step in lines]
+        written = [{*parts_written(step, self.names)} for _, step in lines]
         for place, (first, then) in loop.carried.items():
             own = next(i for i, (_, step) in enumerate(lines) if step is then)
             free = not any(place in parts for parts in written[own + 1 :]) and then not in taken

@@ -154,7 +154,7 @@ def _without_leading_axes(value: Any) -> Any:
     return value
 
 
-def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
+def parts_written(term: Step, names: Collection[Step]) -> Iterator[Step]:
     """What stands in the formula of a term, from left to right; of what has a name only that."""
     stack = steps_in(term)[::-1]
     while stack:

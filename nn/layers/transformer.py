@@ -34,6 +34,7 @@ class _TransformerLayer(Module):
     layer_norm_eps: float = declared(POSITIVE)
     batch_first: bool = declared(FLAG)
     norm_first: bool = declared(FLAG)
+    bias: bool = declared(FLAG)
 
     def __init__(
         self,
@@ -45,20 +46,21 @@ class _TransformerLayer(Module):
         layer_norm_eps: float = 1e-5,
         batch_first: bool = True,
         norm_first: bool = False,
+        bias: bool = True,
         rng: np.random.Generator | int | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         self.d_model, self.nhead, self.dim_feedforward = d_model, nhead, dim_feedforward
         self.dropout, self.layer_norm_eps = dropout, layer_norm_eps
-        self.batch_first, self.norm_first = batch_first, norm_first
+        self.batch_first, self.norm_first, self.bias = batch_first, norm_first, bias
         self.activation = activation_function(activation)
         self.rng = generator(rng, type(self).__name__)
         self.self_attn = self._attention(dtype)
-        self.linear1 = Dense(d_model, dim_feedforward, rng=self.rng, dtype=dtype)
-        self.linear2 = Dense(dim_feedforward, d_model, rng=self.rng, dtype=dtype)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype)
+        self.linear1 = Dense(d_model, dim_feedforward, bias=bias, rng=self.rng, dtype=dtype)
+        self.linear2 = Dense(dim_feedforward, d_model, bias=bias, rng=self.rng, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype, bias=bias)
         self.drop = Dropout(dropout, self.rng)
         self._add_parts(dtype)
 
@@ -75,6 +77,7 @@ class _TransformerLayer(Module):
             self.d_model,
             self.nhead,
             self.dropout,
+            self.bias,
             batch_first=self.batch_first,
             rng=self.rng,
             dtype=dtype,
@@ -131,6 +134,7 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
         layer_norm_eps: epsilon of the normalization.
         batch_first: whether sequences are (n, length, d_model), else (length, n, d_model).
         norm_first: whether what the parts get is normalized, instead of the sums behind them.
+        bias: whether projections, layers and normalizations have one.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
@@ -180,7 +184,7 @@ class TransformerDecoderLayer(_TransformerLayer, init=False):
 
     def _add_parts(self, dtype: DTypeLike) -> None:
         self.multihead_attn = self._attention(dtype)
-        self.norm3 = LayerNorm(self.d_model, self.layer_norm_eps, dtype)
+        self.norm3 = LayerNorm(self.d_model, self.layer_norm_eps, dtype, bias=self.bias)
 
     def forward(
         self,

@@ -14,7 +14,7 @@ import nn
 from autograd_lite import AutogradError
 from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.table import activations
-from nn.architecture import REGISTERED, describe
+from nn.architecture import REGISTERED, architecture_of
 
 ROOT = Path(nn.__file__).parents[1]
 
@@ -301,7 +301,7 @@ def written(module, names):
 def test_the_text_of_each_layer_builds_an_equal_one(dtype):
     names = {**activations(), "float32": np.float32}
     for _, module in every_layer(dtype).named_modules():
-        assert describe(written(module, names)) == describe(module)
+        assert architecture_of(written(module, names)) == architecture_of(module)
 
 
 def test_the_text_shows_what_is_not_the_default():
