@@ -74,6 +74,7 @@ CHANGES |= {"perf_counter", "globals", "locals", "vars", "__import__"}
 """Names of what changes something, or gives what is not recorded."""
 UNSEEN = {"now", "today", "utcnow", "random", "rvs", "open", "read_text", "read_bytes", "load"}
 UNSEEN |= {"loadtxt", "genfromtxt", "fromfile", "memmap", "geterr", "get_printoptions"}
+UNSEEN |= {"exists", "stat", "is_file", "is_dir", "iterdir", "glob"}
 UNSEEN |= {"globals", "eval", "exec", "import_module", "__import__"}
 """Names of what reads from where nothing is looked at: clocks, generators, files, settings."""
 BY_NAME = {"getattr", "hasattr", "vars", "dir", "__dict__"}
@@ -121,6 +122,7 @@ class Surroundings:
         self._seen[id(value)] = value
         if isinstance(value, Node):
             self._watch(value, "_array")
+            self._watch(value, "_requires_grad")
         elif isinstance(value, np.ndarray):
             self._visit_array(value)
         elif isinstance(value, CONTAINERS):
