@@ -79,7 +79,7 @@ UNSEEN |= {"globals", "eval", "exec", "import_module", "__import__"}
 """Names of what reads from where nothing is looked at: clocks, generators, files, settings."""
 BY_NAME = {"getattr", "hasattr", "vars", "dir", "__dict__"}
 """Names of what asks for attributes by names that need not stand in the code."""
-ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"}
+ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"}
 LOADS = {"LOAD_GLOBAL", "LOAD_NAME"} | ATTRIBUTES
 NOT_CALLED = {"__init__", "__new__", "__init_subclass__", "__repr__", "__del__", "__setattr__"}
 NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__"}
@@ -245,7 +245,7 @@ class Surroundings:
         # A string may be the name of what getattr asks for.
         if what in ATTRIBUTES or (what == "LOAD_CONST" and type(name) is str):
             self._ask(name)
-        if not self.acts and _acts(code, what, name):
+        if not self.acts and _acts(function, code, what, name):
             known = name if isinstance(name, str) else what
             self.acts = f"{function.__qualname__} does more than compute: {known}"
 
@@ -294,19 +294,23 @@ def _own_lists(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[s
     count = code.co_argcount + code.co_kwonlyargcount + stars
     made, others = set[str](), {*code.co_varnames[:count]}
     for before, instruction in pairwise(instructions):
-        if instruction.opname == "STORE_FAST":
-            (made if before.opname == "BUILD_LIST" else others).add(instruction.argval)
+        what, name = instruction.opname, instruction.argval
+        if what == "STORE_FAST" and before.opname == "BUILD_LIST":
+            made.add(name)
+        elif "STORE_FAST" in what:  # later Pythons have instructions for two variables
+            others.update(name if isinstance(name, tuple) else (name,))
     return made - others
 
 
-def _acts(code: CodeType, what: str, name: Any) -> bool:
-    """Whether an instruction does more than compute."""
+def _acts(function: FunctionType, code: CodeType, what: str, name: Any) -> bool:
+    """Whether an instruction of a function, or of one within it, does more than compute."""
     if what == "YIELD_VALUE":
         return code.co_name != "<genexpr>"  # which only what computes reads
     if what == "STORE_DEREF":
         return name in code.co_freevars
-    loads = what.startswith("LOAD_") and what != "LOAD_CONST" and name in CHANGES
-    return what in STORES or loads
+    # What local variables are was loaded, or given, before.
+    given = what in ("LOAD_DEREF", "LOAD_CLOSURE") and name in function.__code__.co_freevars
+    return what in STORES or (name in CHANGES and (given or what in LOADS))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
