@@ -85,6 +85,8 @@ NOT_CALLED = {"__init__", "__new__", "__init_subclass__", "__repr__", "__del__",
 NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__"}
 NOT_CALLED |= {"__deepcopy__", "__delattr__", "__setitem__", "__delitem__", "__set_name__"}
 """Methods that computing does not call, or not without a word of it."""
+MAKES = {"BUILD_LIST", "BUILD_MAP", "BUILD_CONST_KEY_MAP"}
+"""Instructions that make a list, or a dict."""
 HEAP_TYPE = 1 << 9
 """The flag of types that were not written as constants in C."""
 
@@ -224,10 +226,9 @@ class Surroundings:
                 self._miss(name)
         for code in _codes(function.__code__):
             instructions = [*dis.get_instructions(code)]
-            lists = _own_lists(code, instructions)
-            for before, instruction in pairwise([instructions[0], *instructions]):
-                of_own = before.opname == "LOAD_FAST" and before.argval in lists
-                if not (of_own and instruction.argval in ("append", "extend")):
+            own = _own_containers(code, instructions)
+            for place, instruction in enumerate(instructions):
+                if not _changes_own(instructions[max(0, place - 2) : place + 1], own):
                     self._look(function, code, instruction)
 
     def _look(self, function: FunctionType, code: CodeType, instruction: dis.Instruction) -> None:
@@ -288,18 +289,29 @@ class Surroundings:
             self._waiting.append(value)
 
 
-def _own_lists(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
-    """The local variables of a function that are lists which it makes itself."""
+def _own_containers(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
+    """The local variables of a function that are lists or dicts which it makes itself."""
     stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     count = code.co_argcount + code.co_kwonlyargcount + stars
     made, others = set[str](), {*code.co_varnames[:count]}
     for before, instruction in pairwise(instructions):
         what, name = instruction.opname, instruction.argval
-        if what == "STORE_FAST" and before.opname == "BUILD_LIST":
+        if what == "STORE_FAST" and before.opname in MAKES:
             made.add(name)
         elif "STORE_FAST" in what:  # later Pythons have instructions for two variables
             others.update(name if isinstance(name, tuple) else (name,))
     return made - others
+
+
+def _changes_own(recent: Sequence[dis.Instruction], own: set[str]) -> bool:
+    """Whether the last instruction changes a container in one of a function's own variables."""
+    *before, last = recent
+    if last.opname == "STORE_SUBSCR":
+        is_plain = len(before) == 2 and before[1].opname in ("LOAD_CONST", "LOAD_FAST")
+        before = before[:1] if is_plain else []
+    elif last.argval not in ("append", "extend", "update"):
+        return False
+    return bool(before) and before[-1].opname == "LOAD_FAST" and before[-1].argval in own
 
 
 def _acts(function: FunctionType, code: CodeType, what: str, name: Any) -> bool:
