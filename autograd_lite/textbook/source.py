@@ -134,7 +134,7 @@ class _Within(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         self.generic_visit(node)
         module = self.known.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        value = getattr(module, node.attr, None)
+        value: Any = getattr(module, node.attr, None)
         if _is_own(module) and isinstance(inspect.unwrap(value), FunctionType):
             self.found[node.attr] = value
             return ast.Name(node.attr, node.ctx)
