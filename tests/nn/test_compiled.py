@@ -137,7 +137,7 @@ def test_steps_whose_gradients_are_accumulated():
         def epoch_end(self, training):
             training.model[0].weight.requires_grad = training.epoch not in (3, 4)
 
-    options = {"accumulate": 3, "epochs": 8, "callbacks": [Freezes()]}
+    options = {"accumulate": 3, "batch_size": 15, "epochs": 12, "callbacks": [Freezes()]}
     assert_compiled_is_eager("frozen for a while", make, **options)
 
 
