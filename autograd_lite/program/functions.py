@@ -227,7 +227,10 @@ class Compiled:
                 raise _unlike(self._f, found.text)
             return
         if not all(map(_is_returned_alike, made.outputs, other.outputs)):
-            self._reason = "what it returns besides arrays is another for other data"
+            self._reason = (
+                "what it returns is another for other data, and not computed by what was recorded; "
+                "of gradients write grad(compile(f)), not compile(grad(f))"
+            )
             return
         ready = self._ready(made, result)
         if ready is not None:
@@ -331,8 +334,10 @@ FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, Ind
 
 def _is_returned_alike(output: Any, other: Any) -> bool:
     """Whether what is returned is computed in each run, or was the same for other data."""
-    if isinstance(output, Step | np.ndarray | np.generic):
-        return True
+    if isinstance(output, Step) or isinstance(other, Step):
+        return isinstance(output, Step) and isinstance(other, Step)
+    if isinstance(output, np.ndarray | np.generic) and isinstance(other, np.ndarray | np.generic):
+        return np.array_equal(output, other, equal_nan=True)
     return type(output) is type(other) and repr(output) == repr(other)
 
 
