@@ -133,7 +133,8 @@ class Operation:
         the rule of a variadic operation gives is put, which they share.
         """
         if not self.variadic:
-            return self.vjps[index](*given, **keywords)
+            vjp = self.vjps[index]
+            return vjp(*given, **keywords) if keywords else vjp(*given)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
         return part_of(given[0], index)
