@@ -76,9 +76,9 @@ class Definitions:
         for name, value in within.found.items():
             self.add(name, value, function)
         for node in ast.walk(tree):
-            name = getattr(node, "id", None)
-            if name in known and name not in function.__code__.co_varnames:
-                self.add(name, known[name], function)
+            used = node.id if isinstance(node, ast.Name) else None
+            if used in known and used not in function.__code__.co_varnames:
+                self.add(used, known[used], function)
 
     def _assignment(self, name: str, user: FunctionType | None) -> None:
         """Write the assignment to a name in the file of a function that uses it."""
