@@ -26,7 +26,6 @@ from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
-from nn.losses.loss import Loss
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
 from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
@@ -182,7 +181,7 @@ def rehearse(model: Module, samples: Samples) -> None:
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
                 if samples.loss is not None:
-                    loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
+                    loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
                     _loss_figure(samples, loss, part)
                 _measured(samples, predictions, part, _figure)
 
@@ -204,20 +203,6 @@ def _first(source: Part | Rows | Stream) -> Part | None:
 
 def _as_many(predictions: Any, n: int) -> Any:
     return np.resize(predictions, (n, *predictions.shape[1:]))
-
-
-def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
-    loss = samples.loss
-    if part.weights is None and isinstance(loss, Loss) and loss.reduction == "mean":
-        if (
-            type(loss).__call__ is Loss.__call__
-            and isinstance(predictions, Tensor)
-            and isinstance(part.y, np.ndarray)
-            and predictions.size
-        ):
-            # Some means of their own look at targets only when they become negative.
-            return Loss.mean(loss, predictions, part.y)
-    return samples.loss_of(predictions, part.y, part.weights)
 
 
 def _loss_figure(samples: Samples, loss: Any, part: Part) -> float:
