@@ -25,13 +25,15 @@ from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated
-from autograd_lite.names import explains_keywords, unknown_keyword
+from autograd_lite.names import ATTRIBUTES, explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.refusals import FAILURES, explained, refuse_exchange
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+    from autograd_lite.typing import Array, ArrayLike
 
 NOTHING = nullcontext()
 
@@ -67,7 +69,7 @@ class Tensor(Methods):
 
     def __init__(
         self,
-        data: Any,
+        data: ArrayLike,
         requires_grad: bool = False,
         *,
         name: str | None = None,
@@ -98,7 +100,7 @@ class Tensor(Methods):
     # State
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Array:
         """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
 
         An array of another shape or dtype makes the tensor forget its gradient.
@@ -107,10 +109,11 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array if self.operation is None else read_only(self._array)
+        array: Array = self._array if self.operation is None else read_only(self._array)
+        return array
 
     @data.setter
-    def data(self, array: Any) -> None:
+    def data(self, array: ArrayLike) -> None:
         if self.operation is not None:
             raise MutationError(
                 f"assignment to the data of {describe_one(self)}",
@@ -178,7 +181,7 @@ class Tensor(Methods):
         take_entries(self)
         return self._array.item()  # type: ignore[no-any-return]
 
-    def numpy(self) -> Any:
+    def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
         return self.data
@@ -202,7 +205,11 @@ class Tensor(Methods):
 
     @explains_keywords
     def backward(
-        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
+        self,
+        gradient: ArrayLike | None = None,
+        *,
+        create_graph: bool = False,
+        leaves_only: bool = False,
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 
@@ -331,10 +338,12 @@ class Tensor(Methods):
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
-        self._refuse_conversion("an array", _FOR_ARRAYS)
-        take_entries(self)
-        return np.array(self._array, dtype, copy=copy)
+    if not TYPE_CHECKING:  # or checkers take what NumPy computes of a tensor for an array
+
+        def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
+            self._refuse_conversion("an array", _FOR_ARRAYS)
+            take_entries(self)
+            return np.array(self._array, dtype, copy=copy)
 
     def __float__(self) -> float:
         self._refuse_conversion("a number", _FOR_NUMBERS)
@@ -361,6 +370,9 @@ class Tensor(Methods):
 
     # Text
 
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__()} - HIDDEN)
+
     def __repr__(self) -> str:
         take_entries(self)
         if isinstance(self._array, np.ndarray):
@@ -386,6 +398,9 @@ _FOR_ARRAYS = (
     "np.concatenate or np.where; make other libraries' arrays plain, as in "
     "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
 )
+
+HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
+"""What completion leaves out: the record, and names that only say what to write here."""
 
 
 Node.tensor_class = Tensor

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from autograd_lite.errors import GradientError, describe_one
 from autograd_lite.linearization import Linearization, name_of, require_tangents
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
+
+if TYPE_CHECKING:
+    from autograd_lite.program.functions import Compiled
 
 Argnums = int | tuple[int, ...]
 
@@ -51,7 +54,13 @@ def positions_of(argnums: Any) -> tuple[Any, ...]:
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
 
 
-def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
+@overload
+def value_and_grad(f: Compiled, argnums: Argnums = 0) -> Compiled: ...
+@overload
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0
+) -> Callable[..., tuple[Any, Any]]: ...
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes f and its gradient in some of its arguments.
 
     Args:

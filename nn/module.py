@@ -37,6 +37,8 @@ from nn.parameters import (
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import Array, Forward, Parameters, Result_co
+
 CLOSED = (set, frozenset, MappingView, np.ndarray)
 """Containers that are not opened: parameters and modules in them are refused."""
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
@@ -135,7 +137,7 @@ class Module(Declared):
         """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
         raise NotImplementedError(f"{type(self).__name__} has no method forward")
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def _called(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
         number = next(begun)
         result = self.forward(*inputs, **named)
@@ -150,6 +152,17 @@ class Module(Declared):
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
         return result
+
+    if TYPE_CHECKING:  # a call takes and returns what the `forward` of its own class does
+
+        def __call__(  # noqa: D102 - it has that of what it is at run time
+            self: Forward[Parameters, Result_co],
+            *inputs: Parameters.args,
+            **named: Parameters.kwargs,
+        ) -> Result_co: ...
+
+    else:
+        __call__ = _called
 
     @explains_keywords
     def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
@@ -339,7 +352,7 @@ class Module(Declared):
         """Parameters, then buffers, by name."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Array]:
         """Copies of the arrays of all parameters and buffers, by name."""
         return {name: tensor.data.copy() for name, tensor in self._state().items()}
 

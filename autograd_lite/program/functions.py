@@ -6,8 +6,8 @@ import functools
 import inspect
 import threading
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -31,6 +31,12 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
+@overload
+def compile(f: Callable[..., Any], backend: str = "numpy") -> Compiled: ...  # noqa: A001
+@overload
+def compile(  # noqa: A001
+    f: None = None, backend: str = "numpy"
+) -> Callable[[Callable[..., Any]], Compiled]: ...
 def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its name everywhere
     """A function that computes what f does, without recording each time.
 

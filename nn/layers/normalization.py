@@ -31,6 +31,8 @@ from nn.parameters import Parameter
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import ArrayLike
+
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
@@ -69,7 +71,7 @@ class LayerNorm(Module):
         self.weight = Parameter(np.ones(shape), dtype=dtype)
         self.bias = Parameter(np.zeros(shape), dtype=dtype)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (..., *normalized_shape).
 
         Raises:
@@ -96,7 +98,7 @@ class _NormOfChannels(Module):
         """That of the parameters, float64 without."""
         return np.dtype(float) if self.weight is None else self.weight.dtype
 
-    def _of_channels(self, x: Any, channels: int, ndim: int) -> Any:
+    def _of_channels(self, x: Any, channels: int, ndim: int) -> Tensor:
         """What is given, once it has so many channels along axis 1, and so many axes."""
         x = require_input(self, x)
         if x.ndim < ndim or x.shape[1] != channels:
@@ -165,7 +167,7 @@ class GroupNorm(_NormOfChannels):
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         return product([given["num_channels"]]) if given["affine"] is True else 0.0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, num_channels, ...).
 
         Raises:
@@ -217,7 +219,7 @@ class InstanceNorm(_NormOfChannels):
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         return product([given["num_features"]]) if given["affine"] is True else 0.0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, num_features, ...).
 
         Raises:
@@ -268,7 +270,7 @@ class RMSNorm(Module):
         self.epsilon = epsilon
         self.weight = Parameter(np.ones(shape), dtype=dtype)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (..., *normalized_shape).
 
         Raises:
@@ -281,7 +283,7 @@ class RMSNorm(Module):
         return rms_normalize(x, axes, epsilon) * self.weight  # type: ignore[no-any-return]
 
 
-def _of_features(layer: LayerNorm | RMSNorm, x: Any) -> Any:
+def _of_features(layer: LayerNorm | RMSNorm, x: Any) -> Tensor:
     """What a layer is given, in its dtype, once its last axes are those of the weight."""
     x = require_input(layer, x)
     name, shape = type(layer).__name__, layer.weight.shape
