@@ -31,6 +31,7 @@ from autograd_lite.operators import plain_index
 from autograd_lite.refusals import FAILURES, explained, refuse_exchange
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from numpy.typing import DTypeLike
 
     from autograd_lite.typing import Array, ArrayLike
@@ -69,7 +70,7 @@ class Tensor(Methods):
 
     def __init__(
         self,
-        data: ArrayLike,
+        data: npt.ArrayLike,
         requires_grad: bool = False,
         *,
         name: str | None = None,
@@ -113,7 +114,7 @@ class Tensor(Methods):
         return array
 
     @data.setter
-    def data(self, array: ArrayLike) -> None:
+    def data(self, array: npt.ArrayLike) -> None:
         if self.operation is not None:
             raise MutationError(
                 f"assignment to the data of {describe_one(self)}",
