@@ -27,6 +27,7 @@ from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 from viz.representations import plot_attention, plot_embedding
 
 if _TYPE_CHECKING:
+    from viz.animation import TrainingAnimation
     from viz.stepper import Passage, Steps, step_through
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Passage",
     "RenderingError",
     "Steps",
+    "TrainingAnimation",
     "graph",
     "plot_activation_histograms",
     "plot_activations",
@@ -50,8 +52,13 @@ __all__ = [
     "step_through",
 ]
 
-# What is imported when it is first used, with all that writes formulas.
-_LATER = {"Passage": "viz.stepper", "Steps": "viz.stepper", "step_through": "viz.stepper"}
+# What is imported when it is first used, with all that writes formulas, or trains networks.
+_LATER = {
+    "Passage": "viz.stepper",
+    "Steps": "viz.stepper",
+    "TrainingAnimation": "viz.animation",
+    "step_through": "viz.stepper",
+}
 
 
 def __dir__() -> list[str]:
