@@ -90,7 +90,7 @@ def _write_legend(digraph: Any, vertices: Sequence[Vertex]) -> None:
     # A cluster would have a frame, and undo the order of arguments.
     with digraph.subgraph(name="legend") as legend:
         legend.attr(rank="same")
-        legend.node("legend", "Legend:", shape="plaintext", style="")
+        legend.node("legend", "Legend:", id="legend", shape="plaintext", style="")
         samples = {kind: style for kind, style in STYLES.items() if kind in kinds}
         for kind, style in samples.items():
             legend.node(kind, kind, id=kind, **style)
