@@ -1,5 +1,18 @@
 """Pictures: the graph of a computation, and plots of training and of models.
 
+    >>> import viz
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor(3.0, requires_grad=True, name="x")
+    >>> viz.graph(x * x)
+    Graph(2 nodes, 2 edges)
+
+    graphs     graph, scope; step_through, a page with the backward pass step by step
+    training   plot_history, plot_gradient_flow, plot_optimizer_paths, TrainingAnimation
+    models     plot_decision_boundary, plot_confusion_matrix, plot_weight_images,
+               plot_activations, plot_activation_histograms, plot_loss_landscape
+    data       plot_embedding, plot_attention
+
+
 The graph, as DOT, SVG, PNG or PDF: `calls` finds which modules computed what, `collapse` puts much
 into few boxes, `vertices` says in words what is drawn, `dot` writes that as DOT text, `rendering`
 has Graphviz draw the text, and `layers` and `drawing` do where it is not. `picture` is what people
