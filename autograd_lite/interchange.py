@@ -8,12 +8,14 @@ import numpy as np
 
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
 
 CPU = 1
 """The number of the kind of device that NumPy's arrays lie on."""
 
 
+@explains_keywords
 def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     """A tensor of another library's array, such as PyTorch's or JAX's, without a copy.
 
@@ -40,7 +42,7 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     try:
         kind, _ = array.__dlpack_device__()
         if kind != CPU:
-            import cupy  # type: ignore[import-not-found]
+            import cupy
 
             return Tensor(cupy.from_dlpack(array), requires_grad)
         return Tensor(np.from_dlpack(array), requires_grad)

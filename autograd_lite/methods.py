@@ -56,7 +56,7 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
         if keywords or (options and is_unary):
-            return called(self, *options, **keywords)  # type: ignore[no-any-return]
+            return called(self, *options, **keywords)  # type: ignore[no-any-return] # of the methods that give tensors
         return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
@@ -68,7 +68,7 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
         if others:
-            return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return]
+            return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return] # likewise
         return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
 
     return _named(method, function)
@@ -128,7 +128,7 @@ class Methods(Operators):
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
         if not require_flag("astype", "copy", copy) and self._array.dtype == wanted:
-            return self  # type: ignore[return-value]
+            return self  # type: ignore[return-value] # it is a tensor
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 
     prod: Callable[..., Tensor] = _method(np.prod)

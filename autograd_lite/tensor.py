@@ -17,7 +17,6 @@ from autograd_lite.errors import (
     GradientError,
     MutationError,
     ShapeError,
-    UnsupportedError,
     describe_one,
 )
 from autograd_lite.foreign import OWN, PLAIN, admit
@@ -28,7 +27,12 @@ from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import ATTRIBUTES, explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    refuse_exchange,
+    refused_conversion,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -88,7 +92,7 @@ class Tensor(Methods):
         self.grad = None
         self._requires_grad = requires_grad
         self.name = name
-        self.operation = None  # type: ignore[assignment]
+        self.operation = None  # type: ignore[assignment] # None at leaves
         self.arguments = ()
         self.created = 0
         self.mutated = 0
@@ -144,30 +148,30 @@ class Tensor(Methods):
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return self._array.shape  # type: ignore[no-any-return]
+        return self._array.shape  # type: ignore[no-any-return] # arrays are Any
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._array.ndim  # type: ignore[no-any-return]
+        return self._array.ndim  # type: ignore[no-any-return] # arrays are Any
 
     @property
     def size(self) -> int:
         """Number of entries."""
-        return self._array.size  # type: ignore[no-any-return]
+        return self._array.size  # type: ignore[no-any-return] # arrays are Any
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries."""
-        return self._array.dtype  # type: ignore[no-any-return]
+        return self._array.dtype  # type: ignore[no-any-return] # arrays are Any
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The axes in reverse order."""
         return self.transpose()
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802
+    def mT(self) -> Tensor:
         """The last two axes swapped."""
         return self.swapaxes(-1, -2)
 
@@ -180,7 +184,7 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return self._array.item()  # type: ignore[no-any-return]
+        return self._array.item()  # type: ignore[no-any-return] # arrays are Any
 
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
@@ -229,8 +233,10 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
-        create_graph = require_flag("backward", "create_graph", create_graph)
-        leaves_only = require_flag("backward", "leaves_only", leaves_only)
+        if create_graph is not False:
+            create_graph = require_flag("backward", "create_graph", create_graph)
+        if leaves_only is not False:
+            leaves_only = require_flag("backward", "leaves_only", leaves_only)
         cotangents = Cotangents({self: self._seed(gradient, create_graph)})
         nodes = [node for node in backward_order(self) if node.operation is not None]
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
@@ -248,22 +254,22 @@ class Tensor(Methods):
                 "Make the parameters with requires_grad=True and compute outside of no_grad()",
             )
         if gradient is None:
-            if self.size != 1:
+            if self._array.size != 1:
                 raise GradientError(
                     f"backward() from {describe_one(self)}",
                     "only a scalar has a gradient without further ado",
                     "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
                     "tensor.backward(gradient)",
                 )
-            seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._array)
+            seed = np.ones_like(self._array) if self._array.ndim else self._array.dtype.type(1)
         else:
             seed = held_array(plain(gradient), False, None, self.dtype)
-        if seed.shape != self.shape:
-            raise ShapeError(
-                f"backward() from {describe_one(self)}",
-                f"the given gradient has shape {seed.shape}",
-                f"Give one of shape {self.shape}",
-            )
+            if seed.shape != self.shape:
+                raise ShapeError(
+                    f"backward() from {describe_one(self)}",
+                    f"the given gradient has shape {seed.shape}",
+                    f"Give one of shape {self.shape}",
+                )
         return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)
@@ -358,11 +364,7 @@ class Tensor(Methods):
 
     def _refuse_conversion(self, what: str, remedy: str) -> None:
         if self._requires_grad:
-            raise UnsupportedError(
-                f"conversion of {describe_one(self)} to {what}, or assignment into one",
-                "it requires grad, and its gradient would be lost",
-                remedy,
-            )
+            raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
         outcome = bool(self._array)

@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd_lite.errors import GradientError, describe_one
 from autograd_lite.linearization import Linearization, name_of, require_tangents
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
@@ -60,6 +61,7 @@ def value_and_grad(f: Compiled, argnums: Argnums = 0) -> Compiled: ...
 def value_and_grad(
     f: Callable[..., Any], argnums: Argnums = 0
 ) -> Callable[..., tuple[Any, Any]]: ...
+@explains_keywords
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes f and its gradient in some of its arguments.
 
@@ -80,7 +82,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     (5.0, array([2., 4.]))
     """
     if hasattr(f, "differentiated"):
-        return f.differentiated(argnums)  # type: ignore[no-any-return]
+        return f.differentiated(argnums)  # type: ignore[no-any-return] # the class is not imported here
     positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -108,6 +110,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     return evaluate
 
 
+@explains_keywords
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the gradient of f, as `value_and_grad` does.
 
@@ -136,6 +139,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return gradient
 
 
+@explains_keywords
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """The value of f, and the function that multiplies cotangents with its Jacobian.
 
@@ -155,6 +159,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     return linearization.result(), lambda cotangent: tuple(linearization.pull(cotangent))
 
 
+@explains_keywords
 def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:
     """The value of f, and the product of its Jacobian with tangents of its arguments.
 
@@ -182,6 +187,7 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     return linearization.result(), grad(transposed)(ones)
 
 
+@explains_keywords
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes all derivatives of f's outputs in some of its arguments.
 
@@ -214,6 +220,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return evaluate
 
 
+@explains_keywords
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the second derivatives of a scalar function.
 
@@ -227,6 +234,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return jacobian(grad(f, argnums), argnums)
 
 
+@explains_keywords
 def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, ...]:
     """The product of the Hessian of a scalar function with a direction, without the Hessian.
 

@@ -21,8 +21,8 @@ import viz
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what draws
+from matplotlib.figure import Figure  # noqa: E402 - after the choice of what draws
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PICTURES = {

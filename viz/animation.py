@@ -69,7 +69,7 @@ class TrainingAnimation(Callback):
     @explains_keywords
     def __init__(
         self,
-        X: Samples,  # noqa: N803
+        X: Samples,
         y: Labels,
         *,
         threshold: float | None = None,

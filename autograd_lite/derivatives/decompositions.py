@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import GradientError, describe
+from autograd_lite.errors import GradientError, describe, describe_one
 from autograd_lite.node import Array, plain
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
@@ -153,7 +153,7 @@ composed(np.linalg.slogdet)(lambda a: SlogdetResult(sign_of_determinant(a), log_
 # Eigenvalues and singular values
 
 
-def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:
     v = np.linalg.eigh(a, UPLO).eigenvectors
     return v * g[..., None, :] @ transposed(v)
 
@@ -196,9 +196,12 @@ def _noise(g: Array) -> Array:
 def _refuse_turns(
     gaps: Array, inner: Array, g: Array, function: str, values: str, a: Array
 ) -> None:
-    """Raise if the cotangent g asks how vectors of equal values turn into each other."""
+    """Raise if the cotangent g asks how vectors of equal values turn into each other.
+
+    Or if it is 0 altogether: in V f(λ) Vᵀ it is where f is 0, whose slope counts nevertheless.
+    """
     equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
-    if np.any(equal & (np.absolute(inner) > _noise(g))):
+    if np.any(equal & (np.absolute(inner) > _noise(g))) or (np.any(equal) and not np.any(g)):
         raise GradientError(
             f"backward of {function}{describe([a])}",
             f"{values} are equal, so that their vectors are arbitrary and have no derivative, "
@@ -208,7 +211,7 @@ def _refuse_turns(
         )
 
 
-def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:
     inner = transposed(y) @ g
     gaps = reciprocal_gaps(np.linalg.eigvalsh(a, UPLO))
     _refuse_turns(plain(gaps), plain(inner), plain(g), "np.linalg.eigh", "eigenvalues", a)
@@ -216,7 +219,7 @@ def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  
 
 
 @differentiable(_eigenvectors_vjp)
-def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+def eigenvectors(a: Array, UPLO: Any = "L") -> Array:
     """The eigenvectors of symmetric matrices, as columns, by growing eigenvalue.
 
     Those of an eigenvalue that occurs twice have no derivative.
@@ -229,7 +232,7 @@ def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
 
 
 composed(np.linalg.eigh)(
-    lambda a, UPLO="L": EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))  # noqa: N803
+    lambda a, UPLO="L": EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))
 )
 
 
@@ -330,13 +333,21 @@ define(np.linalg.cholesky, _cholesky_vjp)
 
 
 def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
-    """The cotangent of a = q @ r, for a square r.
+    """The cotangent of a = q @ r, for a square r; an error where that is singular.
 
     By S. F. Walter, L. Lehmann and R. Lamour, "On evaluating higher-order derivatives of the QR
     decomposition of tall matrices with full column rank" (2012). `inner` is r @ r_bar.T -
     q_bar.T @ q, of which the lower triangle counts.
     """
     mirrored = np.tril(inner) + transposed(np.tril(inner, -1))
+    pivots = np.absolute(np.diagonal(plain(r), axis1=-2, axis2=-1))
+    rounding = r.shape[-1] * np.finfo(r.dtype).eps
+    if np.any(pivots <= rounding * pivots.max(axis=-1, keepdims=True, initial=0)):
+        raise GradientError(
+            f"backward of np.linalg.qr, with R {describe_one(plain(r))}",
+            "its columns depend on each other, so that Q is arbitrary and has no derivative",
+            "Leave out columns that depend on others, or use np.linalg.pinv",
+        )
     return times_inverse(q_bar + q @ mirrored, transposed(r))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import require_flag
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.textbook.constants import sources_of
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -71,6 +72,7 @@ class Derivation:
         return self.markdown()
 
 
+@explains_keywords
 def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -> Derivation:
     """The formulas of the gradients of a loss, step by step, with the shapes of all arrays.
 
@@ -101,7 +103,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
       dW = δ xᵀ                      (1, 2)
     """
     values = require_flag("derive", "values", values)
-    variables = variables_of(sys._getframe(1))
+    variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
     lines = lines_of(loss, wrt, variables, with_loss=True)
     found: dict[str, Any] = {}
     if values:
@@ -116,12 +118,12 @@ def _steps(
     lines: Lines, values: dict[str, Any], backward: bool, variables: Mapping[str, Any]
 ) -> Iterator[Formula]:
     """The steps of the forward or of the backward pass."""
-    layout, symbols = lines.layout, lines.symbols
+    listing, symbols = lines.listing, lines.symbols
     samples = lines.batch[1] if lines.batch else None
-    constants, numbers = sources_of(layout.terms, variables, layout.names.values(), samples)
-    single = [line for line in layout.lines if not isinstance(line, Block)]
+    constants, numbers = sources_of(listing.terms, variables, listing.names.values(), samples)
+    single = [line for line in listing.lines if not isinstance(line, Block)]
     later = {name for name, _ in single} - lines.forward if not backward else set()
-    known = {term: name for term, name in layout.names.items() if name not in later}
+    known = {term: name for term, name in listing.names.items() if name not in later}
     names = numbers | {term: symbols.get(name, name) for term, name in known.items()}
     text, latex = (write(names, lines.counts, constants) for write in (Mathematics, Latex))
     if lines.batch and not backward:
@@ -135,7 +137,7 @@ def _steps(
             text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
         )
 
-    for line in layout.lines:
+    for line in listing.lines:
         if lines.is_forward(line) == backward:
             continue
         if isinstance(line, Block):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import operator
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from typing import Any
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -117,6 +119,7 @@ def _refusal(name: str, reason: str) -> UnsupportedError:
     )
 
 
+@explains_keywords
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     """The source of a NumPy function `backward` that computes gradients of a loss.
 
@@ -160,15 +163,16 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
         return dW
     <BLANKLINE>
     """
-    return source_of(lines_of(loss, wrt, variables_of(sys._getframe(1))))
+    variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
+    return source_of(lines_of(loss, wrt, variables))
 
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    written = [line for line in lines.layout.lines if not lines.is_for_loss(line)]
-    terms = needed_for(term for line in written for term in terms_of(line))
-    definitions = Definitions(term.function for term in terms)
-    source = NumpySource(lines.layout.names, lines.counts)
+    written = [line for line in lines.listing.lines if not lines.is_for_loss(line)]
+    terms = itertools.chain.from_iterable(map(terms_of, written))
+    definitions = Definitions(term.function for term in needed_for(terms, lines.needed))
+    source = NumpySource(lines.listing.names, lines.counts)
     body = [text for line in written for text in texts_of(line, source)]
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}

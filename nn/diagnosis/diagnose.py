@@ -40,7 +40,7 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
 @explains_keywords
 def diagnose(
     model: Module,
-    X: Samples,  # noqa: N803
+    X: Samples,
     y: Labels,
     *,
     loss: str | Callable[[Any, Any], Tensor],
@@ -99,7 +99,7 @@ def diagnose(
     require_model(model, "diagnose of")
     attempted = f"diagnose of {type(model).__name__}"
     loss = loss_function(loss)
-    X = as_arrays(X, f"{attempted} with X")  # noqa: N806
+    X = as_arrays(X, f"{attempted} with X")
     if is_tree(y):
         raise several_outputs(attempted, "y", y)
     y = as_array(y, f"{attempted} with y")
@@ -123,7 +123,7 @@ def diagnose(
         raise ArgumentError(attempted, reason, remedy)
     if not all(leaf.size for leaf in leaves_of(X)):
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
-    seen = observe(model, X, y, loss, optimizer, {})
+    seen = observe(model, X, y, loss, optimizer)
     with np.errstate(all="ignore"):
         found = [find(seen) for find in FINDINGS]
     return Diagnosis([finding for finding in found if finding is not None])

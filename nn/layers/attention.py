@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import affine, dropout
+from autograd_lite import affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional, require
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
@@ -22,6 +22,7 @@ from nn.configuration import heading
 from nn.declared import declared, product
 from nn.init import initializer
 from nn.layers.dense import Dense
+from nn.layers.dropout import dropped
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
@@ -155,8 +156,7 @@ class MultiHeadAttention(Module):
             weights = attention_weights(q, k, mask, is_causal)
             shares = weights
             if self.training and self.dropout:
-                kept = self.rng.random(weights.shape) >= self.dropout
-                shares = dropout(weights, kept, self.dropout)
+                shares = dropped(weights, self.dropout, self.rng, weights.shape)
             found = shares @ v
         else:
             weights = None
@@ -184,7 +184,9 @@ class MultiHeadAttention(Module):
 
     def _in_heads(self, x: Any) -> Any:
         """(n, length, embed_dim) as (n, heads, length, features)."""
-        return np.swapaxes(x.reshape(*x.shape[:2], self.num_heads, -1), 1, 2)
+        return np.swapaxes(
+            x.reshape(*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads), 1, 2
+        )
 
     def _sequences(self, name: str, x: Any, size: int) -> Any:
         """What is given as query, key or value, with samples first."""
@@ -215,11 +217,11 @@ class MultiHeadAttention(Module):
                 "positions in key and value",
                 "Give a key and a value for each position that is attended to",
             )
-        if 0 in key.shape[:2] or query.shape[1] == 0:
+        if key.shape[1] == 0:
             raise ShapeError(
                 f"{heading(self)} of query {describe_one(query)} and key {describe_one(key)}",
-                "an axis has length 0",
-                "Give at least one sample, one query and one key",
+                "there is no key, of which nothing is a mean",
+                "Give at least one key",
             )
 
     def _mask(self, query: Any, key: Any, padding: Any, between: Any) -> Any:
@@ -229,7 +231,7 @@ class MultiHeadAttention(Module):
         if between is not None:
             allowed = ((queries, keys), (n * self.num_heads, queries, keys))
             mask = self._checked_mask("attn_mask", between, allowed)
-            masks.append(mask if mask.ndim == 2 else mask.reshape(n, -1, queries, keys))
+            masks.append(mask if mask.ndim == 2 else mask.reshape(n, self.num_heads, queries, keys))
         if padding is not None:
             mask = self._checked_mask("key_padding_mask", padding, ((n, keys),))
             masks.append(mask.reshape(n, 1, 1, keys))

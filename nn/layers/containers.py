@@ -86,7 +86,7 @@ class Sequential(Module, Generic[*Layers]):
                 "it holds the Sequential itself, so that calling it would never end",
                 "Give another layer",
             )
-        return layer  # type: ignore[no-any-return]
+        return layer  # type: ignore[no-any-return] # checked above to be a module
 
     def append(self, layer: Module | Callable[[Any], Any]) -> Self:
         """Add a layer at the end.
@@ -172,4 +172,4 @@ class Residual(Module):
                 "Give a projection to the block's shape: "
                 "Residual(block, projection=nn.Dense(in_features, out_features, bias=False))",
             )
-        return result + skipped  # type: ignore[no-any-return]
+        return result + skipped  # type: ignore[no-any-return] # functions of tensors give Any

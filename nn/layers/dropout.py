@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from autograd_lite.typing import ArrayLike
 
 
+def dropped(x: Any, p: float, rng: Any, shape: tuple[int, ...]) -> Any:
+    """x without some of the parts that the entries of a shape stand for, in a noted draw."""
+    return dropout(x, drawn(lambda: rng.random(shape) >= p), p)
+
+
 class _Dropout(Module):
     """What layers have in common that leave entries out."""
 
@@ -31,9 +36,8 @@ class _Dropout(Module):
     def _dropped(self, x: Any, shape: tuple[int, ...]) -> Tensor:
         """x, in training without some of the parts that the entries of a shape stand for."""
         if not self.training or self.p == 0:
-            return x  # type: ignore[no-any-return]
-        mask = drawn(lambda: self.rng.random(shape) >= self.p)
-        return dropout(x, mask, self.p)  # type: ignore[no-any-return]
+            return x  # type: ignore[no-any-return] # functions of tensors give Any
+        return dropped(x, self.p, self.rng, shape)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register

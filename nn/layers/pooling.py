@@ -226,8 +226,8 @@ class Upsample(Module):
             otherwise entries are the middles of intervals.
 
     Raises:
-        ArgumentError: a number is out of its range, the mode is unknown, or not one of size and
-            scale_factor is given.
+        ArgumentError: a number is out of its range, the mode is unknown, not one of size and
+            scale_factor is given, or corners are aligned in mode "nearest".
 
     >>> import numpy as np
     >>> Upsample(scale_factor=2)(np.array([[[1.0, 3.0]]]))
@@ -248,6 +248,12 @@ class Upsample(Module):
                 f"Upsample with size={checked['size']}, scale_factor={checked['scale_factor']}",
                 "one says what the other does",
                 "Give one of them",
+            )
+        if checked["align_corners"] and checked["mode"] == "nearest":
+            raise ArgumentError(
+                'Upsample with mode="nearest", align_corners=True',
+                "an entry that is repeated has no corners",
+                'Give mode="bilinear", or leave align_corners out',
             )
         return checked
 

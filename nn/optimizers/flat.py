@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import setitem
 from typing import Any
 
@@ -166,13 +166,14 @@ class Run:
         if self.at_once:
             self.computed[...] = self.kept
 
-    def changes(self) -> Iterator[tuple[Any, ...]]:
+    def changes(self) -> list[tuple[Any, ...]]:
         """The calls of C that keep what a step has computed."""
-        yield setattr, self, "steps", self.steps + 1
+        changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if self.at_once:
-            yield setitem, self.kept, ..., self.computed
+            changes.append((setitem, self.kept, ..., self.computed))
         if self.copied:
-            yield from self._changes_outside()
+            changes += self._changes_outside()
+        return changes
 
     def _changes_outside(self) -> Iterator[tuple[Any, ...]]:
         for tensor, view in zip(self.tensors, self.views(self.computed[0])):
@@ -205,6 +206,42 @@ class Run:
         for tensor, _ in self.copied:
             mark_mutated([tensor], [tensor._array])
         mark_mutated([], [self.arrays[0]])
+
+
+def runs_of(
+    groups: Sequence[dict[str, Any]],
+    state_names: Sequence[str],
+    states: Mapping[Tensor, Mapping[str, Any]],
+) -> list[Run]:
+    """The runs of the parameters in groups, with their states, or before the first step."""
+    together: dict[Any, list[Tensor]] = {}
+    for index, group in enumerate(groups):
+        for parameter in group["parameters"]:
+            step = int(states[parameter]["steps"]) if states else 0
+            key = index, parameter.dtype, step, bool(states) and parameter.grad is None
+            together.setdefault(key, []).append(parameter)
+    runs = []
+    for (index, dtype, step, _), tensors in together.items():
+        shapes = [tensor.shape for tensor in tensors]
+        size = sum(tensor.size for tensor in tensors)
+        computed = np.promote_types(dtype, np.float32)
+        arrays = [np.zeros(size, computed) for _ in range(2 + len(state_names))]
+        run = Run(tensors, shapes, groups[index], arrays, step)
+        for name, array in zip(state_names, run.arrays[2:] if states else ()):
+            for tensor, view in zip(tensors, run.views(array)):
+                view[...] = states[tensor][name]
+        runs.append(run)
+    return runs
+
+
+def copy_in(runs: Iterable[Run]) -> None:
+    """Take in the arrays of plain tensors, and those newly assigned to parameters."""
+    for run, found in [(run, run.elsewhere()) for run in runs]:
+        for tensor, view, values in found:
+            with writable(view):
+                view[...] = values
+            if run.owns(tensor):
+                tensor._array = view
 
 
 def checked_gradient(tensor: Tensor, attempted: str) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
@@ -19,7 +20,7 @@ from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
-from nn.optimizers.flat import Run
+from nn.optimizers.flat import Run, copy_in, runs_of
 from nn.optimizers.groups import (
     RATE,
     LearningRate,
@@ -37,6 +38,8 @@ from nn.optimizers.states import misfits
 if TYPE_CHECKING:
     from nn.optimizers.traced import Update
 
+# In C, as they are asked for in each step.
+_at_once, _copied = attrgetter("at_once"), attrgetter("copied")
 watching_steps: ContextVar[Callable[[Optimizer], None] | None]
 watching_steps = ContextVar("watching_steps", default=None)
 """Called before each step in this thread or task, with the optimizer; gradients have to be finite
@@ -188,24 +191,8 @@ class Optimizer(Declared):
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
         """Put together what takes its steps together, with these states, or before the first."""
-        together: dict[Any, list[Tensor]] = {}
-        for index, group in enumerate(self.groups):
-            for parameter in group["parameters"]:
-                step = int(states[parameter]["steps"]) if states else 0
-                key = index, parameter.dtype, step, bool(states) and parameter.grad is None
-                together.setdefault(key, []).append(parameter)
-        runs = []
-        for (index, dtype, step, _), tensors in together.items():
-            shapes = [tensor.shape for tensor in tensors]
-            size = sum(tensor.size for tensor in tensors)
-            computed = np.promote_types(dtype, np.float32)
-            arrays = [np.zeros(size, computed) for _ in range(2 + len(self.state_names))]
-            run = Run(tensors, shapes, self._accepted[index], arrays, step)
-            for name, array in zip(self.state_names, run.arrays[2:] if states else ()):
-                for tensor, view in zip(tensors, run.views(array)):
-                    view[...] = states[tensor][name]
-            runs.append(run)
-        self._copy_in(runs)
+        runs = runs_of(self._accepted, self.state_names, states)
+        copy_in(runs)
         self._runs = runs
 
     def _states(self) -> dict[Tensor, dict[str, Any]]:
@@ -216,15 +203,6 @@ class Optimizer(Declared):
             for tensor, *arrays in zip(run.tensors, *views):
                 found[tensor] = {"steps": run.steps, **dict(zip(self.state_names, arrays))}
         return found
-
-    def _copy_in(self, runs: Iterable[Run]) -> None:
-        """Take in the arrays of plain tensors, and those newly assigned to parameters."""
-        for run, found in [(run, run.elsewhere()) for run in runs]:
-            for tensor, view, values in found:
-                with writable(view):
-                    view[...] = values
-                if run.owns(tensor):
-                    tensor._array = view
 
     def zero_grad(self, **others: Never) -> None:
         """Forget the gradients of all parameters."""
@@ -260,7 +238,7 @@ class Optimizer(Declared):
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
         if not all(map(Run.gather, runs)):
-            self._copy_in(runs)
+            copy_in(runs)
             if any(map(Run.lacks_some_gradients, runs)):
                 self._make_runs(self._states())
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
@@ -286,15 +264,18 @@ class Optimizer(Declared):
         gradients: Sequence[tuple[Run, Any]],
         require_finite: bool,
         update: Update | None,
+        in_place: bool,
     ) -> None:
         """`step` with flat gradients of runs in place of those that tensors have.
 
-        A compiled update computes with these, if it is of the hyper-parameters of now.
+        A compiled update computes with these, if it is of the hyper-parameters of now. Where the
+        arrays of all tensors are known to lie in place they are not looked for.
         """
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
         runs = [run for run, _ in gradients]
-        self._copy_in(runs)
+        if not in_place:
+            copy_in(runs)
         if update and not update.fits():
             update = None
         for run, flat in gradients:
@@ -306,15 +287,15 @@ class Optimizer(Declared):
 
     def _finish(self, runs: Sequence[Run], update: Update | None = None) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
-        for run in runs:
+        for run in filter(_copied, runs):
             run.refuse_unless_writable()
-        if all([run.at_once for run in runs]):  # noqa: C419 - it is faster
+        if all(map(_at_once, runs)):
             self._update(runs, update)
         else:
             with whole():
                 self._update(runs, update)
 
-    def _update(self, runs: Iterable[Run], update: Update | None) -> None:
+    def _update(self, runs: Sequence[Run], update: Update | None) -> None:
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if update:
             update()
@@ -325,8 +306,8 @@ class Optimizer(Declared):
                     self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
             run.mark_changed()
-        if outside := [tensor._array for run in runs for tensor, _ in run.copied]:
-            with writable(*outside):
+        if any(map(_copied, runs)):
+            with writable(*[tensor._array for run in runs for tensor, _ in run.copied]):
                 at_once(changes)
         else:
             at_once(changes)

@@ -67,7 +67,7 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 @explains_keywords
 def fit(
     model: Module,
-    X: Samples,  # noqa: N803
+    X: Samples,
     y: Labels | None = None,
     *,
     loss: AnyLoss | None = None,
@@ -88,7 +88,7 @@ def fit(
     evaluate_every: int = 1,
     progress: bool | str = "auto",
     rng: np.random.Generator | int | None = None,
-    compile: bool | str = True,  # noqa: A002 - what it is called everywhere
+    compile: bool | str = True,
     client: Any = None,
 ) -> History:
     """Train a model in shuffled mini-batches, the last one of an epoch smaller.
@@ -269,7 +269,6 @@ def fit(
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
                 why = "the step is one's own" if step is not None else ""
-                why = why or ("gradients are accumulated" if accumulate > 1 else "")
                 steps = EagerSteps(why) if why else steps_of(training, samples, compile)
                 take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:

@@ -91,7 +91,7 @@ class LearningRateCurve:
             ax.axvline(self.suggestion, color="C1", linestyle="--", label=label)
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.legend()
-        return ax.figure  # type: ignore[return-value]
+        return ax.figure  # type: ignore[return-value] # an axes is in a figure
 
 
 def _smoothed(losses: list[float]) -> list[float]:
@@ -107,7 +107,7 @@ def _smoothed(losses: list[float]) -> list[float]:
 @explains_keywords
 def find_learning_rate(
     model: Module,
-    X: GivenSamples,  # noqa: N803
+    X: GivenSamples,
     y: Labels,
     *,
     loss: str | Callable[..., Tensor],
@@ -242,7 +242,7 @@ class OverfitReport:
 @explains_keywords
 def overfit_one_batch(
     model: Module,
-    X: GivenSamples,  # noqa: N803
+    X: GivenSamples,
     y: Labels,
     *,
     loss: str | Callable[..., Tensor],
@@ -298,7 +298,7 @@ def overfit_one_batch(
 def _prepared(
     name: str,
     model: Module,
-    X: GivenSamples,  # noqa: N803
+    X: GivenSamples,
     y: Labels,
     loss: Any,
     optimizer: Any,

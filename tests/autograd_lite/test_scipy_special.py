@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.linalg
 import scipy.special as sp
 from looping import looped
 from sampling import normal, positive
@@ -111,12 +113,12 @@ def test_rising_factorials_and_beta_have_slopes_where_gamma_has_poles():
     for z, m, slope, bend in [
         (-1.0, 2, -1, 2), (0.0, 1, 1, 0), (-2.0, 1, 1, 0), (-1.0, 3, -1, 0), (0.0, 4, 6, 22),
     ]:  # fmt: skip
-        by_z = lambda z, m=m: sp.poch(z, float(m))  # noqa: E731
+        by_z = lambda z, m=m: sp.poch(z, float(m))
         found = float(grad(by_z)(z)), float(grad(grad(by_z))(z))
         np.testing.assert_allclose(found, (slope, bend), rtol=1e-12, atol=1e-12)
-    by_a = lambda a: sp.beta(a, 1.0)  # noqa: E731
+    by_a = lambda a: sp.beta(a, 1.0)
     np.testing.assert_allclose((grad(by_a)(-1.0), grad(grad(by_a))(-1.0)), (-1, -2), 1e-12)
-    by_a = lambda a: sp.betaln(a, 2.0)  # noqa: E731
+    by_a = lambda a: sp.betaln(a, 2.0)
     np.testing.assert_allclose(grad(by_a)(-3.0), 1 / 3 + 1 / 2, 1e-12)
 
 
@@ -127,6 +129,27 @@ def test_functions_of_scipy_are_called_by_their_names():
         sp.ellipk(Tensor(0.5, requires_grad=True))
     with pytest.raises(UnsupportedError, match=r"gammainc.*argument 0"):
         sp.gammainc(Tensor(0.5, requires_grad=True), 1.0)
+
+
+@looped(
+    ("call", "name", "told"),
+    [
+        (sp.logsumexp, r"scipy\.special\.logsumexp", r"Write autograd_lite\.logsumexp"),
+        (sp.softmax, r"scipy\.special\.softmax", r"Write autograd_lite\.softmax"),
+        (scipy.linalg.expm, r"scipy\.linalg\.expm", "differentiable"),
+        (lambda x: scipy.linalg.solve(x, np.ones(2)), r"scipy\.linalg\.solve", "differentiable"),
+    ],
+)
+def test_functions_that_convert_are_called_by_their_names_too(call, name, told):
+    x = Tensor(np.eye(2), requires_grad=True)
+    with pytest.raises(UnsupportedError, match=rf"^{name} of tensor \(2, 2\): .*{told}"):
+        call(x)
+
+
+def test_a_function_of_one_s_own_that_scipy_calls_is_not_taken_for_scipy_s():
+    x = Tensor(np.eye(2), requires_grad=True)
+    with pytest.raises(UnsupportedError, match=r"^conversion of tensor"):
+        scipy.integrate.quad(lambda t: np.asarray(x)[0, 0], 0.0, 1.0)
 
 
 def test_ours_agree_with_scipy_s():
