@@ -135,8 +135,8 @@ class Operators(NumPyProtocol):
     __ge__ = _comparison(operator.ge, "greater_equal")
     if TYPE_CHECKING:  # of an object they are truth values
 
-        def __eq__(self, other: Any) -> Array: ...  # type: ignore[override]
-        def __ne__(self, other: Any) -> Array: ...  # type: ignore[override]
+        def __eq__(self, other: Any) -> Array: ...  # type: ignore[override] # as ndarray's
+        def __ne__(self, other: Any) -> Array: ...  # type: ignore[override] # likewise
 
     else:
         __eq__ = _comparison(operator.eq, "equal")
