@@ -14,7 +14,7 @@ from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, Elsewhere
-from autograd_lite.node import NO_KEYWORDS
+from autograd_lite.node import NO_KEYWORDS, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
 from autograd_lite.table import TABLE, activations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _apply: Callable[..., Tensor] = apply
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
+"""What completion leaves out: the record, and names that only say what to write here."""
 
 
 def _named(method: Method, function: Callable[..., Any]) -> Method:
@@ -153,6 +156,9 @@ class Methods(Operators):
     def flatten(self, order: str = "C") -> Tensor:
         """The entries in one axis, in memory of their own."""
         return self.ravel(order).copy()
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__()} - HIDDEN)
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""

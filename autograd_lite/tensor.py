@@ -24,7 +24,7 @@ from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import mark_mutated
-from autograd_lite.names import ATTRIBUTES, explains_keywords, unknown_keyword
+from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
 from autograd_lite.refusals import (
@@ -35,10 +35,10 @@ from autograd_lite.refusals import (
 )
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from numpy.typing import ArrayLike as Plain
     from numpy.typing import DTypeLike
 
-    from autograd_lite.typing import Array, ArrayLike
+    from autograd_lite.typing import Array
 
 NOTHING = nullcontext()
 
@@ -74,7 +74,7 @@ class Tensor(Methods):
 
     def __init__(
         self,
-        data: npt.ArrayLike,
+        data: Plain,
         requires_grad: bool = False,
         *,
         name: str | None = None,
@@ -118,7 +118,7 @@ class Tensor(Methods):
         return array
 
     @data.setter
-    def data(self, array: npt.ArrayLike) -> None:
+    def data(self, array: Plain) -> None:
         if self.operation is not None:
             raise MutationError(
                 f"assignment to the data of {describe_one(self)}",
@@ -210,11 +210,7 @@ class Tensor(Methods):
 
     @explains_keywords
     def backward(
-        self,
-        gradient: ArrayLike | None = None,
-        *,
-        create_graph: bool = False,
-        leaves_only: bool = False,
+        self, gradient: Any = None, *, create_graph: bool = False, leaves_only: bool = False
     ) -> None:
         """Add to `.grad` of every tensor that this one was computed from.
 
@@ -373,9 +369,6 @@ class Tensor(Methods):
 
     # Text
 
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__()} - HIDDEN)
-
     def __repr__(self) -> str:
         take_entries(self)
         if isinstance(self._array, np.ndarray):
@@ -401,9 +394,6 @@ _FOR_ARRAYS = (
     "np.concatenate or np.where; make other libraries' arrays plain, as in "
     "np.asarray(frame) @ tensor; for plain numbers write tensor.data or tensor.item()"
 )
-
-HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
-"""What completion leaves out: the record, and names that only say what to write here."""
 
 
 Node.tensor_class = Tensor
