@@ -114,8 +114,7 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        array: Array = self._array if self.operation is None else read_only(self._array)
-        return array
+        return self._array if self.operation is None else read_only(self._array)
 
     @data.setter
     def data(self, array: Plain) -> None:

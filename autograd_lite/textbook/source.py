@@ -8,7 +8,7 @@ import itertools
 import operator
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -21,6 +21,7 @@ from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.repeated import Block, Line, terms_of
+from autograd_lite.textbook.spellings import DEFINITIONS
 from autograd_lite.textbook.terms import needed_for
 
 
@@ -33,7 +34,7 @@ class Definitions:
         self.values: dict[str, Any] = {}
         for function in dict.fromkeys(functions):
             if function not in _BUILT_IN and "." not in full_name(function):
-                self.add(function.__name__, function)
+                self.add(function.__name__, DEFINITIONS.get(function, function))
 
     def add(self, name: str, value: Any, user: FunctionType | None = None) -> None:
         """Write what a name stands for in a function that uses it, after what that needs."""
@@ -70,24 +71,39 @@ class Definitions:
     def _names_in(self, tree: ast.AST, function: FunctionType) -> None:
         """Write what the names in a function stand for that are not its own."""
         known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        within = _Within(known)
+        within.visit(tree)
+        for name, value in within.found.items():
+            self.add(name, value, function)
         for node in ast.walk(tree):
-            name = getattr(node, "id", None)
-            if name in known and name not in function.__code__.co_varnames:
-                self.add(name, known[name], function)
+            used = getattr(node, "id", None)
+            if used in known and used not in function.__code__.co_varnames:
+                self.add(used, known[used], function)
 
     def _assignment(self, name: str, user: FunctionType | None) -> None:
         """Write the assignment to a name in the file of a function that uses it."""
         module = inspect.getmodule(user)
         for statement in ast.parse(inspect.getsource(module)).body if module and user else ():
-            match statement:
-                case (
-                    ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
-                    | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
-                ) if target == name and user:
+            for target, value in _assigned(statement):
+                if target == name and user:
                     self._names_in(value, user)
                     self.texts[name] = f"{name} = {ast.unparse(value)}"
                     return
         raise _refusal(name, "it is neither a function written in Python nor assigned in its file")
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement assigns to, each with its value."""
+    match statement:
+        case (
+            ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
+            | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
+        ):
+            yield target, value
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            for each, value in zip(targets, values):
+                if isinstance(each, ast.Name):
+                    yield each.id, value
 
 
 class _Bare(ast.NodeTransformer):
@@ -102,6 +118,32 @@ class _Bare(ast.NodeTransformer):
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        bare = ast.Assign([node.target], node.value) if node.value else ast.Pass()
+        return self.generic_visit(ast.copy_location(bare, node))
+
+
+class _Within(ast.NodeTransformer):
+    """Names functions in modules of the project by their own names, to be written rather."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.known = known
+        self.found: dict[str, FunctionType] = {}
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self.generic_visit(node)
+        module = self.known.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        value: Any = getattr(module, node.attr, None)
+        if _is_own(module) and isinstance(inspect.unwrap(value), FunctionType):
+            self.found[node.attr] = value
+            return ast.Name(node.attr, node.ctx)
+        return node
+
+
+def _is_own(module: Any) -> bool:
+    own = __name__.partition(".")[0]
+    return isinstance(module, ModuleType) and module.__name__.partition(".")[0] == own
 
 
 def _is_of_numpy(function: Any) -> bool:
