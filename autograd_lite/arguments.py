@@ -6,12 +6,15 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import Array
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -104,7 +107,7 @@ def require_flag(owner: object, name: str, value: Any) -> bool:
     return bool(value)
 
 
-def as_array(values: Any, attempted: str) -> Any:
+def as_array(values: Any, attempted: str) -> Array:
     """An array of numbers, lists, another library's array, or a tensor that requires no grad.
 
     >>> as_array([1.0, 2.0], "predict")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import OfFirst
+
+Parameters = ParamSpec("Parameters")
 HALF = np.dtype(np.float16)
 
 
@@ -38,7 +42,7 @@ def require_numbers(name: str, value: Any) -> None:
         raise TypeError(f"{name} is of {getattr(dtype, '__name__', dtype)}, not of real numbers")
 
 
-def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+def in_floats(function: Callable[Concatenate[Any, Parameters], Any]) -> OfFirst[Parameters]:
     """A function of what NumPy lacks, that computes with floats where it is given whole numbers.
 
     Those of eight bits would wrap around in NumPy, or get a result in float16.
@@ -54,7 +58,7 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
             x = _real(x)
         return function(x, *others, **keywords)
 
-    return compute
+    return compute  # type: ignore[return-value] # which of the kinds it gives depends on x
 
 
 def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:

@@ -35,7 +35,10 @@ from autograd_lite.refusals import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike as Plain
     from numpy.typing import DTypeLike
+
+    from autograd_lite.typing import Array
 
 NOTHING = nullcontext()
 
@@ -71,7 +74,7 @@ class Tensor(Methods):
 
     def __init__(
         self,
-        data: Any,
+        data: Plain,
         requires_grad: bool = False,
         *,
         name: str | None = None,
@@ -102,7 +105,7 @@ class Tensor(Methods):
     # State
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Array:
         """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
 
         An array of another shape or dtype makes the tensor forget its gradient.
@@ -114,7 +117,7 @@ class Tensor(Methods):
         return self._array if self.operation is None else read_only(self._array)
 
     @data.setter
-    def data(self, array: Any) -> None:
+    def data(self, array: Plain) -> None:
         if self.operation is not None:
             raise MutationError(
                 f"assignment to the data of {describe_one(self)}",
@@ -182,7 +185,7 @@ class Tensor(Methods):
         take_entries(self)
         return self._array.item()  # type: ignore[no-any-return] # arrays are Any
 
-    def numpy(self) -> Any:
+    def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
         return self.data
@@ -337,10 +340,12 @@ class Tensor(Methods):
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
-        self._refuse_conversion("an array", _FOR_ARRAYS)
-        take_entries(self)
-        return np.array(self._array, dtype, copy=copy)
+    if not TYPE_CHECKING:  # or checkers take what NumPy computes of a tensor for an array
+
+        def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
+            self._refuse_conversion("an array", _FOR_ARRAYS)
+            take_entries(self)
+            return np.array(self._array, dtype, copy=copy)
 
     def __float__(self) -> float:
         self._refuse_conversion("a number", _FOR_NUMBERS)

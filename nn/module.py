@@ -32,6 +32,7 @@ from nn.parameters import (
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import Array, Forward, Parameters, Result_co
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 
@@ -126,7 +127,7 @@ class Module(Members):
         """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
         raise NotImplementedError(f"{type(self).__name__} has no method forward")
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def _called(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
         number = next(begun)
         result = self.forward(*inputs, **named)
@@ -141,6 +142,17 @@ class Module(Members):
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
         return result
+
+    if TYPE_CHECKING:  # a call takes and returns what the `forward` of its own class does
+
+        def __call__(  # noqa: D102 - it has that of what it is at run time
+            self: Forward[Parameters, Result_co],
+            *inputs: Parameters.args,
+            **named: Parameters.kwargs,
+        ) -> Result_co: ...
+
+    else:
+        __call__ = _called
 
     @explains_keywords
     def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
@@ -234,7 +246,7 @@ class Module(Members):
         """Parameters, then buffers, by name."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Array]:
         """Copies of the arrays of all parameters and buffers, by name."""
         return {name: tensor.data.copy() for name, tensor in self._state().items()}
 

@@ -27,6 +27,16 @@ def test_the_blocks_of_a_page_print_what_it_says(page, tmp_path, monkeypatch, ca
             assert ROUNDING.sub("", printed).split() == ROUNDING.sub("", shown).split(), code
 
 
+def test_the_tables_of_speed_are_those_of_benchmarks():
+    benchmarks = DOCS.parent / "benchmarks"
+    code = (benchmarks / "record.py").read_text()
+    pattern = re.compile(re.search(r'BLOCK = re.compile\(r"(.*)", re.S\)', code)[1], re.S)
+    page = (DOCS / "speed.md").read_text()
+    names = [block[2] for block in pattern.finditer(page)]
+    assert len(names) == page.count("<!--") > 5
+    assert all((benchmarks / f"{name}.py").exists() for name in names)
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("title", mistakes.BASES)
 def test_a_right_derivation_is_right_and_each_mistake_in_it_is_named(title):

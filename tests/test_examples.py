@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import nn
+import viz
 
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
@@ -34,6 +35,7 @@ PICTURES = {
         "optimizers.png",
         "pipeline_history.png",
         "pipeline_boundary.png",
+        "pipeline.gif",
     },
     "seed_b_comparing_networks": {
         "architectures.png",
@@ -92,6 +94,7 @@ def run_here(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(nn, "fit", short_fit if short else checked_fit)
         if short:
             monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
+            monkeypatch.setattr(viz.TrainingAnimation, "save", lambda film, path: path.touch())
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         plt.close("all")
         assert short or checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -40,6 +40,10 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
+@overload
+def compile(f: Callable[..., Any], backend: str = "numpy") -> Compiled: ...
+@overload
+def compile(f: None = None, backend: str = "numpy") -> Callable[[Callable[..., Any]], Compiled]: ...
 @explains_keywords
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.

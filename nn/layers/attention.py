@@ -162,7 +162,7 @@ class MultiHeadAttention(Module):
             weights = None
             found = scaled_dot_product_attention(q, k, v, mask, is_causal, None)
         y = self.out_proj(np.swapaxes(found, 1, 2).reshape(query.shape))
-        y = y if self.batch_first else np.swapaxes(y, 0, 1)
+        y = y if self.batch_first else y.swapaxes(0, 1)
         if not need_weights:
             return y, None
         return y, weights.mean(axis=1) if average_attn_weights else weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from nn.evaluating import drawn
 from nn.layers.inputs import require_images, require_input
 from nn.module import Module
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
 
 
 def dropped(x: Any, p: float, rng: Any, shape: tuple[int, ...]) -> Any:
@@ -58,7 +61,7 @@ class Dropout(_Dropout, init=False):
     array([1., 1., 1., 1., 1., 1.])
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of any shape."""
         x = require_input(self, x)
         return self._dropped(x, x.shape)
@@ -85,7 +88,7 @@ class Dropout2d(_Dropout, init=False):
            [0., 0.]])
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:

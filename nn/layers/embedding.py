@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -22,6 +22,9 @@ from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
 
 
 @register
@@ -75,7 +78,7 @@ class Embedding(Module):
             weight[padding_idx] = 0
         self.weight = Parameter(weight, dtype=dtype)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The vectors (..., embedding_dim) of whole numbers of any shape.
 
         Raises:

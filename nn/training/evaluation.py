@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from nn.training.rows import Rows, is_read_later, require_known_blocks
 from nn.training.samples import Part, Samples, measuring, shared_dtype
 from nn.training.streams import Stream
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import Samples as GivenSamples
+
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
 results are to stay in the processor's cache."""
@@ -42,7 +45,7 @@ REHEARSED = 8
 
 
 @explains_keywords
-def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:
+def predict(model: Module, X: GivenSamples, batch_size: int | None = None) -> Any:
     """The model's outputs as arrays, computed as in evaluation mode and without recording.
 
     Args:
