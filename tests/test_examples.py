@@ -2,7 +2,7 @@
 
 Those of the tutorials run in this process: for an epoch of 200 samples, with figures that are not
 rendered; and in full in the exhaustive tier, where each network's gradient is checked against
-differences before it is trained (row A15).
+differences before it is trained (row A15), and what it has learned is run by onnxruntime.
 """
 
 import re
@@ -19,6 +19,8 @@ import nn
 
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
+pytest.importorskip("onnx", reason="onnx is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
@@ -84,7 +86,13 @@ def run_here(tmp_path, monkeypatch, capsys):
             # Biases of 0 put samples of zeros, as of XOR, on the kinks of ReLUs.
             beside = X[:8] + np.random.default_rng(0).normal(size=X[:8].shape)
             assert nn.gradient_difference(model, beside, y[:8], loss=loss) < 1e-6, kind
-        return plain_fit(model, X, y, loss=loss, **options)
+        history = plain_fit(model, X, y, loss=loss, **options)
+        runs = onnxruntime.InferenceSession(nn.to_onnx(model, X[:3]).SerializeToString())
+        (found,) = runs.run(None, {"x": np.asarray(X[:8], np.float32)})
+        np.testing.assert_allclose(
+            found, nn.predict(model, X[:8]), rtol=1e-5, atol=1e-5, err_msg=kind
+        )
+        return history
 
     def run_example(name, short=False):
         monkeypatch.chdir(tmp_path)
