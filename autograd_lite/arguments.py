@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit
+from autograd_lite.foreign import admit, is_on_card
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -107,11 +107,14 @@ def require_flag(owner: object, name: str, value: Any) -> bool:
 def as_array(values: Any, attempted: str) -> Any:
     """An array of numbers, lists, another library's array, or a tensor that requires no grad.
 
+    One on a graphics card stays there.
+
     >>> as_array([1.0, 2.0], "predict")
     array([1., 2.])
     """
     try:
-        return np.asarray(admit(values, attempted))
+        admitted = admit(values, attempted)
+        return admitted if is_on_card(admitted) else np.asarray(admitted)
     except AutogradError:
         raise
     except (TypeError, ValueError, OverflowError) as error:

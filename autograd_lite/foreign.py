@@ -95,6 +95,26 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     return None
 
 
+def is_on_card(array: Any) -> bool:
+    """Whether an array, or that of a tensor, lies on a graphics card, as CuPy's do."""
+    return hasattr(getattr(array, "_array", array), "__cuda_array_interface__")
+
+
+def on_host(array: Any) -> Any:
+    """The array as one of NumPy's."""
+    return array.get() if is_on_card(array) else np.asarray(array)
+
+
+def beside(array: Any, other: Any) -> Any:
+    """An array of NumPy's, or a number, on the card on which another array, or a tensor's, lies.
+
+    There, arrays compute with each other only. Others are returned as they are.
+    """
+    if not is_on_card(other):
+        return array
+    return np.asarray(array, like=getattr(other, "_array", other))
+
+
 def is_labelled(value: Any) -> bool:
     """Whether it is refused for its labels, but computes entry by entry with tensors itself."""
     return any(base.__module__.partition(".")[0] == "xarray" for base in type(value).__mro__)

@@ -20,7 +20,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.foreign import OWN, PLAIN, admit, beside
 from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
@@ -250,6 +250,7 @@ class Tensor(Methods):
             seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._array)
         else:
             seed = held_array(plain(gradient), False, None, self.dtype)
+        seed = beside(seed, self._array)
         if seed.shape != self.shape:
             raise ShapeError(
                 f"backward() from {describe_one(self)}",

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
 from autograd_lite.names import explains_keywords
@@ -360,7 +361,8 @@ class Module(Declared):
         arrays = fitting_arrays(own, state, f"load_state_dict into {type(self).__name__}")
         with whole():
             for name, tensor in own.items():
-                tensor.data = np.array(arrays[name], tensor.dtype)
+                array = arrays[name].astype(tensor.dtype)
+                tensor.data = beside(array, tensor) if is_on_card(tensor) else on_host(array)
 
 
 @functools.lru_cache(maxsize=512)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import MOVES, as_operand
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
 from autograd_lite.precision import widened
@@ -39,13 +41,19 @@ def _repeats(index: Any) -> bool:
         return False
     parts = index if isinstance(index, tuple) else (index,)
     basic = (int, np.integer, slice, type(None), type(Ellipsis))
-    return any(not isinstance(part, basic) and np.asarray(part).dtype != bool for part in parts)
+    return any(not isinstance(part, basic) and _dtype(part).kind != "b" for part in parts)
+
+
+def _dtype(part: Any) -> Any:
+    return getattr(part, "dtype", None) or np.asarray(part).dtype
 
 
 @differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))
 def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added at an index: the transpose of indexing."""
     if _repeats(index):
+        if is_on_card(x):
+            return _counted(x, index, shape)
         sums = np.zeros_like(widened(x), shape=shape)
         np.add.at(sums, index, x)
         return sums.astype(x.dtype, copy=False)
@@ -53,6 +61,14 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     result = np.zeros(shape, x.dtype) if simple else np.zeros_like(x, shape=shape)
     result[index] = x
     return result
+
+
+def _counted(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """`scatter` on a graphics card, where ufuncs have no `at`."""
+    places = beside(np.arange(math.prod(shape)).reshape(shape), x)[index]
+    weights = np.broadcast_to(x, places.shape).reshape(-1)
+    sums = np.bincount(places.reshape(-1), weights, minlength=math.prod(shape))
+    return sums.reshape(shape).astype(x.dtype)
 
 
 _scatter = inspect.unwrap(scatter)
@@ -78,7 +94,7 @@ def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None
 
 def _is_whole(part: Any) -> bool:
     """Whether a part of an index is of whole numbers."""
-    return not isinstance(part, slice) and np.asarray(part).dtype.kind in "iu"
+    return not isinstance(part, slice) and _dtype(part).kind in "iu"
 
 
 def _add_at(total: Array, g: Array, parts: tuple[Any, ...]) -> None:
@@ -112,7 +128,8 @@ def moved(function: Any) -> Callable[..., Array]:
     """
 
     def vjp(g: Array, y: Array, x: Array, *arguments: Any, **keywords: Any) -> Array:
-        positions = function(np.arange(x.size).reshape(x.shape), *arguments, **keywords)
+        numbers = beside(np.arange(x.size).reshape(x.shape), x)
+        positions = function(numbers, *arguments, **keywords)
         return scatter(g.reshape(-1), positions.reshape(-1), (x.size,)).reshape(x.shape)
 
     return vjp

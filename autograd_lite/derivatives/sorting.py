@@ -11,7 +11,7 @@ from autograd_lite.table import define, without_derivative
 
 def _shared(g: Array, ordered: Array) -> Array:
     """g averaged, along the last axis, over each run of equal entries of an ordered array."""
-    first = np.full(ordered.shape, True)
+    first = np.full_like(ordered, True, dtype=bool)
     first[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     if first.all():
         return g

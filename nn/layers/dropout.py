@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.declared import declared
 from nn.evaluating import drawn
@@ -29,7 +30,7 @@ class _Dropout(Module):
         """x, in training without some of the parts that the entries of a shape stand for."""
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return]
-        mask = drawn(lambda: self.rng.random(shape) >= self.p)
+        mask = beside(drawn(lambda: self.rng.random(shape) >= self.p), x)
         return dropout(x, mask, self.p)  # type: ignore[no-any-return]
 
 

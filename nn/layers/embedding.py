@@ -12,6 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, require
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
@@ -200,5 +201,6 @@ class PositionalEncoding(Module):
             )
         if self.weight is None:
             x = x if x.dtype.kind == "f" else x.astype(float)
-            return x + sinusoids(x.shape[1], self.embedding_dim).astype(x.dtype)
+            places = sinusoids(x.shape[1], self.embedding_dim)
+            return x + beside(places.astype(x.dtype), x)
         return in_dtype_of(self.weight, x) + self.weight[: x.shape[1]]

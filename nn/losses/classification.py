@@ -22,6 +22,7 @@ from autograd_lite import (
 from autograd_lite.arguments import FRACTION, INTEGER, SHARE, one_of, optional
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.foreign import beside
 from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import declared
@@ -73,7 +74,7 @@ class _BinaryLoss(Loss):
     def _spread(self, predictions: Any, targets: Any) -> Any:
         """`pos_weight` in the shape and dtype of the predictions."""
         try:
-            weights = np.broadcast_to(self.pos_weight, predictions.shape)
+            weights = np.broadcast_to(beside(self.pos_weight, predictions), predictions.shape)
         except ValueError as error:
             raise ShapeError(
                 self.describe(predictions, targets),
@@ -198,12 +199,13 @@ class _ClassLoss(Loss):
         counted = self._counted(targets)
         if _are_rows(targets) or (self.weight is None and counted is None):
             return super().averaged(losses, targets)
+        weight: Any = None if self.weight is None else beside(self.weight, losses)
         if counted is not None:
-            weights = 1.0 if self.weight is None else self.weight[np.where(counted, targets, 0)]
+            weights = 1.0 if weight is None else weight[np.where(counted, targets, 0)]
             return _share_of_sum(losses, (counted * weights).sum().item())
         if isinstance(targets, Tensor):
-            return _share_of_sum(losses, Tensor(self.weight)[targets].sum())
-        return _share_of_sum(losses, self.weight[targets].sum().item())
+            return _share_of_sum(losses, Tensor(weight)[targets].sum())
+        return _share_of_sum(losses, weight[targets].sum().item())
 
     def _counted(self, targets: Any) -> Any:
         """Which labels count, as an array; None where all do."""
@@ -219,7 +221,7 @@ class _ClassLoss(Loss):
                 f"weight has shape {self.weight.shape}, and there are {classes} classes",
                 f"Give {classes} weights, one for each class",
             )
-        return self.weight.astype(log_p.dtype)
+        return beside(self.weight.astype(log_p.dtype), log_p)
 
     def _checked_labels(self, predictions: Any, labels: Any) -> Any:
         """Labels as they are, if there are such classes."""

@@ -18,6 +18,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.foreign import is_on_card
 from autograd_lite.mutation import mark_mutated
 from autograd_lite.read_only import writable
 from nn.parameters import Parameter
@@ -49,7 +50,7 @@ class Run:
         self.shapes = shapes
         self.options = options
         values, gradients, *state = arrays
-        both = np.array([values, *state])
+        both = np.stack([values, *state])
         self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps
         self.dtype = tensors[0].dtype
@@ -115,12 +116,15 @@ class Run:
         for tensor, view in zip(self.tensors, self.value_views):
             array = tensor._array
             if array is not view:
-                if array.shape != view.shape or array.dtype != self.dtype:
+                same_place = is_on_card(array) == is_on_card(view)
+                if array.shape != view.shape or array.dtype != self.dtype or not same_place:
                     raise MutationError(
                         f"optimizer step of {describe_one(tensor)}",
                         f"when the optimizer was made it had shape {view.shape} and dtype "
-                        f"{self.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
-                        "Make a new optimizer after changing the shape or dtype of a parameter",
+                        f"{self.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}"
+                        + ("" if same_place else ", and it has moved to or from a graphics card"),
+                        "Make a new optimizer after changing the shape, dtype or place of a "
+                        "parameter",
                     )
                 found.append((tensor, view, array.copy()))
         return found
@@ -186,13 +190,13 @@ class Run:
     def put_back(self) -> Callable[[], None]:
         """What puts values, state and the tensors' arrays back to what they are now."""
         kept, steps = self.kept.copy(), self.steps
-        arrays = [(tensor, tensor._array, np.array(tensor._array)) for tensor in self.tensors]
+        arrays = [(tensor, tensor._array, tensor._array.copy()) for tensor in self.tensors]
 
         def put_back() -> None:
             self.kept[...] = kept
             self.steps = steps
             for tensor, array, values in arrays:
-                if isinstance(array, np.ndarray):
+                if not isinstance(array, np.generic):
                     with writable(array):
                         array[...] = values
                 tensor._array = array

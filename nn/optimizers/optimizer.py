@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
@@ -192,18 +193,20 @@ class Optimizer(Declared):
         for index, group in enumerate(self.groups):
             for parameter in group["parameters"]:
                 step = int(states[parameter]["steps"]) if states else 0
-                key = index, parameter.dtype, step, bool(states) and parameter.grad is None
+                lacks = bool(states) and parameter.grad is None
+                key = index, parameter.dtype, step, lacks, is_on_card(parameter)
                 together.setdefault(key, []).append(parameter)
         runs = []
-        for (index, dtype, step, _), tensors in together.items():
+        for (index, dtype, step, *_), tensors in together.items():
             shapes = [tensor.shape for tensor in tensors]
             size = sum(tensor.size for tensor in tensors)
             computed = np.promote_types(dtype, np.float32)
-            arrays = [np.zeros(size, computed) for _ in range(2 + len(self.state_names))]
+            zeros = beside(np.zeros(size, computed), tensors[0])
+            arrays = [zeros.copy() for _ in range(2 + len(self.state_names))]
             run = Run(tensors, shapes, self._accepted[index], arrays, step)
             for name, array in zip(self.state_names, run.arrays[2:] if states else ()):
                 for tensor, view in zip(tensors, run.views(array)):
-                    view[...] = states[tensor][name]
+                    view[...] = beside(states[tensor][name], view)
             runs.append(run)
         self._copy_in(runs)
         self._runs = runs

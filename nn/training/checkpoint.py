@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
@@ -128,7 +129,7 @@ def _state(training: Training) -> dict[str, Any]:
         "arguments": training.arguments,
         "history": dict(training.history),
         "model": training.model.state_dict(),
-        "others": [np.array(tensor.data) for tensor in others],
+        "others": [np.array(on_host(tensor.data)) for tensor in others],
         "learned": [tensor.requires_grad for tensor in [*training.model.parameters(), *others]],
         "optimizer": first,
         **({FURTHER: further} if further else {}),
@@ -168,6 +169,7 @@ def _generators(training: Training) -> tuple[list[Generator], dict[str, int]]:
 
 def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> Any:
     """Data for JSON, in which each array is replaced by its name; the arrays are collected."""
+    value = on_host(value) if is_on_card(value) else value
     if isinstance(value, np.ndarray) and value.dtype.name in DTYPES.values():
         name = f"{len(arrays)}{path}"
         arrays[name] = np.array(value, order="C")
@@ -285,7 +287,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     others = _others(training)
     training.model.load_state_dict(state["model"])
     for tensor, array in zip(others, state["others"]):
-        tensor.data = np.array(array)
+        tensor.data = beside(np.array(array), tensor)
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
     for optimizer, own in zip(training.optimizers.values(), optimizer_states(state)):

@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.arguments import WHOLE, require_path
 from autograd_lite.errors import MissingPackageError
+from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, write_file
 from nn.declared import Declared, declared
@@ -215,7 +216,7 @@ class TensorBoard(Declared, Callback):
 def _histogram(name: str, array: Any) -> Any:
     from tensorboardX import summary
 
-    return summary.histogram(name, np.asarray(array, dtype=float).ravel(), bins=BINS)
+    return summary.histogram(name, np.asarray(on_host(array), dtype=float).ravel(), bins=BINS)
 
 
 def _event(**content: Any) -> Any:
