@@ -41,19 +41,13 @@ def _repeats(index: Any) -> bool:
         return False
     parts = index if isinstance(index, tuple) else (index,)
     basic = (int, np.integer, slice, type(None), type(Ellipsis))
-    return any(not isinstance(part, basic) and _dtype(part).kind != "b" for part in parts)
-
-
-def _dtype(part: Any) -> Any:
-    return getattr(part, "dtype", None) or np.asarray(part).dtype
+    return any(not isinstance(part, basic) and np.ravel(part).dtype != bool for part in parts)
 
 
 @differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))
 def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added at an index: the transpose of indexing."""
     if _repeats(index):
-        if is_on_card(x):
-            return _counted(x, index, shape)
         sums = np.zeros_like(widened(x), shape=shape)
         np.add.at(sums, index, x)
         return sums.astype(x.dtype, copy=False)
@@ -63,20 +57,26 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     return result
 
 
+_scatter = inspect.unwrap(scatter)
+
+
 def _counted(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
-    """`scatter` on a graphics card, where ufuncs have no `at`."""
+    """What `np.add.at` adds to zeros, by counting with weights."""
     places = beside(np.arange(math.prod(shape)).reshape(shape), x)[index]
     weights = np.broadcast_to(x, places.shape).reshape(-1)
     sums = np.bincount(places.reshape(-1), weights, minlength=math.prod(shape))
     return sums.reshape(shape).astype(x.dtype)
 
 
-_scatter = inspect.unwrap(scatter)
-
-
 def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
-    """`scatter` at an index in which there may be nodes: while a rule is traced, they are."""
-    return _scatter(x, index if is_basic(index) else map_tree(plain, index), shape)
+    """`scatter` at an index in which there may be nodes: while a rule is traced, they are.
+
+    On a graphics card ufuncs have no `at`.
+    """
+    index = index if is_basic(index) else map_tree(plain, index)
+    if is_on_card(x) and _repeats(index):
+        return _counted(x, index, shape)
+    return _scatter(x, index, shape)
 
 
 TABLE[scatter].compute = _scatter_plain
@@ -94,7 +94,7 @@ def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None
 
 def _is_whole(part: Any) -> bool:
     """Whether a part of an index is of whole numbers."""
-    return not isinstance(part, slice) and _dtype(part).kind in "iu"
+    return not isinstance(part, slice) and np.ravel(part).dtype.kind in "iu"
 
 
 def _add_at(total: Array, g: Array, parts: tuple[Any, ...]) -> None:

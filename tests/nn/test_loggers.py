@@ -168,12 +168,6 @@ def test_what_cannot_be_written_is_refused_before_training(tmp_path):
     assert_same(parameters(model), before)
 
 
-def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX.record_writer", None)
-    with pytest.raises(MissingPackageError, match=r"autograd-lite\[tensorboard\]"):
-        fit(line(), callbacks=[nn.TensorBoard(tmp_path)])
-
-
 def test_a_history_as_a_frame_and_as_a_table(monkeypatch):
     history = fit(line(), epochs=9)
     frame = history.frame()

@@ -1,5 +1,4 @@
 import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ from exported_models import MODELS, RNG, Gathered, TwoInputs
 from model_files import every_layer, layers_of_images, layers_of_sequences
 
 import nn
-from autograd_lite import MissingPackageError, UnsupportedError
+from autograd_lite import UnsupportedError
 from autograd_lite.derivatives.recurrences import lstm_sequence
 from autograd_lite.trees import leaves_of
 from nn.export.onnx_model import to_onnx
@@ -123,9 +122,3 @@ def test_parameters_keep_their_names_and_samples_are_free():
 def test_a_function_without_an_operator_is_refused_by_name():
     with pytest.raises(UnsupportedError, match="sort: ONNX has no operator"):
         to_onnx(lambda x: np.sort(x, axis=1), np.ones((4, 2)))
-
-
-def test_a_missing_package_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(MissingPackageError, match=r"autograd-lite\[onnx\]"):
-        to_onnx(nn.Dense(2, 1), np.ones((4, 2)))
