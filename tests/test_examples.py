@@ -160,6 +160,32 @@ def test_memory_maps_and_batches_of_a_function_are_learned_from():
     assert min(shares) > 95
 
 
+@pytest.mark.exhaustive
+def test_a_grid_search_finds_a_pipeline_for_wines():
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    *table, best = run("grid_search.py").splitlines()
+    assert len(table) == 7
+    assert float(re.search(r"([\d.]+)% of 54 new wines right", best)[1]) > 95
+
+
+@pytest.mark.exhaustive
+def test_an_exported_network_runs_by_onnxruntime_and_by_numpy(tmp_path):
+    output = run("export.py", tmp_path)
+    assert float(re.search(r"([\d.]+)% of 360 new digits right", output)[1]) > 95
+    of_onnx, of_numpy = map(float, re.findall(r"bytes, (\S+) apart", output))
+    assert of_onnx < 1e-4
+    assert of_numpy < 1e-5
+    assert "nn" not in re.findall(r"import (\w+)", (tmp_path / "digits_numpy.py").read_text())
+
+
+@pytest.mark.exhaustive
+def test_a_cluster_learns_what_one_process_does_though_a_worker_is_killed():
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    output = run("cluster.py")
+    assert "worker killed after batch 10 of epoch 2" in output
+    assert float(re.search(r"weights are (\S+) apart", output)[1]) < 1e-9
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_an_example_makes_its_pictures_and_prints_its_worked_numbers(name, run_here):
     output, folder = run_here(name, short=True)

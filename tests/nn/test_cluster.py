@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 import warnings
 
 import numpy as np
@@ -113,6 +116,36 @@ def test_a_client_that_is_lost_ends_training_with_what_was_learned(client, tmp_p
         _, history = trained(client=client, callbacks=[lose, nn.Checkpoint(path)])
     assert "epoch 2, batch 2 the cluster was lost" in history.stop_reason
     assert len(history["loss"]) == 1
+    assert_agree(in_one_process(resume_from=path), in_one_process())
+
+
+@pytest.mark.exhaustive
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_is_killed_ends_training_with_what_was_learned(tmp_path):
+    def started(kind, *options):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--no-dashboard"]
+        command += ["--scheduler-file", tmp_path / "scheduler.json", *options]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    path = tmp_path / "run.safetensors"
+    scheduler = started("scheduler", "--host", "127.0.0.1", "--port", "0")
+    worker = started("worker", "--nthreads", "1")
+    try:
+        until = time.monotonic() + 60
+        while not (tmp_path / "scheduler.json").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        client = distributed.Client(
+            scheduler_file=str(tmp_path / "scheduler.json"), set_as_default=False
+        )
+        kill = hook("batch_end", lambda training: scheduler.kill(), epoch=1, batch=0)
+        _, history = trained(client=client, callbacks=[kill, nn.Checkpoint(path)])
+        client.close(timeout=1)
+    finally:
+        worker.kill()
+        scheduler.kill()
+        worker.wait()
+        scheduler.wait()
+    assert "epoch 2, batch 2 the cluster was lost" in history.stop_reason
     assert_agree(in_one_process(resume_from=path), in_one_process())
 
 
