@@ -23,7 +23,7 @@ TARGETS = np.tanh(SAMPLES @ np.array([[1.0], [-2.0], [0.5]]))
 BLOCKS = da.from_array(SAMPLES, chunks=(13, 2)), da.from_array(TARGETS, chunks=(20, 1))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client():
     """Two workers that are threads of this process, quick to start."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -111,9 +111,10 @@ def test_a_sample_that_is_not_finite_is_named_by_its_block(client):
 
 def test_a_client_that_is_lost_ends_training_with_what_was_learned(client, tmp_path):
     path = tmp_path / "run.safetensors"
-    lose = hook("batch_end", lambda training: client.close(), epoch=1, batch=0)
+    other = distributed.Client(client.scheduler.address, set_as_default=False)
+    lose = hook("batch_end", lambda training: other.close(), epoch=1, batch=0)
     with pytest.warns(RuntimeWarning, match="the cluster was lost"):
-        _, history = trained(client=client, callbacks=[lose, nn.Checkpoint(path)])
+        _, history = trained(client=other, callbacks=[lose, nn.Checkpoint(path)])
     assert "epoch 2, batch 2 the cluster was lost" in history.stop_reason
     assert len(history["loss"]) == 1
     assert_agree(in_one_process(resume_from=path), in_one_process())
