@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import sys
@@ -139,6 +140,25 @@ def require_function(f: Any, attempted: str, remedy: str) -> None:
     """Raise an UnsupportedError unless it can be called."""
     if not callable(f):
         raise UnsupportedError(f"{attempted} {describe_one(f)}", "it is no function", remedy)
+
+
+def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
+    """Raise an UnsupportedError unless a function can be called with so many arguments.
+
+    >>> require_takes(lambda x: x, 2, "fit with a step", "Write def step(training, batch)")
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.UnsupportedError: fit with a step: it is called with 2 arguments, and it \
+has too many positional arguments. Write def step(training, batch)
+    """
+    try:
+        inspect.signature(f).bind(*range(count))
+    except ValueError:  # it has none, being written in C
+        return
+    except TypeError as error:
+        plural = "argument" if count == 1 else "arguments"
+        reason = f"it is called with {count} {plural}, and it has {error}"
+        raise UnsupportedError(attempted, reason, remedy) from error
 
 
 def function_named(

@@ -86,7 +86,7 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
         package, _, rest = base.__module__.partition(".")
         subpackage = f"{package}.{rest.partition('.')[0]}"
         remedy = _REFUSED.get(package) or _REFUSED.get(subpackage)
-        if remedy and hasattr(base, "__add__"):
+        if remedy and hasattr(base, "__mul__"):
             return functools.partial(_refuse, base, remedy)
         if package in _TABLES and hasattr(base, "to_numpy") and hasattr(base, "ndim"):
             return _from_columns

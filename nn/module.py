@@ -18,11 +18,12 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import setting
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import Elsewhere, explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
 from nn.declared import Declared
+from nn.elsewhere import ATTRIBUTES
 from nn.evaluating import modes, watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.parameters import (
@@ -376,6 +377,9 @@ def _inside(kind: type) -> Any:
         return lambda mapping: mapping.values()
     return iter if issubclass(kind, CONTAINERS) else None
 
+
+for _name, _here in ATTRIBUTES.items():
+    setattr(Module, _name, Elsewhere(_name, _here, "a model"))
 
 METHODS = frozenset(name for name, value in vars(Module).items() if isinstance(value, FunctionType))
 """What a module is used through, which no attribute may hide."""

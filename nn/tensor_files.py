@@ -18,6 +18,8 @@ from autograd_lite.whole_files import FileName, in_words, require_regular
 CHECKSUM = "autograd_lite checksum"
 """Where in the metadata the SHA-256 of the file is, counted with `BLANK` in its place."""
 BLANK = 64 * "0"
+TRAINING = "autograd_lite training"
+"""Where in the metadata the JSON of a training is."""
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BOOL": "bool"}
 DTYPES |= {f"I{bits}": f"int{bits}" for bits in (64, 32, 16, 8)}

@@ -151,8 +151,8 @@ class Loss(Declared):
             raise UnsupportedError(
                 f"{type(self).__name__} of a {type(values).__name__}",
                 "it is of one array of predictions and one of targets, and these are several",
-                "Add up the losses of the parts: lambda predictions, targets: "
-                "loss(predictions[0], targets[0]) + loss(predictions[1], targets[1])",
+                "Give nn.fit a loss for each, loss={'price': 'mse', ...}; or add them up: lambda "
+                "predictions, targets: loss(predictions[0], targets[0]) + ...",
             )
         return as_array(values, f"{type(self).__name__} of")
 

@@ -18,7 +18,7 @@ from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
-from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
+from nn.tensor_files import DTYPES, TRAINING, read_tensors, require_file, tensor_file
 from nn.training.agreement import (
     FURTHER,
     adopted,
@@ -33,8 +33,6 @@ from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
 VERSION = 4
 """Of what is in a file; one of another version is refused."""
-KEY = "autograd_lite training"
-"""Where in the file's metadata the JSON is."""
 NAME = "<array>"
 """The key, in the JSON, of the name of an array."""
 
@@ -118,7 +116,7 @@ class Checkpoint(Callback):
             attempted = f"Checkpoint in {self.path}"
             state = _packed(_state(training), "", arrays, attempted)
             text = json.dumps({"version": VERSION, **state})
-            write_file(self.path, tensor_file(arrays, KEY, text), attempted)
+            write_file(self.path, tensor_file(arrays, TRAINING, text), attempted)
 
 
 def _state(training: Training) -> dict[str, Any]:
@@ -309,14 +307,14 @@ def read(path: FileName) -> dict[str, Any]:
     require_file(path, "fit with resume_from")
     attempted = f"fit with resume_from={path}"
     arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")
-    if KEY not in metadata:
+    if TRAINING not in metadata:
         raise ArgumentError(
             attempted,
-            f"its metadata lacks the entry {KEY!r}",
+            f"its metadata lacks the entry {TRAINING!r}",
             "Give a file that nn.Checkpoint wrote; a model alone is read by nn.load",
         )
     try:
-        state: dict[str, Any] = _unpacked(json.loads(metadata[KEY]), arrays)
+        state: dict[str, Any] = _unpacked(json.loads(metadata[TRAINING]), arrays)
         schema = STATE | ({FURTHER: [OPTIMIZER]} if FURTHER in state else {})
         problems = list(misfits(state, schema)) or list(_uneven(state["history"]))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -324,7 +322,7 @@ def read(path: FileName) -> dict[str, Any]:
     if problems:
         raise ArgumentError(
             attempted,
-            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: "
+            f"the entry {TRAINING!r} of its metadata is not as nn.Checkpoint writes it: "
             + "; ".join(problems[:5]),
             "Give a file that was not changed since",
         )
