@@ -227,6 +227,8 @@ def test_a_history_as_a_frame_and_as_a_table(monkeypatch):
     assert table.count("<tr>") == 1 + 3 + 1 + 3
     assert "every epoch done" in table
     assert f"<td>9</td><td>{history['running_loss'][-1]:.4g}</td>" in table
+    with pytest.raises(AttributeError, match=r'History.history: .*Write history\["loss"\]'):
+        _ = history.history
     assert nn.History({"<b>": [1.0]})._repr_html_().count("&lt;b&gt;") == 1
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingPackageError, match="pandas"):
