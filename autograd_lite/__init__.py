@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     )
     from autograd_lite.differences import gradcheck
     from autograd_lite.interchange import from_dlpack
-    from autograd_lite.program.functions import compile  # noqa: A004
+    from autograd_lite.program.functions import compile
     from autograd_lite.recompute import checkpoint
     from autograd_lite.textbook.derive import derive
     from autograd_lite.textbook.source import to_source

@@ -33,7 +33,7 @@ def register() -> None:
             return isinstance(tensor, Node)
 
     # Subclasses are kept weakly.
-    register.backend = TensorBackend  # type: ignore[attr-defined]
+    register.backend = TensorBackend  # type: ignore[attr-defined] # an attribute of a function
 
 
 class _WhenImported:
@@ -53,5 +53,5 @@ class _WhenImported:
                 execute(module)
                 register()
 
-            loader.exec_module = exec_module  # type: ignore[method-assign]
+            loader.exec_module = exec_module  # type: ignore[method-assign] # of this loader alone
         return spec

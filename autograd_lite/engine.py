@@ -129,7 +129,7 @@ def record(
             mode.recorded(node)
     else:
         node._requires_grad = False
-        node.operation = None  # type: ignore[assignment]
+        node.operation = None  # type: ignore[assignment] # of what is not recorded
         node.arguments = ()
         if taken.get() is not None:
             function = operation.function if operation.residual else operation.compute
@@ -230,7 +230,7 @@ def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool
     if cotangents.own is None:
         cotangents.own = set()
     if first in cotangents.own:
-        node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc]
+        node.operation.add_to(cotangents[first], *given, **node.keywords)  # type: ignore[misc] # the caller asked whether there is one
         return True
     if type(first._array) is ndarray and first not in cotangents.left_out:
         cotangents.own.add(first)

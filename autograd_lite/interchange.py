@@ -54,7 +54,7 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
 
 def _cupy(attempted: str) -> Any:
     try:
-        import cupy  # type: ignore[import-not-found]
+        import cupy
     except ImportError as error:
         raise MissingPackageError(
             attempted,

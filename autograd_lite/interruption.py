@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # What `signal` wraps: to look for enumerations takes that longer than a layer takes.
-import _signal  # type: ignore[import-not-found]
+import _signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable

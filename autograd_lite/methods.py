@@ -34,7 +34,7 @@ def _named(method: Method, function: Callable[..., Any]) -> Method:
     return method
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+def _method(function: Callable[..., Any]) -> Callable[..., Tensor]:
     """The method that calls a NumPy function with the tensor as its first argument."""
 
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -55,7 +55,7 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
         if keywords or (options and is_unary):
-            return called(self, *options, **keywords)  # type: ignore[no-any-return]
+            return called(self, *options, **keywords)
         return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
@@ -67,7 +67,7 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
         if others:
-            return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return]
+            return called(self, axis=axis, keepdims=keepdims, **others)
         return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
 
     return _named(method, function)
@@ -127,7 +127,7 @@ class Methods(Operators):
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
         if not require_flag("astype", "copy", copy) and self.dtype == wanted:
-            return self  # type: ignore[return-value]
+            return self  # type: ignore[return-value] # it is a tensor
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 
     prod = _method(np.prod)

@@ -41,7 +41,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
                 return _apply(operation, (self, operand(other)), NO_KEYWORDS)
             except UnsupportedError:
                 if operation.traits.elementwise and is_labelled(other):
-                    return NotImplemented  # type: ignore[no-any-return]
+                    return NotImplemented  # type: ignore[no-any-return] # as Python asks for
                 raise
         # What `apply` would do, without its loop: graphs of scalars are made of these.
         try:
@@ -117,7 +117,7 @@ class Operators(NumPyProtocol):
         return other // self, other % self
 
     def __round__(self, decimals: int | None = None) -> Tensor:
-        return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return]
+        return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return] # NumPy does not know tensors
 
     def __neg__(self) -> Tensor:
         return _apply(TABLE[np.negative], (self,), NO_KEYWORDS)

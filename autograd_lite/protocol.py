@@ -81,7 +81,7 @@ def _dispatch(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any
         moved = (Node, np.ndarray, list)
         arguments, keywords = positional(function, arguments, keywords, moved)
     if operation is None:
-        raise _without_row(full_name(function), arguments)
+        raise _without_row(function, arguments)
     differentiable = len(operation.vjps)
     if operation.sequence:
         arguments, keywords = _spread(function, operation, arguments, keywords)
@@ -107,7 +107,7 @@ def _spread(
 def _noted(value: Any) -> Any:
     """An array as a tensor: what is computed from that is noted where it is not recorded."""
     floats = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-    return Node.tensor_class(value) if floats else value  # type: ignore[call-arg]
+    return Node.tensor_class(value) if floats else value  # type: ignore[call-arg] # that of the subclass Tensor
 
 
 def full_name(function: Any) -> str:
@@ -124,7 +124,7 @@ def full_name(function: Any) -> str:
     return f"{module}.{function.__name__}".replace("numpy.", "np.", 1)
 
 
-_IN_PLACE = ("put", "place", "putmask", "copyto", "fill_diagonal", "put_along_axis")
+_IN_PLACE = {np.put, np.place, np.putmask, np.copyto, np.fill_diagonal, np.put_along_axis}
 
 _OF_METHODS = {
     "reduce": "functools.reduce({}, x), which takes the entries along the first axis in turn",
@@ -135,8 +135,9 @@ _OF_METHODS = {
 """Methods of ufuncs, and what to write for those of a ufunc."""
 
 
-def _without_row(name: str, arguments: tuple[Any, ...]) -> AutogradError:
-    if name.endswith(".at") or name.removeprefix("np.") in _IN_PLACE:
+def _without_row(function: Any, arguments: tuple[Any, ...]) -> AutogradError:
+    name = full_name(function)
+    if name.endswith(".at") or function in _IN_PLACE:
         return MutationError(
             f"{name}{describe(arguments)}",
             "it changes an array in place, which is not recorded",

@@ -85,7 +85,7 @@ class Tensor(Methods):
         self.grad = None
         self._requires_grad = requires_grad
         self.name = name
-        self.operation = None  # type: ignore[assignment]
+        self.operation = None  # type: ignore[assignment] # None at leaves
         self.arguments = ()
         self.created = 0
         self.mutated = 0
@@ -140,30 +140,30 @@ class Tensor(Methods):
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return self._array.shape  # type: ignore[no-any-return]
+        return self._array.shape  # type: ignore[no-any-return] # arrays are Any
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._array.ndim  # type: ignore[no-any-return]
+        return self._array.ndim  # type: ignore[no-any-return] # arrays are Any
 
     @property
     def size(self) -> int:
         """Number of entries."""
-        return self._array.size  # type: ignore[no-any-return]
+        return self._array.size  # type: ignore[no-any-return] # arrays are Any
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the entries."""
-        return self._array.dtype  # type: ignore[no-any-return]
+        return self._array.dtype  # type: ignore[no-any-return] # arrays are Any
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The axes in reverse order."""
         return self.transpose()
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802
+    def mT(self) -> Tensor:
         """The last two axes swapped."""
         return self.swapaxes(-1, -2)
 
@@ -176,7 +176,7 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return self._array.item()  # type: ignore[no-any-return]
+        return self._array.item()  # type: ignore[no-any-return] # arrays are Any
 
     def numpy(self) -> Any:
         """The array itself, without the record: of a computed tensor a read-only view."""

@@ -71,7 +71,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     (5.0, array([2., 4.]))
     """
     if hasattr(f, "differentiated"):
-        return f.differentiated(argnums)  # type: ignore[no-any-return]
+        return f.differentiated(argnums)  # type: ignore[no-any-return] # the class is not imported here
     positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:

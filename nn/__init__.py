@@ -74,7 +74,7 @@ from nn.training.callbacks import (
     LRSchedule,
 )
 from nn.training.checkpoint import Checkpoint
-from nn.training.compiling import compile  # noqa: A004
+from nn.training.compiling import compile
 from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.history import History

@@ -69,7 +69,7 @@ def register(kind: ModuleClass) -> ModuleClass:
     ...         self.factor = Parameter(np.full(features, start))
     ...     def forward(self, x):
     ...         return x * self.factor
-    >>> build(describe(Scale(2, start=0.5)))
+    >>> build(architecture_of(Scale(2, start=0.5)))
     Scale(2, start=0.5)  # 2 parameters
     >>> del REGISTERED["Scale"]
     """
@@ -90,7 +90,7 @@ def register(kind: ModuleClass) -> ModuleClass:
     return kind
 
 
-def describe(module: Module, seen: dict[Module, int] | None = None) -> dict[str, Any]:
+def architecture_of(module: Module, seen: dict[Module, int] | None = None) -> dict[str, Any]:
     """What `build` needs; `seen` has the modules that were described, with their numbers.
 
     Raises:
@@ -126,7 +126,7 @@ def describe(module: Module, seen: dict[Module, int] | None = None) -> dict[str,
 
 def _array(value: Any, owner: str, seen: dict[Module, int]) -> Any:
     if isinstance(value, Module):
-        return describe(value, seen)
+        return architecture_of(value, seen)
     if type(value) is list:
         return [_array(item, owner, seen) for item in value]
     if type(value) is tuple:
@@ -154,12 +154,14 @@ def build(description: Any, entries: float = math.inf) -> Module:
     """The module that was described, of a file with that many numbers in its tensors.
 
     Layers that are larger than the file are refused before they are made, and initial weights are
-    not drawn. Any exception may come of a description that `describe` did not make; what comes of
-    one is a module that `describe` describes in the same way.
+    not drawn. Any exception may come of a description that `architecture_of` did not make; what
+    comes of one is a module of the same description.
     """
     with without_drawing():
         module = _Builder(TIED * entries).module(description)
-    if json.dumps(describe(module), sort_keys=True) != json.dumps(description, sort_keys=True):
+    if json.dumps(architecture_of(module), sort_keys=True) != json.dumps(
+        description, sort_keys=True
+    ):
         raise ValueError("what it builds has another configuration")
     return module
 

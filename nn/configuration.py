@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import ChainMap, UserDict, UserList, deque
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -13,6 +14,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.modes import setting
 from nn.identity import identity
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 """How arguments of any number are written in a call."""
 
+
+_shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
+"""The modules in the text that is being written: what a shared one holds is written once."""
 
 MAPPINGS = (dict, UserDict, MappingProxyType, ChainMap)
 CONTAINERS = (*MAPPINGS, list, tuple, deque, UserList)
@@ -103,6 +108,25 @@ def shown(module: Module) -> str:
             is_named = is_optional or not is_complete or parameter.kind is parameter.KEYWORD_ONLY
             texts.append(f"{name}={_text(values[name])}" if is_named else _text(values[name]))
     return ", ".join(texts)
+
+
+def text_of(module: Module) -> str:
+    """The text of a module: its configuration, the modules inside, and how much it learns."""
+    children = list(module.children())
+    shown_before = _shown.get() or set()
+    if children and module in shown_before:
+        return f"{type(module).__name__}(...)"
+    shown_before.add(module)
+    with setting(_shown, shown_before):
+        lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
+    inside = "\n".join([module.extra_repr(), *lines, ""]) if lines else module.extra_repr()
+    parameters = module.parameters()
+    count = sum(parameter.size for parameter in parameters)
+    frozen = sum(each.size for each in parameters if not each.requires_grad)
+    counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
+    counted += f", {frozen:,} of them frozen" if 0 < frozen < count else ""
+    counted += ", frozen" if 0 < frozen == count else ""
+    return f"{type(module).__name__}({inside}){counted}"
 
 
 def heading(module: Module) -> str:

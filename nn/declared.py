@@ -94,7 +94,7 @@ class Declared:
     def __init_subclass__(cls, *, init: bool = True) -> None:
         super().__init_subclass__()
         if "__init__" in vars(cls):
-            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = explains_keywords(cls.__init__)  # type: ignore[method-assign] # one for each class
         own = {name: value for name, value in vars(cls).items() if isinstance(value, Field)}
         inherited = cls._fields.items()
         placed = {n: field for n, field in inherited if n not in own or own[n].kind is field.kind}
@@ -110,7 +110,7 @@ class Declared:
         cls._signature = Signature(sorted(parameters, key=lambda parameter: parameter.kind))
         shown = cls._signature
         if cls.__init__ is object.__init__:
-            cls.__init__ = Declared._take  # type: ignore[method-assign, assignment]
+            cls.__init__ = Declared._take  # type: ignore[method-assign, assignment] # one for each class
         elif cls.__init__ is not Declared._take:
             shown = signature(cls.__init__.__get__(cls))
             if "__init__" not in vars(cls) and (lost := own.keys() - shown.parameters.keys()):
@@ -119,7 +119,7 @@ class Declared:
                     f"constructor {cls.__init__.__qualname__}, which does not take {min(lost)}. "
                     f"Write {cls.__name__}.__init__, and assign self.{min(lost)} there"
                 )
-        cls.__signature__ = shown  # type: ignore[attr-defined]
+        cls.__signature__ = shown  # type: ignore[attr-defined] # which `inspect.signature` reads
 
     def _take(self, *given: Any, **named: Any) -> None:
         for name in named:
@@ -178,8 +178,8 @@ def product(sizes: Iterable[Any]) -> float:
 def without_options(cls: type[Kind]) -> type[Kind]:
     """Have a class that declares nothing, and takes nothing, explain keywords as others do."""
     cls._signature = Signature()
-    cls.__signature__ = cls._signature  # type: ignore[attr-defined]
-    cls.__init__ = Declared._take  # type: ignore[method-assign, assignment]
+    cls.__signature__ = cls._signature  # type: ignore[attr-defined] # which `inspect.signature` reads
+    cls.__init__ = Declared._take  # type: ignore[method-assign, assignment] # one for each class
     return cls
 
 

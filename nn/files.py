@@ -13,7 +13,7 @@ from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError,
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
-from nn.architecture import build, describe
+from nn.architecture import architecture_of, build
 from nn.configuration import opened
 from nn.forward_hooks import NAME as HOOKS
 from nn.identity import identity
@@ -148,7 +148,7 @@ def load(path: FileName, model: Module | None = None) -> Module:
 
 def _described(model: Module) -> Any:
     try:
-        return describe(model)
+        return architecture_of(model)
     except RecursionError as error:
         raise UnsupportedError(
             f"nn.save of {type(model).__name__}",

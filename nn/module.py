@@ -2,52 +2,40 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator, Mapping, MappingView
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 from reprlib import recursive_repr
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
-from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
-from autograd_lite.modes import setting
 from autograd_lite.names import Elsewhere, explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
-from nn.configuration import CONTAINERS, MAPPINGS, opened, shown
-from nn.declared import Declared
+from nn.configuration import opened, shown, text_of
 from nn.elsewhere import ATTRIBUTES
 from nn.evaluating import modes, watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
+from nn.members import Members, same_name
 from nn.parameters import (
-    TENSORS,
-    Buffer,
     Parameter,
     fitting_arrays,
     require_assignable,
-    require_kept,
     without_record,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-CLOSED = (set, frozenset, MappingView, np.ndarray)
-"""Containers that are not opened: parameters and modules in them are refused."""
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
-_shown: ContextVar[set[Module] | None] = ContextVar("shown", default=None)
-"""The modules in the text that is being written: what a shared one holds is written once."""
 
 
-class Module(Declared):
+class Module(Members):
     """Base of layers and models: subclasses assign parameters and modules, and define `forward`.
 
     Attributes that are parameters or modules, or hold them in lists, tuples and dicts at any depth,
@@ -117,7 +105,7 @@ class Module(Declared):
         named: list[tuple[str, Parameter]] = []
         for own, item in self._opened([(attribute, value)]):
             if isinstance(item, Module | Parameter) and found.setdefault(own, item) is not item:
-                raise _same_name(self, own, item)
+                raise same_name(self, own, item)
             if isinstance(item, Module):
                 named += [(f"{own}.{path}", each) for path, each in item.named_parameters()]
             elif isinstance(item, Parameter):
@@ -184,88 +172,6 @@ class Module(Declared):
             )
         return HookHandle(self, hook)
 
-    def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
-        """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
-        return opened(attributes)
-
-    def _members(self) -> Iterator[tuple[str, Any]]:
-        """All attributes, opened."""
-        return self._opened(vars(self).items())
-
-    def children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly inside of this one, with their names."""
-        return ((name, item) for name, item in self._members() if isinstance(item, Module))
-
-    def _parts(self) -> list[tuple[str, Any]]:
-        """Parameters and buffers, and then modules, directly inside of this one, with their names.
-
-        An UnsupportedError says what would not be trained or saved.
-        """
-        tensors, modules = [], []
-        for name, item in self._members():
-            if isinstance(item, Module):
-                modules.append((name, item))
-            elif isinstance(item, TENSORS):
-                tensors.append((name, item))
-            elif isinstance(item, Tensor):
-                require_kept(type(self).__name__, name, item)
-            elif isinstance(item, CLOSED):
-                _require_no_parts(type(self).__name__, name, item)
-        return tensors + modules
-
-    def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
-        """This module, and all modules, parameters and buffers inside, of a kind, by dotted names.
-
-        Each once, under its first name. An ArgumentError says that two have the same name.
-        """
-        seen = set()
-        taken = set()
-
-        def visit(name: str, part: Any) -> Iterator[tuple[str, Any]]:
-            if id(part) in seen:
-                return
-            if name in taken:
-                raise _same_name(self, name, part)
-            seen.add(id(part))
-            taken.add(name)
-            if isinstance(part, kind):
-                yield name, part
-            if isinstance(part, Module):
-                prefix = f"{name}." if name else ""
-                for own, item in part._parts():
-                    yield from visit(prefix + own, item)
-
-        return visit("", self)
-
-    def _unnamed_parameters(self) -> Iterator[Parameter]:
-        """All parameters, in less time: in any order, a shared one more than once."""
-        waiting: list[Any] = [self]
-        seen = set()
-        while waiting:
-            value = waiting.pop()
-            inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
-            if inside is Parameter:
-                yield value
-            elif inside is not None and id(value) not in seen:
-                seen.add(id(value))
-                waiting += inside(value)
-
-    def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """This module and all inside of it with their dotted names, a shared one once."""
-        return self._named(Module)
-
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their dotted names, a shared one once, under its first name."""
-        return self._named(Parameter)
-
-    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
-        """All buffers with their dotted names, a shared one once, under its first name."""
-        return self._named(Buffer)
-
-    def parameters(self) -> list[Parameter]:
-        """All parameters, in the order of `named_parameters`."""
-        return [parameter for _, parameter in self.named_parameters()]
-
     def __getstate__(self) -> dict[str, Any]:
         # What forward kept is copied and pickled without what it was computed from.
         kept = [item for item in vars(self).items() if item[0] != NAME]
@@ -281,26 +187,12 @@ class Module(Declared):
 
     @recursive_repr()
     def __repr__(self) -> str:
-        children = list(self.children())
-        shown_before = _shown.get() or set()
-        if children and self in shown_before:
-            return f"{type(self).__name__}(...)"
-        shown_before.add(self)
-        with setting(_shown, shown_before):
-            lines = [f"  {name}: {child!r}".replace("\n", "\n  ") for name, child in children]
-        inside = "\n".join([self.extra_repr(), *lines, ""]) if lines else self.extra_repr()
-        parameters = self.parameters()
-        count = sum(parameter.size for parameter in parameters)
-        frozen = sum(each.size for each in parameters if not each.requires_grad)
-        counted = f"  # {count:,} parameter{'s' if count > 1 else ''}" if count else ""
-        counted += f", {frozen:,} of them frozen" if 0 < frozen < count else ""
-        counted += ", frozen" if 0 < frozen == count else ""
-        return f"{type(self).__name__}({inside}){counted}"
+        return text_of(self)
 
     @explains_keywords
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        is_own = type(self).parameters is not Module.parameters
+        is_own = type(self).parameters is not Members.parameters
         for parameter in self.parameters() if is_own else self._unnamed_parameters():
             parameter.grad = None
 
@@ -366,31 +258,16 @@ class Module(Declared):
                 tensor.data = beside(array, tensor) if is_on_card(tensor) else on_host(array)
 
 
-@functools.lru_cache(maxsize=512)
-def _inside(kind: type) -> Any:
-    """What tells what is in a value of that type: None of what holds no parameters."""
-    if issubclass(kind, Parameter):
-        return Parameter
-    if issubclass(kind, Module):
-        return lambda module: vars(module).values()
-    if issubclass(kind, MAPPINGS):
-        return lambda mapping: mapping.values()
-    return iter if issubclass(kind, CONTAINERS) else None
-
-
 for _name, _here in ATTRIBUTES.items():
     setattr(Module, _name, Elsewhere(_name, _here, "a model"))
 
-METHODS = frozenset(name for name, value in vars(Module).items() if isinstance(value, FunctionType))
+METHODS = frozenset(
+    name
+    for kind in (Module, Members)
+    for name, value in vars(kind).items()
+    if isinstance(value, FunctionType)
+)
 """What a module is used through, which no attribute may hide."""
-
-
-def _same_name(module: Module, name: str, part: Any) -> ArgumentError:
-    return ArgumentError(
-        f"names of what is in {type(module).__name__}",
-        f"two parts have the name {name!r}, one of them {type(part).__name__}",
-        "Give keys and attributes that differ as text",
-    )
 
 
 def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
@@ -400,20 +277,6 @@ def _require_no_method(kind: type[Module], name: str, value: Any) -> None:
             f"{kind.__name__}.{name} = {describe_one(value)}",
             f"it would hide the method {name} of modules",
             "Choose another name for the attribute",
-        )
-
-
-def _require_no_parts(kind: str, name: str, values: Any) -> None:
-    """Raise if a container that is not opened has modules or tensors in it."""
-    items = values
-    if isinstance(values, np.ndarray):
-        items = values.ravel() if values.dtype.hasobject else ()
-    found = [type(item).__name__ for item in items if isinstance(item, Module | Tensor)]
-    if found:
-        raise UnsupportedError(
-            f"{kind}.{name} = a {type(values).__name__} with {found[0]} in it",
-            "what is in it has no names to be trained and saved by",
-            "Keep it in a list or a dict",
         )
 
 

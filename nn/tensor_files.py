@@ -31,7 +31,7 @@ def require_file(path: Any, attempted: str) -> None:
     """Raise an error unless the path can be the name of a file, and safetensors is installed."""
     require_path(path, attempted)
     try:
-        import safetensors  # noqa: F401
+        import safetensors  # noqa: F401 - only whether it can be
     except ImportError as error:
         raise MissingPackageError(
             f"{attempted} {path}",

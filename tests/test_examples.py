@@ -22,8 +22,8 @@ pytest.importorskip("sklearn")
 pytest.importorskip("onnx", reason="onnx is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what draws
+from matplotlib.figure import Figure  # noqa: E402 - after the choice of what draws
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PICTURES = {

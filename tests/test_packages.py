@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,16 @@ def error_classes():
             for name, value in inspect.getmembers(module, inspect.isclass):
                 if issubclass(value, AutogradError):
                     yield name, value
+
+
+def test_what_ignores_a_rule_says_why_beside_it():
+    ignored = re.compile(r"# (noqa|type: ignore)\b(.*)")
+    reason = re.compile(r": [A-Z0-9, ]+ (#|-) \w|\[[a-z, -]+\] # \w")
+    for folder in ("autograd_lite", "nn", "viz", "tests", "docs", "examples", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                found = ignored.search(line)
+                assert not found or reason.match(found[2]), f"{path}:{number} {line.strip()}"
 
 
 def test_every_error_class_lives_in_one_module_and_is_public():

@@ -1,6 +1,7 @@
 """Every block of the README runs, and its picture shows what its code records."""
 
 import re
+import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -38,3 +39,11 @@ def test_documents_that_the_readme_links_to_exist():
     assert links
     for link in links:
         assert (ROOT / link).exists(), link
+
+
+def test_all_extras_are_named():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    for extra in extras:
+        assert f"`{extra}`" in README, extra

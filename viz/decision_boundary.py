@@ -40,7 +40,7 @@ WIDEST = 4
 @explains_keywords
 def plot_decision_boundary(
     model: Module | Callable[[Any], Any],
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     *,
     threshold: float | None = None,
@@ -78,7 +78,7 @@ def plot_decision_boundary(
         require("plot_decision_boundary", "threshold", threshold, NUMBER)
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
-    X, y = numbers_of(X, "X"), classes_of(y, "y")  # noqa: N806
+    X, y = numbers_of(X, "X"), classes_of(y, "y")
     if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
         attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
         reason = "a plane has two axes, and each point has one class"

@@ -32,7 +32,7 @@ DIGITS = "Courier New,Courier,monospace"
 
 def dot_text(graph: Graph) -> str:
     """DOT text, the same for the same vertices and edges; the last vertex is an output."""
-    import graphviz  # type: ignore[import-untyped]
+    import graphviz
 
     digraph = graphviz.Digraph(
         "computation",

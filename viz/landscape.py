@@ -24,7 +24,7 @@ LEVELS = 20
 @explains_keywords
 def plot_loss_landscape(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     loss: str | Callable[..., Any],
     *,
@@ -69,7 +69,7 @@ def plot_loss_landscape(
     require_model(model, "plot_loss_landscape of")
     require("plot_loss_landscape", "span", span, POSITIVE)
     require("plot_loss_landscape", "resolution", resolution, COUNT)
-    X, y = as_arrays(X, "plot_loss_landscape of X"), as_arrays(y, "plot_loss_landscape of y")  # noqa: N806
+    X, y = as_arrays(X, "plot_loss_landscape of X"), as_arrays(y, "plot_loss_landscape of y")
     measure, draw = loss_function(loss), generator(rng, "plot_loss_landscape")
     parameters = {name: parameter.data for name, parameter in model.named_parameters()}
     if not parameters:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import (  # noqa: F401
+from autograd_lite.derivatives import (  # noqa: F401 - for their rows
     elementwise,
     indexing,
     joining,

@@ -106,7 +106,7 @@ def _by_part(function: Any, products: int, *arrays: Any) -> tuple[Any, ...]:
     n = math.prod(batch)
     step = max(1, IN_CACHE // max(1, products))
     if n <= step or any(x is not None and x.shape[:-2] != batch for x in arrays):
-        return function(*arrays)  # type: ignore[no-any-return]
+        return function(*arrays)  # type: ignore[no-any-return] # arrays are Any
     flat = [None if x is None else x.reshape(n, *x.shape[-2:]) for x in arrays]
     results: list[Any] = []
     for start in range(0, n, step):

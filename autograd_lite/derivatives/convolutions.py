@@ -15,7 +15,8 @@ are views of that, as samples lie between rows and columns:
 
     (groups, channels and columns of the kernel, rows, samples, columns)
 
-Some samples are computed at a time, so that what lies between stays in the cache.
+Some samples are computed at a time, so that what lies between stays in the cache. Long kernels, of
+which that would be much, are multiplied by Fourier transforms.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from autograd_lite.derivatives import long_kernels
 from autograd_lite.derivatives.windows import (
     Layout,
     Lengths,
@@ -154,6 +156,10 @@ def convolution(
 def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array:
     """`convolution`, given a layout."""
     shape = (len(x), len(w), *lengths_of_result(x.shape[2:], w.shape[2:], placed))
+    if long_kernels.is_faster(x, x.shape, w.shape, placed, groups):
+        result = long_kernels.convolved(x, w, placed, groups)
+        if np.isfinite(result).all():  # else what is not would be everywhere
+            return result
     placed, x, w = with_rows(placed, x, w)
     kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
     result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
@@ -208,7 +214,12 @@ def transposed_convolution(
     array([[[ 1., 12., 20.]]])
     """
     placed = layout(w.shape[2:], stride, padding, dilation)
-    if set(placed[0]) == {1} and 2 * groups * w.shape[1] >= len(w):
+    shape = (len(x), w.shape[1] * groups, *lengths)
+    # With the kernel reversed it lays out what it is given, which is less than to add up what comes
+    # out, unless that has few channels.
+    if set(placed[0]) == {1} and (
+        2 * shape[1] >= len(w) or long_kernels.is_faster(x, shape, w.shape, placed, groups)
+    ):
         return reversed_convolution(x, w, lengths, placed, groups)
     return scattered_convolution(x, w, lengths, placed, groups)
 
@@ -216,11 +227,7 @@ def transposed_convolution(
 def reversed_convolution(
     x: Array, w: Array, lengths: Lengths, placed: Layout, groups: int
 ) -> Array:
-    """`transposed_convolution` where no stride leaves gaps: that with the kernel reversed.
-
-    It lays out what it is given, which is less than to add up what comes out, unless that has few
-    channels.
-    """
+    """`transposed_convolution` where no stride leaves gaps: that with the kernel reversed."""
     strides, borders, dilations = placed
     kernel = w.shape[2:]
     parts = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
@@ -297,7 +304,12 @@ def kernel_correlation(
     array([[[21., 10.]]])
     """
     shape = (x.shape[1], images.shape[1] // groups, *lengths)
-    placed, x, images = with_rows(layout(lengths, stride, padding, dilation), x, images)
+    placed = layout(lengths, stride, padding, dilation)
+    if long_kernels.is_faster(images, images.shape, shape, placed, groups):
+        result = long_kernels.correlated(x, images, lengths, placed, groups)
+        if np.isfinite(result).all():
+            return result
+    placed, x, images = with_rows(placed, x, images)
     kernel = (1, *lengths)[-x.ndim + 2 :]
     columns = images.shape[1] // groups * math.prod(kernel[1:])
     dtype = np.result_type(x, images)

@@ -153,7 +153,7 @@ composed(np.linalg.slogdet)(lambda a: SlogdetResult(sign_of_determinant(a), log_
 # Eigenvalues and singular values
 
 
-def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+def _eigenvalues_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:
     v = np.linalg.eigh(a, UPLO).eigenvectors
     return v * g[..., None, :] @ transposed(v)
 
@@ -208,7 +208,7 @@ def _refuse_turns(
         )
 
 
-def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:
     inner = transposed(y) @ g
     gaps = reciprocal_gaps(np.linalg.eigvalsh(a, UPLO))
     _refuse_turns(plain(gaps), plain(inner), plain(g), "np.linalg.eigh", "eigenvalues", a)
@@ -216,7 +216,7 @@ def _eigenvectors_vjp(g: Array, y: Array, a: Array, UPLO: Any = "L") -> Array:  
 
 
 @differentiable(_eigenvectors_vjp)
-def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
+def eigenvectors(a: Array, UPLO: Any = "L") -> Array:
     """The eigenvectors of symmetric matrices, as columns, by growing eigenvalue.
 
     Those of an eigenvalue that occurs twice have no derivative.
@@ -229,7 +229,7 @@ def eigenvectors(a: Array, UPLO: Any = "L") -> Array:  # noqa: N803
 
 
 composed(np.linalg.eigh)(
-    lambda a, UPLO="L": EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))  # noqa: N803
+    lambda a, UPLO="L": EighResult(np.linalg.eigvalsh(a, UPLO), eigenvectors(a, UPLO))
 )
 
 

@@ -55,7 +55,7 @@ class Spectrum(NDArrayOperatorsMixin):
     """
 
     __slots__ = ("imag", "real")
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # refused by Python
 
     def __init__(self, real: Any, imag: Any) -> None:
         self.real, self.imag = real, imag

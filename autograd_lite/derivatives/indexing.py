@@ -44,15 +44,24 @@ def _repeats(index: Any) -> bool:
     return any(not isinstance(part, basic) and np.ravel(part).dtype != bool for part in parts)
 
 
+SORTED, ROW = 1024, 16
+"""From how many entries on, in all and in each row, rows are sorted before they are added."""
+
+
 @differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))
 def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape, with x added at an index: the transpose of indexing."""
-    if _repeats(index):
+    simple = type(x) is np.ndarray and x.flags.c_contiguous
+    repeats = _repeats(index)
+    parts = _whole_parts(index) if repeats and simple else ()
+    if repeats and not (parts and _are_sorted(x, shape[len(parts) :])):
         sums = np.zeros_like(widened(x), shape=shape)
         np.add.at(sums, index, x)
         return sums.astype(x.dtype, copy=False)
-    simple = type(x) is np.ndarray and x.flags.c_contiguous
+    # Memory that nothing touches stays untouched, which zeros_like would write to.
     result = np.zeros(shape, x.dtype) if simple else np.zeros_like(x, shape=shape)
+    if parts:
+        index, x = _named_and_sums(x, parts, shape)
     result[index] = x
     return result
 
@@ -86,25 +95,56 @@ def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None
     """What `scatter` would add, without zeros for the entries that the index leaves out."""
     if not _repeats(index):
         total[index] += g
-    elif all(map(_is_whole, parts := index if isinstance(index, tuple) else (index,))):
-        _add_at(total, g, parts)
+    elif parts := _whole_parts(index):
+        places, sums = _named_and_sums(g, parts, x.shape)
+        total[places] += sums
     else:
         total += _scatter(g, index, x.shape)
 
 
-def _is_whole(part: Any) -> bool:
-    """Whether a part of an index is of whole numbers."""
-    return not isinstance(part, slice) and np.ravel(part).dtype.kind in "iu"
+def _whole_parts(index: Any) -> tuple[Any, ...]:
+    """The arrays of an index that is of whole numbers alone."""
+    parts = index if isinstance(index, tuple) else (index,)
+    found = (not isinstance(part, slice) and np.ravel(part).dtype.kind in "iu" for part in parts)
+    return parts if all(found) else ()
 
 
-def _add_at(total: Array, g: Array, parts: tuple[Any, ...]) -> None:
-    """Add to entries that numbers for the first axes name; to one named twice their sum."""
-    lengths, others = total.shape[: len(parts)], total.shape[len(parts) :]
-    places = np.broadcast_arrays(*map(np.mod, parts, lengths))
-    named, where = np.unique(np.ravel_multi_index(places, lengths), return_inverse=True)
-    sums = np.zeros_like(widened(total[:0]), shape=(len(named), *others))
-    np.add.at(sums, where.reshape(places[0].shape), g)
-    total[np.unravel_index(named, lengths)] += sums
+def _are_sorted(g: Array, row: tuple[int, ...]) -> bool:
+    """Whether what is added to rows is sorted before: where they are long, and not few."""
+    return math.prod(row) >= ROW and g.size >= SORTED
+
+
+def _named_and_sums(g: Array, parts: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, Array]:
+    """The index of what numbers for the first axes name, each once, and what is added there."""
+    lengths, others = shape[: len(parts)], shape[len(parts) :]
+    numbers = np.ravel_multi_index(tuple(map(np.mod, parts, lengths)), lengths)
+    flat = numbers.reshape(-1)
+    rows = np.broadcast_to(g, (*numbers.shape, *others)).reshape(len(flat), *others)
+    if _are_sorted(g, others):
+        named, sums = _sums_of_sorted(flat, widened(rows))
+    else:
+        named, where = np.unique(flat, return_inverse=True)
+        sums = np.zeros_like(widened(g), shape=(len(named), *others))
+        np.add.at(sums, where, rows)
+    return np.unravel_index(named, lengths), sums
+
+
+def _sums_of_sorted(numbers: Any, rows: Array) -> tuple[Any, Array]:
+    """Numbers, each once and in order, and the sum of the rows of each.
+
+    `np.add.at` takes as long for each entry of a row as sorting takes for ten, and
+    `np.add.reduceat` as long for a row alone as for one of hundreds of entries.
+    """
+    order = np.argsort(numbers, kind="stable")
+    numbers = numbers[order]
+    first = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
+    counts = np.diff(np.append(first, len(numbers)))
+    sums, several = rows.take(order[first], axis=0), counts > 1
+    if several.any():
+        repeated = rows.take(order[np.repeat(several, counts)], axis=0)
+        starts = np.cumsum(counts[several]) - counts[several]
+        sums[several] = np.add.reduceat(repeated, starts, axis=0)
+    return numbers[first], sums
 
 
 def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
@@ -113,7 +153,7 @@ def _add_along(total: Array, g: Array, indices: Any, axis: int) -> None:
     axes = (slice(None),) * axis
     shape = (*total.shape[:axis], len(rows), *total.shape[axis + 1 :])
     sums = np.zeros_like(widened(total[:0]), shape=shape)
-    np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type]
+    np.add.at(sums, (*axes, places.reshape(np.shape(indices))), g)  # type: ignore[arg-type] # g is Any
     total[(*axes, rows)] += sums
 
 
@@ -173,7 +213,7 @@ def pad(array: Array, pad_width: Any, mode: str = "constant", **constant_values:
         )
     if "reflect_type" in constant_values:
         raise TypeError("pad() got an unexpected keyword argument 'reflect_type'")
-    return np.pad(array, pad_width, mode, **constant_values)  # type: ignore[call-overload]
+    return np.pad(array, pad_width, mode, **constant_values)  # type: ignore[call-overload] # the mode is a plain string
 
 
 def _pad_vjp(

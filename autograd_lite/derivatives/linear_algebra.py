@@ -125,8 +125,18 @@ def _bias_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array
     return np.dot(_ones(len(g), g.dtype), g) if flat else g
 
 
+def _rows_times(x: Array, matrix: Array) -> Array:
+    """x @ matrix as one product, which takes a third of the time of one for each of the first axes.
+
+    On small matrices dot takes half the time of `@`.
+    """
+    if x.ndim <= 2:
+        return np.dot(x, matrix)
+    return np.dot(rows(x), matrix).reshape(*x.shape[:-1], matrix.shape[1])
+
+
 @differentiable(
-    lambda g, y, x, weight, bias: (np.dot if g.ndim <= 2 else np.matmul)(g, weight.T),
+    lambda g, y, x, weight, bias: _rows_times(g, weight.T),
     _weight_vjp,
     _bias_vjp,
     traits=Traits(product=True, in_rows=True),
@@ -148,8 +158,7 @@ def affine(x: Array, weight: Array, bias: Array) -> Array:
             "Reshape them; np.dot and `@` take others",
         )
     try:
-        # On small matrices dot takes half the time of `@`; on more axes many times as much.
-        y = x.dot(weight) if x.ndim <= 2 else x @ weight
+        y = _rows_times(x, weight)
     except ValueError as error:
         raise _mismatch(x, weight) from error
     y += bias

@@ -71,7 +71,7 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     (array([[2.]]), array([[1.]]))
     """
     if taken.get() is not None and isinstance(x, Node):
-        detached: Any = widened(x.detach())  # type: ignore[attr-defined]
+        detached: Any = widened(x.detach())  # type: ignore[attr-defined] # nodes are tensors here
         return detached.mean(axis=axes, keepdims=True), detached.var(axis=axes, keepdims=True)
     if getattr(y, "operation", None) is not None:
         _, mean, variance = y.residual

@@ -53,7 +53,7 @@ def _vector_norm(
     *,
     axis: Axis = None,
     keepdims: bool = False,
-    ord: float = 2,  # noqa: A002
+    ord: float = 2,
 ) -> Array:
     if ord == np.inf:
         return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
@@ -65,7 +65,7 @@ def _vector_norm(
 
 
 @composed(np.linalg.matrix_norm)
-def _matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:  # noqa: A002
+def _matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     extremum = np.min if ord in (-1, -2, -np.inf) else np.max
     if ord in (None, "fro", "f"):
         return p_norm(x, axis=(-2, -1), keepdims=keepdims)
@@ -88,7 +88,7 @@ def _matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array
 @composed(np.linalg.norm)
 def _norm(
     x: Array,
-    ord: Any = None,  # noqa: A002
+    ord: Any = None,
     axis: Axis = None,
     keepdims: bool = False,
 ) -> Array:

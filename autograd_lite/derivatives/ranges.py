@@ -99,7 +99,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
 
 
 @composed(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:  # noqa: N803
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     """Powers of the entries of a vector, as columns."""
     x = as_operand(x)
     x = astype(x, np.promote_types(x.dtype, int))

@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.special as sp  # type: ignore[import-untyped]
+import scipy.special as sp
 
 from autograd_lite.derivatives.elementwise import quotient
 from autograd_lite.derivatives.special import density

@@ -102,7 +102,7 @@ for function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
 @composed(np.ravel)
 def ravel(a: Array, order: str = "C") -> Array:
     """A reshape to one axis."""
-    return np.reshape(a, -1, order)  # type: ignore[call-overload]
+    return np.reshape(a, -1, order)  # type: ignore[call-overload] # the order is a plain string
 
 
 define(

@@ -50,6 +50,8 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str,
 
 def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
     """What lies along an axis, in one word: samples, windows, rows."""
+    if place.argument.operation is None and place.traits.indexes:
+        return "entry" if node.ndim == 1 else "row" if axis == 0 else "column"
     pools = node.operation is not None and node.operation.traits.extremum
     pools = pools or (place.traits.reduces and node is place.node and node.ndim > 1)
     if axis == 0 and graph.lengths.get(node.shape[0]) == SAMPLES and not pools:
@@ -261,7 +263,7 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
         words = (
             "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
         )
-        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)  # noqa: E731
+        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)
         yield "transposed", words, swapped
     if node.ndim > 2 and place.multiplies_matrices:
         for slot, argument in enumerate(place.node.arguments):

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives.neural import dropout
-from autograd_lite.forensics.candidate import Always, Candidate
+from autograd_lite.forensics.candidate import Always, Candidate, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
-from autograd_lite.forensics.replay import Graph, Place, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
 from autograd_lite.node import Array, plain
 
 Delta = Callable[[Array, Array, float], Array]
@@ -60,6 +61,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ("wrong formula", "p is left out: -y, and not p - y", lambda p, y, c: -c * y),
     ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
     ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
+    (
+        "another loss",
+        "the error is divided by p: it is the derivative by p itself",
+        lambda p, y, c: c * (p - y) / p,
+    ),
     ("wrong formula", "the error is multiplied by p", lambda p, y, c: c * (p - y) * p),
     ("wrong formula", "the error is multiplied by 1 - p", lambda p, y, c: c * (p - y) * (1 - p)),
     ("wrong formula", "the error is multiplied by y", lambda p, y, c: c * (p - y) * y),
@@ -77,7 +83,7 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
     graph = case.graph
     for place in graph.places:
         z = place.argument
-        if len(graph.consumers[z]) > 1 or z.ndim == 0 or not 2 <= z.size <= LARGEST:
+        if z.ndim == 0 or not 2 <= z.size <= LARGEST or len(graph.consumers[z]) > MOST_USES:
             continue
         predictions = [*_predictions(graph, place)]
         for number, (p, made_by) in enumerate(predictions):
@@ -92,6 +98,8 @@ def other_deltas(case: Case) -> Iterator[Candidate]:
                 break
 
 
+MOST_USES = 3
+"""Uses of logits, as in mu - y eta, with mu the exponential of eta."""
 LARGEST = 20_000
 """Entries of a delta that another formula is looked for."""
 
@@ -102,7 +110,9 @@ def _delta(
     right = graph.right[place.argument]
     if np.shape(value) == right.shape and not np.allclose(value, right):
         what = f"in what arrives there {words.format(f'{c:.6g}')}"
-        yield Candidate(kind, what, {place: Always(value, "", y)})
+        nothing = Always(0 * value, "0", y)
+        wrong: Wrong = dict.fromkeys(graph.consumers[place.argument], nothing)
+        yield joint(kind, what, wrong | {place: Always(value, "", y)})
 
 
 def _predictions(graph: Graph, place: Place) -> Iterator[tuple[Array, str]]:
@@ -168,17 +178,35 @@ def other_masks(case: Case) -> Iterator[Candidate]:
             continue
         if place.node.shape != place.argument.shape:
             continue
-        which, low, high = values
-        mask = _mask_that_fits(case, place, low, high)
-        if mask is None or mask.all() or not mask.any():
+        low, high = values
+        size = place.node.size
+        chosen = _units_that_fit(case, place, np.eye(size).reshape(size, *place.node.shape), values)
+        if chosen is None or chosen.all() or not chosen.any():
             continue
-        words = f"another mask is used than in the forward pass: {which}"
-        vjp = lambda g, *_, mask=mask, low=low, high=high, **k: g * np.where(mask, high, low)  # noqa: E731
-        yield Candidate("dropout", words, {place: vjp})
+        mask = np.where(chosen.reshape(place.node.shape), high, low)
+        words = "another mask is used than in the forward pass: it was drawn anew, or is that of "
+        words += "another layer"
+        yield Candidate("another mask", words, {place: lambda g, *_, mask=mask, **k: g * mask})
 
 
-def _two_values(place: Place) -> tuple[str, float, float] | None:
-    """The two numbers that a step multiplies by, where it is a mask; and what is said then."""
+def some_samples(case: Case) -> Iterator[Candidate]:
+    """Only some samples count, such as half of them."""
+    nodes = [n for n in case.graph.bottlenecks if n.ndim and 4 <= len(n._array) <= MOST_ENTRIES]
+    for node in nodes[:1]:
+        (place, *others), size = case.graph.consumers[node], len(node._array)
+        units = np.eye(size).reshape(size, size, *[1] * (node.ndim - 1))
+        step = case.graph.places_of[node][0]
+        chosen = None if others else _units_that_fit(case, step, units, None)
+        if chosen is not None and chosen.any() and not chosen.all():
+            kept = [str(number) for number in np.flatnonzero(chosen)]
+            words = f"only the samples {', '.join(kept)} count: what arrives at the others is lost"
+            mask = np.tensordot(chosen * 1.0, units, 1)
+            vjp = place.changed(lambda result, *_, mask=mask, **k: result * mask)
+            yield Candidate("entries left out", words, {place: vjp})
+
+
+def _two_values(place: Place) -> tuple[float, float] | None:
+    """The two numbers that a step multiplies by, where it is a mask."""
     ones = np.ones(place.node.shape)
     drops = place.operation.function is dropout or (
         place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
@@ -188,42 +216,44 @@ def _two_values(place: Place) -> tuple[str, float, float] | None:
     slopes = np.unique(place.unmatched(ones))
     if len(slopes) != 2 or (drops and slopes[0] != 0):
         return None
-    said = "it was drawn anew, or is that of another layer"
-    return said, float(slopes[0]), float(slopes[1])
+    return float(slopes[0]), float(slopes[1])
 
 
-def _mask_that_fits(case: Case, place: Place, low: float, high: float) -> Array | None:
-    """The mask with which the gradients below are as they were handed in, if there is one."""
+def _units_that_fit(
+    case: Case, place: Place, units: Array, values: tuple[float, float] | None
+) -> Array | None:
+    """Which of some masks are together that with which the gradients are as handed in, if any.
+
+    A mask takes the place of a step's derivative, with two values, or stands before it.
+    """
     graph, g = case.graph, case.graph.right[place.node]
     wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
-    if any(case.manual[t].shape != t.shape for t in wrong) or not np.all(g):
+    if any(case.manual[t].shape != t.shape for t in wrong) or not np.any(g):
         return None
+    low, high = values or (0.0, 1.0)
 
     def gradients(mask: Array) -> Array | None:
-        replay = graph.replay({place: lambda g, *_, **k: g * mask})
+        def masked(g: Array, *given: Any, **keywords: Any) -> Any:
+            return g * mask if values else place.vjp(g * mask, *given, **keywords)
+
+        replay = graph.replay({place: masked})
         return None if replay is None else np.concatenate([np.ravel(replay[t]) for t in wrong])
 
-    base = gradients(np.full(g.shape, low))
-    if base is None:
+    base = gradients(np.full(units.shape[1:], low))
+    with_one = [gradients(low + (high - low) * unit) for unit in units]
+    columns = [each - base for each in with_one if each is not None and base is not None]
+    if len(columns) < len(units):
         return None
     target = np.concatenate([np.ravel(case.manual[t]) for t in wrong]) - base
-    columns = []
-    for entry in range(g.size):
-        mask = np.full(g.shape, low)
-        mask.flat[entry] = high
-        with_one = gradients(mask)
-        if with_one is None:
-            return None
-        columns.append(with_one - base)
     matrix = np.array(columns).T
-    chosen = np.zeros(g.size, bool)
+    chosen = np.zeros(len(units), bool)
     for entries, rows in _components(abs(matrix) > 1e-14 * abs(matrix).max()):
         found = _subset(matrix[np.ix_(rows, entries)], target[rows])
         if found is None:
             return None
         chosen[entries] = found
     close = np.allclose(matrix @ chosen, target, rtol=1e-6, atol=1e-8 * abs(target).max())
-    return chosen.reshape(g.shape) if close else None
+    return chosen if close else None
 
 
 def _components(linked: Array) -> Iterator[tuple[Array, Array]]:

@@ -17,7 +17,7 @@ from autograd_lite.forensics.case import Case, Variation, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.search import ENOUGH, LONG, Finding, Search
-from autograd_lite.forensics.slips import Slip, newton, previous_step, slips_in
+from autograd_lite.forensics.slips import Slip, looked_ahead, newton, previous_step, slips_in
 from autograd_lite.tensor import Tensor
 
 KINDS = (
@@ -27,7 +27,7 @@ KINDS = (
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
     "windows",
-    *("other step", "other values", "one path"),
+    *("other step", "other values", "one path", "another mask"),
     *("another loss", "previous step", "stale weights", "other arrays", "copied"),
     "another quantity",
 )
@@ -97,7 +97,7 @@ def _explain_on(
     if any(len(each.mistakes) == 1 for each in complete):
         return complete
     if base is case.graph.right and not complete and not search.is_over:
-        of_all = newton(case) or (None if already else previous_step(case))
+        of_all = newton(case) or looked_ahead(case) or (None if already else previous_step(case))
         if of_all:
             return [Hypothesis(of_all)]
     singles += search.findings(base, search.others(wrong))
@@ -199,6 +199,8 @@ def _on_one_path(case: Case, search: Search, singles: list[Finding]) -> list[Hyp
     likely = [f.mistake for f in singles if not f.mistake.solve]
     factors = [f.mistake for f in singles if f.mistake.solve and f.mistake.kind == "factor"]
     likely += [m.at(strength)._replace(solve=None) for m in factors for strength in (0.0, -1.0)]
+    # What changes nothing alone, as what softmax takes away again, may do so after another one.
+    likely += [m.at(0.0)._replace(solve=None) for m in search.in_vain]
     likely.sort(key=lambda mistake: rank(case, mistake))
     return [
         Hypothesis([first, f.mistake], error=f.error)
@@ -261,6 +263,20 @@ def is_plausible(case: Case, hypothesis: Hypothesis) -> bool:
     )
 
 
+def _cancels(case: Case, mistake: Candidate) -> bool:
+    """Whether a sign takes away what another use of the same tensor gives: both are left out."""
+    graph, (place, *others) = case.graph, mistake.wrong
+    return (
+        mistake.kind == "sign"
+        and not others
+        and any(
+            case.alike(graph.right.values[place.number], graph.right.values[use.number])
+            for use in graph.consumers[place.argument]
+            if use is not place
+        )
+    )
+
+
 def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     """What is more plausible sorts first; what has a number that means nothing has True first."""
     if isinstance(mistake, Slip):
@@ -269,7 +285,7 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
     words = case.in_words(factor, place) if factor is not None else ""
     return (
         not words if factor is not None else _is_solved(case, mistake),
-        mistake.far_fetched,
+        mistake.far_fetched or _cancels(case, mistake),
         KINDS.index(mistake.kind),
         len(mistake.wrong),
         factor is not None and not case.usual_words(factor, place),

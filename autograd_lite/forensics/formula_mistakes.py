@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -29,6 +30,32 @@ def formulas(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + "z, its input", partial(_by, lambda a, z: z)
         for text, change in OF_SLOPES:
             yield "wrong formula", words + text, partial(_changed, place, change)
+        words = "the derivative of {operation} is multiplied, besides, by "
+        twice = place.changed(lambda result, g, a, z, *rest: result * z)
+        yield "derivative twice", words + "z, its input", twice
+        twice = place.changed(lambda result, g, a, z, *rest: result * a)
+        yield "derivative twice", words + "a, the value itself", twice
+        for slot, default in _other_defaults(place):
+            words = "the derivative of {operation} is that for other parameters, its default"
+            yield (
+                "wrong formula",
+                f"{words} {default:g}",
+                partial(_with_default, place, slot, default),
+            )
+
+
+def _other_defaults(place: Place) -> Iterator[tuple[int, float]]:
+    """The further arguments of a function that are not their defaults, with these."""
+    parameters = inspect.signature(place.operation.compute).parameters.values()
+    for slot, parameter in enumerate(parameters):
+        given = place.node.arguments[slot] if slot < len(place.node.arguments) else None
+        if isinstance(parameter.default, float) and isinstance(given, float):
+            if given != parameter.default:
+                yield slot, parameter.default
+
+
+def _with_default(place: Place, slot: int, default: float, g: Array, y: Array, *given: Any) -> Any:
+    return place.vjp(g, y, *given[:slot], default, *given[slot + 1 :])
 
 
 OF_SLOPES: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -62,6 +89,8 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, z)
         what = "1 + z where z < 0, with the input for the output or for the exponential"
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + z)
+        what = "1 + a where z < 0, as for alpha = 1"
+        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + a)
         what = "one number where z < 0, its slope at 0"
         yield "wrong formula", words + what, partial(_straight, place)
         what = "0.01 where z < 0, which is another slope than the function's"
@@ -98,7 +127,7 @@ def of_powers(graph: Graph, place: Place) -> StepMistakes:
         ("x ** n log(x), as if x were the exponent", lambda y, x, n: y * np.log(x)),
     )
     for text, rule in rules:
-        vjp: Vjp = lambda g, y, x, n, rule=rule, **keywords: g * rule(y, x, n)  # noqa: E731
+        vjp: Vjp = lambda g, y, x, n, rule=rule, **keywords: g * rule(y, x, n)
         yield "wrong formula", words + text, vjp
 
 
@@ -226,11 +255,11 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
     if place.traits.kink and place.traits.activation:
         words = "what arrives is overwritten by the slope of {operation} where z "
-        above: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, vjp(g, a, z, *r, **k))  # noqa: E731
-        below: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, g, vjp(0 * g + 1, a, z, *r, **k))  # noqa: E731
+        above: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, vjp(g, a, z, *r, **k))
+        below: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, g, vjp(0 * g + 1, a, z, *r, **k))
         yield "cotangent lost", words + "> 0, not multiplied by it", above
         yield "cotangent lost", words + "< 0, not multiplied by it", below
-        only: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, g)  # noqa: E731
+        only: Vjp = lambda g, a, z, *r, **k: np.where(z > 0, 1, g)
         yield "cotangent lost", words + "> 0, and kept elsewhere", only
 
 
@@ -245,51 +274,15 @@ def of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> 
 
 
 def extremes(graph: Graph, place: Place) -> StepMistakes:
-    """The largest is differentiated as a mean, as a sum, or as another entry."""
-    if place.traits.reduces and not place.traits.extremum and place.node.size > 1:
-        for which, number in (("first", 0), ("last", -1)):
-            words = f"only the {which} entry of those that {{operation}} reduces gets what arrives"
-            yield "wrong formula", words, partial(_one_entry, place, number)
-    if not place.traits.extremum:
-        return
-    if place.traits.elementwise:
-        slot = place.slot
+    """Of two arguments both get what arrives, or the other one."""
+    slot = place.slot
+    if place.traits.extremum and place.traits.elementwise:
         words = "the mask of {operation} is forgotten: both arguments get all that arrives"
         yield "derivative forgotten", words, unchanged
         words = "each argument of {operation} gets half of what arrives: that of a mean"
         yield "wrong formula", words, lambda g, y, *pair: g / 2
         words = "the other argument of {operation}, the one that it is not, gets what arrives"
         yield "branches", words, lambda g, y, *pair: g * (pair[slot] != y)
-        return
-    words = "the mask of {operation} is forgotten: all entries get what arrives, as from a sum"
-    yield "derivative forgotten", words, of_sum
-    words = "{operation} is differentiated as a mean: all entries get a share"
-    yield "wrong formula", words, of_mean
-    words = "what arrives is multiplied by the {operation} itself, not only by its mask"
-    yield "wrong formula", words, place.changed(lambda result, g, y, x, *r, **k: result * x)
-    words = "the entry at the other extreme of {operation} gets what arrives"
-    yield "branches", words, _other_extreme
-    words = "the first entry gets what arrives, not that at the {operation}"
-    yield "wrong formula", words, partial(_one_entry, place, 0)
-
-
-def _other_extreme(
-    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False
-) -> Array:
-    least = x.min(axis=axis, keepdims=True)
-    chosen = x.max(axis=axis, keepdims=True) if np.all(y.reshape(least.shape) == least) else least
-    return expand(g, x.shape, axis, keepdims) * (x == chosen)
-
-
-def _one_entry(
-    place: Place, number: int, g: Array, y: Array, x: Array, axis: Any = None, **keywords: Any
-) -> Array:
-    axes = range(x.ndim) if axis is None else np.atleast_1d(axis) % x.ndim
-    chosen = np.zeros(x.shape, bool)
-    chosen[tuple(number if k in axes else slice(None) for k in range(x.ndim))] = True
-    if place.traits.extremum:
-        return expand(g, x.shape, axis, keywords.get("keepdims", False)) * chosen
-    return place.vjp(g, y, x, axis, **keywords) * chosen
 
 
 def inverses(graph: Graph, place: Place) -> StepMistakes:

@@ -25,6 +25,8 @@ FORMULAS: dict[Any, Formulas] = {
         ("a * a, the square of the output", lambda a, z: a * a),
         ("sigmoid(a), its output put in once more", lambda a, z: neural.sigmoid(a)),
         ("a * (1 + a)", lambda a, z: a * (1 + a)),
+        ("a * (1 - z), with the input for one a", lambda a, z: a * (1 - z)),
+        ("z * (1 - a), with the input for one a", lambda a, z: z * (1 - a)),
         ("exp(-z), without the denominator", lambda a, z: np.exp(-z)),
     ),
     np.tanh: (
@@ -35,6 +37,8 @@ FORMULAS: dict[Any, Formulas] = {
         ("1 / cosh(z), which is to be squared", lambda a, z: 1 / np.cosh(z)),
         ("tanh(a), its output put in once more", lambda a, z: np.tanh(a)),
         ("(1 - a) ** 2", lambda a, z: (1 - a) ** 2),
+        ("1 - tanh(z ** 2), which is to be tanh(z) ** 2", lambda a, z: 1 - np.tanh(z * z)),
+        ("1 - a * z, with the input for one a", lambda a, z: 1 - a * z),
         ("1 / (1 + z * z), that of arctan", lambda a, z: 1 / (1 + z * z)),
     ),
     neural.softplus: (

@@ -56,7 +56,7 @@ def statistics(case: Case) -> Iterator[Candidate]:
         within = place.node.ndim and place.argument.operation and place.node not in bottlenecks
         if place.multiplies_matrices:
             runs.append([])
-        elif place.traits.reduces and within:
+        elif place.traits.reduces and within and _comes_back(case.graph, place):
             runs[-1].append(place)
     groups = [run for run in runs if run]
     groups += [[place] for run in groups for place in run if len(run) > 1]
@@ -73,6 +73,23 @@ def statistics(case: Case) -> Iterator[Candidate]:
             kind = "softmax cross terms"
             what = "the sum that softmax divides by is treated as a constant: no cross terms"
         yield Candidate(kind, what, scaled(places, 0.0))
+
+
+def _comes_back(graph: Graph, place: Place) -> bool:
+    """Whether what is reduced meets entries again, in what it is computed from, soon after."""
+    node, size = place.node, place.argument.size
+    for _ in range(SOON):
+        uses = graph.consumers.get(node, [])
+        if any(use.node.size >= size for use in uses):
+            return True
+        if not uses:
+            return False
+        node = uses[0].node
+    return False
+
+
+SOON = 5
+"""Steps from a statistic to where it meets the entries again."""
 
 
 def branches(case: Case) -> Iterator[Candidate]:
@@ -236,6 +253,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
+                    if "binary" in name and prediction.operation.traits.link == "sigmoid":
+                        what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
                     number = "times {:.6g}"
                     yield with_strength("another loss", what, _at, *given_to, number=number)
@@ -290,7 +309,22 @@ def _at(
     return {first: Always(strength * cotangent, factor + written, targets), **wrong}
 
 
+def added_to_picked(case: Case) -> Iterator[Candidate]:
+    """At the entries that an index picks, such as those of the right class, a number is added."""
+    words = "at the entries that are picked, such as those of the right class, a number is added"
+    for place in case.graph.places:
+        node = place.node
+        if place.traits.indexes and node.ndim == 1 and place.argument.ndim == 2:
+            number = f"{{:.6g}} / {node.size}"
+            yield with_strength("labels", words, _plus, place, neutral=0.0, number=number)
+
+
+def _plus(place: Place, strength: float) -> Wrong:
+    more = strength / place.node.size
+    return {place: lambda g, *given, **keywords: place.vjp(g + more, *given, **keywords)}
+
+
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(factors, factors_in_every_layer, penalties),
-    *(statistics, branches, stale_weights, other_losses),
+    *(statistics, branches, stale_weights, other_losses, added_to_picked),
 )

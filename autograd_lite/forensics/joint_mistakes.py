@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from autograd_lite.forensics.array_mistakes import turns_of
-from autograd_lite.forensics.candidate import Candidate, Instead, joint, scaled, unchanged
+from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
@@ -95,7 +95,7 @@ def overlapping_windows(case: Case) -> Candidates:
     """Where windows overlap, the gradient of one of them is assigned, not added."""
     graph = case.graph
     for tensor, places in graph.consumers.items():
-        windows = [place for place in places if place.traits.indexes]
+        windows = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
         if len(windows) < 2 or tensor.ndim == 0:
             continue
         positions = np.arange(tensor.size).reshape(tensor.shape)
@@ -187,17 +187,16 @@ def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
     return y, np.swapaxes(a, -1, -2), b
 
 
-# Layers that normalize, in the formula for the whole
+# What several steps are together
 
 
 def differentiated_as_a_whole(case: Case) -> Candidates:
-    """What lies between two nodes is forgotten, or a normalization has its means over another axis.
-
-    The latter is dx = (g - mean(g) - y mean(g y)) / s for y = (x - mean(x)) / s.
-    """
+    """What lies between two nodes is forgotten, or done wrongly in the formula for the whole."""
     graph = case.graph
     position: dict[Node, int] = {node: -number for node, number in graph.position.items()}
     for node in graph.places_of:
+        if node.operation.function in NORMALIZATIONS:
+            yield from normalizations(graph, graph.places_of[node][:1], node, node.arguments[0])
         if not node.operation.traits.elementwise or node.ndim < 1:
             continue
         for found, parts in behind(node, position, frozenset()):
@@ -209,16 +208,14 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                 if all(part.operation.traits.extremum for part in parts):
                     words = "the derivative of clip is taken to be the clipped value, not a mask"
                     by_value: Wrong = {chain[0]: lambda g, y, *_, **k: g * y}
-                    yield joint("wrong formula", words, _only(graph, chain) | by_value)
+                    yield joint("wrong formula", words, only(graph, chain) | by_value)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
-                yield joint("derivative forgotten", words, _only(graph, chain))
-            axes = [*range(node.ndim), tuple(range(node.ndim))] if node.ndim > 1 else []
-            for axis in axes if chain else ():
-                for centred in (True, False):
-                    scale = _scale(x._array, node._array, axis, centred)
-                    if scale is not None:
-                        yield from _normalized(graph, chain, node, axis, centred, scale)
-                        yield from _scaled_late(graph, chain, node, axis, centred, scale)
+                arriving = graph.right[node]
+                lost = arriving.size > 1 and np.ptp(arriving) == 0
+                kind = "cotangent lost" if lost else "derivative forgotten"
+                yield joint(kind, words, only(graph, chain))
+            if chain and node.ndim > 1 and any(map(_bends, parts)):
+                yield from normalizations(graph, chain, node, x)
 
 
 def _bends(node: Node) -> bool:
@@ -238,128 +235,6 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
         chain.append(steps[0])
         node = steps[0].argument
     return chain
-
-
-def _scale(x: Array, y: Array, axis: Axes, centred: bool) -> Array | None:
-    """What x, without its mean over an axis, is divided by, if that is its size there."""
-    deviation = x - x.mean(axis=axis, keepdims=True) if centred else x
-    square = np.mean(deviation**2, axis=axis, keepdims=True)
-    ratio = np.mean(y**2, axis=axis, keepdims=True)
-    scale = np.sqrt(square / ratio)
-    if not np.isfinite(scale).all() or not np.allclose(deviation, y * scale, rtol=1e-6, atol=1e-9):
-        return None
-    length = x.size // scale.size
-    per_entry = ratio if centred or abs(ratio - 1).max() < 0.1 else ratio * length
-    return scale if np.all(abs(per_entry - 1) < 0.1) else None
-
-
-def _normalized(
-    graph: Graph, chain: list[Place], node: Tensor, axis: Axes, centred: bool, scale: Array
-) -> Candidates:
-    y, length = node._array, node.size // np.size(scale)
-    unit = np.mean(y**2, axis=axis, keepdims=True)
-    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
-    everything = tuple(range(node.ndim))
-    others: list[Axes] = [other for other in everything if other != axis]
-    words = "in the derivative of what is normalized the {0} are taken over {1}"
-    name = "means" if mean is np.mean else "sums"
-    for other in others:
-        what = words.format(name, f"axis {other}, the wrong one, and not over axis {axis}")
-        yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
-    if axis != everything:
-        what = words.format(name, f"all axes, and not over axis {axis}")
-        yield _whole(graph, chain, what, "wrong axis", y, scale, mean, everything, centred)
-    for what, of in TERMS:
-        formula = partial(_with_terms, of, y, scale, partial(mean, axis=axis, keepdims=True))
-        words = f"in the derivative of what is normalized, y, {what}"
-        yield joint("wrong formula", words, _only(graph, chain) | {chain[0]: formula})
-    for what, other_scale in (
-        ("what is normalized is not divided by its deviation", 1.0),
-        ("what is normalized is divided by the square of its deviation", scale**2),
-    ):
-        what = f"in the derivative {what}"
-        yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axis, centred)
-    if mean is np.mean:
-        what = f"in the derivative of what is normalized the means are divided by {length} twice"
-        twice: Any = lambda x, **over: np.mean(x, **over) / length  # noqa: E731
-        yield _whole(graph, chain, what, "constant statistics", y, scale, twice, axis, centred)
-        what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
-        what = what.format(length)
-        yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axis, centred)
-
-
-TERMS: tuple[tuple[str, Callable[[Array, Array, Any], Array]], ...] = (
-    (
-        "the mean of g * y is subtracted, not multiplied by y",
-        lambda g, y, mean: g - mean(g) - mean(g * y),
-    ),
-    (
-        "y is multiplied by the mean of g, not of g * y",
-        lambda g, y, mean: g - mean(g) - y * mean(g),
-    ),
-    ("the mean of g is added", lambda g, y, mean: g + mean(g) - y * mean(g * y)),
-    ("y times the mean of g * y is added", lambda g, y, mean: g - mean(g) + y * mean(g * y)),
-    ("g itself is left out", lambda g, y, mean: -mean(g) - y * mean(g * y)),
-    ("the mean of g is subtracted twice", lambda g, y, mean: g - 2 * mean(g) - y * mean(g * y)),
-    ("y is squared", lambda g, y, mean: g - mean(g) - y * y * mean(g * y)),
-)
-"""Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
-
-
-def _with_terms(
-    of: Any, y: Array, scale: Any, mean: Any, g: Array, *given: Any, **keywords: Any
-) -> Array:
-    return of(g, y, mean) / scale
-
-
-def _scaled_late(
-    graph: Graph, chain: list[Place], node: Tensor, axis: Axes, centred: bool, scale: Array
-) -> Candidates:
-    """What is normalized is multiplied by gamma after its means are subtracted, not before."""
-    uses = graph.consumers.get(node, [])
-    use = uses[0] if len(uses) == 1 else None
-    if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
-        return
-    gamma = plain(use.other_arguments[0])
-    if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
-        return
-    y, unit = node._array, np.mean(node._array**2, axis=axis, keepdims=True)
-    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
-    words = "the factor of what is normalized, such as gamma, is multiplied in after the means "
-    words += "are subtracted, and not before"
-    right = _whole(graph, chain, words, "wrong place", y, scale, mean, axis, centred)
-    formula = right.wrong[chain[0]]
-    late: Wrong = {chain[0]: lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)}
-    yield right._replace(wrong={**right.wrong, **late})
-
-
-def _whole(
-    graph: Graph,
-    chain: list[Place],
-    what: str,
-    kind: str,
-    y: Array,
-    scale: Any,
-    mean: Any,
-    axis: Any,
-    centred: bool,
-) -> Candidate:
-    """The formula from the output to the input, in the first step; the others pass it on."""
-
-    def formula(g: Array, *given: Any, **keywords: Any) -> Array:
-        along = y * mean(g * y, axis=axis, keepdims=True)
-        return (g - mean(g, axis=axis, keepdims=True) * centred - along) / scale
-
-    return joint(kind, what, _only(graph, chain) | {chain[0]: formula})
-
-
-def _only(graph: Graph, chain: list[Place]) -> Wrong:
-    """What arrives is passed on as it is over some steps, and over no others of the same nodes."""
-    wrong: Wrong = dict.fromkeys(chain, unchanged)
-    for place in chain:
-        others = [other for other in graph.places_of[place.node] if other is not place]
-        wrong |= scaled(others, 0.0)
-    return wrong
 
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (

@@ -13,6 +13,7 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
+from autograd_lite.forensics.step_mistakes import mask_of
 from autograd_lite.forensics.uses import alike
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
@@ -121,6 +122,16 @@ def _targets(case: Case, targets: Array) -> Candidates:
                 yield joint("labels", f"{what} {words}", instead(others))
 
 
+def masks(case: Case) -> Candidates:
+    """A mask is left out in both passes."""
+    for node in case.graph.places_of:
+        mask = mask_of(node) if node.operation.traits.product else None
+        for slot, argument in enumerate(node.arguments if mask is not None else ()):
+            if plain(argument) is mask and not mask.all():
+                wrong = _with_argument(case.graph, node, slot, np.full_like(mask, mask.max()))
+                yield joint("dropout", "the mask is left out in both passes", wrong)
+
+
 def softmax_in_forward(case: Case) -> Candidates:
     """The probabilities of the derivation are taken over another axis, or not normalized."""
     graph = case.graph
@@ -197,5 +208,5 @@ def _are_targets(node: Tensor, values: list[Any]) -> bool:
 
 
 OTHER_FORWARD: tuple[Callable[[Case], Candidates], ...] = (
-    *(labels, targets_of_loops, softmax_in_forward),
+    *(labels, targets_of_loops, masks, softmax_in_forward),
 )

@@ -40,6 +40,8 @@ Vjp = Callable[..., Any]
 DEPTH = 6
 """Operations between a step and the leaves that tell its role."""
 ENTRIES = "the number of entries"
+MOST_CONSTANTS = 5
+"""Numbers in a record that explain a factor together with another one."""
 MOST_NUMBERS = 500
 """Nodes among which a number that explains a factor is looked for."""
 NEARBY = 8
@@ -289,7 +291,21 @@ class Graph:
     @functools.cached_property
     def rarer_factors(self) -> list[tuple[float, str]]:
         """Learning rates, and several factors at once, in words."""
-        return [*rarer_factors(self.lengths), *self._recorded_numbers()]
+        return [*rarer_factors(self.lengths), *self._with_constants(), *self._recorded_numbers()]
+
+    def _with_constants(self) -> Iterator[tuple[float, str]]:
+        """Numbers in the record together with the 2 of a square, as factors."""
+        found: dict[float, None] = {}
+        for place in self.places:
+            numbers = [plain(a) for a in place.other_arguments if not is_recorded(a)]
+            if place.multiplies_entries:
+                found |= {float(np.sum(n)): None for n in numbers if np.size(n) == 1}
+        for number in [n for n in found if n not in (0, 1, -1)][:MOST_CONSTANTS]:
+            for sign, words in ((1.0, ""), (-1.0, ", and the sign is wrong")):
+                named = f"the factors {number:.6g} and 2"
+                yield sign / (2 * number), f"{named} are missing{words}"
+                yield sign * 2 * number, f"{named} are once too often there{words}"
+                yield sign * number / 2, f"a factor of 2 is missing, and {number:.6g} there{words}"
 
     def _recorded_numbers(self) -> Iterator[tuple[float, str]]:
         """Numbers that were computed, such as a norm, as factors."""

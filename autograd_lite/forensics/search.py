@@ -13,10 +13,11 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Candidate, StepMistakes
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.deltas import other_deltas, other_masks
+from autograd_lite.forensics.deltas import other_deltas, other_masks, some_samples
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
+from autograd_lite.forensics.one_way import on_one_way
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.progress import ProgressLine
@@ -30,7 +31,7 @@ from autograd_lite.forensics.uses import (
     dropped_alike,
     dropped_uses,
     factors_alike,
-    on_one_way,
+    not_carried,
     own_term,
     values_of_other_steps,
     wrong_cotangent,
@@ -62,11 +63,17 @@ def candidates(case: Case) -> Iterator[Candidate]:
     stages = (
         *(of_case(case) for of_case in (dropped_alike, factors)),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
-        *(of_case(case) for of_case in (dropped_uses, values_of_other_steps, *GROUP_MISTAKES[1:])),
+        *(
+            of_case(case)
+            for of_case in (dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES[1:])
+        ),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
         *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
-        *(of_case(case) for of_case in (other_deltas, windows_elsewhere, other_masks)),
+        *(
+            of_case(case)
+            for of_case in (other_deltas, windows_elsewhere, some_samples, other_masks)
+        ),
         *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
     )
     is_long = len(case.graph.places) >= LONG
@@ -130,6 +137,7 @@ class Search:
         self.wrong = case.everything - case.fitted(case.graph.right)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
+        self.in_vain: list[Candidate] = []  # steps that change nothing by their size
         self.more = candidates(case)
         self.last_zero: tuple[list[Place], Replay, Replay | None] | None = None
 
@@ -171,6 +179,7 @@ class Search:
             if base is self.case.graph.right and self.projection.takes(candidate):
                 fitted = self._projected(candidate)
                 if fitted is None:
+                    self.in_vain += [candidate] * (candidate.kind == "factor")
                     continue
                 if not (fitted > self.case.fitted(base) or fitted >= self.wrong):
                     yield Finding(candidate, fitted)
@@ -211,6 +220,8 @@ class Search:
             if zero is None:
                 return None
             fixed, change = zero, change.plus(zero, -1.0)
+        if all(abs(change.by[key]) <= change.exactly_to[key] for key in change.by):
+            return None
         found = base
         for there in projection.with_strengths(fixed, change, self.case.everything - base):
             found = max(found, projection.fitted(there), key=len)

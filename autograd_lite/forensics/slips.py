@@ -282,5 +282,27 @@ def previous_step(case: Case) -> list[Slip] | None:
     return None
 
 
+def looked_ahead(case: Case) -> list[Slip] | None:
+    """The slip if the gradient is that at weights and a multiple of an array of the caller's."""
+    leaves = [tensor for tensor in case.manual if tensor.operation is None]
+    manual, inputs = case.manual, case.graph.program.inputs
+    if len(leaves) != 1 or manual[leaves[0]].shape != leaves[0].shape:
+        return None
+    (leaf,) = leaves
+    arrays = {n: a for n, a in case.arrays.items() if a.shape == leaf.shape and a.size > 1}
+    for (name, array), share in itertools.product([*arrays.items()][:MOST_ARRAYS], SHARES):
+        moved = {inputs[leaf].number: lambda x, by=share * array: x + by}
+        gradients = case.graph.run_again(moved, case.graph.right)
+        if gradients and case.fitted(gradients) == case.everything:
+            words = f"the gradients are those at other weights, with {share:g} {name} added"
+            return [Slip("previous step", words, tensors=tuple(manual))]
+    return None
+
+
+MOST_ARRAYS = 5
+SHARES = (1.0, -1.0, 0.9, -0.9, 0.95, 0.99, 0.5)
+"""Arrays, and how much of them, with which weights are looked for that a gradient is of."""
+
+
 def _largest_error(case: Case, predicted: Replay) -> float:
     return max(relative_error(given, predicted[t]) for t, given in case.manual.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         yield "softmax cross terms", words + what, _unweighted
         what = "the factor A in front of the difference is left out: dA - sum(A * dA)"
         yield "softmax cross terms", words + what, place.changed(_no_factor)
+        what = "the sum of the others is added, not subtracted: y_i y_j and not -y_i y_j"
+        yield "softmax cross terms", words + what, place.changed(_others_added)
         what = "the subtracted sum is not multiplied by A"
         yield "softmax cross terms", words + what, _sum_alone
         what = "dA itself is left out, and only the sum subtracted: p, and not p - y"
@@ -58,6 +61,9 @@ def softmax_sums(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong axis", words + what, lambda g, y, *r, **k: y * (g - (g * y).sum())
     if function is neural.log_softmax:
         yield "softmax cross terms", words + "the sum of what arrives is left out", _no_sum_of_log
+        for axis in range(place.node.ndim):
+            what = f"the sum of what arrives is taken over axis {axis}, the wrong one"
+            yield "wrong axis", words + what, partial(_sum_of_log, axis)
         what = "the logarithm stands where the probabilities belong"
         yield "softmax cross terms", words + what, _log_for_probabilities
         yield "softmax cross terms", words + "the probabilities' term is left out", unchanged
@@ -98,6 +104,10 @@ def _sum_added(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return y * (g + (g * y).sum(axis=axis, keepdims=True))
 
 
+def _others_added(result: Any, g: Any, y: Any, *given: Any) -> Any:
+    return 2 * g * y * (1 - y) - result
+
+
 def _unweighted(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
     return y * (g - g.sum(axis=axis, keepdims=True))
 
@@ -108,6 +118,10 @@ def _sum_alone(g: Any, y: Any, x: Any, axis: int = -1) -> Any:
 
 def _no_sum_of_log(g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
     return g - np.exp(y)
+
+
+def _sum_of_log(over: int, g: Any, y: Any, *given: Any, **keywords: Any) -> Any:
+    return g - np.exp(y) * g.sum(axis=over, keepdims=True)
 
 
 def _log_for_probabilities(g: Any, y: Any, x: Any, axis: int = -1) -> Any:

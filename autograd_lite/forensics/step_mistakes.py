@@ -5,19 +5,18 @@ Each function here yields what a step invites; a kind of mistake is one `yield`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.derivatives.normalization import standardize
-from autograd_lite.derivatives.reductions import expand
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
 from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
 from autograd_lite.forensics.windows import convolutions
@@ -25,6 +24,8 @@ from autograd_lite.node import Array, plain
 from autograd_lite.table import TABLE, activations
 from autograd_lite.tensor import Tensor
 
+MOST_ARRAYS = 5
+"""Plain arrays that the derivative of an activation may be evaluated at."""
 NEARBY = 12
 """Steps before and after a product in which what it is mistaken for is looked for."""
 
@@ -32,7 +33,7 @@ NEARBY = 12
 def dropout(graph: Graph, place: Place) -> StepMistakes:
     """The mask or the scale of inverted dropout is missing."""
     wrong: dict[str, Vjp] = {}
-    mask = _mask_of(place.node)
+    mask = mask_of(place.node)
     if place.operation.function is neural.dropout:
         wrong = {
             "the mask of dropout": lambda g, y, x, mask, p, *rest: g / (1 - p),
@@ -58,7 +59,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         yield "dropout", f"{what} is missing in the backward pass", vjp
 
 
-def _mask_of(node: Tensor) -> Array | None:
+def mask_of(node: Tensor) -> Array | None:
     """A plain array argument of a product whose entries are 0 or one other value, if any."""
     for argument in node.arguments:
         values = plain(argument)
@@ -76,7 +77,7 @@ def _scales_dropped(place: Place) -> bool:
     others, before = place.other_arguments, place.argument.operation
     scales = len(others) == 1 and np.size(plain(others[0])) == 1
     multiplied = before is not None and before.traits.product and before.traits.elementwise
-    return scales and multiplied and _mask_of(place.argument) is not None
+    return scales and multiplied and mask_of(place.argument) is not None
 
 
 def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
@@ -85,7 +86,13 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
     alike = np.shape(contribution) == np.shape(cotangent)
     # What is a multiple is a factor.
     if alike and (place.bends or not _is_multiple(contribution, cotangent)):
-        yield "derivative forgotten", "the derivative of {operation} is forgotten", unchanged
+        # Where all that arrives is one number it stands in the derivative's place.
+        lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
+        kind = "cotangent lost" if lost else "derivative forgotten"
+        words = "the derivative of {operation} is forgotten"
+        if place.traits.indexes:
+            words = "the index is left out: what arrives stays where it is, or is put elsewhere"
+        yield kind, words, unchanged
         if place.bends and place.traits.activation:
             words = "the derivative of {operation} is forgotten, and the sign is wrong"
             yield "derivative forgotten", words, lambda g, *given, **k: -g
@@ -126,9 +133,16 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around."""
-    if not (place.bends and place.traits.activation):
+    if not place.bends:
         return
     node, compute = place.node, place.operation.value
+    for before in before_what_is_added(place.argument):
+        words = "the derivative of {operation} is evaluated at its input before "
+        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
+        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
+        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
+    if not place.traits.activation:
+        return
     at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
     at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
     elsewhere = "the derivative of {operation} is evaluated at another layer's values"
@@ -136,15 +150,14 @@ def misplaced(graph: Graph, place: Place) -> StepMistakes:
     again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
     yield "wrong place", at_output, again
     yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
-    for before in before_what_is_added(place.argument):
-        words = "the derivative of {operation} is evaluated at its input before "
-        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
-        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
-        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
-    for other in _made_of(graph, node):
+    for other in () if place.traits.kink else _made_of(graph, node):
         after = f"what {other.operation.name} makes of its output"
         words = at_output.replace("its output", after)
         yield "wrong place", words, place.given(lambda y, x, *r, of=other._array: (of, x, *r))
+    for array in graph.plain_arrays[:MOST_ARRAYS]:
+        if array.shape == node.shape and array.size > 1:
+            words = "the derivative of {operation} is evaluated at data, such as the targets"
+            yield "wrong place", words, place.given(lambda y, x, *r, of=array: (of, of, *r))
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
@@ -194,15 +207,6 @@ def kinks(graph: Graph, place: Place) -> StepMistakes:
     elif traits.extremum and traits.elementwise and all(map(is_recorded, place.other_arguments)):
         words = "each of two equal arguments of {operation} gets the whole cotangent"
         yield "ties", words, lambda g, y, *pair: g * (pair[slot] == y)
-    elif traits.extremum and not traits.elementwise:
-        words = "each of several equal extremes gets the whole cotangent"
-        yield "ties", words, _to_each_extreme
-
-
-def _to_each_extreme(
-    g: Array, y: Array, a: Array, axis: Any = None, *, keepdims: bool = False
-) -> Array:
-    return expand(g, a.shape, axis, keepdims) * (a == expand(y, a.shape, axis, keepdims))
 
 
 def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any) -> Array:
@@ -211,33 +215,20 @@ def _mirrored(place: Place, g: Array, y: Array, x: Array, *rest: Any, **keywords
     return place.vjp(g, place.operation.value(-x, *rest, **keywords), -x, *rest, **keywords)
 
 
-def constant_statistics(graph: Graph, place: Place) -> StepMistakes:
-    """Mean and variance that a layer standardizes with are treated as constants."""
-    if place.operation.function is standardize:
-        for constant in (("mean", "variance"), ("variance",), ("mean",)):
-            words = f"{' and '.join(constant)} of the batch are treated as constants"
-            yield "constant statistics", words, partial(_with_constants, constant)
-
-
-def _with_constants(
-    constant: Collection[str], g: Array, y: Array, x: Array, axes: Any, epsilon: float, *rest: Any
-) -> Array:
-    through_mean = g.mean(axis=axes, keepdims=True) * ("mean" not in constant)
-    through_variance = y * (g * y).mean(axis=axes, keepdims=True) * ("variance" not in constant)
-    variance = np.var(x, axis=axes, keepdims=True)
-    return (g - through_mean - through_variance) / np.sqrt(variance + epsilon)
-
-
 # Shapes: products of matrices, transposes, sums, reshapes
 
 
 def other_values(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with z where a belongs, or with the values of another layer."""
-    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
-        if slot != place.slot and is_array(plain(argument)) and plain(argument).ndim:
+    power = place.bends and not place.traits.activation
+    for slot, argument in enumerate(place.node.arguments if place.traits.product or power else ()):
+        other_factor = (slot != place.slot) != power
+        if other_factor and is_array(plain(argument)) and plain(argument).ndim:
             for what, other in _in_words(argument, _beside(graph, place, argument)):
                 words = f"the product is taken with {what}"
-                kind = "other values" if what == ANOTHER else "wrong place"
+                if power:
+                    words = f"the derivative of {{operation}} is taken at {what}"
+                kind = "other values" if what == ANOTHER or power else "wrong place"
                 yield kind, words, Instead(place, slot, plain(other), other)
             matrix = _transposed_from(argument)
             for other in _beside(graph, place, matrix) if matrix is not None else ():
@@ -333,14 +324,33 @@ def _steps_between(output: Any, given: Any, most: int = MOST_BETWEEN) -> int:
 def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
     if place.multiplies_matrices:
+        g, shape = graph.right[place.node], place.argument.shape
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)
-            if slot != place.slot and _is_square(value):
+            if slot == place.slot or np.ndim(value) != 2:
+                continue
+            if _is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
                 yield "transposed", words, Instead(place, slot, value.T, "{0}.T")
+            for turned in (value, value.T) if g.ndim == 2 else ():
+                if turned.shape == g.shape == shape:
+                    words = "it is multiplied entry by entry, where a matrix product belongs"
+                    yield "transposed", words, lambda g, *given, by=turned, **k: g * by
+                fits = (
+                    (turned.shape[0], g.shape[1]) if place.slot == 0 else (len(g), turned.shape[1])
+                )
+                inner = (turned.shape[1], len(g)) if place.slot == 0 else (g.shape[1], len(turned))
+                if fits == shape and inner[0] == inner[1]:
+                    words = "the two factors of the product are in the wrong order"
+                    first = place.slot == 0
+                    yield "transposed", words, partial(_in_other_order, turned, first)
     if _is_square(place.argument._array) and place.node.ndim == 2:
         vjp = place.changed(lambda result, *rest: result.T)
         yield "transposed", "the result is transposed", vjp
+
+
+def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: Any) -> Array:
+    return by @ g if first else g @ by
 
 
 def _is_square(value: Any) -> bool:
@@ -360,10 +370,11 @@ def reshaped(graph: Graph, place: Place) -> StepMistakes:
 
 STEP_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
     *(dropout, forgotten_or_twice, shortcut, transposed, misplaced, kinks),
-    *(constant_statistics, another_derivative, multiplied_twice, reshaped),
+    *(another_derivative, multiplied_twice, reshaped),
     other_values,
     *SOFTMAX_MISTAKES,
     *FORMULA_MISTAKES,
+    shares,
     convolutions,
     *ARRAY_MISTAKES,
     *SUM_MISTAKES,

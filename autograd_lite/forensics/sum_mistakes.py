@@ -79,18 +79,26 @@ def _to_all(shape: Any, axis: int, g: Array, *given: Any, **keywords: Any) -> Ar
     return np.broadcast_to(np.expand_dims(g, 1 - axis), shape)
 
 
-def share_of_own(graph: Graph, place: Place) -> StepMistakes:
-    """Through a mean that was broadcast each entry gets only what it sends itself."""
-    uses = graph.consumers.get(place.node, ())
+def sent_over_mean(graph: Graph, place: Place) -> StepMistakes:
+    """What is sent through a mean that was broadcast is not summed, or over another axis."""
+    argument, uses = place.argument, graph.consumers.get(place.node, ())
     sent = [graph.unmatched[use] for use in uses]
-    if place.traits.reduces and sent and all(s.shape == place.argument.shape for s in sent):
-        if not place.traits.extremum and place.node.size < place.argument.size:
-            own = sum(sent) * (
-                place.node.size / place.argument.size if place.traits.averages else 1.0
-            )
-            words = "what arrives is not summed over the entries that {operation} was broadcast "
-            words += "to: each gets only its own share"
-            yield "not summed", words, lambda g, *given, **k: own
+    smaller = place.node.size < argument.size and not place.traits.extremum
+    if not (place.traits.reduces and smaller and sent):
+        return
+    if any(each.shape != argument.shape for each in sent):
+        return
+    total: Array = sum(sent)
+    share = place.node.size / argument.size if place.traits.averages else 1.0
+    words = "what arrives is not summed over the entries that {operation} was broadcast "
+    words += "to: each gets only its own share"
+    yield "not summed", words, lambda g, *given, **k: total * share
+    reduce = np.mean if place.traits.averages else np.sum
+    for axes in [*range(argument.ndim), None] if argument.ndim > 1 else ():
+        over = "all axes" if axes is None else f"axis {axes}"
+        words = f"what arrives over {{operation}} is taken over {over}, the wrong one"
+        value = np.broadcast_to(reduce(total, axis=axes, keepdims=True), argument.shape)
+        yield "wrong axis", words, lambda g, *given, value=value, **k: value
 
 
 def other_sums(graph: Graph, place: Place) -> StepMistakes:
@@ -161,5 +169,5 @@ def spread(graph: Graph, place: Place) -> StepMistakes:
 
 
 SUM_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(index_forgotten, share_of_own, other_sums, counted_once, spread, same_for_all),
+    *(index_forgotten, sent_over_mean, other_sums, counted_once, spread, same_for_all),
 )

@@ -14,6 +14,7 @@ from autograd_lite.forensics.candidate import (
     Candidate,
     Instead,
     StepMistakes,
+    joint,
     scaled,
     with_strength,
 )
@@ -83,6 +84,24 @@ def dropped_alike(case: Case) -> Iterator[Candidate]:
             yield Candidate("factor", FACTOR, scaled(chosen, 0.0)).at(0.0)
 
 
+def not_carried(case: Case) -> Iterator[Candidate]:
+    """In a loop a state gets only what its own step sends, and nothing from later ones."""
+    graph = case.graph
+    words = "the state is not carried back: what arrives from later steps of the loop is left out"
+    for group in alike(graph.places, graph.roles):
+        states = {place.node for place in group}
+        leads: set[Tensor] = set()
+        left_out = []
+        for node in graph.order:
+            on = [use for use in graph.consumers.get(node, ()) if use.node in leads | states]
+            if on:
+                leads.add(node)
+            if node in states:
+                left_out += on
+        if len({place.operation for place in left_out}) > 1:
+            yield joint(DROPPED[0], words, scaled(left_out, 0.0))
+
+
 def factors_alike(case: Case) -> Iterator[Candidate]:
     """A constant factor in steps that play one role: it has another power in each."""
     graph = case.graph
@@ -100,8 +119,8 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
     if place.argument.operation is not None:
         return
     for node, words in _near(graph, place.node):
-        if node.shape == place.node.shape:
-            cotangent = graph.right[node]
+        cotangent, own = graph.right[node], graph.right[place.node]
+        if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             yield (
                 "derivative forgotten" if "forgotten" in words else "wrong place",
                 words,
@@ -146,30 +165,6 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
     yield "dropped path", f"{words}, as if it were 0", vjp
 
 
-def on_one_way(graph: Graph, place: Place) -> StepMistakes:
-    """A mistake in what arrives at a node shows on one of the ways that lead on from it."""
-    if len(graph.places_of[place.node]) < 2:
-        return
-    for use in graph.consumers.get(place.node, ()):
-        right, vjp = graph.right.values[use.number], graph.right[use.node]
-        name = use.operation.name
-        others = []
-        if len(graph.consumers[place.node]) > 1:
-            others = [
-                (f"of what arrives through {name} the sign is wrong, only here", -right),
-                (f"what arrives through {name} is left out, only here", 0 * right),
-            ]
-        if vjp.shape == right.shape and not np.array_equal(vjp, right):
-            words = f"the derivative of {name} is forgotten, only here"
-            others.append((words, vjp))
-        for words, other in others:
-            yield "one path", words, partial(_with_more, place, other - right)
-
-
-def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g + more, *given, **keywords)
-
-
 def values_of_other_steps(case: Case) -> Iterator[Candidate]:
     """In a loop all steps take the values of the step before, or after, or those of one."""
     distance = case.graph.distance
@@ -178,9 +173,12 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
         for slot in range(len(group[0].node.arguments)):
             if slot != group[0].slot and group[0].traits.product:
                 own = [place.node.arguments[slot] for place in group]
+                start = _start_of(case.graph, own[-1]) if is_recorded(own[-1]) else None
+                from_start = [("the step before", [*own[1:], start])] * (start is not None)
                 sums = [_sum_with(case.graph, place.node) for place in group]
                 new = [("the same step, which the product is a term of", sums)]
                 for what, chosen in [
+                    *from_start,
                     *_elsewhere(own),
                     *(new if all(each is not None for each in sums) else ()),
                 ]:

@@ -298,6 +298,14 @@ def _left_out(case: Case, mistake: Candidate, place: Place, names: Names) -> str
         return "only the last term of the sum counts: those before are overwritten, = for +="
     if place.traits.additive and one_name:
         return "the last term of the sum is left out"
+    start, consumers = place, case.graph.consumers
+    while len(case.graph.places_of[start.node]) == len(consumers.get(start.node, ())) == 1:
+        (start,) = consumers[start.node]
+    branches = len(consumers[place.argument]) > 1 and start.node in names.known
+    if branches and start.multiplies_entries:
+        rule = "quotient" if start.operation.function is np.divide else "product"
+        which = f"that of argument {start.slot + 1} of {start.operation.name}"
+        return f"a term of the {rule} rule is left out, {which}"
     parts = [use for use in case.graph.consumers[place.argument] if use.traits.indexes]
     dropped = sum(use in mistake.wrong for use in parts)
     if 0 < dropped < len(parts):

@@ -72,6 +72,7 @@ def place(strides: Sequence[int], letters: Sequence[str]) -> str:
 
 
 def opened(letter: str, length: int) -> str:
+    """The line of C that begins a loop."""
     return f"for (long {letter} = 0; {letter} < {length}; {letter}++) {{"
 
 

@@ -267,7 +267,7 @@ class Lowering:
         part = part_at(out, index)
         if part is not None:
             form = form_of(np.add, (part, g), call.dtype)
-            self.add(Entries(part, [part, g], *form))  # type: ignore[misc]
+            self.add(Entries(part, [part, g], *form))  # type: ignore[misc] # a sum has a form
         # Another array, as what was there before is gone.
         return Array(out.buffer, out.shape, out.dtype, out.strides, out.offset)
 

@@ -45,7 +45,7 @@ class Schedule:
             group = len(self.groups)
             self.groups.append([])
             if loops:
-                self._open.setdefault(statement.loops, []).append(group)  # type: ignore[attr-defined]
+                self._open.setdefault(statement.loops, []).append(group)  # type: ignore[attr-defined] # they are not None here
         self.groups[group].append(statement)
         for array in statement.arrays:
             self._read[array.buffer] = max(group, self._read.get(array.buffer, 0))

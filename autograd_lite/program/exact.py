@@ -14,15 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.engine import match, without_nan
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Tape, Template
-from autograd_lite.program.expressions import plain as all_plain
+from autograd_lite.program.expressions import Tape, Template, all_plain
 from autograd_lite.program.outline import Contribution
 from autograd_lite.program.program import Step, mapped
-from autograd_lite.program.trace import Tracer, arrays_of, recorded_slots, signature, with_arrays
+from autograd_lite.program.trace import (
+    Tracer,
+    arrays_of,
+    contributions_to,
+    recorded_slots,
+    signature,
+    with_arrays,
+)
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
 
@@ -41,7 +46,7 @@ class Adding:
         return self.in_place(total.copy(), *given, **keywords)
 
     def in_place(self, total: Array, *given: Any, **keywords: Any) -> Array:
-        self.operation.add_to(total, *given, **keywords)  # type: ignore[misc]
+        self.operation.add_to(total, *given, **keywords)  # type: ignore[misc] # asked only where there is one
         return total
 
 
@@ -197,12 +202,8 @@ def _backward(node: Node, arrays: list[Array], kept: Any, careful: bool) -> Temp
         rest = iter(given[count:])
         residual = mapped(lambda part: next(rest) if type(part) is Step else part, kept)
         all_given = [g, y, *arguments, *([residual] if operation.residual else [])]
-        found = {}
-        for slot in recorded_slots(node):
-            result = operation.contribution(slot, all_given, keywords)
-            result = without_nan(result, g) if careful else result
-            found[slot] = match(result, arguments[slot], node)
-        return found
+        slots = recorded_slots(node)
+        return contributions_to(slots, node, operation, all_given, keywords, careful)
 
     try:
         return tape.template(tape.run(contributions))

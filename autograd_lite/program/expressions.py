@@ -21,8 +21,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.methods import unpacked
 from autograd_lite.modes import recording
-from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in
-from autograd_lite.node import plain as node_plain
+from autograd_lite.node import NO_KEYWORDS, Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step, mapped, steps_in
 
@@ -69,7 +68,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         def method(*arguments: Any, **keywords: Any) -> Any:
             if hasattr(np.ndarray, name):
                 # NumPy's function of that name may return what the method changes, as np.sort does.
-                getattr(self._array, name)(*plain(arguments), **plain(keywords))
+                getattr(self._array, name)(*all_plain(arguments), **all_plain(keywords))
             return function(self, *arguments, **keywords)
 
         return method
@@ -79,7 +78,7 @@ class Expression(Node, NDArrayOperatorsMixin):
         return Shape(np.shape(self._array)).owned_by(self)
 
     @property
-    def T(self) -> Any:  # noqa: N802
+    def T(self) -> Any:
         """The axes in reverse order."""
         return call(np.transpose, self)
 
@@ -104,8 +103,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
 _ATTRIBUTES: dict[Callable[..., Any], Callable[..., Any]] = {
     np.shape: operator.attrgetter("shape"),
     np.ndim: operator.attrgetter("ndim"),
-    np.size: lambda x, axis=None: np.size(plain(x), axis),
-    np.result_type: lambda *arrays: np.result_type(*map(plain, arrays)),
+    np.size: lambda x, axis=None: np.size(all_plain(x), axis),
+    np.result_type: lambda *arrays: np.result_type(*map(all_plain, arrays)),
     np.iscomplexobj: lambda x: False,
 }
 """Functions that say nothing about entries."""
@@ -138,8 +137,8 @@ def call(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
     """
     if keywords and isinstance(function, np.ufunc):
         function = _with_keywords(function)
-    tape, given = _tape.get(), plain(arguments)
-    data = function(*given, **plain(keywords))
+    tape, given = _tape.get(), all_plain(arguments)
+    data = function(*given, **all_plain(keywords))
     if isinstance(data, tuple) and data and all(isinstance(part, np.ndarray) for part in data):
         whole = tape.expression(None, function, arguments, keywords)
         parts = [
@@ -163,13 +162,13 @@ def _is_mask(index: Any) -> bool:
 def _with_keywords(ufunc: Any) -> Callable[..., Any]:
     """A ufunc that is given keywords: another function, as its row takes none."""
     function = functools.partial(ufunc)
-    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined]
+    function.__name__, function.__module__ = ufunc.__name__, "numpy"  # type: ignore[attr-defined] # a partial takes them
     return function
 
 
-def plain(value: Any) -> Any:
+def all_plain(value: Any) -> Any:
     """The value with arrays in place of expressions, also within lists and tuples."""
-    return mapped(node_plain, value)
+    return mapped(plain, value)
 
 
 class Template(NamedTuple):
@@ -199,7 +198,11 @@ class Template(NamedTuple):
                 for x in step.arguments
             ]
             new.append(write(step, arguments, step.keywords and mapped(own, step.keywords)))
-        return {slot: mapped(own, x) for slot, x in self.results.items()}, [*map(own, self.looks)]
+        results = {
+            slot: new[x.number] if type(x) is Step else mapped(own, x)
+            for slot, x in self.results.items()
+        }
+        return results, [*map(own, self.looks)]
 
 
 class Tape:
@@ -233,7 +236,7 @@ class Tape:
         node._array = data
         # So that functions which are called within a rule are recorded, whatever is given to them.
         node._requires_grad = data is not None and data.dtype.kind == "f"
-        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment]
+        node.operation = node.name = node.grad = node.residual = None  # type: ignore[assignment] # it stands for no tensor
         node.arguments, node.keywords = (), NO_KEYWORDS
         node.created = node.mutated = 0
         self._write(node, function, arguments, keywords)

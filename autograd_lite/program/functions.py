@@ -31,7 +31,7 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
-def compile(f: Any = None, backend: str = "numpy") -> Any:  # noqa: A001 - its name everywhere
+def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
     What f computes is recorded when it is called, and run as one function afterwards; so are its

@@ -131,6 +131,7 @@ def added_to(step: Step) -> list[Step]:
 
 
 def layout_of(array: Array) -> Any:
+    """What is the same for arrays that may take each other's place."""
     return array.shape, array.dtype, array.strides
 
 

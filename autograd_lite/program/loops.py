@@ -1,14 +1,13 @@
 """Loops of steps: a body, and how often it runs.
 
 What an iteration reads is the same in all, or a result of the one before, or the next slice of an
-array, number in an index, or value of an earlier loop. `unrolled` gives the steps back; how loops
-are found in steps is in `rolling.py`.
+array, number in an index, or value of an earlier loop. How loops are found is in `rolling.py`.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,8 +23,7 @@ class Sliced(NamedTuple):
 
     of: Any
     """A step in the body of an earlier loop, of which it reads the value at that iteration; or a
-    list of arrays as steps, which are slices of one array, as `stacked` gives it; or None: it is
-    the index itself."""
+    list of arrays as steps, which are slices of one array; or None: it is the index itself."""
     indices: range
 
 
@@ -65,41 +63,6 @@ class Loop:
     """By step of the body: the iterations of which the value is used after the loop."""
     originals: list[list[Step]] = field(default_factory=list, repr=False)
     """By iteration: the steps that those of the body stand for; later steps name them so."""
-
-
-def stacked(steps: Sequence[Step]) -> Array:
-    """The array whose slices along axis 0 are those of some steps, without a copy."""
-    first, second = (step.arguments[0] for step in steps[:2])
-    shape, strides = (len(steps), *first.shape), (distance_between(first, second), *first.strides)
-    return np.lib.stride_tricks.as_strided(first, shape, strides, writeable=False)
-
-
-def unrolled(parts: Iterable[Step | Loop]) -> Iterator[tuple[Step, Step]]:
-    """Each step as it was, and as a loop makes it: the same call of the same arguments."""
-    places: dict[Step, tuple[Loop, int]] = {}
-    for part in parts:
-        if isinstance(part, Step):
-            yield part, part
-            continue
-        places |= {step: (part, q) for q, step in enumerate(part.body)}
-        known: dict[Any, Any] = {place: first for place, (first, _) in part.carried.items()}
-
-        def own(value: Any, known: dict[Any, Any] = known) -> Any:
-            return known.get(value, value) if type(value) is Step else value
-
-        for j, originals in enumerate(part.originals):
-            for place, (of, indices) in part.sliced.items():
-                known[place] = indices[j]
-                if type(of) is Step:
-                    loop, q = places[of]
-                    known[place] = loop.originals[indices[j]][q]
-                elif of is not None:
-                    known[place] = of[indices[j]]
-            known |= zip(part.body, originals)
-            for step, original in zip(part.body, originals):
-                arguments, keywords = with_moved(step, own)
-                yield original, Step(step.function, arguments, keywords, step.shape, -1, step.dtype)
-            known |= {place: known[then] for place, (_, then) in part.carried.items()}
 
 
 def with_moved(step: Step, own: Callable[[Any], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

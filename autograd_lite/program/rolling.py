@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,10 +159,7 @@ class _Roller:
     def moving(self, run: _Run) -> _Run | None:
         """The longest part of a run in which all arguments move alike."""
         starts = range(run.start, run.stop, run.period)
-        rows = [
-            [part for q in range(run.period) for part in self.parts_of[start + q]]
-            for start in starts
-        ]
+        rows = self._rows(run)
         moves = [
             [self._moved(one, two, start) for one, two in zip(*pair)]
             for pair, start in zip(pairwise(rows), starts)
@@ -186,6 +183,13 @@ class _Roller:
         if count < LEAST:
             return None
         return _Run(starts[begin], run.period, count)
+
+    def _rows(self, run: _Run) -> list[list[Any]]:
+        """What may move, by iteration."""
+        return [
+            [*chain.from_iterable(self.parts_of[start : start + run.period])]
+            for start in range(run.start, run.stop, run.period)
+        ]
 
     def _moved(self, one: Any, two: Any, start: int) -> Any:
         """How an argument moves from an iteration, which starts there, to the next; None if
@@ -229,8 +233,7 @@ class _Roller:
         ]
         body = [Step(s.function, (), {}, s.shape, s.number, s.dtype) for s in iterations[0]]
         loop = Loop(body, run.times, originals=iterations)
-        rows = [[part for step in steps for part in _movable(step)] for steps in iterations]
-        columns = iter(zip(*rows))
+        columns = iter(zip(*self._rows(run)))
         known: dict[Any, Any] = {}
 
         def own(_: Any) -> Any:

@@ -14,8 +14,7 @@ from autograd_lite.errors import AutogradError, UnsupportedError, describe, desc
 from autograd_lite.modes import SetForAWhile, Taken, taken
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.operation import Operation
-from autograd_lite.program.expressions import Tape, Template, as_called
-from autograd_lite.program.expressions import plain as all_plain
+from autograd_lite.program.expressions import Tape, Template, all_plain, as_called
 from autograd_lite.program.program import Guard, Program, Step, mapped, run_steps, same, steps_in
 from autograd_lite.table import TABLE
 
@@ -102,12 +101,7 @@ def _traced(
     def contributions(g: Any, y: Any, *given: Any) -> dict[int, Any]:
         arguments, keywords = with_arrays(node, given)
         all_given = [g, y, *arguments, *([None] if operation.residual else [])]
-        found = {}
-        for slot in slots:
-            result = operation.contribution(slot, all_given, keywords)
-            result = without_nan(result, g) if careful else result
-            found[slot] = match(result, arguments[slot], node)
-        return found
+        return contributions_to(slots, node, operation, all_given, keywords, careful)
 
     if operation.is_own():
         return tape.template(tape.run(contributions))
@@ -127,6 +121,23 @@ def _traced(
             "Write it of functions of NumPy's that do, such as np.where to change some entries",
         ) from error
     return tape.template(results)
+
+
+def contributions_to(
+    slots: Iterable[int],
+    node: Node,
+    operation: Operation,
+    given: Sequence[Any],
+    keywords: dict[str, Any],
+    careful: bool,
+) -> dict[int, Any]:
+    """What the rules of an operation give for some arguments, each with its shape and dtype."""
+    left, found = [*given], {}
+    for slot in slots:
+        result = operation.contribution(slot, left, keywords)
+        result = without_nan(result, given[0]) if careful else result
+        found[slot] = match(result, given[2 + slot], node)
+    return found
 
 
 def require_numpy(array: Any) -> None:

@@ -116,12 +116,12 @@ def _steps(
     lines: Lines, values: dict[str, Any], backward: bool, variables: Mapping[str, Any]
 ) -> Iterator[Formula]:
     """The steps of the forward or of the backward pass."""
-    layout, symbols = lines.layout, lines.symbols
+    listing, symbols = lines.listing, lines.symbols
     samples = lines.batch[1] if lines.batch else None
-    constants, numbers = sources_of(layout.terms, variables, layout.names.values(), samples)
-    single = [line for line in layout.lines if not isinstance(line, Block)]
+    constants, numbers = sources_of(listing.terms, variables, listing.names.values(), samples)
+    single = [line for line in listing.lines if not isinstance(line, Block)]
     later = {name for name, _ in single} - lines.forward if not backward else set()
-    known = {term: name for term, name in layout.names.items() if name not in later}
+    known = {term: name for term, name in listing.names.items() if name not in later}
     names = numbers | {term: symbols.get(name, name) for term, name in known.items()}
     text, latex = (write(names, lines.counts, constants) for write in (Mathematics, Latex))
     if lines.batch and not backward:
@@ -135,7 +135,7 @@ def _steps(
             text.name(name), text.line(name, term), both, shape_of(term), values.get(own)
         )
 
-    for line in layout.lines:
+    for line in listing.lines:
         if lines.is_forward(line) == backward:
             continue
         if isinstance(line, Block):

@@ -174,7 +174,9 @@ def _logits_of_softmax(p: Step) -> tuple[Any, int]:
     if is_call(p, neural.softmax) or is_call(p, neural.log_softmax):
         axis = p.keywords.get("axis", [*p.arguments, -1][1])
         return p.arguments[0], axis % (last + 1)
-    above, divisor = p.arguments if is_call(p, np.divide) else (None, None)
+    if not is_call(p, np.divide):
+        return None, 0
+    above, divisor = p.arguments
     sums = divisor.arguments[0] if _adds_axes(divisor) else divisor
     if not is_call(above, np.exp) or not is_call(sums, np.sum) or sums.arguments[0] is not above:
         return None, 0

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import backward_order, backward_steps
+from autograd_lite.engine import backward_steps
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.textbook.entropies import slope_in_logits
@@ -91,7 +91,7 @@ def cotangents(
     A constant factor is applied at leaves, and at nodes that are named. Given which cotangents are
     wanted, those of logits are p - y where that is what they are, and some others are left out.
     """
-    terms, careful = formulas.terms, dict(backward_steps(backward_order(nodes[-1])))
+    terms, careful = formulas.terms, dict(backward_steps(reversed(nodes)))
     parameters = {formulas.known.get(node) for node in nodes if node.operation is None}
     parts: dict[Node, list[Cotangent]] = {nodes[-1]: [(ONE, 1.0)]}
     found = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,19 @@ def fixed_numbers(
     >>> x = np.ones((6, 2))
     >>> fixed_numbers(["dz = z / 6", "n = np.arange(6)"], {"x": x}, {"w": np.ones(2)})
     ['# As in the record, and right for no other number of samples: 6, as in x (6, 2).']
+    >>> fixed_numbers(["dw = 0.05 * w"], {"x": x}, {"w": np.ones(2)})
+    ['# As in the record, and right for no other number of samples: 0.05, as in x (6, 2).']
     """
     tree = ast.parse("def backward():\n" + "\n".join(f"    {line}" for line in body))
     lengths = {n: name for name in data for n in np.shape(data[name]) if n > 2}
     of_weights = {n for array in parameters.values() for n in np.shape(array)}
     found: dict[str, str] = {}
-    for number, divides in _numbers(tree):
+    for number, divides, of_parameter in _numbers(tree, parameters):
         for length, name in lengths.items():
             own = length not in of_weights or divides
-            if own and _is_made_of(number, length):
+            if own and (
+                _is_made_of(number, length) or (of_parameter and _is_strength(number, length))
+            ):
                 found.setdefault(str(number), f"{name} {np.shape(data[name])}")
     if not found:
         return []
@@ -38,8 +43,14 @@ def fixed_numbers(
     ]
 
 
-def _numbers(tree: ast.AST) -> Iterator[tuple[Any, bool]]:
-    """The numbers that are written, and whether something is divided by them."""
+def _numbers(tree: ast.AST, parameters: Collection[str]) -> Iterator[tuple[Any, bool, bool]]:
+    """The numbers that are written, whether they divide, and whether they multiply a parameter."""
+    factors = {
+        node.left
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+        if isinstance(node.right, ast.Name) and node.right.id in parameters
+    }
     divisors = {
         node.right
         for node in ast.walk(tree)
@@ -53,7 +64,13 @@ def _numbers(tree: ast.AST) -> Iterator[tuple[Any, bool]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
             if node not in powers:
-                yield node.value, node in divisors
+                yield node.value, node in divisors, node in factors
+
+
+def _is_strength(number: float, length: int) -> bool:
+    """Whether a penalty's strength may be a round number over the number of samples."""
+    shares = [abs(number) * length * times for times in (0.5, 1, 2)]
+    return number % 1 != 0 and any(math.isclose(x, float(f"{x:.1g}")) for x in shares)
 
 
 def _is_made_of(number: float, length: int) -> bool:

@@ -145,7 +145,7 @@ class Formulas:
         if type(value) in (list, tuple, dict):
             return mapped(self.plain, value)
         if isinstance(value, np.ndarray | np.bool) and np.ndim(value) == 0:
-            return bool(value) if value.dtype == bool else value[()]  # type: ignore[index]
+            return bool(value) if value.dtype == bool else value[()]  # type: ignore[index] # of an array without axes
         if isinstance(value, np.ndarray):
             return self._constant(value)
         if isinstance(value, np.integer):

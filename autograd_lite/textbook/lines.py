@@ -15,7 +15,7 @@ from autograd_lite.program.program import Step
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.factors import cotangents, value_of
 from autograd_lite.textbook.formulas import Formulas
-from autograd_lite.textbook.layout import Layout, laid_out
+from autograd_lite.textbook.listing import Listing, listing_of
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.repeated import Block, Line
 from autograd_lite.textbook.spellings import Count, Reduced, Share
@@ -28,7 +28,7 @@ Batch = tuple[str, int, str]
 class Lines(NamedTuple):
     """A forward and a backward pass."""
 
-    layout: Layout
+    listing: Listing
     loss: str  # its name
     gradients: list[str]  # the names of the results, in order
     inputs: dict[str, Any]  # plain arrays by name, data first
@@ -37,7 +37,7 @@ class Lines(NamedTuple):
     forward: set[str]  # the names in lines of the forward pass
     for_loss: Collection[str]  # those that no gradient needs
     first: int  # the number of the first term of the backward pass
-    needed: set[Step]  # the terms that gradients need
+    needed: Mapping[Step, list[Step]]  # the terms that gradients need, and their parts
     # By name of a cotangent, what mathematics calls it: ∂W1, or δ1 for that of a pre-activation z1
     # that the user has no name for.
     symbols: dict[str, str]
@@ -53,7 +53,7 @@ class Lines(NamedTuple):
     def is_for_loss(self, line: Line | Block) -> bool:
         """Whether no gradient needs it."""
         if isinstance(line, Block):
-            return self.needed.isdisjoint(itertools.chain(*line.loop.originals))
+            return self.needed.keys().isdisjoint(itertools.chain(*line.loop.originals))
         return line[0] in self.for_loss
 
 
@@ -93,20 +93,21 @@ def lines_of(
     of_values = {*reader.names, *itertools.chain(*map(needed.__getitem__, recorded))}
     backward = needed.keys() - recorded | (recorded - of_values)
     named, symbols = reader.named_cotangents(found, result_names, backward)
-    layout = laid_out(results, reader.names, named, reader.identifiers, of_values, computed, first)
-    inputs = sorted(layout.inputs, key=lambda term: term not in data)
-    arrays = {layout.names[term]: term.arguments[0] for term in inputs}
-    counts, batch = _counts(layout, [term for term in inputs if term in data], reader)
-    written = {layout.names.get(about): note for about, note in reader.notes.items()}
+    names = reader.names, named, reader.identifiers
+    listing = listing_of(results, needed, *names, of_values, computed, first)
+    inputs = sorted(listing.inputs, key=lambda term: term not in data)
+    arrays = {listing.names[term]: term.arguments[0] for term in inputs}
+    counts, batch = _counts(listing, [term for term in inputs if term in data], reader)
+    written = {listing.names.get(about): note for about, note in reader.notes.items()}
     notes = [f"As in the record, {name}'s {note}." for name, note in written.items() if name]
-    single = [line for line in layout.lines if not isinstance(line, Block)]
+    single = [line for line in listing.lines if not isinstance(line, Block)]
     early = [x for x, term in single if isinstance(term, Step) and term.number < first]
     forward = {*early, *computed} - results.keys() - {*named.values()}
     for_loss = {x for x, term in single if term not in needed} - results.keys()
     return Lines(
-        *(layout, given[loss], [*results], arrays, counts, batch),
-        *(forward, for_loss, first, {*needed}, symbols),
-        *([layout.names[term] for term in inputs if term in data], notes),
+        *(listing, given[loss], [*results], arrays, counts, batch),
+        *(forward, for_loss, first, needed, symbols),
+        *([listing.names[term] for term in inputs if term in data], notes),
     )
 
 
@@ -134,17 +135,17 @@ def finished(formulas: Formulas, tensor: Node, term: Any) -> Any:
 
 
 def _counts(
-    layout: Layout, data: list[Step], reader: Reader
+    listing: Listing, data: list[Step], reader: Reader
 ) -> tuple[dict[int, str], Batch | None]:
     """What to write where something is divided by a number, and the number of samples.
 
     That is the length of an axis of the data which no parameter has; or else a number is the size
     of something that is averaged.
     """
-    shapes = {layout.names[term]: term.shape for term in data}
+    shapes = {listing.names[term]: term.shape for term in data}
     leaves = [node._array.shape for node in reader.nodes if node.operation is None]
     lengths = {*itertools.chain(*leaves)}
-    numbers = [x for term in layout.terms for x in _counted(term) if x > 2]
+    numbers = [x for term in listing.terms for x in _counted(term) if x > 2]
     counts: dict[int, str] = {}
     batch: Batch | None = None
     for number in dict.fromkeys(numbers):
@@ -160,14 +161,14 @@ def _counts(
             counts[number] = (axes + sizes)[0]
     samples = {n for shape in shapes.values() for n in shape if n not in lengths}
     samples = {n for n in samples if any(number % n == 0 for number in counts)}
-    if any(_is_written_otherwise(n, layout, counts) for n in samples if n > 1):
+    if any(_is_written_otherwise(n, listing, counts) for n in samples if n > 1):
         return {}, None
     return counts, batch
 
 
-def _is_written_otherwise(length: int, layout: Layout, counts: Mapping[int, str]) -> bool:
+def _is_written_otherwise(length: int, listing: Listing, counts: Mapping[int, str]) -> bool:
     """Whether a number of samples is in a divisor that is no count, such as 3 m, or in a shape."""
-    for term in layout.terms:
+    for term in listing.terms:
         if term.function is np.broadcast_to and type(term.arguments[1]) is tuple:
             if length in term.arguments[1]:
                 return True

@@ -33,14 +33,21 @@ from autograd_lite.textbook.numpy_source import (
 from autograd_lite.textbook.terms import is_one, several, shape_of
 
 GREEK = {
-    **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},  # noqa: RUF001
+    **{"alpha": ("α", "alpha"), "beta": ("β", "beta"), "gamma": ("γ", "gamma")},
     **{"theta": ("θ", "theta"), "mu": ("μ", "mu"), "lam": ("λ", "lambda")},
     **dict.fromkeys(("eps", "epsilon", "EPS", "EPSILON"), ("ε", "varepsilon")),
 }
 """Names that are written as a letter, also with a number behind; δ stands for a cotangent."""
 ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 """Of what a number is the square root."""
+OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
+"""Functions that LaTeX has a command for."""
 HAT = re.compile("[A-Za-z]_?hat")
+
+
+def last_name(function: Any) -> str:
+    """The name of a function without that of its module."""
+    return full_name(function).rpartition(".")[2]
 
 
 class Mathematics(NumpySource):
@@ -149,7 +156,7 @@ class Mathematics(NumpySource):
             return f"{left}{self.qualified(sign, term)}{right}", TIGHT
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
         inside = self.listed(term.arguments, keywords)
-        return self.function(full_name(term.function).rpartition(".")[2], inside)
+        return self.function(term.function, inside)
 
     def qualified(self, sign: str, term: Step) -> str:
         """An operator with the arguments that are not the default."""
@@ -167,9 +174,9 @@ class Mathematics(NumpySource):
     def beside(self, text: str) -> str:
         return f"[{text}]"
 
-    def function(self, name: str, inside: str) -> Written:
-        shown = "σ" if name == neural.sigmoid.__name__ else name  # noqa: RUF001
-        return f"{shown}({inside})", ATOM
+    def function(self, function: Any, inside: str) -> Written:
+        name = "σ" if function is neural.sigmoid else last_name(function)
+        return f"{name}({inside})", ATOM
 
     def method(self, term: Step) -> Written:
         """A sum over all entries, or over numbered axes; others as functions."""
@@ -260,23 +267,10 @@ class Latex(Mathematics):
         """x^{p}."""
         return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
 
-    def function(self, name: str, inside: str) -> Written:
-        known: tuple[str, ...] = (
-            "exp",
-            "log",
-            "sin",
-            "cos",
-            "tan",
-            "sinh",
-            "cosh",
-            "tanh",
-            "max",
-            "min",
-            "det",
-        )
-        if name == neural.sigmoid.__name__:
-            name, known = "sigma", ("sigma",)
-        shown = f"\\{name}" if name in known else rf"\operatorname{{{name}}}".replace("_", r"\_")
+    def function(self, function: Any, inside: str) -> Written:
+        name = last_name(function)
+        shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{name}}}".replace("_", r"\_")
+        shown = r"\sigma" if function is neural.sigmoid else shown
         return rf"{shown}\left({inside}\right)", ATOM
 
     def sum(self, axes: tuple[int, ...]) -> str:

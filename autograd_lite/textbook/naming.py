@@ -59,7 +59,7 @@ def given_names(
     nodes: Sequence[Node], variables: Mapping[str, Any], identifiers: Identifiers
 ) -> dict[Any, str]:
     """The names of `names_of` but for temporaries; the nodes come in the order of computation."""
-    leaves = leaves_of(nodes)
+    leaves = leaves_in_order(nodes)
     wishes = _own_names(nodes, variables)
     _name_layers(leaves, wishes)
     _name_network(nodes, wishes)
@@ -103,7 +103,7 @@ def _own_names(nodes: Sequence[Node], variables: Mapping[str, Any]) -> dict[Any,
     return wishes
 
 
-def leaves_of(nodes: Sequence[Node]) -> list[Node]:
+def leaves_in_order(nodes: Sequence[Node]) -> list[Node]:
     """The tensors that were not computed, in the order in which a network uses them."""
     # The last use counts: a penalty uses all weights at once.
     depths: dict[Node, int] = {}

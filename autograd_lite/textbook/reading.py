@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.neural import log_softmax
 from autograd_lite.engine import backward_order
 from autograd_lite.node import Array, Node, arrays_in, plain
 from autograd_lite.program.outline import outline
@@ -54,7 +55,7 @@ class Reader(Formulas):
         means = [node for node in nodes if node.operation and node.operation.traits.averages]
         self.averaged = {node.arguments[0].shape for node in means}
         self.factors = _factors(nodes)
-        for leaf in naming.leaves_of(nodes):
+        for leaf in naming.leaves_in_order(nodes):
             if leaf in self.given:
                 self._enter(leaf)
         for node in nodes:
@@ -131,7 +132,8 @@ class Reader(Formulas):
                 return
             role = _role(node, position)
             if role or not is_short(array):
-                self.given[naming.key_of(value)] = self.identifiers.unique(role or "data")
+                wish = role or _by_place(node, array)
+                self.given[naming.key_of(value)] = self.identifiers.unique(wish)
         self._enter(value)
 
     def _name_unused(self, term: Step) -> None:
@@ -169,6 +171,24 @@ def _factors(nodes: Iterable[Node]) -> dict[tuple[Any, ...], list[Any]]:
             fixed = [x for x in arrays_in(node.arguments) if not getattr(x, "_requires_grad", 0)]
             found.setdefault(others, []).extend(fixed)
     return found
+
+
+_LOGARITHMS = (np.log, np.log1p, log_softmax)
+"""What targets are multiplied by in a cross-entropy."""
+
+
+def _by_place(node: Node, array: Array) -> str:
+    """What an array without a name is called, by what it meets: x, y, a mask, labels."""
+    traits = node.operation.traits
+    if traits.indexes and array.dtype.kind in "iu":
+        return "labels" if isinstance(node.arguments[1], tuple) else "indices"
+    if traits.product and not traits.elementwise:
+        return "x"
+    if traits.product and array.size > 1 and np.isin(array, (0, array.max())).all():
+        logarithm = not {*_others(node)}.isdisjoint(_LOGARITHMS)
+        return "y" if logarithm else "mask"
+    is_like_result = array.shape == np.shape(node._array)
+    return "y" if node.operation.function is np.subtract and is_like_result else "data"
 
 
 def _role(node: Node, position: int) -> str | None:

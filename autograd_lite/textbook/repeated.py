@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from autograd_lite.program.loops import Loop, Sliced
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.rolling import rolled
 from autograd_lite.textbook.naming import Identifiers
-from autograd_lite.textbook.terms import written_out
+from autograd_lite.textbook.terms import parts_written
 
 Line = tuple[str, Any]
 """name = term."""
@@ -44,15 +44,19 @@ def terms_of(line: Line | Block) -> list[Any]:
 
 
 def with_loops(
-    terms: list[Step], first: int, results: Iterable[Any], is_view: Callable[[Step], bool]
+    needed: Mapping[Step, list[Step]],
+    first: int,
+    results: Iterable[Any],
+    is_view: Callable[[Step], bool],
 ) -> list[Step | Loop]:
-    """Terms in an order in which they are computed, with loops in place of what repeats.
+    """Computed terms in an order in which that can be done, with loops in place of what repeats.
 
     Values come as late as they can, and sums of what is from `first` on, the backward pass, as
     early: so that a loop reads its own inputs, and adds what it contributes.
     """
-    values = [term for term in terms if term.number < first]
-    gradients = [term for term in terms if term.number >= first]
+    terms = {term: parts for term, parts in needed.items() if term.function}
+    values = {term: parts for term, parts in terms.items() if term.number < first}
+    gradients = {term: parts for term, parts in terms.items() if term.number >= first}
     parts = rolled([*_late(values), *_early(gradients)], results)
     loops = [part for part in parts if isinstance(part, Loop)]
     read = {sliced.of for loop in loops for sliced in loop.sliced.values() if _is_step(sliced.of)}
@@ -68,13 +72,13 @@ def _is_step(value: Any) -> bool:
     return isinstance(value, Step)
 
 
-def _late(terms: list[Step]) -> list[Step]:
-    """The terms, each just before it is used first."""
-    own, found = {*terms}, dict[Step, None]()
+def _late(terms: Mapping[Step, list[Step]]) -> list[Step]:
+    """The terms, given with their parts, each just before it is used first."""
+    found: dict[Step, None] = {}
     stack = [*terms]
     while stack:
         term = stack[-1]
-        missing = [part for part in steps_in(term) if part in own and part not in found]
+        missing = [part for part in terms[term] if part in terms and part not in found]
         if term in found or not missing:
             found[stack.pop()] = None
         else:
@@ -82,12 +86,11 @@ def _late(terms: list[Step]) -> list[Step]:
     return [*found]
 
 
-def _early(terms: list[Step]) -> list[Step]:
-    """The terms, each sum as soon as both of its parts are there."""
-    own = {*terms}
+def _early(terms: Mapping[Step, list[Step]]) -> list[Step]:
+    """The terms, given with their parts, each sum as soon as both of its parts are there."""
     missing = {
-        term: {part for part in steps_in(term) if part in own}
-        for term in terms
+        term: {part for part in parts if part in terms}
+        for term, parts in terms.items()
         if term.function is np.add
     }
     waiting: dict[Step, list[Step]] = {}
@@ -183,7 +186,7 @@ class Repeater:
         """
         before, carried = [], []
         taken: set[Step] = set()
-        written = [{*written_out(step, self.names)} for _, step in lines]
+        written = [{*parts_written(step, self.names)} for _, step in lines]
         for place, (first, then) in loop.carried.items():
             own = next(i for i, (_, step) in enumerate(lines) if step is then)
             free = not any(place in parts for parts in written[own + 1 :]) and then not in taken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import operator
 import sys
 import textwrap
@@ -21,6 +22,8 @@ from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.repeated import Block, Line, terms_of
 from autograd_lite.textbook.terms import needed_for
+
+PACKAGE = __name__.partition(".")[0]
 
 
 class Definitions:
@@ -62,7 +65,10 @@ class Definitions:
             raise _refusal(name, "it is not defined by def")
         if definition.name != function.__code__.co_name:  # of exec, beside `python -c` in 3.13
             raise _refusal(name, "its source cannot be read")
-        bare = _Bare().visit(definition)
+        visitor = _Bare(function.__globals__)
+        bare = visitor.visit(definition)
+        for own, value in visitor.of_modules.items():
+            self.add(own, value, function)
         self._names_in(bare, function)
         self.texts[name] = ast.unparse(bare)
 
@@ -90,7 +96,19 @@ class Definitions:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes decorators, docstrings and annotations away."""
+    """Takes decorators, docstrings and annotations away, and names of this package's modules."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        self.known = known
+        self.of_modules: dict[str, Any] = {}
+        """What was named as a part of such a module."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        module = self.known.get(getattr(node.value, "id", ""))
+        if isinstance(module, ModuleType) and module.__name__.startswith(f"{PACKAGE}."):
+            self.of_modules[node.attr] = getattr(module, node.attr)
+            return ast.Name(node.attr, node.ctx)
+        return self.generic_visit(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.decorator_list, node.returns = [], None
@@ -171,10 +189,10 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
 
 def source_of(lines: Lines, returned: str | None = None) -> str:
     """The program of some lines, which returns the gradients unless told otherwise."""
-    written = [line for line in lines.layout.lines if not lines.is_for_loss(line)]
-    terms = needed_for(term for line in written for term in terms_of(line))
-    definitions = Definitions(term.function for term in terms)
-    source = NumpySource(lines.layout.names, lines.counts)
+    written = [line for line in lines.listing.lines if not lines.is_for_loss(line)]
+    terms = itertools.chain.from_iterable(map(terms_of, written))
+    definitions = Definitions(term.function for term in needed_for(terms, lines.needed))
+    source = NumpySource(lines.listing.names, lines.counts)
     body = [text for line in written for text in texts_of(line, source)]
     notes = [f"# {note}" for note in lines.notes]
     data = {name: lines.inputs[name] for name in lines.data}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Terms:
         for x in arguments:
             is_step = type(x) is Step
             may_be_simpler = may_be_simpler or not is_step or x.function in _MOVABLE
-            parts.append(x if is_step else value_key(x))
+            parts.append(x.number if is_step else value_key(x))
         if may_be_simpler:
             simpler = self._simpler(function, traits, arguments, keywords, shape)
             if simpler is not None:
@@ -154,7 +154,7 @@ def _without_leading_axes(value: Any) -> Any:
     return value
 
 
-def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
+def parts_written(term: Step, names: Collection[Step]) -> Iterator[Step]:
     """What stands in the formula of a term, from left to right; of what has a name only that."""
     stack = steps_in(term)[::-1]
     while stack:
@@ -167,9 +167,14 @@ def written_out(term: Step, names: Collection[Step]) -> Iterator[Step]:
 _place = operator.attrgetter("number")
 
 
-def needed_for(results: Any) -> dict[Step, list[Step]]:
-    """The terms that results are computed from, themselves included, in order; with their parts."""
-    found: dict[Step, list[Step]] = {}
+def needed_for(
+    results: Iterable[Any], known: Mapping[Step, list[Step]] = {}
+) -> dict[Step, list[Step]]:
+    """The terms that results are computed from, themselves included, in order; with their parts.
+
+    What is known to be needed is among them.
+    """
+    found = {**known}
     stack = [term for term in results if isinstance(term, Step)]
     while stack:
         term = stack.pop()

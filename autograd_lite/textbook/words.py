@@ -18,7 +18,7 @@ from autograd_lite.textbook.numpy_source import NumpySource, is_made
 from autograd_lite.textbook.reading import Reader
 from autograd_lite.textbook.recognized import recognized
 from autograd_lite.textbook.spellings import RULES
-from autograd_lite.textbook.terms import needed_for, written_out
+from autograd_lite.textbook.terms import needed_for, parts_written
 
 
 def contribution_formula(
@@ -52,7 +52,7 @@ def in_words(term: Any, names: Mapping[Step, str]) -> str:
     names = dict(names)
     identifiers = Identifiers()
     identifiers.taken.update(names.values())
-    parts = (term, *written_out(term, names)) if isinstance(term, Step) else ()
+    parts = (term, *parts_written(term, names)) if isinstance(term, Step) else ()
     for part in parts:
         if part not in names and part.function is None and not is_made(part.arguments[0]):
             array = part.arguments[0]

@@ -37,7 +37,7 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
 @explains_keywords
 def diagnose(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     *,
     loss: str | Callable[[Any, Any], Tensor],
@@ -96,7 +96,7 @@ def diagnose(
     require_model(model, "diagnose of")
     attempted = f"diagnose of {type(model).__name__}"
     loss = loss_function(loss)
-    X = as_arrays(X, f"{attempted} with X")  # noqa: N806
+    X = as_arrays(X, f"{attempted} with X")
     if is_tree(y):
         raise several_outputs(attempted, "y", y)
     y = as_array(y, f"{attempted} with y")

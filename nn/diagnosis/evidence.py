@@ -204,7 +204,7 @@ def require_learned(model: Module, attempted: str) -> list[Parameter]:
 
 def observe(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     loss: Callable[[Any, Any], Any],
     optimizer: Optimizer | None,
@@ -241,7 +241,7 @@ def observe(
         return call_left_alone(run, model, loss, X, y)
 
 
-def predicted(model: Module, X: Any, attempted: str) -> Any:  # noqa: N803
+def predicted(model: Module, X: Any, attempted: str) -> Any:
     """What a model returns, in tensors; an ArgumentError if one has no row for each sample."""
     predictions = called(model, X)
     leaves = leaves_of(predictions)

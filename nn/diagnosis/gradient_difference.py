@@ -25,7 +25,7 @@ from nn.training.inputs import as_arrays
 @explains_keywords
 def gradient_difference(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     *,
     loss: str | Callable[[Any, Any], Tensor],
@@ -67,7 +67,7 @@ def gradient_difference(
     loss = loss_function(loss)
     require(attempted, "step", step, POSITIVE)
     in_float64 = partial(_in_float64, copy=False)
-    X, y = (map_tree(in_float64, as_arrays(given, attempted)) for given in (X, y))  # noqa: N806
+    X, y = (map_tree(in_float64, as_arrays(given, attempted)) for given in (X, y))
     learned = require_learned(model, attempted)
 
     def gradients(rewind: Callable[[], None]) -> tuple[Any, Any]:

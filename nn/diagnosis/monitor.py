@@ -125,7 +125,7 @@ class DiagnosisMonitor(Callback):
     @explains_keywords
     def __init__(
         self,
-        X: Any,  # noqa: N803
+        X: Any,
         y: Any,
         *,
         loss: str | Callable[[Any, Any], Tensor],

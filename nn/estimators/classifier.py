@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin  # type: ignore[import-untyped]
-from sklearn.preprocessing import LabelEncoder  # type: ignore[import-untyped]
-from sklearn.utils.multiclass import check_classification_targets, type_of_target  # type: ignore[import-untyped]
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from autograd_lite import Tensor, sigmoid, softmax
 from autograd_lite.errors import ArgumentError, describe_one
@@ -22,7 +22,7 @@ from nn.training.callback import Callback
 from nn.training.metrics import Metric
 
 
-class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
+class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit-learn has no types
     """A network that predicts classes; of several labels at once, each for itself.
 
     Targets are labels (n,) of any kind, or rows of 0 and 1 (n, labels) that do not exclude each
@@ -89,7 +89,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
 
     def partial_fit(
         self,
-        X: Any,  # noqa: N803
+        X: Any,
         y: Any,
         classes: Any = None,
         sample_weight: Any = None,
@@ -111,7 +111,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
             self._announced = np.unique(classes)
         return self._part(X, y, sample_weight)
 
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba(self, X: Any) -> Any:
         """The probabilities (n, classes); of several labels at once those of each being there.
 
         Raises:
@@ -124,12 +124,12 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc]
         p = sigmoid(outputs)
         return p if self._several else np.hstack([1 - p, p])
 
-    def predict_log_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of `predict_proba`; that of 0 is minus infinity."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:
         """The classes (n,), or rows of 0 and 1 (n, labels), as the targets were.
 
         Raises:

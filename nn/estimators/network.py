@@ -26,9 +26,9 @@ from nn.training.fit import fit
 from nn.training.metrics import Metric
 
 try:
-    from sklearn.base import BaseEstimator, clone  # type: ignore[import-untyped]
-    from sklearn.utils import check_random_state  # type: ignore[import-untyped]
-    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data  # type: ignore[import-untyped]
+    from sklearn.base import BaseEstimator, clone
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 except ImportError as error:
     raise MissingPackageError(
         "import of nn.estimators",
@@ -49,7 +49,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 PRECISIONS = (np.float64, np.float32)
 
 
-class Network(BaseEstimator):  # type: ignore[misc]
+class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What classifiers and regressors share: a model, its training, and its outputs."""
 
     @explains_keywords
@@ -86,7 +86,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         self.progress = progress
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train from new weights, or with `warm_start` from those that are there.
 
         Args:
@@ -100,28 +100,28 @@ class Network(BaseEstimator):  # type: ignore[misc]
         """
         require(self, "warm_start", self.warm_start, FLAG)
         onwards = self.warm_start and hasattr(self, "model_")
-        X, y = self._checked(X, y, first=not onwards)  # noqa: N806
+        X, y = self._checked(X, y, first=not onwards)
         if not onwards:
             self._begin(X, y)
         self.optimizer_ = self._new_optimizer()
         return self._train(X, y, sample_weight, self.epochs)
 
-    def _part(self, X: Any, y: Any, sample_weight: Any) -> Self:  # noqa: N803
+    def _part(self, X: Any, y: Any, sample_weight: Any) -> Self:
         """Train for one epoch more."""
         first = not hasattr(self, "model_")
-        X, y = self._checked(X, y, first)  # noqa: N806
+        X, y = self._checked(X, y, first)
         if first:
             self._begin(X, y)
             self.optimizer_ = self._new_optimizer()
         return self._train(X, y, sample_weight, epochs=1)
 
-    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:  # noqa: N803
-        X, y = validate_data(  # noqa: N806
+    def _checked(self, X: Any, y: Any, first: bool) -> tuple[Any, Any]:
+        X, y = validate_data(
             self, X, y, reset=first, dtype=PRECISIONS, multi_output=True, y_numeric=self._numeric
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
-    def _begin(self, X: Any, y: Any) -> None:  # noqa: N803
+    def _begin(self, X: Any, y: Any) -> None:
         """Build a model for such samples and targets."""
         self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
@@ -152,7 +152,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         rate = clone(self.learning_rate, safe=False)  # A schedule of its own.
         return kind(self.model_.parameters(), learning_rate=rate)
 
-    def _train(self, X: Any, y: Any, sample_weight: Any, epochs: int) -> Self:  # noqa: N803
+    def _train(self, X: Any, y: Any, sample_weight: Any, epochs: int) -> Self:
         require(self, "evaluate_every", self.evaluate_every, optional(COUNT))
         validation = self.validation
         if isinstance(validation, tuple | list) and len(validation) == 2:
@@ -177,7 +177,7 @@ class Network(BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def _outputs_for(self, X: Any) -> Any:  # noqa: N803
+    def _outputs_for(self, X: Any) -> Any:
         """What the model returns for samples, (n, outputs)."""
         check_is_fitted(self, "model_")
         return predict(self.model_, validate_data(self, X, reset=False, dtype=PRECISIONS))

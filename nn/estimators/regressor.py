@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from sklearn.base import RegressorMixin  # type: ignore[import-untyped]
+from sklearn.base import RegressorMixin
 
 from nn.estimators.network import Network
 
 
-class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
+class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc] # scikit-learn has no types
     """A network that predicts numbers, one or several for each sample.
 
     Args:
@@ -41,7 +41,7 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
 
     _numeric = True
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Go through samples once, from the weights and the optimizer's state that are there.
 
         Raises:
@@ -50,7 +50,7 @@ class NeuralRegressor(RegressorMixin, Network):  # type: ignore[misc]
         """
         return self._part(X, y, sample_weight)
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:
         """The numbers (n,) or (n, outputs), as the targets were.
 
         Raises:

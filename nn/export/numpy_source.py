@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from autograd_lite.names import explains_keywords
-from autograd_lite.textbook.layout import laid_out
+from autograd_lite.textbook.listing import listing_of
 from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
 from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
+from autograd_lite.textbook.terms import needed_for
 from nn.export.forward import traced
 
 READ = """def array(text, dtype, shape):
@@ -60,16 +61,17 @@ def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     }
     n = names.unique("n")
     named = inputs | weights
-    layout = laid_out(forward.outputs, named, {}, names, (), {}, len(forward.steps))
+    needed = needed_for(forward.outputs.values())
+    listing = listing_of(forward.outputs, needed, named, {}, names, (), {}, len(forward.steps))
     counts = {count: n if k == 1 else f"({k} * {n})" for count, k in forward.counts.items()}
-    source = NumpySource(layout.names, counts)
-    definitions = Definitions(term.function for term in layout.terms)
-    constants = [step for step in layout.inputs if step not in inputs]
-    assigned = [f"{layout.names[step]} = {_written(step.arguments[0])}" for step in constants]
+    source = NumpySource(listing.names, counts)
+    definitions = Definitions(term.function for term in listing.terms)
+    constants = [step for step in listing.inputs if step not in inputs]
+    assigned = [f"{listing.names[step]} = {_written(step.arguments[0])}" for step in constants]
     floats = [(name, step.dtype) for step, name in inputs.items() if step.dtype.kind == "f"]
     body = [f"{name} = np.asarray({name}, np.{dtype})" for name, dtype in floats]
     body += [f"{n} = len({name})" for name in [*inputs.values()][:1] if counts]
-    body += [text for line in layout.lines for text in texts_of(line, source)]
+    body += [text for line in listing.lines for text in texts_of(line, source)]
     several = ", ".join(f'"{name}": {name}' for name in forward.outputs)
     body.append("return output" if "output" in forward.outputs else f"return {{{several}}}")
     function = [f"def forward({', '.join(inputs.values())}):", *(f"    {line}" for line in body)]

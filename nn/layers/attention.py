@@ -185,7 +185,9 @@ class MultiHeadAttention(Module):
 
     def _in_heads(self, x: Any) -> Any:
         """(n, length, embed_dim) as (n, heads, length, features)."""
-        return np.swapaxes(x.reshape(*x.shape[:2], self.num_heads, -1), 1, 2)
+        return np.swapaxes(
+            x.reshape(*x.shape[:2], self.num_heads, x.shape[2] // self.num_heads), 1, 2
+        )
 
     def _sequences(self, name: str, x: Any, size: int) -> Any:
         """What is given as query, key or value, with samples first."""
@@ -216,11 +218,11 @@ class MultiHeadAttention(Module):
                 "positions in key and value",
                 "Give a key and a value for each position that is attended to",
             )
-        if 0 in key.shape[:2] or query.shape[1] == 0:
+        if key.shape[1] == 0:
             raise ShapeError(
                 f"{heading(self)} of query {describe_one(query)} and key {describe_one(key)}",
-                "an axis has length 0",
-                "Give at least one sample, one query and one key",
+                "there is no key, of which nothing is a mean",
+                "Give at least one key",
             )
 
     def _mask(self, query: Any, key: Any, padding: Any, between: Any) -> Any:
@@ -230,7 +232,7 @@ class MultiHeadAttention(Module):
         if between is not None:
             allowed = ((queries, keys), (n * self.num_heads, queries, keys))
             mask = beside(self._checked_mask("attn_mask", between, allowed), query)
-            masks.append(mask if mask.ndim == 2 else mask.reshape(n, -1, queries, keys))
+            masks.append(mask if mask.ndim == 2 else mask.reshape(n, self.num_heads, queries, keys))
         if padding is not None:
             mask = beside(self._checked_mask("key_padding_mask", padding, ((n, keys),)), query)
             masks.append(mask.reshape(n, 1, 1, keys))

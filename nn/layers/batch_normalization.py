@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import COUNT, FLOATING, POSITIVE, SHARE, require
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, POSITIVE, SHARE, require
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
 from nn.architecture import register
 from nn.declared import declared
 from nn.evaluating import moves
-from nn.layers.inputs import in_channels, in_dtype_of, require_input
+from nn.layers.inputs import in_dtype_of, in_place, require_input
 from nn.module import Module
 from nn.parameters import Buffer, Parameter
 
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 class _BatchNorm(Module):
     """What layers have in common that normalize each feature over the batch."""
 
-    axes: ClassVar[tuple[int, ...]]
+    positions: ClassVar[tuple[tuple[str, ...], ...]]
+    """What x may have behind its features: names of axes."""
 
     num_features: int = declared(COUNT, size=True)
     epsilon: float = declared(POSITIVE)
     momentum: float = declared(SHARE)
+    affine: bool = declared(FLAG, kw_only=True)
 
     def __init__(
         self,
@@ -36,13 +38,16 @@ class _BatchNorm(Module):
         epsilon: float = 1e-5,
         momentum: float = 0.1,
         dtype: DTypeLike = np.float64,
+        *,
+        affine: bool = True,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         self.num_features = num_features
         self.epsilon = epsilon
         self.momentum = momentum
-        self.weight = Parameter(np.ones(num_features), dtype=dtype)
-        self.bias = Parameter(np.zeros(num_features), dtype=dtype)
+        self.affine = affine
+        self.weight = Parameter(np.ones(num_features), dtype=dtype) if affine else None
+        self.bias = Parameter(np.zeros(num_features), dtype=dtype) if affine else None
         self.running_mean = Buffer(np.zeros(num_features), dtype=dtype)
         self.running_var = Buffer(np.ones(num_features), dtype=dtype)
 
@@ -53,30 +58,29 @@ class _BatchNorm(Module):
             ShapeError: x has another shape.
             UnsupportedError: x is no array of real numbers.
         """
-        x = in_dtype_of(self.weight, self._checked_input(x))
+        x = in_dtype_of(self.running_mean, self._checked_input(x))
         if self.training:
-            y = standardize(x, self.axes, self.epsilon)
-            mean, variance = statistics(x, y, self.axes)
-            n = x.size // self.weight.shape[0]
+            axes = (0, *range(2, x.ndim))
+            y = standardize(x, axes, self.epsilon)
+            mean, variance = statistics(x, y, axes)
+            n = x.size // x.shape[1]
             self._follow(self.running_mean, mean.reshape(-1))
             self._follow(self.running_var, variance.reshape(-1) * (n / (n - 1)))
         else:
-            scale = 1 / np.sqrt(self.running_var.detach() + self.epsilon)
-            y = (x - self._placed(self.running_mean.detach())) * self._placed(scale)
-        return y * self._placed(self.weight) + self._placed(self.bias)  # type: ignore[no-any-return]
-
-    def _placed(self, features: Any) -> Any:
-        """What there is of each feature, where these are in x."""
-        return features if self.axes == (0,) else in_channels(features, len(self.axes) - 1)
+            scale = in_place(1 / np.sqrt(self.running_var.detach() + self.epsilon), x)
+            y = (x - in_place(self.running_mean.detach(), x)) * scale
+        if self.weight is None or self.bias is None:
+            return y  # type: ignore[no-any-return] # functions of tensors give Any
+        return y * in_place(self.weight, x) + in_place(self.bias, x)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def _checked_input(self, x: Any) -> Any:
         x = require_input(self, x)
-        name, features = type(self).__name__, self.weight.shape[0]
-        shape = f"(n, {features})" if self.axes == (0,) else f"(n, {features}, height, width)"
-        if x.ndim != len(self.axes) + 1 or x.shape[1] != features:
+        name, features = type(self).__name__, self.running_mean.shape[0]
+        if x.ndim - 2 not in map(len, self.positions) or x.shape[1] != features:
+            shapes = (", ".join(["n", str(features), *names]) for names in self.positions)
             raise ShapeError(
                 f"{name}({features}) of {describe_one(x)}",
-                f"it normalizes arrays of shape {shape}",
+                f"it normalizes arrays of shape {' or '.join(f'({shape})' for shape in shapes)}",
                 f"Give inputs of that shape, or make the layer {name}(n_features)",
             )
         if self.training and x.size // features < 2:
@@ -103,16 +107,18 @@ class _BatchNorm(Module):
 class BatchNorm1d(_BatchNorm, init=False):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each feature over the batch.
 
+    Of (n, num_features), or of sequences (n, num_features, length) over all positions, too.
     In training mean and variance are the batch's, and the running ones move towards them:
     running = (1 - momentum) * running + momentum * batch's, where the running variance takes the
     one divided by n - 1. In evaluation the running ones are used. Ioffe and Szegedy, "Batch
     normalization", 2015; the conventions are PyTorch's.
 
     Args:
-        num_features: length of the last axis of x.
+        num_features: length of axis 1 of x.
         epsilon: added to the variance, > 0.
         momentum: weight of the newest batch in the running statistics, 0 to 1.
         dtype: of parameters and running statistics.
+        affine: whether to multiply by weight and add bias.
 
     Raises:
         ArgumentError: a number is out of its range, or the dtype is none of floats.
@@ -125,7 +131,7 @@ class BatchNorm1d(_BatchNorm, init=False):
     (array([1.]), array([1.5]))
     """
 
-    axes = (0,)
+    positions = ((), ("length",))
 
 
 @register
@@ -139,6 +145,7 @@ class BatchNorm2d(_BatchNorm, init=False):
         epsilon: added to the variance, > 0.
         momentum: weight of the newest batch in the running statistics, 0 to 1.
         dtype: of parameters and running statistics.
+        affine: whether to multiply by weight and add bias.
 
     Raises:
         ArgumentError: a number is out of its range, or the dtype is none of floats.
@@ -150,4 +157,4 @@ class BatchNorm2d(_BatchNorm, init=False):
     (array([1.]), array([1.5]))
     """
 
-    axes = (0, 2, 3)
+    positions = (("height", "width"),)

@@ -72,7 +72,7 @@ class Sequential(Module):
                 "it holds the Sequential itself, so that calling it would never end",
                 "Give another layer",
             )
-        return layer  # type: ignore[no-any-return]
+        return layer  # type: ignore[no-any-return] # checked above to be a module
 
     def append(self, layer: Module | Callable[[Any], Any]) -> Self:
         """Add a layer at the end.
@@ -150,4 +150,4 @@ class Residual(Module):
                 "Give a projection to the block's shape: "
                 "Residual(block, projection=nn.Dense(in_features, out_features, bias=False))",
             )
-        return result + skipped  # type: ignore[no-any-return]
+        return result + skipped  # type: ignore[no-any-return] # functions of tensors give Any

@@ -60,8 +60,15 @@ class _Kernels(Module):
         groups = max(product([given["groups"]]), 1)
         return product([given["in_channels"], given["out_channels"], kernel]) / groups
 
-    def _require_groups(self) -> None:
-        """Raise an ArgumentError unless the channels can be divided among the groups."""
+    def _set_channels(
+        self, in_channels: int, out_channels: int, kernel_size: int | Lengths, groups: int
+    ) -> None:
+        """Set what the shape of the kernels comes from, if the groups divide the channels."""
+        require(self, "kernel_size", kernel_size, COUNT_EACH)
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = (
+            kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * self.axes
+        )
         for name in ("in_channels", "out_channels"):
             if getattr(self, name) % self.groups:
                 raise ArgumentError(
@@ -91,7 +98,7 @@ class _Kernels(Module):
 
     def _with_bias(self, y: Any) -> Tensor:
         bias: Any = getattr(self, "bias")  # noqa: B009 # of the classes derived from this one
-        return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return]
+        return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def _images(self, x: Any) -> Any:
         return in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
@@ -124,13 +131,8 @@ class _Convolution(_Kernels):
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         bias = require_flag(self, "bias", bias)
-        require(self, "kernel_size", kernel_size, COUNT_EACH)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size = (
-            kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * self.axes
-        )
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        self._require_groups()
+        self._set_channels(in_channels, out_channels, kernel_size, groups)
+        self.stride, self.padding, self.dilation = stride, padding, dilation
         if padding == "same" and set(per_axis(stride, self.axes, "stride")) != {1}:
             raise ArgumentError(
                 f'{type(self).__name__} with padding="same", stride={stride}',
@@ -266,14 +268,9 @@ class ConvTranspose2d(_Kernels):
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         bias = require_flag(self, "bias", bias)
-        require(self, "kernel_size", kernel_size, COUNT_EACH)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size = (
-            kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * self.axes
-        )
+        self._set_channels(in_channels, out_channels, kernel_size, groups)
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
-        self.groups, self.dilation = groups, dilation
-        self._require_groups()
+        self.dilation = dilation
         self._require_output_padding()
         parts = np.swapaxes(self._initial(weight_init, rng), -1, -2)
         shape = (in_channels, out_channels // groups, *self.kernel_size)

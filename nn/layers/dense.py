@@ -110,7 +110,7 @@ class Dense(Module):
                 f"Give inputs of shape (n_samples, {in_features}), or make the layer "
                 "Dense(n_features, ...)",
             ) from error
-        return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return]
+        return z if self.activation is None else self.activation(z)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 def _is_rectifier(activation: Any) -> bool:

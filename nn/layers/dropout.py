@@ -29,9 +29,9 @@ class _Dropout(Module):
     def _dropped(self, x: Any, shape: tuple[int, ...]) -> Tensor:
         """x, in training without some of the parts that the entries of a shape stand for."""
         if not self.training or self.p == 0:
-            return x  # type: ignore[no-any-return]
+            return x  # type: ignore[no-any-return] # functions of tensors give Any
         mask = beside(drawn(lambda: self.rng.random(shape) >= self.p), x)
-        return dropout(x, mask, self.p)  # type: ignore[no-any-return]
+        return dropout(x, mask, self.p)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register

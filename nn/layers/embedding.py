@@ -84,7 +84,6 @@ class Embedding(Module):
         if isinstance(x, list | tuple):
             x = np.asarray(x)
         x = require_input(self, x)
-        attempted = f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
         numbers = x.data if isinstance(x, Tensor) else x
         # As data sets are floats; whole ones say what is meant.
         is_whole = numbers.dtype.kind in "iu" or (
@@ -92,20 +91,23 @@ class Embedding(Module):
         )
         if not is_whole:
             raise UnsupportedError(
-                attempted,
+                self._attempted(x),
                 f"these of dtype {numbers.dtype} are no whole numbers",
                 "Give the numbers of what is embedded: x.astype(int)",
             )
         count = self.weight.shape[0]
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < count:
             raise ArgumentError(
-                attempted,
+                self._attempted(x),
                 f"its numbers range from {numbers.min()} to {numbers.max()}, and axis 0 of the "
                 f"weight has {count} vectors, from 0 to {count - 1}",
                 "Number what is embedded from 0, or make the layer Embedding(n, ...) larger",
             )
         x = numbers.astype(np.int64) if numbers.dtype.kind == "f" else x
-        return embedding(self.weight, x, self.padding_idx)  # type: ignore[no-any-return]
+        return embedding(self.weight, x, self.padding_idx)  # type: ignore[no-any-return] # functions of tensors give Any
+
+    def _attempted(self, x: Any) -> str:
+        return f"{heading(self)} with weight {describe_one(self.weight)} of {describe_one(x)}"
 
 
 @functools.lru_cache(maxsize=8)

@@ -34,4 +34,4 @@ class Flatten(Module):
             raise ShapeError(
                 f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"
             )
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))  # type: ignore[no-any-return]
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))  # type: ignore[no-any-return] # functions of tensors give Any

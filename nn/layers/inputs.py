@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite import Tensor
 from autograd_lite.arguments import Range, require_real
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from nn.configuration import heading
-from nn.parameters import Parameter
 
 
-def in_dtype_of(parameter: Parameter, x: Any) -> Any:
+def in_dtype_of(parameter: Tensor, x: Any) -> Any:
     """An array or a tensor of real numbers in the dtype of a layer's parameter.
 
     So a float32 model stays float32.
@@ -86,6 +86,6 @@ def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = 
     return x
 
 
-def in_channels(features: Any, axes: int) -> Any:
-    """A vector in the shape that is broadcast along the channels of images of so many axes."""
-    return features.reshape(-1, *(1,) * axes)
+def in_place(features: Any, x: Any) -> Any:
+    """A vector in the shape that is broadcast along axis 1 of x."""
+    return features if x.ndim == 2 else features.reshape(-1, *(1,) * (x.ndim - 2))

@@ -18,13 +18,14 @@ from autograd_lite.arguments import (
     Range,
     optional,
     require,
+    require_flag,
 )
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
-from nn.layers.inputs import in_channels, in_dtype_of, require_input
+from nn.layers.inputs import in_dtype_of, in_place, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 
@@ -34,8 +35,51 @@ if TYPE_CHECKING:
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
+class _Norm(Module):
+    """What layers have in common whose weight and bias there may be, or not."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    @property
+    def dtype(self) -> Any:
+        """That of the parameters, float64 without."""
+        return np.dtype(float) if self.weight is None else self.weight.dtype
+
+
+class _NormOfFeatures(_Norm):
+    """What layers have in common that normalize over the last axes."""
+
+    normalized_shape: tuple[int, ...] = declared(SHAPE)
+    elementwise_affine: bool = declared(FLAG, kw_only=True)
+
+    def _begin_with(
+        self, shape: int | tuple[int, ...], epsilon: float | None, elementwise_affine: bool
+    ) -> None:
+        self.normalized_shape = shape if isinstance(shape, tuple) else (shape,)
+        self.epsilon, self.elementwise_affine = epsilon, elementwise_affine
+        self.axes = tuple(range(-len(self.normalized_shape), 0))
+
+    @classmethod
+    def _least_entries(cls, given: Mapping[str, Any]) -> float:
+        has_weight = given["elementwise_affine"] is True
+        return product([given["normalized_shape"]]) if has_weight else 0.0
+
+    def _features(self, x: Any) -> Any:
+        """What is given, once its last axes are those that are normalized, in the layer's dtype."""
+        x = require_input(self, x)
+        name, shape = type(self).__name__, self.normalized_shape
+        if x.shape[-len(shape) :] != shape:
+            raise ShapeError(
+                f"{name}({shape}) of {describe_one(x)}",
+                f"it normalizes arrays whose last axes are {shape}",
+                f"Give inputs of that shape, or make the layer {name}(n_features)",
+            )
+        return x if self.weight is None else in_dtype_of(self.weight, x)
+
+
 @register
-class LayerNorm(Module):
+class LayerNorm(_NormOfFeatures):
     """(x - mean) / sqrt(variance + epsilon) * weight + bias, for each sample over its features.
 
     Ba et al., "Layer normalization", 2016; the same in training and in evaluation.
@@ -44,6 +88,8 @@ class LayerNorm(Module):
         normalized_shape: length of the last axis of x, or those of the last axes.
         epsilon: added to the variance, > 0.
         dtype: of the parameters.
+        elementwise_affine: whether to multiply by weight and add bias.
+        bias: whether to add bias, where there is a weight.
 
     Raises:
         ArgumentError: a number is out of its range, or the dtype is none of floats.
@@ -52,7 +98,6 @@ class LayerNorm(Module):
     array([[-1.,  1.]])
     """
 
-    normalized_shape: tuple[int, ...] = declared(SHAPE, size=True)
     epsilon: float = declared(POSITIVE)
 
     def __init__(
@@ -60,14 +105,16 @@ class LayerNorm(Module):
         normalized_shape: int | tuple[int, ...],
         epsilon: float = 1e-5,
         dtype: DTypeLike = np.float64,
+        *,
+        elementwise_affine: bool = True,
+        bias: bool = True,
     ) -> None:
-        shape = normalized_shape if isinstance(normalized_shape, tuple) else (normalized_shape,)
         require(self, "dtype", dtype, FLOATING)
-        self.normalized_shape = shape
-        self.epsilon = epsilon
-        self.axes = tuple(range(-len(shape), 0))
-        self.weight = Parameter(np.ones(shape), dtype=dtype)
-        self.bias = Parameter(np.zeros(shape), dtype=dtype)
+        bias = require_flag(self, "bias", bias)
+        self._begin_with(normalized_shape, epsilon, elementwise_affine)
+        shape, has_bias = self.normalized_shape, elementwise_affine and bias
+        self.weight = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape), dtype=dtype) if has_bias else None
 
     def forward(self, x: Any) -> Tensor:
         """Apply to x of shape (..., *normalized_shape).
@@ -76,25 +123,67 @@ class LayerNorm(Module):
             ShapeError: the last axes are others.
             UnsupportedError: x is no array of real numbers.
         """
-        x = _of_features(self, x)
-        return standardize(x, self.axes, self.epsilon) * self.weight + self.bias  # type: ignore[no-any-return]
+        y = standardize(self._features(x), self.axes, self.epsilon)
+        y = y if self.weight is None else y * self.weight
+        return y if self.bias is None else y + self.bias  # type: ignore[no-any-return] # functions of tensors give Any
 
 
-class _NormOfChannels(Module):
+@register
+class RMSNorm(_NormOfFeatures):
+    """x / sqrt(mean(x²) + epsilon) * weight, for each sample over its features.
+
+    Zhang and Sennrich, "Root mean square layer normalization", 2019.
+
+    Args:
+        normalized_shape: length of the last axis of x, or those of the last axes.
+        epsilon: added to the mean, > 0; by default the distance from 1 to the next number of x's
+            dtype.
+        dtype: of the weight.
+        elementwise_affine: whether to multiply by weight.
+
+    Raises:
+        ArgumentError: a number is out of its range, or the dtype is none of floats.
+
+    >>> RMSNorm(2)(np.array([[1.0, 7.0]])).data.round(3)
+    array([[0.2, 1.4]])
+    """
+
+    epsilon: float | None = declared(optional(POSITIVE))
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        epsilon: float | None = None,
+        dtype: DTypeLike = np.float64,
+        *,
+        elementwise_affine: bool = True,
+    ) -> None:
+        require(self, "dtype", dtype, FLOATING)
+        self._begin_with(normalized_shape, epsilon, elementwise_affine)
+        weight = np.ones(self.normalized_shape)
+        self.weight = Parameter(weight, dtype=dtype) if elementwise_affine else None
+
+    def forward(self, x: Any) -> Tensor:
+        """Apply to x of shape (..., *normalized_shape).
+
+        Raises:
+            ShapeError: the last axes are others.
+            UnsupportedError: x is no array of real numbers.
+        """
+        x = self._features(x)
+        epsilon = float(np.finfo(x.dtype).eps) if self.epsilon is None else self.epsilon
+        y = rms_normalize(x, self.axes, epsilon)
+        return y if self.weight is None else y * self.weight  # type: ignore[no-any-return] # functions of tensors give Any
+
+
+class _NormOfChannels(_Norm):
     """What layers have in common that scale and shift each channel, if they are affine."""
 
     affine: bool
-    weight: Parameter | None
-    bias: Parameter | None
 
     def _make_parameters(self, channels: int, dtype: DTypeLike) -> None:
         self.weight = Parameter(np.ones(channels), dtype=dtype) if self.affine else None
         self.bias = Parameter(np.zeros(channels), dtype=dtype) if self.affine else None
-
-    @property
-    def dtype(self) -> Any:
-        """That of the parameters, float64 without."""
-        return np.dtype(float) if self.weight is None else self.weight.dtype
 
     def _of_channels(self, x: Any, channels: int, ndim: int) -> Any:
         """What is given, once it has so many channels along axis 1, and so many axes."""
@@ -110,9 +199,8 @@ class _NormOfChannels(Module):
 
     def _scaled_and_shifted(self, y: Any) -> Tensor:
         if self.weight is None or self.bias is None:
-            return y  # type: ignore[no-any-return]
-        axes = y.ndim - 2
-        return y * in_channels(self.weight, axes) + in_channels(self.bias, axes)  # type: ignore[no-any-return]
+            return y  # type: ignore[no-any-return] # functions of tensors give Any
+        return y * in_place(self.weight, y) + in_place(self.bias, y)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -232,63 +320,3 @@ class InstanceNorm(_NormOfChannels):
                 "Give larger images",
             )
         return self._scaled_and_shifted(standardize(x, tuple(range(2, x.ndim)), self.epsilon))
-
-
-@register
-class RMSNorm(Module):
-    """x / sqrt(mean(x²) + epsilon) * weight, for each sample over its features.
-
-    Zhang and Sennrich, "Root mean square layer normalization", 2019.
-
-    Args:
-        normalized_shape: length of the last axis of x, or those of the last axes.
-        epsilon: added to the mean, > 0; by default the distance from 1 to the next number of x's
-            dtype.
-        dtype: of the weight.
-
-    Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
-
-    >>> RMSNorm(2)(np.array([[1.0, 7.0]])).data.round(3)
-    array([[0.2, 1.4]])
-    """
-
-    normalized_shape: tuple[int, ...] = declared(SHAPE, size=True)
-    epsilon: float | None = declared(optional(POSITIVE))
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        epsilon: float | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        shape = normalized_shape if isinstance(normalized_shape, tuple) else (normalized_shape,)
-        require(self, "dtype", dtype, FLOATING)
-        self.normalized_shape = shape
-        self.epsilon = epsilon
-        self.weight = Parameter(np.ones(shape), dtype=dtype)
-
-    def forward(self, x: Any) -> Tensor:
-        """Apply to x of shape (..., *normalized_shape).
-
-        Raises:
-            ShapeError: the last axes are others.
-            UnsupportedError: x is no array of real numbers.
-        """
-        x = _of_features(self, x)
-        axes = tuple(range(-self.weight.ndim, 0))
-        epsilon = float(np.finfo(x.dtype).eps) if self.epsilon is None else self.epsilon
-        return rms_normalize(x, axes, epsilon) * self.weight  # type: ignore[no-any-return]
-
-
-def _of_features(layer: LayerNorm | RMSNorm, x: Any) -> Any:
-    """What a layer is given, in its dtype, once its last axes are those of the weight."""
-    x = require_input(layer, x)
-    name, shape = type(layer).__name__, layer.weight.shape
-    if x.shape[-len(shape) :] != shape:
-        raise ShapeError(
-            f"{name}({shape}) of {describe_one(x)}",
-            f"it normalizes arrays whose last axes are {shape}",
-            f"Give inputs of that shape, or make the layer {name}(n_features)",
-        )
-    return in_dtype_of(layer.weight, x)

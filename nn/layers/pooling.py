@@ -137,7 +137,7 @@ class MaxPool(_Pool):
         kernel, strides, padding, dilations = self._numbers(x, *names)
         reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
         borders = self._borders(x, reach, strides, padding)
-        return max_pool(x, kernel, (strides, borders, dilations))  # type: ignore[no-any-return]
+        return max_pool(x, kernel, (strides, borders, dilations))  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -173,7 +173,7 @@ class AvgPool(_Pool):
         kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
         borders = self._borders(x, kernel, strides, padding)
         counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
-        return average_pool(x, kernel, strides, borders, counted)  # type: ignore[no-any-return]
+        return average_pool(x, kernel, strides, borders, counted)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -208,7 +208,7 @@ class AdaptiveAvgPool(Module):
         except ValueError as error:
             raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
         shape = tuple(n if size is None else size for n, size in zip(x.shape[2:], sizes))
-        return adaptive_average_pool(x, shape)  # type: ignore[no-any-return]
+        return adaptive_average_pool(x, shape)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
@@ -223,8 +223,8 @@ class Upsample(Module):
             otherwise entries are the middles of intervals.
 
     Raises:
-        ArgumentError: a number is out of its range, the mode is unknown, or not one of size and
-            scale_factor is given.
+        ArgumentError: a number is out of its range, the mode is unknown, not one of size and
+            scale_factor is given, or corners are aligned in mode "nearest".
 
     >>> import numpy as np
     >>> Upsample(scale_factor=2)(np.array([[[1.0, 3.0]]]))
@@ -245,6 +245,12 @@ class Upsample(Module):
                 f"Upsample with size={checked['size']}, scale_factor={checked['scale_factor']}",
                 "one says what the other does",
                 "Give one of them",
+            )
+        if checked["align_corners"] and checked["mode"] == "nearest":
+            raise ArgumentError(
+                'Upsample with mode="nearest", align_corners=True',
+                "an entry that is repeated has no corners",
+                'Give mode="bilinear", or leave align_corners out',
             )
         return checked
 
@@ -273,5 +279,5 @@ class Upsample(Module):
                 "Give a larger scale_factor, or the size",
             )
         if self.mode == "nearest":
-            return interpolate_nearest(x, shape, scales)  # type: ignore[no-any-return]
-        return interpolate_linear(x, shape, scales, self.align_corners)  # type: ignore[no-any-return]
+            return interpolate_nearest(x, shape, scales)  # type: ignore[no-any-return] # functions of tensors give Any
+        return interpolate_linear(x, shape, scales, self.align_corners)  # type: ignore[no-any-return] # functions of tensors give Any

@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import Tensor, affine, dropout
-from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, one_of, require
+from autograd_lite import Tensor, dropout
+from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of, require
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, on_host
@@ -22,45 +22,10 @@ from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
-from nn.init import uniform
+from nn.layers.gates import gate_parameters, of_inputs, require_state
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
-from nn.parameters import Parameter
 from nn.random_state import generator
-
-
-def gate_parameters(
-    rng: np.random.Generator, gates: int, inputs: int, hidden: int, bias: bool, dtype: DTypeLike
-) -> dict[str, Parameter | None]:
-    """The parameters of one layer and direction, uniform within 1 / sqrt(hidden), as PyTorch's."""
-    bound = hidden**-0.5
-    shapes = {"weight_ih": inputs, "weight_hh": hidden, "bias_ih": 1, "bias_hh": 1}
-    found: dict[str, Parameter | None] = {}
-    for name, columns in shapes.items():
-        values = uniform(rng, gates * hidden, columns, -bound, bound)
-        is_bias = name.startswith("bias")
-        values = values[:, 0] if is_bias else values
-        found[name] = None if is_bias and not bias else Parameter(values, dtype=dtype)
-    return found
-
-
-def of_inputs(x: Any, weight: Any, *biases: Any) -> Any:
-    """What inputs give to the gates, and the biases that are added to it."""
-    if biases[0] is None:
-        return x @ weight.T
-    return affine(x, weight.T, biases[0] if len(biases) == 1 else biases[0] + biases[1])
-
-
-def require_state(layer: Module, name: str, state: Any, shape: tuple[int, ...], x: Any) -> Any:
-    """A state that a layer is given, once it has the shape that goes with x."""
-    state = require_input(layer, state)
-    if state.shape != shape:
-        raise ShapeError(
-            f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
-            f"states for these inputs have shape {shape}",
-            "Give one of that shape, or None to begin with zeros",
-        )
-    return state
 
 
 def _own_steps(steps: Any, counts: Any) -> Any:
@@ -113,8 +78,9 @@ class _Recurrent(Module):
         self.dropout = dropout
         self.rng = generator(rng, type(self).__name__)
         for layer, name in self._directions():
-            inputs = input_size if layer == 0 else hidden_size * (1 + bidirectional)
-            own = gate_parameters(self.rng, self.gates, inputs, hidden_size, bias, dtype)
+            states = self._sizes()[0]
+            inputs = states * (1 + bidirectional) if layer else input_size
+            own = gate_parameters(self.rng, self.gates, inputs, hidden_size, states, bias, dtype)
             for kind, parameter in own.items():
                 if parameter is not None:
                     setattr(self, f"{kind}{name}", parameter)
@@ -123,6 +89,10 @@ class _Recurrent(Module):
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         inputs, hidden = given["input_size"], given["hidden_size"]
         return product([inputs, hidden]) + product([hidden, hidden, given["num_layers"]])
+
+    def _sizes(self) -> tuple[int, ...]:
+        """The features of each kind of states."""
+        return (self.hidden_size,)
 
     def _directions(self) -> Iterator[tuple[int, str]]:
         """Each layer's number and the end of its parameters' names, once for each direction."""
@@ -136,7 +106,8 @@ class _Recurrent(Module):
         Args:
             x: (n, length, input_size).
             hx: the states to begin with, (layers * directions, n, hidden_size); zeros by default.
-                Of an LSTM a pair of these, states and cells.
+                Of an LSTM a pair of these, states and cells; states have proj_size features where
+                they are projected.
             lengths: how many steps of each sample are its own, (n,), 1 or more; the others, with
                 which short sequences are filled up behind, change no state, and there the result
                 is 0. By default all are.
@@ -203,18 +174,18 @@ class _Recurrent(Module):
                 "Write x[None] for a single sequence, x[:, :, None] for sequences of one feature",
             )
         if x.shape[2] != self.input_size:
-            weight = getattr(self, "weight_ih_l0")  # noqa: B009
+            weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
             raise ShapeError(
                 f"{heading(self)} with weight_ih_l0 {describe_one(weight)} of {describe_one(x)}",
                 f"axis 2 of the input has {x.shape[2]} features, and the layer takes "
                 f"{self.input_size}",
                 f"Give inputs of shape {wanted}, or make the layer for {x.shape[2]} features",
             )
-        if 0 in x.shape[:2]:
+        if x.shape[1 if self.batch_first else 0] == 0:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",
-                f"axis {x.shape.index(0)} has length 0",
-                "Give at least one sample, of at least one step",
+                f"axis {1 if self.batch_first else 0} has length 0",
+                "Give sequences of at least one step",
             )
         return x
 
@@ -236,7 +207,7 @@ class _Recurrent(Module):
             raise UnsupportedError(
                 attempted, f"they have dtype {counts.dtype}", "Give whole numbers"
             )
-        if counts.min() < 1 or counts.max() > length:
+        if n and not 1 <= counts.min() <= counts.max() <= length:
             raise ArgumentError(
                 attempted,
                 f"they range from {counts.min()} to {counts.max()}, and axis "
@@ -247,10 +218,11 @@ class _Recurrent(Module):
 
     def _first_states(self, hx: Any, n: int, x: Any) -> list[Any]:
         """For each kind of states those to begin with."""
-        weight = getattr(self, "weight_ih_l0")  # noqa: B009
-        shape = (self.num_layers * (1 + self.bidirectional), n, self.hidden_size)
+        weight = getattr(self, "weight_ih_l0")  # noqa: B009 - the constructor makes it
+        count = self.num_layers * (1 + self.bidirectional)
+        shapes = [(count, n, size) for size in self._sizes()]
         if hx is None:
-            return [beside(np.zeros(shape, weight.dtype), weight) for _ in self.states]
+            return [beside(np.zeros(shape, weight.dtype), weight) for shape in shapes]
         given = [hx] if len(self.states) == 1 else hx
         if not isinstance(given, tuple | list) or len(given) != len(self.states):
             raise UnsupportedError(
@@ -258,9 +230,8 @@ class _Recurrent(Module):
                 f"it begins with {len(self.states)} kinds of states",
                 f"Give a tuple ({', '.join(self.states)}), or None to begin with zeros",
             )
-        checked = [
-            require_state(self, name, each, shape, x) for name, each in zip(self.states, given)
-        ]
+        together = zip(self.states, given, shapes)
+        checked = [require_state(self, name, each, shape, x) for name, each, shape in together]
         return [in_dtype_of(weight, each) for each in checked]
 
 
@@ -338,7 +309,7 @@ class GRU(_Recurrent, init=False):
 
 
 @register
-class LSTM(_Recurrent, init=False):
+class LSTM(_Recurrent):
     """Long short-term memory: a cell that gates let in, forget and let out.
 
     i = sigmoid(W_i x + b_i + U_i h + c_i), f and o with weights of their own alike,
@@ -354,11 +325,15 @@ class LSTM(_Recurrent, init=False):
         batch_first: whether sequences are (n, length, features), else (length, n, features).
         dropout: the probability with which states between layers are dropped in training.
         bidirectional: whether each layer also goes from the end to the beginning.
+        proj_size: features to which states, not cells, are projected by weights of their own, fewer
+            than hidden_size; 0 for no projection. Sak et al., "Long short-term memory based
+            recurrent neural network architectures", 2014.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
     Raises:
-        ArgumentError: a number is out of its range, or the dtype is none of floats.
+        ArgumentError: a number is out of its range, proj_size is not below hidden_size, or the
+            dtype is none of floats.
         UnsupportedError: rng is no generator and no seed.
 
     >>> layer = LSTM(2, 3, bidirectional=True, rng=0)
@@ -369,9 +344,51 @@ class LSTM(_Recurrent, init=False):
 
     gates = 4
     states = ("h_0", "c_0")
+    proj_size: int = declared(WHOLE)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = True,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        rng: np.random.Generator | int | None = None,
+        dtype: DTypeLike = np.float64,
+    ) -> None:
+        self.hidden_size, self.proj_size = hidden_size, proj_size
+        if proj_size >= hidden_size:
+            raise ArgumentError(
+                f"LSTM with proj_size={proj_size}, hidden_size={hidden_size}",
+                "a projection leaves fewer features than there are",
+                "Give a smaller proj_size, or 0 for no projection",
+            )
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            rng,
+            dtype,
+        )
+
+    def _sizes(self) -> tuple[int, ...]:
+        return self.proj_size or self.hidden_size, self.hidden_size
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, *biases = self._own(name)
-        x = of_inputs(steps, weight, *biases)
-        found: Tensor = lstm_sequence(x, recurrent, *states)
-        return found[0], found[1]
+        x, (h, c) = of_inputs(steps, weight, *biases), states
+        if not self.proj_size:
+            found: Tensor = lstm_sequence(x, recurrent, h, c)
+            return found[0], found[1]
+        # As the weights of projected states are those of a matrix product, and the first is given.
+        projection = getattr(self, f"weight_hr{name}")
+        x = np.concatenate([x[:1] + h @ recurrent.T, x[1:]])
+        found = lstm_sequence(x, recurrent @ projection, np.zeros_like(c), c)
+        return found[0] @ projection.T, found[1]

@@ -14,8 +14,8 @@ from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
+from nn.layers.gates import gate_parameters, of_inputs, require_state
 from nn.layers.inputs import in_dtype_of, require_input
-from nn.layers.recurrent import gate_parameters, of_inputs, require_state
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
@@ -45,7 +45,7 @@ class _Cell(Module):
         require(self, "dtype", dtype, FLOATING)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         source = generator(rng, type(self).__name__)
-        own = gate_parameters(source, self.gates, input_size, hidden_size, bias, dtype)
+        own = gate_parameters(source, self.gates, input_size, hidden_size, hidden_size, bias, dtype)
         for name, parameter in own.items():
             setattr(self, name, parameter)
 

@@ -34,6 +34,7 @@ class _TransformerLayer(Module):
     layer_norm_eps: float = declared(POSITIVE)
     batch_first: bool = declared(FLAG)
     norm_first: bool = declared(FLAG)
+    bias: bool = declared(FLAG)
 
     def __init__(
         self,
@@ -45,21 +46,26 @@ class _TransformerLayer(Module):
         layer_norm_eps: float = 1e-5,
         batch_first: bool = True,
         norm_first: bool = False,
+        bias: bool = True,
         rng: np.random.Generator | int | None = None,
         dtype: DTypeLike = np.float64,
     ) -> None:
         require(self, "dtype", dtype, FLOATING)
         self.d_model, self.nhead, self.dim_feedforward = d_model, nhead, dim_feedforward
         self.dropout, self.layer_norm_eps = dropout, layer_norm_eps
-        self.batch_first, self.norm_first = batch_first, norm_first
+        self.batch_first, self.norm_first, self.bias = batch_first, norm_first, bias
         self.activation = activation_function(activation)
         self.rng = generator(rng, type(self).__name__)
         self.self_attn = self._attention(dtype)
-        self.linear1 = Dense(d_model, dim_feedforward, rng=self.rng, dtype=dtype)
-        self.linear2 = Dense(dim_feedforward, d_model, rng=self.rng, dtype=dtype)
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype)
+        self.linear1 = Dense(d_model, dim_feedforward, bias=bias, rng=self.rng, dtype=dtype)
+        self.linear2 = Dense(dim_feedforward, d_model, bias=bias, rng=self.rng, dtype=dtype)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, dtype, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, dtype, bias=bias)
         self.drop = Dropout(dropout, self.rng)
+        self._add_parts(dtype)
+
+    def _add_parts(self, dtype: DTypeLike) -> None:
+        """Make the parameters that only some of the layers have, after all others."""
 
     @classmethod
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
@@ -71,6 +77,7 @@ class _TransformerLayer(Module):
             self.d_model,
             self.nhead,
             self.dropout,
+            self.bias,
             batch_first=self.batch_first,
             rng=self.rng,
             dtype=dtype,
@@ -127,6 +134,7 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
         layer_norm_eps: epsilon of the normalization.
         batch_first: whether sequences are (n, length, d_model), else (length, n, d_model).
         norm_first: whether what the parts get is normalized, instead of the sums behind them.
+        bias: whether projections, layers and normalizations have one.
         rng: a `numpy.random.Generator`, or a seed for one; by default that of `nn.manual_seed`.
         dtype: of the parameters.
 
@@ -160,11 +168,11 @@ class TransformerEncoderLayer(_TransformerLayer, init=False):
                 self.self_attn, x, x, src_key_padding_mask, src_mask, is_causal
             ),
         )
-        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return]
+        return self._added(x, self.norm2, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register
-class TransformerDecoderLayer(_TransformerLayer):
+class TransformerDecoderLayer(_TransformerLayer, init=False):
     """Attention of a sequence to itself, then to another, and a network of two layers.
 
     See `TransformerEncoderLayer` for the arguments.
@@ -174,33 +182,9 @@ class TransformerDecoderLayer(_TransformerLayer):
     (4, 5, 8)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable[..., Any] = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = True,
-        norm_first: bool = False,
-        rng: np.random.Generator | int | None = None,
-        dtype: DTypeLike = np.float64,
-    ) -> None:
-        super().__init__(
-            d_model,
-            nhead,
-            dim_feedforward,
-            dropout,
-            activation,
-            layer_norm_eps,
-            batch_first,
-            norm_first,
-            rng,
-            dtype,
-        )
+    def _add_parts(self, dtype: DTypeLike) -> None:
         self.multihead_attn = self._attention(dtype)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, dtype)
+        self.norm3 = LayerNorm(self.d_model, self.layer_norm_eps, dtype, bias=self.bias)
 
     def forward(
         self,
@@ -241,4 +225,4 @@ class TransformerDecoderLayer(_TransformerLayer):
                 memory_is_causal,
             ),
         )
-        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return]
+        return self._added(x, self.norm3, self._forward_network)  # type: ignore[no-any-return] # functions of tensors give Any

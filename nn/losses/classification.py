@@ -110,7 +110,7 @@ class BCELoss(_BinaryLoss):
         predictions, targets = self.prepared(predictions, targets)
         require_probabilities(self, predictions, targets)
         targets = self.smoothed(predictions, targets)
-        return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+        return binary_cross_entropy(predictions, targets)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry; raises an ArgumentError unless 0 <= predictions <= 1."""
@@ -310,10 +310,10 @@ class CrossEntropyLoss(_ClassLoss):
         """The mean without weights, of labels as one operation unless there are other options."""
         fused = self.weight is None and not self.label_smoothing and self.ignore_index is None
         if fused and targets.ndim == 1 and len(targets) and predictions.dtype.kind == "f":
-            return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+            return softmax_cross_entropy(predictions, targets)  # type: ignore[no-any-return] # functions of tensors give Any
         if fused and targets.ndim > 1 and targets.ndim == predictions.ndim - 1:
             rows, labels = _in_rows(*self.prepared(predictions, targets))
-            return softmax_cross_entropy(rows, labels)  # type: ignore[no-any-return]
+            return softmax_cross_entropy(rows, labels)  # type: ignore[no-any-return] # functions of tensors give Any
         return super().mean(predictions, targets)
 
     def log_probabilities(self, predictions: Any, targets: Any) -> Any:
@@ -388,4 +388,4 @@ def _share_of_sum(losses: Any, divisor: Any) -> Tensor:
     """The sum of losses by a number, in their dtype: of many in float16 it alone is infinite."""
     total = losses.astype(np.promote_types(losses.dtype, np.float32)).sum()
     divisor = divisor.astype(total.dtype) if isinstance(divisor, Tensor) else divisor
-    return (total / divisor).astype(losses.dtype)  # type: ignore[no-any-return]
+    return (total / divisor).astype(losses.dtype)  # type: ignore[no-any-return] # functions of tensors give Any

@@ -121,13 +121,13 @@ class Loss(Declared):
 
     def averaged(self, losses: Any, targets: Any) -> Tensor:
         """The mean of the losses for those targets."""
-        return losses.mean()  # type: ignore[no-any-return]
+        return losses.mean()  # type: ignore[no-any-return] # functions of tensors give Any
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """The mean or the sum of the losses for those targets, or they themselves."""
         if self.reduction == "mean":
             return self.averaged(losses, targets)
-        return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return]
+        return losses.sum() if self.reduction == "sum" else losses  # type: ignore[no-any-return] # functions of tensors give Any
 
     def prepared(self, predictions: Any, targets: Any) -> tuple[Any, Any]:
         """Predictions and targets of one shape, as arrays or tensors of one dtype."""

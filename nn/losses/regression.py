@@ -183,4 +183,4 @@ def _root_mean_square(values: Any) -> Tensor:
     wide = values.astype(np.float32) if values.dtype == np.float16 else values
     norm: Any = np.linalg.norm(wide.reshape(-1))
     mean = norm / math.sqrt(values.size)
-    return mean.astype(values.dtype) if wide is not values else mean  # type: ignore[no-any-return]
+    return mean.astype(values.dtype) if wide is not values else mean  # type: ignore[no-any-return] # functions of tensors give Any

@@ -53,19 +53,29 @@ class Adam(Optimizer):
     ) -> None:
         """The equations above."""
         first, second = state
-        beta1, beta2 = options["betas"]
-        first *= beta1
-        first += gradient
-        second *= beta2
-        np.multiply(gradient, gradient, out=gradient)
-        second += gradient
-        # θ -= a m' / (√v' + b), with what is constant in a step gathered in a and b.
-        root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
-        np.sqrt(second, out=scratch)
-        scratch += options["epsilon"] * root
-        np.divide(first, scratch, out=scratch)
-        scratch *= options["learning_rate"] * root * (1 - beta1) / (1 - beta1**step)
-        values -= scratch
+        _add(options, first, second, gradient, square=gradient)
+        _step(options, step, scratch, values, first, second)
+
+
+def _add(options: Options, first: Any, second: Any, gradient: Any, square: Any) -> None:
+    """Add a gradient to the moments; its square is computed in an array that is given."""
+    beta1, beta2 = options["betas"]
+    first *= beta1
+    first += gradient
+    second *= beta2
+    np.multiply(gradient, gradient, out=square)
+    second += square
+
+
+def _step(options: Options, step: int, scratch: Any, values: Any, first: Any, second: Any) -> None:
+    """θ -= a m' / (√v' + b), with what is constant in a step gathered in a and b."""
+    beta1, beta2 = options["betas"]
+    root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
+    np.sqrt(second, out=scratch)
+    scratch += options["epsilon"] * root
+    np.divide(first, scratch, out=scratch)
+    scratch *= options["learning_rate"] * root * (1 - beta1) / (1 - beta1**step)
+    values -= scratch
 
 
 class AdamW(Adam):
@@ -109,20 +119,9 @@ class AMSGrad(Adam):
     ) -> None:
         """The equations above."""
         first, second, largest = state
-        beta1, beta2 = options["betas"]
-        first *= beta1
-        first += gradient
-        second *= beta2
-        np.multiply(gradient, gradient, out=gradient)
-        second += gradient
+        _add(options, first, second, gradient, square=gradient)
         np.maximum(largest, second, out=largest)
-        # As in Adam.
-        root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
-        np.sqrt(largest, out=scratch)
-        scratch += options["epsilon"] * root
-        np.divide(first, scratch, out=scratch)
-        scratch *= options["learning_rate"] * root * (1 - beta1) / (1 - beta1**step)
-        values -= scratch
+        _step(options, step, scratch, values, first, largest)
 
 
 class NAdam(Adam):
@@ -155,11 +154,7 @@ class NAdam(Adam):
         beta1, beta2 = options["betas"]
         shares = computed(_nesterov_shares, step, beta1, options["momentum_decay"])
         of_gradient, of_moment = shares[0], shares[1]
-        first *= beta1
-        first += gradient
-        second *= beta2
-        np.multiply(gradient, gradient, out=scratch)
-        second += scratch
+        _add(options, first, second, gradient, square=scratch)
         # As in Adam; the numerator is built in the gradient's array.
         root = computed(math.sqrt, (1 - beta2**step) / (1 - beta2))
         factor = options["learning_rate"] * root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import setitem
 from typing import Any
 
@@ -18,7 +18,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.foreign import is_on_card
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.mutation import mark_mutated
 from autograd_lite.read_only import writable
 from nn.parameters import Parameter
@@ -209,6 +209,44 @@ class Run:
         for tensor, _ in self.copied:
             mark_mutated([tensor], [tensor._array])
         mark_mutated([], [self.arrays[0]])
+
+
+def runs_of(
+    groups: Sequence[dict[str, Any]],
+    state_names: Sequence[str],
+    states: Mapping[Tensor, Mapping[str, Any]],
+) -> list[Run]:
+    """The runs of the parameters in groups, with their states, or before the first step."""
+    together: dict[Any, list[Tensor]] = {}
+    for index, group in enumerate(groups):
+        for parameter in group["parameters"]:
+            step = int(states[parameter]["steps"]) if states else 0
+            lacks = bool(states) and parameter.grad is None
+            key = index, parameter.dtype, step, lacks, is_on_card(parameter)
+            together.setdefault(key, []).append(parameter)
+    runs = []
+    for (index, dtype, step, *_), tensors in together.items():
+        shapes = [tensor.shape for tensor in tensors]
+        size = sum(tensor.size for tensor in tensors)
+        computed = np.promote_types(dtype, np.float32)
+        zeros = beside(np.zeros(size, computed), tensors[0])
+        arrays = [zeros.copy() for _ in range(2 + len(state_names))]
+        run = Run(tensors, shapes, groups[index], arrays, step)
+        for name, array in zip(state_names, run.arrays[2:] if states else ()):
+            for tensor, view in zip(tensors, run.views(array)):
+                view[...] = beside(states[tensor][name], view)
+        runs.append(run)
+    return runs
+
+
+def copy_in(runs: Iterable[Run]) -> None:
+    """Take in the arrays of plain tensors, and those newly assigned to parameters."""
+    for run, found in [(run, run.elsewhere()) for run in runs]:
+        for tensor, view, values in found:
+            with writable(view):
+                view[...] = values
+            if run.owns(tensor):
+                tensor._array = view
 
 
 def checked_gradient(tensor: Tensor, attempted: str) -> Any:

@@ -14,7 +14,7 @@ class Number:
     """
 
     # What is computed may not depend on what it is now.
-    __bool__ = __eq__ = __hash__ = None  # type: ignore[assignment]
+    __bool__ = __eq__ = __hash__ = None  # type: ignore[assignment] # refused by Python
 
     def __init__(self, text: str, functions: dict[str, Any]) -> None:
         self.text, self.functions = text, functions

@@ -15,12 +15,11 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import NOT_NEGATIVE, require_flag
 from autograd_lite.errors import ArgumentError, describe_one
-from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.interruption import at_once, whole
 from autograd_lite.names import unknown_keyword
 from autograd_lite.read_only import writable
 from nn.declared import Declared, Field, declared
-from nn.optimizers.flat import Run
+from nn.optimizers.flat import Run, copy_in, runs_of
 from nn.optimizers.groups import (
     RATE,
     LearningRate,
@@ -189,26 +188,8 @@ class Optimizer(Declared):
 
     def _make_runs(self, states: Mapping[Tensor, Mapping[str, Any]]) -> None:
         """Put together what takes its steps together, with these states, or before the first."""
-        together: dict[Any, list[Tensor]] = {}
-        for index, group in enumerate(self.groups):
-            for parameter in group["parameters"]:
-                step = int(states[parameter]["steps"]) if states else 0
-                lacks = bool(states) and parameter.grad is None
-                key = index, parameter.dtype, step, lacks, is_on_card(parameter)
-                together.setdefault(key, []).append(parameter)
-        runs = []
-        for (index, dtype, step, *_), tensors in together.items():
-            shapes = [tensor.shape for tensor in tensors]
-            size = sum(tensor.size for tensor in tensors)
-            computed = np.promote_types(dtype, np.float32)
-            zeros = beside(np.zeros(size, computed), tensors[0])
-            arrays = [zeros.copy() for _ in range(2 + len(self.state_names))]
-            run = Run(tensors, shapes, self._accepted[index], arrays, step)
-            for name, array in zip(self.state_names, run.arrays[2:] if states else ()):
-                for tensor, view in zip(tensors, run.views(array)):
-                    view[...] = beside(states[tensor][name], view)
-            runs.append(run)
-        self._copy_in(runs)
+        runs = runs_of(self._accepted, self.state_names, states)
+        copy_in(runs)
         self._runs = runs
 
     def _states(self) -> dict[Tensor, dict[str, Any]]:
@@ -219,15 +200,6 @@ class Optimizer(Declared):
             for tensor, *arrays in zip(run.tensors, *views):
                 found[tensor] = {"steps": run.steps, **dict(zip(self.state_names, arrays))}
         return found
-
-    def _copy_in(self, runs: Iterable[Run]) -> None:
-        """Take in the arrays of plain tensors, and those newly assigned to parameters."""
-        for run, found in [(run, run.elsewhere()) for run in runs]:
-            for tensor, view, values in found:
-                with writable(view):
-                    view[...] = values
-                if run.owns(tensor):
-                    tensor._array = view
 
     def zero_grad(self, **others: Never) -> None:
         """Forget the gradients of all parameters."""
@@ -263,7 +235,7 @@ class Optimizer(Declared):
             self._change(map(hyper_parameters, self.groups))
         runs = self._runs
         if not all(map(Run.gather, runs)):
-            self._copy_in(runs)
+            copy_in(runs)
             if any(map(Run.lacks_some_gradients, runs)):
                 self._make_runs(self._states())
             runs = [run for run in self._runs if run.tensors[0].grad is not None]
@@ -297,7 +269,7 @@ class Optimizer(Declared):
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
         runs = [run for run, _ in gradients]
-        self._copy_in(runs)
+        copy_in(runs)
         if update and not update.fits():
             update = None
         for run, flat in gradients:

@@ -64,7 +64,7 @@ class _Parameters:
 
 def _scipy_optimize(attempted: str) -> Any:
     try:
-        import scipy.optimize  # type: ignore[import-untyped]
+        import scipy.optimize
     except ImportError as error:
         raise MissingPackageError(
             attempted, "it is SciPy's, which is not installed", "Install it: pip install scipy"

@@ -57,7 +57,7 @@ class _Program:
 class Entries(np.lib.mixins.NDArrayOperatorsMixin):
     """Stands for an array in a rule: knows the step that computes what is in it now."""
 
-    __bool__ = __eq__ = __hash__ = None  # type: ignore[assignment]
+    __bool__ = __eq__ = __hash__ = None  # type: ignore[assignment] # refused by Python
 
     def __init__(self, program: _Program, step: Step | None) -> None:
         self.program, self.step = program, step

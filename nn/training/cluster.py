@@ -56,7 +56,7 @@ class ClusterRows(Rows):
 
     def parts(self, function: Callable[..., Any], rows: Sequence[Any]) -> list[Any]:
         """What workers make of some rows of each block: `function(samples, weights, numbers)`."""
-        import cloudpickle  # type: ignore[import-untyped]
+        import cloudpickle
         import dask
 
         packed = cloudpickle.dumps(function)
@@ -69,7 +69,7 @@ class ClusterRows(Rows):
                     for block, numbers in enumerate(rows)
                     if len(numbers)
                 ]
-            return self._client.gather(futures)  # type: ignore[no-any-return]
+            return self._client.gather(futures)  # type: ignore[no-any-return] # Dask has no types
         except Exception as error:
             if self._client.status == "running" and type(error).__name__ not in CANCELLED:
                 raise
@@ -154,7 +154,7 @@ def on_cluster(client: Any, samples: Samples, model: Module, optimizer: Optimize
     return dataclasses.replace(
         samples,
         trained=ClusterRows(client, trained),
-        validation=ClusterRows(client, held_out) if held else held_out,  # type: ignore[arg-type]
+        validation=ClusterRows(client, held_out) if held else held_out,  # type: ignore[arg-type] # rows, which have none
     )
 
 
@@ -173,7 +173,7 @@ def _require_parts(rows: Rows, samples: Samples, model: Module) -> None:
             f"{buffers[0]} is a buffer, which training changes by whole batches",
             "Normalize by LayerNorm, or train in this process",
         )
-    X, y, *weights = next(rows.in_order(COMPARED))  # noqa: N806
+    X, y, *weights = next(rows.in_order(COMPARED))
     n = count(X, attempted)
 
     def loss_of(part: slice) -> float:
@@ -206,7 +206,7 @@ def _held(client: Any, rows: Rows) -> list[list[Any]]:
     columns = []
     for leaf in leaves_of((rows.X, rows.y)):
         chunks = (lengths, *leaf.shape[1:])
-        array = leaf.rechunk(chunks) if is_dask(leaf) else from_array(leaf, chunks)  # type: ignore[no-untyped-call]
+        array = leaf.rechunk(chunks) if is_dask(leaf) else from_array(leaf, chunks)  # type: ignore[no-untyped-call] # Dask has no types
         blocks = client.persist(array).to_delayed(optimize_graph=False).ravel().tolist()
         columns.append(client.compute(blocks))
     return [list(block) for block in zip(*columns)]
@@ -224,14 +224,14 @@ def _on_worker(
 ) -> Any:
     import pickle
 
-    X, y = rebuilt(places, arrays)  # noqa: N806
+    X, y = rebuilt(places, arrays)
     rows = Rows(X, y, dtype, kind)
     return pickle.loads(packed)(rows, numbers, weights)
 
 
 def _gradients(model: Module, samples: Samples, rows: Rows, numbers: Any, weights: Any) -> Any:
     """The loss of some rows, and its gradients."""
-    ((X, y),) = rows.some(numbers, len(numbers))  # noqa: N806
+    ((X, y),) = rows.some(numbers, len(numbers))
     loss = samples.loss_of(called(model, X), y, weights)
     for parameter in model.parameters():
         parameter.grad = None

@@ -186,7 +186,7 @@ class CompiledSteps:
             buffer.data = array
         self._last, self._shown = found, False
         self.steps += 1
-        return loss  # type: ignore[no-any-return]
+        return loss  # type: ignore[no-any-return] # what a loss returns is Any
 
     @property
     def source(self) -> str:

@@ -38,7 +38,7 @@ class CompiledStep:
         """The text of what gave the last loss and its gradients; empty if that was not compiled."""
         return self._steps.source
 
-    def __call__(self, X: Any, y: Any) -> float:  # noqa: N803
+    def __call__(self, X: Any, y: Any) -> float:
         """Take a step on a batch; its loss, before the step."""
         inputs, targets = as_arrays(X, "a step with X"), as_arrays(y, "a step with y")
         with self._lock:
@@ -65,4 +65,4 @@ class CompiledStep:
         self._steps.agree(computed.item())
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return computed.item()  # type: ignore[no-any-return]
+        return computed.item()  # type: ignore[no-any-return] # NumPy says Any

@@ -45,7 +45,7 @@ class EagerSteps:
         """They are shown."""
 
 
-def steps_of(training: Training, samples: Samples, compile: Any) -> Any:  # noqa: A002
+def steps_of(training: Training, samples: Samples, compile: Any) -> Any:
     """The steps of a training; they say why they are not compiled."""
     if isinstance(samples.trained, ClusterRows):
         return ClusterSteps(samples.trained, samples, training.model, training.optimizer)
@@ -78,7 +78,7 @@ def why_not(optimizer: Optimizer) -> str:
 
 
 @explains_keywords
-def compile(  # noqa: A001 - its name everywhere
+def compile(
     model: Module,
     loss: str | Callable[..., Tensor],
     optimizer: Optimizer,

@@ -43,7 +43,7 @@ REHEARSED = 8
 
 
 @explains_keywords
-def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noqa: N803
+def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:
     """The model's outputs as arrays, computed as in evaluation mode and without recording.
 
     Args:
@@ -69,16 +69,16 @@ def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:  # noq
     require_model(model, "predict of")
     if batch_size is not None:
         require("predict", "batch_size", batch_size, COUNT)
-    X = as_arrays(X, "predict of X", is_read_later)  # noqa: N806
+    X = as_arrays(X, "predict of X", is_read_later)
     if is_read_later(X):
         return _predicted(model, X, batch_size or EVALUATED_AT_ONCE)
     n = count(X, "predict of X")
-    X = in_precision(model, X)  # noqa: N806
+    X = in_precision(model, X)
     with evaluation():
         return _outputs(model, X, n, batch_size or n)
 
 
-def _predicted(model: Module, X: Any, batch_size: int) -> Any:  # noqa: N803
+def _predicted(model: Module, X: Any, batch_size: int) -> Any:
     """Predictions of samples that are read a block at a time."""
     for array in leaves_of(X):
         require_known_blocks(array, "predict of X")
@@ -93,7 +93,7 @@ def _predicted(model: Module, X: Any, batch_size: int) -> Any:  # noqa: N803
     return _joined(parts)
 
 
-def in_precision(model: Module, X: Any) -> Any:  # noqa: N803
+def in_precision(model: Module, X: Any) -> Any:
     """Samples in the dtype of the parameters; of these only one is looked at, where that does."""
     some = next(model._unnamed_parameters(), None)
     if some is None or getattr(X, "dtype", None) == some.dtype:
@@ -147,7 +147,7 @@ def _read_figures(model: Module, samples: Samples, source: Rows | Stream) -> dic
 
 def _outcome(model: Module, samples: Samples, whole: bool, batch: Any) -> tuple[int, float, Any]:
     """How many samples a batch has, their loss, and if it is of the whole, all that it is of."""
-    X, y, *weights = batch  # noqa: N806
+    X, y, *weights = batch
     size = count(X, "fit with X")
     with evaluation():
         predictions = _outputs(model, X, size, EVALUATED_AT_ONCE)
@@ -198,7 +198,7 @@ def _first(source: Part | Rows | Stream) -> Part | None:
     """What stands for samples in a rehearsal; nothing for what can be read only once."""
     if isinstance(source, Part) or (isinstance(source, Stream) and source.once):
         return source if isinstance(source, Part) else None
-    X, y, *weights = next(source.in_order(REHEARSED))  # noqa: N806
+    X, y, *weights = next(source.in_order(REHEARSED))
     return Part(X, y, next(iter(weights), None), count(X, "fit with X"))
 
 
@@ -274,7 +274,7 @@ def require_scalar(loss: Any) -> None:
         )
 
 
-def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N803
+def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:
     """What the model returns for n samples, some at a time, put together."""
     if n <= batch_size:
         output = called(model, X)
@@ -297,7 +297,7 @@ def _outputs(model: Module, X: Any, n: int, batch_size: int) -> Any:  # noqa: N8
     return rebuilt(parts[0], joined)
 
 
-def _rows(model: Module, X: Any, output: Any) -> Any:  # noqa: N803
+def _rows(model: Module, X: Any, output: Any) -> Any:
     """A copy of the array of an output; an error unless it has a row for each sample."""
     array = plain(output)
     if getattr(array, "ndim", 0):

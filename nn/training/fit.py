@@ -64,7 +64,7 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 @explains_keywords
 def fit(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any = None,
     *,
     loss: AnyLoss | None = None,
@@ -85,7 +85,7 @@ def fit(
     evaluate_every: int = 1,
     progress: bool | str = "auto",
     rng: np.random.Generator | int | None = None,
-    compile: bool | str = True,  # noqa: A002 - what it is called everywhere
+    compile: bool | str = True,
     client: Any = None,
 ) -> History:
     """Train a model in shuffled mini-batches, the last one of an epoch smaller.

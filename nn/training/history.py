@@ -92,7 +92,7 @@ class History(dict[str, list[float]]):
             MissingPackageError: pandas is not installed.
         """
         try:
-            import pandas as pd  # type: ignore[import-untyped]
+            import pandas as pd
         except ImportError as error:
             raise MissingPackageError(
                 "frame of a History",

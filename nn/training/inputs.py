@@ -151,7 +151,7 @@ def require_finite(name: str, array: Any, numbers: Any = None) -> None:
     )
 
 
-def floats_in(dtype: Any, X: Any) -> Any:  # noqa: N803
+def floats_in(dtype: Any, X: Any) -> Any:
     """Samples in that dtype, if there is one and they are floats."""
     if X.dtype.kind != "f" or dtype is None:
         return X

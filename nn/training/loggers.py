@@ -166,7 +166,7 @@ class TensorBoard(Declared, Callback):
     def fit_start(self, training: Training) -> None:
         """Begin a file."""
         try:
-            from tensorboardX.record_writer import RecordWriter  # type: ignore[import-untyped]
+            from tensorboardX.record_writer import RecordWriter
         except ImportError as error:
             raise MissingPackageError(
                 "nn.TensorBoard",
@@ -192,7 +192,7 @@ class TensorBoard(Declared, Callback):
 
     def epoch_end(self, training: Training) -> None:
         """Write the figures, and histograms if it is time to."""
-        from tensorboardX import summary  # type: ignore[import-untyped]
+        from tensorboardX import summary
 
         epoch = training.epoch + 1
         figures = {name: values[-1] for name, values in training.history.items()}
@@ -233,6 +233,6 @@ def _histogram(name: str, array: Any) -> Any:
 
 
 def _event(**content: Any) -> Any:
-    from tensorboardX.proto.event_pb2 import Event  # type: ignore[import-untyped]
+    from tensorboardX.proto.event_pb2 import Event
 
     return Event(wall_time=time.time(), **content)

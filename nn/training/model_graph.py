@@ -78,9 +78,9 @@ class FirstCall:
             self._add(f"{name}_{len(self._nodes)}" if taken else name, kind, x, [])
 
     def _add(self, name: str, kind: str, x: Any, inputs: list[str]) -> None:
-        from tensorboardX.proto.attr_value_pb2 import AttrValue  # type: ignore[import-untyped]
-        from tensorboardX.proto.node_def_pb2 import NodeDef  # type: ignore[import-untyped]
-        from tensorboardX.proto.tensor_shape_pb2 import (  # type: ignore[import-untyped]
+        from tensorboardX.proto.attr_value_pb2 import AttrValue
+        from tensorboardX.proto.node_def_pb2 import NodeDef
+        from tensorboardX.proto.tensor_shape_pb2 import (
             TensorShapeProto,
         )
 
@@ -94,7 +94,7 @@ class FirstCall:
 
 
 def _graph(nodes: list[Any]) -> Any:
-    from tensorboardX.proto.graph_pb2 import GraphDef  # type: ignore[import-untyped]
-    from tensorboardX.proto.versions_pb2 import VersionDef  # type: ignore[import-untyped]
+    from tensorboardX.proto.graph_pb2 import GraphDef
+    from tensorboardX.proto.versions_pb2 import VersionDef
 
     return GraphDef(node=nodes, versions=VersionDef(producer=22))

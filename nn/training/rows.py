@@ -29,7 +29,7 @@ class Rows:
     is in memory.
     """
 
-    def __init__(self, X: Any, y: Any, dtype: Any, kind: str = "") -> None:  # noqa: N803
+    def __init__(self, X: Any, y: Any, dtype: Any, kind: str = "") -> None:
         self.X, self.y, self.dtype, self.kind = X, y, dtype, kind
         self.weights: Any = None
         """Of each row in the loss."""
@@ -147,7 +147,7 @@ class _Filling:
             kind = leaf.dtype if dtype is None else dtype
             return beside(np.empty((n, *leaf.shape[1:]), kind), leaf)
 
-        X, *others = columns  # noqa: N806
+        X, *others = columns
         floats = map_tree(lambda leaf: empty(leaf, dtype if leaf.dtype.kind == "f" else None), X)
         self._columns = [floats, *[map_tree(lambda leaf: empty(leaf, None), x) for x in others]]
         self.numbers = np.empty(n, int)

@@ -84,7 +84,7 @@ class Samples:
         """An epoch: samples, targets and, where there are any, weights, in random order."""
         source = self.drawn or self.trained
         if isinstance(source, Part):
-            X, y, weights, _ = source  # noqa: N806
+            X, y, weights, _ = source
             arrays = (X, y) if weights is None else (X, y, weights)
             shuffled = batches(*arrays, batch_size=size, rng=rng)
         else:
@@ -92,11 +92,11 @@ class Samples:
         return shuffled if self.augment is None else map(partial(self._augmented, rng), shuffled)
 
     def _augmented(self, rng: np.random.Generator, batch: tuple[Any, ...]) -> tuple[Any, ...]:
-        X, y, *weights = batch  # noqa: N806
+        X, y, *weights = batch
         if isinstance(self.trained, Stream):  # the batches are someone else's
-            X, y = map_tree(np.copy, (X, y))  # noqa: N806
+            X, y = map_tree(np.copy, (X, y))
         dtypes = {leaf.dtype for leaf in leaves_of(X) if leaf.dtype.kind == "f"}
-        made = self.augment(X, y, rng)  # type: ignore[misc]
+        made = self.augment(X, y, rng)  # type: ignore[misc] # called where it is not None
         if not isinstance(made, tuple) or len(made) != 2:
             raise UnsupportedError(
                 f"fit with augment={describe_one(self.augment)}",
@@ -104,7 +104,7 @@ class Samples:
                 "Return samples and targets, (X, y)",
             )
         dtype = dtypes.pop() if len(dtypes) == 1 else None
-        X, y, n = _checked(dtype, *made, "augmented ")  # noqa: N806
+        X, y, n = _checked(dtype, *made, "augmented ")
         if n != len(leaves_of(batch)[0]):
             raise ShapeError(
                 f"fit with augment={describe_one(self.augment)}",
@@ -143,7 +143,7 @@ def measuring(samples: Samples) -> Samples:
 
 def prepared(
     dtype: Any,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     loss: Callable[..., Tensor] | None,
     metrics: Mapping[str, Metric],
@@ -228,7 +228,7 @@ def _spread(values: Any, kept: Any, n: int) -> Any:
     return spread
 
 
-def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:  # noqa: N803
+def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:
     """What samples come from."""
     if y is None and is_stream(X):
         return Stream(X, dtype, kind)
@@ -239,24 +239,24 @@ def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:  # n
             "Give y; or as X batches of pairs (X, y), from an iterable or a function",
         )
     if any(map(is_read_later, (X, y))):
-        X, y, _ = _matching(X, y, kind)  # noqa: N806
+        X, y, _ = _matching(X, y, kind)
         return Rows(X, y, dtype, kind)
-    X, y, n = _checked(dtype, X, y, kind)  # noqa: N806
+    X, y, n = _checked(dtype, X, y, kind)
     return Part(X, y, None, n)
 
 
-def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # noqa: N803
+def _checked(dtype: Any, X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
     """Arrays of finite numbers, with a target for each sample, as the model computes with them."""
-    X, y, n = _matching(X, y, kind)  # noqa: N806
-    X = map_tree(lambda array: floats_in(dtype, array), X)  # noqa: N806
+    X, y, n = _matching(X, y, kind)
+    X = map_tree(lambda array: floats_in(dtype, array), X)
     for name, array in named_parts((X, y), kind):
         require_finite(name, array)
     return X, y, n
 
 
-def _matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:  # noqa: N803
+def _matching(X: Any, y: Any, kind: str) -> tuple[Any, Any, int]:
     """Arrays of real numbers, with a target for each sample; those that are read later stay."""
-    X, y = (  # noqa: N806
+    X, y = (
         as_arrays(x, f"fit with {kind}{name}", is_read_later) for name, x in (("X", X), ("y", y))
     )
     for name, array in named_parts((X, y), kind):
@@ -315,7 +315,7 @@ def _parted(samples: Any, share: Any, seed: int) -> tuple[Any, Any, Any]:
         mask = np.ones(samples.n, bool)
         mask[drawn] = False
         return samples.part(mask), samples.part(~mask, "validation "), mask
-    X, y, *_ = samples  # noqa: N806
+    X, y, *_ = samples
     held_out, trained = (
         Part(at(X, index), at(y, index), None, len(index)) for index in (drawn, kept)
     )

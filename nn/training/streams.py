@@ -68,7 +68,7 @@ class Stream:
 
     def _made(self, rng: np.random.Generator) -> Iterable[Any]:
         if not callable(self.source):
-            return self.source  # type: ignore[no-any-return]
+            return self.source  # type: ignore[no-any-return] # of Any, as it is callable or not
         made = self.source(rng) if takes_generator(self.source) else self.source()
         if not isinstance(made, Iterable):
             raise UnsupportedError(
@@ -86,7 +86,7 @@ class Stream:
                 f"it is {describe_one(batch)}, and no pair",
                 "Give samples and targets, (X, y), or (X, y, weights)",
             )
-        X, y = (as_arrays(x, f"{attempted},") for x in batch[:2])  # noqa: N806
+        X, y = (as_arrays(x, f"{attempted},") for x in batch[:2])
         like = map_tree(lambda leaf: leaf.shape[1:], (X, y)), len(batch)
         arrays = leaves_of((X, y))
         lengths = {array.shape[:1] for array in arrays}
@@ -104,7 +104,7 @@ class Stream:
                 "Give batches that differ in the number of samples only",
             )
         self._like = like
-        X = map_tree(lambda array: floats_in(self.dtype, array), X)  # noqa: N806
+        X = map_tree(lambda array: floats_in(self.dtype, array), X)
         for name, array in named_parts((X, y), self.kind):
             require_real(array, f"{attempted}, {name}")
             require_finite(f"{name} of {attempted.removeprefix('fit with ')}", array)

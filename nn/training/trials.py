@@ -88,7 +88,7 @@ class LearningRateCurve:
             ax.axvline(self.suggestion, color="C1", linestyle="--", label=label)
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
         ax.legend()
-        return ax.figure  # type: ignore[return-value]
+        return ax.figure  # type: ignore[return-value] # an axes is in a figure
 
 
 def _smoothed(losses: list[float]) -> list[float]:
@@ -104,7 +104,7 @@ def _smoothed(losses: list[float]) -> list[float]:
 @explains_keywords
 def find_learning_rate(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     *,
     loss: str | Callable[..., Tensor],
@@ -239,7 +239,7 @@ class OverfitReport:
 @explains_keywords
 def overfit_one_batch(
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     *,
     loss: str | Callable[..., Tensor],
@@ -295,7 +295,7 @@ def overfit_one_batch(
 def _prepared(
     name: str,
     model: Module,
-    X: Any,  # noqa: N803
+    X: Any,
     y: Any,
     loss: Any,
     optimizer: Any,

@@ -10,7 +10,7 @@ import numpy as np
 
 import nn
 from autograd_lite import AutogradError
-from nn.architecture import describe
+from nn.architecture import architecture_of
 from nn.tensor_files import tensor_file
 from nn.training import checkpoint
 
@@ -85,7 +85,7 @@ def write_checkpoint(path):
 
 def read_model(path):
     model = nn.load(path)
-    return shown(describe(model), model.state_dict())
+    return shown(architecture_of(model), model.state_dict())
 
 
 def read_weights(path):

@@ -145,14 +145,14 @@ class Attack:
             line += step
         for size in np.linspace(0, len(self.new) - 1, 10).astype(int).tolist():
             for kill in (False, True):
-                prepare = lambda size=size, kill=kill: stop_at(size, kill)  # noqa: E731
+                prepare = lambda size=size, kill=kill: stop_at(size, kill)
                 if self.attempt(f"stopped at {size} bytes", prepare):
                     self.bad.append(f"{size} bytes were enough for {len(self.new)}")
 
     def run_on_a_full_disk(self):
         """Write with no room for a file, and with each number of free pages until one is enough."""
         disk, pages = self.path.parent.parent, -1
-        tidy = lambda: empty(disk)  # noqa: E731
+        tidy = lambda: empty(disk)
         while not self.attempt(f"{pages} pages free", lambda p=pages: fill(disk, p), tidy):
             pages += 1
 

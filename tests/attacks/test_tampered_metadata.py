@@ -9,7 +9,7 @@ import pytest
 from attacking import Run, described, small, tally, write_checkpoint, write_model
 
 import nn
-from nn.architecture import describe
+from nn.architecture import architecture_of
 from nn.tensor_files import TRAINING, read_tensors, tensor_file
 
 VALUES = [
@@ -77,13 +77,14 @@ def test_a_description_of_a_model_is_refused_or_is_that_of_what_is_built(tmp_pat
     write_model(path)
     arrays, _ = read_tensors(path, "test", "test")
     with tally("models tampered with") as attempts:
-        for name, architecture in tampered(describe(small()), step):
+        for name, architecture in tampered(architecture_of(small()), step):
             path.write_bytes(described(architecture, **arrays))
             size = path.stat().st_size
 
             def is_right(model, architecture=architecture):
                 return (
-                    describe(model) == architecture and model.state_dict().keys() == arrays.keys()
+                    architecture_of(model) == architecture
+                    and model.state_dict().keys() == arrays.keys()
                 )
 
             attempts.attempt(name, lambda: nn.load(path), size, is_right)

@@ -161,7 +161,7 @@ def attack_argument(attack, target, parameter):
         # A function in place of data is called, and raises what it raises.
         is_called = parameter.name == "validation" and callable(value)
         if value is not parameter.default and not is_called:
-            call = lambda w, value=value: target.call(w, **{parameter.name: value})  # noqa: E731
+            call = lambda w, value=value: target.call(w, **{parameter.name: value})
             attack.refused(call, f"{place}={short(value)})", may_pass)
     attack.unchanged(place)
     forms = OTHER_FORMS[kind] if right else []

@@ -298,6 +298,6 @@ def targets(names, world):
             is_public = inspect.isfunction(function) and not method.startswith("_")
             if is_public and function not in seen:
                 seen.add(function)
-                bound = lambda w, make=MADE[name], method=method: getattr(make(w), method)  # noqa: E731
+                bound = lambda w, make=MADE[name], method=method: getattr(make(w), method)
                 if each := target(f"{name}.{method}", bound, world):
                     yield each.name, each

@@ -1,12 +1,13 @@
 """detect_anomaly: what raises, what the error says, and what is let through."""
 
-import linecache
+import functools
 import pickle
 from pathlib import Path
 
 import dask.array as da
 import numpy as np
 import pytest
+from anomalies import anomaly_in, leaf, line_in
 
 import nn
 import viz
@@ -20,7 +21,7 @@ from autograd_lite import (
     hessian,
     jvp,
 )
-from autograd_lite.errors import AnomalyError, AutogradError
+from autograd_lite.errors import AutogradError
 from autograd_lite.program.outline import outline
 from autograd_lite.table import COMPOSED
 
@@ -28,27 +29,7 @@ from autograd_lite.table import COMPOSED
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 HERE = __file__
-
-
-def leaf(data, name=None):
-    return Tensor(np.array(data, float), requires_grad=True, name=name)
-
-
-def anomaly_in(function, *arguments):
-    with pytest.raises(AnomalyError) as caught, detect_anomaly():
-        function(*arguments)
-    return caught.value
-
-
-def line_of(marker):
-    """The number of the line of this file that ends in a marker."""
-    found = [
-        number
-        for number, line in enumerate(linecache.getlines(HERE), 1)
-        if line.rstrip().endswith(f"# {marker}")
-    ]
-    assert len(found) == 1
-    return found[0]
+line_of = functools.partial(line_in, HERE)
 
 
 # What the error says

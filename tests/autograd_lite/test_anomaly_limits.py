@@ -1,13 +1,14 @@
 """detect_anomaly: what is let through, and where it holds."""
 
 import asyncio
+import functools
 import gc
-import linecache
 import sys
 import threading
 
 import numpy as np
 import pytest
+from anomalies import anomaly_in, leaf, line_in
 
 import nn
 from autograd_lite import (
@@ -27,27 +28,7 @@ from autograd_lite.modes import recording, watching
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 HERE = __file__
-
-
-def leaf(data, name=None):
-    return Tensor(np.array(data, float), requires_grad=True, name=name)
-
-
-def anomaly_in(function, *arguments):
-    with pytest.raises(AnomalyError) as caught, detect_anomaly():
-        function(*arguments)
-    return caught.value
-
-
-def line_of(marker):
-    """The number of the line of this file that ends in a marker."""
-    found = [
-        number
-        for number, line in enumerate(linecache.getlines(HERE), 1)
-        if line.rstrip().endswith(f"# {marker}")
-    ]
-    assert len(found) == 1
-    return found[0]
+line_of = functools.partial(line_in, HERE)
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import traceback
 
 import numpy as np
 import pytest
+from anomalies import leaf
 
 import nn
 from autograd_lite import Tensor, checkpoint, detect_anomaly, grad, no_grad
@@ -13,10 +14,6 @@ from autograd_lite.errors import AnomalyError, MutationError
 from autograd_lite.read_only import _held
 
 READ_ONLY = "read-only"
-
-
-def leaf(data, name=None):
-    return Tensor(np.array(data, float), requires_grad=True, name=name)
 
 
 @pytest.fixture(autouse=True)

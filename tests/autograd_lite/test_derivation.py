@@ -120,7 +120,7 @@ def test_only_names_that_are_a_greek_letter_and_a_number_are_written_as_one():
         "dalphabet": "2 alphabet",
         "dβ": "2 β",
         "dβ12": "2 β12",
-        "dγ1": "2 γ1",  # noqa: RUF001
+        "dγ1": "2 γ1",
         "dgammas": "2 gammas",
     }
     assert r"\mathrm{d}\mathrm{alphabet} &= 2 \mathrm{alphabet}" in derivation.markdown()

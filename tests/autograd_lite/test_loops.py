@@ -8,7 +8,7 @@ from recurrences import RECURRENCES, parameter
 from test_random_programs import drawn, given_program, output
 
 from autograd_lite import Tensor
-from autograd_lite.program.loops import Loop, stacked, unrolled
+from autograd_lite.program.loops import Loop, with_moved
 from autograd_lite.program.program import Step, mapped
 from autograd_lite.program.rolling import LEAST, rolled
 from autograd_lite.program.trace import trace
@@ -17,6 +17,34 @@ from autograd_lite.table import TABLE
 
 def loops_of(parts):
     return [part for part in parts if isinstance(part, Loop)]
+
+
+def unrolled(parts):
+    """Each step as it was, and as a loop makes it: the same call of the same arguments."""
+    places = {}
+    for part in parts:
+        if isinstance(part, Step):
+            yield part, part
+            continue
+        places |= {step: (part, q) for q, step in enumerate(part.body)}
+        known = {place: first for place, (first, _) in part.carried.items()}
+
+        def own(value, known=known):
+            return known.get(value, value) if type(value) is Step else value
+
+        for j, originals in enumerate(part.originals):
+            for place, (of, indices) in part.sliced.items():
+                known[place] = indices[j]
+                if type(of) is Step:
+                    loop, q = places[of]
+                    known[place] = loop.originals[indices[j]][q]
+                elif of is not None:
+                    known[place] = of[indices[j]]
+            known |= zip(part.body, originals)
+            for step, original in zip(part.body, originals):
+                arguments, keywords = with_moved(step, own)
+                yield original, Step(step.function, arguments, keywords, step.shape, -1, step.dtype)
+            known |= {place: known[then] for place, (_, then) in part.carried.items()}
 
 
 def assert_unrolls(parts, steps):
@@ -43,6 +71,10 @@ def same(one, other):
     return type(one) is type(other) and one == other
 
 
+def arrays_of(steps):
+    return [step.arguments[0] for step in steps]
+
+
 def values_of(parts, found):
     """The values of what is used after its loop, run as the docstring of `Loop` says."""
     histories = {}
@@ -53,7 +85,7 @@ def values_of(parts, found):
         now = {place: found[first] for place, (first, _) in part.carried.items()}
         for j in range(part.count):
             for place, (of, indices) in part.sliced.items():
-                rows = histories[of] if isinstance(of, Step) else of and stacked(of)
+                rows = histories[of] if isinstance(of, Step) else of and arrays_of(of)
                 now[place] = indices[j] if of is None else rows[indices[j]]
             for step in part.body:
                 now[step] = value_of(step, {**found, **now})

@@ -43,7 +43,7 @@ class Settings:
 
 class OfClass:
     value = 0.1
-    values = [0.1]  # noqa: RUF012
+    values = [0.1]  # noqa: RUF012 - changed on purpose
 
 
 class Counts:
@@ -72,7 +72,7 @@ def cases():
     named = collections.namedtuple("Named", "values")([0.1])
     counts = collections.Counter("a")
 
-    def own(values=[0.1]):  # noqa: B006
+    def own(values=[0.1]):  # noqa: B006 - changed on purpose
         return values[0] + own.value
 
     own.value = 0.1
@@ -104,7 +104,7 @@ def cases():
     yield "a class", lambda: OfClass.value, lambda: setattr(OfClass, "value", OfClass.value + 1)
     yield "a list of a class", lambda: OfClass.values[0], lambda: OfClass.values.append(1)
     yield "a module", lambda: module.value, lambda: setattr(module, "value", 0.2)
-    yield "getattr", lambda: getattr(module, "value"), lambda: setattr(module, "value", 0.3)  # noqa: B009
+    yield "getattr", lambda: getattr(module, "value"), lambda: setattr(module, "value", 0.3)  # noqa: B009 - the call is what is followed
     yield "a module's class", lambda: module.OfClass.values, lambda: OfClass.values.append(1)
     yield "entries", lambda: entries[0], lambda: entries.fill(0.2)
     yield "what is made of entries", lambda: np.exp(entries).sum(), lambda: entries.fill(0.3)

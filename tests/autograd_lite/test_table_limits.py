@@ -297,7 +297,7 @@ def test_smooth_functions_have_second_derivatives_where_their_arguments_are_equa
 
 @pytest.mark.parametrize("p", [1.2, 1.5, 1.9])
 def test_norms_below_2_bend_without_bound_at_entries_of_0(p):
-    norm = lambda x: np.linalg.norm(x, ord=p)  # noqa: E731
+    norm = lambda x: np.linalg.norm(x, ord=p)
     found = al.hessian(norm)(np.array([0.0, -2.0, 1.0]))
     without = al.hessian(norm)(np.array([-2.0, 1.0]))
     assert found[0, 0] == INF

@@ -126,7 +126,7 @@ def test_every_order_of_derivative_by_nesting():
 
 
 def test_transforms_nest_in_each_other():
-    cube = lambda x: x**3  # noqa: E731
+    cube = lambda x: x**3
     assert jvp(grad(cube), [2.0], [1.0])[1] == 12.0
     assert grad(lambda a: jvp(lambda x: a * x**2, [3.0], [1.0])[1])(2.0) == 6.0
     assert grad(lambda a: vjp(lambda x: a * x**2, 3.0)[1](1.0)[0])(2.0) == 6.0

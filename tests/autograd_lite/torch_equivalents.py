@@ -29,7 +29,7 @@ class Equivalent(NamedTuple):
     function: Callable[..., Any]
     arrays: tuple[Any, ...]
     rest: tuple[Any, ...] = ()
-    named: dict[str, Any] = {}  # PyTorch takes axis= and keepdims= too  # noqa: RUF012
+    named: dict[str, Any] = {}  # PyTorch takes axis= and keepdims= too  # noqa: RUF012 - nothing changes it
     listed: bool = False  # the arrays in one list
     before: Callable[[Any], Any] = same  # applied to each array
     after: Callable[[Any], Any] = same  # applied to the result

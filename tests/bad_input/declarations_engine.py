@@ -22,7 +22,7 @@ SUM = "sum().backward()"
 
 def method(kind, name, error, *arguments, shown="'w' (2, 3)", named=None, **keywords):
     """A method of the tensor `w` (2, 3)."""
-    call = lambda w: getattr(w.w, name)(*arguments, **keywords)  # noqa: E731
+    call = lambda w: getattr(w.w, name)(*arguments, **keywords)
     return bad(kind, call, error, shown, named=named or name)
 
 
@@ -37,7 +37,7 @@ def numpy(kind, name, compute, error, *words):
 
 def in_place(kind, change, error, *words, named):
     """A change of a buffer."""
-    call = lambda w: change(w.model[2].running_mean)  # noqa: E731
+    call = lambda w: change(w.model[2].running_mean)
     return bad(kind, call, error, "(3,)", *words, named=named)
 
 

@@ -17,7 +17,7 @@ from autograd_lite.errors import (
 )
 
 INFINITY = float("inf")
-LOSS = lambda: Tensor(1.0)  # noqa: E731
+LOSS = lambda: Tensor(1.0)
 STEP, LOAD = "optimizer step of '0.weight' (2, 3)", "load_state_dict into"
 
 
@@ -158,7 +158,7 @@ def optimizer(kind, *own, **options):
 
 def schedules(make):
     """Refusals of what is no schedule to be given as the learning rate."""
-    bound = lambda w: make(w, nn.StepDecay(w.optimizer, every=2))  # noqa: E731
+    bound = lambda w: make(w, nn.StepDecay(w.optimizer, every=2))
     return [
         bad("type", lambda w: make(w, nn.StepDecay), ArgumentError, "learning_rate=StepDecay"),
         bad("type", lambda w: make(w, lambda step: "a"), ArgumentError, "lambda", "step 0", "'a'"),
@@ -170,7 +170,7 @@ def schedules(make):
 
 def betas(kind):
     def refusal(sort, value, shown):
-        make = lambda w: kind(w.model.parameters(), betas=value)  # noqa: E731
+        make = lambda w: kind(w.model.parameters(), betas=value)
         return bad(sort, make, ArgumentError, f"betas={shown}")
 
     return [

@@ -21,10 +21,11 @@ def sizes(kind):
     ]
 
 
-def recurrent(kind):
+def recurrent(kind, *more):
     layer = kind(3, 2, rng=0)
     return declare(
         sizes(kind),
+        *more,
         number("num_layers", lambda w, v: kind(2, 3, v), 0, 1.5),
         number("dropout", lambda w, v: kind(2, 3, dropout=v), -0.1, 1),
         bad("type", lambda w: kind(2, 3, batch_first=0), ArgumentError, "batch_first=0"),
@@ -99,6 +100,7 @@ def transformer(kind, call):
         ),
         bad("type", lambda w: kind(6, 2, batch_first=1), ArgumentError, "batch_first=1"),
         bad("type", lambda w: kind(6, 2, norm_first=1), ArgumentError, "norm_first=1"),
+        bad("type", lambda w: kind(6, 2, bias=1), ArgumentError, "bias=1"),
         dtype(lambda dtype: kind(6, 2, dtype=dtype)),
         generator(lambda rng: kind(6, 2, rng=rng)),
         bad("shape", lambda w: call(layer, SEQUENCES), ShapeError, "(2, 4, 3)", "6)", "axis 2"),
@@ -122,7 +124,9 @@ POSITIONS = nn.PositionalEncoding(3, 5)
 DECLARED = {
     "nn.RNN": recurrent(nn.RNN),
     "nn.GRU": recurrent(nn.GRU),
-    "nn.LSTM": recurrent(nn.LSTM),
+    "nn.LSTM": recurrent(
+        nn.LSTM, number("proj_size", lambda w, v: nn.LSTM(2, 3, proj_size=v), -1, 1.5, 3)
+    ),
     "nn.RNNCell": cell(
         nn.RNNCell,
         bad("range", lambda w: nn.RNNCell(2, 3, nonlinearity="elu"), ArgumentError, "'elu'"),

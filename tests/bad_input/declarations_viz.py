@@ -58,7 +58,7 @@ def paths(kind, given, error, *words, function=bowl):
 
 
 def function(kind, given, error, *words):
-    call = lambda w: viz.plot_optimizer_paths(given, PATHS, ax=w.ax)  # noqa: E731
+    call = lambda w: viz.plot_optimizer_paths(given, PATHS, ax=w.ax)
     return bad(kind, call, error, *words, named="function")
 
 
@@ -72,7 +72,7 @@ def decided(kind, error, *words, named="plot", **spoilt):
 
 
 def stepped(kind, loss, manual, error, *words, named=None):
-    call = lambda w: viz.step_through(loss(w), manual)  # noqa: E731
+    call = lambda w: viz.step_through(loss(w), manual)
     return bad(kind, call, error, *words, named=named)
 
 
@@ -81,7 +81,7 @@ def activations(kind, functions, error, *words):
 
 
 def x_range(kind, given):
-    call = lambda w: viz.plot_activations(x_range=given)  # noqa: E731
+    call = lambda w: viz.plot_activations(x_range=given)
     return bad(kind, call, ArgumentError, repr(given))
 
 
@@ -97,7 +97,7 @@ def images(kind, weights, shape, error, *words):
 
 
 def histograms(kind, given, error, *words):
-    call = lambda w: viz.plot_activation_histograms(given)  # noqa: E731
+    call = lambda w: viz.plot_activation_histograms(given)
     return bad(kind, call, error, *words, named="plot")
 
 
@@ -106,7 +106,7 @@ def attention(kind, weights, error, *words, queries=None):
 
 
 def embedding(kind, vectors, error, *words, classes=None, names=None):
-    call = lambda w: viz.plot_embedding(vectors, classes, names=names)  # noqa: E731
+    call = lambda w: viz.plot_embedding(vectors, classes, names=names)
     return bad(kind, call, error, *words, named="plot")
 
 

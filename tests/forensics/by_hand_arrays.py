@@ -243,7 +243,7 @@ def square_weights(seed=0, samples=6):
     v["A1"] = np.tanh(v["Z1"])
     v["Z2"] = v["A1"] @ v["W2"] + v["b2"]
     v["A2"] = sigmoid(v["Z2"])
-    delta = lambda v, g: g["A2"] * v["A2"] * (1 - v["A2"])  # noqa: E731
+    delta = lambda v, g: g["A2"] * v["A2"] * (1 - v["A2"])
     steps = [
         step("A2", lambda v, g: squares_slope(v, "A2")),
         step("Z2", delta),

@@ -272,7 +272,7 @@ def squared_errors(seed=0, samples=6):
     v = random_arrays(rng, X=(samples, 3), Y=(samples, 2), W1=(3, 2), b1=2)
     v["Z1"] = v["X"] @ v["W1"] + v["b1"]
     v["A1"] = np.tanh(v["Z1"])
-    error = lambda v: v["Y"] - v["A1"]  # noqa: E731
+    error = lambda v: v["Y"] - v["A1"]
     steps = [
         step(
             "A1",

@@ -58,6 +58,8 @@ def layers_of_images(dtype=np.float64):
         (nn.GroupNorm(2, 4, 1e-3, dtype=dtype), [(2, 4, 3)]),
         (nn.InstanceNorm(3, affine=True, dtype=dtype), [(2, 3, 4)]),
         (nn.RMSNorm((3, 2), 1e-3, dtype=dtype), [(4, 3, 2)]),
+        (nn.LayerNorm((3, 2), elementwise_affine=False), [(4, 3, 2)]),
+        (nn.BatchNorm1d(3, affine=False, dtype=dtype), [(4, 3, 2)]),
         (nn.Dropout2d(0.25), [(2, 3, 4, 4)]),
         (nn.Bilinear(2, 3, 4, rng=0, dtype=dtype), [(5, 2), (5, 3)]),
     ]
@@ -79,7 +81,7 @@ def layers_of_sequences(dtype=np.float64):
         (nn.RNN(2, 3, 2, "relu", False, rng=0, dtype=dtype), (sequences(3, 4, 2),)),
         (nn.GRU(2, 3, bidirectional=True, rng=0, dtype=dtype), (sequences(3, 4, 2),)),
         (
-            nn.LSTM(2, 3, 2, batch_first=False, dropout=0.25, rng=0, dtype=dtype),
+            nn.LSTM(2, 3, 2, batch_first=False, dropout=0.25, proj_size=2, rng=0, dtype=dtype),
             (sequences(4, 3, 2),),
         ),
         (nn.RNNCell(2, 3, nonlinearity="relu", rng=0, dtype=dtype), (sequences(4, 2),)),
@@ -93,7 +95,10 @@ def layers_of_sequences(dtype=np.float64):
             nn.TransformerEncoderLayer(6, 3, 5, 0.2, "gelu", 1e-3, rng=0, dtype=dtype),
             (sequences(3, 4, 6),),
         ),
-        (nn.TransformerDecoderLayer(6, 2, 5, norm_first=True, rng=0, dtype=dtype), memory),
+        (
+            nn.TransformerDecoderLayer(6, 2, 5, norm_first=True, bias=False, rng=0, dtype=dtype),
+            memory,
+        ),
     ]
 
 

@@ -235,7 +235,7 @@ def test_a_loss_that_becomes_nan_leaves_what_the_eager_one_leaves():
         nn.manual_seed(3)
         model = make()
         optimizer = nn.SGD(model.parameters(), 40.0)
-        with (  # noqa: PT012
+        with (  # noqa: PT012 - the warnings belong to the fit
             warnings.catch_warnings(),
             pytest.raises(TrainingError, match="epoch") as info,
         ):

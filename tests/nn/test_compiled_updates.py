@@ -139,4 +139,4 @@ def test_what_may_be_another_number_in_the_next_step_decides_nothing():
     with pytest.raises(TypeError):
         bool(number)
     with pytest.raises(TypeError):
-        number == 0.75  # noqa: B015
+        number == 0.75  # noqa: B015 - raises

@@ -18,12 +18,6 @@ import nn
 from autograd_lite import AutogradError
 from autograd_lite.errors import UnsupportedError
 
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.safetensors"
-
-
 NORM = {"epsilon": 1e-5, "dtype": {"dtype": "float64"}}
 
 

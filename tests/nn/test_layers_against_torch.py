@@ -63,6 +63,29 @@ def test_batch_norm_has_the_defaults_of_pytorch():
         np.testing.assert_array_equal(array, theirs.state_dict()[name].numpy())
 
 
+def test_norms_of_sequences_and_without_parameters_are_those_of_pytorch():
+    rng = np.random.default_rng(0)
+    x = rng.normal(3.0, 2.0, size=(4, 3, 5))
+    for name, given, options in (
+        ("BatchNorm1d", (3,), {"affine": True}),
+        ("BatchNorm1d", (3,), {"affine": False}),
+        ("LayerNorm", (5,), {"bias": False}),
+        ("LayerNorm", ((3, 5),), {"elementwise_affine": False}),
+        ("RMSNorm", (5,), {"elementwise_affine": False}),
+    ):
+        ours = getattr(nn, name)(*given, **options)
+        theirs = getattr(torch.nn, name)(*given, dtype=torch.float64, **options)
+        state = ours.state_dict()
+        assert state.keys() == theirs.state_dict().keys() - {"num_batches_tracked"}, name
+        cotangent = rng.normal(size=x.shape)
+        mine, other = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y, s = ours(mine), theirs(other)
+        y.backward(cotangent)
+        s.backward(torch.tensor(cotangent))
+        np.testing.assert_allclose(y.data, s.detach().numpy(), **TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(mine.grad, other.grad.numpy(), **TOLERANCE, err_msg=name)
+
+
 @pytest.mark.parametrize("shape", [(5,), (4, 5), (3, 4, 5)])
 @pytest.mark.parametrize("epsilon", [1e-5, 0.1])
 def test_layer_norm_is_that_of_pytorch(shape, epsilon):

@@ -165,8 +165,8 @@ def test_a_model_may_have_such_an_attribute_and_a_function_of_the_engine_is_name
 
 def test_a_name_that_is_misspelt_is_told_the_nearest_one():
     with pytest.raises(MissingNameError, match=r"Write nn\.CrossEntropyLoss$"):
-        nn.CrossEntropy  # noqa: B018
+        nn.CrossEntropy  # noqa: B018 - asking for it is what is tested
     with pytest.raises(AttributeError, match=r"nn\.__all__"):
-        nn.Hologram  # noqa: B018
+        nn.Hologram  # noqa: B018 - asking for it is what is tested
     with pytest.raises(ImportError):
-        from nn import Linear  # noqa: F401
+        from nn import Linear  # noqa: F401 - asking for it is what is tested

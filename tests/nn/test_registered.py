@@ -14,23 +14,12 @@ import nn
 from autograd_lite import AutogradError
 from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.table import activations
-from nn.architecture import REGISTERED, describe
+from nn.architecture import REGISTERED, architecture_of
 
 ROOT = Path(nn.__file__).parents[1]
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def own_classes():
-    """Classes that a test registers are forgotten afterwards."""
-    known = dict(REGISTERED)
-    yield
-    REGISTERED.clear()
-    REGISTERED.update(known)
+pytestmark = pytest.mark.usefixtures("own_classes")
 
 
 def layer_of_every_kind():
@@ -312,7 +301,7 @@ def written(module, names):
 def test_the_text_of_each_layer_builds_an_equal_one(dtype):
     names = {**activations(), "float32": np.float32}
     for _, module in every_layer(dtype).named_modules():
-        assert describe(written(module, names)) == describe(module)
+        assert architecture_of(written(module, names)) == architecture_of(module)
 
 
 def test_the_text_shows_what_is_not_the_default():

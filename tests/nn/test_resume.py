@@ -45,7 +45,7 @@ def test_every_optimizer_goes_on(tmp_path, optimizer):
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("epoch", [1, 4])
 def test_schedules_go_on(tmp_path, schedule, epoch):
-    callbacks = lambda o: [SCHEDULES[schedule](o)]  # noqa: E731
+    callbacks = lambda o: [SCHEDULES[schedule](o)]
     run = Run(callbacks=callbacks, validation=(X[:5], -Y[:5])).fit()
     assert run.optimizer.learning_rate != 0.01
     assert_resumes_bit_for_bit(tmp_path, epoch, callbacks=callbacks, validation=(X[:5], -Y[:5]))
@@ -71,7 +71,7 @@ def test_float32_goes_on(tmp_path):
 
 def test_weights_of_samples_and_classes_go_on(tmp_path):
     options = {"y": LABELS, "loss": nn.CrossEntropyLoss(), "class_weight": "balanced"}
-    model = lambda: nn.Sequential(nn.Dense(3, 2, rng=0), nn.Dropout(0.1, rng=1))  # noqa: E731
+    model = lambda: nn.Sequential(nn.Dense(3, 2, rng=0), nn.Dropout(0.1, rng=1))
     weights = np.arange(1.0, 13.0)
     assert_resumes_bit_for_bit(tmp_path, 4, model=model, sample_weight=weights, **options)
 

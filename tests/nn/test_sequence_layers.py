@@ -94,7 +94,7 @@ def test_a_query_that_sees_no_key_gets_zeros_and_gives_no_nan():
 def test_weights_of_attention_are_dropped_in_training():
     layer = nn.MultiHeadAttention(4, 2, dropout=0.5, rng=0)
     x = RNG.normal(size=(2, 5, 4))
-    call = lambda: layer(x, x, x, need_weights=False)[0].data  # noqa: E731
+    call = lambda: layer(x, x, x, need_weights=False)[0].data
     assert not np.array_equal(call(), call())
     layer.eval()
     np.testing.assert_array_equal(call(), call())

@@ -52,12 +52,15 @@ def recurrent(name, seed):
     }
     if name == "RNN":
         options["nonlinearity"] = str(rng.choice(["tanh", "relu"]))
+    if name == "LSTM":
+        options["proj_size"] = int(rng.integers(hidden))
     ours = getattr(nn, name)(features, hidden, **options)
     theirs = getattr(torch.nn, name)(features, hidden, dtype=torch.float64, **options)
     shape = (n, length, features) if options["batch_first"] else (length, n, features)
-    state = (layers * (1 + options["bidirectional"]), n, hidden)
+    sizes = [options.get("proj_size") or hidden, hidden][: 1 + (name == "LSTM")]
+    states = [(layers * (1 + options["bidirectional"]), n, size) for size in sizes]
     inputs = [rng.normal(size=shape)]
-    inputs += [rng.normal(size=state) for _ in range(rng.integers(2) * (1 + (name == "LSTM")))]
+    inputs += [rng.normal(size=state) for state in (states if rng.integers(2) else [])]
     lengths = None
     if rng.integers(2):
         lengths = rng.integers(1, length + 1, n)
@@ -182,6 +185,7 @@ def encoder(_, seed):
         "activation": str(rng.choice(["relu", "gelu"])),
         "norm_first": bool(rng.integers(2)),
         "batch_first": bool(rng.integers(2)),
+        "bias": bool(rng.integers(2)),
     }
     given = (heads * (size + 1), heads, inner, 0.0)
     ours = nn.TransformerEncoderLayer(*given, **options)
@@ -201,7 +205,8 @@ def encoder(_, seed):
 def decoder(_, seed):
     rng = np.random.default_rng(seed)
     n, length, others, heads, size = (int(k) for k in rng.integers(1, 5, 5))
-    options = {"norm_first": bool(rng.integers(2)), "batch_first": bool(rng.integers(2))}
+    names = ("norm_first", "batch_first", "bias")
+    options = {name: bool(rng.integers(2)) for name in names}
     given = (heads * (size + 1), heads, 3, 0.0)
     ours = nn.TransformerDecoderLayer(*given, **options)
     theirs = torch.nn.TransformerDecoderLayer(*given, dtype=torch.float64, **options)

@@ -94,7 +94,7 @@ def test_batches_of_several_inputs_and_of_float32():
 
 def test_resuming_replays_the_batches_and_refuses_what_cannot_be_replayed(tmp_path):
     path = tmp_path / "run.safetensors"
-    source = lambda rng: nn.batches(X, Y, batch_size=5, rng=rng)  # noqa: E731
+    source = lambda rng: nn.batches(X, Y, batch_size=5, rng=rng)
     whole, resumed = line(), line()
     fit(whole, source, None, epochs=4)
     fit(line(), source, None, epochs=2, callbacks=[nn.Checkpoint(path)])

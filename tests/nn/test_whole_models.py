@@ -8,22 +8,9 @@ import pytest
 
 import nn
 from autograd_lite.errors import ArgumentError, UnsupportedError
-from nn.architecture import REGISTERED
 from nn.random_state import generators
 
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def own_classes():
-    """Classes that a test registers are forgotten afterwards."""
-    known = dict(REGISTERED)
-    yield
-    REGISTERED.clear()
-    REGISTERED.update(known)
+pytestmark = pytest.mark.usefixtures("own_classes")
 
 
 class Holder(nn.Module):

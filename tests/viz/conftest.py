@@ -4,7 +4,7 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what draws
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ def unrolled(steps):
 def test_equal_steps_of_a_loop_are_one_box_with_the_weights_beside():
     loss, h = unrolled(50)
     graph = viz.graph(loss)
-    assert [v.title for v in graph.vertices] == ["U", "W", "b", "×50", "power(·, 2)", "sum"]  # noqa: RUF001
+    assert [v.title for v in graph.vertices] == ["U", "W", "b", "×50", "power(·, 2)", "sum"]
     steps = graph.vertices[3]
     assert steps.kind == "collapsed"
     assert dict(steps.facts) == {
@@ -99,7 +99,7 @@ def test_scalars_of_a_whole_training_set_are_a_few_boxes():
     loss = sum(losses) * (1 / 60)
     graph = viz.graph(loss)
     titles = [v.title for v in graph.vertices if v.kind == "collapsed"]
-    assert titles == ["×60", "×59"]  # noqa: RUF001
+    assert titles == ["×60", "×59"]
     assert dict(graph.vertices[0].facts)["parameters"] == ("17",)
     assert len(graph.vertices) == 4
 

@@ -26,7 +26,7 @@ def test_rows_with_several_ones_have_no_class():
 
 @pytest.mark.parametrize("loss", [nn.BCEWithLogitsLoss(), "bce_with_logits"])
 def test_the_boundary_of_logits_is_that_of_their_loss(loss):
-    logits = lambda points: points[:, 0]  # noqa: E731
+    logits = lambda points: points[:, 0]
     with pytest.raises(ArgumentError, match=r"no probabilities.*BCEWithLogitsLoss"):
         viz.plot_decision_boundary(logits, X, Y)
     figure = viz.plot_decision_boundary(logits, X, Y, loss=loss)

@@ -209,7 +209,7 @@ def test_long_chain_needs_no_recursion():
     for _ in range(5000):
         y = y + 1
     graph = viz.graph(y)
-    assert titles(graph) == ["x", "×5000"]  # noqa: RUF001
+    assert titles(graph) == ["x", "×5000"]
     assert graph.vertices[1].value == ("5001",)
     assert graph.note == "5,000 operations: equal steps are one box each"
 

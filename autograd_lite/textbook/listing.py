@@ -17,14 +17,14 @@ from autograd_lite.textbook.naming import Identifiers
 from autograd_lite.textbook.numpy_source import NumpySource, is_short
 from autograd_lite.textbook.repeated import Block, Line, Repeater, with_loops
 from autograd_lite.textbook.spellings import Count
-from autograd_lite.textbook.terms import is_number, needed_for, written_out
+from autograd_lite.textbook.terms import is_number, needed_for, parts_written
 
 SHORT, LONG, LONG_LOSS = 2, 8, 12
 """A cotangent of at most so many operations is written where it is used, if that is one place;
 anything of more gets a line, and a part of the loss later."""
 
 
-class Layout(NamedTuple):
+class Listing(NamedTuple):
     """Formulas line by line, each using only names of inputs and of lines before it."""
 
     inputs: list[Step]  # in the order of their first use
@@ -33,22 +33,22 @@ class Layout(NamedTuple):
     terms: Collection[Step]  # all that are needed
 
 
-def laid_out(
+def listing_of(
     gradients: Mapping[str, Any],
+    for_gradients: Mapping[Step, list[Step]],
     values: Mapping[Step, str],
     cotangents: Mapping[Step, str],
     identifiers: Identifiers,
     of_values: Collection[Step],
     loss: Mapping[str, Any],
     first: int,
-) -> Layout:
+) -> Listing:
     """Lines that compute results: values get some if they are needed, cotangents if long too.
 
     What is of the forward pass alone gets no name of a cotangent.
     """
     results = {**loss, **gradients}
-    for_gradients = needed_for(gradients.values())
-    needed = needed_for(results.values())
+    needed = needed_for(loss.values(), for_gradients)
     leaves = [term for term in needed if term.function is None]
     large = [leaf for leaf in leaves if leaf not in values and not is_short(leaf.arguments[0])]
     values = {**values, **{leaf: identifiers.unique("constant") for leaf in large}}
@@ -57,8 +57,7 @@ def laid_out(
     naming = _Naming(values, cotangents, of_values, results, uses, identifiers)
     naming.weights |= dict.fromkeys(inputs, 0)
     repeater = Repeater(identifiers, naming.wish, naming.temporaries, _is_long)
-    computed = [term for term in needed if term.function]
-    parts = with_loops(computed, first, results.values(), _is_view)
+    parts = with_loops(needed, first, results.values(), _is_view)
     has_loops = any(isinstance(part, Loop) for part in parts)
     lines: dict[str, Any] = {}
     for part in [*leaves, *parts] if has_loops else needed:
@@ -78,7 +77,7 @@ def laid_out(
     final = {name for name, term in results.items() if uses[term] == len(naming.aliases[term])}
     final |= {name for name, term in results.items() if names.get(term) != name}
     ordered = _in_order_of_results(lines, final, results)
-    return Layout([*_used_first(inputs, lines.values(), names)], ordered, names, needed)
+    return Listing([*_used_first(inputs, lines.values(), names)], ordered, names, needed)
 
 
 def _uses(
@@ -88,10 +87,13 @@ def _uses(
 ) -> Counter[Any]:
     """How often each term is used."""
     uses = Counter(results.values())
-    for term, parts in needed.items():
-        # What the loss uses too is written out in it again.
-        again = term not in for_gradients
-        uses.update([part for part in parts if not (again and part in for_gradients)])
+    uses.update(
+        part
+        for term, parts in needed.items()
+        for part in parts
+        # What gradients use too is written out again where the loss uses it.
+        if term in for_gradients or part not in for_gradients
+    )
     return uses
 
 
@@ -174,10 +176,10 @@ def _used_first(
 def _written_in(line: Any, names: Collection[Step]) -> Iterator[Step]:
     """What stands in a line, or in those of a block."""
     if not isinstance(line, Block):
-        yield from written_out(line, names) if isinstance(line, Step) else ()
+        yield from parts_written(line, names) if isinstance(line, Step) else ()
         return
     for _, term in (*line.before, *line.lines):
-        yield from (term, *written_out(term, names)) if isinstance(term, Step) else ()
+        yield from (term, *parts_written(term, names)) if isinstance(term, Step) else ()
     for _, slices in line.slices:
         yield from slices
 

@@ -1,0 +1,42 @@
+"""A mistake in what arrives at a node that shows on one of the ways that lead on from it only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.forensics.candidate import StepMistakes
+from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
+from autograd_lite.forensics.step_mistakes import forgotten_or_twice, misplaced
+from autograd_lite.node import Array, plain
+
+
+def on_one_way(graph: Graph, place: Place) -> StepMistakes:
+    """A step before is done wrongly in the formula for a parameter, and rightly elsewhere."""
+    node = place.node
+    if len(graph.places_of[node]) < 2:
+        return
+    for use in graph.consumers.get(node, ()):
+        right = graph.right.values[use.number]
+        for words, other in _done_wrongly(graph, use, right):
+            if np.shape(other) == right.shape and not np.array_equal(other, right):
+                yield "one path", f"{words}, only here", partial(_with_more, place, other - right)
+
+
+def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str, Any]]:
+    name = use.operation.name
+    if len(graph.consumers[use.argument]) > 1:
+        yield f"of what arrives through {name} the sign is wrong", -right
+        yield f"what arrives through {name} is left out", 0 * right
+    given = graph.right[use.node], use.node._array, *map(plain, use.node.arguments)
+    for mistakes in (forgotten_or_twice, misplaced, *SOFTMAX_MISTAKES):
+        for _, words, vjp in mistakes(graph, use):
+            yield words.replace("{operation}", name), vjp(*given, **use.node.keywords)
+
+
+def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
+    return place.vjp(g + more, *given, **keywords)

@@ -1,0 +1,151 @@
+"""What was reduced is given back in other shares: a maximum as a mean, a mean to one entry alone.
+
+Reductions over axes, and maxima and means of windows, are one thing here: which entries of the
+argument there are behind each entry of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.derivatives.pooling import average_pool, max_pool, windows_of
+from autograd_lite.derivatives.reductions import axes_of
+from autograd_lite.forensics.candidate import StepMistakes
+from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.node import Array, plain
+
+Share = Callable[[Array, Array], Any]
+"""What an entry gets of what arrives: of the entries along the first axis, and whether each is
+the extreme that the operation has picked."""
+
+
+def _first(entries: Array, number: int = 0) -> Array:
+    chosen = np.zeros(entries.shape)
+    chosen[number] = 1
+    return chosen
+
+
+def _other_extreme(entries: Array, own: Array) -> Array:
+    largest, least = entries.max(axis=0), entries.min(axis=0)
+    return np.equal(entries, least if (own == (entries == largest)).all() else largest)
+
+
+OF_EXTREMES: tuple[tuple[str, str, Share], ...] = (
+    ("ties", "each of several equal extremes gets the whole cotangent", lambda x, own: own),
+    (
+        "derivative forgotten",
+        "the mask of {operation} is forgotten: all entries get what arrives, as from a sum",
+        lambda x, own: 1.0,
+    ),
+    (
+        "wrong formula",
+        "{operation} is differentiated as a mean: all entries get a share",
+        lambda x, own: 1 / len(x),
+    ),
+    (
+        "wrong formula",
+        "what arrives is multiplied by the {operation} itself, not only by its mask",
+        lambda x, own: np.where(own, x, 0),
+    ),
+    ("branches", "the entry at the other extreme of {operation} gets what arrives", _other_extreme),
+    (
+        "wrong formula",
+        "the first entry gets what arrives, not that at the {operation}",
+        lambda x, own: _first(x),
+    ),
+)
+OF_SUMS: tuple[tuple[str, str, Share], ...] = (
+    (
+        "wrong formula",
+        "{operation} is differentiated as a maximum: only the largest entry gets what arrives",
+        lambda x, own: x == x.max(axis=0),
+    ),
+    (
+        "wrong formula",
+        "only the first entry of those that {operation} reduces gets what arrives",
+        lambda x, own: _first(x),
+    ),
+    (
+        "wrong formula",
+        "only the last entry of those that {operation} reduces gets what arrives",
+        lambda x, own: _first(x, -1),
+    ),
+)
+
+
+def shares(graph: Graph, place: Place) -> StepMistakes:
+    """The largest is differentiated as a mean, as a sum, or as another entry; a mean as one."""
+    index = _entries_behind(place)
+    if index is None or place.slot != 0 or len(index) < 2:
+        return
+    rules = OF_EXTREMES if place.traits.extremum else ()
+    if 0 in place.traits.linear:
+        rules = OF_SUMS
+    elif not rules and place.node.size > 1:
+        for words, number in (("first", 0), ("last", -1)):
+            words = f"only the {words} entry of those that {{operation}} reduces gets what arrives"
+            yield "wrong formula", words, partial(_one_of_own, place, index, number)
+    for kind, words, share in rules:
+        yield kind, words, partial(_given, share, place, index)
+    if len(np.unique(index)) < index.size:
+        words = "the windows overlap, and what arrives at an entry over several of them is "
+        words += "overwritten (=), not added (+=)"
+        for order in (1, -1):
+            for whole in (False, True):
+                yield "repeated index", words, partial(_assigned, place, index, order, whole)
+
+
+def _entries_behind(place: Place) -> Array | None:
+    """Which entries of an argument there are behind each of the result, along the first axis.
+
+    Those in the border around an image have its size for a number.
+    """
+    function, x = place.operation.function, place.argument._array
+    positions = np.arange(x.size).reshape(x.shape)
+    if function is max_pool or function is average_pool:
+        kernel, *how = map(plain, place.node.arguments[1:])
+        placed = how[0] if function is max_pool else (*how[:2], (1,) * len(kernel))
+        found = np.stack(windows_of(positions.astype(float), kernel, placed))
+        return np.where(np.isinf(found), x.size, found).astype(int)
+    if not place.traits.reduces:
+        return None
+    given = dict(zip(("axis",), place.node.arguments[1:])) | place.node.keywords
+    axes = axes_of(x, given.get("axis"))
+    others = [axis for axis in range(x.ndim) if axis not in axes]
+    return positions.transpose(*axes, *others).reshape(-1, *[x.shape[axis] for axis in others])
+
+
+def _own(place: Place, index: Array) -> tuple[Array, Array]:
+    """The entries, and what the operation itself gives to each: 1 to the extremes, or 1/n."""
+    entries = np.append(place.argument._array, -np.inf)[index]
+    if place.traits.extremum:
+        return entries, entries == place.node._array.reshape(index.shape[1:])
+    return entries, np.full(index.shape, 1 / len(index) if place.traits.averages else 1.0)
+
+
+def _given(share: Share, place: Place, index: Array, g: Array, *_: Any, **keywords: Any) -> Array:
+    values = g.reshape(index.shape[1:]) * share(*_own(place, index))
+    size = place.argument.size
+    total = np.bincount(index.ravel(), np.broadcast_to(values, index.shape).ravel(), size + 1)
+    return total[:size].reshape(place.argument.shape)
+
+
+def _one_of_own(place: Place, index: Array, number: int, *given: Any, **keywords: Any) -> Array:
+    chosen = np.isin(np.arange(place.argument.size), index[number])
+    return place.vjp(*given, **keywords) * chosen.reshape(place.argument.shape)
+
+
+def _assigned(
+    place: Place, index: Array, order: int, whole: bool, g: Array, *_: Any, **keywords: Any
+) -> Array:
+    """Windows one after the other, each assigned whole, or where its share is not 0 only."""
+    own = _own(place, index)[1].reshape(len(index), -1).T[::order]
+    values, into = own * g.reshape(-1, 1)[::order], index.reshape(len(index), -1).T[::order]
+    total = np.zeros(place.argument.size + 1)
+    chosen = np.full(own.shape, True) if whole else own != 0
+    total[into[chosen]] = values[chosen]
+    return total[:-1].reshape(place.argument.shape)

@@ -1,0 +1,62 @@
+"""What recurrent layers and their cells have in common: parameters of gates, and states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from autograd_lite import affine
+from autograd_lite.errors import ShapeError, describe_one
+from nn.configuration import heading
+from nn.init import uniform
+from nn.layers.inputs import require_input
+from nn.module import Module
+from nn.parameters import Parameter
+
+
+def gate_parameters(
+    rng: np.random.Generator,
+    gates: int,
+    inputs: int,
+    hidden: int,
+    states: int,
+    bias: bool,
+    dtype: DTypeLike,
+) -> dict[str, Parameter | None]:
+    """The parameters of one layer and direction, uniform within 1 / sqrt(hidden), as PyTorch's.
+
+    Those of a projection are there where states have fewer features than are hidden.
+    """
+    bound, rows = hidden**-0.5, gates * hidden
+    shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, states)}
+    shapes |= {"bias_ih": (rows, 1), "bias_hh": (rows, 1)}
+    if states < hidden:
+        shapes["weight_hr"] = (states, hidden)
+    found: dict[str, Parameter | None] = {}
+    for name, shape in shapes.items():
+        values = uniform(rng, *shape, -bound, bound)
+        is_bias = name.startswith("bias")
+        values = values[:, 0] if is_bias else values
+        found[name] = None if is_bias and not bias else Parameter(values, dtype=dtype)
+    return found
+
+
+def of_inputs(x: Any, weight: Any, *biases: Any) -> Any:
+    """What inputs give to the gates, and the biases that are added to it."""
+    if biases[0] is None:
+        return x @ weight.T
+    return affine(x, weight.T, biases[0] if len(biases) == 1 else biases[0] + biases[1])
+
+
+def require_state(layer: Module, name: str, state: Any, shape: tuple[int, ...], x: Any) -> Any:
+    """A state that a layer is given, once it has the shape that goes with x."""
+    state = require_input(layer, state)
+    if state.shape != shape:
+        raise ShapeError(
+            f"{heading(layer)} of {describe_one(x)} with {name} {describe_one(state)}",
+            f"states for these inputs have shape {shape}",
+            "Give one of that shape, or None to begin with zeros",
+        )
+    return state

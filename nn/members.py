@@ -1,0 +1,142 @@
+"""What is inside of a module, found by itself: parameters, buffers and modules, and their names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, MappingView
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.errors import ArgumentError, UnsupportedError
+from nn.configuration import CONTAINERS, MAPPINGS, opened
+from nn.declared import Declared
+from nn.parameters import TENSORS, Buffer, Parameter, require_kept
+
+if TYPE_CHECKING:
+    from nn.module import Module
+
+CLOSED = (set, frozenset, MappingView, np.ndarray)
+"""Containers that are not opened: parameters and modules in them are refused."""
+
+
+class Members(Declared):
+    """Base of `Module`: finds what is in its attributes, also in lists, tuples and dicts."""
+
+    def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
+        """Attributes, and what is in those that are lists, tuples or dicts, with their names."""
+        return opened(attributes)
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """All attributes, opened."""
+        return self._opened(vars(self).items())
+
+    def children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside of this one, with their names."""
+        return (member for member in self._members() if isinstance(member[1], Members))
+
+    def _parts(self) -> list[tuple[str, Any]]:
+        """Parameters and buffers, and then modules, directly inside of this one, with their names.
+
+        An UnsupportedError says what would not be trained or saved.
+        """
+        tensors, modules = [], []
+        for name, item in self._members():
+            if isinstance(item, Members):
+                modules.append((name, item))
+            elif isinstance(item, TENSORS):
+                tensors.append((name, item))
+            elif isinstance(item, Tensor):
+                require_kept(type(self).__name__, name, item)
+            elif isinstance(item, CLOSED):
+                _require_no_parts(type(self).__name__, name, item)
+        return tensors + modules
+
+    def _named(self, kind: type[Any]) -> Iterator[tuple[str, Any]]:
+        """This module, and all modules, parameters and buffers inside, of a kind, by dotted names.
+
+        Each once, under its first name. An ArgumentError says that two have the same name.
+        """
+        seen = set()
+        taken = set()
+
+        def visit(name: str, part: Any) -> Iterator[tuple[str, Any]]:
+            if id(part) in seen:
+                return
+            if name in taken:
+                raise same_name(self, name, part)
+            seen.add(id(part))
+            taken.add(name)
+            if isinstance(part, kind):
+                yield name, part
+            if isinstance(part, Members):
+                prefix = f"{name}." if name else ""
+                for own, item in part._parts():
+                    yield from visit(prefix + own, item)
+
+        return visit("", self)
+
+    def _unnamed_parameters(self) -> Iterator[Parameter]:
+        """All parameters, in less time: in any order, a shared one more than once."""
+        waiting: list[Any] = [self]
+        seen = set()
+        while waiting:
+            value = waiting.pop()
+            inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
+            if inside is Parameter:
+                yield value
+            elif inside is not None and id(value) not in seen:
+                seen.add(id(value))
+                waiting += inside(value)
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module and all inside of it with their dotted names, a shared one once."""
+        return self._named(Members)
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names, a shared one once, under its first name."""
+        return self._named(Parameter)
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """All buffers with their dotted names, a shared one once, under its first name."""
+        return self._named(Buffer)
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters, in the order of `named_parameters`."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+
+@functools.lru_cache(maxsize=512)
+def _inside(kind: type) -> Any:
+    """What tells what is in a value of that type: None of what holds no parameters."""
+    if issubclass(kind, Parameter):
+        return Parameter
+    if issubclass(kind, Members):
+        return lambda module: vars(module).values()
+    if issubclass(kind, MAPPINGS):
+        return lambda mapping: mapping.values()
+    return iter if issubclass(kind, CONTAINERS) else None
+
+
+def same_name(module: Members, name: str, part: Any) -> ArgumentError:
+    """The error of two parts that would have one name."""
+    return ArgumentError(
+        f"names of what is in {type(module).__name__}",
+        f"two parts have the name {name!r}, one of them {type(part).__name__}",
+        "Give keys and attributes that differ as text",
+    )
+
+
+def _require_no_parts(kind: str, name: str, values: Any) -> None:
+    """Raise if a container that is not opened has modules or tensors in it."""
+    items = values
+    if isinstance(values, np.ndarray):
+        items = values.ravel() if values.dtype.hasobject else ()
+    found = [type(item).__name__ for item in items if isinstance(item, Members | Tensor)]
+    if found:
+        raise UnsupportedError(
+            f"{kind}.{name} = a {type(values).__name__} with {found[0]} in it",
+            "what is in it has no names to be trained and saved by",
+            "Keep it in a list or a dict",
+        )
