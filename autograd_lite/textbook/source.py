@@ -121,6 +121,12 @@ class _Bare(ast.NodeTransformer):
             return self.visit(node.args[0])  # NumPy's source has all arrays in one place
         return self.generic_visit(node)
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        if node.value is None:
+            return None
+        assignment = ast.Assign([node.target], self.visit(node.value))
+        return ast.copy_location(assignment, node)
+
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
         return node
