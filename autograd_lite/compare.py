@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite.arguments import NOT_NEGATIVE, optional, require
 from autograd_lite.engine import backpropagate
 from autograd_lite.errors import ArgumentError, GradientCheckError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.naming import visible_arrays
@@ -136,6 +137,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
+@explains_keywords
 def compare_gradients(
     loss: Tensor,
     manual: Mapping[Tensor, Any],
@@ -174,7 +176,8 @@ def compare_gradients(
     >>> report.explanations[0].mistakes[0].factor
     0.5
     """
-    return compared(loss, manual, tolerance, seconds, sys._getframe(1))
+    frame = sys._getframe(2)  # of the caller, behind the decorator
+    return compared(loss, manual, tolerance, seconds, frame)
 
 
 def compared(

@@ -10,6 +10,7 @@ import numpy as np
 from autograd_lite.arguments import COUNT, POSITIVE, Range, require, require_function
 from autograd_lite.errors import GradientCheckError, UnsupportedError, describe_one
 from autograd_lite.modes import no_grad
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import slope, value_and_grad
@@ -20,6 +21,7 @@ ORDER = Range(lambda x: COUNT.holds(x) and x <= 10, "a whole number, 1 to 10")
 """Each order takes several times as long as the one before."""
 
 
+@explains_keywords
 def gradcheck(
     f: Callable[..., Any], inputs: Any, *, order: int = 1, tolerance: float = 1e-5
 ) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import copy_context
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,14 +26,14 @@ import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import sample
-from autograd_lite.node import Array, Cotangents, Node, inputs_of, unshared_lists
+from autograd_lite.node import Array, Cotangents, Node, clock, inputs_of, unshared_lists
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
     FAILURES,
     raise_explained,
+    real_result,
     refuse_stale,
-    refuse_unless_real,
     refuse_without_rule,
     refused_contribution,
 )
@@ -78,7 +79,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     if not found:
         return data
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
-        refuse_unless_real(data, operation, arguments, wanted)
+        data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
     if constants and node.operation is not None and not operation.traits.additive:
         # They may be written to before backward, as a buffer that is filled again.
@@ -113,7 +114,7 @@ def record(
     node._array = data
     node.grad = None
     node.name = None
-    node.created = mutation.mutations
+    node.created = next(clock)
     node.mutated = 0
     if wanted and (mode := recording.get()):
         node._requires_grad = True
@@ -123,7 +124,7 @@ def record(
         node.residual = residual
         node.seen = ()
         node.scope = None
-        if len(arguments) != operation.differentiable_arguments:
+        if len(arguments) != operation.differentiable_arguments and not operation.variadic:
             refuse_without_rule(operation, arguments)
         if mode is not True:
             mode.recorded(node)
@@ -141,28 +142,23 @@ _new = object.__new__
 
 
 def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
-    """The nodes requiring grad that roots depend on, themselves included, each before its inputs.
+    """The nodes requiring grad that roots depend on, themselves included, the last made first.
 
-    Without those to stop at, and what only these depend on.
+    So each is before its inputs. Without those to stop at, and what only these depend on.
     """
-    order: list[Node] = []
-    stack: list[Any] = [*roots]
     seen = set(stop)
-    while stack:
-        node = stack.pop()
-        if node is None:
-            # The inputs of the node below this marker are all in the order: now it is its turn.
-            order.append(stack.pop())
-        elif node not in seen:
-            seen.add(node)
-            if node.operation is None:
-                order.append(node)
-                continue
-            stack += node, None
-            for argument in node.arguments:
-                if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
-                    stack.append(argument)
-    return order[::-1]
+    order = [root for root in dict.fromkeys(roots) if root not in seen]
+    seen.update(order)
+    for node in order:
+        for argument in node.arguments:
+            if isinstance(argument, Node) and argument._requires_grad and argument not in seen:
+                seen.add(argument)
+                order.append(argument)
+    order.sort(key=_created, reverse=True)
+    return order
+
+
+_created = attrgetter("created")
 
 
 def backward_steps(order: Iterable[Node]) -> Steps:
@@ -198,12 +194,14 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = operation.contribution(index, given, node.keywords)
             value = argument._array
             kind = type(contribution)
-            if kind is not float64 or type(value) is not float64:
-                same = kind is ndarray and contribution.dtype is value.dtype
-                if not same or contribution.shape != value.shape:
-                    contribution = match(contribution, value, node)
-            before = cotangents.get(argument)
-            cotangents[argument] = contribution if before is None else before + contribution
+            same = kind is ndarray and contribution.dtype is value.dtype
+            if (not same or contribution.shape != value.shape) and (
+                kind is not float64 or type(value) is not float64
+            ):
+                contribution = match(contribution, value, node)
+            if argument in cotangents:
+                contribution = cotangents[argument] + contribution
+            cotangents[argument] = contribution
 
 
 def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
@@ -216,7 +214,7 @@ def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any
             given.append(argument._array if isinstance(argument, Node) else argument)
     if node.operation.residual:
         given.append(None if create_graph else node.residual)
-    if node.created != mutation.mutations or (node.seen and mutation.rewritten(node)):
+    if node.created < mutation.latest or (node.seen and mutation.rewritten(node)):
         refuse_stale(node, given)
     return given
 
@@ -336,8 +334,25 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
+def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterable[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
+    arrays = cotangents.values()
+    if (
+        OF_NUMPY.issuperset(map(type, arrays))
+        and OWNERS.issuperset(map(type, map(_base, arrays)))
+        and len({id(lent), *map(id, arrays)}) > len(arrays)
+    ):
+        return cotangents.items()
+    return _copied_where_shared(cotangents, lent)
+
+
+OF_NUMPY, OWNERS = {ndarray, float64}, {type(None)}
+_base = attrgetter("base")
+
+
+def _copied_where_shared(
+    cotangents: Mapping[Node, Array], lent: Array
+) -> Iterator[tuple[Node, Array]]:
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
         if type(cotangent) is not float64:

@@ -8,12 +8,14 @@ import numpy as np
 
 from autograd_lite.errors import MissingPackageError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
+from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
 
 CPU = 1
 """The number of the kind of device that NumPy's arrays lie on."""
 
 
+@explains_keywords
 def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     """A tensor of another library's array, such as PyTorch's or JAX's, without a copy.
 

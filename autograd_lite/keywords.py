@@ -22,6 +22,11 @@ _UNSIGNED: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 """Functions that had no signature before NumPy 2.4, and the signature that they have since."""
 
+_UNNAMED: dict[Callable[..., Any], dict[str, Any]] = {
+    np.einsum: {"dtype": None, "order": "K", "casting": "safe"},
+}
+"""Keywords that a signature has no names for, and their defaults."""
+
 # Those of ufuncs and their methods, which had no signature before NumPy 2.4.
 _OF_UFUNCS: dict[str, Any] = {
     "where": True,
@@ -58,6 +63,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
         for name, p in parameters.items()
         if p.default is not p.empty
     }
+    defaults |= _UNNAMED.get(function, {})
     return tuple(parameters) if by_position else (), defaults, min(optional, default=99)
 
 

@@ -51,6 +51,12 @@ class Taken(NamedTuple):
     outcome: Any
 
 
+draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
+"""Where what modules draw at random is noted, and how it is drawn again, if anywhere."""
+moves: ContextVar[dict[Any, Any] | None] = ContextVar("moves", default=None)
+"""What buffers of modules would be assigned, by buffer, where it is noted instead."""
+modes: ContextVar[dict[Any, bool] | None] = ContextVar("modes", default=None)
+"""In evaluation, the modes that modules were given meanwhile; all others are in evaluation."""
 taken: ContextVar[list[Taken] | None] = ContextVar("taken", default=None)
 """Where what is computed from tensors beside the record is noted, if anywhere."""
 

@@ -1,4 +1,4 @@
-"""Which arrays were changed in place through the library, and when: counted by `mutations`."""
+"""Which arrays were changed in place through the library, and when, by `node.clock`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, clock
 
-mutations = 1
-"""How many there were, counted from 1: a tensor that was not computed has `created` 0."""
+latest = 0
+"""When the last one was."""
 
 _changed: dict[int, list[Any]] = {}  # by id of an array: its last mutation, a weak reference
 
@@ -41,8 +41,8 @@ def shown_by_others(target: Array, value: Node) -> list[Node]:
 
 def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
     """Remember that these arrays, which hold the values of these nodes, were changed just now."""
-    global mutations
-    mutations = now = mutations + 1
+    global latest
+    latest = now = next(clock)
     for node in nodes:
         node.mutated = now
     for array in arrays:
@@ -55,9 +55,9 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
             _changed[key] = [now, weakref.ref(array, forget)]
 
 
-def changed_since(count: int) -> list[Array]:
-    """The arrays that were changed after so many mutations, and live."""
-    arrays = [reference() for number, reference in list(_changed.values()) if number > count]
+def changed_since(time: int) -> list[Array]:
+    """The arrays that were changed after that time, and live."""
+    arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
     return [array for array in arrays if array is not None]
 
 

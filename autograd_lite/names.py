@@ -130,15 +130,22 @@ NO_KEYWORD = {
     "closure": "Call it before step(): loss.backward()",
     "retain_graph": "Leave it out: the record stays usable as long as something holds it",
     "out": "Leave it out: a result is a new array",
+    "allow_int": "Leave it out: only floats have gradients, so give floats",
+    "has_aux": "Leave it out: f may keep what else it computes, as in kept.append(x)",
+    "holomorphic": "Leave it out, and differentiate in the real and the imaginary part",
+    "use_reentrant": "Leave it out: it is never so",
 }
 """Keywords of other libraries that nothing takes here, and what to do about them."""
 
 _OPERATORS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "matmul": "@"}
 _OPERATORS |= {"subtract": "-", "multiply": "*", "divide": "/", "mm": "@", "bmm": "@", "mv": "@"}
 _FUNCTIONS = (
-    "arctan cos cosh expand_dims flip log10 log1p log2 maximum minimum roll sign sin sinh sqrt"
+    "allclose argpartition arctan arctan2 ceil choose compress conj cos cosh diag diff expand_dims"
+    " expm1 flip floor imag isclose isfinite isinf isnan kron log10 log1p log2 logaddexp maximum"
+    " median minimum moveaxis nan_to_num outer partition quantile real resize roll sign sin sinh"
+    " sort sqrt square stack tan tile tril triu trunc where"
 )
-_FUNCTIONS += " square stack tan tril triu where"
+_OF_ARRAYS = "fill flags itemsize nbytes put setflags strides tobytes tofile"
 
 ATTRIBUTES = {
     "abs": "abs(x)",
@@ -154,6 +161,7 @@ ATTRIBUTES = {
     "dim": "x.ndim",
     "double": "x.astype(np.float64)",
     "expand": "np.broadcast_to(x, shape)",
+    "flat": "x.reshape(-1)",
     "float": "x.astype(np.float32)",
     "gather": "np.take_along_axis(x, indices, axis)",
     "grad_fn": "x.operation",
@@ -186,8 +194,9 @@ ATTRIBUTES = {
     "normal_": "x.data[...] = rng.normal(size=x.shape)",
     **{name: f"x {symbol} y" for name, symbol in _OPERATORS.items()},
     **{name: f"np.{name}(x)" for name in _FUNCTIONS.split()},
+    **{name: f"x.data.{name}" for name in _OF_ARRAYS.split()},
 }
-"""Attributes of other libraries' tensors, and what to write for each of a tensor x."""
+"""Attributes of other libraries' tensors, and of arrays, and what to write of a tensor x."""
 
 
 def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> UnsupportedError:

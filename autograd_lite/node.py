@@ -19,6 +19,8 @@ and None for what it was given."""
 NO_KEYWORDS: dict[str, Any] = {}
 begun = itertools.count()
 """Numbers calls in the order in which they begin."""
+clock = itertools.count(1)
+"""Numbers what is computed, and changes in place, in the order in which they happen."""
 
 
 class Node:
@@ -55,8 +57,8 @@ class Node:
     residual: Any  # what the operation computed for its rule, see `table`
     seen: Sequence[tuple[Array, bytes]]  # constants and their samples, see `mutation`
     scope: Scope | None  # of what a module returned, see `nn.Module`; for pictures
-    created: int  # the number of mutations, of any node, before this one was made
-    mutated: int  # the number of the last mutation of this node
+    created: int  # when it was computed, by `clock`; 0 if it was not
+    mutated: int  # when it was last changed in place
 
 
 class Cotangents(dict[Node, Array]):

@@ -48,9 +48,10 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def compute(x: Any, *others: Any, **keywords: Any) -> Any:
-        for position, other in enumerate(others, 1):
-            if hasattr(other, "dtype"):
-                require_numbers(f"argument {position}", other)
+        if others:
+            for position, other in enumerate(others, 1):
+                if hasattr(other, "dtype"):
+                    require_numbers(f"argument {position}", other)
         if type(x) is not np.ndarray or x.dtype.kind != "f":
             x = _real(x)
         return function(x, *others, **keywords)

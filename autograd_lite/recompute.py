@@ -10,12 +10,14 @@ from autograd_lite.arguments import require_function
 from autograd_lite.engine import apply, backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, no_grad
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Operation
 from autograd_lite.pullback import Pullback, is_live_leaf, requires_grad
 from autograd_lite.tensor import Tensor
 
 
+@explains_keywords
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, which keeps its arguments and nothing that it computes on the way.
 

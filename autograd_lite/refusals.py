@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Any, Never
 
 import numpy as np
@@ -88,29 +89,38 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
     )
 
 
-def refuse_unless_real(
-    data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool
-) -> None:
-    """Raise if a result is a tensor, of no real numbers, or is to require grad without floats."""
+def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool) -> Any:
+    """The result; a Python float, as of a solver or an integral, is one of NumPy's.
+
+    Raises:
+        UnsupportedError: it is a tensor, of no real numbers, or is to require grad without floats.
+    """
+    if type(data) is float:
+        return np.float64(data)
     if isinstance(data, Node.tensor_class):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",
             "it returned a tensor, which it has made of one that is none of its arguments",
             "Give it that one as an argument; or return result.data, if no gradient is to flow",
         )
-    dtype = getattr(data, "dtype", np.dtype(object))
+    dtype = getattr(data, "dtype", None)
+    if dtype is None:
+        raise UnsupportedError(
+            f"{operation.name}{describe(arguments)}",
+            f"its result is of type {type(data).__name__}, and no array of floats",
+            "Return an array, np.array(...), or a float",
+        )
     if dtype.kind != "f" and (wanted or dtype.kind not in "iub"):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",
             f"its result of dtype {dtype} cannot be differentiated",
             "Compute with floats; where no gradient is to flow, give it tensor.data",
         )
+    return data
 
 
 def refuse_without_rule(operation: Operation, arguments: tuple[Any, ...]) -> None:
     """Raise if an argument that requires grad is one that the operation has no vjp for."""
-    if operation.variadic:
-        return
     for index, argument in enumerate(arguments):
         without = index >= len(operation.vjps) or operation.vjps[index] is None
         if without and getattr(argument, "requires_grad", False):
@@ -172,6 +182,42 @@ def raise_explained(
     if isinstance(error, AutogradError):
         raise error
     raise explained(error, name, arguments, keywords) from error
+
+
+def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:
+    """The error where a tensor that requires grad would become an array or a number."""
+    function = _asking()
+    if not function:
+        return UnsupportedError(
+            f"conversion of {describe_one(tensor)} to {what}, or assignment into one",
+            "it requires grad, and its gradient would be lost",
+            remedy,
+        )
+    own = function.rpartition(".")[2]
+    remedy = "Give it tensor.data if no gradient is to flow; or call it in a function of plain "
+    remedy += "arrays whose derivative is given, below @differentiable(vjp)"
+    if own in ("logsumexp", "softmax", "log_softmax"):
+        remedy = f"Write autograd_lite.{own}"
+    return UnsupportedError(
+        f"{function} of {describe_one(tensor)}",
+        f"it computes with {what}, and the gradient would be lost",
+        remedy,
+    )
+
+
+def _asking() -> str:
+    """The function of SciPy's that asks for plain numbers; empty if it is another one."""
+    frame, found = sys._getframe(1), ""
+    while frame.f_back is not None:
+        frame = frame.f_back
+        module = str(frame.f_globals.get("__name__"))
+        package = module.partition(".")[0]
+        if package == "scipy":
+            public = [part for part in module.split(".") if not part.startswith("_")]
+            found = ".".join([*public, frame.f_code.co_qualname])
+        elif package not in ("autograd_lite", "numpy"):
+            break
+    return found
 
 
 def refuse_exchange(tensor: Node, target: Any, value: Node) -> None:

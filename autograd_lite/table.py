@@ -23,6 +23,7 @@ import numpy as np
 
 from autograd_lite.engine import apply
 from autograd_lite.errors import UnsupportedError, describe, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.operation import ELEMENTWISE, NO_TRAITS, Operation, Traits
 from autograd_lite.refusals import explained
@@ -53,6 +54,7 @@ _OPERATORS: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
+@explains_keywords
 def define(
     function: Callable[..., Any],
     *vjps: Callable[..., Any] | None,
@@ -119,6 +121,7 @@ def asks(function: Any) -> bool:
     return isinstance(function, np.ufunc | type(np.sum)) or function is operator.getitem
 
 
+@explains_keywords
 def differentiable(
     *vjps: Callable[..., Any] | None,
     variadic: bool = False,
@@ -171,17 +174,18 @@ def differentiable(
 
         @functools.wraps(function)
         def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-            given: Any = (arguments, keywords)
-            if keywords and (residual or not operands.isdisjoint(keywords)):
+            given: Any = arguments
+            named: Any = keywords
+            if named and (residual or not operands.isdisjoint(named)):
                 # The rules get the operands first, and the residual after all arguments.
                 try:
-                    bound = signature.bind(*arguments, **keywords)
+                    bound = signature.bind(*given, **named)
                 except TypeError as error:
-                    raise explained(error, function.__name__, arguments, keywords) from error
-                given = bound.args, bound.kwargs
-            elif keywords:
-                given = positional(function, arguments, keywords)
-            result: Result = apply(operation, *given)
+                    raise explained(error, function.__name__, given, named) from error
+                given, named = bound.args, bound.kwargs
+            elif named:
+                given, named = positional(function, given, named)
+            result: Result = apply(operation, given, named)
             return result
 
         operation = Operation(call, vjps, function, False, variadic, residual, traits)

@@ -17,7 +17,6 @@ from autograd_lite.errors import (
     GradientError,
     MutationError,
     ShapeError,
-    UnsupportedError,
     describe_one,
 )
 from autograd_lite.foreign import OWN, PLAIN, admit, beside
@@ -28,7 +27,12 @@ from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    refuse_exchange,
+    refused_conversion,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -221,8 +225,10 @@ class Tensor(Methods):
         >>> weight.grad
         array([2., 4.])
         """
-        create_graph = require_flag("backward", "create_graph", create_graph)
-        leaves_only = require_flag("backward", "leaves_only", leaves_only)
+        if create_graph is not False:
+            create_graph = require_flag("backward", "create_graph", create_graph)
+        if leaves_only is not False:
+            leaves_only = require_flag("backward", "leaves_only", leaves_only)
         cotangents = Cotangents({self: self._seed(gradient, create_graph)})
         nodes = [node for node in backward_order(self) if node.operation is not None]
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
@@ -240,23 +246,23 @@ class Tensor(Methods):
                 "Make the parameters with requires_grad=True and compute outside of no_grad()",
             )
         if gradient is None:
-            if self.size != 1:
+            if self._array.size != 1:
                 raise GradientError(
                     f"backward() from {describe_one(self)}",
                     "only a scalar has a gradient without further ado",
                     "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
                     "tensor.backward(gradient)",
                 )
-            seed = self.dtype.type(1) if self.ndim == 0 else np.ones_like(self._array)
+            seed = np.ones_like(self._array) if self._array.ndim else self._array.dtype.type(1)
         else:
             seed = held_array(plain(gradient), False, None, self.dtype)
+            if seed.shape != self.shape:
+                raise ShapeError(
+                    f"backward() from {describe_one(self)}",
+                    f"the given gradient has shape {seed.shape}",
+                    f"Give one of shape {self.shape}",
+                )
         seed = beside(seed, self._array)
-        if seed.shape != self.shape:
-            raise ShapeError(
-                f"backward() from {describe_one(self)}",
-                f"the given gradient has shape {seed.shape}",
-                f"Give one of shape {self.shape}",
-            )
         return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)
@@ -349,11 +355,7 @@ class Tensor(Methods):
 
     def _refuse_conversion(self, what: str, remedy: str) -> None:
         if self._requires_grad:
-            raise UnsupportedError(
-                f"conversion of {describe_one(self)} to {what}, or assignment into one",
-                "it requires grad, and its gradient would be lost",
-                remedy,
-            )
+            raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
         outcome = bool(self._array)

@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd_lite.errors import GradientError, describe_one
 from autograd_lite.linearization import Linearization, name_of, require_tangents
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
@@ -51,6 +52,7 @@ def positions_of(argnums: Any) -> tuple[Any, ...]:
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
 
 
+@explains_keywords
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
     """The function that computes f and its gradient in some of its arguments.
 
@@ -99,6 +101,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     return evaluate
 
 
+@explains_keywords
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the gradient of f, as `value_and_grad` does.
 
@@ -127,6 +130,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return gradient
 
 
+@explains_keywords
 def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any, ...]]]:
     """The value of f, and the function that multiplies cotangents with its Jacobian.
 
@@ -146,6 +150,7 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     return linearization.result(), lambda cotangent: tuple(linearization.pull(cotangent))
 
 
+@explains_keywords
 def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, Any]:
     """The value of f, and the product of its Jacobian with tangents of its arguments.
 
@@ -173,6 +178,7 @@ def jvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[An
     return linearization.result(), grad(transposed)(ones)
 
 
+@explains_keywords
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes all derivatives of f's outputs in some of its arguments.
 
@@ -205,6 +211,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return evaluate
 
 
+@explains_keywords
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the second derivatives of a scalar function.
 
@@ -218,6 +225,7 @@ def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     return jacobian(grad(f, argnums), argnums)
 
 
+@explains_keywords
 def hvp(f: Callable[..., Any], xs: Sequence[Any], vs: Sequence[Any]) -> tuple[Any, ...]:
     """The product of the Hessian of a scalar function with a direction, without the Hessian.
 

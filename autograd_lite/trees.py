@@ -8,6 +8,13 @@ from typing import Any
 
 from autograd_lite.errors import ShapeError, UnsupportedError
 
+SEQUENCES = (list, tuple)
+
+
+def _is_mapping(tree: Any) -> bool:
+    # Of most, which are arrays, the abstract class takes ten times as long to say no.
+    return hasattr(tree, "keys") and isinstance(tree, Mapping)
+
 
 def leaves_of(tree: Any) -> list[Any]:
     """The arrays in nested lists, tuples and mappings, in order.
@@ -15,10 +22,10 @@ def leaves_of(tree: Any) -> list[Any]:
     >>> leaves_of({"a": 1, "b": [2, None, 3]})
     [1, 2, 3]
     """
-    if isinstance(tree, dict | Mapping):
-        return [leaf for value in tree.values() for leaf in leaves_of(value)]
-    if isinstance(tree, list | tuple):
+    if isinstance(tree, SEQUENCES):
         return [leaf for value in tree for leaf in leaves_of(value)]
+    if _is_mapping(tree):
+        return [leaf for value in tree.values() for leaf in leaves_of(value)]
     return [] if tree is None else [tree]
 
 
@@ -31,10 +38,10 @@ def map_tree(function: Callable[[Any], Any], tree: Any) -> Any:
     >>> map_tree(lambda x: x + 1, {"a": 1, "b": [2, None, 3]})
     {'a': 2, 'b': [3, None, 4]}
     """
-    if isinstance(tree, dict | Mapping):
-        return _with_values(tree, {key: map_tree(function, tree[key]) for key in tree})
-    if isinstance(tree, list | tuple):
+    if isinstance(tree, SEQUENCES):
         return _with_items(tree, [map_tree(function, value) for value in tree])
+    if _is_mapping(tree):
+        return _with_values(tree, {key: map_tree(function, tree[key]) for key in tree})
     return None if tree is None else function(tree)
 
 
@@ -125,7 +132,7 @@ ARRAY = "an array"
 
 def _parts(tree: Any) -> tuple[str, dict[Any, Any]]:
     """What a tree is, and what it is made of by key, field or position."""
-    if isinstance(tree, dict | Mapping):
+    if _is_mapping(tree):
         return "a mapping", {key: tree[key] for key in tree}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return "a named tuple", dict(zip(tree._fields, tree))

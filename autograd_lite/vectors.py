@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import matched, rebuilt
 
 
+@explains_keywords
 def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
     """All entries of a structure in one vector, and the function that leads back.
 

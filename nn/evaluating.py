@@ -6,21 +6,11 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
-from autograd_lite.modes import SetForAWhile, recording
-
-modes: ContextVar[dict[Any, bool] | None] = ContextVar("modes", default=None)
-"""In evaluation, the modes that modules were given meanwhile; all others are in evaluation."""
-
+from autograd_lite.modes import SetForAWhile, draws, modes, recording
 
 watching_calls: ContextVar[Callable[[Any, Any], None] | None]
 watching_calls = ContextVar("watching_calls", default=None)
 """Called with each module that is called in this thread or task, and what that returned."""
-
-
-draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
-"""Where what is drawn is noted, and how it is drawn again, if anywhere."""
-moves: ContextVar[dict[Any, Any] | None] = ContextVar("moves", default=None)
-"""What buffers would be assigned, by buffer, where it is noted instead."""
 
 
 def drawn(draw: Callable[[], Any]) -> Any:

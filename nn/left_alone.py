@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 import random
 import sys
@@ -54,8 +55,7 @@ def call_left_alone(function: Callable[[Callable[[], None]], Result], *roots: An
     ([1], np.False_)
     """
     reached = _reached(roots)
-    arrays = [value._array if isinstance(value, Tensor) else value for value in reached]
-    large = [array for array in arrays if isinstance(array, np.ndarray) and array.nbytes >= LARGE]
+    large = [*filter(_is_large, _arrays(reached))]
     with whole() as region:
         owners = hold(large, None, inherits=False)
         try:
@@ -106,6 +106,23 @@ def _called(
         rewind()
 
 
+def twins(*roots: Any) -> Any:
+    """Copies of objects and of all that they hold.
+
+    But for large arrays, which may not be written to, and files, threads and locks.
+
+    >>> from threading import Lock
+    >>> model = {"weight": np.ones(1), "lock": Lock()}
+    >>> (twin,) = twins(model)
+    >>> twin["weight"] is model["weight"], twin["lock"] is model["lock"]
+    (False, True)
+    """
+    reached = _reached(roots)
+    kept = [*filter(_is_closed, reached), *filter(_is_large, _arrays(reached))]
+    shared = {id(value): value for value in kept}
+    return copy.deepcopy(roots, shared)
+
+
 def _reached(roots: Iterable[Any]) -> list[Any]:
     """Objects, and all that they hold, each once."""
     reached: dict[int, Any] = {}
@@ -129,11 +146,26 @@ def _held(value: Any) -> Iterable[Any]:
         return (value.__self__,)
     if isinstance(value, partial):
         return (value.func, value.args, value.keywords)
-    package = type(value).__module__.partition(".")[0]
-    if package in sys.stdlib_module_names and not isinstance(value, SimpleNamespace):
+    if _is_closed(value):
         return ()  # Putting back what threads, files and locks hold would break them.
     attributes = getattr(value, "__dict__", None)
     return (attributes,) if isinstance(attributes, dict) else ()
+
+
+def _arrays(reached: Iterable[Any]) -> list[Any]:
+    """Objects, and in place of tensors what these hold."""
+    return [value._array if isinstance(value, Tensor) else value for value in reached]
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.nbytes >= LARGE
+
+
+def _is_closed(value: Any) -> bool:
+    """Whether an object is one of the standard library, and not there to hold others."""
+    if isinstance(value, (*_OPEN, *CONTAINERS)):
+        return False
+    return type(value).__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 def _of_other(value: Any) -> list[PutBack]:
@@ -188,6 +220,7 @@ def _overwrite(array: Any, values: Any) -> None:
         array[...] = values
 
 
+_OPEN = (tuple, frozenset, MethodType, partial, SimpleNamespace, random.Random)
 CONTAINERS: dict[type[Any], Callable[[Any, Any], None]] = {
     dict: _put_back_dict,
     set: _put_back_set,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, MappingView
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from nn.parameters import TENSORS, Buffer, Parameter, require_kept
 if TYPE_CHECKING:
     from nn.module import Module
 
-CLOSED = (set, frozenset, MappingView, np.ndarray)
-"""Containers that are not opened: parameters and modules in them are refused."""
+CLOSED = (set, frozenset, MappingView, np.ndarray, SimpleNamespace)
+"""Containers that are not opened, and so are dataclasses: parts of a model in them are refused."""
 
 
 class Members(Declared):
@@ -49,7 +50,7 @@ class Members(Declared):
                 tensors.append((name, item))
             elif isinstance(item, Tensor):
                 require_kept(type(self).__name__, name, item)
-            elif isinstance(item, CLOSED):
+            elif isinstance(item, CLOSED) or hasattr(type(item), "__dataclass_fields__"):
                 _require_no_parts(type(self).__name__, name, item)
         return tensors + modules
 
@@ -81,8 +82,7 @@ class Members(Declared):
         """All parameters, in less time: in any order, a shared one more than once."""
         waiting: list[Any] = [self]
         seen = set()
-        while waiting:
-            value = waiting.pop()
+        for value in waiting:
             inside = _inside(type(value))  # type: ignore[arg-type] # mypy: a type is not hashable
             if inside is Parameter:
                 yield value
@@ -133,6 +133,10 @@ def _require_no_parts(kind: str, name: str, values: Any) -> None:
     items = values
     if isinstance(values, np.ndarray):
         items = values.ravel() if values.dtype.hasobject else ()
+    elif not isinstance(values, CLOSED[:-1]):  # a namespace, a dataclass
+        names = getattr(values, "__dataclass_fields__", None) or vars(values)
+        fields = [getattr(values, each, None) for each in names]
+        items = [each for each in fields if isinstance(each, Members | Parameter)]
     found = [type(item).__name__ for item in items if isinstance(item, Members | Tensor)]
     if found:
         raise UnsupportedError(

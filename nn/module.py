@@ -13,12 +13,13 @@ from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
+from autograd_lite.modes import modes
 from autograd_lite.names import Elsewhere, explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
 from nn.elsewhere import ATTRIBUTES
-from nn.evaluating import modes, watching_calls
+from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.members import Members, same_name
 from nn.parameters import (
@@ -131,8 +132,8 @@ class Module(Members):
         result = self.forward(*inputs, **named)
         if self._forward_hooks is not None:
             result = self._forward_hooks.applied(self, inputs, result)
-        for tensor in (result,) if type(result) is Tensor else leaves_of(result):
-            if isinstance(tensor, Tensor) and tensor.operation is not None:
+        for tensor in (result,) if type(result) is Tensor else _tensors_in(result):
+            if tensor.operation is not None:
                 before = tensor.scope
                 if before is None or before[1] is None or before[2] > number:  # not from earlier
                     given = (*inputs, *named.values()) if named else inputs
@@ -258,8 +259,13 @@ class Module(Members):
                 tensor.data = beside(array, tensor) if is_on_card(tensor) else on_host(array)
 
 
+def _tensors_in(result: Any) -> list[Tensor]:
+    return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
+
+
 for _name, _here in ATTRIBUTES.items():
     setattr(Module, _name, Elsewhere(_name, _here, "a model"))
+
 
 METHODS = frozenset(
     name

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite.derivatives.neural import sigmoid, softmax
 from autograd_lite.foreign import beside, is_on_card
-from autograd_lite.node import Array
+from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.precision import as_floats, in_floats
 from autograd_lite.table import differentiable
@@ -77,16 +77,19 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
     return gap + np.copysign(small, 0.0 - logits)
 
 
-def _binary_losses(logits: Array, targets: Array) -> tuple[Array, Any]:
+def _are_finite(logits: Array) -> bool:
+    # A sum of squares takes less time than a look at each entry.
+    return type(logits) is np.ndarray and math.isfinite(np.vdot(logits, logits))
+
+
+def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, Any]:
     """-(t log p + (1 - t) log(1 - p)) of p = sigmoid(logits), and what its rule needs.
 
     max(z, 0) - z t + log(1 + exp(-|z|)), of which the first two are z times the gap between the
     target and the side that z is on: 1 - t above 0, -t below.
     """
     shrunk = np.exp(np.copysign(logits, -1.0))
-    gap = np.subtract(logits > 0.0, targets, dtype=logits.dtype)
-    # A sum of squares takes less time than a look at each entry.
-    finite = type(logits) is np.ndarray and math.isfinite(np.vdot(logits, logits))
+    gap = np.subtract((logits > 0.0).astype(logits.dtype), targets, dtype=logits.dtype)
     # Infinity times a gap of 0 is 0.
     bounded = logits if finite else np.where(gap == 0, 0, logits)
     return bounded * gap + np.log1p(shrunk), (gap, shrunk)
@@ -108,7 +111,7 @@ def sigmoid_cross_entropies(logits: Array, targets: Array) -> Array:
     >>> sigmoid_cross_entropies(np.array([0.0, np.inf]), np.array([1.0, 1.0])).round(4)
     array([0.6931, 0.    ])
     """
-    return _binary_losses(logits, targets)
+    return _binary_losses(logits, targets, _are_finite(logits))
 
 
 @differentiable(
@@ -131,8 +134,12 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     0.6931
     """
     _require_same_shape(logits, targets)
-    losses, parts = _binary_losses(logits, targets)
-    return losses.sum() / logits.size, parts
+    followed = isinstance(logits, Node)
+    losses, parts = _binary_losses(logits, targets, followed or _are_finite(logits))
+    total = losses.sum()
+    if followed and not total < math.inf:  # which a program asks in each run
+        total = _binary_losses(logits, targets, False)[0].sum()
+    return total / logits.size, parts
 
 
 def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:

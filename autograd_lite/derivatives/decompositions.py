@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import GradientError, describe
+from autograd_lite.errors import GradientError, describe, describe_one
 from autograd_lite.node import Array, plain
 from autograd_lite.table import WITHOUT_DERIVATIVE, composed, define, differentiable
 
@@ -196,9 +196,12 @@ def _noise(g: Array) -> Array:
 def _refuse_turns(
     gaps: Array, inner: Array, g: Array, function: str, values: str, a: Array
 ) -> None:
-    """Raise if the cotangent g asks how vectors of equal values turn into each other."""
+    """Raise if the cotangent g asks how vectors of equal values turn into each other.
+
+    Or if it is 0 altogether: in V f(λ) Vᵀ it is where f is 0, whose slope counts nevertheless.
+    """
     equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
-    if np.any(equal & (np.absolute(inner) > _noise(g))):
+    if np.any(equal & (np.absolute(inner) > _noise(g))) or (np.any(equal) and not np.any(g)):
         raise GradientError(
             f"backward of {function}{describe([a])}",
             f"{values} are equal, so that their vectors are arbitrary and have no derivative, "
@@ -330,13 +333,21 @@ define(np.linalg.cholesky, _cholesky_vjp)
 
 
 def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
-    """The cotangent of a = q @ r, for a square r.
+    """The cotangent of a = q @ r, for a square r; an error where that is singular.
 
     By S. F. Walter, L. Lehmann and R. Lamour, "On evaluating higher-order derivatives of the QR
     decomposition of tall matrices with full column rank" (2012). `inner` is r @ r_bar.T -
     q_bar.T @ q, of which the lower triangle counts.
     """
     mirrored = np.tril(inner) + transposed(np.tril(inner, -1))
+    pivots = np.absolute(np.diagonal(plain(r), axis1=-2, axis2=-1))
+    rounding = r.shape[-1] * np.finfo(r.dtype).eps
+    if np.any(pivots <= rounding * pivots.max(axis=-1, keepdims=True, initial=0)):
+        raise GradientError(
+            f"backward of np.linalg.qr, with R {describe_one(plain(r))}",
+            "its columns depend on each other, so that Q is arbitrary and has no derivative",
+            "Leave out columns that depend on others, or use np.linalg.pinv",
+        )
     return times_inverse(q_bar + q @ mirrored, transposed(r))
 
 

@@ -113,6 +113,8 @@ def _ones(length: int, dtype: Any) -> Array:
 
 
 def _weight_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array:
+    if g.ndim == x.ndim == 2:
+        return x.T.dot(g) if type(g) is np.ndarray else np.dot(x.T, g)
     if g.ndim == x.ndim:
         return np.dot(rows(x).T, rows(g))
     return rows(x).T @ g.reshape((len(g), math.prod(x.shape[:-1]), g.shape[-1]))

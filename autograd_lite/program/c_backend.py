@@ -12,7 +12,7 @@ import ctypes
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from operator import is_
+from operator import call, is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -227,6 +227,7 @@ class Runner:
         inputs = [*enumerate(plan.inputs)]
         self._objects = [(i, x) for i, x in inputs if isinstance(x, Kept)]
         self._fixed = [i for i, x in inputs if isinstance(x, Array)]  # whose arrays stay the same
+        self._of_fixed = itemgetter(*self._fixed, slice(0))
         self._taken: list[Any] = [None] * len(self._fixed)
         self._moving: list[tuple[int, Any]] = []  # those which do not, and where they are copied to
         self._aside: list[tuple[int, Any]] = []  # targets that lie in memory otherwise than in C
@@ -247,7 +248,7 @@ class Runner:
 
     def __call__(self, arrays: Sequence[Any]) -> list[Any]:
         """Compute the outputs."""
-        if not all(map(is_, map(arrays.__getitem__, self._fixed), self._taken)):
+        if not all(map(is_, self._of_fixed(arrays), self._taken)):
             self._bind(arrays)
         for i, place in self._moving:
             place[...] = arrays[i]
@@ -255,18 +256,18 @@ class Runner:
             self._run(arrays)
         elif refused := self._parts[0](*self._at):
             self._refuse(refused)
-        return [result() for result in self._results]
+        return [*map(call, self._results)]
 
     def _run(self, arrays: Sequence[Any]) -> None:
         """In parts, between which NumPy computes."""
         for i, place in self._objects:
             place.value = arrays[i]
         with np.errstate(all="ignore"):
-            for part, call in zip(self._parts, [*self._calls, None]):
+            for part, host in zip(self._parts, [*self._calls, None]):
                 if refused := part(*self._at):
                     self._refuse(refused)
-                if call:
-                    call()
+                if host:
+                    host()
         for i, value in self._plan.kept:
             np.copyto(arrays[i], self._result(value)())
         for i, own in self._aside:
@@ -298,6 +299,7 @@ class Runner:
         moving = dict(self._moving)
         self._fixed = [i for i in self._fixed if i not in moving]
         self._taken = [arrays[i] for i in self._fixed]
+        self._of_fixed = itemgetter(*self._fixed, slice(0))
         self._given = dict(zip(self._fixed, self._taken)) | moving
         for i, array in self._given.items():
             self._pointers[i] = array.ctypes.data
@@ -316,11 +318,11 @@ class Runner:
         return array.within(self._given[array.buffer.given].reshape(-1).view(np.uint8))
 
     def _result(self, value: Any) -> Callable[[], Any]:
-        """What gives a copy of a result."""
+        """What gives a copy of a result, for one entry a number of NumPy's."""
         if isinstance(value, Array):
-            copy: Callable[[], Any] = self._shown(value).copy
-            return copy
-        return lambda: np.array(value.value if isinstance(value, Kept) else value)
+            shown = self._shown(value)
+            return shown.copy if value.shape else functools.partial(shown.__getitem__, ())
+        return lambda: np.array(value.value if isinstance(value, Kept) else value)[()]
 
     def _host(self, host: Host) -> Callable[[], None]:
         """What NumPy computes, as a call without arguments."""
@@ -338,7 +340,7 @@ class Runner:
         out = own(host.out)
         fixed = not any(isinstance(x, Kept) for x in leaves_of((arguments, keywords)))
 
-        def call() -> None:
+        def run() -> None:
             if fixed:
                 result = function(*arguments, **keywords)
             else:
@@ -350,4 +352,4 @@ class Runner:
             else:
                 raise Missed
 
-        return call
+        return run

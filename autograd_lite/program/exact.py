@@ -57,6 +57,7 @@ class ExactTracer(Tracer):
         super().__init__(loss)
         self.templates = templates
         self.kept: dict[Node, Any] = {}
+        self.signatures: dict[Node, Any] = {}
         self.in_own_memory: set[Node] = set()
 
     def forward(self, node: Node) -> Step:
@@ -92,13 +93,13 @@ class ExactTracer(Tracer):
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
         kept = _pairs(self.kept[node], node.residual)
         steps = [*given, *[step for step, _ in kept]]
-        values = [node._array, *map(plain, arrays_of(node)), *[array for _, array in kept]]
-        ones = np.ones_like(node._array)[()]
 
         def template(seed: Array) -> Any:
+            values = [node._array, *map(plain, arrays_of(node)), *[array for _, array in kept]]
             return _backward(node, [seed, *values], self.kept[node], careful)
 
-        found = self._template(("backward", careful), node, lambda: template(ones))
+        kind = "backward", careful
+        found = self._template(kind, node, lambda: template(np.ones_like(node._array)[()]))
         if found is None:
             return self._whole(node, given, careful)
         if found.looks:
@@ -123,7 +124,9 @@ class ExactTracer(Tracer):
         return results
 
     def _template(self, kind: Any, node: Node, make: Callable[[], Any]) -> Any:
-        key = kind, signature(node)
+        if node not in self.signatures:
+            self.signatures[node] = signature(node)
+        key = kind, self.signatures[node]
         if key in self.templates:
             return self.templates[key]
         made = make()

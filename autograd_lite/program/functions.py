@@ -14,13 +14,24 @@ import numpy as np
 from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
-from autograd_lite.modes import Taken, enable_grad, recording, taken, watching
+from autograd_lite.modes import (
+    Taken,
+    draws,
+    enable_grad,
+    modes,
+    moves,
+    recording,
+    setting,
+    taken,
+    watching,
+)
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import constants, difference
+from autograd_lite.program.recordings import constants, difference, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -31,6 +42,7 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
+@explains_keywords
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
@@ -170,6 +182,8 @@ class Compiled:
             now = node._array
             if now is not array and (now.shape, now.dtype) != (array.shape, array.dtype):
                 return None
+            if node._requires_grad and recording.get():
+                return None
             given.append(now)
         try:
             leaves = found.runner(given + found.constants)
@@ -221,6 +235,7 @@ class Compiled:
         if ready is not None:
             self._found[key] = ready
 
+    @uncollected()
     def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
         """Call the function with tensors, and write down what it computes."""
         given: list[Tensor] = []
@@ -233,13 +248,16 @@ class Compiled:
             return leaf
 
         wanted = [i in self._positions for i in range(len(arguments))]
-        with guarded() as calls, enable_grad():
+        drawn, moved = list[Any](), dict[Any, Any]()
+        with guarded() as calls, enable_grad(), setting(draws, drawn), setting(moves, moved):
             variables = [
                 map_tree(functools.partial(tensor, requires_grad=grad), x)
                 for x, grad in zip(arguments, wanted)
             ]
             named = map_tree(functools.partial(tensor, requires_grad=False), keywords)
             result = self._f(*variables, **named)
+        if drawn or moved:
+            raise ValueError("a module draws random numbers, or changes its buffers")
         inside = [x for x, grad in zip(variables, wanted) if grad]
         if self._positions:
             inside = [variables[position] for position in self._positions]
@@ -285,7 +303,7 @@ class Compiled:
         runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
         outside = Surroundings([self._f], strict=False, given=[node for node, _ in tensors])
-        self._reason = outside.unseen or outside.read_past(kept)
+        self._reason = outside.unseen
         if self._reason:
             return None
         parts = result if type(result) is tuple else (result,)
@@ -347,6 +365,8 @@ def _unusual() -> str:
     """Why nothing is compiled now, in words."""
     if watching.get() is not None or recording.get() not in (True, False):
         return "what is computed is watched"
+    if modes.get() is not None:
+        return "modules are evaluated meanwhile"
     return "it is being recorded" if taken.get() is not None else ""
 
 

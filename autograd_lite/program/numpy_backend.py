@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,14 @@ from autograd_lite.program.layout import Layout, added_to, is_dense, shows
 from autograd_lite.program.numpy_forms import expression, statements, takes_out
 from autograd_lite.program.numpy_names import Names
 from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.simpler import Simpler, function_of, needed
 
 LARGE = 2**16
 """Bytes from which an array that is no buffer is dropped as soon as it is not used any more."""
 
 
+@uncollected()
 def numpy_backend(
     steps: Sequence[Step],
     inputs: Sequence[Step],
@@ -34,11 +38,16 @@ def numpy_backend(
 
 
 class _Runner:
-    def __init__(self, function: Any, names: Names, lines: Sequence[str]) -> None:
+    def __init__(self, function: Any, names: Names, lines: Sequence[str], is_own: bool) -> None:
         self._function = function
         self._names, self._lines = names, lines
+        # A context in which nothing warns takes a fraction of the time of entering one each time,
+        # and is as good as that of the call for functions that look at nothing else in it.
+        self._quiet = copy_context() if is_own else None
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        if self._quiet:
+            return self._quiet.run(self._function, *arrays)
         with np.errstate(all="ignore"):
             found: list[Array] = self._function(*arrays)
         return found
@@ -46,6 +55,19 @@ class _Runner:
     @functools.cached_property
     def source(self) -> str:
         return "\n".join([*self._names.preamble(), "", "", *self._lines, ""])
+
+
+def _is_own(step: Step) -> bool:
+    """Whether NumPy and the package alone compute a step, and no rule or function of a user's."""
+    function = function_of(step)
+    function = getattr(function, "func", function)  # of one with keywords
+    module = getattr(function, "__module__", None) or "numpy"
+    is_function = isinstance(function, FUNCTIONS)
+    return is_function and module.partition(".")[0] in PACKAGES
+
+
+FUNCTIONS = (type(None), BuiltinFunctionType, FunctionType, np.ufunc, type(np.dot))
+PACKAGES = {"numpy", "autograd_lite", "operator", "_operator", "builtins"}
 
 
 class _Writer:
@@ -110,12 +132,15 @@ class _Writer:
             lines += [f"    {names.miss(guard)}"]
         lines += [f"    {line}" for line in self._ending()]
         text = "\n".join(lines)
-        return _Runner(names.run(text)["step"], names, lines)
+        is_own = all(map(_is_own, self.steps))
+        return _Runner(names.run(text)["step"], names, lines, is_own)
 
     def _lines_of(self, step: Step, memory: Any) -> list[str]:
         names, layout = self.names, self.layout
         if step in self.written:
-            return statements(step, names.of(self.written[step]), self.values, names, False)
+            lines = [names.copied(step)] if isinstance(function_of(step), Adding) else []
+            own = statements(step, names.of(self.written[step]), self.values, names, False)
+            return lines + own
         if step in layout.offsets:
             self.static.add(step)
             names.buffer(step, self._value(step), layout.offsets[step], memory)

@@ -193,7 +193,8 @@ def statements(
         function, arguments = np.square, arguments[:1]
     ufunc = getattr(function, "func", function)
     dtype = step.keywords.get("dtype")
-    keywords = [] if dtype is None else [f"dtype={names.text(dtype)}"]
+    alike = all(type(x) is Step and values[x.number].dtype == dtype for x in step.arguments)
+    keywords = [] if dtype is None or alike else [f"dtype={names.text(dtype)}"]
     if ufunc is function and len(arguments) == len(step.arguments) and _takes_doubles(ufunc):
         arguments = [*map(names.text, in_one_dtype(step, values))]
     place = f"out={out}" if ufunc in OUT_BY_NAME else out

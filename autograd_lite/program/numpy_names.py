@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Missed
-from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.program import Guard, Step, called, steps_in
 from autograd_lite.program.simpler import function_of
 from autograd_lite.table import TABLE
 
@@ -132,8 +132,9 @@ class Names:
 
     def bind_view(self, step: Step, text: str) -> None:
         """Make a view of what is made in advance."""
-        name = self.of(step)
-        self.bound[name] = eval(text, self.bound)
+        name, (shown,) = self.of(step), steps_in(step)
+        found = {shown.number: self.bound[self.of(shown)]}
+        self.bound[name] = called(step, step.function, found)
         self._lines.append((name, text))
 
     def part(self, name: str, index: Any) -> str | None:

@@ -224,8 +224,8 @@ def called(step: Step, function: Any, found: Any) -> Array:
 
     if function is None:
         return step.arguments[0]
-    arguments = mapped(own, step.arguments)
-    keywords = mapped(own, step.keywords)
+    arguments = [found[x.number] if type(x) is Step else mapped(own, x) for x in step.arguments]
+    keywords = step.keywords and mapped(own, step.keywords)
     # The operators of ufuncs round as the engine does.
     row = TABLE.get(function) if isinstance(function, np.ufunc) else None
     return (row.compute if row else function)(*arguments, **keywords)

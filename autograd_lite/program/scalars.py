@@ -186,7 +186,7 @@ class ScalarRunner:
         found = numbers[self._returned]
         for place, index in self._written:
             arrays[index][...] = numbers[place]
-        return [found[i, ...] for i in range(len(found))]
+        return [*found]
 
     def _compute(self) -> None:
         with np.errstate(all="ignore"):

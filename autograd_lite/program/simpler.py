@@ -65,7 +65,10 @@ class Simpler:
             if step.function is None:
                 self.new[step] = step.arguments[0]
                 return
-            arguments = mapped(self._own, step.arguments)
+            new = self.new
+            arguments = tuple(
+                [new[x] if type(x) is Step else mapped(self._own, x) for x in step.arguments]
+            )
             keywords = step.keywords and mapped(self._own, step.keywords)
             function = function_of(step)
             if function is np.var and set(keywords) <= {"axis", "keepdims"}:
@@ -86,7 +89,8 @@ class Simpler:
         """The step that calls a function, or one that was there, or a value."""
         if function is same:
             return arguments[0]
-        key = function, self._key(arguments), self._key([*keywords.items()])
+        named = self._key([*keywords.items()]) if keywords else None
+        key = function, self._key(arguments), named
         if key not in self._known:
             self._known[key] = self._found(function, arguments, keywords, call or function)
         return self._known[key]
@@ -94,7 +98,7 @@ class Simpler:
     def _found(self, function: Any, arguments: Any, keywords: Any, call: Any) -> Any:
         step = Step(call, arguments, keywords, None, len(self.steps))
         value = called(step, call, self.values)
-        if not steps_in(step) or function in OF_SHAPES:
+        if function in OF_SHAPES or not steps_in(step):
             return value
         shown = _changes_nothing(function, arguments, keywords)
         if type(shown) is Step and _layout(self.values[shown.number]) == _layout(value):
@@ -117,12 +121,12 @@ class Simpler:
 
     def _key(self, value: Any) -> Any:
         """Equal for what is computed from the same."""
-        if type(value) in (list, tuple):
-            return type(value), *map(self._key, value)
-        if type(value) is slice:
-            return slice, self._key((value.start, value.stop, value.step))
         if type(value) is Step:
             return value
+        if type(value) in (list, tuple):
+            return type(value), *[x if type(x) is Step else self._key(x) for x in value]
+        if type(value) is slice:
+            return slice, self._key((value.start, value.stop, value.step))
         if type(value) in (int, float, bool, str) or value is None:
             return type(value), repr(value)
         if isinstance(value, np.generic | np.dtype):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dis
 import functools
+import inspect
 import re
 import sys
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
-from operator import is_
+from itertools import pairwise
+from operator import attrgetter, methodcaller
 from pathlib import PurePath
 from random import Random
 from types import (
@@ -21,6 +23,7 @@ from types import (
     FunctionType,
     GenericAlias,
     MappingProxyType,
+    MemberDescriptorType,
     MethodType,
     MethodWrapperType,
     ModuleType,
@@ -29,7 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Node
+from autograd_lite.program.watched import ABSENT, MOST, Watched
 
 GENERATORS = (np.random.Generator, np.random.RandomState, Random)
 PACKAGES: tuple[str, ...] = (
@@ -61,21 +65,27 @@ CONSTANT += (slice, range, type(...), re.Pattern, CodeType, GenericAlias, PurePa
 CONSTANT += (date, time, timedelta, Decimal, Fraction)
 """What never changes."""
 STORES = {"STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL", "STORE_SLICE", "DELETE_ATTR"}
-STORES |= {"DELETE_SUBSCR", "DELETE_GLOBAL", "IMPORT_NAME", "YIELD_VALUE", "STORE_DEREF"}
+STORES |= {"DELETE_SUBSCR", "DELETE_GLOBAL", "IMPORT_NAME"}
 CHANGES = {"append", "extend", "insert", "pop", "popitem", "remove", "clear", "update", "now"}
 CHANGES |= {"discard", "setdefault", "reverse", "write", "writelines", "print", "input"}
 CHANGES |= {"random", "setattr", "delattr", "fill", "put", "next", "send", "open", "exec", "eval"}
 CHANGES |= {"breakpoint", "data", "grad", "numpy", "item", "tolist", "seed", "time", "iter"}
 CHANGES |= {"perf_counter", "globals", "locals", "vars", "__import__"}
 """Names of what changes something, or gives what is not recorded."""
+UNSEEN = {"now", "today", "utcnow", "random", "rvs", "open", "read_text", "read_bytes", "load"}
+UNSEEN |= {"loadtxt", "genfromtxt", "fromfile", "memmap", "geterr", "get_printoptions"}
+UNSEEN |= {"globals", "eval", "exec", "import_module", "__import__"}
+"""Names of what reads from where nothing is looked at: clocks, generators, files, settings."""
+BY_NAME = {"getattr", "hasattr", "vars", "dir", "__dict__"}
+"""Names of what asks for attributes by names that need not stand in the code."""
+ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"}
+LOADS = {"LOAD_GLOBAL", "LOAD_NAME"} | ATTRIBUTES
 NOT_CALLED = {"__init__", "__new__", "__init_subclass__", "__repr__", "__del__", "__setattr__"}
 NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__"}
 NOT_CALLED |= {"__deepcopy__", "__delattr__", "__setitem__", "__delitem__", "__set_name__"}
 """Methods that computing does not call, or not without a word of it."""
-LARGE = 2**16
-"""Bytes of an array from which its entries are not compared in each run."""
-MOST = 20_000
-"""Entries of containers that are compared in each run."""
+HEAP_TYPE = 1 << 9
+"""The flag of types that were not written as constants in C."""
 
 
 class Surroundings:
@@ -91,45 +101,19 @@ class Surroundings:
 
     def __init__(self, roots: Iterable[Any], strict: bool, given: Iterable[Node] = ()) -> None:
         self.acts = self.unseen = ""
-        self._mappings: list[tuple[Any, list[Any], list[Any]]] = []
-        self._collections: list[tuple[Any, list[Any]]] = []
-        self._variables: list[tuple[Any, Any, Any]] = []
-        self._arrays: list[tuple[Array, bytes]] = []
-        self._large: list[Array] = []
-        given = [*given]
+        self._watched = Watched()
         self._seen: dict[int, Any] = {id(node): node for node in given}
         self._names: set[Any] = set()
         self._owners: list[Any] = []
-        self._entries = 0
+        self._any_name = False
         self._waiting = [*roots]
         while self._waiting and not self.unseen and not (strict and self.acts):
             self._visit(self._waiting.pop())
         if "data" in self._names:
-            for node in given:
-                self._visit_array(node._array)
-
-    def are_unchanged(self) -> bool:
-        """Whether all of them are the same objects, and the arrays have the same entries."""
-        try:
-            for held, keys, values in self._mappings:
-                if [*held] != keys or not all(map(is_, held.values(), values)):
-                    return False
-            for held, values in self._collections:
-                if len(held) != len(values) or not all(map(is_, held, values)):
-                    return False
-            for held, name, value in self._variables:
-                if read(held, name) is not value:
-                    return False
-            return all([array.tobytes() == kept for array, kept in self._arrays])  # noqa: C419 - faster
-        except (ValueError, AttributeError, KeyError, RuntimeError):  # it is not there any more
-            return False
-
-    def read_past(self, given: Collection[Array]) -> str:
-        """Words for a large array that is read and is none of those that a run is given."""
-        for array in self._large:
-            if not any(np.may_share_memory(array, other) for other in given):
-                return f"entries of an array {array.shape} are read, which may change unseen"
-        return ""
+            self._miss("data")
+        self._watched.begin()
+        self.are_unchanged = self._watched.is_unchanged
+        """Whether all that is read is what it was."""
 
     def _visit(self, value: Any) -> None:
         if id(value) in self._seen or isinstance(value, CONSTANT):
@@ -158,18 +142,19 @@ class Surroundings:
             self._visit_object(value)
 
     def _visit_module(self, module: ModuleType) -> None:
-        if not _is_package(module.__name__):
+        if module is np.random:
+            self._miss("numpy.random")
+        elif not _is_package(module.__name__):
             self._own(module)
+            self._waiting.append(vars(module).get("__getattr__"))
 
     def _visit_array(self, array: Any) -> None:
         if not isinstance(array, np.ndarray):
             return
         if array.dtype.hasobject:
             self._waiting.append(array.tolist())
-        if array.nbytes < LARGE:
-            self._arrays.append((array, array.tobytes()))
-        else:
-            self._large.append(array)
+        if not self._watched.array(array):
+            self._miss(f"an array {array.shape}, too large to be compared,")
 
     def _visit_builtin(self, function: Any) -> None:
         owner = function.__self__
@@ -181,23 +166,26 @@ class Surroundings:
             self._waiting.append(owner)
 
     def _visit_class(self, kind: type) -> None:
-        for each in kind.__mro__:
+        for each in (*kind.__mro__, *type.mro(type(kind))):
             if not _is_of_packages(each) and id(each.__dict__) not in self._seen:
                 self._seen[id(each.__dict__)] = each.__dict__
-                self._mappings.append((each.__dict__, [*vars(each)], [*vars(each).values()]))
+                self._watched.container(each.__dict__)
                 self._own(each)
                 self._waiting += _called_unnamed(each)
 
     def _visit_object(self, value: Any) -> None:
         kind = type(value)
         if isinstance(value, GENERATORS):
-            self.acts = self.acts or "it draws random numbers"
+            self.unseen = self.unseen or "it draws random numbers"
             return
-        has_attributes = hasattr(value, "__dict__") or any(_slots(kind))
-        hidden = any(map(_is_compiled, kind.__mro__)) or not has_attributes
+        if isinstance(value, attrgetter | methodcaller):
+            self._miss(repr(value))
+            return
+        slotted = any("__slots__" in vars(each) for each in kind.__mro__)
+        hidden = any(map(_is_compiled, kind.__mro__)) or not (slotted or hasattr(value, "__dict__"))
         hides = hasattr(kind, "__next__") or isinstance(value, bytearray | memoryview)
         if hides or (hidden and not _is_of_packages(kind)):
-            self._miss(f"a {kind.__module__}.{kind.__qualname__}")
+            self._miss(f"a {_module_of(kind)}.{kind.__qualname__}")
         else:
             self._visit_attributes(value)
 
@@ -205,8 +193,7 @@ class Surroundings:
         kind = type(value)
         self._visit_class(kind)
         for name in _slots(kind):
-            if hasattr(value, name):
-                self._watch(value, name)
+            self._watch(value, name)
         if hasattr(value, "__dict__"):
             self._hold(vars(value), leaving_generators=_is_of_packages(kind))
 
@@ -214,17 +201,10 @@ class Surroundings:
         self.unseen = self.unseen or f"{what} is used, which may change unseen"
 
     def _hold(self, held: Any, leaving_generators: bool = False) -> None:
-        parts = [*held]
-        self._entries += len(parts)
-        if held is sys.modules or self._entries > MOST:
+        if held is sys.modules or self._watched.size + len(held) > MOST:
             self._miss(f"a {type(held).__name__} of {len(held)} entries")
             return
-        if isinstance(held, dict | MappingProxyType):
-            values = [*held.values()]
-            self._mappings.append((held, parts, values))
-            parts = parts + values
-        elif not isinstance(held, tuple):
-            self._collections.append((held, parts))
+        parts = [*held] if isinstance(held, tuple) else self._watched.container(held)
         # What layers draw is noted, and drawn anew.
         left = GENERATORS if leaving_generators else ()
         self._waiting += [part for part in parts if not isinstance(part, left)]
@@ -232,28 +212,46 @@ class Surroundings:
     def _visit_function(self, function: FunctionType) -> None:
         if _is_of_packages(function):
             return
-        self._waiting += [function.__defaults__, function.__kwdefaults__, vars(function)]
-        for cell in function.__closure__ or ():
-            self._watch(cell, "cell_contents")
+        self._waiting.append(vars(function))
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            self._watch(function, name)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            try:
+                self._watch(cell, "cell_contents")
+            except ValueError:  # it is empty yet
+                self._miss(name)
         for code in _codes(function.__code__):
-            for instruction in dis.get_instructions(code):
-                self._look(function, instruction)
+            instructions = [*dis.get_instructions(code)]
+            lists = _own_lists(code, instructions)
+            for before, instruction in pairwise([instructions[0], *instructions]):
+                of_own = before.opname == "LOAD_FAST" and before.argval in lists
+                if not (of_own and instruction.argval in ("append", "extend")):
+                    self._look(function, code, instruction)
 
-    def _look(self, function: FunctionType, instruction: dis.Instruction) -> None:
+    def _look(self, function: FunctionType, code: CodeType, instruction: dis.Instruction) -> None:
         name, what = instruction.argval, instruction.opname
-        if what == "LOAD_GLOBAL" and name in function.__globals__:
-            self._watch(function.__globals__, name)
+        if what in ("LOAD_GLOBAL", "LOAD_NAME"):
+            self._watch_variable(function.__globals__, name)
+        elif what == "IMPORT_NAME":
+            self._watch_variable(sys.modules, name)
+        if what in LOADS and name in UNSEEN:
+            self._miss(name)
+        if what in LOADS and name in BY_NAME and not self._any_name:
+            self._any_name = True
+            for owner in [*self._owners]:
+                self._visit_members(owner)
         # A string may be the name of what getattr asks for.
-        if what in ("LOAD_ATTR", "LOAD_METHOD") or (what == "LOAD_CONST" and type(name) is str):
+        if what in ATTRIBUTES or (what == "LOAD_CONST" and type(name) is str):
             self._ask(name)
-        loads = what.startswith("LOAD_") and what != "LOAD_CONST" and name in CHANGES
-        if not self.acts and (what in STORES or loads):
+        if not self.acts and _acts(code, what, name):
             known = name if isinstance(name, str) else what
             self.acts = f"{function.__qualname__} does more than compute: {known}"
 
     def _own(self, owner: Any) -> None:
         """Look at what functions ask of a class or of a module."""
         self._owners.append(owner)
+        if self._any_name:
+            self._visit_members(owner)
         for name in [*self._names]:
             self._visit_member(owner, name)
 
@@ -263,27 +261,50 @@ class Surroundings:
             for owner in [*self._owners]:
                 self._visit_member(owner, name)
 
-    def _visit_member(self, owner: Any, name: str) -> None:
-        if name not in vars(owner):
-            return
+    def _visit_members(self, owner: Any) -> None:
+        for name in [*vars(owner)]:
+            if not name.startswith("__"):
+                self._visit_member(owner, name)
         if isinstance(owner, ModuleType):
-            self._watch(vars(owner), name)
-        else:
+            self._watched.container(dict.keys(vars(owner)))
+
+    def _visit_member(self, owner: Any, name: str) -> None:
+        if isinstance(owner, ModuleType):
+            self._watch_variable(vars(owner), name)
+        elif name in vars(owner):
             member = vars(owner)[name]
             self._waiting.append(getattr(member, "fget", getattr(member, "__func__", member)))
 
+    def _watch_variable(self, variables: dict[str, Any], name: str) -> None:
+        self._wait_for(self._watched.variable(variables, name))
+
     def _watch(self, held: Any, name: str) -> None:
-        try:
-            value = read(held, name)
-        except ValueError:  # a cell that is empty yet
-            return
-        self._variables.append((held, name, value))
-        self._waiting.append(value)
+        self._wait_for(self._watched.attribute(held, name))
+
+    def _wait_for(self, value: Any) -> None:
+        if value is not ABSENT:
+            self._waiting.append(value)
 
 
-def read(held: Any, name: str) -> Any:
-    """A variable of a module, or an attribute."""
-    return held[name] if type(held) is dict else getattr(held, name)
+def _own_lists(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
+    """The local variables of a function that are lists which it makes itself."""
+    stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    count = code.co_argcount + code.co_kwonlyargcount + stars
+    made, others = set[str](), {*code.co_varnames[:count]}
+    for before, instruction in pairwise(instructions):
+        if instruction.opname == "STORE_FAST":
+            (made if before.opname == "BUILD_LIST" else others).add(instruction.argval)
+    return made - others
+
+
+def _acts(code: CodeType, what: str, name: Any) -> bool:
+    """Whether an instruction does more than compute."""
+    if what == "YIELD_VALUE":
+        return code.co_name != "<genexpr>"  # which only what computes reads
+    if what == "STORE_DEREF":
+        return name in code.co_freevars
+    loads = what.startswith("LOAD_") and what != "LOAD_CONST" and name in CHANGES
+    return what in STORES or loads
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -296,7 +317,7 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 def _called_unnamed(kind: type) -> list[Any]:
     """The methods that operators and calls reach; those of the standard library only compute."""
-    if kind.__module__.partition(".")[0] in sys.stdlib_module_names:
+    if _module_of(kind).partition(".")[0] in sys.stdlib_module_names:
         return []
     return [
         member
@@ -307,19 +328,18 @@ def _called_unnamed(kind: type) -> list[Any]:
 
 def _slots(kind: type) -> Iterator[str]:
     for each in kind.__mro__:
-        names = vars(each).get("__slots__", ())
-        for name in (names,) if isinstance(names, str) else names:
-            if name not in ("__dict__", "__weakref__"):
-                private = name.startswith("__") and not name.endswith("__")
-                yield f"_{each.__name__.lstrip('_')}{name}" if private else name
+        for name, member in vars(each).items():
+            if isinstance(member, MemberDescriptorType):
+                yield name
 
 
 def _is_compiled(kind: type) -> bool:
     """Whether a class comes from C, whose objects keep what is no attribute."""
-    spec = getattr(sys.modules.get(kind.__module__), "__spec__", None)
+    spec = getattr(sys.modules.get(_module_of(kind)), "__spec__", None)
     loader = getattr(spec, "loader", None)
-    is_builtin = loader is BuiltinImporter and kind.__module__ != "builtins"
-    return is_builtin or isinstance(loader, ExtensionFileLoader)
+    is_builtin = loader is BuiltinImporter and _module_of(kind) != "builtins"
+    is_static = not kind.__flags__ & HEAP_TYPE and kind not in (object, *CONTAINERS)
+    return is_builtin or is_static or isinstance(loader, ExtensionFileLoader)
 
 
 def _is_package(module: str) -> bool:
@@ -327,4 +347,12 @@ def _is_package(module: str) -> bool:
 
 
 def _is_of_packages(value: Any) -> bool:
-    return _is_package(getattr(value, "__module__", None) or type(value).__module__)
+    if isinstance(value, FunctionType):  # which may have been given the name of another one
+        return _is_package(value.__globals__.get("__name__") or "")
+    return _is_package(_module_of(value))
+
+
+def _module_of(value: Any) -> str:
+    """The name of the module that an object, or its class, comes from."""
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return module if isinstance(module, str) else ""

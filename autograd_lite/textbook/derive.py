@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import require_flag
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.textbook.constants import sources_of
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -71,6 +72,7 @@ class Derivation:
         return self.markdown()
 
 
+@explains_keywords
 def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -> Derivation:
     """The formulas of the gradients of a loss, step by step, with the shapes of all arrays.
 
@@ -101,7 +103,7 @@ def derive(loss: Any, wrt: Sequence[Node] | None = None, values: bool = False) -
       dW = δ xᵀ                      (1, 2)
     """
     values = require_flag("derive", "values", values)
-    variables = variables_of(sys._getframe(1))
+    variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
     lines = lines_of(loss, wrt, variables, with_loss=True)
     found: dict[str, Any] = {}
     if values:

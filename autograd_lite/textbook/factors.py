@@ -98,7 +98,10 @@ def cotangents(
     for node in reversed(nodes):
         if node not in parts:
             continue
-        factor, term = _sum(terms, parts.pop(node), lengths)
+        arrived = parts.pop(node)
+        if len(arrived) == 2 and arrived[0][1] is formulas.known.get(node):
+            arrived.reverse()  # A share of the node itself, from a penalty, comes last in books.
+        factor, term = _sum(terms, arrived, lengths)
         found[node] = factor.to(terms, term, lengths)
         if node.operation is None:
             continue

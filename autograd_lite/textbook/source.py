@@ -15,6 +15,7 @@ from typing import Any
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.foreign import beside
+from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.textbook.fixed import fixed_numbers
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -147,6 +148,7 @@ def _refusal(name: str, reason: str) -> UnsupportedError:
     )
 
 
+@explains_keywords
 def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
     """The source of a NumPy function `backward` that computes gradients of a loss.
 
@@ -190,7 +192,8 @@ def to_source(loss: Any, wrt: Sequence[Node] | None = None) -> str:
         return dW
     <BLANKLINE>
     """
-    return source_of(lines_of(loss, wrt, variables_of(sys._getframe(1))))
+    variables = variables_of(sys._getframe(2))  # of the caller, behind the decorator
+    return source_of(lines_of(loss, wrt, variables))
 
 
 def source_of(lines: Lines, returned: str | None = None) -> str:

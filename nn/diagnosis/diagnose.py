@@ -120,7 +120,7 @@ def diagnose(
         raise ArgumentError(attempted, reason, remedy)
     if not all(leaf.size for leaf in leaves_of(X)):
         raise ArgumentError(attempted, "there are no samples", "Give a batch of them")
-    seen = observe(model, X, y, loss, optimizer, {})
+    seen = observe(model, X, y, loss, optimizer)
     with np.errstate(all="ignore"):
         found = [find(seen) for find in FINDINGS]
     return Diagnosis([finding for finding in found if finding is not None])

@@ -19,7 +19,7 @@ from autograd_lite.operation import NO_TRAITS, Traits
 from autograd_lite.recognition import recorded_again, written_out
 from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
-from nn.left_alone import call_left_alone
+from nn.left_alone import call_left_alone, twins
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.parameters import Parameter
@@ -55,8 +55,15 @@ class Evidence:
     """Of the loss, with respect to each node and parameter that it was computed from."""
 
     def after(self, values: Mapping[Node, Any]) -> Evidence:
-        """What the model shows with other values for some parameters."""
-        return observe(self.model, self.X, self.y, self.loss_function, self.optimizer, values)
+        """What the model shows with other values for some parameters.
+
+        A copy of it: threads may be using the model.
+        """
+        model, optimizer, loss = twins(self.model, self.optimizer, self.loss_function)
+        for parameter, its_copy in zip(self.model.parameters(), model.parameters()):
+            if parameter in values:
+                its_copy._array = values[parameter]
+        return observe(model, self.X, self.y, loss, optimizer)
 
     @cached_property
     def n(self) -> int:
@@ -208,14 +215,11 @@ def observe(
     y: Any,
     loss: Callable[[Any, Any], Any],
     optimizer: Optimizer | None,
-    values: Mapping[Node, Any],
 ) -> Evidence:
-    """Run one pass in training mode, with other values for some parameters; undo all it does."""
+    """Run one pass in training mode, and undo all it does."""
     attempted = f"diagnose of {type(model).__name__} with X {shown(X)}"
 
     def run(rewind: object) -> Evidence:
-        for parameter, array in values.items():
-            parameter._array = array.copy()
         model.train()
         predictions = predicted(model, X, attempted)
         if not isinstance(predictions, Tensor):
@@ -311,20 +315,17 @@ def descended(seen: Evidence) -> Iterator[Evidence]:
 
     They move what the optimizer holds, and without one all that is learned.
     """
-    learned = set(seen.learned_parameters.values())
-    if seen.optimizer is not None:
-        learned &= set(seen.optimizer.parameters)
-    values: dict[Node, Any] = {}
     for _ in range(STEPS):
+        learned = set(seen.learned_parameters.values())
+        if seen.optimizer is not None:
+            learned &= set(seen.optimizer.parameters)
         gradients = {node: seen.gradients[node] for node in learned if node in seen.gradients}
         largest = (float(np.max(np.abs(slope), initial=0)) for slope in gradients.values())
         steepest = max(largest, default=0.0)
         if not 0 < steepest < np.inf:
             return
         rate = STEP / steepest
-        for node, slope in gradients.items():
-            values[node] = values.get(node, node._array) - rate * slope
-        seen = seen.after(values)
+        seen = seen.after({node: node._array - rate * g for node, g in gradients.items()})
         yield seen
 
 

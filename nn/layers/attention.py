@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import affine, dropout
+from autograd_lite import affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional, require
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
@@ -23,6 +23,7 @@ from nn.configuration import heading
 from nn.declared import declared, product
 from nn.init import initializer
 from nn.layers.dense import Dense
+from nn.layers.dropout import dropped
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
@@ -156,8 +157,7 @@ class MultiHeadAttention(Module):
             weights = attention_weights(q, k, mask, is_causal)
             shares = weights
             if self.training and self.dropout:
-                kept = beside(self.rng.random(weights.shape) >= self.dropout, weights)
-                shares = dropout(weights, kept, self.dropout)
+                shares = dropped(weights, self.dropout, self.rng, weights.shape)
             found = shares @ v
         else:
             weights = None

@@ -10,9 +10,9 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, POSITIVE, SHARE, require
 from autograd_lite.derivatives.normalization import standardize, statistics
 from autograd_lite.errors import ShapeError, describe_one
+from autograd_lite.modes import moves
 from nn.architecture import register
 from nn.declared import declared
-from nn.evaluating import moves
 from nn.layers.inputs import in_dtype_of, in_place, require_input
 from nn.module import Module
 from nn.parameters import Buffer, Parameter

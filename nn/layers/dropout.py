@@ -17,6 +17,11 @@ from nn.module import Module
 from nn.random_state import generator
 
 
+def dropped(x: Any, p: float, rng: Any, shape: tuple[int, ...]) -> Any:
+    """x without some of the parts that the entries of a shape stand for, in a noted draw."""
+    return dropout(x, beside(drawn(lambda: rng.random(shape) >= p), x), p)
+
+
 class _Dropout(Module):
     """What layers have in common that leave entries out."""
 
@@ -30,8 +35,7 @@ class _Dropout(Module):
         """x, in training without some of the parts that the entries of a shape stand for."""
         if not self.training or self.p == 0:
             return x  # type: ignore[no-any-return] # functions of tensors give Any
-        mask = beside(drawn(lambda: self.rng.random(shape) >= self.p), x)
-        return dropout(x, mask, self.p)  # type: ignore[no-any-return] # functions of tensors give Any
+        return dropped(x, self.p, self.rng, shape)  # type: ignore[no-any-return] # functions of tensors give Any
 
 
 @register

@@ -13,6 +13,8 @@ from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, requ
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
+from autograd_lite.modes import take_entries
+from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
@@ -84,7 +86,9 @@ class Embedding(Module):
         if isinstance(x, list | tuple):
             x = np.asarray(x)
         x = require_input(self, x)
-        numbers = x.data if isinstance(x, Tensor) else x
+        if x.dtype.kind == "f":
+            take_entries(x)
+        numbers = plain(x)
         # As data sets are floats; whole ones say what is meant.
         is_whole = numbers.dtype.kind in "iu" or (
             numbers.dtype.kind == "f" and bool(np.equal(numbers, np.rint(numbers)).all())

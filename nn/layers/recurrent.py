@@ -13,15 +13,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from autograd_lite import Tensor, dropout
+from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of, require
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside, on_host
+from autograd_lite.modes import take_entries
 from autograd_lite.node import plain
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
+from nn.layers.dropout import dropped
 from nn.layers.gates import gate_parameters, of_inputs, require_state
 from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
@@ -160,8 +162,7 @@ class _Recurrent(Module):
         x = _joined(outputs)
         if not self.training or self.dropout == 0:
             return x
-        kept = beside(self.rng.random(x.shape) >= self.dropout, x)
-        return dropout(x, kept, self.dropout)
+        return dropped(x, self.dropout, self.rng, x.shape)
 
     def _sequences(self, x: Any) -> Any:
         x = require_input(self, x)
@@ -194,6 +195,7 @@ class _Recurrent(Module):
         if lengths is None:
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
+        take_entries(lengths)  # which decide on what is computed
         counts = on_host(plain(lengths))
         attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
         if counts.shape != (n,):

@@ -23,7 +23,6 @@ from autograd_lite.arguments import FRACTION, INTEGER, SHARE, one_of, optional
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
 from autograd_lite.foreign import beside
-from autograd_lite.modes import taken
 from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss, holds
@@ -124,8 +123,7 @@ class BCELoss(_BinaryLoss):
 class BCEWithLogitsLoss(_BinaryLoss):
     """Binary cross-entropy of logits: -mean(t log sigmoid(z) + (1 - t) log(1 - sigmoid(z))).
 
-    Targets and options are those of `BCELoss`. Targets that are not from 0 to 1 raise an
-    ArgumentError, which in the plain mean is found where the loss is negative.
+    Targets and options are those of `BCELoss`.
 
     >>> round(BCEWithLogitsLoss()(Tensor([0.0]), np.array([1.0])).item(), 4)
     0.6931
@@ -138,13 +136,8 @@ class BCEWithLogitsLoss(_BinaryLoss):
         if self.pos_weight is not None:
             return super().mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)
-        if self.label_smoothing:
-            targets = self.smoothed(predictions, targets)
-        loss: Tensor = sigmoid_cross_entropy(predictions, targets)
-        # Only such targets make it negative; to look at them each time takes as long as the loss.
-        if plain(loss) < 0 if taken.get() is None else loss < 0:
-            require_shares(self, predictions, targets)
-        return loss
+        targets = self.smoothed(predictions, targets)
+        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
@@ -187,7 +180,7 @@ class _ClassLoss(Loss):
         if answers.ndim > 1:
             losses = -(answers * weighted).sum(axis=1)
         else:
-            labels = answers if counted is None else np.where(counted, plain(answers), 0)
+            labels = answers if counted is None else np.where(counted, answers, 0)
             losses = -weighted[np.arange(len(answers)), labels]
         s = self.label_smoothing
         losses = (1 - s) * losses - s * weighted.mean(axis=1) if s else losses
@@ -201,17 +194,19 @@ class _ClassLoss(Loss):
             return super().averaged(losses, targets)
         weight: Any = None if self.weight is None else beside(self.weight, losses)
         if counted is not None:
-            weights = 1.0 if weight is None else weight[np.where(counted, targets, 0)]
-            return _share_of_sum(losses, (counted * weights).sum().item())
-        if isinstance(targets, Tensor):
-            return _share_of_sum(losses, Tensor(weight)[targets].sum())
-        return _share_of_sum(losses, weight[targets].sum().item())
+            targets = np.where(counted, targets, 0)
+        if weight is None:
+            return _share_of_sum(losses, counted.sum().item())
+        is_noted = isinstance(targets, Tensor)
+        weights = (Tensor(weight) if is_noted else weight)[targets]
+        total = (weights if counted is None else counted * weights).sum()
+        return _share_of_sum(losses, total if is_noted else total.item())
 
     def _counted(self, targets: Any) -> Any:
         """Which labels count, as an array; None where all do."""
         if self.ignore_index is None or _are_rows(targets):
             return None
-        return plain(targets) != self.ignore_index
+        return targets != self.ignore_index
 
     def _class_weights(self, log_p: Any, targets: Any) -> Any:
         classes = log_p.shape[1]

@@ -18,7 +18,8 @@ from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from nn.declared import Declared, declared
-from nn.losses.loss import REDUCTIONS
+from nn.losses.loss import REDUCTIONS, holds
+from nn.losses.regression import are_below_0, are_signs
 
 COSINE = Range(lambda x: is_number(x) and -1 <= x <= 1, "a number from -1 to 1")
 
@@ -87,14 +88,14 @@ class CosineEmbeddingLoss(_OfSeveral):
         """
         first, second, target = self._arrays(input1, input2, target)
         self._require_rows(first, second)
-        signs = plain(target)
-        if signs.shape != first.shape[:1]:
+        if target.shape != first.shape[:1]:
             raise ShapeError(
                 f"CosineEmbeddingLoss of {describe_one(first)} and targets {describe_one(target)}",
                 "there is one target for each pair",
-                f"Give targets of shape ({len(signs) if signs.ndim else 'n'},)",
+                f"Give targets of shape ({len(target) if target.ndim else 'n'},)",
             )
-        if not np.all(np.abs(signs) == 1):
+        if not holds(are_signs, target):
+            signs = plain(target)
             raise ArgumentError(
                 f"CosineEmbeddingLoss with targets {describe_one(target)}",
                 f"they are 1 or -1, and these range from {signs.min()} to {signs.max()}",
@@ -102,7 +103,9 @@ class CosineEmbeddingLoss(_OfSeveral):
             )
         squares = [(x * x).sum(axis=1) + 1e-12 for x in (first, second)]
         cosine = (first * second).sum(axis=1) / np.sqrt(squares[0] * squares[1])
-        return self._reduced(np.where(signs == 1, 1 - cosine, relu(cosine - self.margin)))
+        alike = (1 + target.astype(cosine.dtype)) / 2
+        apart = relu(cosine - self.margin)
+        return self._reduced(alike * (1 - cosine) + (1 - alike) * apart)
 
 
 class TripletMarginLoss(_OfSeveral):
@@ -180,11 +183,10 @@ class GaussianNLLLoss(_OfSeveral):
                 "they have one shape, or the last axis of variances has length 1",
                 f"Give arrays of shape {means.shape}",
             )
-        smallest = plain(variances).min()
-        if smallest < 0:
+        if holds(are_below_0, variances):
             raise ArgumentError(
                 f"GaussianNLLLoss with variances {describe_one(variances)}",
-                f"one is {smallest}",
+                f"one is {plain(variances).min()}",
                 "Give numbers above 0, such as autograd_lite.softplus of what a layer returns",
             )
         v = np.maximum(variances, self.epsilon)

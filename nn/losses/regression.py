@@ -133,11 +133,10 @@ class PoissonNLLLoss(Loss):
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """The loss of each entry."""
-        values = plain(targets)
-        if np.min(values) < 0:
+        if holds(are_below_0, targets):
             raise ArgumentError(
                 self.describe(predictions, targets),
-                f"counts are 0 or more, and one is {np.min(values)}",
+                f"counts are 0 or more, and one is {np.min(plain(targets))}",
                 "Give numbers of events",
             )
         if self.log_input:
@@ -164,7 +163,7 @@ class HingeLoss(Loss):
 
     def entries(self, predictions: Any, targets: Any) -> Any:
         """max(0, 1 - t z) of each entry."""
-        if not holds(_are_signs, targets):
+        if not holds(are_signs, targets):
             values = plain(targets)
             raise ArgumentError(
                 self.describe(predictions, targets),
@@ -174,7 +173,13 @@ class HingeLoss(Loss):
         return relu(1 - predictions * targets)
 
 
-def _are_signs(values: Any) -> bool:
+def are_below_0(values: Any) -> bool:
+    """Whether one is below 0."""
+    return bool(np.min(values) < 0)
+
+
+def are_signs(values: Any) -> bool:
+    """Whether all are -1 or 1."""
     return bool(np.all(np.abs(values) == 1))
 
 

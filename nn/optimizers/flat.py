@@ -170,13 +170,14 @@ class Run:
         if self.at_once:
             self.computed[...] = self.kept
 
-    def changes(self) -> Iterator[tuple[Any, ...]]:
+    def changes(self) -> list[tuple[Any, ...]]:
         """The calls of C that keep what a step has computed."""
-        yield setattr, self, "steps", self.steps + 1
+        changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if self.at_once:
-            yield setitem, self.kept, ..., self.computed
+            changes.append((setitem, self.kept, ..., self.computed))
         if self.copied:
-            yield from self._changes_outside()
+            changes += self._changes_outside()
+        return changes
 
     def _changes_outside(self) -> Iterator[tuple[Any, ...]]:
         for tensor, view in zip(self.tensors, self.views(self.computed[0])):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
 import numpy as np
@@ -37,6 +38,8 @@ from nn.optimizers.states import misfits
 if TYPE_CHECKING:
     from nn.optimizers.traced import Update
 
+# In C, as they are asked for in each step.
+_at_once, _copied = attrgetter("at_once"), attrgetter("copied")
 watching_steps: ContextVar[Callable[[Optimizer], None] | None]
 watching_steps = ContextVar("watching_steps", default=None)
 """Called before each step in this thread or task, with the optimizer; gradients have to be finite
@@ -261,15 +264,18 @@ class Optimizer(Declared):
         gradients: Sequence[tuple[Run, Any]],
         require_finite: bool,
         update: Update | None,
+        in_place: bool,
     ) -> None:
         """`step` with flat gradients of runs in place of those that tensors have.
 
-        A compiled update computes with these, if it is of the hyper-parameters of now.
+        A compiled update computes with these, if it is of the hyper-parameters of now. Where the
+        arrays of all tensors are known to lie in place they are not looked for.
         """
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
         runs = [run for run, _ in gradients]
-        copy_in(runs)
+        if not in_place:
+            copy_in(runs)
         if update and not update.fits():
             update = None
         for run, flat in gradients:
@@ -281,15 +287,15 @@ class Optimizer(Declared):
 
     def _finish(self, runs: Sequence[Run], update: Update | None = None) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
-        for run in runs:
+        for run in filter(_copied, runs):
             run.refuse_unless_writable()
-        if all([run.at_once for run in runs]):  # noqa: C419 - it is faster
+        if all(map(_at_once, runs)):
             self._update(runs, update)
         else:
             with whole():
                 self._update(runs, update)
 
-    def _update(self, runs: Iterable[Run], update: Update | None) -> None:
+    def _update(self, runs: Sequence[Run], update: Update | None) -> None:
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
         if update:
             update()
@@ -300,8 +306,8 @@ class Optimizer(Declared):
                     self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
             run.mark_changed()
-        if outside := [tensor._array for run in runs for tensor, _ in run.copied]:
-            with writable(*outside):
+        if any(map(_copied, runs)):
+            with writable(*[tensor._array for run in runs for tensor, _ in run.copied]):
                 at_once(changes)
         else:
             at_once(changes)

@@ -97,7 +97,7 @@ class ClusterSteps:
         self._rows, self._samples = rows, samples
         self._model, self._optimizer = model, optimizer
 
-    def loss(self, numbers: Any, targets: Any) -> float:
+    def loss(self, numbers: Any, targets: Any, share: float) -> float:
         """The loss of the rows of those numbers; their gradients are those of the parameters."""
         of_blocks = np.searchsorted(self._rows.bounds, numbers, side="right") - 1
         blocks = range(len(self._rows.bounds) - 1)

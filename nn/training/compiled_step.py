@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import numpy as np
+
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.compiled import CompiledSteps
@@ -40,12 +42,13 @@ class CompiledStep:
 
     def __call__(self, X: Any, y: Any) -> float:
         """Take a step on a batch; its loss, before the step."""
-        inputs, targets = as_arrays(X, "a step with X"), as_arrays(y, "a step with y")
+        inputs = X if type(X) is np.ndarray else as_arrays(X, "a step with X")
+        targets = y if type(y) is np.ndarray else as_arrays(y, "a step with y")
         with self._lock:
             loss = self._steps.loss(inputs, [targets])
             if loss is None:
                 return self._eager(inputs, targets)
-            self.backend = self._steps.name
+            self.backend = self._steps.backend.name
             self._steps.update(require_finite=False)
             return loss
 

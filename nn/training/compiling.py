@@ -35,7 +35,7 @@ class EagerSteps:
     def __init__(self, reason: str) -> None:
         self.ran = f"eager: {reason}"
 
-    def loss(self, inputs: Any, targets: Any) -> None:
+    def loss(self, inputs: Any, targets: Any, share: float) -> None:
         """None, as each step is taken eagerly."""
 
     def agree(self, loss: float) -> None:

@@ -266,7 +266,6 @@ def fit(
             done = training.epoch
             with ProgressBar(training.epochs, steps_an_epoch, done=done, shown=progress) as bar:
                 why = "the step is one's own" if step is not None else ""
-                why = why or ("gradients are accumulated" if accumulate > 1 else "")
                 steps = EagerSteps(why) if why else steps_of(training, samples, compile)
                 take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autograd_lite import Tensor, enable_grad
-from autograd_lite.modes import setting
+from autograd_lite.modes import draws, moves, setting
 from autograd_lite.node import Array
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.program import Step
+from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.trees import leaves_of, map_tree
-from nn.evaluating import draws, moves
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.random_state import generators, state_of
 
 MOST_STEPS = 20_000
 """Of a program: recording longer ones takes too long to be done unasked."""
@@ -41,14 +45,19 @@ class Recording(NamedTuple):
         return [*given, *[step for step, _, _ in self.drawn], *[step for step, _ in self.tensors]]
 
 
+@uncollected()
 def record(
     model: Module,
     optimizer: Optimizer,
     loss_of: LossOf,
     batch: tuple[Any, Any],
+    share: float,
     templates: dict[Any, Any],
+    rewind: Callable[[], None],
 ) -> Recording:
     """Compute the loss of a batch, and write down what that and its gradients are computed by.
+
+    Gradients are those of a share of the loss.
 
     Raises:
         ValueError: it cannot be followed.
@@ -59,8 +68,10 @@ def record(
     with guarded() as calls, enable_grad(), setting(draws, noted), setting(moves, {}):
         loss = loss_of(*given)
         moved = dict(moves.get() or {})
+    _require_noted(model, noted, rewind)
     tracer = ExactTracer(loss, templates)
     tracer.write(calls)
+    tracer.program.cotangents[loss].arguments = (np.full_like(loss._array, share)[()],)
     if len(tracer.program.steps) > MOST_STEPS:
         raise ValueError(f"its {len(tracer.program.steps)} steps are too many")
     followed = [(buffer, tracer.own_part(value)) for buffer, value in moved.items()]
@@ -75,8 +86,19 @@ def record(
     drawn = [(known[id(array)], array, draw) for array, draw in noted if id(array) in known]
     if len(drawn) < len(noted):
         raise ValueError("what is drawn at random is not used as it is")
-    arrays = [x._array for x in leaves]
+    arrays = [x._array.copy() for x in leaves]  # which the next batch may be written to
     return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
+
+
+def _require_noted(model: Module, noted: Sequence[tuple[Any, Any]], rewind: Any) -> None:
+    """Raise a ValueError if a module has drawn what was not noted."""
+    drawing = list(dict.fromkeys(generators(model).values()))
+    after = [pickle.dumps(state_of(each)) for each in drawing]
+    rewind()
+    for _, draw in noted:
+        draw()
+    if after != [pickle.dumps(state_of(each)) for each in drawing]:
+        raise ValueError("a module draws random numbers in a way of its own")
 
 
 def surroundings_of(model: Module, loss: Any) -> Surroundings:

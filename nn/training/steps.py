@@ -55,20 +55,13 @@ class UsualStep:
         inputs, *targets = batch
         try:
             with region.opened():
-                loss = steps.loss(inputs, targets)
-                if loss is None:
-                    self._go_through(inputs, targets)
-                    steps.agree(training.batch_loss)
-                else:
-                    training.batch_loss = loss
-                    if not math.isfinite(loss):
-                        raise not_finite(training, f"the loss is {loss}")
+                are_shown = self._go_through(inputs, targets)
                 if overrides(training.callbacks, "gradients"):
                     steps.show_gradients()
                     for callback in training.callbacks:
                         callback.gradients(training)
-                    loss = None
-            if loss is None:
+                    are_shown = True
+            if are_shown:
                 training.optimizer.step(require_finite=True)
             else:
                 steps.update(require_finite=True)
@@ -77,26 +70,45 @@ class UsualStep:
             raise_not_finite_gradients(training, error)
         return {}
 
-    def _go_through(self, inputs: Any, targets: Sequence[Any]) -> None:
-        """Compute the loss of a batch and its gradients."""
+    def _go_through(self, inputs: Any, targets: Sequence[Any]) -> bool:
+        """Compute the loss of a batch and its gradients; whether these are in `.grad`."""
         n = len(leaves_of(inputs)[0])
         if not self._size or n <= self._size:
-            batch_loss = self._loss(inputs, targets)
-            self._training.batch_loss = _finite(self._training, batch_loss)
-            self._training.optimizer.zero_grad()
-            batch_loss.backward(leaves_only=True)
-            return
-        self._training.optimizer.zero_grad()
-        total = 0.0
+            return self._go_through_part(inputs, targets, 1.0)
+        total, gradients = 0.0, dict[Tensor, Any]()
+        optimizer = self._training.optimizer
         for start in range(0, n, self._size):
             part = slice(start, start + self._size)
-            batch_loss = self._loss(at(inputs, part), [at(each, part) for each in targets])
             share = 1.0 if self._samples.is_sum else min(self._size, n - start) / n
-            total += share * _finite(self._training, batch_loss)
-            batch_loss.backward(
-                np.full(batch_loss.shape, share, batch_loss.dtype), leaves_only=True
-            )
+            optimizer.zero_grad()
+            self._go_through_part(at(inputs, part), [at(each, part) for each in targets], share)
+            self._steps.show_gradients()
+            total += share * self._training.batch_loss
+            for tensor in optimizer.parameters:
+                if (gradient := tensor.grad) is not None:
+                    known = gradients.get(tensor)
+                    gradients[tensor] = gradient if known is None else known + gradient
+        for tensor, gradient in gradients.items():
+            tensor.grad = gradient
         self._training.batch_loss = total
+        return True
+
+    def _go_through_part(self, inputs: Any, targets: Sequence[Any], share: float) -> bool:
+        """The same for what is computed at once, whose loss counts for a share of the batch's."""
+        training, steps = self._training, self._steps
+        loss = steps.loss(inputs, targets, share)
+        if loss is not None:
+            training.batch_loss = loss
+            if not math.isfinite(loss):
+                raise not_finite(training, f"the loss is {loss}")
+            return False
+        batch_loss = self._loss(inputs, targets)
+        training.batch_loss = _finite(training, batch_loss)
+        training.optimizer.zero_grad()
+        seed = None if share == 1.0 else np.full(batch_loss.shape, share, batch_loss.dtype)
+        batch_loss.backward(seed, leaves_only=True)
+        steps.agree(training.batch_loss)
+        return True
 
     def _loss(self, inputs: Any, targets: Sequence[Any]) -> Tensor:
         training = self._training

@@ -30,6 +30,9 @@ AT_DEFAULTS = {
     "dot": lambda x: np.dot(x, VECTOR, None),
     "matmul": lambda x: np.matmul(x, VECTOR, dtype=None, order="K"),
     "copy": lambda x: np.copy(x, order="K", subok=False),
+    "einsum": lambda x: np.einsum(
+        "ij->i", x, out=None, dtype=None, order="K", casting="safe", optimize=False
+    ),
     "reshape": lambda x: np.reshape(x, (3, 2), order="C"),
     "astype": lambda x: np.astype(x, np.float64, copy=True),
     "sort": lambda x: np.sort(x, 0, None, order=None),
@@ -37,7 +40,6 @@ AT_DEFAULTS = {
     "round": lambda x: np.round(x, 1, None) + x,
     "broadcast_to": lambda x: np.broadcast_to(x, (2, 2, 3), subok=False),
     "take": lambda x: np.take(x, [0, 1], 0, None, "raise"),
-    "einsum": lambda x: np.einsum("ij->j", x, out=None, optimize=False),
     "nan_to_num": lambda x: np.nan_to_num(x, True, 0.0),
     "add.reduce": lambda x: np.add.reduce(x, 0, None, None, where=True),
 }

@@ -84,6 +84,37 @@ def test_vectors_of_equal_values_are_refused_where_the_result_depends_on_them(f,
     assert "backward of np.linalg" in str(caught.value)
 
 
+def logarithm(a):
+    values, vectors = np.linalg.eigh(a)
+    return (vectors * np.log(values)) @ vectors.T
+
+
+def logarithm_by_svd(a):
+    u, s, vh = np.linalg.svd(a)
+    return (u * np.log(s)) @ vh
+
+
+@pytest.mark.parametrize("f", [logarithm, logarithm_by_svd])
+def test_so_they_are_where_vectors_of_equal_values_are_multiplied_by_0(f):
+    # The logarithm of 1 + E is E: what the vectors get is 0, and yet each entry has a slope.
+    with pytest.raises(GradientError, match="values are equal"):
+        gradient(lambda a: f(a).sum(), np.eye(3))
+    with pytest.raises(GradientError, match="values are equal"):
+        gradient(lambda a: f(a)[0, 1], np.diag([1.0, 1.0, 2.0]))
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (2, 3), (2, 2)])
+@pytest.mark.parametrize("entry", [0.0, 1.0])
+@pytest.mark.parametrize("part", [0, 1])
+def test_factors_of_columns_that_depend_on_each_other_are_refused(shape, entry, part):
+    a = np.full(shape, entry)
+    with pytest.raises(GradientError, match=r"np\.linalg\.qr.*columns depend on each other"):
+        gradient(lambda a: np.linalg.qr(a)[part].sum(), a)
+    stack = np.stack([a + np.arange(a.size).reshape(a.shape) ** 2, a])
+    with pytest.raises(GradientError, match="columns depend on each other"):
+        gradient(lambda a: np.linalg.qr(a)[part].sum(), stack)
+
+
 def test_values_alone_have_derivatives_where_they_are_equal():
     np.testing.assert_allclose(gradient(lambda a: np.linalg.eigh(a)[0].sum(), np.eye(3)), np.eye(3))
     np.testing.assert_allclose(gradient(lambda a: np.linalg.svd(a)[1].sum(), np.eye(3)), np.eye(3))

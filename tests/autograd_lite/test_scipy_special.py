@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.integrate
+import scipy.linalg
 import scipy.special as sp
 from looping import looped
 from sampling import normal, positive
@@ -127,6 +129,27 @@ def test_functions_of_scipy_are_called_by_their_names():
         sp.ellipk(Tensor(0.5, requires_grad=True))
     with pytest.raises(UnsupportedError, match=r"gammainc.*argument 0"):
         sp.gammainc(Tensor(0.5, requires_grad=True), 1.0)
+
+
+@looped(
+    ("call", "name", "told"),
+    [
+        (sp.logsumexp, r"scipy\.special\.logsumexp", r"Write autograd_lite\.logsumexp"),
+        (sp.softmax, r"scipy\.special\.softmax", r"Write autograd_lite\.softmax"),
+        (scipy.linalg.expm, r"scipy\.linalg\.expm", "differentiable"),
+        (lambda x: scipy.linalg.solve(x, np.ones(2)), r"scipy\.linalg\.solve", "differentiable"),
+    ],
+)
+def test_functions_that_convert_are_called_by_their_names_too(call, name, told):
+    x = Tensor(np.eye(2), requires_grad=True)
+    with pytest.raises(UnsupportedError, match=rf"^{name} of tensor \(2, 2\): .*{told}"):
+        call(x)
+
+
+def test_a_function_of_one_s_own_that_scipy_calls_is_not_taken_for_scipy_s():
+    x = Tensor(np.eye(2), requires_grad=True)
+    with pytest.raises(UnsupportedError, match=r"^conversion of tensor"):
+        scipy.integrate.quad(lambda t: np.asarray(x)[0, 0], 0.0, 1.0)
 
 
 def test_ours_agree_with_scipy_s():

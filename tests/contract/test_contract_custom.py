@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from autograd_lite import (
     AutogradError,
@@ -55,6 +56,28 @@ def test_arrays_in_give_arrays_out():
     result = cube(np.array([1.0, 2.0]))
     assert type(result) is np.ndarray
     np.testing.assert_array_equal(result, [1.0, 8.0])
+
+
+@differentiable(lambda g, y, a: g / (2 * y))
+def root(a):
+    return brentq(lambda x: x * x - a, 0.0, 10.0)  # a number of Python's
+
+
+def test_a_function_may_return_a_number_of_python_s():
+    a = Tensor(4.0, requires_grad=True)
+    y = root(a)
+    assert type(y.data) is np.float64
+    y.backward()
+    assert a.grad == pytest.approx(0.25)
+    assert grad(grad(root))(4.0) == pytest.approx(-(4.0**-1.5) / 4)
+
+
+@pytest.mark.parametrize("result", [None, [1.0, 2.0], (1.0,), 3, "x"])
+def test_anything_else_than_an_array_is_refused_by_its_type(result):
+    wrong = differentiable(lambda g, y, x: g)(lambda x: result)
+    message = rf"its result is of type {type(result).__name__}.*np\.array"
+    with pytest.raises(AutogradError, match=message):
+        wrong(Tensor(1.0, requires_grad=True))
 
 
 def test_the_function_keeps_its_name():

@@ -123,6 +123,17 @@ def test_dropout_and_batch_norm_over_many_steps_weights_and_smaller_last_batches
     assert_compiled_is_eager("float16", lambda: network(nn.ReLU(), dtype=np.float16))
 
 
+def test_steps_whose_gradients_are_accumulated():
+    def make():
+        return network(nn.BatchNorm1d(6), nn.Dropout(0.3))
+
+    weights = np.arange(90.0)
+    losses = "cross_entropy", nn.CrossEntropyLoss(reduction="sum")
+    for loss, more in zip(losses, ({"sample_weight": weights}, {}), strict=True):
+        options = {"accumulate": 3, "epochs": 8, **more}
+        assert_compiled_is_eager(loss, make, LABELS, loss, **options)
+
+
 class Own(nn.Module):
     def __init__(self):
         self.first, self.second, self.scale = nn.Dense(4, 6), nn.Dense(6, 3), 1.0

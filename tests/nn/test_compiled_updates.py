@@ -49,7 +49,7 @@ def steps(eager, other, gradients, update, count):
             for tensor, view in zip(run.tensors, run.views(flat.copy()), strict=True):
                 tensor.grad = view
         eager.step()
-        other.step_along(gradients, True, update)
+        other.step_along(gradients, True, update, in_place=False)
 
 
 def states(optimizer):
@@ -111,11 +111,11 @@ def test_updates_in_c_arrive_where_each_optimizer_does(names, tmp_path, monkeypa
 def test_gradients_that_are_not_finite_change_nothing():
     _, optimizer, gradients = pair(nn.Adam)
     update = Update(optimizer, gradients, backend_of("numpy"))
-    optimizer.step_along(gradients, True, update)
+    optimizer.step_along(gradients, True, update, in_place=False)
     before = [run.kept.copy() for run in optimizer._runs]
     gradients[0][1][3] = np.nan
     with pytest.raises(GradientError, match="1 of the 15 entries"):
-        optimizer.step_along(gradients, True, update)
+        optimizer.step_along(gradients, True, update, in_place=False)
     for run, kept in zip(optimizer._runs, before, strict=True):
         np.testing.assert_array_equal(run.kept, kept)
     assert optimizer.steps == 1

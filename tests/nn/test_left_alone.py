@@ -3,6 +3,7 @@
 import copy
 import queue
 import random
+import threading
 import tracemalloc
 from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
@@ -237,6 +238,26 @@ def test_each_pass_draws_the_same_at_random():
     assert nn.diagnose(Noisy(), X, Y, loss=LOSS)
     assert len(drawn) == 2
     assert len(set(drawn)) == 1
+
+
+def test_what_threads_see_of_a_model_that_is_diagnosed_are_its_own_weights():
+    seen = []
+
+    class Watched(nn.Module):
+        def __init__(self):
+            self.inner = nn.Dense(4, 1, weight_init="zeros")
+            self.lock = threading.Lock()
+
+        def forward(self, x):
+            with self.lock:
+                seen.append(model.inner.weight.data.copy())
+            return self.inner(x)
+
+    model = Watched()
+    optimizer = nn.SGD(model.parameters(), 0.1)
+    nn.diagnose(model, X, Y, loss=LOSS, optimizer=optimizer)
+    assert len(seen) > 1
+    np.testing.assert_array_equal(seen, 0)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -141,6 +141,13 @@ def test_weights_that_are_none_of_the_samples_are_refused(loss, weights, reason)
     assert f"{type(loss).__name__} of predictions" in str(caught.value)
 
 
+@looped("loss", [nn.BCEWithLogitsLoss(), nn.BCEWithLogitsLoss(reduction="sum"), nn.BCELoss()])
+@looped("targets", [[1.0, -1.0], [0.0, -1.0], [0.0, 2.0], [0.0, 1.0 + 1e-12]])
+def test_binary_targets_beyond_0_and_1_are_refused_also_where_the_loss_is_positive(loss, targets):
+    with pytest.raises(AutogradError, match=r"\(targets \+ 1\) / 2"):
+        loss(Tensor([0.5, 0.5], requires_grad=True), np.array(targets))
+
+
 def test_hinge_targets_are_minus_one_or_one_and_kl_targets_not_negative():
     with pytest.raises(AutogradError, match=r"2 \* targets - 1"):
         nn.HingeLoss()(Tensor([1.0, 2.0]), np.array([0, 1]))

@@ -3,7 +3,8 @@
 import copy
 import time
 from collections import ChainMap, OrderedDict, UserDict, UserList, deque, namedtuple
-from types import MappingProxyType
+from dataclasses import dataclass
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -68,15 +69,45 @@ def as_objects(parts):
     return array
 
 
-KINDS = [set, frozenset, as_objects, lambda parts: dict(enumerate(parts)).values()]
+@dataclass
+class Record:
+    label: str
+    part: object
 
 
-@looped("kind", KINDS, ids=["set", "frozenset", "objects", "values"])
+@dataclass(slots=True)
+class Slotted:
+    part: object
+
+
+def learned(part):
+    return part if isinstance(part, nn.Module) else nn.Parameter(part.data)
+
+
+KINDS = {
+    "set": set,
+    "frozenset": frozenset,
+    "objects": as_objects,
+    "values": lambda parts: dict(enumerate(parts)).values(),
+    "namespace": lambda parts: SimpleNamespace(label="x", part=learned(parts[0])),
+    "dataclass": lambda parts: Record("x", learned(parts[0])),
+    "dataclass with slots": lambda parts: Slotted(learned(parts[0])),
+}
+
+
+@looped("kind", KINDS.values(), ids=KINDS)
 @looped("part", [layer, lambda: nn.Parameter([1.0]), lambda: Tensor([1.0])])
 def test_parts_in_what_is_not_opened_are_refused(kind, part):
     model = Holder({"x": kind([part()])})
     with pytest.raises(UnsupportedError, match=r"Holder.held.x = a .* in it: .* list or a dict"):
         model.parameters()
+
+
+def test_a_record_may_keep_what_was_computed():
+    model = Holder(Record("last", nn.Dense(2, 1, rng=0)(np.ones((1, 2)))))
+    assert model.parameters() == []
+    model.held = [SimpleNamespace(rate=0.1), Slotted(None)]
+    assert model.state_dict() == {}
 
 
 @looped("held", [lambda p: p, lambda p: [p], lambda p: {"x": (1, p)}])

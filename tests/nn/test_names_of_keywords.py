@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from looping import looped
 
+import autograd_lite
 import nn
 import viz
 from autograd_lite.errors import MissingNameError, UnsupportedError
@@ -82,6 +83,8 @@ def test_a_keyword_from_elsewhere_is_told_what_it_is_called_here(call, owner, gi
         (lambda: nn.SGD(P, 0.1).zero_grad(set_to_none=True), "Leave it out"),
         (lambda: nn.SGD(P, 0.1).step(closure=None), r"loss\.backward\(\)"),
         (lambda: nn.load("a", map_location="cpu"), "Leave it out"),
+        (lambda: autograd_lite.value_and_grad(np.sum, has_aux=True), "f may keep"),
+        (lambda: autograd_lite.grad(np.sum, argnum=1), "It is called argnums here"),
         (lambda: viz.plot_history({"loss": [1.0]}, title="t"), "plot_history"),
     ],
 )
@@ -117,6 +120,9 @@ PUBLIC = {
     if takes_options(name, getattr(package, name))
 }
 del PUBLIC["functional_call"]  # whose keywords are those of forward
+_OF_FUNCTIONS = "checkpoint compare_gradients compile define derive differentiable from_dlpack grad"
+_OF_FUNCTIONS += " gradcheck hessian hvp jacobian jvp ravel to_source value_and_grad vjp"
+PUBLIC |= {name: getattr(autograd_lite, name) for name in _OF_FUNCTIONS.split()}
 
 
 @looped("name", PUBLIC)

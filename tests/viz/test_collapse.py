@@ -25,7 +25,7 @@ def unrolled(steps):
 def test_equal_steps_of_a_loop_are_one_box_with_the_weights_beside():
     loss, h = unrolled(50)
     graph = viz.graph(loss)
-    assert [v.title for v in graph.vertices] == ["U", "W", "b", "×50", "power(·, 2)", "sum"]
+    assert [v.title for v in graph.vertices] == ["W", "U", "b", "×50", "power(·, 2)", "sum"]
     steps = graph.vertices[3]
     assert steps.kind == "collapsed"
     assert dict(steps.facts) == {

@@ -1,0 +1,118 @@
+"""A recorded step as what a back end is given, and as what is ready to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite import Tensor
+from autograd_lite.node import Array
+from autograd_lite.program.backends import Output, Runner
+from autograd_lite.program.program import Guard, Step
+from autograd_lite.program.recordings import constants
+from nn.optimizers.flat import Run
+from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.traced import Update
+from nn.training.recorded import Recording
+
+
+class Compiled(NamedTuple):
+    """A step that is ready to be run."""
+
+    runner: Runner
+    used: list[int]  # of the arrays of a batch
+    draws: list[Callable[[], Array]]
+    tensors: list[Tensor]
+    frozen: list[bool]
+    arrays: list[Array]  # of the tensors, as they lay when this was made
+    gradients: list[tuple[Run, Array]]
+    in_place: bool  # whether those arrays are all that the optimizer changes
+    update: Update | None
+    views: list[tuple[Tensor, Array]]  # of the gradients, by tensor
+    moved: list[Tensor]
+    rest: list[Array]  # what the runner is given besides: those views, and constants
+    runs: Any
+
+
+class Given(NamedTuple):
+    """What a back end is given."""
+
+    steps: list[Step]
+    inputs: list[Step]
+    outputs: list[Output]
+    guards: list[Guard]
+    names: dict[Step, str]
+
+
+def laid_out(
+    made: Recording,
+    optimizer: Optimizer,
+    flat: dict[Run, Array],
+    make: Callable[[Given], Runner],
+) -> tuple[Compiled, Given] | None:
+    """The step, or None while the optimizer has to divide its parameters anew.
+
+    The gradients of all parameters in a run lie in one flat array, which is made where there is
+    none.
+    """
+    program = made.tracer.program
+    cotangents = {node: step for node, step in program.cotangents.items() if node.operation is None}
+    runs = optimizer._runs
+    for run in flat.keys() - {*runs}:
+        del flat[run]
+    inside = {tensor for run in runs for tensor in run.tensors}
+    if not inside.issuperset(cotangents):
+        raise ValueError("a tensor that requires grad is not in the optimizer")
+    gradients, views = [], []
+    outputs: list[Output] = []
+    for run in runs:
+        has = {tensor in cotangents for tensor in run.tensors}
+        if len(has) > 1:
+            return None
+        if True in has:
+            gradient = flat.setdefault(run, np.zeros(run.bounds[-1], run.dtype))
+            gradients.append((run, gradient))
+            for tensor, view in zip(run.tensors, run.views(gradient)):
+                views.append((tensor, view))
+                target = program.step(None, (view,), {}, view.shape, view.dtype)
+                outputs.append((cotangents[tensor], target))
+    inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
+    fixed = constants(program.steps, {*inputs})
+    inputs += fixed
+    returned: list[Output] = [
+        (program.values[made.loss], None),
+        *[(step, None) for _, step in made.moved],
+    ]
+    names = _names(made)
+    steps = [step for step in program.steps if step not in set(inputs)]
+    outputs = returned + outputs
+    given = Given(steps, inputs, outputs, program.guards, names)
+    runner = make(given)
+    tensors = [tensor for _, tensor in made.tensors]
+    known = {*tensors}
+    changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
+    compiled = Compiled(
+        runner,
+        [place for place, step in enumerate(made.data) if step is not None],
+        [draw for _, _, draw in made.drawn],
+        tensors,
+        [tensor._requires_grad for tensor in tensors],
+        [tensor._array for tensor in tensors],
+        gradients,
+        all(tensor in known and tensor._array is view for tensor, view in changed),
+        None,
+        views,
+        [buffer for buffer, _ in made.moved],
+        [*[view for _, view in views], *[step.arguments[0] for step in fixed]],
+        runs,
+    )
+    return compiled, given
+
+
+def _names(made: Recording) -> dict[Step, str]:
+    names = {step: name for step, name in zip(made.data, "Xy") if step is not None}
+    for step, tensor in made.tensors:
+        names[step] = tensor.name or "buffer"
+    return names

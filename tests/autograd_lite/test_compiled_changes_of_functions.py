@@ -1,0 +1,116 @@
+"""Compiled functions that are hard to compile: they compute what was written, or say why not."""
+
+import random
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from functions_that_change import TRAPS
+from looping import raise_named
+
+import autograd_lite
+from autograd_lite import value_and_grad
+from autograd_lite.errors import UnsupportedError
+from autograd_lite.node import plain
+from autograd_lite.program import compiler
+from autograd_lite.program.surroundings import Surroundings
+from autograd_lite.trees import leaves_of
+
+CALLS = 7
+
+
+def results(make, call):
+    """What calls of a function give, as copies, and the back end of the last one."""
+    f, arguments = make()
+    f = call(f)
+    found = []
+    for number in range(CALLS):
+        given = arguments(number)
+        found.append([(type(x), np.array(plain(x))) for x in leaves_of(f(*given))])
+    return found, getattr(f, "backend", "")
+
+
+def assert_alike(name, found, expected, rounding):
+    for number, (own, wanted) in enumerate(zip(found, expected, strict=True)):
+        for (kind, a), (other, b) in zip(own, wanted, strict=True):
+            assert (kind, a.shape, a.dtype) == (other, b.shape, b.dtype), (name, number)
+            exact = a.tobytes() == b.tobytes()
+            assert exact or (rounding and np.allclose(a, b, rounding)), (name, number, a, b)
+
+
+def assert_computes_what_was_written(backend, rounding, both=True):
+    failures, compiled, ways = [], 0, (lambda f: f, value_and_grad)
+    for place, (name, make) in enumerate(TRAPS.items()):
+        for differentiated in ways if both else (ways[place % 2],):
+            try:
+                with warnings.catch_warnings(), np.printoptions():
+                    warnings.simplefilter("error")
+                    expected, _ = results(make, differentiated)
+                    found, ran = results(
+                        make, lambda f, d=differentiated: d(autograd_lite.compile(f, backend))
+                    )
+                assert_alike(name, found, expected, rounding)
+                compiled += ran == backend
+            except Exception as error:
+                failures.append((f"{name}: {error}", error))
+    raise_named(failures)
+    assert compiled > len(TRAPS) / 2
+
+
+def test_functions_or_gradients_have_the_same_bits_whatever_is_changed():
+    assert_computes_what_was_written("numpy", 0, both=False)
+
+
+@pytest.mark.exhaustive
+def test_functions_and_gradients_have_the_same_bits_whatever_is_changed():
+    assert_computes_what_was_written("numpy", 0)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.skipif(not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler")
+def test_they_are_right_in_c_whatever_is_changed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
+    assert_computes_what_was_written("c", 1e-5)  # some are of float32
+
+
+def test_what_only_decides_is_not_taken_for_a_constant_where_it_is_drawn():
+    own = np.random.default_rng(0)
+    for draws in (own.random, np.random.rand, random.random):
+        fast = autograd_lite.compile(lambda x, draws=draws: x.sum() * (2 if draws() < 2 else 3))
+        for number in range(3):
+            fast(np.array([float(number)]))
+        assert fast.backend.startswith("eager: "), draws
+        assert "random" in fast.backend, draws
+
+
+def test_what_is_used_by_value_and_is_another_each_time_is_refused():
+    count = iter(range(100))
+    fast = autograd_lite.compile(lambda x: (x * next(count)).sum())
+    with pytest.raises(UnsupportedError, match="is another for other data"):
+        fast(np.ones(2))
+
+
+def test_lists_of_ones_own_may_be_appended_to_and_no_others():
+    held = []
+
+    def own(x):
+        parts = []
+        for k in range(3):
+            parts.append(x * k)
+        return parts
+
+    def given(x, parts=held):
+        if x is None:
+            parts = []
+        parts.append(x)
+
+    def outer(x):
+        parts = []
+        parts = held
+        parts.append(x)
+
+    assert not Surroundings([own], strict=True).acts
+    for acts in (given, outer):
+        assert "append" in Surroundings([acts], strict=True).acts
