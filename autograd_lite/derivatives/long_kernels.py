@@ -15,10 +15,8 @@ import numpy as np
 from autograd_lite.derivatives.windows import Layout, Lengths, bordered, with_borders
 from autograd_lite.node import Array
 
-TRANSFORM = 30
-"""What an entry of a transform takes, in terms of a product."""
-LAYING_OUT = 9
-"""What one that is laid out takes."""
+TRANSFORM, LAYING_OUT = 30, 9
+"""What an entry of a transform takes, and one that is laid out, in terms of a product."""
 LEAST = 2_000_000
 """How many of these a convolution takes at least, for its transforms to be worth their calls."""
 AT_ONCE = 2**20

@@ -85,15 +85,24 @@ class Definitions:
         """Write the assignment to a name in the file of a function that uses it."""
         module = inspect.getmodule(user)
         for statement in ast.parse(inspect.getsource(module)).body if module and user else ():
-            match statement:
-                case (
-                    ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
-                    | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
-                ) if target == name and user:
+            for target, value in _assigned(statement):
+                if target == name and user:
                     self._names_in(value, user)
                     self.texts[name] = f"{name} = {ast.unparse(value)}"
                     return
         raise _refusal(name, "it is neither a function written in Python nor assigned in its file")
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement assigns to, each with what it stands for."""
+    match statement:
+        case (
+            ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
+            | ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value)
+        ):
+            yield target, value
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            yield from ((ast.unparse(one), value) for one, value in zip(targets, values))
 
 
 class _Bare(ast.NodeTransformer):

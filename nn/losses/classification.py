@@ -137,7 +137,7 @@ class BCEWithLogitsLoss(_BinaryLoss):
             return super().mean(predictions, targets)
         predictions, targets = self.prepared(predictions, targets)
         targets = self.smoothed(predictions, targets)
-        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return]
+        return sigmoid_cross_entropy(predictions, targets)  # type: ignore[no-any-return] # functions of tensors give Any
 
     def cross_entropies(self, predictions: Any, targets: Any) -> Any:
         """The cross-entropy of each entry."""
