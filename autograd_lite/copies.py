@@ -41,7 +41,7 @@ def state_of(node: Node) -> Any:
             "Write tensor.detach(), or loss.item(), for its numbers",
         )
     own, slots = object.__getstate__(node)
-    # 1 tells that it was computed, as of all changes that is the first.
+    # 1 tells that it was computed, before all that happens there.
     return own, {**slots, "created": min(node.created, 1), "mutated": 0}
 
 

@@ -25,7 +25,7 @@ from numpy import float64, ndarray
 import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
-from autograd_lite.mutation import sample
+from autograd_lite.mutation import samples, samples_of_leaves
 from autograd_lite.node import Array, Cotangents, Node, clock, inputs_of, unshared_lists
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
@@ -51,13 +51,16 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     """
     values = []
     constants = []
-    found = wanted = other = False
+    found = other = leaves = False
+    wanted = 0
     for argument in arguments:
         if isinstance(argument, Node):
             found = True
             value = argument._array
             if argument._requires_grad:
-                wanted = True
+                wanted += 1
+                if argument.operation is None:
+                    leaves = True
             elif type(value) is ndarray:
                 constants.append(value)
         else:
@@ -81,9 +84,12 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, keywords, wanted, residual)
-    if constants and node.operation is not None and not operation.traits.additive:
+    leaves = leaves and (wanted > 1 or not operation.multilinear)
+    if (constants or leaves) and node.operation is not None and not operation.traits.additive:
         # They may be written to before backward, as a buffer that is filled again.
-        node.seen = _samples(constants)
+        node.seen = samples(constants)
+        if leaves and not operation.traits.moves:
+            node.seen += samples_of_leaves(arguments)
     return node
 
 
@@ -91,10 +97,6 @@ def _admitted(value: Any, operation: Operation) -> Any:
     if type(value) is list:
         return unshared_lists(value)
     return admit(value, f"{operation.name} of")
-
-
-def _samples(constants: list[Array]) -> list[tuple[Array, Any]]:
-    return [(value, sample(value)) for value in constants]
 
 
 def _recorded_as(argument: Any, value: Any) -> Any:
@@ -106,7 +108,7 @@ def record(
     operation: Operation,
     arguments: tuple[Any, ...],
     keywords: dict[str, Any],
-    wanted: bool,
+    wanted: int,
     residual: Any = None,
 ) -> Any:
     """The node of a computed array, with its history if that is wanted and recording is on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,22 @@ def sample(array: Array) -> bytes:
     return array.flat[:: array.size // _SAMPLED + 1].tobytes()  # type: ignore[no-any-return] # arrays are Any
 
 
+def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
+    """Arrays that may be written to before backward, and their samples."""
+    return [(array, sample(array)) for array in arrays]
+
+
+def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
+    """Those of leaves that require grad. A parameter of a network has an array of its own."""
+    found: list[tuple[Array, bytes]] = []
+    for leaf in arguments:
+        if type(leaf) is Node.tensor_class and leaf.operation is None and leaf._requires_grad:
+            array = leaf._array
+            if type(array) is np.ndarray:
+                found.append((array, sample(array)))
+    return found
+
+
 def rewritten(node: Node) -> list[Array]:
-    """The constants of a node whose samples are others now."""
+    """The constants and leaves of a node whose samples are others now."""
     return [array for array, before in node.seen if sample(array) != before]

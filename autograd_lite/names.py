@@ -258,6 +258,14 @@ def explains_keywords(function: Callable[Parameters, Result]) -> Callable[Parame
     return call
 
 
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """The names of its parameters; none where it is written in C, and without a signature."""
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return []
+
+
 class Elsewhere:
     """An attribute that tensors or models of other libraries have: reading it says what to write.
 

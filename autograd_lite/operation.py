@@ -88,6 +88,8 @@ class Operation:
         if traits.accumulates:
             self.compute = in_single(compute)
             self.vjps = [rule_in_single(vjp) for vjp in vjps]
+        # Linear in each argument: of a single one that is differentiated the rule reads no entry.
+        self.multilinear = traits.additive or len(traits.linear) >= len(vjps)
         # Adds what reaches the first argument to a cotangent of that, in its memory: for rows
         # whose contribution is an array of their own with few entries that are not 0.
         self.add_to: Callable[..., None] | None = None
@@ -131,7 +133,8 @@ class Operation:
         the rule of a variadic operation gives is put, which they share.
         """
         if not self.variadic:
-            return self.vjps[index](*given, **keywords)
+            vjp = self.vjps[index]
+            return vjp(*given, **keywords) if keywords else vjp(*given)
         if len(given) > 1:
             given[:] = [self.vjps[0](*given, **keywords)]
         return part_of(given[0], index)

@@ -13,7 +13,7 @@ from autograd_lite.engine import apply, record
 from autograd_lite.errors import UnsupportedError
 from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import take
-from autograd_lite.mutation import remember_part, sample
+from autograd_lite.mutation import remember_part, samples, samples_of_leaves
 from autograd_lite.node import NO_KEYWORDS, Node, arrays_in, plain
 from autograd_lite.protocol import NumPyProtocol, operand
 from autograd_lite.refusals import FAILURES, explained
@@ -32,6 +32,9 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     """The methods of a binary operator: of its left operand, and of its right one."""
     operation = TABLE[function]
     compute = operation.compute
+    # The type of a result of which no operand is an array.
+    number = None if function is np.matmul else np.float64
+    additive, multilinear = operation.traits.additive, operation.multilinear
 
     def left(self: Node, other: Any) -> Tensor:
         if not isinstance(other, Node):
@@ -50,8 +53,9 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
-        if self._requires_grad is not other._requires_grad and node.operation is not None:
-            _remember(node, other._array if self._requires_grad else self._array)
+        if type(data) is not number and node.operation is not None and not additive:
+            if self.operation is None or other.operation is None:
+                _remember(node, self, other)
         return node
 
     def right(self: Node, other: Any) -> Tensor:
@@ -64,15 +68,23 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
-        return _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
+        node = _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
+        if type(data) is not number and node.operation is not None and not multilinear:
+            node.seen = samples_of_leaves((tensor,))
+        return node
 
     return left, right
 
 
-def _remember(node: Node, constant: Any) -> None:
-    """Note what a constant operand is like, which may be written to before backward."""
-    if type(constant) is np.ndarray:
-        node.seen = [(constant, sample(constant))]
+def _remember(node: Node, a: Node, b: Node) -> None:
+    """Note what constants and leaves are like, which may be written to before backward."""
+    alone = a._requires_grad is not b._requires_grad
+    if alone:
+        constant = b._array if a._requires_grad else a._array
+        if type(constant) is np.ndarray:
+            node.seen = samples([constant])
+    if not (alone and node.operation.multilinear):
+        node.seen = [*node.seen, *samples_of_leaves((a, b))]
 
 
 def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
@@ -142,7 +154,7 @@ class Operators(NumPyProtocol):
         part = _apply(_GETITEM, (self, index), NO_KEYWORDS)
         if part.operation is not None:
             if not basic:
-                part.seen = [(x, sample(x)) for x in arrays_in(index) if type(x) is np.ndarray]
+                part.seen = samples(x for x in arrays_in(index) if type(x) is np.ndarray)
         elif type(part._array) is np.ndarray:
             remember_part(part)
         return part

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from autograd_lite.arguments import require_function
 from autograd_lite.engine import apply, backward_order
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, no_grad
 from autograd_lite.names import explains_keywords
-from autograd_lite.node import Array, Node
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.pullback import Pullback, is_live_leaf, requires_grad
 from autograd_lite.tensor import Tensor
@@ -29,6 +32,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     Raises:
         UnsupportedError: f is no function, or returns something else.
+        GradientError: in backward, where f computes other numbers than before.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> y = checkpoint(lambda x: (x * x).exp())(x)
@@ -62,6 +66,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                     for argument in arguments
                 ]
                 result = f(*again, **keywords)
+            _require_same(f, plain(y), plain(result))
             nodes: list[Any] = [*again, *others]
             reached = [index for index, node in enumerate(nodes) if requires_grad(node)]
             pullback = Pullback([result], [nodes[index] for index in reached])
@@ -79,6 +84,22 @@ def _leaf(argument: Any) -> Any:
     """A tensor on the same data without its history, if it requires grad."""
     wanted = isinstance(argument, Tensor) and argument.requires_grad
     return Tensor(argument._array, requires_grad=True, name=argument.name) if wanted else argument
+
+
+def _require_same(f: Callable[..., Any], before: Array, again: Array) -> None:
+    """Raise if what was computed again is something else, but for rounding."""
+    if not isinstance(before, np.ndarray | np.generic):
+        return
+    close = math.sqrt(np.finfo(before.dtype).eps)
+    rounding = close * np.max(np.abs(before), initial=0, where=np.isfinite(before))
+    same = before.shape == again.shape
+    if not same or not np.allclose(again, before, close, rounding, equal_nan=True):
+        raise GradientError(
+            f"backward of checkpoint of {getattr(f, '__name__', f)}",
+            "computed again it gives other numbers: it draws at random, or something that it uses "
+            "was changed since",
+            "Draw outside, and hand over what is drawn; call backward() before changing arrays",
+        )
 
 
 def _refusal(f: Callable[..., Any], reason: str, remedy: str) -> UnsupportedError:

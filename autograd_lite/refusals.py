@@ -89,7 +89,7 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
     )
 
 
-def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: bool) -> Any:
+def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: int) -> Any:
     """The result; a Python float, as of a solver or an integral, is one of NumPy's.
 
     Raises:

@@ -146,8 +146,13 @@ def vjp(f: Callable[..., Any], *xs: Any) -> tuple[Any, Callable[[Any], tuple[Any
     >>> y, pullback(np.array([1.0, 0.0]))
     (array([6., 2.]), (array([3., 2.]),))
     """
-    linearization = Linearization(f, xs, range(len(xs)), {})
+    own = [map_tree(_copied, x) for x in xs]  # may be changed before a cotangent comes
+    linearization = Linearization(f, own, range(len(own)), {})
     return linearization.result(), lambda cotangent: tuple(linearization.pull(cotangent))
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if type(value) is np.ndarray else value
 
 
 @explains_keywords

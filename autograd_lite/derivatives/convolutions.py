@@ -10,10 +10,10 @@ the same kind, and the derivatives of each of the three are the other two:
     transposed_convolution(g, w)    dx, from cotangents and kernels
     kernel_correlation(g, x)        dw, from cotangents and images
 
-All are products of matrices. What a kernel meets is laid out once for each of its columns; its rows
-are views of that, as samples lie between rows and columns:
+All are products of matrices, one for each sample. What a kernel meets is laid out once for each of
+its columns, and its rows are views of that:
 
-    (groups, channels and columns of the kernel, rows, samples, columns)
+    (samples, groups, channels and columns of the kernel, rows, columns)
 
 Some samples are computed at a time, so that what lies between stays in the cache. Long kernels, of
 which that would be much, are multiplied by Fourier transforms.
@@ -64,7 +64,7 @@ def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
 
 
 def laid_out(x: Array, kernel: Lengths, placed: Layout, groups: int) -> Array:
-    """What the columns of a kernel meet in images: (groups, channels and columns, rows, n, ...)."""
+    """What the columns of a kernel meet in images: (n, groups, channels and columns, rows, ...)."""
     (_, *strides), borders, (_, *dilations) = placed
     axes = range(3, 2 + len(kernel))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel[1:], dilations)]
@@ -72,8 +72,9 @@ def laid_out(x: Array, kernel: Lengths, placed: Layout, groups: int) -> Array:
     steps = (slice(None, None, step) for step in (*strides, *dilations))
     windows = windows[(slice(None), slice(None), slice(None), *steps)]
     columns = range(axes.stop, axes.stop + len(axes))
-    ordered = windows.transpose(1, *columns, 2, 0, *axes)
-    return ordered.reshape(groups, -1, *ordered.shape[1 + len(axes) :])
+    ordered = windows.transpose(0, 1, *columns, 2, *axes)
+    count = x.shape[1] // groups * math.prod(kernel[1:])
+    return ordered.reshape(len(x), groups, count, *ordered.shape[2 + len(axes) :])
 
 
 def rows_of(kernel: Lengths, lengths: Lengths, placed: Layout) -> Iterator[tuple[int, slice]]:
@@ -82,9 +83,9 @@ def rows_of(kernel: Lengths, lengths: Lengths, placed: Layout) -> Iterator[tuple
     return ((row, rows) for (row,), (rows,) in found)
 
 
-def as_columns(y: Array, groups: int) -> Array:
-    """Images (n, channels, rows, ...) as (groups, channels, all positions), in that order."""
-    return np.moveaxis(y, 0, 2).reshape(groups, y.shape[1] // groups, -1)
+def in_groups(x: Array, groups: int) -> Array:
+    """Images (n, channels, ...) as (n, groups, channels of one, all positions)."""
+    return x.reshape(len(x), groups, x.shape[1] // groups, math.prod(x.shape[2:]))
 
 
 def by_row(w: Array, groups: int) -> Array:
@@ -162,17 +163,15 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
             return result
     placed, x, w = with_rows(placed, x, w)
     kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
-    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
-    kernels = by_row(w, groups)
+    dtype, each = np.result_type(x, w), (groups, len(w) // groups, math.prod(lengths))
+    result, kernels = np.empty_like(x, dtype, shape=(len(x), *each)), by_row(w, groups)
     for some in some_samples(x, kernel, result):
         met = laid_out(x[some], kernel, placed, groups)
         products = (
-            kernels[row] @ met[:, :, rows].reshape(*met.shape[:2], -1)
+            kernels[row] @ met[:, :, :, rows].reshape(*met.shape[:3], each[-1])
             for row, rows in rows_of(kernel, lengths, placed)
         )
-        total = functools.reduce(operator.iadd, products)
-        parts = total.reshape(len(w), lengths[0], -1, *lengths[1:])
-        result[some] = np.moveaxis(parts, 2, 0)
+        result[some] = functools.reduce(operator.iadd, products)
     return result.reshape(shape)
 
 
@@ -254,17 +253,19 @@ def scattered_convolution(
     # By row, (groups, out and columns of the kernel, channels).
     kernels = by_row(w, groups).swapaxes(-1, -2)
     for some in some_samples(result, kernel, x):
-        n, given = len(x[some]), as_columns(x[some], groups)
-        met = np.zeros_like(result, shape=(groups, kernels.shape[2], n_rows, n, *x.shape[3:]))
+        given = in_groups(x[some], groups)
+        met = np.zeros_like(
+            result, shape=(*given.shape[:2], kernels.shape[2], n_rows, *x.shape[3:])
+        )
         for row, rows in rows_of(kernel, x.shape[2:], placed):
             product = kernels[row] @ given
-            met[:, :, rows] += product.reshape(*product.shape[:2], -1, *met.shape[3:])
-        met = met.reshape(groups, out, *kernel[1:], *met.shape[2:])
-        whole = np.zeros_like(result, shape=(groups, out, n_rows, n, *widths))
+            met[:, :, :, rows] += product.reshape(*product.shape[:3], *x.shape[2:])
+        met = met.reshape(*given.shape[:2], out, *kernel[1:], *met.shape[3:])
+        whole = np.zeros_like(result, shape=(*given.shape[:2], out, n_rows, *widths))
         for column, place in places(kernel[1:], x.shape[3:], strides[1:], dilations[1:]):
-            whole[(..., *place)] += met[(slice(None), slice(None), *column)]
-        whole = whole.reshape(groups * out, n_rows, n, *widths)
-        result[some] = bordered(np.moveaxis(whole, 2, 0), left_out)
+            whole[(..., *place)] += met[(slice(None), slice(None), slice(None), *column)]
+        whole = whole.reshape(len(given), groups * out, n_rows, *widths)
+        result[some] = bordered(whole, left_out)
     return result.reshape(shape)
 
 
@@ -316,8 +317,9 @@ def kernel_correlation(
     total = np.zeros_like(x, dtype, shape=(kernel[0], groups, columns, x.shape[1] // groups))
     for some in some_samples(images, kernel, x):
         met = laid_out(images[some], kernel, placed, groups)
-        given = as_columns(x[some], groups).swapaxes(-1, -2)
+        given = in_groups(x[some], groups).swapaxes(-1, -2)
         for row, rows in rows_of(kernel, x.shape[2:], placed):
-            total[row] += met[:, :, rows].reshape(groups, columns, -1) @ given
+            of_row = met[:, :, :, rows].reshape(*met.shape[:3], given.shape[-2])
+            total[row] += (of_row @ given).sum(axis=0)
     parts = total.reshape(kernel[0], groups, shape[1], *kernel[1:], -1)
     return np.moveaxis(np.moveaxis(parts, 0, 2), -1, 1).reshape(shape)

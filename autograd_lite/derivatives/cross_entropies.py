@@ -158,12 +158,18 @@ def _class_errors(probabilities: Array, labels: Array) -> Array:
     return probabilities - one_hot(labels, probabilities.shape[1], probabilities.dtype)
 
 
+def _places(labels: Array, classes: int) -> Array:
+    """Where in the flat logits those of the labels are; a sum with uint64 is of floats."""
+    firsts = beside(np.arange(0, len(labels) * classes, classes), labels)
+    return firsts + labels.astype(np.intp, copy=False)
+
+
 def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Loss and errors of softmax_cross_entropy without a change in place, with the same numbers."""
     n, classes = logits.shape
     order: Any = {} if is_on_card(logits) else {"order": "C"}
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), **order)
-    right = scores.reshape(-1)[beside(np.arange(0, n * classes, classes), labels) + labels]
+    right = scores.reshape(-1)[_places(labels, classes)]
     exponentials = np.exp(scores)
     sums = exponentials.sum(axis=1)
     errors = _class_errors(exponentials / sums[:, None], labels)
@@ -209,7 +215,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
         return _followed(logits, labels)
     # In C order, so that flat is a view.
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")
-    flat, index = scores.reshape(-1), np.arange(0, n * classes, classes) + labels
+    flat, index = scores.reshape(-1), _places(labels, classes)
     right = flat[index]
     np.exp(scores, out=scores)
     sums = scores.sum(axis=1)

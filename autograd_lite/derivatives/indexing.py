@@ -44,8 +44,10 @@ def _repeats(index: Any) -> bool:
     return any(not isinstance(part, basic) and np.ravel(part).dtype != bool for part in parts)
 
 
-SORTED, ROW = 1024, 16
-"""From how many entries on, in all and in each row, rows are sorted before they are added."""
+SORTED = 1024
+"""From how many entries on rows are sorted before they are added, if these are not short."""
+ROW = 16
+"""From how many entries on a row is not short."""
 
 
 @differentiable(lambda g, y, x, index, shape: g[index], traits=Traits(linear=(0,)))

@@ -89,6 +89,8 @@ def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
     words = "at an index that is repeated only one of several is kept, where all accumulate"
     how = ": dx[index] = g overwrites, and so does dx[index] += g; np.add.at adds"
     yield "repeated index", words + how, partial(_assigned, place, None)
+    words = "what arrives for a repeated index is averaged, where all accumulate"
+    yield "repeated index", words, place.changed(lambda r, *_, **k: r / np.maximum(counts, 1))
     for axis in range(place.node.ndim):
         if place.node.shape[axis] > 1:
             within = f" within one step of a loop over axis {axis}"

@@ -39,11 +39,6 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ),
     (
         "labels",
-        "1 is subtracted in the rows of all labels, p[labels]",
-        lambda p, y, c: c * (p - _anywhere(y, -1)),
-    ),
-    (
-        "labels",
         "the largest p of a row stands for the label, the prediction for the target",
         lambda p, y, c: c * (p - (p == p.max(axis=-1, keepdims=True))),
     ),
@@ -67,9 +62,7 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
         lambda p, y, c: c * (p - y) / p,
     ),
     ("wrong formula", "the error is multiplied by p", lambda p, y, c: c * (p - y) * p),
-    ("wrong formula", "the error is multiplied by 1 - p", lambda p, y, c: c * (p - y) * (1 - p)),
     ("wrong formula", "the error is multiplied by y", lambda p, y, c: c * (p - y) * y),
-    ("wrong formula", "parentheses are missing: p - y * {0}", lambda p, y, c: p - c * y),
     ("wrong formula", "parentheses are missing: {0} * p - y", lambda p, y, c: c * p - y),
 )
 

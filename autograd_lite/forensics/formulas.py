@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural, special
+from autograd_lite.derivatives.norms import p_norm
+from autograd_lite.derivatives.reductions import expand
+from autograd_lite.node import Array
 
 Slope = Callable[[Any, Any], Any]
 """A derivative as a function of the output and of the input."""
@@ -27,19 +30,13 @@ FORMULAS: dict[Any, Formulas] = {
         ("a * (1 + a)", lambda a, z: a * (1 + a)),
         ("a * (1 - z), with the input for one a", lambda a, z: a * (1 - z)),
         ("z * (1 - a), with the input for one a", lambda a, z: z * (1 - a)),
-        ("exp(-z), without the denominator", lambda a, z: np.exp(-z)),
     ),
     np.tanh: (
         ("1 + a * a", lambda a, z: 1 + a * a),
         ("-a * a, without the 1", lambda a, z: -a * a),
         ("a * a, the square of the output", lambda a, z: a * a),
         ("1 - a, whose a is to be squared", lambda a, z: 1 - a),
-        ("1 / cosh(z), which is to be squared", lambda a, z: 1 / np.cosh(z)),
-        ("tanh(a), its output put in once more", lambda a, z: np.tanh(a)),
-        ("(1 - a) ** 2", lambda a, z: (1 - a) ** 2),
         ("1 - tanh(z ** 2), which is to be tanh(z) ** 2", lambda a, z: 1 - np.tanh(z * z)),
-        ("1 - a * z, with the input for one a", lambda a, z: 1 - a * z),
-        ("1 / (1 + z * z), that of arctan", lambda a, z: 1 / (1 + z * z)),
     ),
     neural.softplus: (
         ("exp(z), without the denominator", lambda a, z: np.exp(z)),
@@ -54,11 +51,6 @@ FORMULAS: dict[Any, Formulas] = {
             "z * sigmoid(z) * (1 - sigmoid(z)) alone, half of the product rule: a term is left out",
             lambda a, z: z * neural.sigmoid(z) * (1 - neural.sigmoid(z)),
         ),
-        (
-            "that of its sigmoid alone: the product rule is left out",
-            lambda a, z: neural.sigmoid(z) * (1 - neural.sigmoid(z)),
-        ),
-        ("a + sigmoid(z)", lambda a, z: a + neural.sigmoid(z)),
     ),
     special.gelu: (
         (
@@ -77,23 +69,14 @@ FORMULAS: dict[Any, Formulas] = {
             "z times the normal density alone, half of the product rule: a term is left out",
             lambda a, z: z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
         ),
-        ("sigmoid(1.702 z), an approximation's half", lambda a, z: neural.sigmoid(1.702 * z)),
-        ("that of swish", lambda a, z: neural.sigmoid(z) * (1 + z * (1 - neural.sigmoid(z)))),
     ),
-    np.exp: (
-        ("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),
-        ("z * exp(z)", lambda a, z: z * a),
-    ),
+    np.exp: (("z * exp(z - 1), as if z were the base", lambda a, z: z * np.exp(z - 1)),),
     np.log: (("1 / z ** 2", lambda a, z: 1 / z**2),),
     np.log2: (("1 / z, without the logarithm of 2", lambda a, z: 1 / z),),
     np.log10: (("1 / z, without the logarithm of 10", lambda a, z: 1 / z),),
     np.exp2: (("2 ** z, without the logarithm of 2", lambda a, z: a),),
     np.log1p: (("1 / z, without the 1", lambda a, z: 1 / z),),
-    np.sqrt: (
-        ("half of the root, not one over twice the root", lambda a, z: a / 2),
-        ("1 / (2 z), without the root", lambda a, z: 1 / (2 * z)),
-        ("1 / 2: it is not divided by the root", lambda a, z: 0.5 + 0 * z),
-    ),
+    np.sqrt: (("half of the root, not one over twice the root", lambda a, z: a / 2),),
     np.square: (("2 z ** 2: the exponent is not lowered", lambda a, z: 2 * a),),
     np.reciprocal: (
         ("-1 / z, which is to be squared", lambda a, z: -a),
@@ -105,11 +88,7 @@ FORMULAS: dict[Any, Formulas] = {
         ("1 / cos(z), which is to be squared", lambda a, z: 1 / np.cos(z)),
         ("1 - tan(z) ** 2", lambda a, z: 1 - a * a),
     ),
-    np.arctan: (
-        ("1 / (1 + z), whose z is to be squared", lambda a, z: 1 / (1 + z)),
-        ("1 / (1 - z ** 2)", lambda a, z: 1 / (1 - z * z)),
-        ("1 / (1 + a ** 2), at its output", lambda a, z: 1 / (1 + a * a)),
-    ),
+    np.arctan: (("1 / (1 + z), whose z is to be squared", lambda a, z: 1 / (1 + z)),),
     np.arcsin: (("1 / (1 - z ** 2), without the root", lambda a, z: 1 / (1 - z * z)),),
     np.arccos: (("-1 / (1 - z ** 2), without the root", lambda a, z: -1 / (1 - z * z)),),
     special.erf: (
@@ -131,3 +110,108 @@ def _slope_of_tanh_gelu(z: Any) -> Any:
     c = math.sqrt(2 / math.pi)
     t = np.tanh(c * (z + 0.044715 * z**3))
     return (1 + t) / 2 + z / 2 * (1 - t * t) * c * (1 + 3 * 0.044715 * z * z)
+
+
+# Functions of two arguments, of vectors and of matrices: the whole vjp stands in a row
+
+
+def of_sum(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, to all entries that were reduced."""
+    return expand(g, x.shape, axis, keepdims)
+
+
+def of_mean(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """What arrives, in equal shares to all entries that were reduced."""
+    return of_sum(g, y, x, axis, keepdims) * (np.size(y) / np.size(x))
+
+
+def _of_norm(rule: Slope) -> Callable[..., Any]:
+    def vjp(g: Any, y: Any, x: Any, p: float = 2, axis: Any = None, keepdims: bool = False) -> Any:
+        return expand(g, x.shape, axis, keepdims) * rule(expand(y, x.shape, axis, keepdims), x)
+
+    return vjp
+
+
+def _not_centred(
+    g: Array, y: Array, x: Array, axis: Any = None, *, keepdims: bool = False, **degrees: Any
+) -> Array:
+    degrees_lost = degrees.get("correction", degrees.get("ddof", 0)) or 0
+    return expand(g, x.shape, axis, keepdims) * 2 * x / (x.size / y.size - degrees_lost)
+
+
+def _turned(matrix: Any) -> Any:
+    return np.swapaxes(matrix, -1, -2)
+
+
+IS = "the derivative of {operation} is taken to be "
+IN = "in the derivative of {operation} "
+BY = "the derivative of {operation} by its denominator "
+VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
+    (np.power, 0): (
+        (
+            IS + "n x ** n: the exponent n is not lowered, so that it is multiplied by {argument}",
+            lambda g, y, x, n: g * n * y,
+        ),
+        (
+            IS + "n x ** (n - 2): the exponent n is lowered by 2",
+            lambda g, y, x, n: g * n * x ** (n - 2),
+        ),
+    ),
+    (np.divide, 0): (
+        ("it is multiplied by the denominator, not divided by it", lambda g, y, a, b: g * b),
+        (
+            "the denominator is squared in the numerator's part of the quotient rule",
+            lambda g, y, a, b: g / b / b,
+        ),
+    ),
+    (np.divide, 1): (
+        (
+            IN + "the denominator is not squared",
+            lambda g, y, a, b: -g * a / b,
+        ),
+        (
+            IN + "the numerator is forgotten",
+            lambda g, y, a, b: -g / b / b,
+        ),
+        (
+            IN + "the denominator is forgotten",
+            lambda g, y, a, b: -g * a,
+        ),
+    ),
+    (p_norm, 0): (
+        (IS + "the vector, not divided by the norm", _of_norm(lambda y, x: x)),
+        (IS + "that of its square, twice the vector", _of_norm(lambda y, x: 2 * x)),
+        (IS + "the vector over the square of the norm", _of_norm(lambda y, x: x / y / y)),
+        (IS + "1 over the norm, without the vector", _of_norm(lambda y, x: 1 / y + 0 * x)),
+    ),
+    (np.linalg.inv, 0): (
+        (IN + "its inverses are to be transposed", lambda g, y, x: -y @ g @ y),
+        (IN + "it is that of a reciprocal, -1 / x ** 2", lambda g, y, x: -g / x / x),
+        (IN + "one of the two inverses is left out", lambda g, y, x: -_turned(y) @ g),
+        (IN + "one of the two inverses is left out", lambda g, y, x: -g @ _turned(y)),
+    ),
+    (np.prod, 0): (
+        (
+            IS + "the product, not that of the others",
+            lambda g, y, x, *axes, **k: of_sum(g * y, y, x, *axes, **k),
+        ),
+        (IS + "1, as that of a sum", of_sum),
+    ),
+    (np.var, 0): ((IN + "the mean is not subtracted", _not_centred),),
+    (np.cumsum, 0): (
+        (
+            "the cumulative sum is taken from the start, where it is one from the end",
+            lambda g, y, a, axis=None: np.cumsum(g, axis).reshape(a.shape),
+        ),
+        ("the derivative of {operation} is forgotten", lambda g, y, a, *axis, **k: g),
+    ),
+    (np.tanh, 0): (
+        ("parentheses are missing: g * 1 - a * a", lambda g, a, z: g - a * a),
+        ("parentheses are missing: 1 - a * a * g", lambda g, a, z: 1 - a * a * g),
+    ),
+    (neural.sigmoid, 0): (
+        ("parentheses are missing: g * a * 1 - a", lambda g, a, z: g * a - a),
+        ("parentheses are missing: a * 1 - a * g", lambda g, a, z: a - a * g),
+    ),
+}
+"""What is computed for what arrives, g, by function and argument; and how it is said."""

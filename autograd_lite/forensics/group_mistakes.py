@@ -31,23 +31,6 @@ def factors(case: Case) -> Iterator[Candidate]:
         yield with_strength("factor", "a constant factor is wrong", scaled, group, neutral=1.0)
 
 
-def factors_in_every_layer(case: Case) -> Iterator[Candidate]:
-    """The same factor in all products or activations: it has another power in each layer."""
-    lengths = [float(length) for length in case.graph.lengths]
-    inner = [place for place in case.graph.places if place.argument.operation is not None]
-    products = [place for place in inner if place.multiplies_matrices]
-    bent = [place for place in inner if place.traits.activation]
-    for places in (
-        *grouped(products, lambda place: (place.operation, place.slot)).values(),
-        *grouped(bent, lambda place: place.operation).values(),
-        bent,
-    ):
-        for factor in (-1.0, 2.0, 0.5, *lengths, *(1 / length for length in lengths)):
-            if len(places) > 1:
-                what = "a constant factor is wrong in every layer"
-                yield Candidate("factor", what, scaled(places, factor)).at(factor)
-
-
 def statistics(case: Case) -> Iterator[Candidate]:
     """Means, variances and sums that entries are divided by or shifted by, taken as constants."""
     bottlenecks = case.graph.bottlenecks
@@ -325,6 +308,6 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(factors, factors_in_every_layer, penalties),
+    *(factors, penalties),
     *(statistics, branches, stale_weights, other_losses, added_to_picked),
 )

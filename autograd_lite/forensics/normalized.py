@@ -69,10 +69,7 @@ def _normalized(
         formula = partial(_with_terms, of, y, scale, partial(mean, axis=axes, keepdims=True))
         words = f"in the derivative of what is normalized, y, {what}"
         yield joint(kind, words, only(graph, chain) | {chain[0]: formula})
-    for what, other_scale in (
-        ("what is normalized is not divided by its deviation", 1.0),
-        ("what is normalized is divided by the square of its deviation", scale**2),
-    ):
+    for what, other_scale in (("what is normalized is not divided by its deviation", 1.0),):
         what = f"in the derivative {what}"
         yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axes, centred)
     if mean is np.mean:
@@ -113,11 +110,6 @@ TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
     ),
     (
         "wrong formula",
-        "y is multiplied by the mean of g, not of g * y",
-        lambda g, y, mean: g - mean(g) - y * mean(g),
-    ),
-    (
-        "wrong formula",
         "y is multiplied by g * y, not by its mean",
         lambda g, y, mean: g - mean(g) - y * g * y,
     ),
@@ -127,13 +119,11 @@ TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
         "y times the mean of g * y is added",
         lambda g, y, mean: g - mean(g) + y * mean(g * y),
     ),
-    ("wrong formula", "g itself is left out", lambda g, y, mean: -mean(g) - y * mean(g * y)),
     (
         "wrong formula",
         "the mean of g is subtracted twice",
         lambda g, y, mean: g - 2 * mean(g) - y * mean(g * y),
     ),
-    ("wrong formula", "y is squared", lambda g, y, mean: g - mean(g) - y * y * mean(g * y)),
 )
 """Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
 

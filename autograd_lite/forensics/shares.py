@@ -83,9 +83,10 @@ def shares(graph: Graph, place: Place) -> StepMistakes:
     if index is None or place.slot != 0 or len(index) < 2:
         return
     rules = OF_EXTREMES if place.traits.extremum else ()
-    if 0 in place.traits.linear:
+    several = place.node.size > 1
+    if several and 0 in place.traits.linear:
         rules = OF_SUMS
-    elif not rules and place.node.size > 1:
+    elif several and not rules:
         for words, number in (("first", 0), ("last", -1)):
             words = f"only the {words} entry of those that {{operation}} reduces gets what arrives"
             yield "wrong formula", words, partial(_one_of_own, place, index, number)

@@ -67,6 +67,7 @@ def _slip_in(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
             _by_another_variable(case, tensor, given, right),
             _updated(case, predicted, tensor),
             _on_the_bias(case, tensor, given, right),
+            _in_two_parts(case, tensor, given, right),
         )
     for slip, one, other in itertools.chain(
         _exchanged(case, predicted, tensor), of_shape(case, tensor, given, right), *of_right
@@ -154,6 +155,20 @@ def _on_the_bias(case: Case, tensor: Tensor, given: Array, right: Array) -> Slip
                 words = f"{share:.6g} times {of_what} is added in {what}, that of the bias"
                 words += ": a penalty that is not in the loss"
                 yield Slip("penalty", words, other=tensor), given, right + share * within * term
+
+
+def _in_two_parts(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:
+    """The part of a penalty has one wrong factor, the rest another one."""
+    own = strengths_of_penalties(case.graph).get(tensor)
+    if own is None or given.shape != right.shape or right.size < 3:
+        return
+    penalty = own * tensor._array
+    both = np.stack([np.ravel(penalty), np.ravel(right - penalty)], axis=1)
+    factors = [*map(rounded, np.linalg.lstsq(both, np.ravel(given))[0].tolist())]
+    words = [case.in_words(factor) for factor in factors]
+    if all(words) and 1 not in factors and factors[0] != factors[1]:
+        what = f"in the part of the penalty {words[0]}; in the rest {words[1]}"
+        yield Slip("penalty", what), given, (both @ factors).reshape(right.shape)
 
 
 def _of_one_shape(case: Case, tensor: Tensor, given: Array, right: Array) -> Slipped:

@@ -132,45 +132,44 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
-    """A formula in the output is given the input, or the other way around."""
-    if not place.bends:
-        return
-    node, compute = place.node, place.operation.value
-    for before in before_what_is_added(place.argument):
-        words = "the derivative of {operation} is evaluated at its input before "
-        words += f"{place.argument.operation.name}: a mask, a bias or a scale is left out"
-        at = compute(before, *map(plain, node.arguments[1:]), **node.keywords), before
-        yield "wrong place", words, place.given(lambda y, x, *rest, at=at: (*at, *rest))
+    """A formula in the output is given the input, or the other way around, or other values."""
+    for words, output, given in _other_points(graph, place) if place.bends else ():
+        words = f"the derivative of {{operation}}{words}"
+        vjp = place.given(lambda y, x, *rest, a=output, z=given: (a, z, *rest))
+        yield "wrong place", words, vjp
+
+
+def _other_points(graph: Graph, place: Place) -> Iterator[tuple[str, Array, Array]]:
+    """Where a derivative may be evaluated by mistake, in words, with the output and the input."""
+    node, (x, *rest) = place.node, map(plain, place.node.arguments)
+    y, keywords, own = node._array, node.keywords, place.argument
+    for before in before_what_is_added(own):
+        words = f" is evaluated at its input before {own.operation.name}: a mask, a bias or a scale"
+        output = place.operation.value(before, *rest, **keywords)
+        yield f"{words} is left out", output, before
     if not place.traits.activation:
         return
-    at_input = "the derivative of {operation}, a formula in its output, is evaluated at its input"
-    at_output = "the derivative of {operation}, a formula in its input, is evaluated at its output"
-    elsewhere = "the derivative of {operation} is evaluated at another layer's values"
-    yield "wrong place", at_input, place.given(lambda y, x, *rest: (x, x, *rest))
-    again = place.given(lambda y, *rest: (compute(y, *rest[1:], **node.keywords), y, *rest[1:]))
-    yield "wrong place", at_output, again
-    yield "wrong place", at_output, place.given(lambda y, x, *rest: (y, y, *rest))
+    normalized = "" if place.traits.elementwise else ": probabilities that are not normalized"
+    yield f", a formula in its output, is evaluated at its input{normalized}", x, x
+    at_output = ", a formula in its input, is evaluated at"
+    yield f"{at_output} its output", place.operation.value(y, *rest, **keywords), y
+    yield f"{at_output} its output", y, y
     for other in () if place.traits.kink else _made_of(graph, node):
-        after = f"what {other.operation.name} makes of its output"
-        words = at_output.replace("its output", after)
-        yield "wrong place", words, place.given(lambda y, x, *r, of=other._array: (of, x, *r))
+        yield f"{at_output} what {other.operation.name} makes of its output", other._array, x
     for array in graph.plain_arrays[:MOST_ARRAYS]:
         if array.shape == node.shape and array.size > 1:
-            words = "the derivative of {operation} is evaluated at data, such as the targets"
-            yield "wrong place", words, place.given(lambda y, x, *r, of=array: (of, of, *r))
+            yield " is evaluated at data, such as the targets", array, array
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
     nearest = {graph.position[other] > here: other for other in reversed(others)}
     others = others if len(others) < NEARBY else [*nearest.values()]  # Else it is a loop.
     for other in others:
-        both = other._array, plain(other.arguments[0])
-        vjp = place.given(lambda y, x, *rest, both=both: (*both, *rest))
-        words = elsewhere
+        words = " is evaluated at another layer's values"
         if nearest[graph.position[other] > here] is other:
             where = "before" if graph.position[other] > here else "after"
-            words = f"the derivative of {{operation}} is evaluated at the values of the one {where}"
-        yield "wrong place", words, vjp
+            words = f" is evaluated at the values of the one {where}"
+        yield words, other._array, plain(other.arguments[0])
 
 
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
@@ -255,11 +254,6 @@ def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
             words = "the other factor of {operation} is multiplied in twice"
             words += ": what arrives contains it already"
             yield "derivative twice", words, place.changed(lambda r, *_, by=other: r * by)
-    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
-        value = plain(argument)
-        if slot != place.slot and is_array(value) and value.ndim:
-            words = "the other factor of {operation} is squared"
-            yield "derivative twice", words, Instead(place, slot, value * value, "{0} ** 2")
 
 
 def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:

@@ -156,18 +156,6 @@ def _of_all(vjp: Vjp, reduce: Any, shape: Any, *given: Any, **keywords: Any) -> 
     return np.broadcast_to(reduce(vjp(*given, **keywords)), shape)
 
 
-def spread(graph: Graph, place: Place) -> StepMistakes:
-    """What was reduced is spread along another axis."""
-    node, argument = place.node, place.argument
-    axes = node.keywords.get("axis", plain(node.arguments[1]) if len(node.arguments) > 1 else None)
-    square = argument.ndim == 2 and argument.shape[0] == argument.shape[1] > 1
-    if place.traits.reduces and square and isinstance(axes, int):
-        words = "what arrives is spread along the wrong axis"
-        turned: Vjp = place.changed(lambda result, *_, **k: result.T)
-        if not place.traits.extremum:
-            yield "wrong axis", words, turned
-
-
 SUM_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (
-    *(index_forgotten, sent_over_mean, other_sums, counted_once, spread, same_for_all),
+    *(index_forgotten, sent_over_mean, other_sums, counted_once, same_for_all),
 )

@@ -103,13 +103,21 @@ def not_carried(case: Case) -> Iterator[Candidate]:
 
 
 def factors_alike(case: Case) -> Iterator[Candidate]:
-    """A constant factor in steps that play one role: it has another power in each."""
+    """A constant factor in steps that play one role, or in all layers: a power of it in each."""
     graph = case.graph
+    inner = [place for place in graph.places if place.argument.operation is not None]
+    bent = [place for place in inner if place.traits.activation]
+    products = [place for place in inner if place.multiplies_matrices]
+    layers = [bent, *grouped(products, lambda place: (place.operation, place.slot)).values()]
     lengths = [float(length) for length in graph.lengths]
-    for group in alike(graph.places, graph.roles):
-        own = [factor for factor, _ in itertools.islice(graph.factors_at(group[0]), 2)]
+    for group in [*alike(graph.places, graph.roles), *layers]:
+        own = (
+            [factor for factor, _ in itertools.islice(graph.factors_at(group[0]), 2)]
+            if group
+            else []
+        )
         known = [-1.0, 2.0, 0.5, *own, *lengths, *(1 / length for length in lengths)]
-        if any(place.argument.operation is not None for place in group):
+        if len(group) > 1 and not set(group).isdisjoint(inner):
             for factor in dict.fromkeys(known):
                 yield Candidate("factor", FACTOR, scaled(group, factor)).at(factor)
 
@@ -138,9 +146,6 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
             if branches:  # Else it is forgotten there.
                 yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
-    for place in graph.places_of.get(node, ()):
-        if place.argument.operation is not None:
-            yield place.argument, "it is computed from what arrives one step further back"
 
 
 def own_term(graph: Graph, place: Place) -> StepMistakes:

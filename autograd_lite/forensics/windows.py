@@ -127,11 +127,6 @@ def _moves(
     if stride > 1:
         words = f"one entry apart: their stride, {stride}, is forgotten"
         yield words, lambda start: _with(start, {a: start[a] // steps[a] for a in slid})
-    else:
-        yield (
-            "at twice their positions: their stride is 1, and not 2",
-            lambda start: _with(start, {a: 2 * start[a] for a in slid}),
-        )
     if len(axes) > 1:
         one, other = axes[-2:]
         words = "at transposed positions: the indices of the two axes are exchanged"
@@ -169,12 +164,10 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
     strides, borders, dilations = layout(kernel, how["stride"], how["padding"], how["dilation"])
     ones = (1,) * len(kernel)
     unpadded = tuple((0, before + after) for before, after in borders)
-    shifted = tuple((before + 1, after) for before, after in borders)
     for words, placed in (
         (f"the stride {how['stride']} is forgotten", (ones, borders, dilations)),
         ("the padding is forgotten, which shifts what is met", (strides, unpadded, dilations)),
         ("the dilation is forgotten", (strides, borders, ones)),
-        ("what the kernel meets is shifted by one", (strides, shifted, dilations)),
     ):
         if placed != (strides, borders, dilations):
             of = _of_kernels if place.slot else _of_images
@@ -186,10 +179,6 @@ def convolutions(graph: Graph, place: Place) -> StepMistakes:
             yield "transposed", words, place.changed(lambda result, *_: result.swapaxes(0, 1))
         else:
             yield "transposed", words, place.given(lambda y, x, w, *r: (y, x, w.swapaxes(0, 1), *r))
-    if place.slot == 1:
-        axes = tuple(range(-len(kernel), 0))
-        words = "the gradient of the kernel is flipped: it is turned by 180 degrees"
-        yield "kernel", words, place.changed(lambda result, *_: np.flip(result, axes))
 
 
 def _of_kernels(placed: Layout, g: Array, y: Array, x: Array, w: Array, *how: Any, **k: Any) -> Any:

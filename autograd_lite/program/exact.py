@@ -8,13 +8,14 @@ followed without a change of its numbers stays one step.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, all_plain
@@ -133,6 +134,29 @@ class ExactTracer(Tracer):
         if not (made and made.looks):
             self.templates[key] = made
         return made
+
+
+def program_of(
+    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
+) -> tuple[ExactTracer, list[Any]]:
+    """The program of a result, and of its gradient in variables; what each leaf of that is."""
+    leaves = leaves_of(result)
+    tracer = ExactTracer(result, templates)
+    if not variables:
+        for call in calls:
+            tracer.note(call)
+        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
+        tracer.guard_noted(calls)
+        return tracer, outputs
+    if not isinstance(result, Node) or result.operation is None:
+        raise ValueError("the result does not depend on what it is differentiated in")
+    tracer.write(calls)
+    program = tracer.program
+    gradients = [
+        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
+        for x in variables
+    ]
+    return tracer, [program.values[result], *gradients]
 
 
 def _forward(node: Node) -> Template:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
 import warnings
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from autograd_lite.arguments import require_function
 from autograd_lite.errors import AutogradError, UnsupportedError
 from autograd_lite.linearization import name_of
 from autograd_lite.modes import (
-    Taken,
     draws,
     enable_grad,
     modes,
@@ -25,11 +23,11 @@ from autograd_lite.modes import (
     taken,
     watching,
 )
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
-from autograd_lite.program.exact import ExactTracer
+from autograd_lite.program.exact import ExactTracer, program_of
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import constants, difference, uncollected
 from autograd_lite.program.surroundings import Surroundings
@@ -229,7 +227,10 @@ class Compiled:
                 raise _unlike(self._f, found.text)
             return
         if not all(map(_is_returned_alike, made.outputs, other.outputs)):
-            self._reason = "what it returns besides arrays is another for other data"
+            self._reason = (
+                "what it returns is another for other data, and not computed by what was recorded; "
+                "of gradients write grad(compile(f)), not compile(grad(f))"
+            )
             return
         ready = self._ready(made, result)
         if ready is not None:
@@ -261,7 +262,7 @@ class Compiled:
         inside = [x for x, grad in zip(variables, wanted) if grad]
         if self._positions:
             inside = [variables[position] for position in self._positions]
-        tracer, outputs = _written(result, leaves_of(inside), calls, self._templates)
+        tracer, outputs = program_of(result, leaves_of(inside), calls, self._templates)
         known = tracer.program.inputs
         inputs = [known.get(x) or known.get(id(x._array)) for x in given]
         own = {*inputs}
@@ -331,33 +332,12 @@ FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, Ind
 """What is raised where a computation cannot be followed."""
 
 
-def _written(
-    result: Any, variables: Sequence[Any], calls: Sequence[Taken], templates: dict[Any, Any]
-) -> tuple[ExactTracer, list[Any]]:
-    """The program of a result, and of its gradient in variables; what each leaf of that is."""
-    leaves = leaves_of(result)
-    tracer = ExactTracer(result, templates)
-    if not variables:
-        for call in calls:
-            tracer.note(call)
-        outputs = [tracer.own_part(x) if isinstance(x, Node) else x for x in leaves]
-        tracer.guard_noted(calls)
-        return tracer, outputs
-    if not isinstance(result, Node) or result.operation is None:
-        raise ValueError("the result does not depend on what it is differentiated in")
-    tracer.write(calls)
-    program = tracer.program
-    gradients = [
-        program.cotangents[x] if x in program.cotangents else np.zeros(x.shape, x.dtype)
-        for x in variables
-    ]
-    return tracer, [program.values[result], *gradients]
-
-
 def _is_returned_alike(output: Any, other: Any) -> bool:
     """Whether what is returned is computed in each run, or was the same for other data."""
-    if isinstance(output, Step | np.ndarray | np.generic):
-        return True
+    if isinstance(output, Step) or isinstance(other, Step):
+        return isinstance(output, Step) and isinstance(other, Step)
+    if isinstance(output, np.ndarray | np.generic) and isinstance(other, np.ndarray | np.generic):
+        return np.array_equal(output, other, equal_nan=True)
     return type(output) is type(other) and repr(output) == repr(other)
 
 
@@ -409,11 +389,3 @@ def _moved(array: Array) -> Array:
 
 def _are_equal(arrays: Sequence[Array], others: Sequence[Array]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(arrays, others))
-
-
-def parameters_of(f: Any) -> list[str]:
-    """The names of a function's parameters."""
-    try:
-        return list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):
-        return []

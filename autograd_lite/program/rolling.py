@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,13 +68,19 @@ def _frozen(value: Any) -> Any:
     return id(value) if isinstance(value, np.ndarray) else value_key(value)
 
 
-def _between_slices(one: Step, two: Step) -> Any:
-    """What tells how slices of one array follow each other; None if these are none."""
+def _between_slices(one: Step, two: Step) -> int:
+    """How many bytes lie between slices of one array; 0 if these are none."""
     a, b = one.arguments[0], two.arguments[0]
     if not isinstance(a, np.ndarray) or a.base is None or a.base is not getattr(b, "base", None):
-        return None
+        return 0
     alike = (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
-    return ("slices", distance_between(a, b)) if alike and distance_between(a, b) else None
+    return distance_between(a, b) if alike else 0
+
+
+NONE, SAME, NUMBER, SLICE, INSIDE, HISTORY = range(6)
+"""How an argument moves from an iteration to the next: in no way that can be said; not at all; a
+number by a difference; an array to the next slice; a call by so many calls, with the one that it is
+an argument of; or to the same call in another iteration of an earlier loop."""
 
 
 class _Run(NamedTuple):
@@ -98,8 +104,17 @@ class _Roller:
         self.parts_of = [_movable(step) for step in calls]
         numbers: dict[Any, int] = {}
         self.kinds = np.array([numbers.setdefault(_kind(step), len(numbers)) for step in calls])
-        # Of calls that are in a loop: it, the place in its body, and the iteration.
-        self.inside: dict[Step, tuple[Loop, int, int]] = {}
+        parts = [*chain.from_iterable(self.parts_of)]
+        # Of each part: the place of the call, a negative number for an array, or itself.
+        arrays = dict.fromkeys(x for x in parts if type(x) is Step and x not in self.position)
+        self.arrays = [*arrays]
+        places = self.position | {x: place - len(arrays) for place, x in enumerate(self.arrays)}
+        self.codes = np.array([places[x] if type(x) is Step else x for x in parts], int)
+        self.is_number = np.array([type(x) is not Step for x in parts], bool)
+        self.offsets = np.cumsum([0, *map(len, self.parts_of)])
+        # Of calls that are in a loop: the place of the one that is first so, and the iteration.
+        self.first, self.iteration = np.full((2, len(calls)), -1)
+        self.loops: dict[int, tuple[Loop, int]] = {}  # by that place; and the place in its body
 
     def parts(self) -> list[Step | Loop]:
         found: list[Step | Loop] = []
@@ -158,82 +173,68 @@ class _Roller:
 
     def moving(self, run: _Run) -> _Run | None:
         """The longest part of a run in which all arguments move alike."""
-        starts = range(run.start, run.stop, run.period)
-        rows = self._rows(run)
-        moves = [
-            [self._moved(one, two, start) for one, two in zip(*pair)]
-            for pair, start in zip(pairwise(rows), starts)
-        ]
-        best, first = (0, 0), 0
-        while first < len(moves):
-            last = first
-            while last < len(moves) and moves[last] == moves[first] and None not in moves[last]:
-                last += 1
-            # One before may begin with other values of what is carried.
-            begin = first
-            if (
-                last > first
-                and first
-                and self._begins(rows[first - 1], moves[first - 1 : first + 1], starts[first - 1])
-            ):
-                begin -= 1
-            best = max(best, (last - begin, -begin))
-            first = max(last, first + 1)
-        count, begin = best[0] + 1, -best[1]
-        if count < LEAST:
+        if run.times < LEAST:
             return None
-        return _Run(starts[begin], run.period, count)
+        parts = slice(*self.offsets[[run.start, run.stop]])
+        codes = self.codes[parts].reshape(run.times, -1)
+        is_number = self.is_number[parts].reshape(run.times, -1)
+        starts = np.arange(run.start, run.stop, run.period)[:-1, None]
+        moves = self._moves(codes, is_number, starts)
+        can = (moves[0] != NONE).all(axis=1).tolist()
+        equal = (moves[:, :-1] == moves[:, 1:]).all(axis=0)
+        # One before may begin with other values of what is carried.
+        carried = (moves[0, 1:] == INSIDE) & (moves[1, 1:] < 0)
+        begins = equal | (carried & ~is_number[:-2] & (codes[:-2] < starts[:-1]))
+        as_before, begun = (x.all(axis=1).tolist() for x in (equal, begins))
+        best, first = (0, 0), 0
+        while first < len(can):
+            last = first
+            while last < len(can) and can[last] and (last == first or as_before[last - 1]):
+                last += 1
+            start = first - 1 if last > first > 0 and begun[first - 1] else first
+            best = max(best, (last - start, -start))
+            first = max(last, first + 1)
+        count, start = best[0] + 1, -best[1]
+        return _Run(run.start + start * run.period, run.period, count) if count >= LEAST else None
 
-    def _rows(self, run: _Run) -> list[list[Any]]:
-        """What may move, by iteration."""
-        return [
-            [*chain.from_iterable(self.parts_of[start : start + run.period])]
-            for start in range(run.start, run.stop, run.period)
-        ]
-
-    def _moved(self, one: Any, two: Any, start: int) -> Any:
-        """How an argument moves from an iteration, which starts there, to the next; None if
-        that is no way to move."""
-        if type(one) is not Step or type(two) is not Step:
-            return "number", two - one
-        place = self.position.get(one, -1)
-        if one is two:
-            return "same" if place < start else None
-        if one.function is None or two.function is None:
-            return _between_slices(one, two) if one.function is two.function else None
-        if one in self.inside and two in self.inside:
-            (loop, q, i), (other, other_q, j) = self.inside[one], self.inside[two]
-            return ("history", loop, q, j - i) if (loop, q) == (other, other_q) else None
-        then = self.position[two]
-        return ("inside", place - start, then - place) if then >= start else None
-
-    def _begins(self, row: list[Any], moves: list[list[Any]], start: int) -> bool:
-        """Whether an iteration is like those that follow, but for what is carried into it."""
-        return all(
-            before == after
-            or (
-                after is not None
-                and after[0] == "inside"
-                and after[1] < 0
-                and self._is_before(one, start)
-            )
-            for one, before, after in zip(row, *moves)
+    def _moves(self, codes: Array, is_number: Array, starts: Array) -> Array:
+        """How each part moves from an iteration to the next: the kind, and two numbers."""
+        one, two = codes[:-1], codes[1:]
+        numbers, mixed = is_number[1:], is_number[:-1] != is_number[1:]
+        arrays = (one < 0) | (two < 0)
+        places = np.where(is_number | (codes < 0), 0, codes)
+        loops, iterations = self.first[places], self.iteration[places]
+        looped, same_loop = (loops[:-1] >= 0) & (loops[1:] >= 0), loops[:-1] == loops[1:]
+        kinds = np.select(
+            [mixed, numbers, one == two, arrays, looped, two >= starts],
+            [
+                NONE,
+                NUMBER,
+                np.where(one < starts, SAME, NONE),
+                np.where((one < 0) & (two < 0), SLICE, NONE),
+                np.where(same_loop, HISTORY, NONE),
+                INSIDE,
+            ],
+            NONE,
         )
-
-    def _is_before(self, step: Any, start: int) -> bool:
-        return type(step) is Step and self.position.get(step, -1) < start
+        cases = [kinds == NUMBER, kinds == INSIDE, kinds == HISTORY]
+        first = np.select(cases, [two - one, one - starts, loops[:-1]], 0)
+        second = np.select(cases, [0, two - one, iterations[1:] - iterations[:-1]], 0)
+        for place in zip(*np.nonzero(kinds == SLICE)):
+            first[place] = _between_slices(self.arrays[one[place]], self.arrays[two[place]])
+            kinds[place] = SLICE if first[place] else NONE
+        return np.stack([kinds, first, second])
 
     # As a loop
 
     def loop(self, run: _Run) -> Loop:
         """The calls of a run, all of whose arguments move alike, as a loop."""
-        iterations = [
-            self.calls[start : start + run.period]
-            for start in range(run.start, run.stop, run.period)
-        ]
+        starts = range(run.start, run.stop, run.period)
+        iterations = [self.calls[start : start + run.period] for start in starts]
         body = [Step(s.function, (), {}, s.shape, s.number, s.dtype) for s in iterations[0]]
         loop = Loop(body, run.times, originals=iterations)
-        columns = iter(zip(*self._rows(run)))
+        rows = [chain.from_iterable(self.parts_of[start : start + run.period]) for start in starts]
+        columns = iter(zip(*rows))
         known: dict[Any, Any] = {}
 
         def own(_: Any) -> Any:
@@ -245,9 +246,16 @@ class _Roller:
 
         for step, original in zip(body, iterations[0]):
             step.arguments, step.keywords = with_moved(original, own)
-        for j, steps in enumerate(iterations):
-            self.inside.update({step: (loop, q, j) for q, step in enumerate(steps)})
+        places = range(run.start, run.stop)
+        self.first[places] = np.tile(places[: run.period], run.times)
+        self.iteration[places] = np.repeat(range(run.times), run.period)
+        self.loops |= {place: (loop, q) for q, place in enumerate(places[: run.period])}
         return loop
+
+    def _inside(self, step: Step) -> tuple[Loop, int, int]:
+        """The loop that a call is in, its place in the body, and the iteration."""
+        place = self.position[step]
+        return *self.loops[int(self.first[place])], int(self.iteration[place])
 
     def _argument(self, loop: Loop, column: Sequence[Any], run: _Run) -> Any:
         """What stands in the body for an argument, given by iteration."""
@@ -272,8 +280,8 @@ class _Roller:
         if first.function is None:
             loop.sliced[placeholder] = Sliced([*column], range(loop.count))
         else:
-            earlier, q, i = self.inside[first]
-            step = self.inside[second][2] - i
+            earlier, q, i = self._inside(first)
+            step = self._inside(second)[2] - i
             indices = range(i, i + step * loop.count, step)
             loop.sliced[placeholder] = Sliced(earlier.body[q], indices)
         return placeholder
@@ -292,8 +300,8 @@ class _Roller:
                     earlier, q = self._place(of, parts)
                     used += [earlier.originals[index][q] for index in indices]
         for step in used:
-            if step in self.inside:
-                loop, q, j = self.inside[step]
+            if step in self.position and self.first[self.position[step]] >= 0:
+                loop, q, j = self._inside(step)
                 loop.collected.setdefault(loop.body[q], set()).add(j)
 
     def _place(self, step: Step, parts: Iterable[Step | Loop]) -> tuple[Loop, int]:

@@ -74,16 +74,19 @@ CHANGES |= {"perf_counter", "globals", "locals", "vars", "__import__"}
 """Names of what changes something, or gives what is not recorded."""
 UNSEEN = {"now", "today", "utcnow", "random", "rvs", "open", "read_text", "read_bytes", "load"}
 UNSEEN |= {"loadtxt", "genfromtxt", "fromfile", "memmap", "geterr", "get_printoptions"}
+UNSEEN |= {"exists", "stat", "is_file", "is_dir", "iterdir", "glob"}
 UNSEEN |= {"globals", "eval", "exec", "import_module", "__import__"}
 """Names of what reads from where nothing is looked at: clocks, generators, files, settings."""
 BY_NAME = {"getattr", "hasattr", "vars", "dir", "__dict__"}
 """Names of what asks for attributes by names that need not stand in the code."""
-ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"}
+ATTRIBUTES = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"}
 LOADS = {"LOAD_GLOBAL", "LOAD_NAME"} | ATTRIBUTES
 NOT_CALLED = {"__init__", "__new__", "__init_subclass__", "__repr__", "__del__", "__setattr__"}
 NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__"}
 NOT_CALLED |= {"__deepcopy__", "__delattr__", "__setitem__", "__delitem__", "__set_name__"}
 """Methods that computing does not call, or not without a word of it."""
+MAKES = {"BUILD_LIST", "BUILD_MAP", "BUILD_CONST_KEY_MAP"}
+"""Instructions that make a list, or a dict."""
 HEAP_TYPE = 1 << 9
 """The flag of types that were not written as constants in C."""
 
@@ -121,6 +124,7 @@ class Surroundings:
         self._seen[id(value)] = value
         if isinstance(value, Node):
             self._watch(value, "_array")
+            self._watch(value, "_requires_grad")
         elif isinstance(value, np.ndarray):
             self._visit_array(value)
         elif isinstance(value, CONTAINERS):
@@ -222,10 +226,9 @@ class Surroundings:
                 self._miss(name)
         for code in _codes(function.__code__):
             instructions = [*dis.get_instructions(code)]
-            lists = _own_lists(code, instructions)
-            for before, instruction in pairwise([instructions[0], *instructions]):
-                of_own = before.opname == "LOAD_FAST" and before.argval in lists
-                if not (of_own and instruction.argval in ("append", "extend")):
+            own = _own_containers(code, instructions)
+            for place, instruction in enumerate(instructions):
+                if not _changes_own(instructions[max(0, place - 2) : place + 1], own):
                     self._look(function, code, instruction)
 
     def _look(self, function: FunctionType, code: CodeType, instruction: dis.Instruction) -> None:
@@ -243,7 +246,7 @@ class Surroundings:
         # A string may be the name of what getattr asks for.
         if what in ATTRIBUTES or (what == "LOAD_CONST" and type(name) is str):
             self._ask(name)
-        if not self.acts and _acts(code, what, name):
+        if not self.acts and _acts(function, code, what, name):
             known = name if isinstance(name, str) else what
             self.acts = f"{function.__qualname__} does more than compute: {known}"
 
@@ -286,25 +289,40 @@ class Surroundings:
             self._waiting.append(value)
 
 
-def _own_lists(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
-    """The local variables of a function that are lists which it makes itself."""
+def _own_containers(code: CodeType, instructions: Sequence[dis.Instruction]) -> set[str]:
+    """The local variables of a function that are lists or dicts which it makes itself."""
     stars = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
     count = code.co_argcount + code.co_kwonlyargcount + stars
     made, others = set[str](), {*code.co_varnames[:count]}
     for before, instruction in pairwise(instructions):
-        if instruction.opname == "STORE_FAST":
-            (made if before.opname == "BUILD_LIST" else others).add(instruction.argval)
+        what, name = instruction.opname, instruction.argval
+        if what == "STORE_FAST" and before.opname in MAKES:
+            made.add(name)
+        elif "STORE_FAST" in what:  # later Pythons have instructions for two variables
+            others.update(name if isinstance(name, tuple) else (name,))
     return made - others
 
 
-def _acts(code: CodeType, what: str, name: Any) -> bool:
-    """Whether an instruction does more than compute."""
+def _changes_own(recent: Sequence[dis.Instruction], own: set[str]) -> bool:
+    """Whether the last instruction changes a container in one of a function's own variables."""
+    *before, last = recent
+    if last.opname == "STORE_SUBSCR":
+        is_plain = len(before) == 2 and before[1].opname in ("LOAD_CONST", "LOAD_FAST")
+        before = before[:1] if is_plain else []
+    elif last.argval not in ("append", "extend", "update"):
+        return False
+    return bool(before) and before[-1].opname == "LOAD_FAST" and before[-1].argval in own
+
+
+def _acts(function: FunctionType, code: CodeType, what: str, name: Any) -> bool:
+    """Whether an instruction of a function, or of one within it, does more than compute."""
     if what == "YIELD_VALUE":
         return code.co_name != "<genexpr>"  # which only what computes reads
     if what == "STORE_DEREF":
         return name in code.co_freevars
-    loads = what.startswith("LOAD_") and what != "LOAD_CONST" and name in CHANGES
-    return what in STORES or loads
+    # What local variables are was loaded, or given, before.
+    given = what in ("LOAD_DEREF", "LOAD_CLOSURE") and name in function.__code__.co_freevars
+    return what in STORES or (name in CHANGES and (given or what in LOADS))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -12,6 +12,7 @@ import numpy as np
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
 from autograd_lite.node import Node
 from autograd_lite.program.program import Step
+from autograd_lite.program.recordings import uncollected
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.factors import cotangents, value_of
 from autograd_lite.textbook.formulas import Formulas
@@ -57,6 +58,7 @@ class Lines(NamedTuple):
         return line[0] in self.for_loss
 
 
+@uncollected()
 def lines_of(
     loss: Any, wrt: Sequence[Node] | None, variables: Mapping[str, Any], with_loss: bool = False
 ) -> Lines:

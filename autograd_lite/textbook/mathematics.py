@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autograd_lite.derivatives import neural
+from autograd_lite.derivatives.pooling import at_maxima, max_pool, to_maxima
 from autograd_lite.program.program import Step
 from autograd_lite.table import traits_of
 from autograd_lite.textbook.fractions import fraction
@@ -48,6 +49,23 @@ HAT = re.compile("[A-Za-z]_?hat")
 def last_name(function: Any) -> str:
     """The name of a function without that of its module."""
     return full_name(function).rpartition(".")[2]
+
+
+def windows_of(term: Step) -> str:
+    """The windows that a function looks at, as a layer is given them; empty where it has none."""
+    if term.function not in (max_pool, to_maxima, at_maxima):
+        return ""
+    kernel, (strides, borders, dilations) = term.arguments[-2:]
+    widths = tuple(before if before == behind else (before, behind) for before, behind in borders)
+    shown = {"stride": strides, "padding": widths, "dilation": dilations}
+    usual = {"stride": kernel, "padding": (0,) * len(kernel), "dilation": (1,) * len(kernel)}
+    words = [f"{key}={_once(value)}" for key, value in shown.items() if value != usual[key]]
+    return ", ".join([f"{_once(kernel)}", *words])
+
+
+def _once(values: tuple[Any, ...]) -> Any:
+    """One for each axis, or the one that they are."""
+    return values[0] if len(set(values)) == 1 else values
 
 
 class Mathematics(NumpySource):
@@ -154,6 +172,9 @@ class Mathematics(NumpySource):
             left, right = (self.text(term.arguments[place], ATOM) for place in places)
             sign = signs[self.is_latex]
             return f"{left}{self.qualified(sign, term)}{right}", TIGHT
+        if windows := windows_of(term):
+            inside = self.listed(term.arguments[:-2], {})
+            return self.function(term.function, inside, self.beside(windows))
         keywords = {name: term.keywords[name] for name in term.keywords if name != "keepdims"}
         inside = self.listed(term.arguments, keywords)
         return self.function(term.function, inside)
@@ -174,9 +195,9 @@ class Mathematics(NumpySource):
     def beside(self, text: str) -> str:
         return f"[{text}]"
 
-    def function(self, function: Any, inside: str) -> Written:
+    def function(self, function: Any, inside: str, windows: str = "") -> Written:
         name = "σ" if function is neural.sigmoid else last_name(function)
-        return f"{name}({inside})", ATOM
+        return f"{name}{windows}({inside})", ATOM
 
     def method(self, term: Step) -> Written:
         """A sum over all entries, or over numbered axes; others as functions."""
@@ -267,11 +288,11 @@ class Latex(Mathematics):
         """x^{p}."""
         return f"{self.text(base, ATOM)}^{{{self.operand(exponent, NOTHING)}}}"
 
-    def function(self, function: Any, inside: str) -> Written:
+    def function(self, function: Any, inside: str, windows: str = "") -> Written:
         name = last_name(function)
         shown = rf"\{name}" if name in OF_LATEX else rf"\operatorname{{{name}}}".replace("_", r"\_")
         shown = r"\sigma" if function is neural.sigmoid else shown
-        return rf"{shown}\left({inside}\right)", ATOM
+        return rf"{shown}{windows}\left({inside}\right)", ATOM
 
     def sum(self, axes: tuple[int, ...]) -> str:
         return r"\sum" + (f"_{{{', '.join(map(str, axes))}}}" if axes else "")

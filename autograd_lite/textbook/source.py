@@ -8,7 +8,7 @@ import itertools
 import operator
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -22,9 +22,8 @@ from autograd_lite.textbook.lines import Lines, lines_of
 from autograd_lite.textbook.naming import variables_of
 from autograd_lite.textbook.numpy_source import NumpySource, full_name
 from autograd_lite.textbook.repeated import Block, Line, terms_of
+from autograd_lite.textbook.spellings import DEFINITIONS
 from autograd_lite.textbook.terms import needed_for
-
-PACKAGE = __name__.partition(".")[0]
 
 
 class Definitions:
@@ -36,7 +35,7 @@ class Definitions:
         self.values: dict[str, Any] = {}
         for function in dict.fromkeys(functions):
             if function not in _BUILT_IN and "." not in full_name(function):
-                self.add(function.__name__, function)
+                self.add(function.__name__, DEFINITIONS.get(function, function))
 
     def add(self, name: str, value: Any, user: FunctionType | None = None) -> None:
         """Write what a name stands for in a function that uses it, after what that needs."""
@@ -66,20 +65,21 @@ class Definitions:
             raise _refusal(name, "it is not defined by def")
         if definition.name != function.__code__.co_name:  # of exec, beside `python -c` in 3.13
             raise _refusal(name, "its source cannot be read")
-        visitor = _Bare(function.__globals__)
-        bare = visitor.visit(definition)
-        for own, value in visitor.of_modules.items():
-            self.add(own, value, function)
+        bare = _Bare().visit(definition)
         self._names_in(bare, function)
         self.texts[name] = ast.unparse(bare)
 
     def _names_in(self, tree: ast.AST, function: FunctionType) -> None:
         """Write what the names in a function stand for that are not its own."""
         known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        within = _Within(known)
+        within.visit(tree)
+        for name, value in within.found.items():
+            self.add(name, value, function)
         for node in ast.walk(tree):
-            name = getattr(node, "id", None)
-            if name in known and name not in function.__code__.co_varnames:
-                self.add(name, known[name], function)
+            used = getattr(node, "id", "")
+            if used in known and used not in function.__code__.co_varnames:
+                self.add(used, known[used], function)
 
     def _assignment(self, name: str, user: FunctionType | None) -> None:
         """Write the assignment to a name in the file of a function that uses it."""
@@ -94,7 +94,7 @@ class Definitions:
 
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
-    """The names that a statement assigns to, each with what it stands for."""
+    """The names that a statement assigns to, each with its value."""
     match statement:
         case (
             ast.Assign(targets=[ast.Name(id=target)], value=ast.expr() as value)
@@ -102,23 +102,13 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
         ):
             yield target, value
         case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
-            yield from ((ast.unparse(one), value) for one, value in zip(targets, values))
+            for each, value in zip(targets, values):
+                if isinstance(each, ast.Name):
+                    yield each.id, value
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes decorators, docstrings and annotations away, and names of this package's modules."""
-
-    def __init__(self, known: dict[str, Any]) -> None:
-        self.known = known
-        self.of_modules: dict[str, Any] = {}
-        """What was named as a part of such a module."""
-
-    def visit_Attribute(self, node: ast.Attribute) -> Any:
-        module = self.known.get(getattr(node.value, "id", ""))
-        if isinstance(module, ModuleType) and module.__name__.startswith(f"{PACKAGE}."):
-            self.of_modules[node.attr] = getattr(module, node.attr)
-            return ast.Name(node.attr, node.ctx)
-        return self.generic_visit(node)
+    """Takes decorators, docstrings and annotations away."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
         node.decorator_list, node.returns = [], None
@@ -131,15 +121,35 @@ class _Bare(ast.NodeTransformer):
             return self.visit(node.args[0])  # NumPy's source has all arrays in one place
         return self.generic_visit(node)
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        if node.value is None:
-            return None
-        assignment = ast.Assign([node.target], self.visit(node.value))
-        return ast.copy_location(assignment, node)
-
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        bare = ast.Assign([node.target], node.value) if node.value else ast.Pass()
+        return self.generic_visit(ast.copy_location(bare, node))
+
+
+class _Within(ast.NodeTransformer):
+    """Names functions in modules of the project by their own names, to be written rather."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.known = known
+        self.found: dict[str, FunctionType] = {}
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        self.generic_visit(node)
+        module = self.known.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        value: Any = getattr(module, node.attr, None)
+        if _is_own(module) and isinstance(inspect.unwrap(value), FunctionType):
+            self.found[node.attr] = value
+            return ast.Name(node.attr, node.ctx)
+        return node
+
+
+def _is_own(module: Any) -> bool:
+    own = __name__.partition(".")[0]
+    return isinstance(module, ModuleType) and module.__name__.partition(".")[0] == own
 
 
 def _is_of_numpy(function: Any) -> bool:

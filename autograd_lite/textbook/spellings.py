@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.derivatives import cross_entropies, neural
-from autograd_lite.derivatives.indexing import scatter
+from autograd_lite.derivatives import cross_entropies, indexing, neural
 from autograd_lite.derivatives.linear_algebra import affine, rows
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
@@ -74,7 +73,14 @@ def _getitem_vjp(g: Any, y: Any, x: Any, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     views = slice | None | EllipsisType
     is_whole = all(isinstance(x, views) and x in (None, ..., slice(None)) for x in parts)
-    return g.reshape(x.shape) if is_whole else scatter(g, index, x.shape)
+    return g.reshape(x.shape) if is_whole else indexing.scatter(g, index, x.shape)
+
+
+def scatter(x: Any, index: Any, shape: Any) -> Any:
+    """Zeros of a shape, with x added at an index."""
+    result = np.zeros(shape, x.dtype)
+    np.add.at(result, index, x)
+    return result
 
 
 def positions(x: Any) -> Any:
@@ -159,6 +165,10 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     ),
 }
 """What is written out rather than called."""
+
+
+DEFINITIONS: dict[Callable[..., Any], Callable[..., Any]] = {indexing.scatter: scatter}
+"""By function: one of the same name, of which the definition is written."""
 
 
 def function_written_out(operation: Operation) -> Callable[..., Any] | None:

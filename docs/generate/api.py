@@ -7,6 +7,9 @@ import inspect
 import re
 from typing import Any
 
+from nn import Module
+from nn.members import Members
+
 PACKAGES = ("autograd_lite", "nn", "nn.init", "nn.datasets", "viz")
 MODULES = ("autograd_lite.tensor.", "collections.abc.", "numpy.typing.", "typing.", "builtins.")
 SECTION = re.compile(r"^(Args|Raises|Returns|Attributes):$", re.M)
@@ -40,7 +43,7 @@ def _page(package: str) -> str:
 def _entry(name: str, value: Any) -> str:
     parts = [f"## {name}", f"```python\n{_signature(name, value)}\n```", _document(value)]
     if inspect.isclass(value):
-        for own, member in sorted(vars(value).items()):
+        for own, member in sorted(_members(value).items()):
             function = member.fget if isinstance(member, property) else member
             if own.startswith("_") or not inspect.isfunction(function) or not function.__doc__:
                 continue
@@ -50,6 +53,11 @@ def _entry(name: str, value: Any) -> str:
     return "\n\n".join(parts)
 
 
+def _members(kind: type[Any]) -> dict[str, Any]:
+    """What a class has, and what modules have of the base that finds what is in them."""
+    return {**(vars(Members) if kind is Module else {}), **vars(kind)}
+
+
 def _signature(name: str, value: Any) -> str:
     if not callable(value):
         return name
@@ -57,13 +65,7 @@ def _signature(name: str, value: Any) -> str:
         text = str(inspect.signature(value))
     except (TypeError, ValueError):
         return name
-    for module in (
-        "autograd_lite.tensor.",
-        "collections.abc.",
-        "numpy.typing.",
-        "typing.",
-        "builtins.",
-    ):
+    for module in MODULES:
         text = text.replace(module, "")
     text = re.sub(r"'([^' ,()]*)'", r"\1", text)
     return name + text.replace(": Never", "")

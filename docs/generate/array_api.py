@@ -170,7 +170,7 @@ def called(function: Any, given: Any, named: dict[str, Any]) -> Any:
 class StandardArray(np.lib.mixins.NDArrayOperatorsMixin):
     """An array of the standard's, to whose functions NumPy's are handed on."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __init__(self, array: Any) -> None:
         self.array = array
@@ -226,7 +226,7 @@ class StandardArray(np.lib.mixins.NDArrayOperatorsMixin):
         self.array[_whole(index)] = there(value)
 
     def __len__(self) -> int:
-        return self.array.shape[0]  # type: ignore[no-any-return]
+        return self.array.shape[0]
 
     def __bool__(self) -> bool:
         return bool(self.array)
@@ -256,7 +256,7 @@ def outcome(samples: Iterable[Sample]) -> Outcome:
             found = _computed(sample, lambda array: StandardArray(standard.asarray(array)))
         except Exception as error:
             while error.__cause__ is not None:
-                error = error.__cause__  # type: ignore[assignment]
+                error = error.__cause__
             reason = reason or f"{type(error).__name__}: {error}"
             continue
         for one, other in zip(found, _computed(sample, np.array), strict=True):

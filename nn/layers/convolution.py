@@ -309,9 +309,11 @@ class ConvTranspose2d(_Kernels):
                 f"{min(lengths)}",
                 "Give larger images, or less padding",
             )
-        # Behind, the convolution that this is the transpose of has a border that is narrower.
-        borders = tuple((width, width - added) for width, added in zip(each[1], each[3]))
+        padding: Any = self.padding
+        if any(each[3]):
+            # Behind, the convolution that this is the transpose of has a border that is narrower.
+            padding = tuple((width, width - added) for width, added in zip(each[1], each[3]))
         y = transposed_convolution(
-            x, self.weight, lengths, self.stride, borders, self.dilation, self.groups
+            x, self.weight, lengths, self.stride, padding, self.dilation, self.groups
         )
         return self._with_bias(y)

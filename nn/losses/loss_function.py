@@ -18,7 +18,6 @@ compare every prediction with every target. A function of your own has to see to
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,7 +27,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
 from autograd_lite.foreign import beside
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
 from nn.declared import Declared, declared
@@ -159,11 +158,3 @@ def adds_up(loss: Callable[..., Tensor] | None) -> bool:
     if isinstance(loss, classification.CrossEntropyLoss | classification.NLLLoss):
         return loss.weight is None
     return type(loss) in {*LOSSES.values(), _OfEntries} - {regression.RMSELoss}
-
-
-def parameters_of(function: Callable[..., Any]) -> list[str]:
-    """The names of its parameters; none where it is written in C, and without a signature."""
-    try:
-        return list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return []

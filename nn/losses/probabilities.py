@@ -45,10 +45,6 @@ def _are_shares(values: Any) -> bool:
     return bool(values.min() >= 0 and values.max() <= 1)
 
 
-def _are_beyond(values: Any) -> bool:
-    return bool(values.min() < 0 or values.max() > 1)
-
-
 def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise an ArgumentError unless predictions lie between 0 and 1."""
     if not holds(_are_shares, predictions):
@@ -63,7 +59,8 @@ def require_probabilities(loss: Loss, predictions: Any, targets: Any) -> None:
 
 def require_shares(loss: Loss, predictions: Any, targets: Any) -> None:
     """Raise if a target is below 0 or above 1; NaN is let through, into the loss."""
-    if holds(_are_beyond, targets):
+    # Asked of the tensors themselves where what is computed is noted, so that programs ask, too.
+    if targets.min() < 0 or targets.max() > 1:
         values = plain(targets)
         low, high = values.min(), values.max()
         raise ArgumentError(

@@ -72,7 +72,7 @@ def computed(function: Callable[..., Any], *numbers: Any) -> Any:
     >>> computed(math.sqrt, 1 - 0.5 ** Number("step", {})).text
     '(sqrt((1 - (0.5 ** step))))'
     """
-    if not any(isinstance(number, Number) for number in numbers):
+    if Number not in map(type, numbers):
         return function(*numbers)
     name = function.__name__
     found = _joined(f"{name}({', '.join(['{}'] * len(numbers))})", *numbers)

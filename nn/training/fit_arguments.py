@@ -10,10 +10,10 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.names import parameters_of
 from autograd_lite.trees import leaves_of
 from nn.layers.batch_normalization import BatchNorm1d
 from nn.losses.loss import Loss
-from nn.losses.loss_function import parameters_of
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule

@@ -91,7 +91,7 @@ def globals_by_name():
 
 @trap
 def a_mutable_default():
-    def f(x, w=[1.0]):  # noqa: B006
+    def f(x, w=[1.0]):  # noqa: B006 - changed on purpose
         return (x * w[0]).sum()
 
     return changing(f, lambda: operator.setitem(f.__defaults__[0], 0, 3.0))
@@ -216,7 +216,7 @@ def a_name_that_is_put_together():
 @trap
 def a_name_from_a_table_of_a_class():
     class Settings:
-        w = [1.0]  # noqa: RUF012
+        w = [1.0]  # noqa: RUF012 - changed on purpose
 
     names = ["w"]
     return changing(

@@ -8,7 +8,7 @@ import pytest
 
 import nn
 from autograd_lite import Tensor, checkpoint, differentiable, grad, gradcheck, no_grad
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import GradientError, MutationError, UnsupportedError
 
 
 def leaf(*shape, seed=0):
@@ -128,3 +128,32 @@ def test_backward_of_a_checkpoint_goes_no_further_than_its_arguments():
 def test_a_function_that_returns_no_tensor_is_refused():
     with pytest.raises(UnsupportedError, match="Return one tensor"):
         checkpoint(lambda x: (x, x))(leaf(2))
+
+
+def test_what_is_computed_again_as_something_else_is_refused():
+    x, constant = leaf(3), np.ones(3)
+    drawn = np.random.default_rng(0)
+    noisy = checkpoint(lambda x: (x * (drawn.random(3) < 0.5)).sum())(x)
+    enclosed = checkpoint(lambda x: x * constant)(x).sum()
+    constant[:] = 3.0
+    for result in (noisy, enclosed):
+        with pytest.raises(GradientError, match=r"checkpoint of .*other numbers.*backward\(\)"):
+            result.backward()
+    assert x.grad is None
+    dropped = checkpoint(nn.Dropout(0.5, rng=0))(leaf(4, 50))
+    with pytest.raises(GradientError, match="draws at random"):
+        dropped.sum().backward()
+
+
+def test_so_is_what_arguments_were_changed_to():
+    buffer = np.ones(3)
+    result = checkpoint(lambda x: np.sin(x) * 2)(Tensor(buffer, requires_grad=True)).sum()
+    buffer[:] = 2.0
+    with pytest.raises(MutationError, match="was changed after"):
+        result.backward()
+
+
+def test_numbers_that_are_not_finite_are_the_same_again():
+    x = Tensor([np.inf, np.nan, 1.0], requires_grad=True)
+    checkpoint(lambda x: 2 * x)(x).sum().backward()
+    np.testing.assert_array_equal(x.grad, 2.0)

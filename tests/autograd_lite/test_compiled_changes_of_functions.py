@@ -92,13 +92,20 @@ def test_what_is_used_by_value_and_is_another_each_time_is_refused():
         fast(np.ones(2))
 
 
-def test_lists_of_ones_own_may_be_appended_to_and_no_others():
+def test_lists_and_dicts_of_ones_own_may_be_changed_and_no_others():
     held = []
 
     def own(x):
         parts = []
         for k in range(3):
             parts.append(x * k)
+        return parts
+
+    def named(x):
+        parts = {}
+        parts["x"], key = x, "y"
+        parts[key] = x * 2
+        parts.update(z=x)
         return parts
 
     def given(x, parts=held):
@@ -111,6 +118,21 @@ def test_lists_of_ones_own_may_be_appended_to_and_no_others():
         parts = held
         parts.append(x)
 
-    assert not Surroundings([own], strict=True).acts
-    for acts in (given, outer):
-        assert "append" in Surroundings([acts], strict=True).acts
+    def entries(x):
+        parts = {}
+        parts["x"] = x
+        held[0] = x
+
+    def of_entries(x):
+        parts = {"held": held}
+        parts["held"]["x"] = x
+
+    for computes in (own, named):
+        assert not Surroundings([computes], strict=True).acts
+    for acts, what in {
+        given: "append",
+        outer: "append",
+        entries: "SUBSCR",
+        of_entries: "SUBSCR",
+    }.items():
+        assert what in Surroundings([acts], strict=True).acts

@@ -3,6 +3,7 @@
 import copy
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from samples import SAMPLES
 from walk import Walk
 
 import autograd_lite
-from autograd_lite import Tensor, grad, value_and_grad
+from autograd_lite import Tensor, differentiable, grad, sigmoid_cross_entropy, value_and_grad
 from autograd_lite.errors import ArgumentError, UnsupportedError
 from autograd_lite.program.backends import Backend, Missed
 from autograd_lite.program.exact import ExactTracer
@@ -101,6 +102,32 @@ def test_values_and_gradients_are_compiled_at_the_second_point():
     assert value.backend == both.backend == "numpy"
 
 
+def test_functions_of_ones_own_are_called_in_the_context_of_the_call_and_others_without_warnings():
+    factor = ContextVar("factor", default=2.0)
+    scaled = differentiable(lambda g, y, x: g * 2.0)(lambda x: x * factor.get())
+    x = Tensor([1.0, 4.0], requires_grad=True)
+    _, run = laid_out(scaled(x).sum(), [x], [])
+    factor.set(3.0)
+    assert run([x.data])[0] == 15.0
+    _, run = laid_out(np.log(x).sum(), [x], [])
+    with warnings.catch_warnings(action="error"):
+        assert run([np.array([0.0, 1.0])])[0] == -np.inf
+
+
+def test_infinite_logits_of_a_compiled_cross_entropy_are_those_of_the_function():
+    targets = np.array([1.0, 0.0, 1.0])
+    compiled = value_and_grad(
+        autograd_lite.compile(lambda z: sigmoid_cross_entropy(z, targets).sum())
+    )
+    eager = value_and_grad(lambda z: sigmoid_cross_entropy(z, targets).sum())
+    for z in np.random.default_rng(0).normal(size=(3, 3)):
+        compiled(z)
+    assert compiled.backend == "numpy"
+    for z in np.array([np.inf, 0.0, 1.0]), np.array([np.inf, np.inf, 1.0]):
+        for found, expected in zip(compiled(z), eager(z), strict=True):
+            assert_same_bits(np.asarray(found), np.asarray(expected))
+
+
 def test_the_source_runs_by_itself_and_has_the_names_of_the_function():
     fast = value_and_grad(autograd_lite.compile(rosenbrock))
     for x in points(6):
@@ -187,6 +214,13 @@ def test_what_is_computed_past_the_record_is_refused():
 
     with pytest.raises(UnsupportedError, match="step 1, subtract, is another for other data"):
         autograd_lite.compile(f)(np.array([1.0, 2.0]))
+
+
+def test_a_gradient_inside_is_never_that_of_other_data():
+    compiled = autograd_lite.compile(autograd_lite.grad(lambda x: (x**3).sum()))
+    for x in (np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0])):
+        np.testing.assert_array_equal(compiled(x), 3 * x**2)
+    assert "write grad(compile(f))" in compiled.backend
 
 
 def test_variables_from_outside_are_looked_at():

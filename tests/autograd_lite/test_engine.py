@@ -101,6 +101,13 @@ def test_nodes_that_do_not_require_grad_are_left_out():
     assert len(order) == 3
 
 
+def test_the_order_goes_from_what_was_made_last_to_what_was_made_first():
+    a = Tensor(2.0, requires_grad=True)
+    first, second, third = a * 2, a * 3, a * 4
+    root = third + first * second
+    assert backward_order(root)[1:] == [root.arguments[1], third, second, first, a]
+
+
 def test_the_order_of_a_leaf_is_the_leaf():
     leaf = Tensor(1.0, requires_grad=True)
     assert backward_order(leaf) == [leaf]

@@ -38,5 +38,7 @@ def test_all_that_reaches_an_entry_adds_up_in_each_way_of_adding(case):
     assert x.grad.dtype == dtype
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(x.grad, 2 * expected, rtol=tolerance, atol=10 * tolerance)
-    compiled = autograd_lite.compile(autograd_lite.grad(loss))
-    np.testing.assert_array_equal(compiled(values), autograd_lite.grad(loss)(values))
+    compiled = autograd_lite.grad(autograd_lite.compile(loss))
+    for factor in (1, 2, 3):
+        given = factor * values
+        np.testing.assert_array_equal(compiled(given), autograd_lite.grad(loss)(given))

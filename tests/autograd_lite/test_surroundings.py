@@ -144,6 +144,14 @@ def test_what_may_change_unseen_is_told():
         assert name in Surroundings([reads], strict=False).unseen, name
 
 
+def test_names_of_arguments_and_local_variables_are_free():
+    def computes(input, data=0.0):  # noqa: A002 - it is a name that arguments have
+        time = input * 2
+        return [item + data for item in (time, input)]
+
+    assert not Surroundings([computes], strict=True).acts
+
+
 def test_what_acts_through_operators_and_aliases_is_told():
     counts, draw = Counts(), random.random
     for acts in (lambda: counts(), lambda: counts[0]):

@@ -77,6 +77,16 @@ def test_jacobian_of_an_empty_output_is_empty():
     assert jacobian(lambda x: x[:0])(X).shape == (0, 3)
 
 
+def test_a_pullback_is_that_of_the_point_whatever_becomes_of_the_array():
+    point, parts = np.array([1.0, 2.0]), {"a": np.array([3.0, 4.0])}
+    value, pullback = vjp(lambda x, p: x.reshape(2, 1) ** 2 * p["a"][:, None], point, parts)
+    point[:], parts["a"][:] = 9.0, 9.0
+    by_point, by_parts = pullback(np.ones((2, 1)))
+    np.testing.assert_array_equal(value, [[3.0], [16.0]])
+    np.testing.assert_array_equal(by_point, [6.0, 16.0])
+    np.testing.assert_array_equal(by_parts["a"], [1.0, 4.0])
+
+
 def test_vjp_and_jvp_of_structures():
     def f(p, scale):
         return [p["a"] * scale, p["b"].sum() * scale]

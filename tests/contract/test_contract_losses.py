@@ -140,7 +140,7 @@ def test_absolute_error_has_slope_zero_where_the_prediction_is_exact():
     np.testing.assert_array_equal(x.grad, [0.0, 0.5])
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8])
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint8, np.uint64])
 def test_labels_of_any_integer_dtype(dtype):
     loss = nn.CrossEntropyLoss()(Tensor(PREDICTIONS), LABELS.astype(dtype))
     assert loss.item() == pytest.approx(cross(PREDICTIONS, ONE_HOT), rel=1e-12)

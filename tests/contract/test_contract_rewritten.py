@@ -44,6 +44,63 @@ def test_a_buffer_that_is_filled_again_is_noticed(function, kind, size):
     assert np.isfinite(w.grad).all()
 
 
+OF_LEAVES = {
+    "power": lambda x, w: x**2,
+    "square": lambda x, w: x * x,
+    "quotient": lambda x, w: 1 / x,
+    "function": lambda x, w: np.exp(np.sin(x)),
+    "product with another": lambda x, w: w * x,
+    "matrix product": lambda x, w: w @ x,
+    "product with a computed one": lambda x, w: np.tanh(w) * x,
+    "einsum": lambda x, w: np.einsum("i,i->", x, w),
+}
+
+
+@looped("size", [3, 100_000])
+@looped("function", OF_LEAVES.values(), ids=OF_LEAVES)
+def test_so_is_the_array_of_a_leaf_that_requires_grad(function, size):
+    buffer = np.full(size, 2.0)
+    x, w = Tensor(buffer, requires_grad=True), leaf(np.ones(size))
+    for memory in (buffer, x.data):
+        loss = function(x, w).sum()
+        memory[...] = 3.0
+        with pytest.raises(MutationError, match=r"backward of \w+\(.*\(\d+,\) was changed after"):
+            loss.backward()
+        assert x.grad is None
+        memory[...] = 2.0
+    loss.backward()
+    assert np.isfinite(x.grad).all()
+
+
+def test_samples_of_one_buffer_have_gradients_of_their_own_or_none():
+    buffer, losses = np.zeros(3), []
+    for value in (1.0, 2.0):
+        buffer[:] = value
+        losses.append((Tensor(buffer, requires_grad=True) ** 2).sum())
+    losses[1].backward()
+    with pytest.raises(MutationError, match="was changed after"):
+        losses[0].backward()
+
+
+UNREAD = {
+    "sum": lambda x: x.sum(),
+    "multiple": lambda x: (2 * x + 1 - x / 4).sum(),
+    "part": lambda x: x[:2].sum() + x[[0, 2]].sum(),
+    "product with constants": lambda x: np.arange(3.0) @ x,
+}
+
+
+@looped("function", UNREAD.values(), ids=UNREAD)
+def test_where_no_rule_reads_a_leaf_it_may_change(function):
+    x = leaf([1.0, 2.0, 3.0])
+    function(x).backward()
+    expected, x.grad = x.grad, None
+    loss = function(x)
+    x.data[:] = 7.0
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, expected)
+
+
 def test_unless_no_rule_reads_it():
     w, buffer, total = leaf([1.0, 2.0]), np.ones(2), 0.0
     for value in (1.0, 2.0):

@@ -376,3 +376,14 @@ def test_parameters_of_equal_and_of_constant_gradients_each_get_theirs():
     assert_compiled_is_eager("biases", TwoBiases, ONE_HOT, "mse", batch_size=9)
     assert_compiled_is_eager("constant", Moved, ONE_HOT, lambda p, y: p.sum(), batch_size=9)
     assert_compiled_is_eager("ones", Moved, ONE_HOT, lambda p, y: (p - y).sum(), batch_size=9)
+
+
+def test_a_parameter_that_is_read_in_parts_gets_the_gradient_of_all():
+    class Parts(nn.Module):
+        def __init__(self):
+            self.both = nn.Parameter(np.ones(6))
+
+        def forward(self, x):
+            return self.both[:3] + x[:, :3] * self.both[3:] + self.both[1:4]
+
+    assert_compiled_is_eager("parts", Parts, ONE_HOT, "mse", batch_size=9)

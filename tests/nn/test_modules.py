@@ -391,19 +391,3 @@ def test_gradients_of_what_a_model_says_its_parameters_are_are_forgotten():
     outside.grad = np.ones(1)
     Model().zero_grad()
     assert outside.grad is None
-
-
-def test_the_text_of_a_model_writes_what_a_shared_module_holds_once():
-    shared = nn.Sequential(nn.ReLU())
-    model = nn.Sequential(shared, nn.Sequential(shared))
-    assert repr(model).splitlines() == [
-        "Sequential(",
-        "  0: Sequential(",
-        "    0: ReLU()",
-        "  )",
-        "  1: Sequential(",
-        "    0: Sequential(...)",
-        "  )",
-        ")",
-    ]
-    assert repr(shared) == "Sequential(\n  0: ReLU()\n)"

@@ -349,3 +349,19 @@ def test_an_argument_that_is_assigned_later_is_saved(path):
 def test_functions_and_objects_without_a_name_are_shown_as_python_shows_them():
     layer = nn.Dense(2, 2, activation=functools.partial(np.clip, a_min=0, a_max=1))
     assert layer.extra_repr() == "2, 2, activation=partial"
+
+
+def test_the_text_of_a_model_writes_what_a_shared_module_holds_once():
+    shared = nn.Sequential(nn.ReLU())
+    model = nn.Sequential(shared, nn.Sequential(shared))
+    assert repr(model).splitlines() == [
+        "Sequential(",
+        "  0: Sequential(",
+        "    0: ReLU()",
+        "  )",
+        "  1: Sequential(",
+        "    0: Sequential(...)",
+        "  )",
+        ")",
+    ]
+    assert repr(shared) == "Sequential(\n  0: ReLU()\n)"
