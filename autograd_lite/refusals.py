@@ -206,12 +206,17 @@ def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError
 
 
 def _asking() -> str:
-    """The function of SciPy's that asks for plain numbers; empty if it is another one."""
+    """The function of SciPy's that asks for plain numbers; empty if it is another one.
+
+    Or an operator of a sparse array, to which its operand is foreign.
+    """
     frame, found = sys._getframe(1), ""
     while frame.f_back is not None:
         frame = frame.f_back
         module = str(frame.f_globals.get("__name__"))
         package = module.partition(".")[0]
+        if module.startswith("scipy.sparse"):
+            return ""
         if package == "scipy":
             public = [part for part in module.split(".") if not part.startswith("_")]
             found = ".".join([*public, frame.f_code.co_qualname])

@@ -1,5 +1,7 @@
 """The time of layers of sequences, against PyTorch's eager mode: forward and backward.
 
+An LSTM also compiled, with its update.
+
 Both compute from the same weights and inputs, and have to agree before anything is timed. CPU time,
 one thread; ratios of interleaved rounds.
 
@@ -49,6 +51,7 @@ CASES = (
     ("LSTM 64->128, 50 steps b32", lstm, 1.5),
     ("attention 8 heads, 128x256 b8", attention, 1.3),
     ("embedding 10,000 x 64, 32x50", embedding, 1.0),
+    ("the LSTM, compiled", lstm, 1.0),
 )
 
 
@@ -91,9 +94,45 @@ def steps(make: Callable[..., Any], name: str) -> list[Callable[[], list[Any]]]:
     return [our_step, their_step]
 
 
-def measured(make: Callable[..., Any], name: str) -> tuple[float, float]:
+class States(nn.Module):
+    """Those of an LSTM after each step."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+def compiled_steps(make: Callable[..., Any], name: str) -> list[Callable[[], Any]]:
+    """A step of each with its update: compiled here, eager there; both return the loss."""
+    dtype, torch_dtype = DTYPES[name]
+    ours, theirs, call, shape = make(dtype, torch_dtype)
+    theirs.load_state_dict({k: torch.from_numpy(v) for k, v in nn.to_torch(ours).items()})
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=shape).astype(dtype)
+    y = rng.normal(size=call(theirs, torch.from_numpy(x)).shape).astype(dtype)
+    model, loss = States(ours), torch.nn.MSELoss()
+    step = nn.compile(model, nn.MSELoss(), nn.SGD(model.parameters(), 0.01))
+    optimizer = torch.optim.SGD(theirs.parameters(), 0.01)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
+
+    def their_step():
+        optimizer.zero_grad()
+        value = loss(call(theirs, inputs), targets)
+        value.backward()
+        optimizer.step()
+        return value.item()
+
+    for scale in (1.0, 1.1, 1.2, 1.0):
+        mine = step(scale * x, y)
+        inputs = torch.from_numpy(scale * x)
+        assert abs(mine - their_step()) < TOLERANCE[name]
+    return [lambda: step(x, y), their_step]
+
+
+def measured(both: list[Callable[[], Any]]) -> tuple[float, float]:
     """Milliseconds of a step here, and the median of its ratio to PyTorch's."""
-    both = steps(make, name)
     times = np.empty((ROUNDS, 2))
     gc.disable()
     for row in times:
@@ -110,7 +149,8 @@ def main() -> None:
     rows = []
     for title, make, aim in CASES:
         for name in DTYPES:
-            milliseconds, ratio = measured(make, name)
+            made = compiled_steps if title.endswith("compiled") else steps
+            milliseconds, ratio = measured(made(make, name))
             rows.append([title, name, f"{milliseconds:.1f} ms", verdict(ratio, aim)])
     print_table(["step", "dtype", "here", "of PyTorch's time"], rows)
 

@@ -82,9 +82,10 @@ def main(folder="output/adversarial_ring"):
     for ax, (step, points) in zip(axes, seen.items(), strict=True):
         near, found = judged(points)
         print(f"step {step}: {near:.0%} of the points lie near {found} of {PLACES} places")
-        ax.scatter(*truth.T, s=4, color="lightgray")
-        ax.scatter(*points.T, s=4)
+        ax.scatter(*truth.T, s=4, color="lightgray", label="data")
+        ax.scatter(*points.T, s=4, label="made by the generator")
         ax.set(title=f"step {step}", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal")
+    figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(folder / "points.png", dpi=150)
     plt.close(figure)
     print("picture:", folder / "points.png")

@@ -83,7 +83,7 @@ def main(folder="output/forecast"):
     for name, style in {"last value": ":", "GRU": "-"}.items():
         axes.plot(forecasts[name][shown], style, label=f"{name}, {AHEAD} before")
     axes.set(xlabel="time", ylabel="voltage, standardized", title="A membrane's voltage")
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(folder / "forecast.png", dpi=150)
     plt.close(figure)
     print("picture:", folder / "forecast.png")

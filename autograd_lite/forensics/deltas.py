@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
 
 import numpy as np
 
@@ -166,36 +166,28 @@ TOGETHER = 12
 def other_masks(case: Case) -> Iterator[Candidate]:
     """What arrives is masked by another mask than that of dropout, or of a rectifier."""
     for place in case.graph.places:
-        values = _two_values(place)
-        if values is None or not 4 <= place.node.size <= MOST_ENTRIES:
+        values, size, shape = _two_values(place), place.node.size, place.node.shape
+        if values is None or not 4 <= size <= MOST_ENTRIES or shape != place.argument.shape:
             continue
-        if place.node.shape != place.argument.shape:
-            continue
-        low, high = values
-        size = place.node.size
-        chosen = _units_that_fit(case, place, np.eye(size).reshape(size, *place.node.shape), values)
-        if chosen is None or chosen.all() or not chosen.any():
-            continue
-        mask = np.where(chosen.reshape(place.node.shape), high, low)
-        words = "another mask is used than in the forward pass: it was drawn anew, or is that of "
-        words += "another layer"
-        yield Candidate("another mask", words, {place: lambda g, *_, mask=mask, **k: g * mask})
+        by = partial(_masked, place)
+        mask = _mask_that_fits(case, by, np.eye(size).reshape(size, *shape), *values)
+        if mask is not None:
+            words = "another mask is used than in the forward pass: it was drawn anew, or is that "
+            yield Candidate("another mask", words + "of another layer", by(mask))
 
 
 def some_samples(case: Case) -> Iterator[Candidate]:
     """Only some samples count, such as half of them."""
     nodes = [n for n in case.graph.bottlenecks if n.ndim and 4 <= len(n._array) <= MOST_ENTRIES]
     for node in nodes[:1]:
-        (place, *others), size = case.graph.consumers[node], len(node._array)
+        (use, *others), size = case.graph.consumers[node], len(node._array)
+        by = partial(_masked_after, use)
         units = np.eye(size).reshape(size, size, *[1] * (node.ndim - 1))
-        step = case.graph.places_of[node][0]
-        chosen = None if others else _units_that_fit(case, step, units, None)
-        if chosen is not None and chosen.any() and not chosen.all():
-            kept = [str(number) for number in np.flatnonzero(chosen)]
-            words = f"only the samples {', '.join(kept)} count: what arrives at the others is lost"
-            mask = np.tensordot(chosen * 1.0, units, 1)
-            vjp = place.changed(lambda result, *_, mask=mask, **k: result * mask)
-            yield Candidate("entries left out", words, {place: vjp})
+        mask = None if others else _mask_that_fits(case, by, units, 0.0, 1.0)
+        if mask is not None:
+            kept = ", ".join(map(str, np.flatnonzero(mask)))
+            words = f"only the samples {kept} count: what arrives at the others is lost"
+            yield Candidate("entries left out", words, by(mask))
 
 
 def _two_values(place: Place) -> tuple[float, float] | None:
@@ -212,30 +204,35 @@ def _two_values(place: Place) -> tuple[float, float] | None:
     return float(slopes[0]), float(slopes[1])
 
 
-def _units_that_fit(
-    case: Case, place: Place, units: Array, values: tuple[float, float] | None
-) -> Array | None:
-    """Which of some masks are together that with which the gradients are as handed in, if any.
+def _masked(place: Place, mask: Array) -> Wrong:
+    return {place: lambda g, *given, **keywords: g * mask}
 
-    A mask takes the place of a step's derivative, with two values, or stands before it.
-    """
-    graph, g = case.graph, case.graph.right[place.node]
+
+def _masked_after(place: Place, mask: Array) -> Wrong:
+    return {place: place.changed(lambda result, *given, **keywords: result * mask)}
+
+
+WithMask = Callable[[Array], Wrong]
+"""The steps that are done wrongly with a mask."""
+
+
+def _mask_that_fits(
+    case: Case, with_mask: WithMask, units: Array, low: float, high: float
+) -> Array | None:
+    """The mask of units, some high and the others low, that the gradients are those of, if any."""
+    graph = case.graph
     wrong = [t for t in case.manual if t not in case.fitted(graph.right)]
-    if any(case.manual[t].shape != t.shape for t in wrong) or not np.any(g):
+    if any(case.manual[t].shape != t.shape for t in wrong):
         return None
-    low, high = values or (0.0, 1.0)
 
     def gradients(mask: Array) -> Array | None:
-        def masked(g: Array, *given: Any, **keywords: Any) -> Any:
-            return g * mask if values else place.vjp(g * mask, *given, **keywords)
-
-        replay = graph.replay({place: masked})
+        replay = graph.replay(with_mask(mask))
         return None if replay is None else np.concatenate([np.ravel(replay[t]) for t in wrong])
 
     base = gradients(np.full(units.shape[1:], low))
     with_one = [gradients(low + (high - low) * unit) for unit in units]
     columns = [each - base for each in with_one if each is not None and base is not None]
-    if len(columns) < len(units):
+    if base is None or len(columns) < len(units):
         return None
     target = np.concatenate([np.ravel(case.manual[t]) for t in wrong]) - base
     matrix = np.array(columns).T
@@ -246,7 +243,9 @@ def _units_that_fit(
             return None
         chosen[entries] = found
     close = np.allclose(matrix @ chosen, target, rtol=1e-6, atol=1e-8 * abs(target).max())
-    return chosen if close else None
+    if not close or chosen.all() or not chosen.any():
+        return None
+    return np.asarray(low + (high - low) * np.tensordot(chosen * 1.0, units, 1))
 
 
 def _components(linked: Array) -> Iterator[tuple[Array, Array]]:

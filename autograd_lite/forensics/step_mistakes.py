@@ -133,32 +133,35 @@ def shortcut(graph: Graph, place: Place) -> StepMistakes:
 
 def misplaced(graph: Graph, place: Place) -> StepMistakes:
     """A formula in the output is given the input, or the other way around, or other values."""
-    for words, output, given in _other_points(graph, place) if place.bends else ():
+    for words, at in _other_points(graph, place) if place.bends else ():
         words = f"the derivative of {{operation}}{words}"
-        vjp = place.given(lambda y, x, *rest, a=output, z=given: (a, z, *rest))
-        yield "wrong place", words, vjp
+        yield "wrong place", words, place.given(lambda *own, at=at: (*at(*own), *own[2:]))
 
 
-def _other_points(graph: Graph, place: Place) -> Iterator[tuple[str, Array, Array]]:
-    """Where a derivative may be evaluated by mistake, in words, with the output and the input."""
-    node, (x, *rest) = place.node, map(plain, place.node.arguments)
-    y, keywords, own = node._array, node.keywords, place.argument
+def _other_points(
+    graph: Graph, place: Place
+) -> Iterator[tuple[str, Callable[..., tuple[Any, Any]]]]:
+    """Where a derivative may be evaluated by mistake: words; the output and the input there."""
+    node, own, compute = place.node, place.argument, place.operation.value
+    keywords = node.keywords
     for before in before_what_is_added(own):
         words = f" is evaluated at its input before {own.operation.name}: a mask, a bias or a scale"
-        output = place.operation.value(before, *rest, **keywords)
-        yield f"{words} is left out", output, before
+        at = compute(before, *map(plain, node.arguments[1:]), **keywords), before
+        yield f"{words} is left out", lambda *_, at=at: at
     if not place.traits.activation:
         return
     normalized = "" if place.traits.elementwise else ": probabilities that are not normalized"
-    yield f", a formula in its output, is evaluated at its input{normalized}", x, x
+    at_input = f", a formula in its output, is evaluated at its input{normalized}"
+    yield at_input, lambda y, x, *rest: (x, x)
     at_output = ", a formula in its input, is evaluated at"
-    yield f"{at_output} its output", place.operation.value(y, *rest, **keywords), y
-    yield f"{at_output} its output", y, y
+    yield f"{at_output} its output", lambda y, x, *rest: (compute(y, *rest, **keywords), y)
+    yield f"{at_output} its output", lambda y, *rest: (y, y)
     for other in () if place.traits.kink else _made_of(graph, node):
-        yield f"{at_output} what {other.operation.name} makes of its output", other._array, x
+        words = f"{at_output} what {other.operation.name} makes of its output"
+        yield words, lambda y, x, *rest, of=other._array: (of, x)
     for array in graph.plain_arrays[:MOST_ARRAYS]:
         if array.shape == node.shape and array.size > 1:
-            yield " is evaluated at data, such as the targets", array, array
+            yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]
     others.sort(key=lambda other: abs(graph.position[other] - here))
@@ -169,7 +172,8 @@ def _other_points(graph: Graph, place: Place) -> Iterator[tuple[str, Array, Arra
         if nearest[graph.position[other] > here] is other:
             where = "before" if graph.position[other] > here else "after"
             words = f" is evaluated at the values of the one {where}"
-        yield words, other._array, plain(other.arguments[0])
+        at = other._array, plain(other.arguments[0])
+        yield words, lambda *_, at=at: at
 
 
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:

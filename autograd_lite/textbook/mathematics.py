@@ -203,8 +203,19 @@ class Mathematics(NumpySource):
         """A sum over all entries, or over numbered axes; others as functions."""
         if term.function is not np.sum:
             return self.call(term)
-        sign = self.sum(several(term.keywords.get("axis", ())))
-        return f"{sign} {self.text(term.arguments[0], TIGHT)}", PRODUCT
+        axes, operand = self.summed(term)
+        return f"{self.sum(axes)} {self.text(operand, TIGHT)}", PRODUCT
+
+    def summed(self, term: Step) -> tuple[tuple[int, ...], Any]:
+        """The axes of a sum, and its operand; a sum of a sum is one along the axes of both."""
+        axes, inner = several(term.keywords.get("axis", ())), term.arguments[0]
+        is_sum = type(inner) is Step and inner.function is np.sum and inner not in self.names
+        if not axes or not is_sum:
+            return axes, inner
+        first, operand = self.summed(inner)
+        gone = () if inner.keywords.get("keepdims") else first
+        left = [axis for axis in range(len(shape_of(operand))) if axis not in gone]
+        return tuple(sorted({*first, *(left[axis] for axis in axes)})), operand
 
     def sum(self, axes: tuple[int, ...]) -> str:
         return "Σ" + "".join("₀₁₂₃₄₅₆₇₈₉"[axis] for axis in axes)

@@ -8,7 +8,7 @@ import itertools
 import operator
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -72,12 +72,12 @@ class Definitions:
     def _names_in(self, tree: ast.AST, function: FunctionType) -> None:
         """Write what the names in a function stand for that are not its own."""
         known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-        within = _Within(known)
+        within = _Within(known, function.__code__.co_varnames)
         within.visit(tree)
-        for name, value in within.found.items():
-            self.add(name, value, function)
+        for own, value in within.found.items():
+            self.add(own, value, function)
         for node in ast.walk(tree):
-            used = getattr(node, "id", "")
+            used = node.id if isinstance(node, ast.Name) else None
             if used in known and used not in function.__code__.co_varnames:
                 self.add(used, known[used], function)
 
@@ -133,15 +133,16 @@ class _Bare(ast.NodeTransformer):
 class _Within(ast.NodeTransformer):
     """Names functions in modules of the project by their own names, to be written rather."""
 
-    def __init__(self, known: Mapping[str, Any]) -> None:
-        self.known = known
+    def __init__(self, known: Mapping[str, Any], taken: Collection[str]) -> None:
+        self.known, self.taken = known, taken
         self.found: dict[str, FunctionType] = {}
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         self.generic_visit(node)
         module = self.known.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        value: Any = getattr(module, node.attr, None)
-        if _is_own(module) and isinstance(inspect.unwrap(value), FunctionType):
+        value: Any = getattr(module, node.attr, None) if _is_own(module) else None
+        is_function = value is not None and isinstance(inspect.unwrap(value), FunctionType)
+        if is_function and node.attr not in self.taken:
             self.found[node.attr] = value
             return ast.Name(node.attr, node.ctx)
         return node

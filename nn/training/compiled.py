@@ -215,7 +215,7 @@ class CompiledSteps:
         try:
             batch = inputs, targets
             made = self._record(batch, key[0])
-            if before is None:
+            if before is None or before.learned != made.learned:
                 self._found[key] = made
                 return
             same = [*map(np.array_equal, before.arrays, made.arrays)]

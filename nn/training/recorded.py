@@ -38,6 +38,7 @@ class Recording(NamedTuple):
     tensors: list[tuple[Step, Tensor]]
     moved: list[tuple[Tensor, Step]]
     arrays: list[Array]
+    learned: list[bool]  # which of the optimizer's parameters require grad
 
     def inputs(self) -> list[Step]:
         """What is given in each run: data, random numbers, and the arrays of tensors."""
@@ -87,7 +88,8 @@ def record(
     if len(drawn) < len(noted):
         raise ValueError("what is drawn at random is not used as it is")
     arrays = [x._array.copy() for x in leaves]  # which the next batch may be written to
-    return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays)
+    learned = [tensor._requires_grad for tensor in optimizer.parameters]
+    return Recording(tracer, loss, data, drawn, [*tensors.items()], followed, arrays, learned)
 
 
 def _require_noted(model: Module, noted: Sequence[tuple[Any, Any]], rewind: Any) -> None:

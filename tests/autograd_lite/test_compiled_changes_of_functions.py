@@ -4,7 +4,9 @@ import random
 import shutil
 import warnings
 
+import arrays_that_change  # noqa: F401 - for its functions
 import numpy as np
+import objects_that_change  # noqa: F401 - for its functions
 import pytest
 from functions_that_change import TRAPS
 from looping import raise_named

@@ -25,10 +25,19 @@ def test_a_convolution_is_a_star_and_its_gradients_are_those_of_a_textbook():
     assert backward["dW2"] == "δ2 ⋆[padding=1] A1"
     assert backward["δ1"] == "W2 *ᵀ[padding=1] δ2 ⊙ [Z1 > 0]"
     assert backward["dW1"] == "δ1 ⋆ X"
-    assert backward["db1"] == "Σ₁₂ (Σ₀ δ1)"
+    assert backward["db1"] == "Σ₀₂₃ δ1"
     latex = derivation.markdown()
     assert r"Z_{2} &= W_{2} *_{\text{padding=1}} A_{1} + b_{2}" in latex
     assert r"\mathrm{d}W_{1} &= \delta_{1} \star X" in latex
+
+
+def test_windows_are_said_as_layers_are_given_them():
+    X = Tensor(RNG.normal(size=(2, 1, 6, 6)), requires_grad=True, name="X")
+    layers = {"2": nn.MaxPool(2), "3, stride=1, padding=1": nn.MaxPool(3, 1, 1)}
+    for windows, layer in layers.items():
+        derivation = derive((layer(X) ** 2).sum())
+        assert lines(derivation.forward)["loss"] == f"Σ max_pool[{windows}](X)²"
+        assert f"to_maxima[{windows}](" in lines(derivation.backward)["dX"]
 
 
 def test_kernels_that_are_no_layers_are_named_after_their_variables():

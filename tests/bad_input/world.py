@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import scipy.special  # noqa: F401 - whose functions are derivatives from when it is imported
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 

@@ -133,6 +133,13 @@ def test_steps_whose_gradients_are_accumulated():
         options = {"accumulate": 3, "epochs": 8, **more}
         assert_compiled_is_eager(loss, make, LABELS, loss, **options)
 
+    class Freezes(nn.Callback):
+        def epoch_end(self, training):
+            training.model[0].weight.requires_grad = training.epoch not in (3, 4)
+
+    options = {"accumulate": 3, "batch_size": 15, "epochs": 12, "callbacks": [Freezes()]}
+    assert_compiled_is_eager("frozen for a while", make, **options)
+
 
 class Own(nn.Module):
     def __init__(self):
