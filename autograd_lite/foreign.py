@@ -95,9 +95,16 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
     return None
 
 
+_HERE = {np.ndarray, np.float64, np.float32}
+"""Types of what is on no graphics card, to be asked first."""
+
+
 def is_on_card(array: Any) -> bool:
     """Whether an array, or that of a tensor, lies on a graphics card, as CuPy's do."""
-    return hasattr(getattr(array, "_array", array), "__cuda_array_interface__")
+    if type(array) in _HERE:
+        return False
+    held = getattr(array, "_array", array)
+    return type(held) not in _HERE and hasattr(held, "__cuda_array_interface__")
 
 
 def on_host(array: Any) -> Any:

@@ -288,7 +288,8 @@ def pages() -> dict[str, str]:
     """One page with both lists."""
     found = outcomes()
     by_name = sorted(found, key=full_name)
-    runs = ", ".join(f"`{full_name(function)}`" for function in by_name if found[function].runs)
+    names = dict.fromkeys(full_name(function) for function in by_name if found[function].runs)
+    runs = ", ".join(f"`{name}`" for name in names)
     rest = [
         f"| `{full_name(function)}` | {found[function].reason} |"
         for function in by_name
