@@ -98,6 +98,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
         return linearization.result(), gradient
 
+    evaluate.derivative_of = f, value_and_grad, argnums  # type: ignore[attr-defined] # for `compile`
     return evaluate
 
 
@@ -127,6 +128,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         return evaluate(*arguments, **keywords)[1]
 
     gradient.__name__ = f"gradient of {name_of(f)}"
+    gradient.derivative_of = f, grad, argnums  # type: ignore[attr-defined] # for `compile`
     return gradient
 
 
