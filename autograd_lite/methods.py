@@ -185,8 +185,8 @@ for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
 
 
-for _name in ATTRIBUTES:
-    setattr(Methods, _name, Elsewhere(_name))
+for _name, _here in ATTRIBUTES.items():
+    setattr(Methods, _name, Elsewhere(_name, _here))
 
 
 def unpacked(sequence: tuple[Any, ...]) -> Any:

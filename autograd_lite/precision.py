@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 
+from autograd_lite.foreign import is_on_card
+
 if TYPE_CHECKING:
     from autograd_lite.typing import OfFirst
 
@@ -65,15 +67,15 @@ def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:
     """Decorates the definition of a function of x with what computes it faster, or further out.
 
     The definition is what is printed where the source of the function is asked for, and what
-    computes with other arrays than NumPy's.
+    computes with other arrays than NumPy's and those on a graphics card.
     """
 
     def decorate(definition: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @functools.wraps(definition)
         def compute(x: Any) -> Any:
             array = getattr(x, "_array", x)  # of what stands for an array while it is followed
-            foreign = hasattr(array, "dtype") and not isinstance(array, np.ndarray | np.generic)
-            return definition(x) if foreign else implementation(x)
+            own = isinstance(array, np.ndarray | np.generic) or is_on_card(array)
+            return implementation(x) if own or not hasattr(array, "dtype") else definition(x)
 
         return compute
 

@@ -19,7 +19,7 @@ from autograd_lite.errors import (
     ShapeError,
     describe_one,
 )
-from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.foreign import OWN, PLAIN, admit, beside
 from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
@@ -265,6 +265,7 @@ class Tensor(Methods):
                     f"the given gradient has shape {seed.shape}",
                     f"Give one of shape {self.shape}",
                 )
+        seed = beside(seed, self._array)
         return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)

@@ -8,17 +8,17 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import Elsewhere, explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
+from nn.elsewhere import ATTRIBUTES
 from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.members import Members, same_name
@@ -267,11 +267,16 @@ class Module(Members):
         arrays = fitting_arrays(own, state, f"load_state_dict into {type(self).__name__}")
         with whole():
             for name, tensor in own.items():
-                tensor.data = np.array(arrays[name], tensor.dtype)
+                array = arrays[name].astype(tensor.dtype)
+                tensor.data = beside(array, tensor) if is_on_card(tensor) else on_host(array)
 
 
 def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
+
+
+for _name, _here in ATTRIBUTES.items():
+    setattr(Module, _name, Elsewhere(_name, _here, "a model"))
 
 
 METHODS = frozenset(

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -47,6 +48,18 @@ def test_a_right_derivation_is_right_and_each_mistake_in_it_is_named(title):
         report = mistakes.report_of(mistakes.code_of(mistake))
         assert "No single or double mistake" not in report, mistake.title
         assert "differs" in report, mistake.title
+
+
+@pytest.mark.exhaustive
+def test_rows_give_the_same_numbers_with_the_functions_of_the_standard_alone():
+    pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    from generate import array_api
+
+    found = array_api.outcomes()
+    assert all(found[function].runs for function in (np.tanh, np.matmul, np.concatenate, np.var))
+    assert found[np.convolve].reason == "Lacking: the standard lacks np.convolve"
+    assert all(each.runs or each.reason for each in found.values())
+    assert sum(each.runs for each in found.values()) > 180
 
 
 @pytest.mark.exhaustive

@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.declared import declared
 from nn.evaluating import drawn
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def dropped(x: Any, p: float, rng: Any, shape: tuple[int, ...]) -> Any:
     """x without some of the parts that the entries of a shape stand for, in a noted draw."""
-    return dropout(x, drawn(lambda: rng.random(shape) >= p), p)
+    return dropout(x, beside(drawn(lambda: rng.random(shape) >= p), x), p)
 
 
 class _Dropout(Module):

@@ -12,6 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, require
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from autograd_lite.modes import take_entries
 from autograd_lite.node import plain
 from nn.architecture import register
@@ -209,5 +210,6 @@ class PositionalEncoding(Module):
             )
         if self.weight is None:
             x = x if x.dtype.kind == "f" else x.astype(float)
-            return x + sinusoids(x.shape[1], self.embedding_dim).astype(x.dtype)
+            places = sinusoids(x.shape[1], self.embedding_dim)
+            return x + beside(places.astype(x.dtype), x)
         return in_dtype_of(self.weight, x) + self.weight[: x.shape[1]]
