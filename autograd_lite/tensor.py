@@ -13,12 +13,7 @@ import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
-from autograd_lite.errors import (
-    GradientError,
-    MutationError,
-    ShapeError,
-    describe_one,
-)
+from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import OWN, PLAIN, admit, beside
 from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
@@ -27,12 +22,7 @@ from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import (
-    FAILURES,
-    explained,
-    refuse_exchange,
-    refused_conversion,
-)
+from autograd_lite.refusals import FAILURES, explained, refuse_exchange, refused_conversion
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Plain

@@ -54,6 +54,7 @@ class Module(Members):
             in a container that is not looked into, such as a set; or an attribute has the name of a
             method.
 
+    >>> import numpy as np
     >>> class Scale(Module):
     ...     def __init__(self):
     ...         self.factor = Parameter([2.0])
@@ -170,6 +171,7 @@ class Module(Members):
         Raises:
             UnsupportedError: the hook is no function.
 
+        >>> import numpy as np
         >>> from nn import Dense
         >>> layer, seen = Dense(2, 3, rng=0), []
         >>> with layer.register_forward_hook(lambda module, inputs, output: seen.append(output)):
@@ -257,6 +259,7 @@ class Module(Members):
         Raises:
             ArgumentError: names are missing or unknown, or a shape differs; nothing is loaded.
 
+        >>> import numpy as np
         >>> model = Module()
         >>> model.bias = Parameter([0.0, 0.0])
         >>> model.load_state_dict({"bias": np.array([1.0, 2.0])})
