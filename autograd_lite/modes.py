@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
@@ -53,6 +53,8 @@ class Taken(NamedTuple):
 
 draws: ContextVar[list[tuple[Any, Callable[[], Any]]] | None] = ContextVar("draws", default=None)
 """Where what modules draw at random is noted, and how it is drawn again, if anywhere."""
+redraws: ContextVar[Iterator[Any] | None] = ContextVar("redraws", default=None)
+"""What modules take in place of what they would draw, in the order of the draws, if anything."""
 moves: ContextVar[dict[Any, Any] | None] = ContextVar("moves", default=None)
 """What buffers of modules would be assigned, by buffer, where it is noted instead."""
 modes: ContextVar[dict[Any, bool] | None] = ContextVar("modes", default=None)

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.arguments import require_function
 from autograd_lite.engine import apply, backward_order
 from autograd_lite.errors import GradientError, UnsupportedError, describe_one
-from autograd_lite.modes import enable_grad, no_grad
+from autograd_lite.modes import draws, enable_grad, moves, no_grad, redraws, setting
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
@@ -24,8 +24,9 @@ from autograd_lite.tensor import Tensor
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, which keeps its arguments and nothing that it computes on the way.
 
-    Backward computes f again, so f must be deterministic. Tensors that f uses besides its
-    arguments, such as a model's parameters, get their gradients too.
+    Backward computes f again, so f must be deterministic. Layers may draw: the masks of a Dropout
+    are kept, and running statistics move once. Tensors that f uses besides its arguments, such as a
+    model's parameters, get their gradients too.
 
     Args:
         f: takes tensors and returns one.
@@ -46,9 +47,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def call(*arguments: Any, **keywords: Any) -> Any:
-        with enable_grad():
+        drawn: list[Any] = []
+        with enable_grad(), setting(draws, drawn):
             variables = [_leaf(argument) for argument in arguments]
             result = f(*variables, **keywords)
+        if (noted := draws.get()) is not None:
+            noted += drawn
         if not isinstance(result, Tensor):
             if hasattr(result, "dtype") or isinstance(result, int | float):
                 return result
@@ -60,7 +64,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         def vjp(g: Array, y: Array, *given: Any) -> Callable[[int], Array]:
             recorded = isinstance(y, Node)
-            with enable_grad():
+            kept = iter([array for array, _ in drawn])
+            with enable_grad(), setting(redraws, kept), setting(draws, None), setting(moves, {}):
                 again = [
                     +argument if recorded and isinstance(argument, Tensor) else _leaf(argument)
                     for argument in arguments

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
-from autograd_lite.modes import SetForAWhile, draws, modes, recording
+from autograd_lite.modes import SetForAWhile, draws, modes, recording, redraws
 
 watching_calls: ContextVar[Callable[[Any, Any], None] | None]
 watching_calls = ContextVar("watching_calls", default=None)
@@ -14,8 +14,11 @@ watching_calls = ContextVar("watching_calls", default=None)
 
 
 def drawn(draw: Callable[[], Any]) -> Any:
-    """What a function draws, an array, which a compiled step draws anew each time."""
-    array = draw()
+    """What a function draws, an array: a compiled step draws it anew, a checkpoint keeps it."""
+    kept = redraws.get()
+    array = None if kept is None else next(kept, None)
+    if array is None:
+        array = draw()
     if (noted := draws.get()) is not None:
         noted.append((array, draw))
     return array

@@ -37,9 +37,14 @@ def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     array([[-1.],
            [ 1.]])
     """
-    mean, variance = x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+    mean = x.mean(axis=axes, keepdims=True)
+    centered = x - mean
+    # Of equal numbers, what rounding left in the mean would be all that there is to scale.
+    rest = centered.mean(axis=axes, keepdims=True)
+    mean, centered = mean + rest, centered - rest
+    variance = (centered * centered).mean(axis=axes, keepdims=True)
     inverse = 1 / np.sqrt(variance + epsilon)
-    return (x - mean) * inverse, (inverse, mean, variance)
+    return centered * inverse, (inverse, mean, variance)
 
 
 def _rms_normalize_vjp(

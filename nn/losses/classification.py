@@ -29,6 +29,7 @@ from nn.losses.loss import REDUCTIONS, Loss, holds
 from nn.losses.probabilities import (
     binary_cross_entropies,
     bounded_log,
+    logarithms_that_count,
     positive_weights,
     require_probabilities,
     require_shares,
@@ -178,7 +179,7 @@ class _ClassLoss(Loss):
         weighted = log_p if self.weight is None else log_p * self._class_weights(log_p, answers)
         counted = self._counted(answers)
         if answers.ndim > 1:
-            losses = -(answers * weighted).sum(axis=1)
+            losses = -(answers * logarithms_that_count(answers, weighted)).sum(axis=1)
         else:
             labels = answers if counted is None else np.where(counted, answers, 0)
             losses = -weighted[np.arange(len(answers)), labels]
@@ -370,7 +371,8 @@ class KLDivLoss(Loss):
         """t (log t - log p) of each entry."""
         require_shares(self, predictions, targets)
         # A target of 0 costs 0, whatever its logarithm.
-        return targets * (np.log(np.where(targets > 0, targets, 1)) - predictions)
+        logarithms = np.log(np.where(targets > 0, targets, 1))
+        return targets * (logarithms - logarithms_that_count(targets, predictions))
 
     def reduced(self, losses: Any, targets: Any) -> Tensor:
         """As of every loss, or the sum over the number of samples."""

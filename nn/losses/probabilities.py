@@ -30,6 +30,17 @@ def bounded_log(p: Any) -> Any:
         return np.maximum(np.log(p), SMALLEST_LOGARITHM)
 
 
+def _are_possible(logarithms: Any) -> bool:
+    return bool(logarithms.min(initial=0.0) > -np.inf)
+
+
+def logarithms_that_count(factors: Any, logarithms: Any) -> Any:
+    """Logarithms for t log p, which is 0 where t and p are 0, as its limit is."""
+    if holds(_are_possible, logarithms):
+        return logarithms
+    return np.where(np.equal(factors, 0) & np.equal(logarithms, -np.inf), 0, logarithms)
+
+
 @differentiable(
     lambda g, y, p, t: g * (p - t) / np.maximum(p * (1 - p), SMALLEST_DIVISOR), traits=LOGARITHM
 )

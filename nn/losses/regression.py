@@ -16,6 +16,7 @@ from autograd_lite.errors import ArgumentError
 from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss, holds
+from nn.losses.probabilities import logarithms_that_count
 
 
 class MSELoss(Loss):
@@ -140,7 +141,7 @@ class PoissonNLLLoss(Loss):
                 "Give numbers of events",
             )
         if self.log_input:
-            losses = np.exp(predictions) - targets * predictions
+            losses = np.exp(predictions) - targets * logarithms_that_count(targets, predictions)
         else:
             losses = predictions - targets * np.log(predictions + self.epsilon)
         if not self.full:

@@ -140,9 +140,27 @@ def test_what_is_computed_again_as_something_else_is_refused():
         with pytest.raises(GradientError, match=r"checkpoint of .*other numbers.*backward\(\)"):
             result.backward()
     assert x.grad is None
-    dropped = checkpoint(nn.Dropout(0.5, rng=0))(leaf(4, 50))
-    with pytest.raises(GradientError, match="draws at random"):
-        dropped.sum().backward()
+
+
+def test_layers_that_draw_or_follow_their_batches_train_as_without_it():
+    x = leaf(8, 4)
+
+    def trained(wrap):
+        nn.manual_seed(0)
+        part = nn.Sequential(nn.Dense(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.5))
+        model = nn.Sequential(part, nn.Dropout(0.2), nn.Dense(6, 1))
+        compute, optimizer = wrap(model), nn.SGD(model.parameters(), 0.1)
+        for _ in range(2):
+            optimizer.zero_grad()
+            (compute(x) ** 2).sum().backward()
+            optimizer.step()
+        return model.state_dict()
+
+    within = lambda model: checkpoint(lambda x: model[2](model[1](checkpoint(model[0])(x))))
+    plain = trained(lambda model: model)
+    for wrap in (checkpoint, within):
+        for name, value in trained(wrap).items():
+            np.testing.assert_allclose(value, plain[name], rtol=1e-12, err_msg=name)
 
 
 def test_so_is_what_arguments_were_changed_to():

@@ -77,6 +77,15 @@ def test_equal_entries_become_0_with_finite_gradients(layer):
     np.testing.assert_array_equal(x.grad, np.zeros((4, 2)))
 
 
+def test_equal_entries_become_0_however_large():
+    features = np.array([1.7e9, -3e10, 0.1], np.float32)
+    for n in (3, 10, 33):
+        batch = np.tile(features, (n, 1))
+        np.testing.assert_allclose(nn.BatchNorm1d(3, dtype=np.float32)(batch).data, 0, atol=1e-3)
+        rows = nn.LayerNorm(n, dtype=np.float32)(batch.T.copy())
+        np.testing.assert_allclose(rows.data, 0, atol=1e-3)
+
+
 def test_layer_norm_over_several_axes_normalizes_them_together():
     x = RNG.normal(size=(2, 3, 4))
     y = nn.LayerNorm((3, 4))(x).data
