@@ -27,6 +27,16 @@ def _standardize_vjp(
     return inverse * (g - common - y * along)
 
 
+def _moments(x: Any, axes: Axes) -> tuple[Any, Any, Any]:
+    """Mean and variance over axes, which have length 1, and what x differs from the mean by."""
+    mean = x.mean(axis=axes, keepdims=True)
+    centered = x - mean
+    # Of equal numbers, what rounding left in the mean would be all that there is to scale.
+    rest = centered.mean(axis=axes, keepdims=True)
+    centered = centered - rest
+    return mean + rest, (centered * centered).mean(axis=axes, keepdims=True), centered
+
+
 @differentiable(_standardize_vjp, residual=True, traits=Traits(accumulates=True))
 def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     """(x - mean) / sqrt(variance + epsilon), with mean and variance of x over axes.
@@ -37,12 +47,7 @@ def standardize(x: Any, axes: Axes, epsilon: float) -> Any:
     array([[-1.],
            [ 1.]])
     """
-    mean = x.mean(axis=axes, keepdims=True)
-    centered = x - mean
-    # Of equal numbers, what rounding left in the mean would be all that there is to scale.
-    rest = centered.mean(axis=axes, keepdims=True)
-    mean, centered = mean + rest, centered - rest
-    variance = (centered * centered).mean(axis=axes, keepdims=True)
+    mean, variance, centered = _moments(x, axes)
     inverse = 1 / np.sqrt(variance + epsilon)
     return centered * inverse, (inverse, mean, variance)
 
@@ -76,10 +81,8 @@ def statistics(x: Any, y: Any, axes: Axes) -> tuple[Any, Any]:
     (array([[2.]]), array([[1.]]))
     """
     if taken.get() is not None and isinstance(x, Node):
-        detached: Any = widened(x.detach())  # type: ignore[attr-defined] # nodes are tensors here
-        return detached.mean(axis=axes, keepdims=True), detached.var(axis=axes, keepdims=True)
+        return _moments(widened(x.detach()), axes)[:2]  # type: ignore[attr-defined] # nodes are tensors here
     if getattr(y, "operation", None) is not None:
         _, mean, variance = y.residual
         return mean, variance
-    values = widened(getattr(x, "_array", x))
-    return values.mean(axis=axes, keepdims=True), values.var(axis=axes, keepdims=True)
+    return _moments(widened(getattr(x, "_array", x)), axes)[:2]

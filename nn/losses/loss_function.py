@@ -155,6 +155,17 @@ def weighted_loss(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def adds_up(loss: Callable[..., Tensor] | None) -> bool:
     """Whether the loss of samples is known to be the mean, or sum, of those of equal parts."""
-    if isinstance(loss, classification.CrossEntropyLoss | classification.NLLLoss):
-        return loss.weight is None
-    return type(loss) in {*LOSSES.values(), _OfEntries} - {regression.RMSELoss}
+    known = type(loss) in {*LOSSES.values(), _OfEntries} - {regression.RMSELoss}
+    return known and (getattr(loss, "reduction", None) == "sum" or not _counts(loss))
+
+
+def _counts(loss: Any) -> bool:
+    """Whether its mean is by how much the labels count, and not by their number."""
+    options = (getattr(loss, name, None) for name in ("weight", "ignore_index"))
+    return any(option is not None for option in options)
+
+
+def is_of_the_whole(loss: Any) -> bool:
+    """Whether the loss of samples is known to be another than the mean of those of equal parts."""
+    several = loss.losses.values() if isinstance(loss, _OfOutputs) else [loss]
+    return any(type(each) in LOSSES.values() and not adds_up(each) for each in several)

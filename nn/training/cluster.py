@@ -13,7 +13,7 @@ from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, rebuilt
 from nn.left_alone import call_left_alone
 from nn.losses.loss import Loss
-from nn.losses.loss_function import LOSSES, adds_up
+from nn.losses.loss_function import is_of_the_whole
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.random_state import generators
@@ -188,8 +188,7 @@ def _require_parts(rows: Rows, samples: Samples, model: Module) -> None:
         precision = max((np.finfo(p.dtype).eps for p in model.parameters()), default=1e-16)
         return bool(np.isclose(whole, added, rtol=1e4 * precision, atol=0))
 
-    known = type(samples.loss) not in LOSSES.values() or adds_up(samples.loss)
-    if not known or not call_left_alone(compared, model, samples.loss):
+    if is_of_the_whole(samples.loss) or not call_left_alone(compared, model, samples.loss):
         raise UnsupportedError(
             attempted,
             "the loss of a batch is not the mean of the losses of its samples, so that it does not "

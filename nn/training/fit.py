@@ -32,6 +32,7 @@ from nn.training.fit_arguments import (
     checked_metrics,
     optimizers_of,
     require_no_single_sample,
+    require_accumulated,
     require_step,
     trained_parameters,
 )
@@ -119,8 +120,9 @@ def fit(
             {"generator": ..., "discriminator": ...}.
         epochs: how many times to go through the samples; in all, if training was resumed.
         batch_size: samples that go through the model together, where X is no batches.
-        accumulate: batches a step: their gradients are put together, as of one batch of them all
-            whose loss is the mean over them, in the memory that one of them needs.
+        accumulate: batches a step: their gradients are put together, as of one batch of them all,
+            in the memory that one of them needs. A mean that leaves labels out or weights them by
+            the loss's own options is refused, as that of all is no mean of theirs.
             `training.batch` counts the steps then.
         step: a function of (training, batch) in place of the usual step: it computes losses, calls
             `zero_grad`, `backward` and the `step` of `training.optimizer`, or of
@@ -253,6 +255,7 @@ def fit(
             arguments |= {name: int(number) for name, number in usual.items() if number > 1}
             if saved or any(isinstance(callback, Checkpoint) for callback in callbacks):
                 arguments |= terms(model, optimizers, loss, step, samples)
+            require_accumulated(samples.loss, int(accumulate))
             first = next(iter(optimizers.values()))
             training = Training(model, first, rng, history, int(epochs), callbacks, arguments)
             training.optimizers = optimizers

@@ -14,6 +14,7 @@ from autograd_lite.names import parameters_of
 from autograd_lite.trees import leaves_of
 from nn.layers.batch_normalization import BatchNorm1d
 from nn.losses.loss import Loss
+from nn.losses.loss_function import is_of_the_whole
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.schedules import Schedule
@@ -42,6 +43,18 @@ def optimizers_of(optimizer: Any, step: Any) -> Any:
             "Give one optimizer; or several by name, and step=function of (training, batch)",
         )
     return dict(optimizer)
+
+
+def require_accumulated(loss: Any, accumulate: int) -> None:
+    """Raise if batches cannot be put together to what their loss is of them all."""
+    if accumulate > 1 and is_of_the_whole(loss):
+        raise UnsupportedError(
+            f"fit with {describe_one(loss)} and accumulate={accumulate}",
+            "the loss of several batches together is not the mean of their losses: it is a root, "
+            "or labels do not count alike",
+            'Give it reduction="sum", or MSELoss for RMSELoss; or give fit class_weight, or a '
+            "larger batch_size",
+        )
 
 
 def require_step(step: Any, accumulate: int, client: Any, has_batches: bool) -> None:

@@ -9,7 +9,7 @@ from training_runs import LABELS, X, Y, assert_same, fit, line, normalized, para
 
 import nn
 from autograd_lite.errors import ArgumentError, ShapeError
-from nn.training import rows
+from nn.training import evaluation, rows
 
 da = pytest.importorskip("dask.array")
 DASK = {
@@ -140,6 +140,16 @@ def test_the_batch_with_a_number_that_is_not_finite_is_refused(mapped, value):
         fit(model, mapped(spoiled), Y, batch_size=1, epochs=1)
     assert np.isfinite(model.weight.data).all()
     assert e.value.history["loss"] == []
+
+
+def test_losses_by_how_much_labels_count_are_those_of_all_samples(monkeypatch):
+    monkeypatch.setattr(evaluation, "EVALUATED_AT_ONCE", 4)
+    labels = np.where(np.isin(np.arange(12), [0, 4, 8, 9, 10]), LABELS, -1)
+    for options in ({"ignore_index": -1}, {"ignore_index": -1, "weight": [1.0, 9.0]}):
+        loss, model = nn.CrossEntropyLoss(**options), nn.Dense(3, 2, rng=0)
+        chosen = {"loss": loss, "batch_size": 12, "epochs": 1, "learning_rate": 0.0}
+        history = fit(model, DASK["X"].rechunk((4, 3)), labels, **chosen)
+        np.testing.assert_allclose(history["loss"], loss(model(X), labels).item(), rtol=1e-12)
 
 
 def test_what_does_not_fit_together_is_refused_before(mapped):

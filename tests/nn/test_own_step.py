@@ -248,6 +248,22 @@ def test_accumulated_gradients_are_those_of_one_large_batch(options):
         np.testing.assert_allclose(array, wanted, rtol=1e-12)
 
 
+def test_what_is_no_mean_over_batches_is_not_accumulated():
+    labels = np.array([0, 1, -1, -1, -1, 1])
+    one, other = nn.Dense(3, 2, rng=0), nn.Dense(3, 2, rng=0)
+    for loss in (nn.CrossEntropyLoss(weight=[1.0, 4.0]), nn.NLLLoss(ignore_index=-1)):
+        y = labels if loss.weight is None else abs(labels)
+        with pytest.raises(UnsupportedError, match=r"accumulate=3.*reduction=\"sum\""):
+            fit(one, X=np.ones((6, 3)), y=y, loss=loss, accumulate=3, batch_size=2)
+    with pytest.raises(UnsupportedError, match="MSELoss for RMSELoss"):
+        fit(line(), loss="rmse", accumulate=3)
+    options = {"X": np.ones((6, 3)), "y": labels, "epochs": 1}
+    options["loss"] = nn.CrossEntropyLoss(ignore_index=-1, reduction="sum")
+    fit(one, **options, batch_size=6)
+    fit(other, **options, batch_size=2, accumulate=3)
+    np.testing.assert_allclose(other.weight.data, one.weight.data, rtol=1e-12)
+
+
 def test_only_as_many_samples_as_a_batch_has_go_through_at_once():
     sizes = []
     model = normalized()
