@@ -31,8 +31,8 @@ from nn.training.fit_arguments import (
     checked_callbacks,
     checked_metrics,
     optimizers_of,
-    require_no_single_sample,
     require_accumulated,
+    require_no_single_sample,
     require_step,
     trained_parameters,
 )
