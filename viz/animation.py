@@ -14,8 +14,8 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.module import Module, require_model
 from nn.training.callback import Callback, Training
-from viz.decision_boundary import in_plane, plot_decision_boundary
-from viz.figures import drawing
+from viz.decision_boundary import plot_decision_boundary, require_plane
+from viz.figures import classes_of, drawing, numbers_of
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -81,7 +81,8 @@ class TrainingAnimation(Callback):
         require("TrainingAnimation", "every", every, COUNT)
         self.every = every
         self.frames: list[tuple[int, Module]] = []
-        X, y = in_plane("TrainingAnimation", X, y)
+        X, y = numbers_of(X, "X"), classes_of(y, "y")
+        require_plane("TrainingAnimation", X, y)
         self._shown = {"X": X, "y": y, "threshold": threshold, "loss": loss}
 
     def fit_start(self, training: Training) -> None:

@@ -79,7 +79,8 @@ def plot_decision_boundary(
         require("plot_decision_boundary", "threshold", threshold, NUMBER)
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
-    X, y = in_plane("plot_decision_boundary", X, y)
+    X, y = numbers_of(X, "X"), classes_of(y, "y")
+    require_plane("plot_decision_boundary", X, y)
     require_finite(X, "X", or_infinite=True)
     plane = grid_around(X, 0.1, RESOLUTION)
     grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
@@ -106,22 +107,16 @@ def plot_decision_boundary(
     return figure
 
 
-def in_plane(owner: str, X: Samples, y: Labels) -> tuple[Any, Any]:
-    """Points of a plane and the class of each, as arrays.
+def require_plane(owner: str, X: Any, y: Any) -> None:
+    """Raise an error unless these are points of a plane, and the class of each.
 
     Raises:
         ShapeError: X is not (n, 2), or y has another length.
-        ArgumentError: y holds something else than classes.
-        UnsupportedError: X holds no numbers.
     """
-    points, classes = numbers_of(X, "X"), classes_of(y, "y")
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(classes) or not len(points):
-        raise ShapeError(
-            f"{owner} of X {describe_one(points)} and y {describe_one(classes)}",
-            "a plane has two axes, and each point has one class",
-            "Give X (n, 2) and y (n,)",
-        )
-    return points, classes
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
+        attempted = f"{owner} of X {describe_one(X)} and y {describe_one(y)}"
+        reason = "a plane has two axes, and each point has one class"
+        raise ShapeError(attempted, reason, "Give X (n, 2) and y (n,)")
 
 
 def _fill(ax: Axes, plane: Sequence[Any], shares: Any) -> None:
