@@ -216,7 +216,7 @@ NAMES = {
     "manual_seed": "nn.manual_seed(seed)",
     "numpy": "import numpy as np: NumPy itself records",
     "optim": "nn.SGD, nn.Adam and their kin",
-    "parameter": "Tensor(array, requires_grad=True), in a model nn.Parameter(array)",
+    "Parameter": "Tensor(array, requires_grad=True), in a model nn.Parameter(array)",
     "primitive": "differentiable(vjp)",
     "rand": "np.random.default_rng(0).random(shape)",
     "randn": "np.random.default_rng(0).normal(size=shape)",
