@@ -69,6 +69,15 @@ class ExactTracer(Tracer):
         step: Step = results[0]
         return step
 
+    def guard(self, step: Step, outcome: Any, where: str) -> None:
+        super().guard(step, outcome, where)
+        entries = np.asarray(outcome)
+        if entries.dtype.kind == "f" and not entries.all():
+            # Zeros are equal, whatever their signs are.
+            signs = np.signbit(entries)
+            signed = self.program.step(np.signbit, (step,), {}, signs.shape, signs.dtype)
+            super().guard(signed, signs, where)
+
     def backward(self, node: Node, careful: bool) -> None:
         first = node.arguments[0]
         if node.operation.add_to and isinstance(first, Node) and first._requires_grad:

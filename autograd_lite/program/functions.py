@@ -6,6 +6,7 @@ import functools
 import threading
 import warnings
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from autograd_lite.modes import (
     enable_grad,
     modes,
     moves,
+    raises_errors,
     recording,
     setting,
     taken,
@@ -178,7 +180,7 @@ class Compiled:
         given = [arrays[place] for place in found.used]
         for node, array in found.tensors:
             now = node._array
-            if now is not array and (now.shape, now.dtype) != (array.shape, array.dtype):
+            if now is not array and _form(now) != _form(array):
                 return None
             if node._requires_grad and recording.get():
                 return None
@@ -232,7 +234,8 @@ class Compiled:
                 "of gradients write grad(compile(f)), not compile(grad(f))"
             )
             return
-        ready = self._ready(made, result)
+        kinds = [leaf for leaf in leaves_of(key) if isinstance(leaf, type)]
+        ready = self._ready(made, result, [self._f, *kinds])
         if ready is not None:
             self._found[key] = ready
 
@@ -280,7 +283,7 @@ class Compiled:
         except Exception:  # those data need not be ones that the function takes
             return None
 
-    def _ready(self, made: _Recorded, result: Any) -> _Ready | None:
+    def _ready(self, made: _Recorded, result: Any, roots: list[Any]) -> _Ready | None:
         """What is run from now on, if it gives what the function itself gave."""
         program, leaves = made.tracer.program, leaves_of(result)
         used = [place for place, step in enumerate(made.inputs) if step is not None]
@@ -303,7 +306,7 @@ class Compiled:
         backend = suited(self._backend, steps, inputs)
         runner = backend.make(steps, inputs, outputs, program.guards, names)
         tensors = [(node, node._array) for _, node in made.tensors]
-        outside = Surroundings([self._f], strict=False, given=[node for node, _ in tensors])
+        outside = Surroundings(roots, strict=False, given=[node for node, _ in tensors])
         self._reason = outside.unseen
         if self._reason:
             return None
@@ -347,7 +350,12 @@ def _unusual() -> str:
         return "what is computed is watched"
     if modes.get() is not None:
         return "modules are evaluated meanwhile"
+    if raises_errors():
+        return "np.errstate asks for more than warnings"
     return "it is being recorded" if taken.get() is not None else ""
+
+
+_form = attrgetter("shape", "strides", "dtype")
 
 
 def _key(value: Any, arrays: list[Array]) -> Any:
@@ -357,17 +365,26 @@ def _key(value: Any, arrays: list[Array]) -> Any:
         if value.dtype.kind not in "fiub":
             return None
         arrays.append(value)
-        return value.shape, value.dtype
-    if kind in (tuple, list):
-        parts = [_key(part, arrays) for part in value]
-        return None if None in parts else (kind, *parts)
+        return value.shape, value.strides, value.dtype
+    parts, attributes = [], getattr(value, "__dict__", None)
+    if attributes and attributes is not value:
+        return None
     if isinstance(value, dict):
-        parts = [_key(part, arrays) for part in value.values()]
-        return None if None in parts else (kind, *value, *parts)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return _key(list(value), arrays)
-    plain = kind in (int, float, bool, str) or value is None
-    return (kind, repr(value)) if plain else None
+        parts = [_plain_key(name) for name in value]
+        value = value.values()
+    elif not (kind in (tuple, list) or hasattr(kind, "_fields")):
+        return _plain_key(value)
+    parts += [_key(part, arrays) for part in value]
+    return None if None in parts else (kind, *parts)
+
+
+def _plain_key(value: Any) -> Any:
+    """The same for equal numbers of one type and for equal texts; None for what is neither."""
+    if type(value) is tuple:
+        parts = [*map(_plain_key, value)]
+        return None if None in parts else (tuple, *parts)
+    is_plain = type(value) in (int, float, bool, str) or value is None
+    return (type(value), repr(value)) if is_plain else None
 
 
 def _as_array(leaf: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import AutogradError, MissingPackageError
-from autograd_lite.modes import modes, recording, taken, watching
+from autograd_lite.modes import modes, raises_errors, recording, taken, watching
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Runner, backend_of
@@ -38,7 +38,7 @@ RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
 ARRAYS = {np.ndarray}
 # In C, as they are asked for in each step.
-_form, _array = attrgetter("shape", "dtype"), attrgetter("_array")
+_form, _array = attrgetter("shape", "strides", "dtype"), attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
 
 
@@ -138,7 +138,7 @@ class CompiledSteps:
     def _is_usual(self) -> bool:
         """Whether what is computed depends on nothing but what was recorded."""
         usual = recording.get() is True and watching.get() is None and taken.get() is None
-        if not usual or modes.get() is not None:
+        if not usual or modes.get() is not None or raises_errors():
             return False
         if not self._outside.are_unchanged():
             self._forget()
@@ -313,6 +313,4 @@ def _moved(array: Array, factor: float) -> Array:
 
 
 def _fits(array: Array, known: Array) -> bool:
-    return array is known or (
-        type(array) is type(known) and array.shape == known.shape and array.dtype == known.dtype
-    )
+    return array is known or (type(array) is type(known) and _form(array) == _form(known))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograd_lite import Tensor
 from autograd_lite.arguments import Range, one_of, require
+from autograd_lite.modes import raises_errors
 from autograd_lite.names import explains_keywords
 from nn.losses.loss_function import loss_function
 from nn.module import Module
@@ -72,7 +71,7 @@ def why_not(optimizer: Optimizer) -> str:
     """What is in the way of compiling steps, in words; nothing where nothing is."""
     if type(optimizer).step is not Optimizer.step:
         return f"{type(optimizer).__name__} takes its steps in its own way"
-    if any(how not in ("warn", "ignore") for how in np.geterr().values()):
+    if raises_errors():
         return "np.errstate asks for more than warnings"
     return ""
 
