@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Backend
+from autograd_lite.program.backends import Backend, Task
 from autograd_lite.program.program import Program, Step, run_steps
 
 MOVED = 64
@@ -60,7 +60,7 @@ def differing(
             return f", first in step {step.number}, {node.operation.name}"
     arrays = [x for x in steps if x.function and isinstance(right[x.number], np.ndarray)]
     try:
-        runner = backend.make(steps, inputs, [(step, None) for step in arrays], [], {})
+        runner = backend.make(Task(steps, inputs, [(step, None) for step in arrays]))
         found = runner([x.arguments[0] for x in inputs])
     except Exception:  # it cannot give all of them
         found = []

@@ -28,7 +28,7 @@ from autograd_lite.modes import (
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
-from autograd_lite.program.backends import Runner, backend_of, suited
+from autograd_lite.program.backends import Runner, Task, backend_of, suited
 from autograd_lite.program.exact import ExactTracer, program_of
 from autograd_lite.program.program import Step
 from autograd_lite.program.recordings import constants, difference, uncollected
@@ -304,7 +304,7 @@ class Compiled:
         kept = [step.arguments[0] for step in held]
         steps = [step for step in program.steps if step not in set(inputs)]
         backend = suited(self._backend, steps, inputs)
-        runner = backend.make(steps, inputs, outputs, program.guards, names)
+        runner = backend.make(Task(steps, inputs, outputs, program.guards, names))
         tensors = [(node, node._array) for _, node in made.tensors]
         outside = Surroundings(roots, strict=False, given=[node for node, _ in tensors])
         self._reason = outside.unseen

@@ -21,7 +21,7 @@ from autograd_lite.errors import AutogradError, MissingPackageError
 from autograd_lite.modes import modes, raises_errors, recording, taken, watching
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
-from autograd_lite.program.backends import Runner, backend_of
+from autograd_lite.program.backends import Runner, Task, backend_of
 from autograd_lite.program.program import Program
 from autograd_lite.program.recordings import difference
 from autograd_lite.trees import leaves_of, map_tree
@@ -31,7 +31,7 @@ from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, set_state, state_of
-from nn.training.laid_out import Compiled, Given, laid_out
+from nn.training.laid_out import Compiled, laid_out
 from nn.training.recorded import LossOf, Recording, record, surroundings_of
 
 RECORDINGS = 12
@@ -48,7 +48,7 @@ class Expected(NamedTuple):
     key: Any
     compiled: Compiled
     program: Program
-    given: Given
+    task: Task
     loss: Array
     moved: list[Array]
 
@@ -261,24 +261,24 @@ class CompiledSteps:
                 return other
         return None
 
-    def _made(self, program: Given) -> Runner:
+    def _made(self, task: Task) -> Runner:
         """What runs a program; by NumPy, where there is nothing that another back end needs."""
         try:
-            return self.backend.make(*program)
+            return self.backend.make(task)
         except AutogradError as error:
             if not self._falls_back or self.backend.exact:
                 raise
             warnings.warn(f"{error}; steps are run by NumPy meanwhile", stacklevel=8)
             self.backend = backend_of("numpy")
-            return self.backend.make(*program)
+            return self.backend.make(task)
 
-    def _first_run(self, key: Any, made: Recording, compiled: Compiled, given: Given) -> Expected:
+    def _first_run(self, key: Any, made: Recording, compiled: Compiled, task: Task) -> Expected:
         arrays = [made.arrays[place] for place in compiled.used]
         arrays += [array for _, array, _ in made.drawn]
         arrays += [tensor._array for tensor in compiled.tensors]
         loss, *moved = compiled.runner(arrays + compiled.rest)
         compiled = compiled._replace(update=self._update_of(compiled))
-        return Expected(key, compiled, made.tracer.program, given, loss, moved)
+        return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
     def _update_of(self, compiled: Compiled) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
@@ -291,16 +291,16 @@ class CompiledSteps:
         """Compare an eager step, before its update, with the first run of a compiled one."""
         if self._expected is None:
             return
-        key, compiled, program, given, expected, moved = self._expected
+        key, compiled, program, task, expected, moved = self._expected
         found = [expected, *moved, *[view for _, view in compiled.views]]
         gradients = [tensor.grad for tensor, _ in compiled.views]
         buffers = [buffer._array for buffer in compiled.moved]
         right = [np.asarray(loss, expected.dtype), *buffers, *gradients]
-        outputs = [step for step, _ in given.outputs]
-        if self.backend.agree(found, right, lambda: spreads(program.steps, given.inputs, outputs)):
+        outputs = [step for step, _ in task.outputs]
+        if self.backend.agree(found, right, lambda: spreads(program.steps, task.inputs, outputs)):
             self._found[key] = compiled
         else:
-            where = differing(program, self.backend, given.steps, given.inputs)
+            where = differing(program, self.backend, task.steps, task.inputs)
             self._stop(OtherNumbers(f"the compiled step computes other numbers{where}"))
         self._expected = None
 

@@ -290,8 +290,8 @@ def test_it_says_why_not():
 def test_a_compiled_step_that_differs_is_not_taken(monkeypatch):
     right = backends.backend_of("numpy")
 
-    def wrong(steps, inputs, outputs, guards, names):
-        run = right.make(steps, inputs, outputs, guards, names)
+    def wrong(task):
+        run = right.make(task)
         return lambda arrays: [x * (1 + 1e-15) for x in run(arrays)]
 
     monkeypatch.setattr(compiled, "backend_of", lambda name: right._replace(make=wrong))
@@ -305,12 +305,12 @@ def test_a_compiled_step_that_differs_is_not_taken(monkeypatch):
 def test_a_small_gradient_that_is_wrong_beside_a_large_one_is_found(monkeypatch):
     right = backends.backend_of("numpy")
 
-    def wrong(steps, inputs, outputs, guards, names):
-        run = right.make(steps, inputs, outputs, guards, names)
-        targets = [target for _, target in outputs if target is not None]
+    def wrong(task):
+        run = right.make(task)
+        targets = [target for _, target in task.outputs if target is not None]
         if len(targets) < 6:  # no gradients of six parameters
             return run
-        weight = inputs.index(targets[-6])
+        weight = task.inputs.index(targets[-6])
 
         def changed(arrays):
             found = run(arrays)
