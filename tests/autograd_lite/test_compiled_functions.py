@@ -271,6 +271,18 @@ def test_detect_anomaly_turns_compilation_off():
         assert fast.backend == "eager: what is computed is watched"
 
 
+def test_mistakes_are_looked_for_in_what_was_recorded_and_not_compiled():
+    fast = autograd_lite.compile(lambda x: (np.tanh(x) ** 2).sum())
+    for x in points(3):
+        fast(x)
+    assert fast.backend == "numpy"
+    w = Tensor(points(1)[0], requires_grad=True)
+    report = autograd_lite.compare_gradients(fast(w), {w: 2 * np.tanh(w.data)})
+    assert fast.backend == "eager: an argument is no array of numbers"
+    assert not report
+    assert "tanh" in str(report)
+
+
 def test_errors_are_those_of_the_function():
     fast = autograd_lite.compile(lambda a, b: np.linalg.solve(a, b))
     for scale in (1.0, 2.0, 3.0):
