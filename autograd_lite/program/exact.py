@@ -69,14 +69,14 @@ class ExactTracer(Tracer):
         step: Step = results[0]
         return step
 
-    def guard(self, step: Step, outcome: Any, where: str) -> None:
-        super().guard(step, outcome, where)
+    def guard(self, step: Step, outcome: Any) -> None:
+        super().guard(step, outcome)
         entries = np.asarray(outcome)
         if entries.dtype.kind == "f" and not entries.all():
             # Zeros are equal, whatever their signs are.
             signs = np.signbit(entries)
             signed = self.program.step(np.signbit, (step,), {}, signs.shape, signs.dtype)
-            super().guard(signed, signs, where)
+            super().guard(signed, signs)
 
     def backward(self, node: Node, careful: bool) -> None:
         first = node.arguments[0]
@@ -130,7 +130,7 @@ class ExactTracer(Tracer):
     def _filled(self, template: Template, given: list[Any], node: Node) -> dict[int, Any]:
         results, looks = template.filled(given, self.written)
         for look in looks:
-            self.guard(look, np.copy(self.value(look)), node.operation.name)
+            self.guard(look, np.copy(self.value(look)))
         return results
 
     def _template(self, kind: Any, node: Node, make: Callable[[], Any]) -> Any:

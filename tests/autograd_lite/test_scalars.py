@@ -71,7 +71,7 @@ def test_numbers_are_written_to_targets_unless_a_guard_misses(backend, monkeypat
     steps = [x]
     for number in range(1, 1200):
         steps.append(Step(np.add, (steps[-1], x), {}, (), number, np.dtype(float)))
-    guard = Guard(steps[1], np.array(4.0), "here")
+    guard = Guard(steps[1], np.array(4.0))
     run = backend(Task(steps, [x], [(steps[-1], x), (steps[-1], None), (x, None)], [guard]))
     given = np.array(2.0)
     total, was = run([given])
