@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Runner, Task
 from autograd_lite.program.exact import Adding
@@ -91,7 +92,7 @@ class _Writer:
         own = [s for s in self.steps if s not in self.returned and s not in self.written]
         buffered = {s for s in own if takes_out(s, self.values) and is_dense(self._value(s))}
         adding = {total for s in self.steps for total in added_to(s)}
-        kept = {s for s in buffered if self.names.is_scatter(s) and s not in adding}
+        kept = {s for s in buffered if function_of(s) is scatter and s not in adding}
         at_end = [*wanted, *[s for s, _ in self.outputs if type(s) is Step]]
         self.layout = Layout(self.steps, self.values, buffered, kept, at_end)
         self.static: set[Step] = set()
@@ -172,5 +173,5 @@ class _Writer:
             # One may be what another one is written to.
             sources = [names.taken_before(source, lines) for source in sources]
         for source, (_, target) in zip(sources, targets):
-            lines.append(names.write(target, source))
+            lines.append(f"{names.of(target)}[...] = {source}")
         return [*lines, f"return [{', '.join(found)}]"]

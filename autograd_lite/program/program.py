@@ -13,8 +13,6 @@ from autograd_lite.errors import UnsupportedError
 from autograd_lite.node import Array, Node
 from autograd_lite.table import TABLE
 
-Shape = tuple[int, ...]
-
 
 @dataclass(eq=False, slots=True)
 class Step:

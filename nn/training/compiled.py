@@ -31,8 +31,8 @@ from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, set_state, state_of
-from nn.training.laid_out import Compiled, laid_out
-from nn.training.recorded import LossOf, Recording, record, surroundings_of
+from nn.training.laid_out import Ready, laid_out
+from nn.training.recorded import LossOf, Recording, record_step, surroundings_of
 
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
@@ -46,7 +46,7 @@ class Expected(NamedTuple):
     """What an eager step has to arrive at for a compiled one to take its place."""
 
     key: Any
-    compiled: Compiled
+    compiled: Ready
     program: Program
     task: Task
     loss: Array
@@ -86,9 +86,9 @@ class CompiledSteps:
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, Recording | Compiled] = {}
+        self._found: dict[Any, Recording | Ready] = {}
         self._expected: Expected | None = None
-        self._last: Compiled | None = None
+        self._last: Ready | None = None
         self._lie_in_place = False
         self._outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
@@ -113,7 +113,7 @@ class CompiledSteps:
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
         key = share, kind, *map(_form, batch)
         found = self._found.get(key)
-        if type(found) is not Compiled:
+        if type(found) is not Ready:
             self._prepare(key, found, inputs, targets)
             return None
         states = [state_of(each) for each in self._generators] if found.draws else []
@@ -146,7 +146,7 @@ class CompiledSteps:
             self.now = self.hooked
         return not self.hooked
 
-    def _run(self, found: Compiled, batch: Sequence[Array]) -> float | None:
+    def _run(self, found: Ready, batch: Sequence[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
         if found.runs is not self._optimizer._runs:
             return None
@@ -247,7 +247,7 @@ class CompiledSteps:
     def _record(self, batch: tuple[Any, Any], share: float) -> Recording:
         model, made_of = self._model, (self._optimizer, self._loss_of, batch, share)
         return call_left_alone(
-            lambda rewind: record(model, *made_of, self._templates, rewind), model, self._loss
+            lambda rewind: record_step(model, *made_of, self._templates, rewind), model, self._loss
         )
 
     def _beside(self, made: Recording, batch: tuple[Any, Any], share: float) -> Recording | None:
@@ -272,7 +272,7 @@ class CompiledSteps:
             self.backend = backend_of("numpy")
             return self.backend.make(task)
 
-    def _first_run(self, key: Any, made: Recording, compiled: Compiled, task: Task) -> Expected:
+    def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
         arrays = [made.arrays[place] for place in compiled.used]
         arrays += [array for _, array, _ in made.drawn]
         arrays += [tensor._array for tensor in compiled.tensors]
@@ -280,7 +280,7 @@ class CompiledSteps:
         compiled = compiled._replace(update=self._update_of(compiled))
         return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
-    def _update_of(self, compiled: Compiled) -> Update | None:
+    def _update_of(self, compiled: Ready) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
         key = tuple([run for run, _ in compiled.gradients])
         if key not in self._updates:

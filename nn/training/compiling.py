@@ -103,6 +103,7 @@ def compile(
         UnsupportedError: the model is no module, or the optimizer none.
 
     >>> import nn
+    >>> import numpy as np
     >>> model = nn.Dense(1, 1, rng=0)
     >>> step = nn.compile(model, "mse", nn.SGD(model.parameters(), learning_rate=0.1))
     >>> rng = np.random.default_rng(0)

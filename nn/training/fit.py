@@ -51,11 +51,8 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 
     @functools.wraps(function)
     def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-        try:
+        with _CarryingHistory():
             return function(*arguments, **keywords)
-        except BaseException as error:
-            vars(error).setdefault("history", History())
-            raise
 
     return call
 
@@ -283,9 +280,10 @@ class _CarryingHistory:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None:
-            history = History() if self.training is None else self.training.history
-            vars(error)["history"] = history
+        if error is not None and self.training is not None:
+            vars(error)["history"] = self.training.history
+        elif error is not None:
+            vars(error).setdefault("history", History())
 
 
 def _next_seed(rng: np.random.Generator) -> int:

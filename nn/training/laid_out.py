@@ -18,7 +18,7 @@ from nn.optimizers.traced import Update
 from nn.training.recorded import Recording
 
 
-class Compiled(NamedTuple):
+class Ready(NamedTuple):
     """A step that is ready to be run."""
 
     runner: Runner
@@ -41,7 +41,7 @@ def laid_out(
     optimizer: Optimizer,
     flat: dict[Run, Array],
     make: Callable[[Task], Runner],
-) -> tuple[Compiled, Task] | None:
+) -> tuple[Ready, Task] | None:
     """The step, or None while the optimizer has to divide its parameters anew.
 
     The gradients of all parameters in a run lie in one flat array, which is made where there is
@@ -80,7 +80,7 @@ def laid_out(
     tensors = [tensor for _, tensor in made.tensors]
     known = {*tensors}
     changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
-    compiled = Compiled(
+    compiled = Ready(
         make(task),
         [place for place, step in enumerate(made.data) if step is not None],
         [draw for _, _, draw in made.drawn],

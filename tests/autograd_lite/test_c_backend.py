@@ -163,7 +163,7 @@ def test_random_programs_are_right_in_c(quick, count):
         assert_close(found, expected(loss, leaves))
 
 
-def test_a_network_with_large_products_is_right_in_c():
+def test_a_network_with_large_products_is_right_in_c(quick):
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Dense(40, 60, activation="relu", rng=0), nn.Dense(60, 70, rng=1))
     X, labels = rng.normal(size=(50, 40)), rng.integers(0, 70, 50)

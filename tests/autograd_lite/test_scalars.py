@@ -25,6 +25,7 @@ backends = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
 
 
 def network_of_numbers(p, points=25):
@@ -65,8 +66,7 @@ def test_groups_compute_what_backward_does_for_other_numbers(backend):
 
 
 @backends
-def test_numbers_are_written_to_targets_unless_a_guard_misses(backend, monkeypatch):
-    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
+def test_numbers_are_written_to_targets_unless_a_guard_misses(backend):
     x = Step(None, (np.array(2.0),), {}, (), 0, np.dtype(float))
     steps = [x]
     for number in range(1, 1200):
