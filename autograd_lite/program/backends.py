@@ -116,11 +116,11 @@ def backend_of(name: Any) -> Backend:
     return Backend(name, getattr(module, f"{name}_backend"), name == "numpy")
 
 
-def suited(backend: Backend, steps: Sequence[Step], inputs: Sequence[Step]) -> Backend:
+def suited(backend: Backend, task: Task) -> Backend:
     """The back end, or that for programs of thousands of single numbers."""
-    if not backend.exact or len(steps) < FEWEST:
+    if not backend.exact or len(task.steps) < FEWEST:
         return backend
     from autograd_lite.program.scalars import are_numbers, scalar_backend
 
-    numbers = are_numbers(steps, inputs)
+    numbers = are_numbers(task.steps, task.inputs)
     return Backend(backend.name, scalar_backend, False) if numbers else backend

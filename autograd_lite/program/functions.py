@@ -28,10 +28,10 @@ from autograd_lite.modes import (
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
-from autograd_lite.program.backends import Runner, Task, backend_of, suited
+from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer, program_of
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import constants, difference, uncollected
+from autograd_lite.program.recordings import difference, task_of, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
@@ -299,12 +299,9 @@ class Compiled:
             else:
                 fixed[place] = leaf
         names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
-        held = constants(program.steps, {*inputs})
-        inputs += held
-        kept = [step.arguments[0] for step in held]
-        steps = [step for step in program.steps if step not in set(inputs)]
-        backend = suited(self._backend, steps, inputs)
-        runner = backend.make(Task(steps, inputs, outputs, program.guards, names))
+        task, kept = task_of(program, inputs, outputs, names)
+        backend = suited(self._backend, task)
+        runner = backend.make(task)
         tensors = [(node, node._array) for _, node in made.tensors]
         outside = Surroundings(roots, strict=False, given=[node for node, _ in tensors])
         self._reason = outside.unseen
@@ -315,9 +312,9 @@ class Compiled:
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if backend.agree(found, leaves, lambda: spreads(program.steps, inputs, made.outputs)):
+        if backend.agree(found, leaves, lambda: spreads(program.steps, task.inputs, made.outputs)):
             return ready
-        where = differing(program, backend, steps, inputs)
+        where = differing(program, backend, task)
         self._reason = f"the compiled function computes other numbers{where}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
         return None

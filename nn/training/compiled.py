@@ -300,7 +300,7 @@ class CompiledSteps:
         if self.backend.agree(found, right, lambda: spreads(program.steps, task.inputs, outputs)):
             self._found[key] = compiled
         else:
-            where = differing(program, self.backend, task.steps, task.inputs)
+            where = differing(program, self.backend, task)
             self._stop(OtherNumbers(f"the compiled step computes other numbers{where}"))
         self._expected = None
 

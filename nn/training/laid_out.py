@@ -11,7 +11,7 @@ from autograd_lite import Tensor
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Output, Runner, Task
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import constants
+from autograd_lite.program.recordings import task_of
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
@@ -69,14 +69,11 @@ def laid_out(
                 target = program.step(None, (view,), {}, view.shape, view.dtype)
                 outputs.append((cotangents[tensor], target))
     inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
-    fixed = constants(program.steps, {*inputs})
-    inputs += fixed
     returned: list[Output] = [
         (program.values[made.loss], None),
         *[(step, None) for _, step in made.moved],
     ]
-    steps = [step for step in program.steps if step not in set(inputs)]
-    task = Task(steps, inputs, returned + outputs, program.guards, _names(made))
+    task, fixed = task_of(program, inputs, returned + outputs, _names(made))
     tensors = [tensor for _, tensor in made.tensors]
     known = {*tensors}
     changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
@@ -92,7 +89,7 @@ def laid_out(
         None,
         views,
         [buffer for buffer, _ in made.moved],
-        [*[view for _, view in views], *[step.arguments[0] for step in fixed]],
+        [*[view for _, view in views], *fixed],
         runs,
     )
     return compiled, task
