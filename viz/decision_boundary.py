@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from autograd_lite.typing import Labels, Samples
     from nn.module import Module
 
 RESOLUTION = 300
@@ -40,8 +41,8 @@ WIDEST = 4
 @explains_keywords
 def plot_decision_boundary(
     model: Module | Callable[[Any], Any],
-    X: Any,
-    y: Any,
+    X: Samples,
+    y: Labels,
     *,
     threshold: float | None = None,
     loss: Any = None,
@@ -92,7 +93,7 @@ def plot_decision_boundary(
     if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
         # One for the samples and the whole plane.
         threshold = decision_threshold(
-            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
+            "plot_decision_boundary", np.concatenate(outputs), threshold, loss_named(loss)
         )
     shares, of_samples = (_shares(output, threshold, n_classes) for output in outputs)
     right = float(np.mean(of_samples.argmax(axis=1) == y))
@@ -163,7 +164,7 @@ def _shares(output: Any, threshold: float | None, n_classes: int) -> Any:
     return np.stack([(1 - above) / 2, (1 + above) / 2], axis=1)
 
 
-def _loss_named(loss: Any) -> Any:
+def loss_named(loss: Any) -> Any:
     """The loss of that name, or the loss itself."""
     losses = sys.modules.get("nn.losses.loss_function")
     return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss
