@@ -19,7 +19,7 @@ from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, all_plain
-from autograd_lite.program.outline import Contribution
+from autograd_lite.program.outline import applied
 from autograd_lite.program.program import Step, mapped
 from autograd_lite.program.trace import (
     Tracer,
@@ -111,21 +111,12 @@ class ExactTracer(Tracer):
         kind = "backward", careful
         found = self._template(kind, node, lambda: template(np.ones_like(node._array)[()]))
         if found is None:
-            return self._whole(node, given, careful)
+            arguments = [*given[:2], *self.own(node.arguments)]
+            arguments += [self.kept[node]] if node.operation.residual else []
+            return applied(self, node, arguments, careful)
         if found.looks:
             found = template(self.value(given[0]))
         return self._filled(found, steps, node)
-
-    def _whole(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
-        """A step for each argument, which applies the rule."""
-        arguments = [*given[:2], *self.own(node.arguments)]
-        if node.operation.residual:
-            arguments.append(self.kept[node])
-        found = {}
-        for slot in recorded_slots(node):
-            array, rule = node.arguments[slot]._array, Contribution(node, slot, careful)
-            found[slot] = self.program.step(rule, arguments, {}, array.shape, array.dtype)
-        return found
 
     def _filled(self, template: Template, given: list[Any], node: Node) -> dict[int, Any]:
         results, looks = template.filled(given, self.written)

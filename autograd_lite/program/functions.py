@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Callable, Sequence
-from operator import attrgetter
+from collections.abc import Callable
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -30,16 +29,14 @@ from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer, program_of
+from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import difference, task_of, uncollected
+from autograd_lite.program.recordings import RECORDINGS, difference, task_of, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import positions_of, value_and_grad
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
-
-RECORDINGS = 12
-"""How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
 @overload
@@ -156,7 +153,7 @@ class Compiled:
             )
         why_not = self._reason or _unusual()
         arrays: list[Array] = []
-        key = None if why_not else _key([*arguments, keywords] if keywords else arguments, arrays)
+        key = None if why_not else key_of([*arguments, keywords] if keywords else arguments, arrays)
         if key is None:
             self.backend = f"eager: {why_not or 'an argument is no array of numbers'}"
             return self._eager(*arguments, **keywords)
@@ -188,7 +185,7 @@ class Compiled:
         given = [arrays[place] for place in found.used]
         for node, array in found.tensors:
             now = node._array
-            if now is not array and _form(now) != _form(array):
+            if now is not array and form(now) != form(array):
                 return None
             if node._requires_grad and recording.get():
                 return None
@@ -225,7 +222,7 @@ class Compiled:
             return
         other = before if type(before) is _Recorded else self._beside(arguments, keywords, arrays)
         self._found[key] = made
-        if other is None or _are_equal(other.arrays, made.arrays):
+        if other is None or are_equal(other.arrays, made.arrays):
             return
         steps, others = (x.tracer.program.steps for x in (made, other))
         found = difference(
@@ -251,7 +248,7 @@ class Compiled:
     def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
         """Call the function with tensors, and write down what it computes."""
         given: list[Tensor] = []
-        fresh = iter([_own(array) for array in arrays])
+        fresh = iter([in_new_object(array) for array in arrays])
 
         def tensor(leaf: Any, requires_grad: bool) -> Any:
             if isinstance(leaf, np.ndarray | np.generic):
@@ -287,7 +284,7 @@ class Compiled:
     def _beside(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded | None:
         """A recording for data that are a little different; None where that fails."""
         try:
-            return self._record(arguments, keywords, [_moved(array) for array in arrays])
+            return self._record(arguments, keywords, [nearby(array) for array in arrays])
         except Exception:  # those data need not be ones that the function takes
             return None
 
@@ -360,54 +357,5 @@ def _unusual() -> str:
     return "it is being recorded" if taken.get() is not None else ""
 
 
-_form = attrgetter("shape", "strides", "dtype")
-
-
-def _key(value: Any, arrays: list[Array]) -> Any:
-    """What tells calls apart that compute otherwise, or None; the arrays are listed."""
-    kind = type(value)
-    if kind is np.ndarray or isinstance(value, np.generic):
-        if value.dtype.kind not in "fiub":
-            return None
-        arrays.append(value)
-        return value.shape, value.strides, value.dtype
-    parts, attributes = [], getattr(value, "__dict__", None)
-    if attributes and attributes is not value:
-        return None
-    if isinstance(value, dict):
-        parts = [_plain_key(name) for name in value]
-        value = value.values()
-    elif not (kind in (tuple, list) or hasattr(kind, "_fields")):
-        return _plain_key(value)
-    parts += [_key(part, arrays) for part in value]
-    return None if None in parts else (kind, *parts)
-
-
-def _plain_key(value: Any) -> Any:
-    """The same for equal numbers of one type and for equal texts; None for what is neither."""
-    if type(value) is tuple:
-        parts = [*map(_plain_key, value)]
-        return None if None in parts else (tuple, *parts)
-    is_plain = type(value) in (int, float, bool, str) or value is None
-    return (type(value), repr(value)) if is_plain else None
-
-
 def _as_array(leaf: Any) -> Any:
     return np.float64(leaf) if type(leaf) is float else leaf
-
-
-def _own(array: Array) -> Array:
-    """The same entries, as an object that nobody else has."""
-    return array.view() if isinstance(array, np.ndarray) else array.dtype.type(array)
-
-
-def _moved(array: Array) -> Array:
-    """Other entries, which are not far from these."""
-    if array.dtype.kind == "f":
-        moved = np.where(array == 0, 2.0**-20, array * (1 + 2.0**-10))
-        return moved.astype(array.dtype)[()]
-    return np.roll(array, 1)[()]
-
-
-def _are_equal(arrays: Sequence[Array], others: Sequence[Array]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(arrays, others))

@@ -17,6 +17,10 @@ from autograd_lite.program.simpler import function_of
 from autograd_lite.trees import leaves_of
 
 
+RECORDINGS = 12
+"""How often is recorded, at most: beyond that what is computed changes too often."""
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Make what lasts without the garbage collector, which would walk it again and again.

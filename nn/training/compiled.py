@@ -22,8 +22,9 @@ from autograd_lite.modes import modes, raises_errors, recording, taken, watching
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
 from autograd_lite.program.backends import Runner, Task, backend_of
+from autograd_lite.program.given import form
 from autograd_lite.program.program import Program
-from autograd_lite.program.recordings import difference
+from autograd_lite.program.recordings import RECORDINGS, difference
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
@@ -34,11 +35,9 @@ from nn.random_state import generators, set_state, state_of
 from nn.training.laid_out import Ready, laid_out
 from nn.training.recorded import LossOf, Recording, record_step, surroundings_of
 
-RECORDINGS = 12
-"""How often is recorded, at most: beyond that what is computed changes too often."""
 ARRAYS = {np.ndarray}
 # In C, as they are asked for in each step.
-_form, _array = attrgetter("shape", "strides", "dtype"), attrgetter("_array")
+_array = attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
 
 
@@ -111,7 +110,7 @@ class CompiledSteps:
         batch, kind = [inputs, *targets], ""
         if {*map(type, batch)} != ARRAYS:
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
-        key = share, kind, *map(_form, batch)
+        key = share, kind, *map(form, batch)
         found = self._found.get(key)
         if type(found) is not Ready:
             self._prepare(key, found, inputs, targets)
@@ -313,4 +312,4 @@ def _moved(array: Array, factor: float) -> Array:
 
 
 def _fits(array: Array, known: Array) -> bool:
-    return array is known or (type(array) is type(known) and _form(array) == _form(known))
+    return array is known or (type(array) is type(known) and form(array) == form(known))

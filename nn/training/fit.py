@@ -24,7 +24,7 @@ from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
 from nn.training.compiling import COMPILED, EagerSteps, steps_of
-from nn.training.epochs import interrupt, train_epochs
+from nn.training.epochs import each_epoch, interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
@@ -270,7 +270,8 @@ def fit(
                 take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:
                     take = OwnStep(training, step)
-                train_epochs(training, samples, modules, steps, take, bar, region)
+                given = training, samples, modules, steps, take, bar, region
+                train_epochs(training, partial(each_epoch, *given), steps, bar, region)
     return training.history
 
 
