@@ -16,7 +16,6 @@ from autograd_lite.program.program import Program, Step
 from autograd_lite.program.simpler import function_of
 from autograd_lite.trees import leaves_of
 
-
 RECORDINGS = 12
 """How often is recorded, at most: beyond that what is computed changes too often."""
 

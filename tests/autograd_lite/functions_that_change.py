@@ -263,7 +263,7 @@ def arrays_in_another_layout():
 @trap
 def the_sign_of_a_zero():
     def f(x):
-        return (x * np.copysign(1.0, float(x[0]))).sum()
+        return (x * np.copysign(1.0, x[0].item())).sum()
 
     def given(number):
         return (np.array([0.0 if number < CHANGED else -0.0, number]),)
