@@ -87,6 +87,7 @@ NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "_
 NOT_CALLED |= {"__deepcopy__", "__delattr__", "__setitem__", "__delitem__", "__set_name__"}
 """Methods that computing does not call, or not without a word of it."""
 CACHED = type(functools.cache(len))
+"""Functions that give out again what they gave before."""
 MAKES = {"BUILD_LIST", "BUILD_MAP", "BUILD_CONST_KEY_MAP"}
 """Instructions that make a list, or a dict."""
 HEAP_TYPE = 1 << 9

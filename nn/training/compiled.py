@@ -137,7 +137,10 @@ class CompiledSteps:
     def _is_usual(self) -> bool:
         """Whether what is computed depends on nothing but what was recorded."""
         usual = recording.get() is True and watching.get() is None and taken.get() is None
-        if not usual or modes.get() is not None or raises_errors():
+        if not usual or modes.get() is not None:
+            return False
+        if raises_errors():
+            self.now = "np.errstate asks for more than warnings"
             return False
         if not self._outside.are_unchanged():
             self._forget()

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from trained import LABELS, ONE_HOT, X, assert_same_bits, network, trained
+from trained import LABELS, ONE_HOT, StopsAfter, X, assert_same_bits, network, trained
 
 import autograd_lite
 import nn
@@ -270,16 +270,6 @@ def test_a_small_gradient_that_is_wrong_beside_a_large_one_is_found(monkeypatch)
         assert trained(make, ONE_HOT * 1e6, "mse")[0].startswith("eager: the compiled step")
     rounding = right._replace(exact=False)  # the gradient of the bias before the norm is small
     assert trained(make, ONE_HOT * 1e6, "mse")[0] == "numpy"
-
-
-class StopsAfter(nn.Callback):
-    def __init__(self, steps):
-        self.left = steps
-
-    def batch_end(self, training):
-        self.left -= 1
-        if not self.left:
-            training.stop_reason = "so many steps"
 
 
 def test_ctrl_c_within_a_compiled_step_leaves_what_was_before_it(monkeypatch):

@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from trained import StopsAfter
 
 import autograd_lite
 import nn
@@ -63,16 +64,6 @@ def test_training_in_c_arrives_where_eager_training_does():
     for a, b in zip(model.parameters(), eager.parameters(), strict=True):
         if a.ndim == 2:  # The gradient of the bias before the norm is nothing but rounding.
             np.testing.assert_allclose(a.data, b.data, 1e-9, 1e-11)
-
-
-class StopsAfter(nn.Callback):
-    def __init__(self, steps):
-        self.left = steps
-
-    def batch_end(self, training):
-        self.left -= 1
-        if not self.left:
-            training.stop_reason = "so many steps"
 
 
 @with_compiler
