@@ -23,11 +23,19 @@ from autograd_lite.tensor import Tensor
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     "repeated index",
-    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    *(
+        "other step",
+        "wrong place",
+        "derivative twice",
+        "derivative forgotten",
+        "sign",
+        "factor",
+        "dropped path",
+    ),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
     "windows",
-    *("other step", "other values", "one path", "another mask"),
+    *("other values", "one path", "another mask"),
     *("another loss", "previous step", "stale weights", "other arrays", "copied"),
     "another quantity",
 )
@@ -114,7 +122,7 @@ def _explain_on(
 
 def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
     """What makes some of the wrong gradients right, in steps and in those that are left."""
-    already = case.fitted(base)
+    already = case.fitted(base) | case.fitted(case.graph.right)
     some = [f for f in singles if f.fitted > already]
     some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))
