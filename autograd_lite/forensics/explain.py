@@ -23,19 +23,11 @@ from autograd_lite.tensor import Tensor
 KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     "repeated index",
-    *(
-        "other step",
-        "wrong place",
-        "derivative twice",
-        "derivative forgotten",
-        "sign",
-        "factor",
-        "dropped path",
-    ),
+    *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
     "windows",
-    *("other values", "one path", "another mask"),
+    *("other step", "other values", "one path", "another mask"),
     *("another loss", "previous step", "stale weights", "other arrays", "copied"),
     "another quantity",
 )

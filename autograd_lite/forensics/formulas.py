@@ -43,6 +43,7 @@ FORMULAS: dict[Any, Formulas] = {
         ("sigmoid(-z)", lambda a, z: neural.sigmoid(-z)),
     ),
     neural.swish: (
+        ("a + sigmoid(z), without the factor 1 - sigmoid(z)", lambda a, z: a + neural.sigmoid(z)),
         (
             "sigmoid(z) alone, half of the product rule: a term is left out",
             lambda a, z: neural.sigmoid(z),
