@@ -262,19 +262,31 @@ def of_overlapping_maxima_one_is_kept():
 
 @planted("only the first use of each", "overwritten (=)")
 def gradients_are_overwritten_in_the_loop():
+    return through_time(lambda gradient, of_step: of_step)
+
+
+@planted("is not multiplied by the derivative of tanh")
+def what_later_steps_send_is_added_after_the_slope():
+    return through_time(np.add, after_the_slope=True)
+
+
+def through_time(collect, after_the_slope=False):
+    """A state that adds to the loss at each of four steps; `collect` takes what steps give."""
     rng = np.random.default_rng(15)
     xs, V, U = rng.normal(size=(4, 2)), leaf(rng, 3, 2, name="V"), leaf(rng, 3, 3, name="U")
-    h = np.ones(3)
+    h, loss, dV, dU, sent = np.ones(3), 0, 0, 0, np.zeros(3)
     states = [h]
     for x in xs:
         h = np.tanh(V @ x + U @ h)
+        loss = loss + (h**2).sum()
         states.append(h.data)
-    d = 2 * h.data
     for t in (4, 3, 2, 1):
-        delta = d * (1 - states[t] ** 2)
-        dV, dU = np.outer(delta, xs[t - 1]), np.outer(delta, states[t - 1])
-        d = U.data.T @ delta
-    return (h**2).sum(), {V: dV, U: dU}
+        slope = 1 - states[t] ** 2
+        delta = 2 * states[t] * slope + sent * (1 if after_the_slope else slope)
+        dV = collect(dV, np.outer(delta, xs[t - 1]))
+        dU = collect(dU, np.outer(delta, states[t - 1]))
+        sent = U.data.T @ delta
+    return loss, {V: dV, U: dU}
 
 
 @planted("turned by 180 degrees")
