@@ -121,7 +121,8 @@ def vjp_agrees_with_central_differences_in_random_directions(sample):
         assert automatic == pytest.approx(numeric, rel=1e-6, abs=1e-7)
 
 
-@walk.each_smooth_sample
+@walk_of_some.each_smooth_sample
+@exhaustive_walk.each_smooth_sample
 def jvp_agrees_with_vjp(sample):
     rng = np.random.default_rng(4)
     directions = [rng.normal(size=array.shape) for array in sample.arrays]
