@@ -59,7 +59,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             value = argument._array
             if argument._requires_grad:
                 wanted += 1
-                if argument.operation is None:
+                if argument.operation is None or argument.operation.traits.moves:
                     leaves = True
             elif type(value) is ndarray:
                 constants.append(value)

@@ -28,6 +28,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    owns_array = True
 
     @explains_keywords
     def __init__(
