@@ -100,7 +100,7 @@ def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
     """Those of leaves that require grad, and of views of them; of none with an array of its own."""
     found: list[tuple[Array, bytes]] = []
     for node in arguments:
-        if isinstance(node, Node) and node._requires_grad and _is_lent(node):
+        if isinstance(node, Node.tensor_class) and node._requires_grad and _is_lent(node):
             array = node._array
             if type(array) is np.ndarray:
                 found.append((array, sample(array)))
