@@ -9,8 +9,9 @@ from hypothesis import settings
 # There are as many processes as processors: the libraries need no threads of their own.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
-# The doctests of modules are collected by the modules' names, which these have in common.
-collect_ignore_glob = ["*conftest.py"]
+# The doctests of modules are collected by the modules' names, which these have in common; and
+# scripts are no modules.
+collect_ignore_glob = ["*conftest.py", "*/tests/types/*"]
 
 settings.register_profile("default", max_examples=60, derandomize=True, deadline=None)
 settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=600)

@@ -1,4 +1,20 @@
-"""NumPy code, differentiated."""
+"""NumPy code, differentiated.
+
+    >>> import numpy as np
+    >>> from autograd_lite import Tensor
+    >>> W = Tensor([[1.0, 2.0]], requires_grad=True)
+    >>> loss = (np.tanh(np.ones((3, 1)) @ W) ** 2).mean()
+    >>> loss.backward()
+    >>> W.grad.round(4)
+    array([[0.3199, 0.0681]])
+
+    record     Tensor, no_grad, and NumPy's functions; relu, sigmoid, softmax, softmax_cross_entropy
+    functions  grad, value_and_grad, jacobian, hessian, vjp, jvp, hvp, compile, checkpoint, ravel
+    by hand    compare_gradients, derive, to_source, gradcheck, detect_anomaly
+    your own   differentiable, define
+
+`nn` has networks, `viz` pictures, `autograd_lite.typing` the roles for annotations.
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit
+from autograd_lite.foreign import admit, is_on_card
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import Array
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -104,14 +108,17 @@ def require_flag(owner: object, name: str, value: Any) -> bool:
     return bool(value)
 
 
-def as_array(values: Any, attempted: str) -> Any:
+def as_array(values: Any, attempted: str) -> Array:
     """An array of numbers, lists, another library's array, or a tensor that requires no grad.
+
+    One on a graphics card stays there.
 
     >>> as_array([1.0, 2.0], "predict")
     array([1., 2.])
     """
     try:
-        return np.asarray(admit(values, attempted))
+        admitted = admit(values, attempted)
+        return admitted if is_on_card(admitted) else np.asarray(admitted)
     except AutogradError:
         raise
     except (TypeError, ValueError, OverflowError) as error:
@@ -136,6 +143,25 @@ def require_function(f: Any, attempted: str, remedy: str) -> None:
     """Raise an UnsupportedError unless it can be called."""
     if not callable(f):
         raise UnsupportedError(f"{attempted} {describe_one(f)}", "it is no function", remedy)
+
+
+def require_takes(f: Any, count: int, attempted: str, remedy: str) -> None:
+    """Raise an UnsupportedError unless a function can be called with so many arguments.
+
+    >>> require_takes(lambda x: x, 2, "fit with a step", "Write def step(training, batch)")
+    Traceback (most recent call last):
+        ...
+    autograd_lite.errors.UnsupportedError: fit with a step: it is called with 2 arguments, and it \
+has too many positional arguments. Write def step(training, batch)
+    """
+    try:
+        inspect.signature(f).bind(*range(count))
+    except ValueError:  # it has none, being written in C
+        return
+    except TypeError as error:
+        plural = "argument" if count == 1 else "arguments"
+        reason = f"it is called with {count} {plural}, and it has {error}"
+        raise UnsupportedError(attempted, reason, remedy) from error
 
 
 def function_named(

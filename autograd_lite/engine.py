@@ -23,7 +23,7 @@ import numpy as np
 from numpy import float64, ndarray
 
 import autograd_lite.mutation as mutation
-from autograd_lite.foreign import OWN, admit
+from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import samples, samples_of_leaves
 from autograd_lite.node import Array, Cotangents, Node, clock, inputs_of, unshared_lists
@@ -305,7 +305,7 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
     if have == want and cotangent.dtype == value.dtype:
         return cotangent
     if isinstance(cotangent, int | float):
-        cotangent, have = value.dtype.type(cotangent), ()
+        cotangent, have = beside(value.dtype.type(cotangent), value), ()
     if have is None or len(have) > max(len(want), node._array.ndim):
         raise refused_contribution(node, have, want)
     surplus = len(have) - len(want)

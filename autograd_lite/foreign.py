@@ -86,13 +86,40 @@ def _gate(kind: type) -> Callable[[Any, str], Any] | None:
         package, _, rest = base.__module__.partition(".")
         subpackage = f"{package}.{rest.partition('.')[0]}"
         remedy = _REFUSED.get(package) or _REFUSED.get(subpackage)
-        if remedy and hasattr(base, "__add__"):
+        if remedy and hasattr(base, "__mul__"):
             return functools.partial(_refuse, base, remedy)
         if package in _TABLES and hasattr(base, "to_numpy") and hasattr(base, "ndim"):
             return _from_columns
         if base in _ARRAYS:
             return lambda value, attempted: np.asarray(value)
     return None
+
+
+_HERE = {np.ndarray, np.float64, np.float32}
+"""Types of what is on no graphics card, to be asked first."""
+
+
+def is_on_card(array: Any) -> bool:
+    """Whether an array, or that of a tensor, lies on a graphics card, as CuPy's do."""
+    if type(array) in _HERE:
+        return False
+    held = getattr(array, "_array", array)
+    return type(held) not in _HERE and hasattr(held, "__cuda_array_interface__")
+
+
+def on_host(array: Any) -> Any:
+    """The array as one of NumPy's."""
+    return array.get() if is_on_card(array) else np.asarray(array)
+
+
+def beside(array: Any, other: Any) -> Any:
+    """An array of NumPy's, or a number, on the card on which another array, or a tensor's, lies.
+
+    There, arrays compute with each other only. Others are returned as they are.
+    """
+    if not is_on_card(other):
+        return array
+    return np.asarray(array, like=getattr(other, "_array", other))
 
 
 def is_labelled(value: Any) -> bool:

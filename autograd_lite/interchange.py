@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.errors import MissingPackageError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit
 from autograd_lite.names import explains_keywords
 from autograd_lite.tensor import Tensor
@@ -19,7 +19,7 @@ CPU = 1
 def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     """A tensor of another library's array, such as PyTorch's or JAX's, without a copy.
 
-    Arrays on a graphics card stay there, if CuPy is imported. The way back is that library's own
+    Arrays on a graphics card stay there, by CuPy. The way back is that library's own
     `from_dlpack`, of a tensor that does not require grad.
 
     Args:
@@ -27,6 +27,7 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
         requires_grad: whether `backward()` computes a gradient for the tensor.
 
     Raises:
+        MissingPackageError: it lies on a graphics card, and CuPy is not installed.
         UnsupportedError: it has no such method, or refuses, as a tensor of PyTorch that requires
             grad does; or its numbers are no floats, and are to require grad.
 
@@ -42,14 +43,24 @@ def from_dlpack(array: Any, requires_grad: bool = False) -> Tensor:
     try:
         kind, _ = array.__dlpack_device__()
         if kind != CPU:
-            import cupy
-
-            return Tensor(cupy.from_dlpack(array), requires_grad)
+            return Tensor(_cupy(attempted).from_dlpack(array), requires_grad)
         return Tensor(np.from_dlpack(array), requires_grad)
-    except (BufferError, ImportError, RuntimeError, TypeError) as error:
+    except (BufferError, RuntimeError, TypeError) as error:
         raise UnsupportedError(
             attempted,
             f"{type(error).__name__}: {error}",
             "Give an array without a record of its own, as x.detach(), on a device that NumPy or "
             "CuPy knows",
         ) from error
+
+
+def _cupy(attempted: str) -> Any:
+    try:
+        import cupy
+    except ImportError as error:
+        raise MissingPackageError(
+            attempted,
+            f"it lies on a graphics card, and CuPy cannot be imported: {error}",
+            "Run: pip install 'autograd-lite[cuda]', or move it: x.cpu()",
+        ) from error
+    return cupy

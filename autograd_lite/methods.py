@@ -14,7 +14,7 @@ from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
 from autograd_lite.names import ATTRIBUTES, Elsewhere
-from autograd_lite.node import NO_KEYWORDS
+from autograd_lite.node import NO_KEYWORDS, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
 from autograd_lite.table import TABLE, activations
@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from autograd_lite.tensor import Tensor
+    from autograd_lite.typing import Array
 
 _apply: Callable[..., Tensor] = apply
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+HIDDEN = {*Node.__slots__, "tensor_class", *ATTRIBUTES} - {"grad", "name"}
+"""What completion leaves out: the record, and names that only say what to write here."""
 
 
 def _named(method: Method, function: Callable[..., Any]) -> Method:
@@ -34,7 +38,7 @@ def _named(method: Method, function: Callable[..., Any]) -> Method:
     return method
 
 
-def _method(function: Callable[..., Any]) -> Callable[..., Tensor]:
+def _method(function: Callable[..., Any]) -> Any:
     """The method that calls a NumPy function with the tensor as its first argument."""
 
     def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -55,7 +59,7 @@ def _row(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def method(self: Any, *options: Any, **keywords: Any) -> Tensor:
         if keywords or (options and is_unary):
-            return called(self, *options, **keywords)
+            return called(self, *options, **keywords)  # type: ignore[no-any-return] # of the methods that give tensors
         return _apply(operation, (self, *options), NO_KEYWORDS)
 
     return _named(method, function)
@@ -67,7 +71,7 @@ def _reduction(function: Callable[..., Any]) -> Callable[..., Tensor]:
 
     def method(self: Any, axis: Axis = None, keepdims: bool = False, **others: Any) -> Tensor:
         if others:
-            return called(self, axis=axis, keepdims=keepdims, **others)
+            return called(self, axis=axis, keepdims=keepdims, **others)  # type: ignore[no-any-return] # likewise
         return _apply(operation, (self,), {"axis": axis, "keepdims": keepdims})
 
     return _named(method, function)
@@ -126,41 +130,54 @@ class Methods(Operators):
             wanted = np.dtype(dtype)
         except TypeError as error:
             raise explained(error, "astype", (self, dtype), NO_KEYWORDS) from error
-        if not require_flag("astype", "copy", copy) and self.dtype == wanted:
+        if not require_flag("astype", "copy", copy) and self._array.dtype == wanted:
             return self  # type: ignore[return-value] # it is a tensor
         return _apply(TABLE[astype], (self, wanted), NO_KEYWORDS)
 
-    prod = _method(np.prod)
-    var = _method(np.var)
-    std = _method(np.std)
-    cumsum = _method(np.cumsum)
-    cumprod = _method(np.cumprod)
-    clip = _method(np.clip)
-    round = _method(np.round)
-    squeeze = _method(np.squeeze)
-    repeat = _method(np.repeat)
-    take = _method(np.take)
-    diagonal = _method(np.diagonal)
-    trace = _method(np.trace)
-    argmax = _method(np.argmax)
-    argmin = _method(np.argmin)
-    argsort = _method(np.argsort)
-    all = _method(np.all)
-    any = _method(np.any)
-    nonzero = _method(np.nonzero)
+    prod: Callable[..., Tensor] = _method(np.prod)
+    var: Callable[..., Tensor] = _method(np.var)
+    std: Callable[..., Tensor] = _method(np.std)
+    cumsum: Callable[..., Tensor] = _method(np.cumsum)
+    cumprod: Callable[..., Tensor] = _method(np.cumprod)
+    clip: Callable[..., Tensor] = _method(np.clip)
+    round: Callable[..., Tensor] = _method(np.round)
+    squeeze: Callable[..., Tensor] = _method(np.squeeze)
+    repeat: Callable[..., Tensor] = _method(np.repeat)
+    take: Callable[..., Tensor] = _method(np.take)
+    diagonal: Callable[..., Tensor] = _method(np.diagonal)
+    trace: Callable[..., Tensor] = _method(np.trace)
+    argmax: Callable[..., Array] = _method(np.argmax)
+    argmin: Callable[..., Array] = _method(np.argmin)
+    argsort: Callable[..., Array] = _method(np.argsort)
+    all: Callable[..., Array] = _method(np.all)
+    any: Callable[..., Array] = _method(np.any)
+    nonzero: Callable[[], tuple[Array, ...]] = _method(np.nonzero)
 
     def flatten(self, order: str = "C") -> Tensor:
         """The entries in one axis, in memory of their own."""
         return self.ravel(order).copy()
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__()} - HIDDEN)
 
     def tolist(self) -> Any:
         """The entries as nested lists of Python numbers."""
         take_entries(self)
         return self._array.tolist()
 
-    if TYPE_CHECKING:  # the activations of the table, which are added below
-
-        def __getattr__(self, name: str) -> Callable[..., Tensor]: ...
+    if TYPE_CHECKING:  # the functions that are added below
+        exp: Callable[[], Tensor]
+        log: Callable[[], Tensor]
+        elu: Callable[..., Tensor]
+        gelu: Callable[[], Tensor]
+        leaky_relu: Callable[..., Tensor]
+        log_softmax: Callable[..., Tensor]
+        relu: Callable[[], Tensor]
+        sigmoid: Callable[[], Tensor]
+        softmax: Callable[..., Tensor]
+        softplus: Callable[[], Tensor]
+        swish: Callable[[], Tensor]
+        tanh: Callable[[], Tensor]
 
 
 _FUNCTIONS: list[Any] = [np.exp, np.log, *activations().values()]
@@ -168,8 +185,8 @@ for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
 
 
-for _name in ATTRIBUTES:
-    setattr(Methods, _name, Elsewhere(_name))
+for _name, _here in ATTRIBUTES.items():
+    setattr(Methods, _name, Elsewhere(_name, _here))
 
 
 def unpacked(sequence: tuple[Any, ...]) -> Any:

@@ -76,6 +76,9 @@ KEYWORDS = {
     "gradient_accumulation_steps": "accumulate",
     "accumulate_grad_batches": "accumulate",
     "fname": "path",
+    "hidden_layer_sizes": "layers",
+    "learning_rate_init": "learning_rate",
+    "solver": "optimizer",
     "loss_fn": "loss",
     "criterion": "loss",
     "optim": "optimizer",
@@ -111,6 +114,10 @@ KEYWORDS = {
 """Keywords of other libraries, and what each is called where it is known here."""
 
 NO_KEYWORD = {
+    "early_stopping": "Write validation=0.1, callbacks=[nn.EarlyStopping()]",
+    "n_iter_no_change": "Write validation=0.1, callbacks=[nn.EarlyStopping(patience=10)]",
+    "shuffle": "Samples come in random order; for another give batches, "
+    "lambda: nn.batches(X, y, batch_size=32, shuffle=False)",
     "amsgrad": "Write nn.AMSGrad(parameters)",
     "device": "Leave it out: arrays are where NumPy has them, or CuPy",
     "map_location": "Leave it out: arrays are where NumPy has them, or CuPy",
@@ -260,7 +267,7 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
 
 
 class Elsewhere:
-    """An attribute that tensors of other libraries have: reading it says what to write here.
+    """An attribute that tensors or models of other libraries have: reading it says what to write.
 
     `hasattr` is False of it. A `__getattr__` for all names would make each attribute slower.
 
@@ -272,13 +279,12 @@ class Elsewhere:
 Write np.expand_dims(x, axis)
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, here: str, kind: str = "a tensor") -> None:
+        self.name, self.here, self.kind = name, here, kind
 
     def __get__(self, instance: object, owner: type) -> Any:
         of = owner if instance is None else instance
+        shown = describe_one(of) if self.kind == "a tensor" else owner.__name__
         raise MissingNameError(
-            f"{describe_one(of)}.{self.name}",
-            "a tensor has no such attribute",
-            f"Write {ATTRIBUTES[self.name]}",
+            f"{shown}.{self.name}", f"{self.kind} has no such attribute", f"Write {self.here}"
         )

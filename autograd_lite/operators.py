@@ -22,6 +22,7 @@ from autograd_lite.table import TABLE
 
 if TYPE_CHECKING:
     from autograd_lite.tensor import Tensor
+    from autograd_lite.typing import Array
 
 NUMBERS = (float, int)
 _GETITEM = TABLE[operator.getitem]
@@ -89,7 +90,7 @@ def _remember(node: Node, a: Node, b: Node) -> None:
         node.seen = [*node.seen, *samples_of_leaves((a, b))]
 
 
-def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
+def _comparison(compare: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Array]:
     """The method of a comparison, which gives a plain array."""
 
     def method(self: Node, other: Any) -> Any:
@@ -146,8 +147,14 @@ class Operators(NumPyProtocol):
     __le__ = _comparison(operator.le, "less_equal")
     __gt__ = _comparison(operator.gt, "greater")
     __ge__ = _comparison(operator.ge, "greater_equal")
-    __eq__ = _comparison(operator.eq, "equal")
-    __ne__ = _comparison(operator.ne, "not_equal")
+    if TYPE_CHECKING:  # of an object they are truth values
+
+        def __eq__(self, other: Any) -> Array: ...  # type: ignore[override] # as ndarray's
+        def __ne__(self, other: Any) -> Array: ...  # type: ignore[override] # likewise
+
+    else:
+        __eq__ = _comparison(operator.eq, "equal")
+        __ne__ = _comparison(operator.ne, "not_equal")
 
     def __getitem__(self, index: Any) -> Tensor:
         basic = is_basic(index)

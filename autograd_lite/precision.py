@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 
+from autograd_lite.foreign import is_on_card
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import OfFirst
+
+Parameters = ParamSpec("Parameters")
 HALF = np.dtype(np.float16)
 
 
@@ -38,7 +44,7 @@ def require_numbers(name: str, value: Any) -> None:
         raise TypeError(f"{name} is of {getattr(dtype, '__name__', dtype)}, not of real numbers")
 
 
-def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+def in_floats(function: Callable[Concatenate[Any, Parameters], Any]) -> OfFirst[Parameters]:
     """A function of what NumPy lacks, that computes with floats where it is given whole numbers.
 
     Those of eight bits would wrap around in NumPy, or get a result in float16.
@@ -54,22 +60,22 @@ def in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
             x = _real(x)
         return function(x, *others, **keywords)
 
-    return compute
+    return compute  # type: ignore[return-value] # which of the kinds it gives depends on x
 
 
 def computed_by(implementation: Callable[[Any], Any]) -> Callable[..., Any]:
     """Decorates the definition of a function of x with what computes it faster, or further out.
 
     The definition is what is printed where the source of the function is asked for, and what
-    computes with other arrays than NumPy's.
+    computes with other arrays than NumPy's and those on a graphics card.
     """
 
     def decorate(definition: Callable[[Any], Any]) -> Callable[[Any], Any]:
         @functools.wraps(definition)
         def compute(x: Any) -> Any:
             array = getattr(x, "_array", x)  # of what stands for an array while it is followed
-            foreign = hasattr(array, "dtype") and not isinstance(array, np.ndarray | np.generic)
-            return definition(x) if foreign else implementation(x)
+            own = isinstance(array, np.ndarray | np.generic) or is_on_card(array)
+            return implementation(x) if own or not hasattr(array, "dtype") else definition(x)
 
         return compute
 

@@ -19,10 +19,12 @@ from autograd_lite.errors import (
     describe,
     describe_one,
 )
+from autograd_lite.foreign import is_on_card
 from autograd_lite.mutation import changed_since, rewritten, shown_by_others, was_changed
 from autograd_lite.names import KEYWORDS, unknown_keyword
 from autograd_lite.node import Node
 from autograd_lite.operation import Operation
+from autograd_lite.trees import leaves_of
 
 FAILURES = (ValueError, TypeError, IndexError, AttributeError, OverflowError)
 """What computing raises where it is given what it cannot compute with."""
@@ -162,7 +164,11 @@ def explained(
             kind, remedy = ShapeError, "Give arguments that fit the shape"
             if sum(hasattr(argument, "shape") for argument in arguments) > 1:
                 remedy = "Make the shapes agree: reshape, transpose or index one of them"
-    if len(error.args) == 2 and all(isinstance(part, str) for part in error.args):
+    arrays = [x for x in leaves_of(arguments) if hasattr(x, "shape")]
+    if isinstance(error, TypeError) and len(set(map(is_on_card, arrays))) > 1:
+        reason = "some of them lie on a graphics card, others do not"
+        remedy = "Give all of them there: cupy.asarray(x)"
+    elif len(error.args) == 2 and all(isinstance(part, str) for part in error.args):
         reason, remedy = error.args
     else:
         reason = str(error).rstrip(".")

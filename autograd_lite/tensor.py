@@ -13,13 +13,8 @@ import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
-from autograd_lite.errors import (
-    GradientError,
-    MutationError,
-    ShapeError,
-    describe_one,
-)
-from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
+from autograd_lite.foreign import OWN, PLAIN, admit, beside
 from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
@@ -27,15 +22,13 @@ from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import (
-    FAILURES,
-    explained,
-    refuse_exchange,
-    refused_conversion,
-)
+from autograd_lite.refusals import FAILURES, explained, refuse_exchange, refused_conversion
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike as Plain
     from numpy.typing import DTypeLike
+
+    from autograd_lite.typing import Array
 
 NOTHING = nullcontext()
 
@@ -71,7 +64,7 @@ class Tensor(Methods):
 
     def __init__(
         self,
-        data: Any,
+        data: Plain,
         requires_grad: bool = False,
         *,
         name: str | None = None,
@@ -102,7 +95,7 @@ class Tensor(Methods):
     # State
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Array:
         """The array itself. Assigning replaces it, as in `p.data -= 0.1 * p.grad`.
 
         An array of another shape or dtype makes the tensor forget its gradient.
@@ -114,7 +107,7 @@ class Tensor(Methods):
         return self._array if self.operation is None else read_only(self._array)
 
     @data.setter
-    def data(self, array: Any) -> None:
+    def data(self, array: Plain) -> None:
         if self.operation is not None:
             raise MutationError(
                 f"assignment to the data of {describe_one(self)}",
@@ -182,7 +175,7 @@ class Tensor(Methods):
         take_entries(self)
         return self._array.item()  # type: ignore[no-any-return] # arrays are Any
 
-    def numpy(self) -> Any:
+    def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
         take_entries(self)
         return self.data
@@ -262,6 +255,7 @@ class Tensor(Methods):
                     f"the given gradient has shape {seed.shape}",
                     f"Give one of shape {self.shape}",
                 )
+        seed = beside(seed, self._array)
         return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)
@@ -337,10 +331,12 @@ class Tensor(Methods):
         mark_mutated([self], [self._array])
         take_entries(self, value, *arrays_in(index))
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
-        self._refuse_conversion("an array", _FOR_ARRAYS)
-        take_entries(self)
-        return np.array(self._array, dtype, copy=copy)
+    if not TYPE_CHECKING:  # or checkers take what NumPy computes of a tensor for an array
+
+        def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Any:
+            self._refuse_conversion("an array", _FOR_ARRAYS)
+            take_entries(self)
+            return np.array(self._array, dtype, copy=copy)
 
     def __float__(self) -> float:
         self._refuse_conversion("a number", _FOR_NUMBERS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from autograd_lite.linearization import Linearization, name_of, require_tangents
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
+
+if TYPE_CHECKING:
+    from autograd_lite.program.functions import Compiled
 
 Argnums = int | tuple[int, ...]
 
@@ -52,8 +55,14 @@ def positions_of(argnums: Any) -> tuple[Any, ...]:
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
 
 
+@overload
+def value_and_grad(f: Compiled, argnums: Argnums = 0) -> Compiled: ...
+@overload
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0
+) -> Callable[..., tuple[Any, Any]]: ...
 @explains_keywords
-def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]:
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes f and its gradient in some of its arguments.
 
     Args:
@@ -98,6 +107,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
         return linearization.result(), gradient
 
+    evaluate.derivative_of = f, value_and_grad, argnums  # type: ignore[attr-defined] # for `compile`
     return evaluate
 
 
@@ -127,6 +137,7 @@ def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
         return evaluate(*arguments, **keywords)[1]
 
     gradient.__name__ = f"gradient of {name_of(f)}"
+    gradient.derivative_of = f, grad, argnums  # type: ignore[attr-defined] # for `compile`
     return gradient
 
 

@@ -77,5 +77,5 @@ def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
             first = last
         return rebuilt(tree, found)
 
-    parts = [leaf.reshape(-1) for leaf in leaves]
+    parts: list[Any] = [leaf.reshape(-1) for leaf in leaves]
     return np.concatenate(parts) if parts else np.zeros(0), unravel

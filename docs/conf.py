@@ -20,12 +20,13 @@ def write_pages(app: object) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from generate import api, functions, gallery, mistakes, table
+    from generate import api, array_api, functions, gallery, mistakes, table
 
     folder = HERE / "generated"
     texts = {
         **table.pages(),
         **functions.pages(),
+        **array_api.pages(),
         **api.pages(),
         **mistakes.pages(),
         **gallery.pages(folder / "pictures"),

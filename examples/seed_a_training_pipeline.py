@@ -94,14 +94,15 @@ def pipeline(X, y, rng):
     groups = [{"parameters": weights, "l2": 0.01 / 32}, {"parameters": biases}]
     optimizer = nn.Adam(groups, learning_rate=1e-3)
     stopping = nn.EarlyStopping(patience=30)
-    history = fit(model, X, y, optimizer, epochs=500, validation=0.2, callbacks=[stopping])
+    film = viz.TrainingAnimation(X, y, every=10)
+    history = fit(model, X, y, optimizer, epochs=500, validation=0.2, callbacks=[stopping, film])
     best = history.best_epoch
     print(
         f"pipeline: best epoch {best + 1} of {len(history['loss'])}, "
         f"{history['validation_accuracy'][best]:.1%} of validation right; {history.stop_reason}"
     )
     report("pipeline, [2, 32, 16, 8, 1]", model)
-    return model, viz.plot_history(history)
+    return model, viz.plot_history(history), film
 
 
 def main(folder="output/seed_a_training_pipeline"):
@@ -112,13 +113,14 @@ def main(folder="output/seed_a_training_pipeline"):
     X, y = nn.datasets.disc_in_ring(1000, rng=rng)
     figures |= {"disc_in_ring": disc_in_ring(X, y, rng), "optimizers": compare_optimizers(X, y)}
     X, y = nn.datasets.disc_in_ring(2000, rng=rng)
-    model, figures["pipeline_history"] = pipeline(X, y, rng)
+    model, figures["pipeline_history"], film = pipeline(X, y, rng)
+    film.save(folder / "pipeline.gif")
     figures["pipeline_boundary"] = viz.plot_decision_boundary(model, X, y)
     difference = nn.gradient_difference(model.eval(), X[:10], y[:10], loss=LOSS)
     print(f"gradient check of the pipeline: {difference:.0e}")
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.png", dpi=150)
-    print(f"{len(figures)} pictures in {folder}")
+    print(f"{len(figures)} pictures and a film in {folder}")
 
 
 if __name__ == "__main__":

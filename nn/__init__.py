@@ -1,4 +1,29 @@
-"""Networks: layers, losses, optimizers, training."""
+"""Networks: layers, losses, optimizers, training.
+
+    >>> import numpy as np
+    >>> import nn
+    >>> X = np.random.default_rng(0).normal(size=(64, 2))
+    >>> y = (X[:, 0] > 0).astype(int)
+    >>> model = nn.Sequential(nn.Dense(2, 8, "tanh", rng=0), nn.Dense(8, 2, rng=1))
+    >>> optimizer = nn.Adam(model.parameters(), learning_rate=0.05)
+    >>> history = nn.fit(model, X, y, loss="cross_entropy", optimizer=optimizer, epochs=20,
+    ...                  metrics={"accuracy": nn.accuracy}, progress=False, rng=0)
+    >>> bool(history["accuracy"][-1] > 0.9)
+    True
+
+A model is a `Module`: a `Sequential` of layers, or a class with a `forward` of its own.
+
+    train      fit, and its callbacks: EarlyStopping, Checkpoint, LRSchedule, GradientClipping, ...
+    use        predict, accuracy, summary, save, load
+    look       diagnose, GradientMonitor, find_learning_rate, overfit_one_batch
+    layers     Dense, Conv2d, MaxPool, Flatten, Embedding, LSTM, GRU, MultiHeadAttention,
+               BatchNorm1d, LayerNorm, Dropout, ReLU, Residual, ...
+    losses     MSELoss, MAELoss, HuberLoss, BCEWithLogitsLoss, CrossEntropyLoss, ...
+    optimizers Adam, AdamW, SGD, RMSprop, ...; with StepDecay, CosineAnnealing, OneCycle, ...
+    elsewhere  from_torch, to_torch, to_onnx, to_numpy_source
+
+Losses and activations can also be given by name. `manual_seed` seeds what was given no `rng`.
+"""
 
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING

@@ -22,6 +22,26 @@ NAMES = {
     "BatchNormalization": "nn.BatchNorm1d(num_features)",
     "BinaryCrossentropy": "nn.BCELoss(), of logits nn.BCEWithLogitsLoss()",
     "CategoricalCrossentropy": "nn.CategoricalCrossEntropyLoss(), of logits nn.CrossEntropyLoss()",
+    "EMA": "nn.ExponentialMovingAverage(decay)",
+    "SWA": "nn.StochasticWeightAveraging()",
+    "LRFinder": "nn.find_learning_rate(model, X, y, loss=..., optimizer=...)",
+    "LambdaCallback": "class Mine(nn.Callback), with def epoch_end(self, training)",
+    "LearningRateMonitor": "nn.CSVLog(path) or nn.TensorBoard(folder), which log learning rates",
+    "LightningModule": "nn.Module, and nn.fit(model, X, y, step=...)",
+    "NeuralClassifier": "nn.estimators.NeuralClassifier, after import nn.estimators",
+    "NeuralNetClassifier": "nn.estimators.NeuralClassifier, after import nn.estimators",
+    "NeuralNetRegressor": "nn.estimators.NeuralRegressor, after import nn.estimators",
+    "NeuralRegressor": "nn.estimators.NeuralRegressor, after import nn.estimators",
+    "Trainer": "nn.fit(model, X, y, ...)",
+    "WeightedRandomSampler": "nn.fit(model, X, y, sampling=weights)",
+    "evaluate": "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)",
+    "load_model": "nn.load(path)",
+    "lr_find": "nn.find_learning_rate(model, X, y, loss=..., optimizer=...)",
+    "one_hot": "np.eye(classes)[labels]; nn.CrossEntropyLoss() takes labels",
+    "random_split": "nn.fit(model, X, y, validation=0.2)",
+    "save_model": "nn.save(model, path)",
+    "to_categorical": "np.eye(classes)[labels]; nn.CrossEntropyLoss() takes labels",
+    "train": "nn.fit(model, X, y, ...)",
     "Conv1D": "nn.Conv1d(in_channels, out_channels, kernel_size), of (n, channels, length)",
     "Conv2D": "nn.Conv2d(in_channels, out_channels, kernel_size), of (n, channels, height, width)",
     "Conv2DTranspose": "nn.ConvTranspose2d(in_channels, out_channels, kernel_size)",
@@ -62,6 +82,34 @@ NAMES = {
 }
 
 
+ATTRIBUTES = {
+    "add": "model.append(layer), of an nn.Sequential",
+    "apply": "for name, module in model.named_modules(): ...",
+    "buffers": "dict(model.named_buffers()).values()",
+    "compile": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
+    "cpu": "tensor.data = cupy.asnumpy(tensor.data) for each parameter and buffer",
+    "cuda": "tensor.data = cupy.asarray(tensor.data) for each parameter and buffer",
+    "double": "model.astype(np.float64)",
+    "evaluate": "loss(model(X), y), or nn.accuracy(nn.predict(model, X), y)",
+    "fit": "nn.fit(model, X, y, loss=..., optimizer=..., epochs=...)",
+    "float": "model.astype(np.float32)",
+    "get_weights": "model.state_dict()",
+    "half": "model.astype(np.float16)",
+    "load_weights": "nn.load(path, model)",
+    "modules": "[module for _, module in model.named_modules()]",
+    "predict": "nn.predict(model, X)",
+    "register_buffer": "self.name = nn.Buffer(array)",
+    "register_parameter": "self.name = nn.Parameter(array)",
+    "requires_grad_": "parameter.requires_grad = False for each of model.parameters()",
+    "save": "nn.save(model, path)",
+    "save_weights": "nn.save(model, path)",
+    "set_weights": "model.load_state_dict(state)",
+    "summary": "print(nn.summary(model, X))",
+    "to": "model.astype(dtype); to a graphics card goes the data of each tensor, by cupy.asarray",
+}
+"""Attributes of other libraries' models, and what to write for each."""
+
+
 def missing(name: str, known: Iterable[str]) -> MissingNameError:
     """The error for a name that `nn` does not have.
 
@@ -72,8 +120,12 @@ def missing(name: str, known: Iterable[str]) -> MissingNameError:
     """
     import difflib
 
+    import autograd_lite
+
     similar = difflib.get_close_matches(name, known, 1)
     remedy = f"Write {NAMES[name]}" if name in NAMES else "Look into nn.__all__ for what there is"
-    if name not in NAMES and similar:
+    if name not in NAMES and name in autograd_lite.__all__:
+        remedy = f"Write autograd_lite.{name}"
+    elif name not in NAMES and similar:
         remedy = f"Write nn.{similar[0]}"
     return MissingNameError(f"nn.{name}", "there is no such name", remedy)

@@ -20,7 +20,7 @@ from nn.identity import identity
 from nn.module import Module, require_model
 from nn.parameters import is_computed
 from nn.random_state import generator, set_state, state_of
-from nn.tensor_files import arrays_of, read_tensors, require_file, tensor_file
+from nn.tensor_files import TRAINING, arrays_of, read_tensors, require_file, tensor_file
 
 ModelT = TypeVar("ModelT", bound=Module)
 
@@ -244,6 +244,12 @@ def _reason(error: Exception) -> str:
 
 def _entry(metadata: Mapping[str, str], attempted: str) -> Any:
     """What the metadata says: an architecture, None for tensors alone, and what is frozen."""
+    if TRAINING in metadata:
+        raise ArgumentError(
+            attempted,
+            "it holds a training that nn.Checkpoint wrote, and not a model alone",
+            "Go on from it, nn.fit(..., resume_from=path), or save the model itself by nn.save",
+        )
     if KEY not in metadata:
         raise ArgumentError(
             attempted,

@@ -8,17 +8,17 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakValueDictionary
 
-import numpy as np
-
 from autograd_lite import Tensor
 from autograd_lite.arguments import FLAG, FLOATING, require
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import Elsewhere, explains_keywords
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
+from nn.elsewhere import ATTRIBUTES
 from nn.evaluating import watching_calls
 from nn.forward_hooks import NAME, ForwardHook, HookHandle, Hooks
 from nn.members import Members, same_name
@@ -32,6 +32,7 @@ from nn.parameters import (
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import Array, Forward, Parameters, Result_co
 _named_by: WeakValueDictionary[int, Module] = WeakValueDictionary()
 """By id of a parameter the module that gave it its name; a tensor is no key, as == compares."""
 
@@ -53,6 +54,7 @@ class Module(Members):
             in a container that is not looked into, such as a set; or an attribute has the name of a
             method.
 
+    >>> import numpy as np
     >>> class Scale(Module):
     ...     def __init__(self):
     ...         self.factor = Parameter([2.0])
@@ -126,7 +128,7 @@ class Module(Members):
         """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
         raise NotImplementedError(f"{type(self).__name__} has no method forward")
 
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
+    def _called(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
         number = next(begun)
         result = self.forward(*inputs, **named)
@@ -141,6 +143,17 @@ class Module(Members):
         if (watch := watching_calls.get()) is not None:
             watch(self, result)
         return result
+
+    if TYPE_CHECKING:  # a call takes and returns what the `forward` of its own class does
+
+        def __call__(  # noqa: D102 - it has that of what it is at run time
+            self: Forward[Parameters, Result_co],
+            *inputs: Parameters.args,
+            **named: Parameters.kwargs,
+        ) -> Result_co: ...
+
+    else:
+        __call__ = _called
 
     @explains_keywords
     def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
@@ -158,6 +171,7 @@ class Module(Members):
         Raises:
             UnsupportedError: the hook is no function.
 
+        >>> import numpy as np
         >>> from nn import Dense
         >>> layer, seen = Dense(2, 3, rng=0), []
         >>> with layer.register_forward_hook(lambda module, inputs, output: seen.append(output)):
@@ -234,7 +248,7 @@ class Module(Members):
         """Parameters, then buffers, by name."""
         return {**dict(self.named_parameters()), **dict(self.named_buffers())}
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Array]:
         """Copies of the arrays of all parameters and buffers, by name."""
         return {name: tensor.data.copy() for name, tensor in self._state().items()}
 
@@ -245,6 +259,7 @@ class Module(Members):
         Raises:
             ArgumentError: names are missing or unknown, or a shape differs; nothing is loaded.
 
+        >>> import numpy as np
         >>> model = Module()
         >>> model.bias = Parameter([0.0, 0.0])
         >>> model.load_state_dict({"bias": np.array([1.0, 2.0])})
@@ -255,11 +270,16 @@ class Module(Members):
         arrays = fitting_arrays(own, state, f"load_state_dict into {type(self).__name__}")
         with whole():
             for name, tensor in own.items():
-                tensor.data = np.array(arrays[name], tensor.dtype)
+                array = arrays[name].astype(tensor.dtype)
+                tensor.data = beside(array, tensor) if is_on_card(tensor) else on_host(array)
 
 
 def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
+
+
+for _name, _here in ATTRIBUTES.items():
+    setattr(Module, _name, Elsewhere(_name, _here, "a model"))
 
 
 METHODS = frozenset(

@@ -10,7 +10,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
-from autograd_lite.foreign import admit
+from autograd_lite.foreign import admit, is_on_card
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
 from autograd_lite.trees import map_tree
@@ -58,7 +58,10 @@ TENSORS = (Parameter, Buffer)
 
 def _copied(data: Any, kind: str, dtype: DTypeLike | None) -> Any:
     try:
-        return np.array(admit(data, f"{kind} of"), dtype)
+        admitted = admit(data, f"{kind} of")
+        if is_on_card(admitted):
+            return admitted.astype(dtype or admitted.dtype)
+        return np.array(admitted, dtype)
     except AutogradError:
         raise
     except (TypeError, ValueError) as error:

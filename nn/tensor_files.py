@@ -11,12 +11,15 @@ import numpy as np
 
 from autograd_lite.arguments import as_array, require_path
 from autograd_lite.errors import ArgumentError, MissingPackageError, UnsupportedError
+from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, require_regular
 
 CHECKSUM = "autograd_lite checksum"
 """Where in the metadata the SHA-256 of the file is, counted with `BLANK` in its place."""
 BLANK = 64 * "0"
+TRAINING = "autograd_lite training"
+"""Where in the metadata the JSON of a training is."""
 
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BOOL": "bool"}
 DTYPES |= {f"I{bits}": f"int{bits}" for bits in (64, 32, 16, 8)}
@@ -41,7 +44,8 @@ def arrays_of(state: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays in C order, which is all that the format knows."""
     arrays = {}
     for name, value in state.items():
-        array = np.array(as_array(plain(value), f"nn.save of {name!r},"), order="C")
+        given = as_array(plain(value), f"nn.save of {name!r},")
+        array = np.array(on_host(given), order="C")
         if not isinstance(name, str) or array.dtype.name not in DTYPES.values():
             raise UnsupportedError(
                 f"nn.save of {name!r} {array.shape} {array.dtype}",

@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -27,6 +28,16 @@ def test_the_blocks_of_a_page_print_what_it_says(page, tmp_path, monkeypatch, ca
             assert ROUNDING.sub("", printed).split() == ROUNDING.sub("", shown).split(), code
 
 
+def test_the_tables_of_speed_are_those_of_benchmarks():
+    benchmarks = DOCS.parent / "benchmarks"
+    code = (benchmarks / "record.py").read_text()
+    pattern = re.compile(re.search(r'BLOCK = re.compile\(r"(.*)", re.S\)', code)[1], re.S)
+    page = (DOCS / "speed.md").read_text()
+    names = [block[2] for block in pattern.finditer(page)]
+    assert len(names) == page.count("<!--") > 5
+    assert all((benchmarks / f"{name}.py").exists() for name in names)
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("title", mistakes.BASES)
 def test_a_right_derivation_is_right_and_each_mistake_in_it_is_named(title):
@@ -37,6 +48,18 @@ def test_a_right_derivation_is_right_and_each_mistake_in_it_is_named(title):
         report = mistakes.report_of(mistakes.code_of(mistake))
         assert "No single or double mistake" not in report, mistake.title
         assert "differs" in report, mistake.title
+
+
+@pytest.mark.exhaustive
+def test_rows_give_the_same_numbers_with_the_functions_of_the_standard_alone():
+    pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    from generate import array_api
+
+    found = array_api.outcomes()
+    assert all(found[function].runs for function in (np.tanh, np.matmul, np.concatenate, np.var))
+    assert found[np.convolve].reason == "Lacking: the standard lacks np.convolve"
+    assert all(each.runs or each.reason for each in found.values())
+    assert sum(each.runs for each in found.values()) > 180
 
 
 @pytest.mark.exhaustive

@@ -2,7 +2,7 @@
 
 Those of the tutorials run in this process: for an epoch of 200 samples, with figures that are not
 rendered; and in full in the exhaustive tier, where each network's gradient is checked against
-differences before it is trained (row A15).
+differences before it is trained (row A15), and what it has learned is run by onnxruntime.
 """
 
 import re
@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 
 import nn
+import viz
 
 matplotlib = pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
+pytest.importorskip("onnx", reason="onnx is not installed")
+onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what draws
 from matplotlib.figure import Figure  # noqa: E402 - after the choice of what draws
@@ -34,6 +37,7 @@ PICTURES = {
         "optimizers.png",
         "pipeline_history.png",
         "pipeline_boundary.png",
+        "pipeline.gif",
     },
     "seed_b_comparing_networks": {
         "architectures.png",
@@ -84,7 +88,13 @@ def run_here(tmp_path, monkeypatch, capsys):
             # Biases of 0 put samples of zeros, as of XOR, on the kinks of ReLUs.
             beside = X[:8] + np.random.default_rng(0).normal(size=X[:8].shape)
             assert nn.gradient_difference(model, beside, y[:8], loss=loss) < 1e-6, kind
-        return plain_fit(model, X, y, loss=loss, **options)
+        history = plain_fit(model, X, y, loss=loss, **options)
+        runs = onnxruntime.InferenceSession(nn.to_onnx(model, X[:3]).SerializeToString())
+        (found,) = runs.run(None, {"x": np.asarray(X[:8], np.float32)})
+        np.testing.assert_allclose(
+            found, nn.predict(model, X[:8]), rtol=1e-5, atol=1e-5, err_msg=kind
+        )
+        return history
 
     def run_example(name, short=False):
         monkeypatch.chdir(tmp_path)
@@ -92,6 +102,7 @@ def run_here(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(nn, "fit", short_fit if short else checked_fit)
         if short:
             monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: path.touch())
+            monkeypatch.setattr(viz.TrainingAnimation, "save", lambda film, path: path.touch())
         runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         plt.close("all")
         assert short or checked
@@ -150,6 +161,32 @@ def test_memory_maps_and_batches_of_a_function_are_learned_from():
     shares = [float(share) for share in re.findall(r"([\d.]+)% of 360 new digits", output)]
     assert len(shares) == 2
     assert min(shares) > 95
+
+
+@pytest.mark.exhaustive
+def test_a_grid_search_finds_a_pipeline_for_wines():
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    *table, best = run("grid_search.py").splitlines()
+    assert len(table) == 7
+    assert float(re.search(r"([\d.]+)% of 54 new wines right", best)[1]) > 95
+
+
+@pytest.mark.exhaustive
+def test_an_exported_network_runs_by_onnxruntime_and_by_numpy(tmp_path):
+    output = run("export.py", tmp_path)
+    assert float(re.search(r"([\d.]+)% of 360 new digits right", output)[1]) > 95
+    of_onnx, of_numpy = map(float, re.findall(r"bytes, (\S+) apart", output))
+    assert of_onnx < 1e-4
+    assert of_numpy < 1e-5
+    assert "nn" not in re.findall(r"import (\w+)", (tmp_path / "digits_numpy.py").read_text())
+
+
+@pytest.mark.exhaustive
+def test_a_cluster_learns_what_one_process_does_though_a_worker_is_killed():
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    output = run("cluster.py")
+    assert "worker killed after batch 10 of epoch 2" in output
+    assert float(re.search(r"weights are (\S+) apart", output)[1]) < 1e-9
 
 
 @pytest.mark.parametrize("name", PICTURES)

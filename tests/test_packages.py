@@ -6,8 +6,10 @@ import pkgutil
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd_lite
@@ -97,3 +99,45 @@ print(nn.__file__, x.grad.sum(), len(viz.graph(x * x).vertices), figure.axes[0].
 """
     own = tmp_path / "nn.py"
     assert output_of(script, tmp_path) == f"{own} 4.0 2 100.0% of 2 points right\n"
+
+
+class OnACard:
+    """What lies on a graphics card, of another library."""
+
+    def __dlpack__(self, **_):
+        raise AssertionError("nobody is there to take it")
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+
+def fitted(**options):
+    model = nn.Dense(1, 1)
+    X = np.ones((4, 1))
+    nn.fit(model, X, X, loss="mse", optimizer=nn.SGD(model.parameters(), 0.1), epochs=1, **options)
+
+
+MISSING = {
+    "plots": ("matplotlib", lambda: viz.plot_activations()),
+    "io": ("safetensors", lambda: nn.save({"x": np.ones(1)}, "x.safetensors")),
+    "sklearn": ("sklearn.base", lambda: importlib.reload(importlib.import_module(NETWORK))),
+    "distributed": ("distributed", lambda: fitted(client=object())),
+    "onnx": ("onnx", lambda: nn.to_onnx(nn.Dense(1, 1), np.ones((2, 1)))),
+    "cuda": ("cupy", lambda: autograd_lite.from_dlpack(OnACard())),
+    "tensorboard": ("tensorboardX.record_writer", lambda: fitted(callbacks=[nn.TensorBoard("a")])),
+}
+"""By extra a package of it, and what needs it."""
+NETWORK = "nn.estimators.network"
+OTHERWISE = {"dot", "dask", "compile", "examples", "docs", "bench", "dev", "all"}
+"""Extras without which there is another way, arrays that only they bring, or no users."""
+
+
+def test_a_missing_extra_is_named_with_the_line_that_installs_it(monkeypatch):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["optional-dependencies"].keys() == MISSING.keys() | OTHERWISE
+    importlib.import_module(NETWORK)
+    for extra, (package, use) in MISSING.items():
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, package, None)
+            with pytest.raises(AutogradError, match=rf"pip install '?autograd-lite\[{extra}\]"):
+                use()

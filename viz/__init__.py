@@ -1,5 +1,18 @@
 """Pictures: the graph of a computation, and plots of training and of models.
 
+    >>> import viz
+    >>> from autograd_lite import Tensor
+    >>> x = Tensor(3.0, requires_grad=True, name="x")
+    >>> viz.graph(x * x)
+    Graph(2 nodes, 2 edges)
+
+    graphs     graph, scope; step_through, a page with the backward pass step by step
+    training   plot_history, plot_gradient_flow, plot_optimizer_paths, TrainingAnimation
+    models     plot_decision_boundary, plot_confusion_matrix, plot_weight_images,
+               plot_activations, plot_activation_histograms, plot_loss_landscape
+    data       plot_embedding, plot_attention
+
+
 The graph, as DOT, SVG, PNG or PDF: `calls` finds which modules computed what, `collapse` puts much
 into few boxes, `vertices` says in words what is drawn, `dot` writes that as DOT text, `rendering`
 has Graphviz draw the text, and `layers` and `drawing` do where it is not. `picture` is what people
@@ -27,6 +40,7 @@ from viz.plots import plot_gradient_flow, plot_history, plot_optimizer_paths
 from viz.representations import plot_attention, plot_embedding
 
 if _TYPE_CHECKING:
+    from viz.animation import TrainingAnimation
     from viz.stepper import Passage, Steps, step_through
 
 __all__ = [
@@ -34,6 +48,7 @@ __all__ = [
     "Passage",
     "RenderingError",
     "Steps",
+    "TrainingAnimation",
     "graph",
     "plot_activation_histograms",
     "plot_activations",
@@ -50,8 +65,13 @@ __all__ = [
     "step_through",
 ]
 
-# What is imported when it is first used, with all that writes formulas.
-_LATER = {"Passage": "viz.stepper", "Steps": "viz.stepper", "step_through": "viz.stepper"}
+# What is imported when it is first used, with all that writes formulas, or trains networks.
+_LATER = {
+    "Passage": "viz.stepper",
+    "Steps": "viz.stepper",
+    "TrainingAnimation": "viz.animation",
+    "step_through": "viz.stepper",
+}
 
 
 def __dir__() -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from autograd_lite.typing import Labels, Samples
     from nn.module import Module
 
 RESOLUTION = 300
@@ -40,8 +41,8 @@ WIDEST = 4
 @explains_keywords
 def plot_decision_boundary(
     model: Module | Callable[[Any], Any],
-    X: Any,
-    y: Any,
+    X: Samples,
+    y: Labels,
     *,
     threshold: float | None = None,
     loss: Any = None,

@@ -59,9 +59,10 @@ def dot_text(graph: Graph) -> str:
     for edge in graph.edges:
         # A heavy edge is short and straight: the chain of operations makes the picture's spine.
         weight = "4" if graph.vertices[edge.tail].operation else "1"
-        label = _table([f"<TD>{edge.label}</TD>"], ' BGCOLOR="white"') if edge.label else None
         ends = f"n{edge.tail}", f"n{edge.head}"
-        digraph.edge(*ends, label, id="->".join(ends), weight=weight)
+        # A label of the edge itself would be a node to the layout, and undo the order.
+        near = {"headlabel": edge.label, "labeldistance": "1.5"} if edge.label else {}
+        digraph.edge(*ends, id="->".join(ends), weight=weight, **near)
     if graph.legend:
         _write_legend(digraph, graph.vertices)
     return str(digraph.source)
@@ -86,13 +87,15 @@ def _write_group(digraph: Any, group: Group, name: str, nodes: Sequence[Any]) ->
 
 def _write_legend(digraph: Any, vertices: Sequence[Vertex]) -> None:
     kinds = {vertex.kind for vertex in vertices}
-    with digraph.subgraph(name="cluster_legend") as legend:
-        legend.attr(label="Legend", labelloc="t", rank="same", color="#BFBFBF", style="rounded")
-        for kind, style in STYLES.items():
-            if kind in kinds:
-                legend.node(kind, kind, id=kind, **style)
-                # Below the output is room.
-                digraph.edge(f"n{len(vertices) - 1}", kind, style="invis")
+    # A cluster would have a frame, and undo the order of arguments.
+    with digraph.subgraph(name="legend") as legend:
+        legend.attr(rank="same")
+        legend.node("legend", "Legend:", id="legend", shape="plaintext", style="")
+        samples = {kind: style for kind, style in STYLES.items() if kind in kinds}
+        for kind, style in samples.items():
+            legend.node(kind, kind, id=kind, **style)
+        for name in ("legend", *samples):  # below the output is room
+            digraph.edge(f"n{len(vertices) - 1}", name, style="invis")
 
 
 def _vertex_label(vertex: Vertex) -> str:
@@ -110,12 +113,8 @@ def _vertex_label(vertex: Vertex) -> str:
             if len(lines) > 1 and line.lstrip().startswith("["):
                 text = f'<FONT FACE="{DIGITS}">{text.replace(" ", "&#160;")}</FONT>'
             rows.append(f'<TD ALIGN="LEFT">{shown}</TD><TD ALIGN="LEFT">{text}</TD>')
-    return _table(rows)
-
-
-def _table(rows: Sequence[str], attributes: str = "") -> str:
     body = "".join(f"<TR>{row}</TR>" for row in rows)
-    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2"{attributes}>{body}</TABLE>>'
+    return f'<<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="2">{body}</TABLE>>'
 
 
 def _escaped(text: str) -> str:

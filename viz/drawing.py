@@ -159,12 +159,12 @@ def _sample(kind: Kind, left: float, top: float) -> str:
 
 def _frames(group: Group, places: Sequence[Place], right: bool) -> list[str]:
     """A frame around what a module computed, where nothing else is within it."""
-    found, inside = [], {*_members(group)}
+    found, inside, levels = [], {*_members(group)}, _levels(group)
     corners = [_at(places[number], right) for number in inside]
-    left = min(x - width / 2 for x, _, width, _ in corners) - 10
-    end = max(x + width / 2 for x, _, width, _ in corners) + 10
-    top = min(y - height / 2 for _, y, _, height in corners) - 18
-    bottom = max(y + height / 2 for _, y, _, height in corners) + 8
+    left = min(x - width / 2 for x, _, width, _ in corners) - 4 - 4 * levels
+    end = max(x + width / 2 for x, _, width, _ in corners) + 4 + 4 * levels
+    top = min(y - height / 2 for _, y, _, height in corners) - 16 * levels
+    bottom = max(y + height / 2 for _, y, _, height in corners) + 4 + 4 * levels
     for number, place in enumerate(places):
         x, y, width, height = _at(place, right)
         across = left < x + width / 2 and x - width / 2 < end
@@ -177,6 +177,11 @@ def _frames(group: Group, places: Sequence[Place], right: bool) -> list[str]:
             f"{_text(left + 6, top + 12, printable(group.label), KEY_COLOR)}"
         )
     return found + [text for each in group.groups for text in _frames(each, places, right)]
+
+
+def _levels(group: Group) -> int:
+    """How many frames are in each other, this one included: each has room for its label."""
+    return 1 + max(map(_levels, group.groups), default=0)
 
 
 def _members(group: Group) -> list[int]:

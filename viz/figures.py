@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
 
+    from autograd_lite.typing import Array
+
 COLORS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#882255", "#999933", "#44AA99", "#6A51A3", "#A6761D", "#8C8C8C"),
@@ -93,14 +95,14 @@ def drawing(ax: Axes | None, size: tuple[float, float] = (5.0, 4.0)) -> tuple[Fi
     return figure, panel
 
 
-def numbers_of(values: Any, what: str) -> Any:
+def numbers_of(values: Any, what: str) -> Array:
     """A NumPy array of what may be a tensor."""
     array = _array_of(values, what)
     require_real(array, f"plot of {what}")
     return array
 
 
-def _array_of(values: Any, what: str) -> Any:
+def _array_of(values: Any, what: str) -> Array:
     return as_array(values.data if isinstance(values, Tensor) else values, f"plot of {what}")
 
 
@@ -124,13 +126,13 @@ def require_finite(array: Any, what: str, or_infinite: bool = False) -> None:
         raise ArgumentError(f"plot of {what} {describe_one(array)}", reason, remedy)
 
 
-def classes_of(labels: Any, what: str) -> Any:
+def classes_of(given: Any, what: str) -> Array:
     """Classes (n,) from 0 up, of labels (n,) or (n, 1), or of one column a class.
 
     >>> classes_of([[0.1, 0.9], [0.8, 0.2]], "predictions")
     array([1, 0])
     """
-    labels = _array_of(labels, what)
+    labels = _array_of(given, what)
     if labels.ndim == 2 and labels.shape[1] > 1:
         require_real(labels, f"plot of {what}")
         require_finite(labels, what, or_infinite=True)
@@ -140,7 +142,8 @@ def classes_of(labels: Any, what: str) -> Any:
                 "a row has several ones, or none, and so no class",
                 "Plot one column at a time: labels[:, 0]",
             )
-        return labels.argmax(axis=1)
+        classes: Array = labels.argmax(axis=1)
+        return classes
     if labels.ndim not in (1, 2):
         reason = "labels have one entry for each sample, or one column for each class"
         remedy = "Give an array (n_samples,) or (n_samples, n_classes)"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from autograd_lite.typing import Labels, Samples
     from nn.module import Module
 
 LEVELS = 20
@@ -24,8 +25,8 @@ LEVELS = 20
 @explains_keywords
 def plot_loss_landscape(
     model: Module,
-    X: Any,
-    y: Any,
+    X: Samples,
+    y: Labels,
     loss: str | Callable[..., Any],
     *,
     span: float = 1.0,

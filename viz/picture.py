@@ -105,8 +105,10 @@ class Graph:
         write_file(path, content, attempted)
         return path
 
-    def _repr_svg_(self) -> str:
-        return self.svg()
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        # As HTML it is as wide as the page at most; as SVG alone a notebook makes an image of it.
+        svg = self.svg()
+        return {"text/html": svg[svg.index("<svg") :], "image/svg+xml": svg}
 
     def __repr__(self) -> str:
         return f"Graph({len(self.vertices)} nodes, {len(self.edges)} edges)"

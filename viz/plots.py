@@ -157,7 +157,7 @@ def plot_gradient_flow(norms: Mapping[str, Any]) -> Figure:
         by_epoch.set_yscale("log", nonpositive="mask")
         if (final > 0).any():
             last.set_xscale("log")
-            last.set_xlim(left=10 ** np.floor(np.log10(positive.min())))
+            last.set_xlim(left=10 ** np.floor(np.log10(positive.min() / 2)))  # no bar is nothing
     last.grid(alpha=0.3, axis="x")
     last.set_axisbelow(True)
     return figure

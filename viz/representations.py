@@ -147,9 +147,10 @@ def plot_embedding(
     for label in np.unique(groups):
         look = {**style_of(label), "s": 24, "edgecolor": "white", "linewidth": 0.5}
         ax.scatter(*points[groups == label].T, label=f"class {label}", **look)
-    for point, name in zip(points, names or ()):
+    for (x, y), name in zip(points, names or ()):
+        shift, side = (4, "left") if x <= points[:, 0].mean() else (-4, "right")  # to the middle
         ax.annotate(
-            str(name), (point[0], point[1]), (4, 3), textcoords="offset points", fontsize="small"
+            str(name), (x, y), (shift, 3), textcoords="offset points", fontsize="small", ha=side
         )
     ax.set(xlabel="first component", ylabel="second component")
     ax.set_title(f"{share:.1%} of the variance")

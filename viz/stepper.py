@@ -119,7 +119,7 @@ class Steps:
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html(), quote=True)
-        style = "width:100%;height:640px;border:1px solid #8884"
+        style = "width:100%;height:640px;border:1px solid #8884;box-sizing:border-box"
         return (
             f'<iframe title="Backward pass, step by step" style="{style}" srcdoc="{page}"></iframe>'
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.foreign import beside
 from autograd_lite.operation import Traits
 from autograd_lite.table import differentiable
 
@@ -44,7 +45,8 @@ def attention_weights(
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
     if causal:
-        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
+        seen = beside(np.tri(*scores.shape[-2:]) > 0, scores)
+        scores = np.where(seen, scores, -np.inf)
     largest = scores.max(axis=-1, keepdims=True)
     if mask is not None:
         largest = np.where(np.isfinite(largest), largest, 0)

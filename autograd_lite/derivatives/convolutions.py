@@ -92,7 +92,7 @@ def by_row(w: Array, groups: int) -> Array:
     """Kernels (out, channels, rows, ...) as (rows, groups, out, channels and columns)."""
     rows = w.shape[2]
     parts = np.moveaxis(w, 2, 0).reshape(rows, groups, w.shape[0] // groups, -1)
-    return np.ascontiguousarray(parts)
+    return np.copy(parts, order="C")
 
 
 def some_samples(images: Array, kernel: Sequence[int], others: Array) -> list[slice]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.neural import sigmoid, softmax
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.precision import as_floats, in_floats
@@ -148,23 +149,26 @@ def one_hot(labels: Array, classes: int, dtype: np.dtype) -> Array:
     array([[0., 1.],
            [1., 0.]])
     """
-    return np.equal(labels[:, None], np.arange(classes)).astype(dtype)
+    return np.equal(labels[:, None], beside(np.arange(classes), labels)).astype(dtype)
 
 
 def _class_errors(probabilities: Array, labels: Array) -> Array:
     """p - y: the derivative of each sample's cross-entropy in its logits."""
+    labels = beside(labels, probabilities)
     return probabilities - one_hot(labels, probabilities.shape[1], probabilities.dtype)
 
 
 def _places(labels: Array, classes: int) -> Array:
     """Where in the flat logits those of the labels are; a sum with uint64 is of floats."""
-    return np.arange(0, len(labels) * classes, classes) + labels.astype(np.intp, copy=False)
+    firsts = beside(np.arange(0, len(labels) * classes, classes), labels)
+    return firsts + labels.astype(np.intp, copy=False)
 
 
 def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
     """Loss and errors of softmax_cross_entropy without a change in place, with the same numbers."""
     n, classes = logits.shape
-    scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")
+    order: Any = {} if is_on_card(logits) else {"order": "C"}
+    scores = np.subtract(logits, logits.max(axis=1, keepdims=True), **order)
     right = scores.reshape(-1)[_places(labels, classes)]
     exponentials = np.exp(scores)
     sums = exponentials.sum(axis=1)

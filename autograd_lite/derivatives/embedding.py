@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.indexing import INDEXES, add_at_index, scatter
+from autograd_lite.foreign import beside
 from autograd_lite.table import TABLE, differentiable
 
 
 def _without_padding(g: Any, indices: Any, padding_idx: int | None) -> Any:
     if padding_idx is None:
         return g
-    return np.where((indices == padding_idx)[..., None], 0, g)
+    return np.where(beside((indices == padding_idx)[..., None], g), 0, g)
 
 
 def _weight_vjp(g: Any, y: Any, weight: Any, indices: Any, padding_idx: int | None = None) -> Any:

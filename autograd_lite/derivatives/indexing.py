@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives.shaping import MOVES, as_operand
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.node import Array, plain
 from autograd_lite.operation import Traits
 from autograd_lite.precision import widened
@@ -40,7 +41,7 @@ def _repeats(index: Any) -> bool:
         return False
     parts = index if isinstance(index, tuple) else (index,)
     basic = (int, np.integer, slice, type(None), type(Ellipsis))
-    return any(not isinstance(part, basic) and np.asarray(part).dtype != bool for part in parts)
+    return any(not isinstance(part, basic) and np.ravel(part).dtype != bool for part in parts)
 
 
 SORTED = 1024
@@ -70,9 +71,23 @@ def scatter(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
 _scatter = inspect.unwrap(scatter)
 
 
+def _counted(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    """What `np.add.at` adds to zeros, by counting with weights."""
+    places = beside(np.arange(math.prod(shape)).reshape(shape), x)[index]
+    weights = np.broadcast_to(x, places.shape).reshape(-1)
+    sums = np.bincount(places.reshape(-1), weights, minlength=math.prod(shape))
+    return sums.reshape(shape).astype(x.dtype)
+
+
 def _scatter_plain(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
-    """`scatter` at an index in which there may be nodes: while a rule is traced, they are."""
-    return _scatter(x, index if is_basic(index) else map_tree(plain, index), shape)
+    """`scatter` at an index in which there may be nodes: while a rule is traced, they are.
+
+    On a graphics card ufuncs have no `at`.
+    """
+    index = index if is_basic(index) else map_tree(plain, index)
+    if is_on_card(x) and _repeats(index):
+        return _counted(x, index, shape)
+    return _scatter(x, index, shape)
 
 
 TABLE[scatter].compute = _scatter_plain
@@ -92,7 +107,7 @@ def add_at_index(total: Array, g: Array, y: Array, x: Array, index: Any) -> None
 def _whole_parts(index: Any) -> tuple[Any, ...]:
     """The arrays of an index that is of whole numbers alone."""
     parts = index if isinstance(index, tuple) else (index,)
-    found = (not isinstance(part, slice) and np.asarray(part).dtype.kind in "iu" for part in parts)
+    found = (not isinstance(part, slice) and np.ravel(part).dtype.kind in "iu" for part in parts)
     return parts if all(found) else ()
 
 
@@ -155,7 +170,8 @@ def moved(function: Any) -> Callable[..., Array]:
     """
 
     def vjp(g: Array, y: Array, x: Array, *arguments: Any, **keywords: Any) -> Array:
-        positions = function(np.arange(x.size).reshape(x.shape), *arguments, **keywords)
+        numbers = beside(np.arange(x.size).reshape(x.shape), x)
+        positions = function(numbers, *arguments, **keywords)
         return scatter(g.reshape(-1), positions.reshape(-1), (x.size,)).reshape(x.shape)
 
     return vjp

@@ -17,6 +17,7 @@ from autograd_lite.derivatives.windows import (
     places,
     with_borders,
 )
+from autograd_lite.foreign import beside
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import in_floats
@@ -122,7 +123,7 @@ def along_axes(x: Array, matrices: list[Array]) -> Array:
     """x times a matrix along each of its last axes, of which the matrices have the lengths."""
     for axis, matrix in enumerate(matrices, x.ndim - len(matrices)):
         before, after = x.shape[:axis], x.shape[axis + 1 :]
-        rows = np.astype(matrix, x.dtype)
+        rows = beside(np.astype(matrix, x.dtype), x)
         if after:
             x = rows @ x.reshape(*before, x.shape[axis], math.prod(after))
         else:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from autograd_lite.derivatives.indexing import scatter
+from autograd_lite.foreign import beside
 from autograd_lite.node import Array
 from autograd_lite.table import define, without_derivative
 
 
 def _shared(g: Array, ordered: Array) -> Array:
     """g averaged, along the last axis, over each run of equal entries of an ordered array."""
-    first = np.full(ordered.shape, True)
+    first = beside(np.full(ordered.shape, True), ordered)
     first[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
     if first.all():
         return g

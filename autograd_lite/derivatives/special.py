@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from autograd_lite.foreign import beside
 from autograd_lite.node import Array
 from autograd_lite.operation import ACTIVATION, ELEMENTWISE
 from autograd_lite.precision import computed_by, in_floats, in_single, rule_in_single
@@ -67,7 +68,7 @@ def in_blocks(function: Callable[..., tuple[Array, ...]], x: Array, count: int) 
     if x.dtype == np.float16:
         wide = in_blocks(function, x.astype(np.float32), count)
         return [result.astype(x.dtype) for result in wide]
-    flat, results = np.reshape(x, -1), [np.empty(x.size, x.dtype) for _ in range(count)]
+    flat, results = np.reshape(x, -1), [np.empty_like(x, shape=x.size) for _ in range(count)]
     for start in range(0, x.size, BLOCK):
         part = slice(start, start + BLOCK)
         for result, found in zip(results, function(flat[part])):
@@ -81,15 +82,15 @@ def upper_tail(a: Array) -> tuple[Array, Array]:
     any_far = far.any()
     if any_far:
         a = np.minimum(a, 40)
-    powers = np.empty((5, len(a)), a.dtype)
+    powers = np.empty_like(a, shape=(5, len(a)))
     powers[0], powers[1] = 1, a
     square = np.multiply(a, a, out=powers[2])
     np.multiply(square, a, out=powers[3])
     np.multiply(square, square, out=powers[4])
     if a.dtype == np.float32:
-        tail, below = SINGLE @ powers
+        tail, below = beside(SINGLE, a) @ powers
     else:
-        tail, high_above, below, high_below = DOUBLE @ powers
+        tail, high_above, below, high_below = beside(DOUBLE, a) @ powers
         fifth = np.multiply(powers[4], a, out=powers[4])
         high_above *= fifth
         tail += high_above

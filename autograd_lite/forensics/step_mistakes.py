@@ -160,7 +160,7 @@ def _other_points(
         words = f"{at_output} what {other.operation.name} makes of its output"
         yield words, lambda y, x, *rest, of=other._array: (of, x)
     for array in graph.plain_arrays[:MOST_ARRAYS]:
-        if array.shape == node.shape and array.size > 1:
+        if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
     here = graph.position[node]
     others = [other for other in graph.close_to(node) if other.shape == node.shape]

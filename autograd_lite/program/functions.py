@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -40,14 +40,19 @@ RECORDINGS = 12
 """How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
+@overload
+def compile(f: Callable[..., Any], backend: str = "numpy") -> Compiled: ...
+@overload
+def compile(f: None = None, backend: str = "numpy") -> Callable[[Callable[..., Any]], Compiled]: ...
 @explains_keywords
 def compile(f: Any = None, backend: str = "numpy") -> Any:
     """A function that computes what f does, without recording each time.
 
     What f computes is recorded when it is called, and run as one function afterwards; so are its
-    gradients, by `value_and_grad` and `grad` of what this returns. For arguments of other shapes or
-    dtypes, for other numbers of Python's, and where entries decide on what is computed and now
-    decide otherwise, it is recorded again, a few times. It can also be used as a decorator.
+    gradients, by `value_and_grad` and `grad` of what this returns, or by `compile` of theirs. For
+    arguments of other shapes or dtypes, for other numbers of Python's, and where entries decide on
+    what is computed and now decide otherwise, it is recorded again, a few times. It can also be
+    used as a decorator.
 
     f is a function of arrays, or of structures of them. It is called a few times more at first, and
     what it does besides computing, such as printing, is not done later on. Variables that it reads
@@ -77,6 +82,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
         backend_of(backend)  # refuses what is none before there is a function
         return functools.partial(compile, backend=backend)
     require_function(f, "compile of", "Give a function of arrays")
+    if hasattr(f, "derivative_of"):
+        function, transform, argnums = f.derivative_of
+        return transform(compile(function, backend), argnums)
     return Compiled(f, backend)
 
 
@@ -228,8 +236,8 @@ class Compiled:
             return
         if not all(map(_is_returned_alike, made.outputs, other.outputs)):
             self._reason = (
-                "what it returns is another for other data, and not computed by what was recorded; "
-                "of gradients write grad(compile(f)), not compile(grad(f))"
+                "what it returns is another for other data, and not computed by what was recorded, "
+                "as gradients that are taken within are; compile(grad(f)) compiles a gradient alone"
             )
             return
         ready = self._ready(made, result)

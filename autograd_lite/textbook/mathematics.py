@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -44,6 +45,7 @@ ROOTS = {math.sqrt(n): n for n in range(2, 1025) if math.isqrt(n) ** 2 != n}
 OF_LATEX = {"exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det"}
 """Functions that LaTeX has a command for."""
 HAT = re.compile("[A-Za-z]_?hat")
+NUMBERED = re.compile(r"(.*)\[(\d+)\](.*)")
 
 
 def last_name(function: Any) -> str:
@@ -66,6 +68,36 @@ def windows_of(term: Step) -> str:
 def _once(values: tuple[Any, ...]) -> Any:
     """One for each axis, or the one that they are."""
     return values[0] if len(set(values)) == 1 else values
+
+
+def shortened(texts: Sequence[str]) -> list[str]:
+    """Texts; of more than three that are numbered one after another the first and the last.
+
+    >>> shortened(["a", "h[4]", "h[3]", "h[2]", "h[1]", "b[1]"])
+    ['a', 'h[4]', '...', 'h[1]', 'b[1]']
+    """
+    found: list[str] = []
+    start = 0
+    while start < len(texts):
+        parts = [NUMBERED.fullmatch(text) for text in texts[start:]]
+        numbers = [(x[1], int(x[2]), x[3]) for x in itertools.takewhile(bool, parts) if x]
+        stop = start + max(_length_of_run(numbers), 1)
+        run = texts[start:stop]
+        found += [run[0], "...", run[-1]] if len(run) > 3 else run
+        start = stop
+    return found
+
+
+def _length_of_run(numbers: Sequence[tuple[str, int, str]]) -> int:
+    """How many are numbered one after another, up or down, and alike besides."""
+    steps = (
+        next_number - number if (before, behind) == (next_before, next_behind) else 0
+        for (before, number, behind), (next_before, next_number, next_behind) in itertools.pairwise(
+            numbers
+        )
+    )
+    first = next(steps, 0)
+    return 2 + len([*itertools.takewhile(first.__eq__, steps)]) if first in (1, -1) else 1
 
 
 class Mathematics(NumpySource):
@@ -117,6 +149,11 @@ class Mathematics(NumpySource):
     def line(self, name: str, term: Any) -> str:
         """What stands at the right of a name; that functions are NumPy's goes without saying."""
         return super().line(name, term).replace("np.", "")
+
+    def plain(self, value: Any) -> Written:
+        if isinstance(value, list):
+            return f"[{', '.join(shortened([*map(self.text, value)]))}]", ATOM
+        return super().plain(value)
 
     def number(self, value: Any) -> Written:
         """A number, the root that it is, or what it was computed from."""

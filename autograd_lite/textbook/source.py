@@ -14,6 +14,7 @@ from typing import Any
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.errors import UnsupportedError
+from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import Node
 from autograd_lite.textbook.fixed import fixed_numbers
@@ -113,6 +114,11 @@ class _Bare(ast.NodeTransformer):
         node.decorator_list, node.returns = [], None
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:]
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        if isinstance(node.func, ast.Name) and node.func.id == beside.__name__:
+            return self.visit(node.args[0])  # NumPy's source has all arrays in one place
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import viz
+
 DATA = """import numpy as np
 import nn
 import viz
@@ -36,11 +38,33 @@ X = np.random.default_rng(0).normal(size=(8, 3))
 model = nn.Sequential(nn.Dense(3, 4, "relu", rng=0), nn.LayerNorm(4), nn.Dense(4, 1, rng=1))
 loss = (model(X) ** 2).mean()
 loss.backward()
-picture = viz.graph(loss, names={"X": X, "loss": loss}, depth=2, direction="right")
+picture = viz.graph(loss, names={"X": X, "loss": loss}, depth=2)
+""",
+    "A backward pass, step by step": """import numpy as np
+import viz
+from autograd_lite import Tensor
+
+x, y = np.array([[0.5, 0.3], [-1.0, 2.0]]), np.array([[1.0], [0.0]])
+W1 = Tensor([[0.2, -0.1], [0.4, 0.7]], requires_grad=True)
+W2 = Tensor([[0.3], [-0.2]], requires_grad=True)
+a1 = np.tanh(x @ W1)
+loss = ((a1 @ W2 - y) ** 2).mean()
+picture = viz.step_through(loss)
 """,
     "A training": DATA + "picture = viz.plot_history(history)\n",
     "A decision boundary": DATA
     + 'picture = viz.plot_decision_boundary(model, X, y, loss="bce_with_logits")\n',
+    "A film of a training": """import nn
+import viz
+
+X, y = nn.datasets.disc_in_ring(300, noise=0.05, rng=0)
+model = nn.Sequential(nn.Dense(2, 8, "tanh", rng=0), nn.Dense(8, 1, rng=1))
+picture = viz.TrainingAnimation(X, y, loss="bce_with_logits", every=2)
+nn.fit(model, X, y, loss="bce_with_logits", optimizer=nn.Adam(model.parameters(), 0.05),
+       epochs=30, callbacks=[picture], progress=False, rng=0)
+""",
+    "The loss around the parameters": DATA
+    + 'picture = viz.plot_loss_landscape(model, X, y, "bce_with_logits", rng=0)\n',
     "A confusion matrix": DATA
     + "right = y.ravel().astype(int)\npredicted = (nn.predict(model, X).ravel() > 0).astype(int)\n"
     + 'picture = viz.plot_confusion_matrix(right, predicted, names=["apart", "alike"])\n',
@@ -88,6 +112,23 @@ nn.fit(model, X / 16, y, loss="cross_entropy", epochs=10, progress=False, rng=0,
        optimizer=nn.Adam(model.parameters(), learning_rate=0.005))
 picture = viz.plot_weight_images(model[0].weight, (8, 8))
 """,
+    "Vectors in two dimensions": """import viz
+from sklearn.datasets import load_digits
+
+X, y = load_digits(return_X_y=True)
+picture = viz.plot_embedding(X[:400], y[:400])
+""",
+    "Attention": """import numpy as np
+import nn
+import viz
+
+words = "the graph is drawn as it was computed".split()
+rng = np.random.default_rng(0)
+attention = nn.MultiHeadAttention(16, 2, rng=0)
+x = 2 * rng.normal(size=(1, len(words), 16))
+_, weights = attention(x, x, x, average_attn_weights=False)
+picture = viz.plot_attention(weights[0], queries=words)
+""",
     "Outputs of layers": DATA
     + 'layers = {"hidden": nn.predict(model[:1], X), "output": nn.predict(model, X)}\n'
     + "picture = viz.plot_activation_histograms(layers)\n",
@@ -99,17 +140,17 @@ def pages(folder: Path) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     parts = ["# Gallery"]
     for number, (title, code) in enumerate(PICTURES.items()):
-        name = f"{number}.svg"
-        _save(code, folder / name)
-        parts.append(f"## {title}\n\n![{title}]({folder.name}/{name})\n\n```python\n{code}```")
+        names: dict[str, Any] = {"__name__": "gallery"}
+        exec(compile(code, "gallery.py", "exec"), names)
+        shown = _shown(names["picture"], folder / str(number), title)
+        parts.append(f"## {title}\n\n{shown}\n\n```python\n{code}```")
     return {"gallery": "\n\n".join(parts) + "\n"}
 
 
-def _save(code: str, path: Path) -> None:
-    names: dict[str, Any] = {"__name__": "gallery"}
-    exec(compile(code, "gallery.py", "exec"), names)
-    picture = names["picture"]
-    if hasattr(picture, "savefig"):
-        picture.savefig(path)
-    else:
-        picture.save(path)
+def _shown(picture: Any, path: Path, title: str) -> str:
+    """What shows a picture on the page, beside which it is written."""
+    if isinstance(picture, viz.Steps):
+        return f"```{{raw}} html\n{picture._repr_html_()}\n```"
+    path = path.with_suffix(".gif" if isinstance(picture, viz.TrainingAnimation) else ".svg")
+    (picture.savefig if hasattr(picture, "savefig") else picture.save)(path)
+    return f"![{title}]({path.parent.name}/{path.name})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from nn.module import Module, require_model
 from nn.optimizers.optimizer import Optimizer
 from nn.training.inputs import as_arrays, is_tree, named_leaves, shown
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import Labels, Samples
+
 FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
     *(network.not_finite_results, data.wrong_labels),
     *(data.probabilities_as_logits, data.log_probabilities_wanted, data.relu_on_logits),
@@ -37,8 +40,8 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
 @explains_keywords
 def diagnose(
     model: Module,
-    X: Any,
-    y: Any,
+    X: Samples,
+    y: Labels,
     *,
     loss: str | Callable[[Any, Any], Tensor],
     optimizer: Optimizer | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,12 +21,15 @@ from nn.losses.loss_function import loss_function
 from nn.module import Module, require_model
 from nn.training.inputs import as_arrays
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import Labels, Samples
+
 
 @explains_keywords
 def gradient_difference(
     model: Module,
-    X: Any,
-    y: Any,
+    X: Samples,
+    y: Labels,
     *,
     loss: str | Callable[[Any, Any], Tensor],
     step: float = 1e-6,

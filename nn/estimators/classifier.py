@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from autograd_lite import Tensor, sigmoid, softmax
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.names import explains_keywords
 from nn.estimators.network import Layers, Network
 from nn.layers.activations import Activation
 from nn.losses.loss import Loss
@@ -48,6 +49,7 @@ class NeuralClassifier(ClassifierMixin, Network):  # type: ignore[misc] # scikit
 
     _numeric = False
 
+    @explains_keywords
     def __init__(
         self,
         layers: Layers = (100,),

@@ -11,6 +11,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
 from autograd_lite.errors import MissingPackageError
+from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
 from nn.layers.dense import Dense
@@ -51,6 +52,7 @@ PRECISIONS = (np.float64, np.float32)
 class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """What classifiers and regressors share: a model, its training, and its outputs."""
 
+    @explains_keywords
     def __init__(
         self,
         layers: Layers = (100,),

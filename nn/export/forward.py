@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.program.trace import Rules, Tracer, guarded
 from autograd_lite.textbook.spellings import Count
-from autograd_lite.trees import map_tree
+from autograd_lite.trees import leaves_of, map_tree
 from nn.evaluating import evaluation
+from nn.layers.activations import Function
 from nn.module import Module, require_model
 from nn.training.evaluation import in_precision
 from nn.training.inputs import as_arrays, at, called, count, is_tree, named_leaves
@@ -43,13 +44,16 @@ class Forward:
 
 
 def traced(
-    attempted: str, model: Module, example: Any, written_out: Callable[[Operation], Any]
+    attempted: str,
+    model: Callable[..., Any],
+    example: Any,
+    written_out: Callable[[Operation], Any],
 ) -> Forward:
     """The steps of a model; what depends on the number of samples is seen from two recordings.
 
     Args:
         attempted: what errors call it.
-        model: what computes.
+        model: what computes, a module or a function of one tensor.
         example: samples, as `nn.predict` takes them.
         written_out: an operation as a function of NumPy's functions, or None for one step.
 
@@ -58,7 +62,7 @@ def traced(
             otherwise for another number of samples, or beside the record.
         ShapeError: there are no samples.
     """
-    require_model(model, f"{attempted} of")
+    model = _as_module(attempted, model)
     example = as_arrays(example, f"{attempted} with example")
     for name, array in named_leaves(example, f"{attempted} with example"):
         require_real(array, name)
@@ -74,8 +78,19 @@ def traced(
     for step, twin in zip(forward.steps, other.steps):
         if step not in given:
             _tell_counts(attempted, step, twin, n, forward.counts)
+    twins = other.inputs | other.outputs
+    for name, step in (forward.inputs | forward.outputs).items():
+        lengths = zip(step.shape, twins[name].shape)
+        step.shape = tuple(one if one == two else Count(one) for one, two in lengths)
     forward.samples = n
     return forward
+
+
+def _as_module(attempted: str, model: Callable[..., Any]) -> Module:
+    """A module as it is, a function as one."""
+    made = Function(model) if callable(model) and not isinstance(model, Module | type) else model
+    require_model(made, f"{attempted} of")
+    return cast(Module, made)
 
 
 def _recorded(
@@ -84,8 +99,10 @@ def _recorded(
     given = map_tree(lambda x: Tensor(x, requires_grad=True) if x.dtype.kind == "f" else x, example)
     with evaluation(), enable_grad(), guarded() as noted:
         results = _named(called(model, given), "output")
+    unchanged = {id(x) for x in leaves_of(given)}
     for result in results.values():
-        if not isinstance(result, Tensor) or result.operation is None:
+        recorded = isinstance(result, Tensor) and result.operation is not None
+        if not recorded and id(result) not in unchanged:
             raise _refusal(attempted, f"it returns {describe_one(result)}, which was not recorded")
     if any(not isinstance(call.outcome, Node) for call in noted):
         raise _refusal(attempted, "entries of tensors decide on what it computes")

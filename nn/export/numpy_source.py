@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from autograd_lite.names import explains_keywords
@@ -13,14 +14,13 @@ from autograd_lite.textbook.source import Definitions, texts_of
 from autograd_lite.textbook.spellings import function_written_out
 from autograd_lite.textbook.terms import needed_for
 from nn.export.forward import traced
-from nn.module import Module
 
 READ = """def array(text, dtype, shape):
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)"""
 
 
 @explains_keywords
-def to_numpy_source(model: Module, example: Any) -> str:
+def to_numpy_source(model: Callable[..., Any], example: Any) -> str:
     """The source of a NumPy function `forward` that computes what a model returns, in evaluation.
 
     The file needs NumPy alone, and holds the parameters. Its function takes any number of samples,
@@ -28,7 +28,7 @@ def to_numpy_source(model: Module, example: Any) -> str:
     outputs in a dict.
 
     Args:
-        model: what to write.
+        model: what to write, a module or a function of one tensor.
         example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
 
     Raises:

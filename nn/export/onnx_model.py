@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,27 +12,32 @@ from autograd_lite.names import explains_keywords
 from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step
 from autograd_lite.textbook.spellings import Count, function_written_out
-from nn.export import onnx_images, onnx_operators
+from nn.export import onnx_images, onnx_operators, onnx_sequences
 from nn.export.forward import Forward, traced
-from nn.module import Module
+from nn.export.onnx_sequences import PARTLY
 
-CONVERTERS = {**onnx_operators.CONVERTERS, **onnx_images.CONVERTERS}
+CONVERTERS = {
+    **onnx_operators.CONVERTERS,
+    **onnx_images.CONVERTERS,
+    **onnx_sequences.CONVERTERS,
+}
 OPSET, VERSION = 20, 9
 """Of the operators, and of the format: ONNX 1.15, which every newer runtime reads."""
 
 
 @explains_keywords
-def to_onnx(model: Module, example: Any) -> Any:
+def to_onnx(model: Callable[..., Any], example: Any) -> Any:
     """A model as an `onnx.ModelProto`, in float32, for any number of samples.
 
     It computes what the model computes in evaluation mode. Inputs and outputs are called "x" and
     "output", several of them by their keys, or "x_0" and so on; parameters have their names. What
     can be written are all layers of `nn`, and functions of arithmetic, exponentials and
     logarithms, trigonometry, comparisons, reductions, products of matrices, shapes, joins and
-    slices. Write it to a file by `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
+    slices; of an LSTM's cells those after the last step. Write it to a file by
+    `onnx.save(nn.to_onnx(model, X), "model.onnx")`.
 
     Args:
-        model: what to write.
+        model: what to write, a module or a function of one tensor.
         example: samples (n, ...), as `nn.predict` takes them; of several inputs a tuple or a dict.
 
     Raises:
@@ -59,13 +64,16 @@ def to_onnx(model: Module, example: Any) -> Any:
     for step in forward.steps:
         writer.step(step)
     for name, step in forward.outputs.items():
-        writer.nodes.append(onnx.helper.make_node("Identity", [writer.names[step]], [name]))
+        writer.output(name, step)
+    nodes = _needed(writer.written, forward.outputs)
+    used = {name for node in nodes for name in node.input}
+    arrays = {name: array for name, array in writer.arrays.items() if name in used}
     graph = onnx.helper.make_graph(
-        writer.nodes,
+        nodes,
         type(model).__name__,
         [writer.info(name, step) for name, step in forward.inputs.items()],
         [writer.info(name, step) for name, step in forward.outputs.items()],
-        [onnx.numpy_helper.from_array(x, name) for name, x in writer.arrays.items()],
+        [onnx.numpy_helper.from_array(x, name) for name, x in arrays.items()],
     )
     opset = onnx.helper.make_opsetid("", OPSET)
     proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=VERSION)
@@ -78,15 +86,33 @@ def _written_out(operation: Operation) -> Any:
     return None if operation.function in CONVERTERS else function_written_out(operation)
 
 
+def _needed(nodes: list[Any], outputs: Iterable[str]) -> list[Any]:
+    """The nodes that some outputs come from."""
+    needed, found = {*outputs}, []
+    for node in reversed(nodes):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            found.append(node)
+    return found[::-1]
+
+
+def _refused(step: Step, reason: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"nn.to_onnx of a model that calls {getattr(step.function, '__name__', '?')}",
+        reason,
+        "Write it with other functions of NumPy",
+    )
+
+
 class _Writer:
     """The nodes and the constants of a graph."""
 
     def __init__(self, helper: Any, forward: Forward) -> None:
         self.helper = helper
         self.forward = forward
-        self.nodes: list[Any] = []
+        self.written: list[Any] = []
         self.arrays: dict[str, Any] = {}
-        self.names: dict[Step, str] = {step: name for name, step in forward.inputs.items()}
+        self.names: dict[Step, Any] = {step: name for name, step in forward.inputs.items()}
         self.count = 0
 
     def step(self, step: Step) -> None:
@@ -97,22 +123,28 @@ class _Writer:
             name = self.forward.weights.get(step) or self._new("constant")
             self.names[step] = self._constant(step.arguments[0], name)
             return
-        convert, name = CONVERTERS.get(step.function), getattr(step.function, "__name__", "?")
-        reason = f"ONNX has no operator for {name}"
-        if convert is not None:
-            try:
-                self.names[step] = convert(self, *step.arguments, **step.keywords)
-                return
-            except TypeError as error:
-                reason = f"{name} is not written with such arguments: {error}"
-        raise UnsupportedError("nn.to_onnx", reason, "Write it with other functions of NumPy")
+        convert = CONVERTERS.get(step.function)
+        if convert is None:
+            raise _refused(step, "ONNX has no operator for it")
+        try:
+            self.names[step] = convert(self, *step.arguments, **step.keywords)
+        except TypeError as error:
+            raise _refused(step, f"it is not written with such arguments: {error}") from error
 
     def node(self, kind: str, *inputs: Any, **attributes: Any) -> str:
         """A node of values: steps, names of results, arrays and numbers."""
-        name = self._new(kind.lower())
+        return self.nodes(kind, 1, *inputs, **attributes)[0]
+
+    def nodes(self, kind: str, count: int, *inputs: Any, **attributes: Any) -> list[str]:
+        """The results of a node that has several."""
+        names = [self._new(kind.lower()) for _ in range(count)]
         given = [self._value(x) for x in inputs]
-        self.nodes.append(self.helper.make_node(kind, given, [name], **attributes))
-        return name
+        self.written.append(self.helper.make_node(kind, given, names, **attributes))
+        return names
+
+    def output(self, name: str, step: Step) -> None:
+        """Give a result its name."""
+        self.written.append(self.helper.make_node("Identity", [self._value(step)], [name]))
 
     def cast(self, x: Any, dtype: Any) -> str:
         """The values in another dtype."""
@@ -136,8 +168,8 @@ class _Writer:
 
     def info(self, name: str, step: Step) -> Any:
         """What an input or an output is: its dtype and shape, with any number of samples."""
-        of_samples = step.shape[:1] == (self.forward.samples,)
-        shape = ["n" if of_samples else None, *step.shape[1:]]
+        names = {self.forward.samples: "n"}
+        shape = [names.get(x) if isinstance(x, Count) else x for x in step.shape]
         return self.helper.make_tensor_value_info(name, self._type(step.dtype), shape)
 
     def _type(self, dtype: Any) -> Any:
@@ -152,7 +184,10 @@ class _Writer:
         if isinstance(value, str):
             return value
         if type(value) is Step:
-            return self.names[value]
+            name = self.names[value]
+            if not isinstance(name, str):
+                raise _refused(value, PARTLY)
+            return name
         array = np.asarray(value)
         if isinstance(value, int) and not isinstance(value, bool):
             array = array.astype(np.float32)  # beside floats, as in NumPy

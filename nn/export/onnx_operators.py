@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -19,8 +18,14 @@ from autograd_lite.textbook.terms import several, shape_of
 class Graph(Protocol):
     """Where nodes are written; each gives the name of its result."""
 
+    names: dict[Any, Any]
+    """Of the results of steps; of a step of several results a dict, by index."""
+
     def node(self, kind: str, *inputs: Any, **attributes: Any) -> str:
         """A node of values: steps, names of results, arrays and numbers."""
+
+    def nodes(self, kind: str, count: int, *inputs: Any, **attributes: Any) -> list[str]:
+        """The results of a node that has several."""
 
     def cast(self, x: Any, dtype: Any) -> str:
         """The values in another dtype."""
@@ -29,8 +34,8 @@ class Graph(Protocol):
         """A vector of whole numbers; of the number of samples where one is a `Count`."""
 
 
-Converter = Callable[..., str]
-"""Of a graph and the arguments of a function."""
+Converter = Callable[..., Any]
+"""Of a graph and the arguments of a function, the name of its result."""
 
 ELEMENTWISE = {
     np.add: "Add",
@@ -183,7 +188,7 @@ def _full(graph: Graph, shape: Any, value: Any) -> str:
     return graph.node("Expand", value, graph.integers(several(shape)))
 
 
-def _getitem(graph: Graph, x: Any, index: Any) -> str:
+def getitem(graph: Graph, x: Any, index: Any) -> str:
     """Slices, numbers, None and Ellipsis; or one array of whole numbers, for the first axis."""
     parts = [*index] if isinstance(index, tuple) else [index]
     if len(parts) == 1 and shape_of(parts[0]) and parts[0].dtype.kind in "iu":
@@ -261,7 +266,6 @@ CONVERTERS: dict[Any, Converter] = {
     np.broadcast_to: _broadcast_to,
     np.full: _full,
     np.copy: lambda graph, x: graph.node("Identity", x),
-    operator.getitem: _getitem,
     astype: _astype,
 }
 """How functions are written; what is none of these is written out, where it consists of them."""

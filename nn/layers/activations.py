@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from nn.architecture import register
 from nn.declared import declared, without_options
 from nn.layers.inputs import require_input
 from nn.module import Module
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
 
 Activation = Callable[[Any], Any]
 
@@ -66,7 +69,7 @@ class _Function(Module):
             cls.function = staticmethod(function)
             register(cls if cls._fields else without_options(cls))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of any shape."""
         x = admit(x, f"{type(self).__name__} of")
         try:

@@ -17,6 +17,7 @@ from autograd_lite import affine
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, optional, require
 from autograd_lite.derivatives.attention import attention_weights, scaled_dot_product_attention
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
@@ -162,7 +163,7 @@ class MultiHeadAttention(Module):
             weights = None
             found = scaled_dot_product_attention(q, k, v, mask, is_causal, None)
         y = self.out_proj(np.swapaxes(found, 1, 2).reshape(query.shape))
-        y = y if self.batch_first else np.swapaxes(y, 0, 1)
+        y = y if self.batch_first else y.swapaxes(0, 1)
         if not need_weights:
             return y, None
         return y, weights.mean(axis=1) if average_attn_weights else weights
@@ -230,10 +231,10 @@ class MultiHeadAttention(Module):
         masks = []
         if between is not None:
             allowed = ((queries, keys), (n * self.num_heads, queries, keys))
-            mask = self._checked_mask("attn_mask", between, allowed)
+            mask = beside(self._checked_mask("attn_mask", between, allowed), query)
             masks.append(mask if mask.ndim == 2 else mask.reshape(n, self.num_heads, queries, keys))
         if padding is not None:
-            mask = self._checked_mask("key_padding_mask", padding, ((n, keys),))
+            mask = beside(self._checked_mask("key_padding_mask", padding, ((n, keys),)), query)
             masks.append(mask.reshape(n, 1, 1, keys))
         if len(masks) == 2 and masks[0].dtype == masks[1].dtype == bool:
             return masks[0] & masks[1]

@@ -20,6 +20,8 @@ from nn.parameters import Buffer, Parameter
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import ArrayLike
+
 
 class _BatchNorm(Module):
     """What layers have in common that normalize each feature over the batch."""
@@ -51,7 +53,7 @@ class _BatchNorm(Module):
         self.running_mean = Buffer(np.zeros(num_features), dtype=dtype)
         self.running_var = Buffer(np.ones(num_features), dtype=dtype)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply, in training to more than one entry of each feature.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from autograd_lite import Tensor
 from autograd_lite.errors import (
@@ -18,9 +18,22 @@ from nn.layers.activations import Function
 from nn.layers.inputs import require_input
 from nn.module import Module, require_model
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeVarTuple, Unpack
+
+    from autograd_lite.typing import ArrayLike
+
+    Rest = tuple[Any, ...]
+    Layers = TypeVarTuple("Layers", default=Unpack[Rest])
+else:  # without the default, which that of Python 3.13 has
+    from typing import TypeVarTuple
+
+    Layers = TypeVarTuple("Layers")
+Layer = TypeVar("Layer", bound=Module)
+
 
 @register
-class Sequential(Module):
+class Sequential(Module, Generic[*Layers]):
     """Modules and functions applied one after the other.
 
     A function, such as `np.tanh`, becomes a layer by `Function`. `model[0]` is a layer, `model[:2]`
@@ -38,8 +51,9 @@ class Sequential(Module):
     )  # 4 parameters
     """
 
-    def __init__(self, *layers: Module | Callable[[Any], Any]) -> None:
-        self.layers = [self._layer(index, layer) for index, layer in enumerate(layers)]
+    def __init__(self, *layers: *Layers) -> None:
+        given: tuple[Any, ...] = layers
+        self.layers = [self._layer(index, layer) for index, layer in enumerate(given)]
 
     def _opened(self, attributes: Any) -> Iterator[tuple[str, Any]]:
         opened = super()._opened(attributes)
@@ -90,10 +104,18 @@ class Sequential(Module):
         return len(self.layers)
 
     @overload
-    def __getitem__(self, index: int) -> Module: ...
+    def __getitem__(self: Sequential[Layer, *Rest], index: Literal[0]) -> Layer: ...
+    @overload
+    def __getitem__(self: Sequential[Any, Layer, *Rest], index: Literal[1]) -> Layer: ...
+    @overload
+    def __getitem__(self: Sequential[Any, Any, Layer, *Rest], index: Literal[2]) -> Layer: ...
+    @overload
+    def __getitem__(self: Sequential[*Rest, Layer], index: Literal[-1]) -> Layer: ...
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
     @overload
     def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Module:
+    def __getitem__(self, index: int | slice) -> Any:
         try:
             if isinstance(index, slice):
                 part = Sequential()
@@ -134,7 +156,7 @@ class Residual(Module):
         self.block = block
         self.projection = projection
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of a shape that the block takes.
 
         Raises:

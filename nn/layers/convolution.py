@@ -25,6 +25,8 @@ from nn.random_state import generator
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import ArrayLike
+
 
 COUNT_EACH, WHOLE_EACH = each_axis(COUNT), each_axis(WHOLE)
 PADDING = each_axis(WHOLE, "valid", "same")
@@ -100,7 +102,7 @@ class _Kernels(Module):
         bias: Any = getattr(self, "bias")  # noqa: B009 # of the classes derived from this one
         return y if bias is None else y + bias.reshape(-1, *(1,) * self.axes)  # type: ignore[no-any-return] # functions of tensors give Any
 
-    def _images(self, x: Any) -> Any:
+    def _images(self, x: Any) -> Tensor:
         return in_dtype_of(self.weight, require_images(self, x, self.axes, self.in_channels))
 
     weight: Parameter
@@ -144,7 +146,7 @@ class _Convolution(_Kernels):
         self.weight = Parameter(np.reshape(parts, shape), dtype=dtype)
         self.bias = Parameter(np.zeros(out_channels), dtype=dtype) if bias else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, ...), in the dtype of the parameters.
 
         Raises:
@@ -288,7 +290,7 @@ class ConvTranspose2d(_Kernels):
                 "Give output_padding below the stride or the dilation",
             )
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, in_channels, height, width), in the dtype of the parameters.
 
         Raises:

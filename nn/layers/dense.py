@@ -25,6 +25,8 @@ from nn.random_state import generator
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import ArrayLike
+
 
 @register
 class Dense(Module):
@@ -85,28 +87,29 @@ class Dense(Module):
         self.weight = Parameter(weight, name="weight", dtype=dtype)
         self.bias = Parameter(np.zeros(out_features), name="bias", dtype=dtype) if bias else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (..., in_features), in the dtype of the parameters.
 
         Raises:
             ShapeError: the last axis of x has another length.
             UnsupportedError: x is no array of real numbers.
         """
-        given = x._array if isinstance(x, Tensor) else x
-        if type(given) is not np.ndarray or given.dtype is not self.weight._array.dtype:
-            x = in_dtype_of(self.weight, admit(x, "Dense of"))
+        array = x._array if isinstance(x, Tensor) else x
+        given: Any = x
+        if type(array) is not np.ndarray or array.dtype is not self.weight._array.dtype:
+            given = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
-            z = x @ self.weight if self.bias is None else affine(x, self.weight, self.bias)
+            z = given @ self.weight if self.bias is None else affine(given, self.weight, self.bias)
         except (ShapeError, UnsupportedError) as error:
-            require_input(self, x)
+            require_input(self, given)
             in_features, out_features = self.weight.shape
-            if isinstance(error, UnsupportedError) or x.shape[-1:] == (in_features,):
+            if isinstance(error, UnsupportedError) or given.shape[-1:] == (in_features,):
                 raise
             raise ShapeError(
                 f"Dense({in_features}, {out_features}) with weight {describe_one(self.weight)} "
-                f"of {describe_one(x)}",
-                f"the last axis of the input has {x.shape[-1] if x.shape else 'no'} entries, "
-                f"axis 0 of the weight has {in_features}",
+                f"of {describe_one(given)}",
+                f"the last axis of the input has {given.shape[-1] if given.shape else 'no'} "
+                f"entries, axis 0 of the weight has {in_features}",
                 f"Give inputs of shape (n_samples, {in_features}), or make the layer "
                 "Dense(n_features, ...)",
             ) from error

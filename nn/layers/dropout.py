@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from autograd_lite import Tensor, dropout
 from autograd_lite.arguments import FRACTION
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.declared import declared
 from nn.evaluating import drawn
@@ -15,10 +16,13 @@ from nn.layers.inputs import require_images, require_input
 from nn.module import Module
 from nn.random_state import generator
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
+
 
 def dropped(x: Any, p: float, rng: Any, shape: tuple[int, ...]) -> Any:
     """x without some of the parts that the entries of a shape stand for, in a noted draw."""
-    return dropout(x, drawn(lambda: rng.random(shape) >= p), p)
+    return dropout(x, beside(drawn(lambda: rng.random(shape) >= p), x), p)
 
 
 class _Dropout(Module):
@@ -58,7 +62,7 @@ class Dropout(_Dropout, init=False):
     array([1., 1., 1., 1., 1., 1.])
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of any shape."""
         x = require_input(self, x)
         return self._dropped(x, x.shape)
@@ -85,7 +89,7 @@ class Dropout2d(_Dropout, init=False):
            [0., 0.]])
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:

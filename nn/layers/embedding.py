@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,6 +12,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, WHOLE, optional, require
 from autograd_lite.derivatives.embedding import embedding
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from autograd_lite.modes import take_entries
 from autograd_lite.node import plain
 from nn.architecture import register
@@ -22,6 +23,9 @@ from nn.layers.inputs import in_dtype_of, require_input
 from nn.module import Module
 from nn.parameters import Parameter
 from nn.random_state import generator
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
 
 
 @register
@@ -75,7 +79,7 @@ class Embedding(Module):
             weight[padding_idx] = 0
         self.weight = Parameter(weight, dtype=dtype)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """The vectors (..., embedding_dim) of whole numbers of any shape.
 
         Raises:
@@ -206,5 +210,6 @@ class PositionalEncoding(Module):
             )
         if self.weight is None:
             x = x if x.dtype.kind == "f" else x.astype(float)
-            return x + sinusoids(x.shape[1], self.embedding_dim).astype(x.dtype)
+            places = sinusoids(x.shape[1], self.embedding_dim)
+            return x + beside(places.astype(x.dtype), x)
         return in_dtype_of(self.weight, x) + self.weight[: x.shape[1]]

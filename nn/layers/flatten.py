@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ShapeError, describe_one
@@ -11,6 +11,9 @@ from nn.architecture import register
 from nn.declared import without_options
 from nn.layers.inputs import require_input
 from nn.module import Module
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
 
 
 @register
@@ -23,7 +26,7 @@ class Flatten(Module):
     (2, 12)
     """
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, ...).
 
         Raises:
@@ -34,4 +37,4 @@ class Flatten(Module):
             raise ShapeError(
                 f"Flatten of {describe_one(x)}", "it has no axis of samples", "Give (n, ...)"
             )
-        return x.reshape(x.shape[0], math.prod(x.shape[1:]))  # type: ignore[no-any-return] # functions of tensors give Any
+        return x.reshape(x.shape[0], math.prod(x.shape[1:]))

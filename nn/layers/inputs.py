@@ -13,7 +13,7 @@ from autograd_lite.foreign import admit
 from nn.configuration import heading
 
 
-def in_dtype_of(parameter: Tensor, x: Any) -> Any:
+def in_dtype_of(parameter: Tensor, x: Tensor) -> Tensor:
     """An array or a tensor of real numbers in the dtype of a layer's parameter.
 
     So a float32 model stays float32.
@@ -25,22 +25,22 @@ def in_dtype_of(parameter: Tensor, x: Any) -> Any:
         return x.astype(wanted)
 
 
-def require_input(layer: object, x: Any) -> Any:
+def require_input(layer: object, x: Any) -> Tensor:
     """What a layer is given, as an array or a tensor, once it is one of real numbers.
 
     Raises:
         UnsupportedError: it is none, or another library's that does not become one.
     """
     attempted = f"{type(layer).__name__} of"
-    x = admit(x, attempted)
-    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+    given: Tensor = admit(x, attempted)
+    if not hasattr(given, "shape") or not hasattr(given, "dtype"):
         raise UnsupportedError(
-            f"{attempted} {describe_one(x)}",
+            f"{attempted} {describe_one(given)}",
             "it is no array and no tensor",
             "Give a NumPy array: numpy.array(x)",
         )
-    require_real(x, attempted)
-    return x
+    require_real(given, attempted)
+    return given
 
 
 def each_axis(allowed: Range, *names: str) -> Range:
@@ -55,35 +55,35 @@ def each_axis(allowed: Range, *names: str) -> Range:
     return Range(holds, ", or ".join(wanted))
 
 
-def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Any:
+def require_images(layer: Any, x: Any, axes: int | None, channels: int | None = None) -> Tensor:
     """What a layer is given, once it is images (n, channels, ...) of so many axes and channels.
 
     Raises:
         ShapeError: it has another shape.
         UnsupportedError: it is no array of real numbers.
     """
-    x = require_input(layer, x)
+    images = require_input(layer, x)
     wanted = channels or "channels"
     if axes is None:
-        shape, fits = f"(n, {wanted}, ...)", x.ndim > 2
+        shape, fits = f"(n, {wanted}, ...)", images.ndim > 2
     else:
         names = ("length",) if axes == 1 else ("depth", "height", "width")[-axes:]
-        shape, fits = f"(n, {wanted}, {', '.join(names)})", x.ndim == axes + 2
+        shape, fits = f"(n, {wanted}, {', '.join(names)})", images.ndim == axes + 2
     if not fits:
         raise ShapeError(
-            f"{heading(layer)} of {describe_one(x)}",
-            f"it takes images of shape {shape}, and this has {x.ndim} axes",
+            f"{heading(layer)} of {describe_one(images)}",
+            f"it takes images of shape {shape}, and this has {images.ndim} axes",
             "Write x[None] for a single image, x[:, None] for images of one channel",
         )
-    if channels is not None and x.shape[1] != channels:
+    if channels is not None and images.shape[1] != channels:
         weight = getattr(layer, "weight", None)
         with_weight = "" if weight is None else f" with weight {describe_one(weight)}"
         raise ShapeError(
-            f"{heading(layer)}{with_weight} of {describe_one(x)}",
-            f"axis 1 of the input has {x.shape[1]} channels, and the layer takes {channels}",
-            f"Give inputs of shape {shape}, or make the layer for {x.shape[1]} channels",
+            f"{heading(layer)}{with_weight} of {describe_one(images)}",
+            f"axis 1 of the input has {images.shape[1]} channels, and the layer takes {channels}",
+            f"Give inputs of shape {shape}, or make the layer for {images.shape[1]} channels",
         )
-    return x
+    return images
 
 
 def in_place(features: Any, x: Any) -> Any:

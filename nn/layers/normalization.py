@@ -33,6 +33,8 @@ from nn.parameters import Parameter
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
+    from autograd_lite.typing import ArrayLike
+
 SHAPE = Range(lambda x: len(x) > 0 and COUNTS.holds(x), "a whole number, 1 or more, or several")
 
 
@@ -117,7 +119,7 @@ class LayerNorm(_NormOfFeatures):
         self.weight = Parameter(np.ones(shape), dtype=dtype) if elementwise_affine else None
         self.bias = Parameter(np.zeros(shape), dtype=dtype) if has_bias else None
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (..., *normalized_shape).
 
         Raises:
@@ -186,7 +188,7 @@ class _NormOfChannels(_Norm):
         self.weight = Parameter(np.ones(channels), dtype=dtype) if self.affine else None
         self.bias = Parameter(np.zeros(channels), dtype=dtype) if self.affine else None
 
-    def _of_channels(self, x: Any, channels: int, ndim: int) -> Any:
+    def _of_channels(self, x: Any, channels: int, ndim: int) -> Tensor:
         """What is given, once it has so many channels along axis 1, and so many axes."""
         x = require_input(self, x)
         if x.ndim < ndim or x.shape[1] != channels:
@@ -254,7 +256,7 @@ class GroupNorm(_NormOfChannels):
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         return product([given["num_channels"]]) if given["affine"] is True else 0.0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, num_channels, ...).
 
         Raises:
@@ -306,7 +308,7 @@ class InstanceNorm(_NormOfChannels):
     def _least_entries(cls, given: Mapping[str, Any]) -> float:
         return product([given["num_features"]]) if given["affine"] is True else 0.0
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, num_features, ...).
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, POSITIVE, WHOLE, one_of, optional
@@ -22,6 +22,9 @@ from nn.configuration import heading
 from nn.declared import declared
 from nn.layers.inputs import each_axis, require_images
 from nn.module import Module
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import ArrayLike
 
 COUNT_EACH, WHOLE_EACH = each_axis(COUNT), each_axis(WHOLE)
 
@@ -125,7 +128,7 @@ class MaxPool(_Pool):
             }
         )
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:
@@ -137,7 +140,7 @@ class MaxPool(_Pool):
         kernel, strides, padding, dilations = self._numbers(x, *names)
         reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
         borders = self._borders(x, reach, strides, padding)
-        return max_pool(x, kernel, (strides, borders, dilations))  # type: ignore[no-any-return] # functions of tensors give Any
+        return max_pool(x, kernel, (strides, borders, dilations))
 
 
 @register
@@ -162,7 +165,7 @@ class AvgPool(_Pool):
 
     count_include_pad: bool = declared(FLAG, default=True)
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:
@@ -173,7 +176,7 @@ class AvgPool(_Pool):
         kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
         borders = self._borders(x, kernel, strides, padding)
         counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
-        return average_pool(x, kernel, strides, borders, counted)  # type: ignore[no-any-return] # functions of tensors give Any
+        return average_pool(x, kernel, strides, borders, counted)
 
 
 @register
@@ -195,7 +198,7 @@ class AdaptiveAvgPool(Module):
 
     output_size: int | tuple[int | None, ...] = declared(each_axis(optional(COUNT)))
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:
@@ -208,7 +211,7 @@ class AdaptiveAvgPool(Module):
         except ValueError as error:
             raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
         shape = tuple(n if size is None else size for n, size in zip(x.shape[2:], sizes))
-        return adaptive_average_pool(x, shape)  # type: ignore[no-any-return] # functions of tensors give Any
+        return adaptive_average_pool(x, shape)
 
 
 @register
@@ -254,7 +257,7 @@ class Upsample(Module):
             )
         return checked
 
-    def forward(self, x: Any) -> Tensor:
+    def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
 
         Raises:
@@ -265,7 +268,7 @@ class Upsample(Module):
         lengths, axes = x.shape[2:], x.ndim - 2
         try:
             if self.size is None:
-                scales = per_axis(self.scale_factor, axes, "scale_factor")
+                scales: Any = per_axis(self.scale_factor, axes, "scale_factor")
                 shape = tuple(math.floor(n * scale) for n, scale in zip(lengths, scales))
             else:
                 shape = per_axis(self.size, axes, "size")
@@ -279,5 +282,5 @@ class Upsample(Module):
                 "Give a larger scale_factor, or the size",
             )
         if self.mode == "nearest":
-            return interpolate_nearest(x, shape, scales)  # type: ignore[no-any-return] # functions of tensors give Any
-        return interpolate_linear(x, shape, scales, self.align_corners)  # type: ignore[no-any-return] # functions of tensors give Any
+            return interpolate_nearest(x, shape, scales)
+        return interpolate_linear(x, shape, scales, self.align_corners)

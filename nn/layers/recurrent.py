@@ -17,6 +17,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, FRACTION, WHOLE, one_of, require
 from autograd_lite.derivatives.recurrences import gru_sequence, lstm_sequence, rnn_sequence
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside, on_host
 from autograd_lite.modes import take_entries
 from autograd_lite.node import plain
 from nn.architecture import register
@@ -29,9 +30,9 @@ from nn.module import Module
 from nn.random_state import generator
 
 
-def _own_steps(length: int, counts: Any) -> Any:
+def _own_steps(steps: Any, counts: Any) -> Any:
     """Which steps of each sample are its own, (length, n, 1)."""
-    return (np.arange(length)[:, None] < counts)[:, :, None]
+    return beside((np.arange(len(steps))[:, None] < counts)[:, :, None], steps)
 
 
 def _turned(steps: Any, counts: Any) -> Any:
@@ -129,7 +130,7 @@ class _Recurrent(Module):
         states = self._first_states(hx, n, x)
         steps = np.swapaxes(x, 0, 1) if self.batch_first else x
         if counts is not None:
-            steps = np.where(_own_steps(len(steps), counts), steps, 0)
+            steps = np.where(_own_steps(steps, counts), steps, 0)
         ends: list[list[Any]] = [[] for _ in self.states]
         outputs: list[Any] = []
         for index, (layer, name) in enumerate(self._directions()):
@@ -144,7 +145,7 @@ class _Recurrent(Module):
             outputs.append(_turned(found[0], counts) if backward else found[0])
         y = _joined(outputs)
         if counts is not None:
-            y = np.where(_own_steps(len(y), counts), y, 0)
+            y = np.where(_own_steps(y, counts), y, 0)
         last = tuple(np.stack(each) for each in ends)
         return np.swapaxes(y, 0, 1) if self.batch_first else y, last[0] if len(last) == 1 else last
 
@@ -195,7 +196,7 @@ class _Recurrent(Module):
             return None
         length, n = x.shape[:2][::-1] if self.batch_first else x.shape[:2]
         take_entries(lengths)  # which decide on what is computed
-        counts = np.asarray(plain(lengths))
+        counts = on_host(plain(lengths))
         attempted = f"{heading(self)} of {describe_one(x)} with lengths {describe_one(lengths)}"
         if counts.shape != (n,):
             raise ShapeError(
@@ -223,7 +224,7 @@ class _Recurrent(Module):
         count = self.num_layers * (1 + self.bidirectional)
         shapes = [(count, n, size) for size in self._sizes()]
         if hx is None:
-            return [np.zeros(shape, weight.dtype) for shape in shapes]
+            return [beside(np.zeros(shape, weight.dtype), weight) for shape in shapes]
         given = [hx] if len(self.states) == 1 else hx
         if not isinstance(given, tuple | list) or len(given) != len(self.states):
             raise UnsupportedError(
@@ -304,7 +305,7 @@ class GRU(_Recurrent, init=False):
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, bias, of_state = self._own(name)
         if of_state is None:
-            of_state = np.zeros(len(recurrent), recurrent.dtype)
+            of_state = beside(np.zeros(len(recurrent), recurrent.dtype), recurrent)
         x = of_inputs(steps, weight, bias)
         return (gru_sequence(x, recurrent, of_state, states[0]),)
 

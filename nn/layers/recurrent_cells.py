@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 from autograd_lite import relu, sigmoid
 from autograd_lite.arguments import COUNT, FLAG, FLOATING, one_of, require
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared
@@ -63,7 +64,7 @@ class _Cell(Module):
     def _begun(self, name: str, state: Any, x: Any) -> Any:
         shape = (x.shape[0], self.hidden_size)
         if state is None:
-            return np.zeros(shape, self.weight_ih.dtype)
+            return beside(np.zeros(shape, self.weight_ih.dtype), self.weight_ih)
         return in_dtype_of(self.weight_hh, require_state(self, name, state, shape, x))
 
     def _given(self, x: Any, h: Any) -> tuple[Any, Any]:

@@ -22,6 +22,7 @@ from autograd_lite import (
 from autograd_lite.arguments import FRACTION, INTEGER, SHARE, one_of, optional
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.foreign import beside
 from autograd_lite.node import plain
 from nn.declared import declared
 from nn.losses.loss import REDUCTIONS, Loss, holds
@@ -72,7 +73,7 @@ class _BinaryLoss(Loss):
     def _spread(self, predictions: Any, targets: Any) -> Any:
         """`pos_weight` in the shape and dtype of the predictions."""
         try:
-            weights = np.broadcast_to(self.pos_weight, predictions.shape)
+            weights = np.broadcast_to(beside(self.pos_weight, predictions), predictions.shape)
         except ValueError as error:
             raise ShapeError(
                 self.describe(predictions, targets),
@@ -191,12 +192,13 @@ class _ClassLoss(Loss):
         counted = self._counted(targets)
         if _are_rows(targets) or (self.weight is None and counted is None):
             return super().averaged(losses, targets)
+        weight: Any = None if self.weight is None else beside(self.weight, losses)
         if counted is not None:
             targets = np.where(counted, targets, 0)
-        if self.weight is None:
+        if weight is None:
             return _share_of_sum(losses, counted.sum().item())
         is_noted = isinstance(targets, Tensor)
-        weights = (Tensor(self.weight) if is_noted else self.weight)[targets]
+        weights = (Tensor(weight) if is_noted else weight)[targets]
         total = (weights if counted is None else counted * weights).sum()
         return _share_of_sum(losses, total if is_noted else total.item())
 
@@ -214,7 +216,7 @@ class _ClassLoss(Loss):
                 f"weight has shape {self.weight.shape}, and there are {classes} classes",
                 f"Give {classes} weights, one for each class",
             )
-        return self.weight.astype(log_p.dtype)
+        return beside(self.weight.astype(log_p.dtype), log_p)
 
     def _checked_labels(self, predictions: Any, labels: Any) -> Any:
         """Labels as they are, if there are such classes."""

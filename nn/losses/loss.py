@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import as_array, one_of, require_real
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.foreign import OWN, admit
+from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import take, taken
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import NO_KEYWORDS, plain
@@ -107,7 +107,7 @@ class Loss(Declared):
             weights, n = self.with_shape(weights), losses.shape[0] if losses.ndim else 1
             require_weights(weights, n, f"{self.describe(predictions, targets)} with weights")
             weights = weights.reshape(n, *[1] * (losses.ndim - 1))
-            losses = losses * weights.astype(losses.dtype)
+            losses = losses * beside(weights.astype(losses.dtype), losses)
         return self.reduced(losses, targets)
 
     def mean(self, predictions: Any, targets: Any) -> Tensor:
@@ -151,8 +151,8 @@ class Loss(Declared):
             raise UnsupportedError(
                 f"{type(self).__name__} of a {type(values).__name__}",
                 "it is of one array of predictions and one of targets, and these are several",
-                "Add up the losses of the parts: lambda predictions, targets: "
-                "loss(predictions[0], targets[0]) + loss(predictions[1], targets[1])",
+                "Give nn.fit a loss for each, loss={'price': 'mse', ...}; or add them up: lambda "
+                "predictions, targets: loss(predictions[0], targets[0]) + ...",
             )
         return as_array(values, f"{type(self).__name__} of")
 

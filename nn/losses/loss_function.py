@@ -26,6 +26,7 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import function_named
 from autograd_lite.errors import ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords, parameters_of
 from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of
@@ -133,7 +134,7 @@ class _OfEntries(Loss):
             )
         if weights is not None:
             weights = weights.reshape(n, *[1] * (losses.ndim - 1))
-            losses = losses * weights.astype(losses.dtype)
+            losses = losses * beside(weights.astype(losses.dtype), losses)
         return losses.mean()  # type: ignore[no-any-return] # functions of tensors give Any
 
 

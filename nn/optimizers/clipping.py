@@ -48,7 +48,7 @@ def clip_gradient_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     gradients = _gradients("clip_gradient_norm", parameters, "max_norm", max_norm)
     largest = 0.0
     for tensor, array in gradients.items():
-        entry = float(np.max(np.abs(array), initial=0.0))
+        entry = float(np.abs(array).max()) if array.size else 0.0
         if not math.isfinite(entry):
             raise GradientError(
                 f"clip_gradient_norm of {describe_one(tensor)}",

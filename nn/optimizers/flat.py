@@ -18,6 +18,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.mutation import mark_mutated
 from autograd_lite.read_only import writable
 from nn.parameters import Parameter
@@ -49,7 +50,7 @@ class Run:
         self.shapes = shapes
         self.options = options
         values, gradients, *state = arrays
-        both = np.array([values, *state])
+        both = np.stack([values, *state])
         self.arrays = [both[0], gradients, *both[1:]]
         self.steps = steps
         self.dtype = tensors[0].dtype
@@ -115,12 +116,15 @@ class Run:
         for tensor, view in zip(self.tensors, self.value_views):
             array = tensor._array
             if array is not view:
-                if array.shape != view.shape or array.dtype != self.dtype:
+                same_place = is_on_card(array) == is_on_card(view)
+                if array.shape != view.shape or array.dtype != self.dtype or not same_place:
                     raise MutationError(
                         f"optimizer step of {describe_one(tensor)}",
                         f"when the optimizer was made it had shape {view.shape} and dtype "
-                        f"{self.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}",
-                        "Make a new optimizer after changing the shape or dtype of a parameter",
+                        f"{self.dtype}, now shape {tensor.shape} and dtype {tensor.dtype}"
+                        + ("" if same_place else ", and it has moved to or from a graphics card"),
+                        "Make a new optimizer after changing the shape, dtype or place of a "
+                        "parameter",
                     )
                 found.append((tensor, view, array.copy()))
         return found
@@ -187,13 +191,13 @@ class Run:
     def put_back(self) -> Callable[[], None]:
         """What puts values, state and the tensors' arrays back to what they are now."""
         kept, steps = self.kept.copy(), self.steps
-        arrays = [(tensor, tensor._array, np.array(tensor._array)) for tensor in self.tensors]
+        arrays = [(tensor, tensor._array, tensor._array.copy()) for tensor in self.tensors]
 
         def put_back() -> None:
             self.kept[...] = kept
             self.steps = steps
             for tensor, array, values in arrays:
-                if isinstance(array, np.ndarray):
+                if not isinstance(array, np.generic):
                     with writable(array):
                         array[...] = values
                 tensor._array = array
@@ -218,18 +222,20 @@ def runs_of(
     for index, group in enumerate(groups):
         for parameter in group["parameters"]:
             step = int(states[parameter]["steps"]) if states else 0
-            key = index, parameter.dtype, step, bool(states) and parameter.grad is None
+            lacks = bool(states) and parameter.grad is None
+            key = index, parameter.dtype, step, lacks, is_on_card(parameter)
             together.setdefault(key, []).append(parameter)
     runs = []
-    for (index, dtype, step, _), tensors in together.items():
+    for (index, dtype, step, *_), tensors in together.items():
         shapes = [tensor.shape for tensor in tensors]
         size = sum(tensor.size for tensor in tensors)
         computed = np.promote_types(dtype, np.float32)
-        arrays = [np.zeros(size, computed) for _ in range(2 + len(state_names))]
+        zeros = beside(np.zeros(size, computed), tensors[0])
+        arrays = [zeros.copy() for _ in range(2 + len(state_names))]
         run = Run(tensors, shapes, groups[index], arrays, step)
         for name, array in zip(state_names, run.arrays[2:] if states else ()):
             for tensor, view in zip(tensors, run.views(array)):
-                view[...] = states[tensor][name]
+                view[...] = beside(states[tensor][name], view)
         runs.append(run)
     return runs
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.foreign import is_on_card, on_host
 from nn.configuration import configuration, shown
 from nn.declared import Declared
 from nn.identity import identity
@@ -109,6 +110,7 @@ def _told(function: Any, known: Mapping[int, str]) -> str:
 
 def _array(array: Any) -> str:
     text = f"{array.dtype} {array.shape}"
+    array = on_host(array) if is_on_card(array) else array
     if not isinstance(array, np.ndarray):
         return text
     digest = hashlib.blake2b(digest_size=8)

@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.arguments import FRACTION, WHOLE
 from autograd_lite.errors import ArgumentError
+from autograd_lite.foreign import beside, is_on_card
 from autograd_lite.interruption import whole
 from nn.declared import Declared, declared
 from nn.module import Module
@@ -50,8 +51,11 @@ class _Average(Declared, Callback):
                 weights = parameter.data.astype(float)
                 before = self.averages.get(name)
                 # A new array, as that before may be in a state.
-                moved = weights if before is None else before + share * (weights - before)
-                self.averages[name] = np.array(moved)
+                moved = weights
+                if before is not None:
+                    before = beside(before, weights)
+                    moved = before + share * (weights - before)
+                self.averages[name] = moved if is_on_card(moved) else np.array(moved)
             self.count += 1
 
     def fit_end(self, training: Training) -> None:
@@ -59,7 +63,8 @@ class _Average(Declared, Callback):
         if self.averages:
             with whole():
                 for name, parameter in training.model.named_parameters():
-                    parameter.data = self.averages[name].astype(parameter.dtype)
+                    average = self.averages[name].astype(parameter.dtype)
+                    parameter.data = beside(average, parameter)
 
     def state_dict(self) -> dict[str, Any]:
         """The averages, and of how many they are."""

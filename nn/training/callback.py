@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
 from nn.training.history import History
 from nn.training.schema import Schema, misfits
 
 
-@dataclass
+@dataclass(slots=True)
 class Training:
     """How far a training has come, for its callbacks."""
 
@@ -59,6 +59,17 @@ class Training:
             self.optimizers = {"": self.optimizer}
 
 
+HOOKS = ("fit_start", "gradients", "batch_end", "epoch_end", "fit_end")
+ELSEWHERE = {
+    **dict.fromkeys(("on_train_begin", "on_train_start", "on_fit_start", "setup"), "fit_start"),
+    **dict.fromkeys(("on_after_backward", "on_before_optimizer_step"), "gradients"),
+    **dict.fromkeys(("on_batch_end", "on_train_batch_end"), "batch_end"),
+    **dict.fromkeys(("on_epoch_end", "on_train_epoch_end", "on_validation_epoch_end"), "epoch_end"),
+    **dict.fromkeys(("on_train_end", "on_fit_end", "teardown"), "fit_end"),
+}
+"""What hooks are called in Keras, Lightning and skorch."""
+
+
 class Callback:
     """Base of callbacks: hooks that do nothing, of which a subclass defines those it needs.
 
@@ -74,6 +85,16 @@ class Callback:
     >>> callback.epoch
     4
     """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for name in ELSEWHERE.keys() & vars(cls):
+            hook = ELSEWHERE[name]
+            raise UnsupportedError(
+                f"class {cls.__name__} with a method {name}",
+                "nothing would call it: that is the name of a hook of other libraries",
+                f"Write def {hook}(self, training)",
+            )
 
     def fit_start(self, training: Training) -> None:
         """Before the first batch; an error refuses the training, and `fit_end` is not called.

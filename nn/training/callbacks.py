@@ -16,6 +16,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, NOT_NEGATIVE, TEXT, WHOLE, one_of, optional
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import explains_keywords
+from autograd_lite.node import plain
 from nn.declared import Declared, Field, declared
 from nn.module import Module
 from nn.optimizers.clipping import LIMIT, clip_gradient_norm, clip_gradient_value
@@ -321,7 +322,7 @@ class GradientMonitor(Callback):
                 continue
             self._counts[name] = self._counts.get(name, 0) + 1
             if parameter.grad is not None:
-                gradient = np.asarray(parameter.grad, dtype=float)
+                gradient = plain(parameter.grad).astype(float)
                 self._sums[name] += float(np.linalg.norm(gradient))
 
     def epoch_end(self, training: Training) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, TEXT, WHOLE, Range, require
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.random_state import Generator, generators, set_state, state_of
-from nn.tensor_files import DTYPES, read_tensors, require_file, tensor_file
+from nn.tensor_files import DTYPES, TRAINING, read_tensors, require_file, tensor_file
 from nn.training.agreement import (
     FURTHER,
     adopted,
@@ -32,8 +33,6 @@ from nn.training.schema import ANYTHING, ARRAY, FLOAT, PLAIN, misfits
 
 VERSION = 4
 """Of what is in a file; one of another version is refused."""
-KEY = "autograd_lite training"
-"""Where in the file's metadata the JSON is."""
 NAME = "<array>"
 """The key, in the JSON, of the name of an array."""
 
@@ -117,7 +116,7 @@ class Checkpoint(Callback):
             attempted = f"Checkpoint in {self.path}"
             state = _packed(_state(training), "", arrays, attempted)
             text = json.dumps({"version": VERSION, **state})
-            write_file(self.path, tensor_file(arrays, KEY, text), attempted)
+            write_file(self.path, tensor_file(arrays, TRAINING, text), attempted)
 
 
 def _state(training: Training) -> dict[str, Any]:
@@ -128,7 +127,7 @@ def _state(training: Training) -> dict[str, Any]:
         "arguments": training.arguments,
         "history": dict(training.history),
         "model": training.model.state_dict(),
-        "others": [np.array(tensor.data) for tensor in others],
+        "others": [np.array(on_host(tensor.data)) for tensor in others],
         "learned": [tensor.requires_grad for tensor in [*training.model.parameters(), *others]],
         "optimizer": first,
         **({FURTHER: further} if further else {}),
@@ -168,6 +167,7 @@ def _generators(training: Training) -> tuple[list[Generator], dict[str, int]]:
 
 def _packed(value: Any, path: str, arrays: dict[str, Any], attempted: str) -> Any:
     """Data for JSON, in which each array is replaced by its name; the arrays are collected."""
+    value = on_host(value) if is_on_card(value) else value
     if isinstance(value, np.ndarray) and value.dtype.name in DTYPES.values():
         name = f"{len(arrays)}{path}"
         arrays[name] = np.array(value, order="C")
@@ -285,7 +285,7 @@ def _load(training: Training, state: Mapping[str, Any]) -> None:
     others = _others(training)
     training.model.load_state_dict(state["model"])
     for tensor, array in zip(others, state["others"]):
-        tensor.data = np.array(array)
+        tensor.data = beside(np.array(array), tensor)
     for tensor, learned in zip([*training.model.parameters(), *others], state["learned"]):
         tensor.requires_grad = learned
     for optimizer, own in zip(training.optimizers.values(), optimizer_states(state)):
@@ -307,14 +307,14 @@ def read(path: FileName) -> dict[str, Any]:
     require_file(path, "fit with resume_from")
     attempted = f"fit with resume_from={path}"
     arrays, metadata = read_tensors(path, attempted, "nn.Checkpoint")
-    if KEY not in metadata:
+    if TRAINING not in metadata:
         raise ArgumentError(
             attempted,
-            f"its metadata lacks the entry {KEY!r}",
+            f"its metadata lacks the entry {TRAINING!r}",
             "Give a file that nn.Checkpoint wrote; a model alone is read by nn.load",
         )
     try:
-        state: dict[str, Any] = _unpacked(json.loads(metadata[KEY]), arrays)
+        state: dict[str, Any] = _unpacked(json.loads(metadata[TRAINING]), arrays)
         schema = STATE | ({FURTHER: [OPTIMIZER]} if FURTHER in state else {})
         problems = list(misfits(state, schema)) or list(_uneven(state["history"]))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -322,7 +322,7 @@ def read(path: FileName) -> dict[str, Any]:
     if problems:
         raise ArgumentError(
             attempted,
-            f"the entry {KEY!r} of its metadata is not as nn.Checkpoint writes it: "
+            f"the entry {TRAINING!r} of its metadata is not as nn.Checkpoint writes it: "
             + "; ".join(problems[:5]),
             "Give a file that was not changed since",
         )

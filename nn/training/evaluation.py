@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from autograd_lite.node import plain
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
 from nn.evaluating import evaluation
 from nn.left_alone import call_left_alone
-from nn.losses.loss import Loss
 from nn.losses.loss_function import adds_up
 from nn.module import Module, require_model
 from nn.training.inputs import as_arrays, at, called, count, floats_in, shown
@@ -34,6 +33,9 @@ from nn.training.metrics import Metric
 from nn.training.rows import Rows, is_read_later, require_known_blocks
 from nn.training.samples import Part, Samples, measuring, shared_dtype
 from nn.training.streams import Stream
+
+if TYPE_CHECKING:
+    from autograd_lite.typing import Samples as GivenSamples
 
 EVALUATED_AT_ONCE = 1024
 """Samples that go through the model together at the end of an epoch: few, as their intermediate
@@ -43,7 +45,7 @@ REHEARSED = 8
 
 
 @explains_keywords
-def predict(model: Module, X: Any, batch_size: int | None = None) -> Any:
+def predict(model: Module, X: GivenSamples, batch_size: int | None = None) -> Any:
     """The model's outputs as arrays, computed as in evaluation mode and without recording.
 
     Args:
@@ -182,7 +184,7 @@ def rehearse(model: Module, samples: Samples) -> None:
                 predictions = map_tree(partial(_as_many, n=part.n), predictions)
             if all(np.isfinite(leaf).all() for leaf in leaves):  # else the first batch is named
                 if samples.loss is not None:
-                    loss = _rehearsed_loss(samples, map_tree(Tensor, predictions), part)
+                    loss = samples.loss_of(map_tree(Tensor, predictions), part.y, part.weights)
                     _loss_figure(samples, loss, part)
                 _measured(samples, predictions, part, _figure)
 
@@ -204,20 +206,6 @@ def _first(source: Part | Rows | Stream) -> Part | None:
 
 def _as_many(predictions: Any, n: int) -> Any:
     return np.resize(predictions, (n, *predictions.shape[1:]))
-
-
-def _rehearsed_loss(samples: Samples, predictions: Any, part: Part) -> Any:
-    loss = samples.loss
-    if part.weights is None and isinstance(loss, Loss) and loss.reduction == "mean":
-        if (
-            type(loss).__call__ is Loss.__call__
-            and isinstance(predictions, Tensor)
-            and isinstance(part.y, np.ndarray)
-            and predictions.size
-        ):
-            # Some means of their own look at targets only when they become negative.
-            return Loss.mean(loss, predictions, part.y)
-    return samples.loss_of(predictions, part.y, part.weights)
 
 
 def _loss_figure(samples: Samples, loss: Any, part: Part) -> float:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -42,6 +42,9 @@ from nn.training.samples import prepared, shared_dtype
 from nn.training.steps import OwnStep, Step, TakesSteps, UsualStep
 from nn.training.streams import is_stream
 
+if TYPE_CHECKING:
+    from autograd_lite.typing import Labels, Samples
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
@@ -64,8 +67,8 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 @explains_keywords
 def fit(
     model: Module,
-    X: Any,
-    y: Any = None,
+    X: Samples,
+    y: Labels | None = None,
     *,
     loss: AnyLoss | None = None,
     optimizer: Optimizer | Mapping[str, Optimizer],
@@ -220,11 +223,11 @@ def fit(
             elif is_number(validation):
                 split_seed = _next_seed(rng)
             dtype = shared_dtype(parameters)
-            y = X if y is None and step is not None and not is_stream(X) else y
+            targets: Any = X if y is None and step is not None and not is_stream(X) else y
             samples = prepared(
                 dtype,
                 X,
-                y,
+                targets,
                 loss,
                 metrics,
                 validation,

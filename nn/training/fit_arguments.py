@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from autograd_lite import Tensor
+from autograd_lite.arguments import require_takes
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.names import parameters_of
@@ -15,8 +16,9 @@ from nn.layers.batch_normalization import BatchNorm1d
 from nn.losses.loss import Loss
 from nn.module import Module
 from nn.optimizers.optimizer import Optimizer
+from nn.optimizers.schedules import Schedule
 from nn.parameters import Parameter
-from nn.training.callback import Callback, Training
+from nn.training.callback import HOOKS, Callback, Training
 from nn.training.checkpoint import Checkpoint
 from nn.training.metrics import Metric, accuracy
 
@@ -62,6 +64,9 @@ def require_step(step: Any, accumulate: int, client: Any, has_batches: bool) -> 
             "it cannot be called",
             "Give a function of (training, batch) that returns the loss",
         )
+    if step is not None:
+        attempted = f"fit with step={describe_one(step)}"
+        require_takes(step, 2, attempted, "Write def step(training, batch)")
     if step is not None and accumulate > 1:
         raise ArgumentError(
             f"fit with a step and accumulate={accumulate}",
@@ -166,13 +171,25 @@ def _takes_targets_first(function: Callable[..., Any]) -> bool:
 
 def checked_callbacks(callbacks: Any) -> list[Callback]:
     """The callbacks, checkpoints last: they save what the others have done."""
-    listed = isinstance(callbacks, list | tuple)
-    if not listed or not all(isinstance(callback, Callback) for callback in callbacks):
+    listed = callbacks if isinstance(callbacks, list | tuple) else [None]
+    others = [callback for callback in listed if not isinstance(callback, Callback)]
+    if others:
+        remedy = "Write callbacks=[nn.EarlyStopping()]"
+        if isinstance(others[0], Schedule):
+            remedy = "Give it to the optimizer as its learning rate, or nn.LRSchedule(schedule)"
+        elif callable(others[0]) and not isinstance(others[0], type):
+            remedy = "Write a class of nn.Callback, with def epoch_end(self, training)"
         raise UnsupportedError(
             f"fit with callbacks={callbacks!r}",
             "that is no list of instances of nn.Callback",
-            "Write callbacks=[nn.EarlyStopping()]",
+            remedy,
         )
+    for callback in callbacks:
+        for hook in HOOKS:
+            attempted = f"fit with {type(callback).__name__}.{hook}"
+            require_takes(
+                getattr(callback, hook), 1, attempted, f"Write def {hook}(self, training)"
+            )
     if len({id(callback) for callback in callbacks}) < len(callbacks):
         raise ArgumentError(
             f"fit with callbacks={callbacks!r}",

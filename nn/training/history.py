@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import MissingPackageError, UnsupportedError, describe_one
+from autograd_lite.names import Elsewhere
 
 ENDS = 3
 """Epochs that a table shows of the beginning and of the end."""
@@ -139,3 +140,7 @@ def _as_figure(name: str, figure: Any) -> float:
 
 def _row(kind: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+
+
+for _name, _here in {"history": 'history["loss"]', "to_frame": "history.frame()"}.items():
+    setattr(History, _name, Elsewhere(_name, _here, "a history"))

@@ -14,10 +14,12 @@ import numpy as np
 
 from autograd_lite.arguments import WHOLE, require_path
 from autograd_lite.errors import MissingPackageError
+from autograd_lite.foreign import on_host
 from autograd_lite.node import plain
 from autograd_lite.whole_files import FileName, in_words, write_file
 from nn.declared import Declared, declared
 from nn.training.callback import Callback, Training, require_state
+from nn.training.model_graph import FirstCall
 from nn.training.schema import FLOAT
 
 BINS = 64
@@ -125,10 +127,10 @@ def _lines(rows: Iterable[Iterable[Any]]) -> str:
 
 
 class TensorBoard(Declared, Callback):
-    """Write figures and learning rates for TensorBoard, and histograms of weights and gradients.
+    """Write figures for TensorBoard, the model's graph, and histograms of weights and gradients.
 
-    Each training writes a file of its own into the folder. Gradients are those of the epoch's last
-    step.
+    Each training writes a file of its own into the folder: the learning rates too, and what the
+    model computed when it was first called. Gradients are those of the epoch's last step.
 
     Args:
         folder: where to write; it is made if it is not there.
@@ -159,6 +161,7 @@ class TensorBoard(Declared, Callback):
     def _begin(self, values: Mapping[str, Any]) -> None:
         super()._begin(values)
         self._writer: Any = None
+        self._first_call: FirstCall | None = None
 
     def fit_start(self, training: Training) -> None:
         """Begin a file."""
@@ -176,6 +179,11 @@ class TensorBoard(Declared, Callback):
             os.makedirs(self.folder, exist_ok=True)
             self._writer = RecordWriter(str(Path(self.folder, name)))
             self._write([_event(file_version="brain.Event:2")])
+        self._first_call = FirstCall(training.model, self._write_graph)
+
+    def _write_graph(self, graph: Any) -> None:
+        with in_words(f"TensorBoard in {self.folder}", REMEDY):
+            self._write([_event(graph_def=graph.SerializeToString())])
 
     def _write(self, events: Iterable[Any]) -> None:
         for event in events:
@@ -203,19 +211,25 @@ class TensorBoard(Declared, Callback):
 
     def fit_end(self, training: Training) -> None:
         """Close the file."""
-        writer, self._writer = self._writer, None
+        if self._first_call is not None:
+            self._first_call.stop()
+        writer, self._writer, self._first_call = self._writer, None, None
         if writer is not None:
             with in_words(f"TensorBoard in {self.folder}", REMEDY):
                 writer.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_writer": None}  # a file is not copied
+        return {**vars(self), "_writer": None, "_first_call": None}  # a file is not copied
 
 
 def _histogram(name: str, array: Any) -> Any:
     from tensorboardX import summary
 
-    return summary.histogram(name, np.asarray(array, dtype=float).ravel(), bins=BINS)
+    entries = np.asarray(on_host(array), dtype=float).ravel()
+    try:
+        return summary.histogram(name, entries, bins=BINS)
+    except ValueError:  # they are almost equal: there are fewer numbers between them than bins
+        return summary.histogram(name, entries, bins=1)
 
 
 def _event(**content: Any) -> Any:

@@ -11,6 +11,7 @@ from autograd_lite import Tensor
 from autograd_lite.arguments import NUMBER, as_array, require, require_real
 from autograd_lite.decisions import decision_threshold
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
+from autograd_lite.foreign import beside
 from autograd_lite.names import explains_keywords
 from nn.losses.loss_function import loss_function
 from nn.training.inputs import is_tree, shown
@@ -104,7 +105,7 @@ def _require_classes(attempted: str, targets: Any, labels: Any, classes: int) ->
             f"predictions have {classes} columns, and targets {targets.shape[1]}",
             "Give rows with a column for each class, or labels (n,)",
         )
-    wrong = labels[~np.isin(labels, np.arange(classes))]
+    wrong = labels[~np.isin(labels, beside(np.arange(classes), labels))]
     if len(wrong):
         raise ArgumentError(
             attempted,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import ArgumentError, describe_one
+from autograd_lite.foreign import beside
 from autograd_lite.trees import leaves_of, map_tree
 from nn.training.inputs import Batch, is_tree, named_parts, require_finite
 
@@ -143,7 +144,8 @@ class _Filling:
 
     def __init__(self, columns: list[Any], dtype: Any, n: int) -> None:
         def empty(leaf: Any, dtype: Any) -> Any:
-            return np.empty((n, *leaf.shape[1:]), leaf.dtype if dtype is None else dtype)
+            kind = leaf.dtype if dtype is None else dtype
+            return beside(np.empty((n, *leaf.shape[1:]), kind), leaf)
 
         X, *others = columns
         floats = map_tree(lambda leaf: empty(leaf, dtype if leaf.dtype.kind == "f" else None), X)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.arguments import is_number, require_function, require_real
+from autograd_lite.arguments import is_number, require_function, require_real, require_takes
 from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
 from autograd_lite.trees import leaves_of, map_tree, matched
 from nn.losses.loss import Loss
@@ -21,6 +21,8 @@ from nn.training.metrics import Metric
 from nn.training.rows import Rows, is_read_later, loaded, require_known_blocks
 from nn.training.streams import Stream, is_stream
 from nn.training.weights import odds_of, weights_of
+
+AUGMENTS = "Write def augment(X, y, rng), and return (X, y)"
 
 
 class Part(NamedTuple):
@@ -157,7 +159,8 @@ def prepared(
     Floats in X become of the dtype, unless it is None; `split_seed` shuffles before a split.
     """
     if augment is not None:
-        require_function(augment, "fit with augment", "Give a function of X, y and a generator")
+        require_function(augment, "fit with augment", AUGMENTS)
+        require_takes(augment, 3, f"fit with augment={describe_one(augment)}", AUGMENTS)
     trained, held_out, kept = _source(dtype, X, y, ""), None, slice(None)
     n = trained.n
     weighing = {
@@ -229,6 +232,12 @@ def _source(dtype: Any, X: Any, y: Any, kind: str) -> Part | Rows | Stream:
     """What samples come from."""
     if y is None and is_stream(X):
         return Stream(X, dtype, kind)
+    if y is None:
+        raise ArgumentError(
+            f"fit with {kind}X {shown(X)} and no y",
+            "there is nothing to compare predictions with",
+            "Give y; or as X batches of pairs (X, y), from an iterable or a function",
+        )
     if any(map(is_read_later, (X, y))):
         X, y, _ = _matching(X, y, kind)
         return Rows(X, y, dtype, kind)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from autograd_lite.typing import Labels
+    from autograd_lite.typing import Samples as GivenSamples
+
 SMOOTHING = 0.9
 """How much of the mean of the losses before goes into the next one."""
 DIVERGED = 4.0
@@ -104,8 +107,8 @@ def _smoothed(losses: list[float]) -> list[float]:
 @explains_keywords
 def find_learning_rate(
     model: Module,
-    X: Any,
-    y: Any,
+    X: GivenSamples,
+    y: Labels,
     *,
     loss: str | Callable[..., Tensor],
     optimizer: Optimizer,
@@ -239,8 +242,8 @@ class OverfitReport:
 @explains_keywords
 def overfit_one_batch(
     model: Module,
-    X: Any,
-    y: Any,
+    X: GivenSamples,
+    y: Labels,
     *,
     loss: str | Callable[..., Tensor],
     optimizer: Optimizer,
@@ -295,8 +298,8 @@ def overfit_one_batch(
 def _prepared(
     name: str,
     model: Module,
-    X: Any,
-    y: Any,
+    X: GivenSamples,
+    y: Labels,
     loss: Any,
     optimizer: Any,
 ) -> tuple[Samples, Any]:

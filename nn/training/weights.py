@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.arguments import as_array, is_number
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.foreign import on_host
 from nn.losses.loss import require_weights
 from nn.training.inputs import is_tree, shown
 
@@ -46,7 +47,7 @@ def odds_of(sampling: Any, kept: Any, y: Any, n: int) -> Any:
 
 
 def _one_each(name: str, given: Any, n: int) -> Any:
-    weights = as_array(given, f"fit with {name}")
+    weights = on_host(as_array(given, f"fit with {name}"))
     require_weights(weights, n, f"fit with {name}")
     return weights.astype(float)
 
@@ -100,6 +101,7 @@ def _labels(name: str, y: Any) -> Any:
             "there are several targets, and each has classes of its own",
             "Write sample_weight, or weights in a loss of your own",
         )
+    y = on_host(y)
     if y.size == len(y):
         if (y % 1 != 0).any():
             raise ArgumentError(

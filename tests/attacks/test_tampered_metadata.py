@@ -10,8 +10,7 @@ from attacking import Run, described, small, tally, write_checkpoint, write_mode
 
 import nn
 from nn.architecture import architecture_of
-from nn.tensor_files import read_tensors, tensor_file
-from nn.training import checkpoint
+from nn.tensor_files import TRAINING, read_tensors, tensor_file
 
 VALUES = [
     None, True, False, -1, 0, 1, 3, 0.5, 2**63, 10**400, 1e308, float("nan"), float("inf"),
@@ -96,11 +95,11 @@ def test_a_state_of_a_training_is_refused_and_nothing_changed_or_goes_on(tmp_pat
     path = tmp_path / "file"
     write_checkpoint(path)
     arrays, metadata = read_tensors(path, "test", "test")
-    state = json.loads(metadata[checkpoint.KEY])
+    state = json.loads(metadata[TRAINING])
     with tally("checkpoints tampered with", memory=False) as attempts, warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that are too large to learn
         for name, changed in tampered(state, step):
-            path.write_bytes(tensor_file(arrays, checkpoint.KEY, json.dumps(changed)))
+            path.write_bytes(tensor_file(arrays, TRAINING, json.dumps(changed)))
             size, run = path.stat().st_size, Run()
             before = run.state()
             going_on = partial(run.fit, epochs=3, resume_from=path)

@@ -217,10 +217,25 @@ def test_what_is_computed_past_the_record_is_refused():
 
 
 def test_a_gradient_inside_is_never_that_of_other_data():
-    compiled = autograd_lite.compile(autograd_lite.grad(lambda x: (x**3).sum()))
+    compiled = autograd_lite.compile(lambda x: autograd_lite.grad(lambda x: (x**3).sum())(x) + 1)
     for x in (np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0])):
-        np.testing.assert_array_equal(compiled(x), 3 * x**2)
-    assert "write grad(compile(f))" in compiled.backend
+        np.testing.assert_array_equal(compiled(x), 3 * x**2 + 1)
+    assert "gradients that are taken within are" in compiled.backend
+
+
+def test_what_is_compiled_of_a_gradient_is_the_gradient_of_what_is_compiled():
+    def f(x, y):
+        return (x**3 * y).sum()
+
+    compiled = autograd_lite.compile(autograd_lite.value_and_grad(f, (0, 1)))
+    gradient = autograd_lite.compile(autograd_lite.grad(f))
+    for x in (np.array([1.0, 2.0]), np.array([3.0, 4.0]), np.array([5.0, 6.0])):
+        value, (of_x, of_y) = compiled(x, 2 * x)
+        assert value == f(x, 2 * x)
+        np.testing.assert_array_equal(of_x, 3 * x**2 * (2 * x))
+        np.testing.assert_array_equal(of_y, x**3)
+        np.testing.assert_array_equal(gradient(x, 2 * x), of_x)
+    assert compiled.backend == "numpy"
 
 
 def test_variables_from_outside_are_looked_at():

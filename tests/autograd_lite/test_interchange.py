@@ -29,6 +29,14 @@ def test_torch_goes_both_ways_in_one_call_each():
         from_dlpack(given.clone().requires_grad_())
 
 
+def test_an_array_of_the_standard_becomes_one_of_numpy():
+    standard = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    x = Tensor(standard.asarray([1.0, 2.0]), requires_grad=True)
+    assert type(x.data) is np.ndarray
+    (x * standard.asarray([3.0, 4.0])).sum().backward()
+    assert x.grad.tolist() == [3.0, 4.0]
+
+
 def test_what_has_a_record_is_not_handed_out():
     x = Tensor([1.0], requires_grad=True)
     for tensor in (x, x * 2):

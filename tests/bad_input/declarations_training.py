@@ -345,7 +345,7 @@ DECLARED = {
         bad("nan", lambda w: difference(w, samples=nans(12, 2)), ArgumentError, "Sequential"),
     ),
     "nn.to_numpy_source": declare(
-        bad("type", lambda w: nn.to_numpy_source(np.tanh, w.X), UnsupportedError, "no module"),
+        bad("type", lambda w: nn.to_numpy_source(3.0, w.X), UnsupportedError, "no module"),
         bad("type", lambda w: nn.to_numpy_source(w.model, [["a"]]), UnsupportedError, "<U1"),
         bad("shape", lambda w: nn.to_numpy_source(w.model, np.ones(())), ShapeError, "()"),
         bad("shape", lambda w: nn.to_numpy_source(w.model, np.ones((2, 3))), ShapeError, "(2, 3)",
@@ -355,7 +355,7 @@ DECLARED = {
         nan="it only looks at shapes",
     ),
     "nn.to_onnx": declare(
-        bad("type", lambda w: nn.to_onnx(np.tanh, w.X), UnsupportedError, "no module"),
+        bad("type", lambda w: nn.to_onnx(3.0, w.X), UnsupportedError, "no module"),
         bad("type", lambda w: nn.to_onnx(w.model, [["a"]]), UnsupportedError, "<U1"),
         bad("shape", lambda w: nn.to_onnx(w.model, np.ones(())), ShapeError, "()"),
         bad("shape", lambda w: nn.to_onnx(w.model, np.ones((2, 3))), ShapeError, "(2, 3)",

@@ -117,6 +117,11 @@ def landscape(kind, error, *words, model=None, **options):
     return bad(kind, call, error, *words)
 
 
+def film(kind, error, *words, named=None, **spoilt):
+    call = lambda w: viz.TrainingAnimation(**{"X": X, "y": Y} | spoilt)
+    return bad(kind, call, error, *words, named=named)
+
+
 WEIGHTS = np.ones((4, 2))
 
 DECLARED = {
@@ -256,6 +261,19 @@ DECLARED = {
         nan="it shows NaN as any number",
     ),
     "viz.Passage": nothing("it is made by viz.step_through"),
+    "viz.TrainingAnimation": declare(
+        film("type", UnsupportedError, "X", X=TEXT, named="plot"),
+        film("type", ArgumentError, "threshold='a'", threshold="a"),
+        film("shape", ShapeError, "y", y=np.ones((2, 2, 2)), named="plot"),
+        film("range", ArgumentError, "every=0", every=0),
+        film("nan", ArgumentError, "threshold=nan", threshold=NAN),
+        bad("type", lambda w: viz.TrainingAnimation(X, Y).add(np.tanh), UnsupportedError,
+            "no module", named="TrainingAnimation.add"),
+        bad("length", lambda w: viz.TrainingAnimation(X, Y).save(w.folder / "a.gif"),
+            ArgumentError, "no frames", named="TrainingAnimation"),
+        bad("range", lambda w: viz.TrainingAnimation(X, Y).save(w.folder / "a.mp4"),
+            ArgumentError, ".mp4", named="TrainingAnimation.save"),
+    ),
     "viz.plot_confusion_matrix": declare(
         axes(lambda ax: viz.plot_confusion_matrix([0, 1], [0, 1], ax=ax)),
         confusion("type", "abc", [0, 1], ShapeError, "targets", "()"),

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 import nn
 from autograd_lite import Tensor
-from autograd_lite.derivatives import all_rows
+from autograd_lite.derivatives import all_rows, scipy_special  # noqa: F401 - whose rows are there
 from autograd_lite.modes import recording, watching
 from autograd_lite.table import COMPOSED
 

@@ -106,6 +106,30 @@ def test_wrong_schedules_are_refused():
 # Gradients
 
 
+def test_hooks_that_would_not_be_called_or_fail_are_refused():
+    for name, here in (("on_epoch_end", "epoch_end"), ("on_train_batch_end", "batch_end")):
+        with pytest.raises(UnsupportedError, match=rf"{name}.*Write def {here}\(self, training\)"):
+            type("Theirs", (nn.Callback,), {name: lambda self, *given: None})
+    without = type("Without", (nn.Callback,), {"epoch_end": lambda self: None})
+    with pytest.raises(UnsupportedError, match=r"Without\.epoch_end.*def epoch_end\(self, tr"):
+        fit(line(), callbacks=[without()])
+    for other, words in (
+        (nn.CosineAnnealing(0.1, steps=9), r"nn\.LRSchedule\(schedule\)"),
+        (print, "class of nn.Callback"),
+        (nn.EarlyStopping, r"nn\.EarlyStopping\(\)"),
+    ):
+        with pytest.raises(UnsupportedError, match=words):
+            fit(line(), callbacks=[other])
+
+
+def test_what_a_training_does_not_know_is_not_set():
+    def wrong(training):
+        training.stop_training = True
+
+    with pytest.raises(AttributeError, match="stop_training"):
+        fit(line(), callbacks=[hook("epoch_end", wrong)])
+
+
 def test_norms_are_means_over_the_batches_of_an_epoch():
     model = normalized()
     seen = []

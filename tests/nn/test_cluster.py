@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 import warnings
 
 import numpy as np
@@ -20,7 +23,7 @@ TARGETS = np.tanh(SAMPLES @ np.array([[1.0], [-2.0], [0.5]]))
 BLOCKS = da.from_array(SAMPLES, chunks=(13, 2)), da.from_array(TARGETS, chunks=(20, 1))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client():
     """Two workers that are threads of this process, quick to start."""
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
@@ -108,11 +111,42 @@ def test_a_sample_that_is_not_finite_is_named_by_its_block(client):
 
 def test_a_client_that_is_lost_ends_training_with_what_was_learned(client, tmp_path):
     path = tmp_path / "run.safetensors"
-    lose = hook("batch_end", lambda training: client.close(), epoch=1, batch=0)
+    other = distributed.Client(client.scheduler.address, set_as_default=False)
+    lose = hook("batch_end", lambda training: other.close(), epoch=1, batch=0)
     with pytest.warns(RuntimeWarning, match="the cluster was lost"):
-        _, history = trained(client=client, callbacks=[lose, nn.Checkpoint(path)])
+        _, history = trained(client=other, callbacks=[lose, nn.Checkpoint(path)])
     assert "epoch 2, batch 2 the cluster was lost" in history.stop_reason
     assert len(history["loss"]) == 1
+    assert_agree(in_one_process(resume_from=path), in_one_process())
+
+
+@pytest.mark.exhaustive
+@pytest.mark.filterwarnings("ignore")
+def test_a_scheduler_that_is_killed_ends_training_with_what_was_learned(tmp_path):
+    def started(kind, *options):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--no-dashboard"]
+        command += ["--scheduler-file", tmp_path / "scheduler.json", *options]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    path = tmp_path / "run.safetensors"
+    scheduler = started("scheduler", "--host", "127.0.0.1", "--port", "0")
+    worker = started("worker", "--nthreads", "1")
+    try:
+        until = time.monotonic() + 60
+        while not (tmp_path / "scheduler.json").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        client = distributed.Client(
+            scheduler_file=str(tmp_path / "scheduler.json"), set_as_default=False
+        )
+        kill = hook("batch_end", lambda training: scheduler.kill(), epoch=1, batch=0)
+        _, history = trained(client=client, callbacks=[kill, nn.Checkpoint(path)])
+        client.close(timeout=1)
+    finally:
+        worker.kill()
+        scheduler.kill()
+        worker.wait()
+        scheduler.wait()
+    assert "epoch 2, batch 2 the cluster was lost" in history.stop_reason
     assert_agree(in_one_process(resume_from=path), in_one_process())
 
 

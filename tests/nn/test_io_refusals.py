@@ -111,6 +111,14 @@ def test_a_pickle_is_not_executed(path):
     assert not witness.exists()
 
 
+def test_a_training_is_no_model(path):
+    model = nn.Dense(1, 1, rng=0)
+    optimizer, X = nn.SGD(model.parameters(), 0.1), np.ones((4, 1))
+    saved = nn.Checkpoint(path)
+    nn.fit(model, X, X, loss="mse", optimizer=optimizer, epochs=1, callbacks=[saved])
+    assert "nn.Checkpoint wrote" in refusal(path, model)
+
+
 def test_a_safetensors_file_of_another_program_is_refused(path):
     path.write_bytes(safetensors_numpy.save(small().state_dict(), {"format": "pt"}))
     assert "another program" in refusal(path)

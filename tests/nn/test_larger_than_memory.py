@@ -88,7 +88,8 @@ def test_figures_of_metrics_and_losses_of_the_whole_are_of_all_samples(mapped):
     metrics = {"largest": lambda p, t: abs(p - t).max()}
     for loss in ("rmse", lambda p, t: abs(p - t).mean() ** 0.5, nn.MSELoss(reduction="sum")):
         model, history = trained(
-            mapped(X), mapped(Y), loss=loss, metrics=metrics, validation=(DASK["X"], DASK["y"])
+            *(mapped(X), mapped(Y)),
+            **{"loss": loss, "metrics": metrics, "validation": (DASK["X"], DASK["y"]), "epochs": 1},
         )
         expected = fit(line(), X, Y, loss=loss, metrics=metrics, epochs=1, validation=(X, Y))
         assert list(history) == list(expected)
@@ -165,10 +166,14 @@ def test_a_checkpoint_resumes_to_the_last_bit_and_tells_other_data_apart(mapped,
             fit(line(), unlike, Y, epochs=4, resume_from=path)
 
 
+MANY = {"epochs": 50, "evaluate_every": 50, "compile": False}
+"""Epochs, of which only what they draw counts."""
+
+
 def test_samples_are_drawn_by_their_odds(mapped):
     odds = np.arange(12.0)
     for given in (X, mapped(X)):
-        model, _ = trained(given, Y, sampling=odds, epochs=50, batch_size=12, compile=False)
+        model, _ = trained(given, Y, sampling=odds, batch_size=12, **MANY)
         drawn = np.bincount(numbers(np.concatenate(model.seen)), minlength=12)
         assert drawn.sum() == 600
         expected = 600 * odds / odds.sum()
@@ -178,7 +183,7 @@ def test_samples_are_drawn_by_their_odds(mapped):
 
 def test_balanced_sampling_draws_the_classes_alike(mapped):
     labels = LABELS.reshape(-1, 1)
-    options = {"loss": "bce_with_logits", "sampling": "balanced", "epochs": 50, "compile": False}
+    options = {"loss": "bce_with_logits", "sampling": "balanced", "batch_size": 12, **MANY}
     for given in (X, mapped(X)):
         model, _ = trained(given, labels, **options)
         drawn = LABELS[numbers(np.concatenate(model.seen))]
@@ -207,17 +212,17 @@ def numbers_or_none(batch):
 
 
 def test_memory_holds_no_more_than_three_batches(mapped):
-    samples = np.random.default_rng(0).normal(size=(20_000, 200))
-    given = mapped(samples, 20_000)
+    samples = np.random.default_rng(0).normal(size=(5000, 400))
+    given = mapped(samples, 5000)
     targets = samples[:, :1].copy()
-    model = nn.Dense(200, 1, rng=0)
+    model = nn.Dense(400, 1, rng=0)
     optimizer = nn.SGD(model.parameters(), 0.01)
     tracemalloc.start()
-    nn.fit(model, given, targets, loss="mse", optimizer=optimizer, epochs=2, batch_size=2000,
+    nn.fit(model, given, targets, loss="mse", optimizer=optimizer, epochs=1, batch_size=500,
            progress=False, rng=0)  # fmt: skip
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 3 * samples[:2000].nbytes
+    assert peak < 3 * samples[:500].nbytes
 
 
 def test_a_callback_stops_within_an_epoch(mapped):

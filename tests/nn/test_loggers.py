@@ -21,19 +21,27 @@ def rows(path):
         return list(csv.reader(file))
 
 
-def events(folder):
-    """The summaries in all files of a folder, as (step, tag, value)."""
+def of_files(folder, kind):
+    """The events of a kind in all files of a folder."""
     from tensorboardX.proto.event_pb2 import Event
 
-    found = []
     for path in sorted(folder.iterdir()):
         content = path.read_bytes()
         while content:
             (length,) = struct.unpack("Q", content[:8])
             event = Event.FromString(content[12 : 12 + length])
             content = content[16 + length :]
-            found += [(event.step, value.tag, value) for value in event.summary.value]
-    return found
+            if event.WhichOneof("what") == kind:
+                yield event
+
+
+def events(folder):
+    """The summaries in all files of a folder, as (step, tag, value)."""
+    return [
+        (event.step, value.tag, value)
+        for event in of_files(folder, "summary")
+        for value in event.summary.value
+    ]
 
 
 def test_a_csv_log_has_the_figures_to_the_last_bit(tmp_path):
@@ -110,6 +118,48 @@ def test_tensorboard_has_scalars_and_histograms(tmp_path):
     assert weights.max == pytest.approx(array.max())
 
 
+def graph_in(folder):
+    """The nodes of the only graph in the files of a folder, by name."""
+    from tensorboardX.proto.graph_pb2 import GraphDef
+
+    (graph,) = [GraphDef.FromString(event.graph_def) for event in of_files(folder, "graph_def")]
+    return {node.name: node for node in graph.node}
+
+
+def test_tensorboard_has_the_graph_of_the_model_by_its_modules(tmp_path):
+    block = nn.Residual(nn.Dense(3, 3, rng=1))
+    model = nn.Sequential(nn.Dense(1, 3, "relu", rng=0), block, lambda x: x.sum(axis=1))
+    X = np.linspace(-1, 1, 48).reshape(48, 1)
+    log, optimizer = nn.TensorBoard(tmp_path), nn.SGD(model.parameters(), 0.01)
+    history = nn.fit(
+        model, X, X[:, 0], loss="mse", optimizer=optimizer, epochs=4, batch_size=8, callbacks=[log]
+    )
+    assert history.backend == "numpy"
+    nodes = graph_in(tmp_path)
+    kinds = [(node.name.rpartition("_")[0], node.op) for node in nodes.values() if node.input]
+    assert kinds == [
+        *(("0/affine", "affine"), ("0/relu", "relu")),
+        *(("1/block/affine", "affine"), ("1/add", "add"), ("2/sum", "sum")),
+    ]
+    added = next(node for node in nodes.values() if node.op == "add")
+    assert [nodes[name].op for name in added.input] == ["affine", "relu"]
+    (shape,) = added.attr["_output_shapes"].list.shape
+    assert [each.size for each in shape.dim] == [8, 3]
+    assert list(next(node for node in nodes.values() if node.op == "affine").input) == [
+        *("input_0", "0/weight", "0/bias")
+    ]
+    assert not any(module._forward_hooks for _, module in model.named_modules())
+
+
+def test_histograms_of_numbers_that_are_almost_equal_have_one_bin(tmp_path):
+    model = normalized()
+    frozen = model[0].bias
+    frozen.requires_grad, frozen.data = False, 1 + np.arange(frozen.size) * 2**-52
+    fit(model, callbacks=[nn.TensorBoard(tmp_path, histograms=1)], epochs=1)
+    (found,) = [value for _, tag, value in events(tmp_path) if tag == "weights/0.bias"]
+    assert sum(found.histo.bucket) == frozen.size
+
+
 def test_each_training_has_a_tensorboard_file_of_its_own(tmp_path):
     log = nn.TensorBoard(tmp_path)
     for _ in range(2):
@@ -168,12 +218,6 @@ def test_what_cannot_be_written_is_refused_before_training(tmp_path):
     assert_same(parameters(model), before)
 
 
-def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX.record_writer", None)
-    with pytest.raises(MissingPackageError, match=r"autograd-lite\[tensorboard\]"):
-        fit(line(), callbacks=[nn.TensorBoard(tmp_path)])
-
-
 def test_a_history_as_a_frame_and_as_a_table(monkeypatch):
     history = fit(line(), epochs=9)
     frame = history.frame()
@@ -183,6 +227,8 @@ def test_a_history_as_a_frame_and_as_a_table(monkeypatch):
     assert table.count("<tr>") == 1 + 3 + 1 + 3
     assert "every epoch done" in table
     assert f"<td>9</td><td>{history['running_loss'][-1]:.4g}</td>" in table
+    with pytest.raises(AttributeError, match=r'History.history: .*Write history\["loss"\]'):
+        _ = history.history
     assert nn.History({"<b>": [1.0]})._repr_html_().count("&lt;b&gt;") == 1
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(MissingPackageError, match="pandas"):

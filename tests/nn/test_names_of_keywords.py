@@ -10,7 +10,7 @@ import autograd_lite
 import nn
 import viz
 from autograd_lite.errors import MissingNameError, UnsupportedError
-from nn.elsewhere import NAMES
+from nn.elsewhere import ATTRIBUTES, NAMES
 
 MODEL = nn.Dense(2, 1, rng=0)
 P = MODEL.parameters()
@@ -137,8 +137,36 @@ def test_a_name_of_another_library_is_told_what_is_written_here(name):
     with pytest.raises(MissingNameError) as caught:
         getattr(nn, name)
     assert str(caught.value) == f"nn.{name}: there is no such name. Write {NAMES[name]}"
-    for told in re.findall(r"nn\.(\w+)", NAMES[name]):
-        assert told in nn.__all__
+    assert_told(NAMES[name])
+
+
+def assert_told(text):
+    for told in re.findall(r"\bnn\.(\w+)", text):
+        assert told in [*nn.__all__, "estimators"]
+
+
+@looped("name", ATTRIBUTES)
+def test_an_attribute_of_another_librarys_model_is_told_what_is_written_here(name):
+    assert not hasattr(MODEL, name)
+    with pytest.raises(MissingNameError) as caught:
+        getattr(MODEL, name)
+    told = ATTRIBUTES[name]
+    assert str(caught.value) == f"Dense.{name}: a model has no such attribute. Write {told}"
+    assert_told(told)
+    for method in re.findall(r"model\.(\w+)", told):
+        assert hasattr(nn.Sequential(), method)
+
+
+def test_a_model_may_have_such_an_attribute_and_a_function_of_the_engine_is_named():
+    class Own(nn.Module):
+        def predict(self, x):
+            return 2 * x
+
+    model = Own()
+    model.summary = "short"
+    assert (model.predict(3), model.summary) == (6, "short")
+    with pytest.raises(MissingNameError, match=r"Write autograd_lite\.relu$"):
+        _ = nn.relu
 
 
 def test_a_name_that_is_misspelt_is_told_the_nearest_one():

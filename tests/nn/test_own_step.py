@@ -232,6 +232,11 @@ def test_what_is_no_loss_is_refused(returned, error, words):
         fit(line(), step=lambda training, batch: returned)
 
 
+def test_a_step_of_other_arguments_is_refused_before_training():
+    with pytest.raises(UnsupportedError, match=r"2 arguments.*def step\(training, batch\)"):
+        fit(line(), step=lambda batch: 1.0)
+
+
 @looped("options", [{}, {"sample_weight": np.arange(12.0)}, {"loss": nn.MSELoss(reduction="sum")}])
 def test_accumulated_gradients_are_those_of_one_large_batch(options):
     one, other = line(), line()

@@ -155,6 +155,7 @@ def test_what_is_refused_before_training():
         (lambda: 3, UnsupportedError, "returned 3"),
         ([3], UnsupportedError, "no pair"),
         ([], ArgumentError, "no batch"),
+        (X, ArgumentError, "and no y"),
     ]:
         with pytest.raises(error, match=words):
             fit(line(), source, None)
@@ -170,6 +171,7 @@ def test_what_is_refused_before_training():
 
 def test_an_augmentation_that_is_wrong_ends_training_in_words():
     for wrong, error, words in [
+        (lambda X, y: (X, y), UnsupportedError, r"3 arguments.*def augment\(X, y, rng\)"),
         (lambda X, y, rng: X, UnsupportedError, "no pair"),
         (lambda X, y, rng: (X[:1], y[:1]), ShapeError, "it made 1"),
         (lambda X, y, rng: (X * np.inf, y), ArgumentError, "infinite"),

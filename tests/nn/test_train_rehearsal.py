@@ -34,10 +34,9 @@ def test_a_label_that_is_no_class_is_found_wherever_it_is(index):
     assert_refused(ArgumentError, "2", validation=(X, labels))
 
 
-def test_targets_that_are_no_probabilities_are_found_before_they_make_a_loss_negative():
+def test_targets_that_are_no_probabilities_are_found_also_where_the_loss_is_positive():
     signs = 2.0 * LABELS[:, None] - 1
     options = {"loss": nn.BCEWithLogitsLoss(), "model": line()}
-    assert nn.BCEWithLogitsLoss()(line()(X), signs).item() > 0
     assert_refused(ArgumentError, "range from -1", y=signs, **options)
     assert_refused(
         ArgumentError, "range from -1", y=LABELS[:, None], validation=(X, signs), **options

@@ -1,4 +1,4 @@
-"""fit that ends early: by figures that are not finite, and by Ctrl-C."""
+"""fit that ends early: by figures that are not finite, by Ctrl-C, by faults of callbacks."""
 
 import os
 import signal
@@ -6,10 +6,14 @@ import threading
 
 import numpy as np
 import pytest
+from looping import looped
 from training_runs import (
+    LABELS,
     X,
     Y,
     assert_same,
+    classifier,
+    condition,
     fit,
     hook,
     line,
@@ -230,3 +234,36 @@ def test_fit_works_in_a_thread_where_signals_cannot_be_handled():
     thread.start()
     thread.join()
     assert results == [fit(line())]
+
+
+@looped(
+    ("fault", "last"),
+    [
+        (("gradients", 1, 1), ("batch_end", 1, 0)),
+        (("batch_end", 1, 1), ("batch_end", 1, 1)),
+        (("epoch_end", 1, None), ("epoch_end", 1, None)),
+    ],
+)
+def test_a_fault_in_a_callback_leaves_what_was_learned_up_to_there(fault, last):
+    def trained(name, function, epoch, batch):
+        model, ended = classifier(), []
+        optimizer = nn.Adam(model.parameters(), 0.01)
+        callbacks = [hook(name, function, epoch, batch), hook("fit_end", ended.append)]
+        options = {"y": LABELS, "loss": "cross_entropy", "optimizer": optimizer}
+        try:
+            history = fit(model, callbacks=callbacks, **options)
+        except OSError as error:
+            history = error.history
+        assert history.stop_reason == ended[0].stop_reason
+        return condition(model), history, optimizer
+
+    def fails(training):
+        raise OSError("the disk is full")
+
+    found, expected = trained(fault[0], fails, *fault[1:]), trained(last[0], stop, *last[1:])
+    assert found[1].stop_reason == "ended by OSError"
+    assert found[:2] == expected[:2]
+    states = [each[2].state_dict()["state"] for each in (found, expected)]
+    for one, other in zip(*states, strict=True):
+        assert one.keys() == other.keys()
+        assert_same(list(map(np.asarray, one.values())), list(map(np.asarray, other.values())))

@@ -1,11 +1,15 @@
-import sys
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from exported_models import MODELS, RNG, Gathered, TwoInputs
+from model_files import every_layer, layers_of_images, layers_of_sequences
 
 import nn
-from autograd_lite import MissingPackageError, UnsupportedError
+from autograd_lite import UnsupportedError
+from autograd_lite.derivatives.recurrences import lstm_sequence
+from autograd_lite.trees import leaves_of
 from nn.export.onnx_model import to_onnx
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
@@ -26,6 +30,69 @@ def test_onnxruntime_agrees_on_new_data_for_every_layer_and_function():
         result = run(proto, x=X)["output"]
         right = nn.predict(model, X)
         np.testing.assert_allclose(result, right, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def assert_agrees(model, example, more, name):
+    """What onnxruntime computes of new data is what nn.predict does."""
+    example, more = (x[0] if len(x) == 1 else x for x in (example, more))
+    proto = to_onnx(model, example)
+    inputs = [each.name for each in proto.graph.input]
+    results = run(proto, **dict(zip(inputs, leaves_of(more))))
+    for result, right in zip(results.values(), leaves_of(nn.predict(model, more)), strict=True):
+        np.testing.assert_allclose(result, right, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def more_of(array):
+    if array.dtype.kind != "f":
+        return np.concatenate([array, array[::-1]])
+    return RNG.normal(size=(len(array) + 3, *array.shape[1:]))
+
+
+def test_every_layer_of_the_library_is_written():
+    layers = [(every_layer(), (RNG.normal(size=(5, 2)),)), *layers_of_sequences()]
+    for layer, shapes in layers_of_images():
+        layers.append((layer, [RNG.normal(size=shape) for shape in shapes]))
+    for layer, inputs in layers:
+        assert_agrees(layer, tuple(inputs), tuple(map(more_of, inputs)), repr(layer))
+
+
+def test_recurrent_layers_of_both_directions_begin_and_end_with_states():
+    x = RNG.normal(size=(4, 5, 3))
+    for kind in (nn.RNN, nn.GRU, nn.LSTM):
+        for bias in (True, False):
+            layer = kind(3, 4, 3, bias=bias, bidirectional=True, rng=0)
+            for parameter in layer.parameters():
+                parameter.data = RNG.normal(size=parameter.shape)
+            assert_agrees(layer, (x,), (more_of(x),), repr(layer))
+
+    def of_states(x):
+        begun = np.swapaxes(x[:, :1, :2], 0, 1)
+        states, (_, cells) = layer(x, (begun, 2 * begun))
+        return {"states": states, "cells": cells}
+
+    layer = nn.LSTM(3, 2, rng=0)
+    assert_agrees(nn.Function(of_states), (x,), (more_of(x),), "begun")
+    (node,) = [each for each in to_onnx(of_states, x).graph.node if each.op_type == "LSTM"]
+    assert len(node.input) == 7
+
+
+def test_cells_that_onnx_does_not_give_are_refused():
+    def cells(x, index):
+        state = np.zeros((len(x), 1))
+        return lstm_sequence(x.swapaxes(0, 1), np.ones((4, 1)), state, state)[index]
+
+    x = RNG.normal(size=(4, 5, 4))
+    for index in (1, (1, 0), slice(None)):
+        with pytest.raises(UnsupportedError, match="after all steps, cells after the last"):
+            to_onnx(lambda x, index=index: cells(x, index), x)
+
+
+@pytest.mark.exhaustive  # the example's other models are tried where they are trained
+def test_language_models_of_the_examples_are_written():
+    example = runpy.run_path(str(Path(__file__).parents[3] / "examples" / "language_models.py"))
+    x = RNG.integers(0, 9, (3, 7))
+    for name in ("Recurrent", "Transformer"):
+        assert_agrees(example[name](9, np.random.default_rng(0)), (x,), (more_of(x),), name)
 
 
 def test_several_inputs_and_outputs_have_their_keys_as_names():
@@ -53,11 +120,5 @@ def test_parameters_keep_their_names_and_samples_are_free():
 
 
 def test_a_function_without_an_operator_is_refused_by_name():
-    with pytest.raises(UnsupportedError, match="no operator for sort"):
-        to_onnx(nn.Function(lambda x: np.sort(x, axis=1)), np.ones((4, 2)))
-
-
-def test_a_missing_package_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(MissingPackageError, match=r"autograd-lite\[onnx\]"):
-        to_onnx(nn.Dense(2, 1), np.ones((4, 2)))
+    with pytest.raises(UnsupportedError, match="sort: ONNX has no operator"):
+        to_onnx(lambda x: np.sort(x, axis=1), np.ones((4, 2)))
