@@ -93,7 +93,7 @@ def plot_decision_boundary(
     if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
         # One for the samples and the whole plane.
         threshold = decision_threshold(
-            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
+            "plot_decision_boundary", np.concatenate(outputs), threshold, loss_named(loss)
         )
     shares, of_samples = (_shares(output, threshold, n_classes) for output in outputs)
     right = float(np.mean(of_samples.argmax(axis=1) == y))
@@ -164,7 +164,7 @@ def _shares(output: Any, threshold: float | None, n_classes: int) -> Any:
     return np.stack([(1 - above) / 2, (1 + above) / 2], axis=1)
 
 
-def _loss_named(loss: Any) -> Any:
+def loss_named(loss: Any) -> Any:
     """The loss of that name, or the loss itself."""
     losses = sys.modules.get("nn.losses.loss_function")
     return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss
