@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, MappingView
+from collections.abc import Iterator, MappingView
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -132,16 +132,14 @@ def _is_record(value: Any) -> bool:
     return isinstance(value, SimpleNamespace) or hasattr(type(value), "__dataclass_fields__")
 
 
-def _items(value: Any) -> Iterable[Any]:
+def _items(value: Any) -> list[Any]:
     """What is directly in a container that is not opened."""
     if isinstance(value, np.ndarray):
-        return value.ravel() if value.dtype.hasobject else ()
+        return value.ravel().tolist() if value.dtype.hasobject else []
     if _is_record(value):
-        names = (
-            vars(value) if isinstance(value, SimpleNamespace) else type(value).__dataclass_fields__
-        )
-        return [getattr(value, name, None) for name in names]
-    return value  # type: ignore[no-any-return] # a set, or a view of a mapping
+        fields = getattr(type(value), "__dataclass_fields__", None)
+        return [getattr(value, name, None) for name in (vars(value) if fields is None else fields)]
+    return list(value)
 
 
 def _require_no_parts(kind: str, name: str, values: Any) -> None:
@@ -152,7 +150,8 @@ def _require_no_parts(kind: str, name: str, values: Any) -> None:
     waiting, seen = [values], {id(values)}
     for value in waiting:
         parts = Members | Parameter if _is_record(value) else Members | Tensor
-        for _, item in opened(enumerate(_items(value))):
+        items = _items(value)  # kept, as `opened` tells what it has seen by its id
+        for _, item in opened(enumerate(items)):
             if isinstance(item, parts):
                 raise UnsupportedError(
                     f"{kind}.{name} = a {type(values).__name__} with {type(item).__name__} in it",

@@ -101,6 +101,7 @@ KINDS = {
     "set in a record in a namespace": lambda parts: SimpleNamespace(
         x=[Slotted({learned(parts[0])})]
     ),
+    "items": lambda parts: {"x": 1, "y": 2, "z": learned(parts[0])}.items(),
     "tuple in a set": lambda parts: {("x", (learned(parts[0]),))},
 }
 
