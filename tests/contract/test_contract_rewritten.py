@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from looping import looped
 
+import nn
 from autograd_lite import MutationError, Tensor, enable_grad, no_grad
 from autograd_lite.modes import recording
 
@@ -91,6 +92,20 @@ def test_so_it_is_of_any_shape_and_of_any_class_of_tensors(function, kind, shape
         loss.backward()
     with pytest.raises(MutationError, match="was changed after"):
         constant.sum().backward()
+
+
+def test_a_parameter_has_an_array_of_its_own_whatever_is_assigned():
+    buffer, parameter = np.array([1.0, 2.0]), nn.Parameter([0.0, 0.0])
+    for given in (buffer, buffer[:]):
+        parameter.data = given
+        loss = (parameter**2).sum()
+        buffer[:] = 9.0
+        loss.backward()
+        np.testing.assert_array_equal(parameter.grad, [2.0, 4.0])
+        buffer[:], parameter.grad = [1.0, 2.0], None
+    own = parameter.data
+    parameter.data -= 0.5
+    assert parameter.data is own
 
 
 def test_samples_of_one_buffer_have_gradients_of_their_own_or_none():
