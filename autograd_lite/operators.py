@@ -54,7 +54,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
-        if (type(a) is ndarray or type(b) is ndarray) and not additive and node._requires_grad:
+        if not additive and (type(a) is ndarray or type(b) is ndarray) and node._requires_grad:
             first, second = self.operation, other.operation
             # Such may show memory that is another's.
             if first is None or second is None or first.traits.moves or second.traits.moves:
@@ -72,7 +72,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         except FAILURES as error:
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
         node = _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
-        if type(tensor._array) is ndarray and node.operation is not None and not multilinear:
+        if not multilinear and type(tensor._array) is ndarray and node.operation is not None:
             node.seen = samples_of_leaves((tensor,))
         return node
 
