@@ -80,11 +80,7 @@ def plot_decision_boundary(
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")
-    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
-        attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
-        reason = "a plane has two axes, and each point has one class"
-        remedy = "Give X (n, 2) and y (n,)"
-        raise ShapeError(attempted, reason, remedy)
+    require_plane("plot_decision_boundary", X, y)
     require_finite(X, "X", or_infinite=True)
     plane = grid_around(X, 0.1, RESOLUTION)
     grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
@@ -109,6 +105,18 @@ def plot_decision_boundary(
         ax.set_aspect("equal")
     legend_beside(ax)
     return figure
+
+
+def require_plane(owner: str, X: Any, y: Any) -> None:
+    """Raise an error unless these are points of a plane, and the class of each.
+
+    Raises:
+        ShapeError: X is not (n, 2), or y has another length.
+    """
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
+        attempted = f"{owner} of X {describe_one(X)} and y {describe_one(y)}"
+        reason = "a plane has two axes, and each point has one class"
+        raise ShapeError(attempted, reason, "Give X (n, 2) and y (n,)")
 
 
 def _fill(ax: Axes, plane: Sequence[Any], shares: Any) -> None:

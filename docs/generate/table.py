@@ -22,6 +22,12 @@ from autograd_lite.textbook.spellings import RULES
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "autograd_lite"))
 from samples import SAMPLES
 
+ROWS = {
+    function: row
+    for function, row in TABLE.items()
+    if not (getattr(function, "__module__", None) or "").startswith("nn.")
+}
+"""The table without what losses of `nn` add for themselves."""
 SLOPES_AT = (0.0, 1.0, -1.0)
 """Where a function of numbers may have a kink."""
 
@@ -29,7 +35,7 @@ SLOPES_AT = (0.0, 1.0, -1.0)
 def pages() -> dict[str, str]:
     """One page for each file of rows, with all of its functions."""
     subjects: dict[str, list[Any]] = {}
-    for function, row in TABLE.items():
+    for function, row in ROWS.items():
         module = inspect.unwrap(row.vjps[0]).__module__ if row.vjps and row.vjps[0] else ""
         name = module.rpartition(".")[2]
         subjects.setdefault(name if module.startswith("autograd_lite") else "other", []).append(
@@ -47,7 +53,7 @@ def pages() -> dict[str, str]:
 
 
 INTRODUCTION = f"""
-{len(TABLE)} functions have a row; some {len(SAMPLES) - len(TABLE)} more are made of them. $g$ is
+{len(ROWS)} functions have a row; some {len(SAMPLES) - len(ROWS)} more are made of them. $g$ is
 the cotangent of the result $y$, and $dx$ that of the argument $x$. What is written here is read off
 the rules themselves, for the arguments that are shown.
 """

@@ -12,7 +12,7 @@ from walk import Walk, each_subject, name_of
 from autograd_lite import Tensor, differentiable, grad, gradcheck, hvp, jvp, vjp
 from autograd_lite.derivatives import all_rows
 from autograd_lite.engine import backward_order
-from autograd_lite.errors import GradientCheckError, MutationError
+from autograd_lite.errors import GradientCheckError, MutationError, UnsupportedError
 from autograd_lite.table import COMPOSED, TABLE
 
 LIST_TABLE = """
@@ -136,7 +136,8 @@ def vjp_agrees_with_central_differences_in_random_directions(sample):
         assert automatic == pytest.approx(numeric, rel=1e-6, abs=1e-7)
 
 
-@walk.each_smooth_sample
+@walk_of_some.each_smooth_sample
+@exhaustive_walk.each_smooth_sample
 def jvp_agrees_with_vjp(sample):
     rng = np.random.default_rng(4)
     directions = [rng.normal(size=array.shape) for array in sample.arrays]
@@ -307,3 +308,14 @@ def test_a_planted_right_rule_passes(restored_table):
 def test_a_planted_wrong_rule_is_caught(wrong, restored_table):
     with pytest.raises(GradientCheckError, match="input 1 at index"):
         gradcheck(product_with(wrong), X_AND_WEIGHT)
+
+
+def test_a_rule_that_cannot_be_called_is_refused_where_it_is_given(restored_table):
+    with pytest.raises(UnsupportedError, match=r"tanh .* takes \(g, y\), .* \(g, y, \*arguments\)"):
+        differentiable(lambda g, y: g * (1 - y**2))(np.tanh)
+
+    @differentiable(lambda g, *rest: g)
+    def same(x):
+        return +x
+
+    assert grad(same)(2.0) == 1

@@ -22,6 +22,7 @@ import declarations_viz
 import numpy as np
 import pytest
 from declaring import KINDS, Bad, Spreads
+from looping import looped
 from matplotlib import pyplot
 from world import World
 
@@ -133,7 +134,7 @@ SPREADING = [
 ]
 
 
-@pytest.mark.parametrize("name", SPREADING)
+@looped("name", SPREADING)
 def test_nan_in_data_goes_through(name, folder):
     for number, spreads in each(Spreads, name):
         world = new_world(folder)

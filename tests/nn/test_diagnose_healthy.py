@@ -56,12 +56,12 @@ KINDS = list(
 )
 
 
-def found_in_initialized(activation, style, seed, sizes):
-    """All findings, in networks for each of the tasks."""
+def found_in_initialized(activation, style, seed, sizes, first=0, step=1):
+    """All findings, in networks for each of the tasks, or for one of so many."""
     rng = np.random.default_rng(seed)
     n = [16, 64, 200][seed % 3]
     X = rng.normal(size=(n, sizes[0])) if seed % 2 else rng.random((n, sizes[0]))
-    for number, (outputs, output, y, loss) in enumerate(tasks(X, rng)):
+    for number, (outputs, output, y, loss) in list(enumerate(tasks(X, rng)))[first::step]:
         dtype = np.float32 if (number + seed) % 2 else np.float64
         model = network(sizes, outputs, activation, style, rng, output, dtype)
         optimizer = OPTIMIZERS[(number + seed) % 4](model.parameters())
@@ -74,7 +74,9 @@ def test_nothing_is_found_in_initialized_networks_of_each_kind():
     wrong = []
     for number, kind in enumerate(KINDS):
         seed_and_sizes = SEEDS_AND_SIZES[number % len(SEEDS_AND_SIZES)]
-        wrong += found_in_initialized(*kind, *seed_and_sizes)
+        # Of each activation and of each style the networks have all tasks between them.
+        first = (number + number // 4) % 2
+        wrong += found_in_initialized(*kind, *seed_and_sizes, first, step=2)
     assert wrong == []
 
 
@@ -161,7 +163,7 @@ def test_nothing_is_found_where_the_loss_is_written_by_hand():
     rng = np.random.default_rng(1)
     X = rng.normal(size=(64, 4))
     y = (X[:, :1] > 0).astype(float)
-    for seed in range(20):
+    for seed in range(6):
         model = network([4, 16, 8], 1, "relu", "plain", np.random.default_rng(seed), "sigmoid")
         assert nn.diagnose(model, X, y, loss=with_penalty).findings == []
         log_cosh = nn.diagnose(
