@@ -59,7 +59,8 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             value = argument._array
             if argument._requires_grad:
                 wanted += 1
-                if argument.operation is None:
+                made_by = argument.operation
+                if made_by.traits.moves if made_by else not argument.owns_array:
                     leaves = True
             elif type(value) is ndarray:
                 constants.append(value)

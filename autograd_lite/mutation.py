@@ -97,14 +97,23 @@ def samples(arrays: Iterable[Array]) -> list[tuple[Array, bytes]]:
 
 
 def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
-    """Those of leaves that require grad. A parameter of a network has an array of its own."""
+    """Those of leaves that require grad, and of views of them; of none with an array of its own."""
     found: list[tuple[Array, bytes]] = []
-    for leaf in arguments:
-        if type(leaf) is Node.tensor_class and leaf.operation is None and leaf._requires_grad:
-            array = leaf._array
+    for node in arguments:
+        if isinstance(node, Node.tensor_class) and node._requires_grad and _is_lent(node):
+            array = node._array
             if type(array) is np.ndarray:
                 found.append((array, sample(array)))
     return found
+
+
+def _is_lent(node: Node) -> bool:
+    """Whether it shows the memory of a leaf that whoever made that may write to."""
+    while node.operation is not None:
+        if not node.operation.traits.moves or getattr(node._array, "base", None) is None:
+            return False
+        node = node.arguments[0]
+    return not node.owns_array
 
 
 def rewritten(node: Node) -> list[Array]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.derivatives.indexing import is_basic
 from autograd_lite.engine import apply, record
@@ -33,8 +34,6 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     """The methods of a binary operator: of its left operand, and of its right one."""
     operation = TABLE[function]
     compute = operation.compute
-    # The type of a result of which no operand is an array.
-    number = None if function is np.matmul else np.float64
     additive, multilinear = operation.traits.additive, operation.multilinear
 
     def left(self: Node, other: Any) -> Tensor:
@@ -48,14 +47,17 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
                     return NotImplemented  # type: ignore[no-any-return] # as Python asks for
                 raise
         # What `apply` would do, without its loop: graphs of scalars are made of these.
+        a, b = self._array, other._array
         try:
-            data = compute(self._array, other._array)
+            data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
         wanted = self._requires_grad or other._requires_grad
         node = _record(data, operation, (self, other), NO_KEYWORDS, wanted)
-        if type(data) is not number and node.operation is not None and not additive:
-            if self.operation is None or other.operation is None:
+        if not additive and (type(a) is ndarray or type(b) is ndarray) and node._requires_grad:
+            first, second = self.operation, other.operation
+            # Such may show memory that is another's.
+            if first is None or second is None or first.traits.moves or second.traits.moves:
                 _remember(node, self, other)
         return node
 
@@ -70,7 +72,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
         except FAILURES as error:
             raise explained(error, operation.name, arguments, NO_KEYWORDS) from error
         node = _record(data, operation, arguments, NO_KEYWORDS, tensor._requires_grad)
-        if type(data) is not number and node.operation is not None and not multilinear:
+        if not multilinear and type(tensor._array) is ndarray and node.operation is not None:
             node.seen = samples_of_leaves((tensor,))
         return node
 
@@ -82,7 +84,7 @@ def _remember(node: Node, a: Node, b: Node) -> None:
     alone = a._requires_grad is not b._requires_grad
     if alone:
         constant = b._array if a._requires_grad else a._array
-        if type(constant) is np.ndarray:
+        if type(constant) is ndarray:
             node.seen = samples([constant])
     if not (alone and node.operation.multilinear):
         node.seen = [*node.seen, *samples_of_leaves((a, b))]
@@ -161,8 +163,8 @@ class Operators(NumPyProtocol):
         part = _apply(_GETITEM, (self, index), NO_KEYWORDS)
         if part.operation is not None:
             if not basic:
-                part.seen = samples(x for x in arrays_in(index) if type(x) is np.ndarray)
-        elif type(part._array) is np.ndarray:
+                part.seen = samples(x for x in arrays_in(index) if type(x) is ndarray)
+        elif type(part._array) is ndarray:
             remember_part(part)
         return part
 

@@ -151,7 +151,7 @@ def requires_grad(value: Any) -> bool:
 
 def _seed(output: Tensor, weight: Any, recorded: bool) -> Any:
     """A cotangent of an output, of its dtype, and in no memory of the caller's."""
-    if not recorded and isinstance(weight, np.ndarray | np.generic):
+    if not recorded and type(weight) in (np.ndarray, np.float64):
         return weight.astype(output._array.dtype)
     seed = (weight if isinstance(weight, Tensor) else Tensor(weight)).astype(output.dtype)
     return seed if recorded else seed._array

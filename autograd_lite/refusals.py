@@ -90,13 +90,14 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
 
 
 def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: int) -> Any:
-    """The result; a Python float, as of a solver or an integral, is one of NumPy's.
+    """The result; a Python float, as of a solver or an integral, is one of the arguments' dtype.
 
     Raises:
         UnsupportedError: it is a tensor, of no real numbers, or is to require grad without floats.
     """
     if type(data) is float:
-        return np.float64(data)
+        dtypes = [x.dtype for x in arguments if hasattr(x, "dtype")]
+        return np.result_type(data, *dtypes).type(data)
     if isinstance(data, Node.tensor_class):
         raise UnsupportedError(
             f"{operation.name}{describe(arguments)}",

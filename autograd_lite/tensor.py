@@ -114,8 +114,11 @@ class Tensor(Methods):
                 "it was computed, and what it was computed to is what backward reads",
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
-        self._array = held_array(array, self.requires_grad, self.name, None)
-        mark_mutated([self], [self._array])
+        held = held_array(array, self.requires_grad, self.name, None)
+        if self.owns_array and held is not self._array:
+            held = held.copy()
+        self._array = held
+        mark_mutated([self], [held])
 
     @property
     def requires_grad(self) -> bool:

@@ -18,8 +18,8 @@ from nn.parameters import TENSORS, Buffer, Parameter, require_kept
 if TYPE_CHECKING:
     from nn.module import Module
 
-CLOSED = (set, frozenset, MappingView, np.ndarray, SimpleNamespace)
-"""Containers that are not opened, and so are dataclasses: parts of a model in them are refused."""
+CLOSED = (set, frozenset, MappingView, np.ndarray)
+"""Containers that are not opened, and so are records: parts of a model in them are refused."""
 
 
 class Members(Declared):
@@ -50,7 +50,7 @@ class Members(Declared):
                 tensors.append((name, item))
             elif isinstance(item, Tensor):
                 require_kept(type(self).__name__, name, item)
-            elif isinstance(item, CLOSED) or hasattr(type(item), "__dataclass_fields__"):
+            elif isinstance(item, CLOSED) or _is_record(item):
                 _require_no_parts(type(self).__name__, name, item)
         return tensors + modules
 
@@ -128,19 +128,36 @@ def same_name(module: Members, name: str, part: Any) -> ArgumentError:
     )
 
 
+def _is_record(value: Any) -> bool:
+    return isinstance(value, SimpleNamespace) or hasattr(type(value), "__dataclass_fields__")
+
+
+def _items(value: Any) -> list[Any]:
+    """What is directly in a container that is not opened."""
+    if isinstance(value, np.ndarray):
+        return value.ravel().tolist() if value.dtype.hasobject else []
+    if _is_record(value):
+        fields = getattr(type(value), "__dataclass_fields__", None)
+        return [getattr(value, name, None) for name in (vars(value) if fields is None else fields)]
+    return list(value)
+
+
 def _require_no_parts(kind: str, name: str, values: Any) -> None:
-    """Raise if a container that is not opened has modules or tensors in it."""
-    items = values
-    if isinstance(values, np.ndarray):
-        items = values.ravel() if values.dtype.hasobject else ()
-    elif not isinstance(values, CLOSED[:-1]):  # a namespace, a dataclass
-        names = getattr(values, "__dataclass_fields__", None) or vars(values)
-        fields = [getattr(values, each, None) for each in names]
-        items = [each for each in fields if isinstance(each, Members | Parameter)]
-    found = [type(item).__name__ for item in items if isinstance(item, Members | Tensor)]
-    if found:
-        raise UnsupportedError(
-            f"{kind}.{name} = a {type(values).__name__} with {found[0]} in it",
-            "what is in it has no names to be trained and saved by",
-            "Keep it in a list or a dict",
-        )
+    """Raise if a container that is not opened has modules or tensors in it, at any depth.
+
+    A record may keep what was computed.
+    """
+    waiting, seen = [values], {id(values)}
+    for value in waiting:
+        parts = Members | Parameter if _is_record(value) else Members | Tensor
+        items = _items(value)  # kept, as `opened` tells what it has seen by its id
+        for _, item in opened(enumerate(items)):
+            if isinstance(item, parts):
+                raise UnsupportedError(
+                    f"{kind}.{name} = a {type(values).__name__} with {type(item).__name__} in it",
+                    "what is in it has no names to be trained and saved by",
+                    "Keep it in a list or a dict",
+                )
+            if (isinstance(item, CLOSED) or _is_record(item)) and id(item) not in seen:
+                seen.add(id(item))
+                waiting.append(item)

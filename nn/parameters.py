@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns. It requires grad, and has a copy of the data it is given.
+    """A tensor that a module learns. It requires grad, and has a copy of what it is given.
+
+    So it has of arrays that are assigned to its `data`.
 
     >>> Parameter([1.0, 2.0], name="bias")
     Tensor([1., 2.], name='bias', requires_grad=True)
     """
 
     __slots__ = ()
+    owns_array = True
 
     @explains_keywords
     def __init__(

@@ -157,7 +157,8 @@ def convolution(
 def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array:
     """`convolution`, given a layout."""
     shape = (len(x), len(w), *lengths_of_result(x.shape[2:], w.shape[2:], placed))
-    if long_kernels.is_faster(x, x.shape, w.shape, placed, groups):
+    faster = long_kernels.is_faster(x, x.shape, w.shape, placed, groups)
+    if faster and long_kernels.is_precise(x, w, groups):
         result = long_kernels.convolved(x, w, placed, groups)
         if np.isfinite(result).all():  # else what is not would be everywhere
             return result
@@ -306,7 +307,8 @@ def kernel_correlation(
     """
     shape = (x.shape[1], images.shape[1] // groups, *lengths)
     placed = layout(lengths, stride, padding, dilation)
-    if long_kernels.is_faster(images, images.shape, shape, placed, groups):
+    faster = long_kernels.is_faster(images, images.shape, shape, placed, groups)
+    if faster and long_kernels.is_precise(images, x, groups):
         result = long_kernels.correlated(x, images, lengths, placed, groups)
         if np.isfinite(result).all():
             return result

@@ -198,10 +198,11 @@ def _refuse_turns(
 ) -> None:
     """Raise if the cotangent g asks how vectors of equal values turn into each other.
 
-    Or if it is 0 altogether: in V f(λ) Vᵀ it is where f is 0, whose slope counts nevertheless.
+    Or if that of a matrix is 0: in V f(λ) Vᵀ it is where f is 0, whose slope counts nevertheless.
     """
     equal = (gaps == 0) & ~np.eye(gaps.shape[-1], dtype=bool)
-    if np.any(equal & (np.absolute(inner) > _noise(g))) or (np.any(equal) and not np.any(g)):
+    unseen = ~np.any(g, axis=(-2, -1), keepdims=True)
+    if np.any(equal & (unseen | (np.absolute(inner) > _noise(g)))):
         raise GradientError(
             f"backward of {function}{describe([a])}",
             f"{values} are equal, so that their vectors are arbitrary and have no derivative, "
@@ -340,9 +341,11 @@ def _qr_vjp(inner: Array, q_bar: Array, q: Array, r: Array) -> Array:
     q_bar.T @ q, of which the lower triangle counts.
     """
     mirrored = np.tril(inner) + transposed(np.tril(inner, -1))
-    pivots = np.absolute(np.diagonal(plain(r), axis1=-2, axis2=-1))
+    sizes = np.absolute(plain(r))
+    pivots = np.diagonal(sizes, axis1=-2, axis2=-1)
     rounding = r.shape[-1] * np.finfo(r.dtype).eps
-    if np.any(pivots <= rounding * pivots.max(axis=-1, keepdims=True, initial=0)):
+    # Of each column on its own: their units may differ.
+    if np.any(pivots <= rounding * sizes.max(axis=-2, initial=0)):
         raise GradientError(
             f"backward of np.linalg.qr, with R {describe_one(plain(r))}",
             "its columns depend on each other, so that Q is arbitrary and has no derivative",

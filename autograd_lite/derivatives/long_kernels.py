@@ -2,7 +2,7 @@
 
 Where a kernel meets every position, y is the inverse transform of x's transform times the conjugate
 of w's, and the derivative in the kernels that of x's times the conjugate of g's. An error is as
-large as rounding of the largest entries of a sample.
+large as rounding of the largest entries of a sample, so that all of its parts have to be as large.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ TRANSFORM, LAYING_OUT = 30, 9
 """What an entry of a transform takes, and one that is laid out, in terms of a product."""
 LEAST = 2_000_000
 """How many of these a convolution takes at least, for its transforms to be worth their calls."""
+LEAST_PART = 0.01
+"""What share of the mean of a sample's absolute values the mean of each part is at least."""
 AT_ONCE = 2**20
 """How many numbers are transformed at a time, where a sample has fewer."""
 
@@ -42,6 +44,29 @@ def is_faster(like: Array, images: Lengths, w: Lengths, placed: Layout, groups: 
     transforms = entries * (TRANSFORM * math.log2(entries + 1) * arrays + 6 * n * channels * out)
     share = 1 if like.dtype == np.float64 else 0.8
     return share * direct > max(transforms, LEAST / groups)
+
+
+def is_precise(x: Array, w: Array, groups: int) -> bool:
+    """Whether transforms are as precise as products: what kernels meet is about as large anywhere.
+
+    Along each axis, each window has a whole block of half its length in it. NaN is not precise, nor
+    are transforms of float32 where the result is of float64.
+
+    >>> x, w = np.ones((1, 1, 8)), np.ones((1, 1, 4))
+    >>> is_precise(x, w, 1), is_precise(x * (np.arange(8) < 6), w, 1)
+    (True, False)
+    """
+    if x.dtype != w.dtype or not x.size:
+        return False
+    sizes = np.absolute(x).reshape(len(x), groups, x.shape[1] // groups, *x.shape[2:]).mean(axis=2)
+    axes = tuple(range(2, sizes.ndim))
+    least = LEAST_PART * sizes.mean(axis=axes)
+    for axis, length in enumerate(w.shape[2:], 2):
+        block = min((length + 1) // 2, sizes.shape[axis])
+        starts = range(0, sizes.shape[axis] - block + 1, block)
+        whole = (*(slice(None),) * axis, slice(starts[-1] + block))
+        sizes = np.add.reduceat(sizes[whole], starts, axis=axis) / block
+    return bool(np.all(sizes.min(axis=axes) >= least))
 
 
 def _fast_length(n: int) -> int:

@@ -22,6 +22,7 @@ from autograd_lite.arguments import (
 )
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
 from autograd_lite.errors import ArgumentError, ShapeError, describe_one
+from autograd_lite.precision import as_floats
 from nn.architecture import register
 from nn.configuration import heading
 from nn.declared import declared, product
@@ -77,7 +78,7 @@ class _NormOfFeatures(_Norm):
                 f"it normalizes arrays whose last axes are {shape}",
                 f"Give inputs of that shape, or make the layer {name}(n_features)",
             )
-        return x if self.weight is None else in_dtype_of(self.weight, x)
+        return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
 
 @register
@@ -197,7 +198,7 @@ class _NormOfChannels(_Norm):
                 f"along axis 1 and {ndim} axes or more",
                 f"Give inputs of that shape, or make the layer {type(self).__name__} for others",
             )
-        return x if self.weight is None else in_dtype_of(self.weight, x)
+        return as_floats(x) if self.weight is None else in_dtype_of(self.weight, x)
 
     def _scaled_and_shifted(self, y: Any) -> Tensor:
         if self.weight is None or self.bias is None:

@@ -86,12 +86,12 @@ def test_vectors_of_equal_values_are_refused_where_the_result_depends_on_them(f,
 
 def logarithm(a):
     values, vectors = np.linalg.eigh(a)
-    return (vectors * np.log(values)) @ vectors.T
+    return (vectors * np.log(values)[..., None, :]) @ vectors.mT
 
 
 def logarithm_by_svd(a):
     u, s, vh = np.linalg.svd(a)
-    return (u * np.log(s)) @ vh
+    return (u * np.log(s)[..., None, :]) @ vh
 
 
 @pytest.mark.parametrize("f", [logarithm, logarithm_by_svd])
@@ -101,6 +101,9 @@ def test_so_they_are_where_vectors_of_equal_values_are_multiplied_by_0(f):
         gradient(lambda a: f(a).sum(), np.eye(3))
     with pytest.raises(GradientError, match="values are equal"):
         gradient(lambda a: f(a)[0, 1], np.diag([1.0, 1.0, 2.0]))
+    stack = np.stack([np.eye(3), np.diag([1.0, 2.0, 3.0])])
+    with pytest.raises(GradientError, match="values are equal"):
+        gradient(lambda a: f(a).sum(), stack)
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3), (2, 2)])
@@ -113,6 +116,14 @@ def test_factors_of_columns_that_depend_on_each_other_are_refused(shape, entry, 
     stack = np.stack([a + np.arange(a.size).reshape(a.shape) ** 2, a])
     with pytest.raises(GradientError, match="columns depend on each other"):
         gradient(lambda a: np.linalg.qr(a)[part].sum(), stack)
+
+
+def test_columns_in_other_units_do_not_depend_on_each_other():
+    a, units = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]), np.array([1.0, 2.0**-60])
+    of_q, scaled = (gradient(lambda a: np.linalg.qr(a)[0].sum(), x) for x in (a, a * units))
+    np.testing.assert_allclose(scaled * units, of_q, rtol=1e-12)
+    with pytest.raises(GradientError, match="columns depend on each other"):
+        gradient(lambda a: np.linalg.qr(a)[0].sum(), np.ones((3, 2)) * units)
 
 
 def test_values_alone_have_derivatives_where_they_are_equal():

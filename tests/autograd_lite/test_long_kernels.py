@@ -19,7 +19,8 @@ SHAPES = [
 
 
 def by_transforms(monkeypatch, wanted):
-    monkeypatch.setattr(long_kernels, "is_faster", lambda *given: wanted)
+    for question in ("is_faster", "is_precise"):
+        monkeypatch.setattr(long_kernels, question, lambda *given: wanted)
 
 
 def results(images, kernels, padding, groups):
@@ -72,6 +73,25 @@ def test_what_is_not_finite_stays_where_it_is():
     y = nn.Conv1d(1, 1, 300, rng=0)(x).data
     assert np.isnan(y[..., :6]).all()
     assert np.isfinite(y[..., 6:]).all()
+
+
+def test_parts_of_a_sample_are_as_precise_as_others():
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=300)
+    for size, dtype in ((1e-14, float), (1e14, float), (0.0, float), (1.0, np.float32)):
+        x = rng.normal(size=20_000).astype(dtype)
+        x[-900:-500] *= size
+        y = convolution(x[None, None], w[None, None])[0, 0]
+        scale = np.correlate(np.abs(x), np.abs(w), "valid")
+        expected = np.correlate(x.astype(float), w, "valid")
+        assert (np.abs(y - expected) <= 1e-14 * scale).all(), (size, dtype)
+
+
+def test_a_loss_of_the_last_results_has_gradients_for_what_they_come_from_alone():
+    x = Tensor(np.ones((1, 1, 20_000)), requires_grad=True)
+    y = convolution(x, np.ones((1, 1, 300)))
+    y[..., -1].sum().backward()
+    np.testing.assert_array_equal(x.grad[0, 0], np.arange(20_000) >= 19_700)
 
 
 def test_short_kernels_are_not_transformed():

@@ -12,7 +12,7 @@ from walk import Walk, each_subject, name_of
 from autograd_lite import Tensor, differentiable, grad, gradcheck, hvp, jvp, vjp
 from autograd_lite.derivatives import all_rows
 from autograd_lite.engine import backward_order
-from autograd_lite.errors import GradientCheckError, UnsupportedError
+from autograd_lite.errors import GradientCheckError, MutationError, UnsupportedError
 from autograd_lite.table import COMPOSED, TABLE
 
 LIST_TABLE = """
@@ -100,6 +100,21 @@ def float32_stays_float32(sample):
     # NumPy's float_power computes in float64 whatever it is given.
     if sample.function is sample.row is not np.float_power:
         assert record(sample, np.float32)[1].dtype == np.float32
+
+
+@walk_of_some.each_sample
+def an_argument_that_is_rewritten_before_backward_is_noticed_or_was_not_read(sample):
+    tensors, output = record(sample)
+    output.backward(cotangent_for(output))
+    for position in range(len(tensors)):
+        others, again = record(sample)
+        others[position].data[...] += 0.3
+        try:
+            again.backward(cotangent_for(again))
+        except MutationError:
+            continue
+        for tensor, other in zip(tensors, others):
+            np.testing.assert_array_equal(other.grad, tensor.grad)
 
 
 # Derivatives

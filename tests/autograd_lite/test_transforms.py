@@ -77,6 +77,16 @@ def test_jacobian_of_an_empty_output_is_empty():
     assert jacobian(lambda x: x[:0])(X).shape == (0, 3)
 
 
+def test_cotangents_come_through_the_gate_of_all_operands():
+    x, g = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 2.0], [0.0, 1.0]])
+    _, pullback = vjp(lambda x: x**2, x)
+    (found,) = pullback(g.view(np.matrix))
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, g * 2 * x)
+    with pytest.raises(UnsupportedError, match="MaskedArray"):
+        pullback(np.ma.array(g, mask=g > 1))
+
+
 def test_a_pullback_is_that_of_the_point_whatever_becomes_of_the_array():
     point, parts = np.array([1.0, 2.0]), {"a": np.array([3.0, 4.0])}
     value, pullback = vjp(lambda x, p: x.reshape(2, 1) ** 2 * p["a"][:, None], point, parts)

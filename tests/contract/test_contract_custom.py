@@ -70,6 +70,8 @@ def test_a_function_may_return_a_number_of_python_s():
     y.backward()
     assert a.grad == pytest.approx(0.25)
     assert grad(grad(root))(4.0) == pytest.approx(-(4.0**-1.5) / 4)
+    y = root(Tensor(np.float32(4.0), requires_grad=True))
+    assert type(y.data) is np.float32
 
 
 @pytest.mark.parametrize("result", [None, [1.0, 2.0], (1.0,), 3, "x"])

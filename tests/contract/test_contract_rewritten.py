@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from looping import looped
 
+import nn
 from autograd_lite import MutationError, Tensor, enable_grad, no_grad
 from autograd_lite.modes import recording
 
@@ -53,6 +54,9 @@ OF_LEAVES = {
     "matrix product": lambda x, w: w @ x,
     "product with a computed one": lambda x, w: np.tanh(w) * x,
     "einsum": lambda x, w: np.einsum("i,i->", x, w),
+    "function of a part": lambda x, w: np.sin(x[1:]),
+    "square of a view of a view": lambda x, w: x.reshape(-1, 1)[:, 0] ** 2,
+    "product with itself reversed": lambda x, w: x * x[::-1],
 }
 
 
@@ -70,6 +74,38 @@ def test_so_is_the_array_of_a_leaf_that_requires_grad(function, size):
         memory[...] = 2.0
     loss.backward()
     assert np.isfinite(x.grad).all()
+
+
+class Own(Tensor):
+    pass
+
+
+@looped("function", [lambda x: x * x, lambda x: x**2, lambda x: 1 / x])
+@looped("kind", [Tensor, Own])
+@looped("shape", [(), (1,)])
+def test_so_it_is_of_any_shape_and_of_any_class_of_tensors(function, kind, shape):
+    buffer = np.full(shape, 2.0)
+    loss = function(kind(buffer, requires_grad=True)).sum()
+    constant = leaf(1.0) * kind(buffer)
+    buffer[...] = 3.0
+    with pytest.raises(MutationError, match="was changed after"):
+        loss.backward()
+    with pytest.raises(MutationError, match="was changed after"):
+        constant.sum().backward()
+
+
+def test_a_parameter_has_an_array_of_its_own_whatever_is_assigned():
+    buffer, parameter = np.array([1.0, 2.0]), nn.Parameter([0.0, 0.0])
+    for given in (buffer, buffer[:]):
+        parameter.data = given
+        loss = (parameter**2).sum()
+        buffer[:] = 9.0
+        loss.backward()
+        np.testing.assert_array_equal(parameter.grad, [2.0, 4.0])
+        buffer[:], parameter.grad = [1.0, 2.0], None
+    own = parameter.data
+    parameter.data -= 0.5
+    assert parameter.data is own
 
 
 def test_samples_of_one_buffer_have_gradients_of_their_own_or_none():

@@ -36,6 +36,21 @@ def test_root_mean_square_normalization_is_its_formula():
     np.testing.assert_allclose(layer(IMAGES).data, IMAGES / root * layer.weight.data, rtol=1e-12)
 
 
+def test_whole_numbers_are_normalized_as_floats_where_no_weight_has_a_dtype():
+    images = IMAGES.astype(np.int8)
+    for layer in (
+        nn.LayerNorm(6, elementwise_affine=False),
+        nn.RMSNorm(6, elementwise_affine=False),
+        nn.GroupNorm(2, 4, affine=False),
+        nn.InstanceNorm(4),
+        nn.BatchNorm2d(4, affine=False),
+    ):
+        found = layer(images)
+        expected = layer(images.astype(float))
+        assert found.dtype == np.float64
+        np.testing.assert_array_equal(found, expected, err_msg=str(layer))
+
+
 def test_adaptive_means_are_those_of_the_parts():
     found = nn.AdaptiveAvgPool((3, 4))(IMAGES)
     for i, j in np.ndindex(3, 4):

@@ -76,6 +76,11 @@ class Record:
 
 
 @dataclass(slots=True)
+class Empty:
+    pass
+
+
+@dataclass(slots=True)
 class Slotted:
     part: object
 
@@ -92,6 +97,12 @@ KINDS = {
     "namespace": lambda parts: SimpleNamespace(label="x", part=learned(parts[0])),
     "dataclass": lambda parts: Record("x", learned(parts[0])),
     "dataclass with slots": lambda parts: Slotted(learned(parts[0])),
+    "list in a dataclass": lambda parts: Record("x", [1, {"y": learned(parts[0])}]),
+    "set in a record in a namespace": lambda parts: SimpleNamespace(
+        x=[Slotted({learned(parts[0])})]
+    ),
+    "items": lambda parts: {"x": 1, "y": 2, "z": learned(parts[0])}.items(),
+    "tuple in a set": lambda parts: {("x", (learned(parts[0]),))},
 }
 
 
@@ -106,7 +117,9 @@ def test_parts_in_what_is_not_opened_are_refused(kind, part):
 def test_a_record_may_keep_what_was_computed():
     model = Holder(Record("last", nn.Dense(2, 1, rng=0)(np.ones((1, 2)))))
     assert model.parameters() == []
-    model.held = [SimpleNamespace(rate=0.1), Slotted(None)]
+    cycle = Record("own", [])
+    cycle.part.append(cycle)
+    model.held = [SimpleNamespace(rate=0.1), Slotted(None), Empty(), Empty, cycle]
     assert model.state_dict() == {}
 
 
