@@ -46,7 +46,7 @@ class Node:
         "seen",
     )
     tensor_class: ClassVar[type[Node]]
-    owns_array: ClassVar[bool] = False  # whether a leaf has a copy of what it was given
+    owns_array = False  # whether a leaf has a copy of what it was given
 
     _array: Array
     grad: Array

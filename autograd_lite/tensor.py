@@ -115,8 +115,8 @@ class Tensor(Methods):
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
         held = held_array(array, self.requires_grad, self.name, None)
-        if self.owns_array and held is not self._array:
-            held = held.copy()
+        if held is not self._array and self.owns_array:
+            self.owns_array = False
         self._array = held
         mark_mutated([self], [held])
 

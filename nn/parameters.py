@@ -21,22 +21,20 @@ if TYPE_CHECKING:
 
 
 class Parameter(Tensor):
-    """A tensor that a module learns. It requires grad, and has a copy of what it is given.
-
-    So it has of arrays that are assigned to its `data`.
+    """A tensor that a module learns. It requires grad, and has a copy of the data it is given.
 
     >>> Parameter([1.0, 2.0], name="bias")
     Tensor([1., 2.], name='bias', requires_grad=True)
     """
 
-    __slots__ = ()
-    owns_array = True
+    __slots__ = ("owns_array",)
 
     @explains_keywords
     def __init__(
         self, data: Any, *, name: str | None = None, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(_copied(data, "Parameter", dtype), requires_grad=True, name=name)
+        self.owns_array = True
 
 
 class Buffer(Tensor):

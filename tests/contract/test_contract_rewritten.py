@@ -94,14 +94,17 @@ def test_so_it_is_of_any_shape_and_of_any_class_of_tensors(function, kind, shape
         constant.sum().backward()
 
 
-def test_a_parameter_has_an_array_of_its_own_whatever_is_assigned():
+def test_an_array_that_is_assigned_to_a_parameter_is_shared_and_looked_at():
     buffer, parameter = np.array([1.0, 2.0]), nn.Parameter([0.0, 0.0])
     for given in (buffer, buffer[:]):
         parameter.data = given
+        assert parameter.data is given
         loss = (parameter**2).sum()
-        buffer[:] = 9.0
-        loss.backward()
-        np.testing.assert_array_equal(parameter.grad, [2.0, 4.0])
+        buffer[:] = [3.0, 4.0]
+        with pytest.raises(MutationError):
+            loss.backward()
+        (parameter**2).sum().backward()
+        np.testing.assert_array_equal(parameter.grad, [6.0, 8.0])
         buffer[:], parameter.grad = [1.0, 2.0], None
     own = parameter.data
     parameter.data -= 0.5
