@@ -329,17 +329,13 @@ def test_mistakes_may_be_looked_for_in_a_training_that_is_compiled():
     class Looks(nn.Callback):
         reports = ()
 
-        def epoch_end(self, training):
-            layer = training.model[1]
-            loss = nn.CrossEntropyLoss()(training.model(X), LABELS)
+        def fit_end(self, training):
+            bias = training.model[1].bias
+            loss = nn.CrossEntropyLoss()(training.model(X[:5]), LABELS[:5])
             loss.backward()
-            wrong = layer.weight.grad / len(X), layer.bias.grad
-            given = dict(zip((layer.weight, layer.bias), wrong, strict=True))
-            self.reports += (autograd_lite.compare_gradients(loss, given),)
+            self.reports += (autograd_lite.compare_gradients(loss, {bias: 5 * bias.grad}),)
 
     looks = Looks()
     assert_compiled_is_eager("looked into", network, callbacks=[looks])
-    assert len(looks.reports) == 4
-    for report in looks.reports:
-        assert not report
-        assert "1.weight     (6, 3)" in str(report)
+    assert [bool(report) for report in looks.reports] == [False, False]
+    assert "1.bias" in str(looks.reports[0])
