@@ -47,6 +47,7 @@ from autograd_lite.errors import (
     IndexingError,
     LinearAlgebraError,
     MissingFileError,
+    MissingKeyError,
     MissingNameError,
     MissingPackageError,
     MutationError,
@@ -89,6 +90,7 @@ __all__ = [
     "IndexingError",
     "LinearAlgebraError",
     "MissingFileError",
+    "MissingKeyError",
     "MissingNameError",
     "MissingPackageError",
     "MutationError",
@@ -166,9 +168,18 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+def _missing(name: str) -> MissingNameError:
+    import numpy as np
+
+    from autograd_lite.names import NAMES, missing_name
+
+    of_numpy = {own: f"np.{own}: NumPy's functions take tensors" for own in dir(np)}
+    return missing_name(__name__, name, __all__, of_numpy | NAMES)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _missing(name)
     found = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
     globals()[name] = found  # and is found at once from now on
     return found

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import ArgumentError, AutogradError, UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_on_card
+from autograd_lite.names import CHOICES
 
 if TYPE_CHECKING:
     from autograd_lite.typing import Array
@@ -181,6 +182,8 @@ def function_named(
         return known[given]
     reason = f"there is no {argument} of that name"
     remedy = f"Give one of {', '.join(known)}, or {others}"
+    if isinstance(given, str) and given.lower() in CHOICES:
+        remedy = f"Write {argument}={CHOICES[given.lower()]}"
     if isinstance(given, type):
         reason, remedy = "it is no function, but a class", f"Write {argument}={given.__name__}()"
     raise ArgumentError(f"{argument}={describe_one(given)}", reason, remedy)

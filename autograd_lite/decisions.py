@@ -20,24 +20,9 @@ def decision_threshold(owner: str, scores: Any, threshold: float | None, loss: A
     >>> decision_threshold("accuracy", np.array([0.1, 0.7]), None, None)
     0.5
     """
-    if threshold is not None:
-        require(owner, "threshold", threshold, NUMBER)
-        if loss is None:
-            return threshold
-        raise ArgumentError(
-            f"{owner} with threshold={threshold} and loss={describe_one(loss)}",
-            "the loss has a threshold, too",
-            "Give one of them",
-        )
-    if loss is not None:
-        known: Any = getattr(loss, "threshold", None)
-        if NUMBER.holds(known):
-            return float(known)
-        raise ArgumentError(
-            f"{owner} with loss={describe_one(loss)}",
-            "it does not say what predictions are",
-            "Give a loss of nn, such as nn.BCEWithLogitsLoss(), or a threshold",
-        )
+    known = threshold_of(owner, threshold, loss)
+    if known is not None:
+        return known
     finite = scores[np.isfinite(scores)]
     if finite.size and not (finite.min() >= 0 and finite.max() <= 1):
         raise ArgumentError(
@@ -47,3 +32,30 @@ def decision_threshold(owner: str, scores: Any, threshold: float | None, loss: A
             "threshold=0 for logits, and threshold=0.5 after a squared error",
         )
     return 0.5
+
+
+def threshold_of(owner: str, threshold: float | None, loss: Any) -> float | None:
+    """The threshold that is given, or that of a loss; None if neither is given.
+
+    Raises:
+        ArgumentError: both are given, the threshold is no number, or the loss has none.
+    """
+    if threshold is not None:
+        require(owner, "threshold", threshold, NUMBER)
+        if loss is None:
+            return threshold
+        raise ArgumentError(
+            f"{owner} with threshold={threshold} and loss={describe_one(loss)}",
+            "the loss has a threshold, too",
+            "Give one of them",
+        )
+    if loss is None:
+        return None
+    known: Any = getattr(loss, "threshold", None)
+    if NUMBER.holds(known):
+        return float(known)
+    raise ArgumentError(
+        f"{owner} with loss={describe_one(loss)}",
+        "it does not say what predictions are",
+        "Give a loss of nn, such as nn.BCEWithLogitsLoss(), or a threshold",
+    )

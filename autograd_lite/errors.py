@@ -50,7 +50,11 @@ class UnsupportedError(AutogradError, TypeError):
 
 
 class MissingNameError(AutogradError, AttributeError):
-    """A name that a tensor, or `nn`, does not have, often called otherwise in another library."""
+    """A name that an object or a module lacks, often called otherwise in another library."""
+
+
+class MissingKeyError(AutogradError, KeyError):
+    """A figure that a history does not have."""
 
 
 class GradientError(AutogradError, RuntimeError):

@@ -13,7 +13,7 @@ from autograd_lite.derivatives.shaping import astype
 from autograd_lite.engine import apply
 from autograd_lite.errors import AutogradError, UnsupportedError, describe_one
 from autograd_lite.modes import take_entries
-from autograd_lite.names import ATTRIBUTES, Elsewhere
+from autograd_lite.names import ATTRIBUTES, tell_of
 from autograd_lite.node import NO_KEYWORDS, Node
 from autograd_lite.operators import Operators
 from autograd_lite.refusals import explained
@@ -185,8 +185,7 @@ for _function in _FUNCTIONS:
     setattr(Methods, _function.__name__, _row(_function))
 
 
-for _name, _here in ATTRIBUTES.items():
-    setattr(Methods, _name, Elsewhere(_name, _here))
+tell_of(Methods, ATTRIBUTES)
 
 
 def unpacked(sequence: tuple[Any, ...]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -235,3 +235,15 @@ class enable_grad(SetRecording):  # noqa: N801 - its name in PyTorch
     """
 
     on = True
+
+
+with np.errstate():
+    _SETTINGS = [x for x in copy_context() if x.name == "numpy.ufunc.extobj"]
+
+
+def raises_errors() -> bool:
+    """Whether NumPy is to do more than warn of errors, which it does not in what is compiled."""
+    # Of most, who have set nothing, np.geterr() takes as long as a small program.
+    if _SETTINGS and _SETTINGS[0].get(None) is None:
+        return False
+    return any(how not in ("warn", "ignore") for how in np.geterr().values())

@@ -1,11 +1,11 @@
-"""What is called otherwise elsewhere: for keywords and attributes that are unknown here."""
+"""What is called otherwise elsewhere: for keywords, attributes and names that are unknown here."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
 from autograd_lite.errors import MissingNameError, UnsupportedError, describe_one
@@ -199,6 +199,69 @@ ATTRIBUTES = {
 """Attributes of other libraries' tensors, and of arrays, and what to write of a tensor x."""
 
 
+NAMES = {
+    "FloatTensor": "Tensor(array)",
+    "Value": "Tensor(2.0, requires_grad=True)",
+    "Variable": "Tensor(array, requires_grad=True)",
+    "as_tensor": "Tensor(array)",
+    "backward": "loss.backward()",
+    "cat": "np.concatenate(tensors)",
+    "check_grads": "gradcheck(f, x)",
+    "defvjp": "define(f, lambda g, y, x: ...)",
+    "draw_dot": "viz.graph(loss)",
+    "elementwise_grad": "grad(lambda x: f(x).sum())",
+    "from_numpy": "Tensor(array)",
+    "functional": "functions of autograd_lite, such as relu, and losses of nn",
+    "make_dot": "viz.graph(loss)",
+    "manual_seed": "nn.manual_seed(seed)",
+    "numpy": "import numpy as np: NumPy itself records",
+    "optim": "nn.SGD, nn.Adam and their kin",
+    "Parameter": "Tensor(array, requires_grad=True), in a model nn.Parameter(array)",
+    "primitive": "differentiable(vjp)",
+    "rand": "np.random.default_rng(0).random(shape)",
+    "randn": "np.random.default_rng(0).normal(size=shape)",
+    "set_grad_enabled": "with no_grad():, or with enable_grad():",
+    "value_and_gradient": "value_and_grad(f)",
+}
+"""Functions and classes of other libraries of derivatives, and what to write for each."""
+
+
+CHOICES = {
+    "binary_crossentropy": "'bce', of logits 'bce_with_logits'",
+    "categorical_crossentropy": "'categorical_cross_entropy', of logits 'cross_entropy'",
+    "glorot_normal": "'xavier_normal'",
+    "glorot_uniform": "'xavier_uniform'",
+    "kaiming_normal": "'he_normal'",
+    "kaiming_uniform": "'he_uniform'",
+    "l1": "'mae'",
+    "linear": "None",
+    "log_loss": "'bce', of logits 'bce_with_logits'",
+    "logistic": "'sigmoid'",
+    "mean_absolute_error": "'mae'",
+    "mean_squared_error": "'mse'",
+    "silu": "'swish'",
+    "sparse_categorical_crossentropy": "'cross_entropy', of logits",
+}
+"""Losses, activations and initializers that are given by name in other libraries, and here."""
+
+
+def missing_name(
+    module: str, name: str, known: Iterable[str], elsewhere: Mapping[str, str]
+) -> MissingNameError:
+    """The error for a name that a module does not have; elsewhere says what to write for some.
+
+    >>> print(missing_name("nn", "MSLoss", ["Dense", "MSELoss"], {}))
+    nn.MSLoss: there is no such name. Write nn.MSELoss
+    """
+    import difflib
+
+    similar = difflib.get_close_matches(name, known, 1)
+    remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
+    if name in elsewhere:
+        remedy = f"Write {elsewhere[name]}"
+    return MissingNameError(f"{module}.{name}", "there is no such name", remedy)
+
+
 def unknown_keyword(attempted: str, name: str, known: Iterable[str] = ()) -> UnsupportedError:
     """The error for a keyword that a function does not take; it may know which ones it does.
 
@@ -267,7 +330,7 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
 
 
 class Elsewhere:
-    """An attribute that tensors or models of other libraries have: reading it says what to write.
+    """An attribute that objects of other libraries have: reading it says what to write.
 
     `hasattr` is False of it. A `__getattr__` for all names would make each attribute slower.
 
@@ -288,3 +351,9 @@ Write np.expand_dims(x, axis)
         raise MissingNameError(
             f"{shown}.{self.name}", f"{self.kind} has no such attribute", f"Write {self.here}"
         )
+
+
+def tell_of(owner: type, elsewhere: Mapping[str, str], kind: str = "a tensor") -> None:
+    """Give a class these attributes of other libraries, which say what to write."""
+    for name, here in elsewhere.items():
+        setattr(owner, name, Elsewhere(name, here, kind))

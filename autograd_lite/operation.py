@@ -1,6 +1,7 @@
 """A row of the table of derivatives: a function, the rules of its derivative, and what it is."""
 
 from collections.abc import Callable, Sequence
+from inspect import CO_VARARGS
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -101,6 +102,14 @@ class Operation:
                     f"a row of {self.name} with the vjp {describe_one(vjp)}",
                     "it is no function",
                     "Give a function of (g, y, *arguments), or None",
+                )
+            code = getattr(vjp, "__code__", None)
+            if code and not code.co_flags & CO_VARARGS and code.co_argcount < 3:
+                raise UnsupportedError(
+                    f"a row of {self.name} with the vjp {describe_one(vjp)}",
+                    f"it takes ({', '.join(code.co_varnames[: code.co_argcount])}), and is called"
+                    " with (g, y, *arguments)",
+                    "Write lambda g, y, x: ...",
                 )
         # Impossible where an argument between others has no vjp, so that each call is looked at.
         incomplete = None in vjps or variadic

@@ -146,11 +146,11 @@ def explained(
     if unknown and KEYWORDS.get(unknown[1]) in ("axis", "keepdims", "ddof", "negative_slope"):
         return unknown_keyword(attempted, unknown[1])
     if unknown:
-        return UnsupportedError(
-            attempted,
-            f"its argument {unknown[1]} is not differentiated",
-            "Leave it out, or give the function tensor.data if no gradient is to flow",
-        )
+        remedy = "Leave it out, or give the function tensor.data if no gradient is to flow"
+        if unknown[1] == "where":
+            remedy = "Select entries before: x[mask], or for sums np.where(mask, x, 0)"
+        reason = f"its argument {unknown[1]} is not differentiated"
+        return UnsupportedError(attempted, reason, remedy)
     kind: type[AutogradError]
     if isinstance(error, np.linalg.LinAlgError):
         kind, remedy = LinearAlgebraError, "Give a matrix that has what is computed"

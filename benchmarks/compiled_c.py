@@ -30,6 +30,7 @@ import autograd_lite
 import nn
 from autograd_lite import value_and_grad
 from autograd_lite.derivatives.shaping import astype
+from autograd_lite.program.backends import Task
 from autograd_lite.program.c_backend import c_backend
 from autograd_lite.program.program import Step
 from autograd_lite.program.scalars import scalar_backend
@@ -89,7 +90,7 @@ def whole_step(model: Any, loss: Any, X: Any, y: Any) -> Callable[[Any, Any], An
         moved = do(np.subtract, place, do(np.multiply, quotient, factor))
         inputs += [place, m, v]
         outputs += [(moved, place), (first, m), (second, v)]
-    run = c_backend(do.steps, inputs, outputs, [], {})
+    run = c_backend(Task(do.steps, inputs, outputs))
     arrays = [step.arguments[0] for step in inputs[2:]]
     return lambda X, y: run([X, y, *arrays])[0]
 

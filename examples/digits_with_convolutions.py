@@ -81,10 +81,10 @@ def draw_first_layer(path, model, images):
         for column, image in enumerate(images, first + 1):
             axes[0, column].imshow(image[0], cmap="gray_r")
         for row, number in enumerate(range(half, len(kernels), 2), 1):
-            axes[row, first].imshow(kernels[number], cmap="RdBu", vmin=-bound, vmax=bound)
+            axes[row, first].imshow(kernels[number], cmap="RdBu_r", vmin=-bound, vmax=bound)
             for column in range(len(images)):
                 axes[row, first + 1 + column].imshow(seen[column, number], cmap="magma")
-    figure.suptitle("kernels of the first layer (blue above 0), and what they see in digits")
+    figure.suptitle("kernels of the first layer (red above 0), and what they see in digits")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

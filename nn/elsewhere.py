@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from autograd_lite.errors import MissingNameError
+from autograd_lite.names import missing_name
 
 NAMES = {
     "CTCLoss": "a loss of your own: connectionist temporal classification is not here",
@@ -118,14 +119,7 @@ def missing(name: str, known: Iterable[str]) -> MissingNameError:
     >>> print(missing("MSLoss", ["Dense", "MSELoss"]))
     nn.MSLoss: there is no such name. Write nn.MSELoss
     """
-    import difflib
-
     import autograd_lite
 
-    similar = difflib.get_close_matches(name, known, 1)
-    remedy = f"Write {NAMES[name]}" if name in NAMES else "Look into nn.__all__ for what there is"
-    if name not in NAMES and name in autograd_lite.__all__:
-        remedy = f"Write autograd_lite.{name}"
-    elif name not in NAMES and similar:
-        remedy = f"Write nn.{similar[0]}"
-    return MissingNameError(f"nn.{name}", "there is no such name", remedy)
+    of_the_engine = {own: f"autograd_lite.{own}" for own in autograd_lite.__all__}
+    return missing_name("nn", name, known, of_the_engine | NAMES)

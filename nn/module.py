@@ -14,7 +14,7 @@ from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import beside, is_on_card, on_host
 from autograd_lite.interruption import whole
 from autograd_lite.modes import modes
-from autograd_lite.names import Elsewhere, explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import begun
 from autograd_lite.trees import leaves_of
 from nn.configuration import opened, shown, text_of
@@ -126,7 +126,10 @@ class Module(Members):
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What calling the module computes, of any arguments: tensors, tuples or dicts of them."""
-        raise NotImplementedError(f"{type(self).__name__} has no method forward")
+        own = type(self).__name__
+        raise NotImplementedError(
+            f"{own}(...): it has no method forward. Write def forward(self, x): in the class {own}"
+        )
 
     def _called(self, *inputs: Any, **named: Any) -> Any:
         """Compute `forward`."""
@@ -278,8 +281,7 @@ def _tensors_in(result: Any) -> list[Tensor]:
     return [leaf for leaf in leaves_of(result) if isinstance(leaf, Tensor)]
 
 
-for _name, _here in ATTRIBUTES.items():
-    setattr(Module, _name, Elsewhere(_name, _here, "a model"))
+tell_of(Module, ATTRIBUTES, "a model")
 
 
 METHODS = frozenset(

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from autograd_lite.errors import RenderingError
+from autograd_lite.names import missing_name as _missing_name
 from viz.decision_boundary import plot_decision_boundary
 from viz.landscape import plot_loss_landscape
 from viz.model_plots import (
@@ -74,6 +75,14 @@ _LATER = {
 }
 
 
+_ELSEWHERE = {
+    "draw_dot": "viz.graph(loss)",
+    "make_dot": "viz.graph(loss)",
+    "plot_loss": "viz.plot_history(history)",
+    "plot_model": "viz.graph(model, X)",
+}
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
@@ -81,4 +90,4 @@ def __dir__() -> list[str]:
 def __getattr__(name: str) -> _Any:
     if name in _LATER:
         return getattr(_importlib.import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise _missing_name(__name__, name, __all__, _ELSEWHERE)

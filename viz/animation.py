@@ -8,13 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from autograd_lite.arguments import COUNT, NUMBER, WHOLE, optional, require, require_path
+from autograd_lite.arguments import COUNT, WHOLE, optional, require, require_path
+from autograd_lite.decisions import threshold_of
 from autograd_lite.errors import ArgumentError
 from autograd_lite.names import explains_keywords
 from autograd_lite.whole_files import FileName, require_place, write_file
 from nn.module import Module, require_model
 from nn.training.callback import Callback, Training
-from viz.decision_boundary import plot_decision_boundary
+from viz.decision_boundary import loss_named, plot_decision_boundary, require_plane
 from viz.figures import classes_of, drawing, numbers_of
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ class TrainingAnimation(Callback):
         frames: after how many epochs, and a copy of the model then.
 
     Raises:
-        ArgumentError: `every` is no whole number of at least 1, or y holds something else than
-            classes.
+        ShapeError: X is not (n, 2), or y has another length.
+        ArgumentError: `every` is no whole number of at least 1, y holds something else than
+            classes, or the loss does not say what predictions are.
         UnsupportedError: X holds no numbers.
 
     >>> import numpy as np
@@ -76,16 +78,13 @@ class TrainingAnimation(Callback):
         loss: Any = None,
         every: int = 1,
     ) -> None:
-        require("TrainingAnimation", "threshold", threshold, optional(NUMBER))
+        threshold_of("TrainingAnimation", threshold, loss_named(loss))
         require("TrainingAnimation", "every", every, COUNT)
         self.every = every
         self.frames: list[tuple[int, Module]] = []
-        self._shown = {
-            "X": numbers_of(X, "X"),
-            "y": classes_of(y, "y"),
-            "threshold": threshold,
-            "loss": loss,
-        }
+        X, y = numbers_of(X, "X"), classes_of(y, "y")
+        require_plane("TrainingAnimation", X, y)
+        self._shown = {"X": X, "y": y, "threshold": threshold, "loss": loss}
 
     def fit_start(self, training: Training) -> None:
         """Begin with the model as it is; a training that goes on adds to the film."""
@@ -170,4 +169,5 @@ class TrainingAnimation(Callback):
             return []
 
         pyplot.close(figure)  # or a notebook shows its last frame beside the film
-        return FuncAnimation(figure, draw, self.frames)
+        draw(self.frames[0])  # which raises what is wrong, where a writer would fail of no frames
+        return FuncAnimation(figure, draw, self.frames, init_func=list)

@@ -80,11 +80,7 @@ def plot_decision_boundary(
     remedy = "Give a model, or a function from (n, 2) to (n,)"
     require_function(model, "plot_decision_boundary of", remedy)
     X, y = numbers_of(X, "X"), classes_of(y, "y")
-    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
-        attempted = f"plot_decision_boundary of X {describe_one(X)} and y {describe_one(y)}"
-        reason = "a plane has two axes, and each point has one class"
-        remedy = "Give X (n, 2) and y (n,)"
-        raise ShapeError(attempted, reason, remedy)
+    require_plane("plot_decision_boundary", X, y)
     require_finite(X, "X", or_infinite=True)
     plane = grid_around(X, 0.1, RESOLUTION)
     grid = np.stack(plane, axis=-1).reshape(-1, 2).astype(X.dtype)
@@ -93,7 +89,7 @@ def plot_decision_boundary(
     if all(output.ndim == 1 and output.dtype.kind == "f" for output in outputs):
         # One for the samples and the whole plane.
         threshold = decision_threshold(
-            "plot_decision_boundary", np.concatenate(outputs), threshold, _loss_named(loss)
+            "plot_decision_boundary", np.concatenate(outputs), threshold, loss_named(loss)
         )
     shares, of_samples = (_shares(output, threshold, n_classes) for output in outputs)
     right = float(np.mean(of_samples.argmax(axis=1) == y))
@@ -109,6 +105,18 @@ def plot_decision_boundary(
         ax.set_aspect("equal")
     legend_beside(ax)
     return figure
+
+
+def require_plane(owner: str, X: Any, y: Any) -> None:
+    """Raise an error unless these are points of a plane, and the class of each.
+
+    Raises:
+        ShapeError: X is not (n, 2), or y has another length.
+    """
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) != len(y) or not len(X):
+        attempted = f"{owner} of X {describe_one(X)} and y {describe_one(y)}"
+        reason = "a plane has two axes, and each point has one class"
+        raise ShapeError(attempted, reason, "Give X (n, 2) and y (n,)")
 
 
 def _fill(ax: Axes, plane: Sequence[Any], shares: Any) -> None:
@@ -164,7 +172,7 @@ def _shares(output: Any, threshold: float | None, n_classes: int) -> Any:
     return np.stack([(1 - above) / 2, (1 + above) / 2], axis=1)
 
 
-def _loss_named(loss: Any) -> Any:
+def loss_named(loss: Any) -> Any:
     """The loss of that name, or the loss itself."""
     losses = sys.modules.get("nn.losses.loss_function")
     return losses.loss_function(loss) if losses is not None and isinstance(loss, str) else loss

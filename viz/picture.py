@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.arguments import COUNT, FLAG, one_of, require, require_path
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
 from autograd_lite.modes import enable_grad, setting
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.trees import leaves_of
 from autograd_lite.whole_files import FileName, require_place, write_file
@@ -219,3 +219,10 @@ def _highlighted(
             reason = f"{describe_one(each)} is to be highlighted, and is not in the graph"
             raise ArgumentError(attempted, reason, "Give tensors that it was computed from")
     return frozenset(found)
+
+
+tell_of(
+    Graph,
+    {"render": "graph.save(path)", "show": "graph.save(path)", "view": "graph.save(path)"},
+    "a graph",
+)

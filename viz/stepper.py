@@ -21,7 +21,7 @@ from autograd_lite.arguments import require_path
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Cotangents, Node, plain
 from autograd_lite.tensor import Tensor
 from autograd_lite.textbook.formulas import Formulas
@@ -265,3 +265,6 @@ class _Reading:
             reason = row.reason or row.verdict
             passages[place] = dataclasses.replace(passages[place], wrong=f"by hand: {reason}")
         return passages
+
+
+tell_of(Steps, {"show": "steps.save(path)"}, "a passage through a graph")

@@ -63,7 +63,7 @@ def _require_same_shape(predictions: Array, targets: Array) -> None:
     if predictions.shape != targets.shape:
         raise ValueError(
             "broadcasting would compare every prediction with every target",
-            f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
+            f"Give targets of that shape: np.reshape(targets, {(-1, *predictions.shape[1:])})",
         )
 
 

@@ -258,8 +258,12 @@ def _next_slices(array: Any) -> Iterator[Array]:
 
 
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
-    """What arrives at a product is to be transposed, and is not: dS for dS.T."""
+    """What arrives at a product is to be transposed, and is not: dS for dS.T; or it is turned."""
     node, vjp = place.node, place.vjp
+    if place.argument.ndim > 1 and place.argument in graph.bottlenecks:
+        words = "what arrives there is turned by 180 degrees, as a kernel is"
+        turned_after = place.changed(lambda result, *_, **k: result[..., ::-1, ::-1])
+        yield "misplaced", words, turned_after
     square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
     if square and place.multiplies_matrices:
         words = (

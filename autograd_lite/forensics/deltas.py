@@ -44,6 +44,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ),
     (
         "labels",
+        "the largest p of a row counts as 1 and the others as 0: the predicted label stands for p",
+        lambda p, y, c: c * ((p == p.max(axis=-1, keepdims=True)) - y),
+    ),
+    (
+        "labels",
         "the label is subtracted in the first row, or sample, only",
         lambda p, y, c: c * np.concatenate([p[:1] - y[:1], p[1:]]),
     ),

@@ -114,7 +114,7 @@ def _explain_on(
 
 def _in_part(case: Case, search: Search, base: Replay, singles: list[Finding]) -> list[Hypothesis]:
     """What makes some of the wrong gradients right, in steps and in those that are left."""
-    already = case.fitted(base)
+    already = case.fitted(base) | case.fitted(case.graph.right)
     some = [f for f in singles if f.fitted > already]
     some = [f for f in some if _is_evidence(case, search, [f.mistake], f.fitted - already)]
     some.sort(key=lambda f: (-len(f.fitted), rank(case, f.mistake)))

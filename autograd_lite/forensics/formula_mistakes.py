@@ -115,7 +115,8 @@ def inner_derivative(graph: Graph, place: Place) -> StepMistakes:
         place.traits.product or place.node.shape == place.argument.shape
     )
     before = place.argument.operation
-    if linear and alike and place.node.ndim and not (before and before.traits.reduces):
+    scalar = not (place.node.ndim or place.traits.product)
+    if linear and alike and not scalar and not (before and before.traits.reduces):
         slot = place.slot
         belongs = "other factor" if place.traits.product else "inner derivative"
         words = f"it is multiplied by {{argument}} itself, where the {belongs} belongs"
@@ -136,8 +137,17 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         return
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
+    if place.traits.activation and place.bends:
+        words = "the derivative of {operation} is evaluated at what arrives"
+        yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
+        words += ", and not multiplied by it"
+        yield "cotangent lost", words, partial(_at_what_arrives, place, np.ones_like)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
     yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
+
+
+def _at_what_arrives(place: Place, times: Any, g: Any, y: Any, x: Any, *rest: Any, **k: Any) -> Any:
+    return place.vjp(times(g), place.operation.value(g, *rest, **k), g, *rest, **k)
 
 
 def statistics(graph: Graph, place: Place) -> StepMistakes:

@@ -43,6 +43,7 @@ FORMULAS: dict[Any, Formulas] = {
         ("sigmoid(-z)", lambda a, z: neural.sigmoid(-z)),
     ),
     neural.swish: (
+        ("a + sigmoid(z), without the factor 1 - sigmoid(z)", lambda a, z: a + neural.sigmoid(z)),
         (
             "sigmoid(z) alone, half of the product rule: a term is left out",
             lambda a, z: neural.sigmoid(z),
@@ -154,7 +155,7 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
         ),
         (
             IS + "n x ** (n - 2): the exponent n is lowered by 2",
-            lambda g, y, x, n: g * n * x ** (n - 2),
+            lambda g, y, x, n: g * n * x ** np.where(n == 2, 1, n - 2),  # Nobody writes x ** 0.
         ),
     ),
     (np.divide, 0): (

@@ -110,11 +110,15 @@ def overlapping_windows(case: Case) -> Candidates:
             map(np.size, taken)
         ):
             continue
+        sent = [graph.right.values[place.number] != 0 for place in windows]  # As by a maximum.
         # Consumers are in the order of the backward pass.
-        for order, which in ((1, "first"), (-1, "last")):
+        for (order, which), masked in itertools.product(
+            ((1, "first"), (-1, "last")), (False, True)
+        ):
             owner = np.full(tensor.size, -1)
             for number in [*range(len(windows))][::order]:
-                owner[np.ravel(taken[number])] = number
+                entries = np.ravel(taken[number])
+                owner[entries[np.ravel(sent[number])[entries]] if masked else entries] = number
             shown = [(owner == number).reshape(tensor.shape) for number in range(len(windows))]
             wrong: Wrong = {
                 place: place.changed(lambda result, *_, own=own: result * own)

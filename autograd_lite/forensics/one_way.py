@@ -38,5 +38,18 @@ def _done_wrongly(graph: Graph, use: Place, right: Array) -> Iterator[tuple[str,
             yield words.replace("{operation}", name), vjp(*given, **use.node.keywords)
 
 
+def past_the_slope(graph: Graph, place: Place) -> StepMistakes:
+    """What one of several ways brings is added after an activation's derivative, not before."""
+    before = [b for b in graph.places_of.get(place.argument, ()) if b.bends and b.traits.activation]
+    if not before or len(graph.consumers[place.argument]) < 2:
+        return
+    node = before[0].node
+    given = np.ones_like(node._array), node._array, *map(plain, node.arguments)
+    slope = before[0].vjp(*given, **node.keywords)
+    if np.all(slope):
+        words = f"what arrives over it is not multiplied by the derivative of {node.operation.name}"
+        yield "derivative forgotten", words, place.changed(lambda result, *_: result / slope)
+
+
 def _with_more(place: Place, more: Array, g: Array, *given: Any, **keywords: Any) -> Array:
     return place.vjp(g + more, *given, **keywords)

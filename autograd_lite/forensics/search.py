@@ -17,7 +17,7 @@ from autograd_lite.forensics.deltas import other_deltas, other_masks, some_sampl
 from autograd_lite.forensics.factors import closest_factor, rounded
 from autograd_lite.forensics.group_mistakes import GROUP_MISTAKES, factors
 from autograd_lite.forensics.joint_mistakes import JOINT_MISTAKES
-from autograd_lite.forensics.one_way import on_one_way
+from autograd_lite.forensics.one_way import on_one_way, past_the_slope
 from autograd_lite.forensics.other_data import other_arrays
 from autograd_lite.forensics.other_forward import OTHER_FORWARD
 from autograd_lite.forensics.progress import ProgressLine
@@ -68,7 +68,10 @@ def candidates(case: Case) -> Iterator[Candidate]:
             for of_case in (dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES[1:])
         ),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
-        *(_of_steps(case, of_step) for of_step in (wrong_cotangent, own_term, on_one_way)),
+        *(
+            _of_steps(case, of_step)
+            for of_step in (wrong_cotangent, own_term, on_one_way, past_the_slope)
+        ),
         *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
         *(
             of_case(case)

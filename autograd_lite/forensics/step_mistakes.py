@@ -268,7 +268,7 @@ def _beside(graph: Graph, place: Place, argument: Any) -> Iterator[Any]:
         if near.traits.product:
             for other in near.node.arguments:
                 nearby += [other, *(other.arguments if isinstance(other, Tensor) else ())]
-        elif near.bends:
+        elif near.bends or near.traits.additive:
             nearby += [near.node, near.argument]
     distinct: dict[int, Any] = {}
     for other in nearby:

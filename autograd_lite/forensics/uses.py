@@ -54,6 +54,13 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
     of = graph.roles
+    wrong = [graph.consumers.get(t, ()) for t in case.manual if t not in case.fitted(graph.right)]
+    several = [uses for uses in wrong if len(uses) > 1]
+    for index, which in ((0, "last"), (-1, "first")) if len(several) > 1 else ():
+        what = f"only the {which} use of each is counted: the gradients are overwritten"
+        what += " (=), not added (+=)"
+        others = [use for uses in several for use in uses if use is not uses[index]]
+        yield Candidate(DROPPED[0], what, scaled(others, 0.0), joint=True)
     for tensor, uses in graph.consumers.items():
         if len(uses) == 2 and tensor.operation is None:
             for one, other in (uses, uses[::-1]):
@@ -130,14 +137,19 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             yield (
-                "derivative forgotten" if "forgotten" in words else "wrong place",
+                "derivative forgotten" if "forgotten" in words else "other values",
                 words,
                 lambda g, *given, of=cotangent, **keywords: place.vjp(of, *given, **keywords),
             )
 
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
-    """Nodes that are computed from a node, or that it is computed from; and what is said then."""
+    """Nodes that are computed from a node, or like it in other layers; and what is said then."""
+    here, users = graph.position[node], _users(graph, node)
+    near = sorted(graph.close_to(node), key=lambda other: abs(graph.position[other] - here))
+    for other in near[:2]:
+        if users.isdisjoint(_users(graph, other)):  # Else they are parts of one array.
+            yield other, "it is multiplied by what arrives at another layer"
     after, branches = node, len(graph.places_of[node]) > 1
     while len(graph.consumers.get(after, ())) == 1:
         (place,) = graph.consumers[after]
@@ -146,6 +158,10 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
             if branches:  # Else it is forgotten there.
                 yield after, f"the derivative of {place.operation.name} is forgotten, only here"
             break
+
+
+def _users(graph: Graph, node: Tensor) -> set[Tensor]:
+    return {use.node for use in graph.consumers.get(node, ())}
 
 
 def own_term(graph: Graph, place: Place) -> StepMistakes:

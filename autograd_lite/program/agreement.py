@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Backend
+from autograd_lite.program.backends import Backend, Task
 from autograd_lite.program.program import Program, Step, run_steps
 
 MOVED = 64
@@ -48,20 +48,18 @@ def _distance(a: Array, b: Array) -> float:
     return float(np.max(np.abs(a - b), initial=0, where=finite))
 
 
-def differing(
-    program: Program, backend: Backend, steps: Sequence[Step], inputs: Sequence[Step]
-) -> str:
+def differing(program: Program, backend: Backend, task: Task) -> str:
     """Where a program first differs from what was recorded, or a back end from it, in words."""
-    given = {step.number: step.arguments[0] for step in inputs}
+    given = {step.number: step.arguments[0] for step in task.inputs}
     right = run_steps(program.steps, given)
     for node, step in program.values.items():
         value = right[step.number]
         if step.function is not None and not np.array_equal(value, node._array, equal_nan=True):
             return f", first in step {step.number}, {node.operation.name}"
-    arrays = [x for x in steps if x.function and isinstance(right[x.number], np.ndarray)]
+    arrays = [x for x in task.steps if x.function and isinstance(right[x.number], np.ndarray)]
     try:
-        runner = backend.make(steps, inputs, [(step, None) for step in arrays], [], {})
-        found = runner([x.arguments[0] for x in inputs])
+        runner = backend.make(Task(task.steps, task.inputs, [(step, None) for step in arrays]))
+        found = runner([x.arguments[0] for x in task.inputs])
     except Exception:  # it cannot give all of them
         found = []
     for step, value in zip(arrays, found):

@@ -1,6 +1,6 @@
 """What a back end is: it makes one function of the steps of a program.
 
-A back end is called as `backend(steps, inputs, outputs, guards, names)` and returns a runner:
+A back end is given a `Task`, and returns a runner:
 
 - `steps` are in order. Those without a function and not among the inputs are constants, whose
   array is their only argument. No step changes what it is given.
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -32,6 +33,16 @@ from autograd_lite.node import Array
 from autograd_lite.program.program import Guard, Step
 
 Output = tuple[Step, Step | None]
+
+
+class Task(NamedTuple):
+    """What is to be computed, see above."""
+
+    steps: Sequence[Step]
+    inputs: Sequence[Step]
+    outputs: Sequence[Output]
+    guards: Sequence[Guard] = ()
+    names: Mapping[Step, str] = MappingProxyType({})
 
 
 ROUNDING = 16
@@ -53,16 +64,11 @@ class Runner(Protocol):
         """Compute the outputs."""
 
 
-Make = Callable[
-    [Sequence[Step], Sequence[Step], Sequence[Output], Sequence[Guard], Mapping[Step, str]], Runner
-]
-
-
 class Backend(NamedTuple):
     """A way to make runners."""
 
     name: str
-    make: Make
+    make: Callable[[Task], Runner]
     exact: bool  # equal to the engine to the last bit
 
     def agree(
@@ -110,11 +116,11 @@ def backend_of(name: Any) -> Backend:
     return Backend(name, getattr(module, f"{name}_backend"), name == "numpy")
 
 
-def suited(backend: Backend, steps: Sequence[Step], inputs: Sequence[Step]) -> Backend:
+def suited(backend: Backend, task: Task) -> Backend:
     """The back end, or that for programs of thousands of single numbers."""
-    if not backend.exact or len(steps) < FEWEST:
+    if not backend.exact or len(task.steps) < FEWEST:
         return backend
     from autograd_lite.program.scalars import are_numbers, scalar_backend
 
-    numbers = are_numbers(steps, inputs)
+    numbers = are_numbers(task.steps, task.inputs)
     return Backend(backend.name, scalar_backend, False) if numbers else backend

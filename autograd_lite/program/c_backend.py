@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.program import backends
-from autograd_lite.program.backends import Missed, Output
+from autograd_lite.program.backends import Missed, Task
 from autograd_lite.program.c_arrays import (
     Array,
     Check,
@@ -38,27 +38,22 @@ from autograd_lite.program.c_schedule import Schedule, place_in_memory
 from autograd_lite.program.compiler import library
 from autograd_lite.program.program import Guard, Step, mapped, steps_in
 from autograd_lite.program.scalars import are_numbers
+from autograd_lite.program.simpler import needed
 from autograd_lite.trees import leaves_of
 
 LONGEST_PART = 400
 """The most calls in one function, as compilers take longer for long ones."""
 
 
-def c_backend(
-    steps: Sequence[Step],
-    inputs: Sequence[Step],
-    outputs: Sequence[Output],
-    guards: Sequence[Guard],
-    names: Mapping[Step, str],
-) -> backends.Runner:
+def c_backend(task: Task) -> backends.Runner:
     """The steps in C: equal to the engine but for rounding, and to itself in every run.
 
     Raises:
         CompilerError: there is no compiler, or it fails.
     """
-    if are_numbers(steps, inputs):
-        return c_scalars(steps, inputs, outputs, guards, names)
-    plan = Plan(steps, inputs, outputs, guards)
+    if are_numbers(task.steps, task.inputs):
+        return c_scalars(task)
+    plan = Plan(task)
     source = source_of({"run": plan})
     runner = Runner(plan, library(source), "run")
     runner.source = source
@@ -68,13 +63,8 @@ def c_backend(
 class Plan:
     """What is done to which memory, in which order."""
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        inputs: Sequence[Step],
-        outputs: Sequence[Output],
-        guards: Sequence[Guard],
-    ) -> None:
+    def __init__(self, task: Task) -> None:
+        steps, inputs, outputs, guards, _ = task
         self.inputs = [
             new_array(step.shape, step.dtype, given=number) if step.dtype in C_TYPES else Kept()
             for number, step in enumerate(inputs)
@@ -83,16 +73,15 @@ class Plan:
         self.targets = [places[target] for _, target in outputs if target is not None]
         wanted = [*(step for step, _ in outputs), *(guard.step for guard in guards)]
         wanted += [step for step in steps if may_refuse(step.function)]
-        needed = _needed(wanted, inputs)
-        uses = Counter(used for step in needed for used in steps_in(step))
+        computed = needed(steps, wanted)
+        uses = Counter(used for step in computed for used in steps_in(step))
         uses.update(2 * wanted)
         lowering = Lowering(dict(zip(inputs, self.inputs)), uses)
         guarded: dict[Step, list[Guard]] = {}
         for guard in guards:
             guarded.setdefault(guard.step, []).append(guard)
-        for step in steps:
-            if step in needed:
-                lowering.value(step)
+        for step in (*inputs, *computed):
+            lowering.value(step)
             for guard in guarded.get(step, ()):
                 lowering.guard(guard)
         self.schedule = Schedule()
@@ -170,17 +159,6 @@ def source_of(plans: Mapping[str, Plan]) -> str:
     functions = [plan.functions(name, kernels) for name, plan in plans.items()]
     texts = [text.replace("NAME", kernel, 1) for text, kernel in kernels.items()]
     return "\n".join([PRELUDE, *texts, *functions])
-
-
-def _needed(wanted: list[Step], known: Sequence[Step]) -> set[Step]:
-    """The steps that others are computed from."""
-    found, stack = set(known), [*wanted]
-    while stack:
-        step = stack.pop()
-        if step not in found:
-            found.add(step)
-            stack += steps_in(step)
-    return found - set(known)
 
 
 def _pointer(array: Array) -> str:

@@ -41,7 +41,7 @@ from autograd_lite.program.c_calls import (
 from autograd_lite.program.c_forms import C_TYPES, REDUCTIONS, form_of, literal
 from autograd_lite.program.c_kernels import is_too_large
 from autograd_lite.program.c_written_out import NOT_DEFINED, definition_of
-from autograd_lite.program.expressions import Shape, Template
+from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.program import Guard, Step, mapped, same
 from autograd_lite.table import TABLE, traits_of
 
@@ -85,7 +85,7 @@ class Lowering:
     def _own(self, value: Any) -> Any:
         if isinstance(value, Step):
             return self.value(value)
-        value = tuple(value) if isinstance(value, Shape) else value
+        value = tuple(value) if isinstance(value, OwnedShape) else value
         return self._known(value) if isinstance(value, np.ndarray) else value
 
     def _known(self, array: Any) -> Any:

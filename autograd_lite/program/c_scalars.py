@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from autograd_lite.derivatives.neural import relu, sigmoid
-from autograd_lite.program.backends import Output
+from autograd_lite.program.backends import Task
 from autograd_lite.program.c_forms import PRELUDE, form_of
 from autograd_lite.program.compiler import library
-from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.scalars import ScalarRunner, Scalars
 
 _NAMES = (
@@ -92,18 +90,12 @@ class TapeRunner(ScalarRunner):
         self._run(*self._at)
 
 
-def c_scalars(
-    steps: Sequence[Step],
-    inputs: Sequence[Step],
-    outputs: Sequence[Output],
-    guards: Sequence[Guard],
-    names: Mapping[Step, str],
-) -> ScalarRunner:
+def c_scalars(task: Task) -> ScalarRunner:
     """A program of numbers in C; with NumPy where a function is not among those of the tape.
 
     Raises:
         CompilerError: there is no compiler, or it fails.
     """
-    scalars = Scalars(steps, inputs, outputs, guards)
+    scalars = Scalars(task)
     known = all(group.function in CODES for group in scalars.groups)
     return (TapeRunner if known else ScalarRunner)(scalars)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
@@ -17,6 +17,7 @@ from autograd_lite.program.c_arrays import (
     Shape,
     Statement,
 )
+from autograd_lite.program.memory import Memory
 
 LONGEST_NEST = 48
 """The most statements in one nest of loops."""
@@ -69,11 +70,7 @@ class Schedule:
         """Whether a statement reads entry by entry what a nest computes so."""
         in_loops = isinstance(statement, Entries | Reduced)
         anywhere = isinstance(statement, Entries) and array is statement.table
-        return in_loops and not anywhere and self._is_at(array, group)
-
-    def _is_at(self, array: Array, group: int) -> bool:
-        """Whether a nest computes just that array, entry by entry."""
-        return self._computed.get(array.key) == group
+        return in_loops and not anywhere and self._computed.get(array.key) == group
 
     def _group(self, statement: Any, earliest: int) -> int | None:
         groups = self._open.get(statement.loops, [])
@@ -160,49 +157,14 @@ def place_in_memory(
     for array in wanted:
         first.setdefault(array.buffer, -1)
         last[array.buffer] = len(groups)
-    memory = _Memory()
+    memory, taken = Memory(), list[tuple[int, int, int]]()
     for buffer in first:
         if buffer.constant is not None:
-            buffer.offset = memory.take(buffer.size, len(groups))
+            buffer.offset = memory.take(buffer.size)
     movable = [x for x in first if x.given is None and x.constant is None]
     for buffer in sorted(movable, key=first.__getitem__):
-        memory.release(first[buffer])
-        buffer.offset = memory.take(buffer.size, last[buffer])
+        while taken and taken[0][0] < first[buffer]:
+            memory.give_back(*heappop(taken)[1:])
+        buffer.offset = memory.take(buffer.size)
+        heappush(taken, (last[buffer], buffer.offset, buffer.size))
     return memory.size
-
-
-class _Memory:
-    """Memory in which stretches are taken until some time, and then taken again."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._taken: list[tuple[int, int, int]] = []  # until when, offset, size
-        self._free: list[tuple[int, int]] = []  # offset, size
-
-    def take(self, size: int, until: int) -> int:
-        """The offset of a stretch that is free."""
-        size = -(-size // 64) * 64
-        for index, (offset, room) in enumerate(self._free):
-            if room >= size:
-                self._free[index : index + 1] = [(offset + size, room - size)] * (room > size)
-                break
-        else:
-            offset, self.size = self.size, self.size + size
-        heappush(self._taken, (until, offset, size))
-        return offset
-
-    def release(self, now: int) -> None:
-        """Free what is needed no longer, and join it with what is free beside it."""
-        while self._taken and self._taken[0][0] < now:
-            _, offset, size = heappop(self._taken)
-            insort(self._free, (offset, size))
-            index = bisect_left(self._free, (offset, size))
-            joined = self._free[max(index - 1, 0) : index + 2]
-            merged = [joined[0]]
-            for start, room in joined[1:]:
-                before = merged[-1]
-                if before[0] + before[1] == start:
-                    merged[-1] = (before[0], before[1] + room)
-                else:
-                    merged.append((start, room))
-            self._free[max(index - 1, 0) : index + 2] = merged

@@ -19,7 +19,7 @@ from autograd_lite.modes import Taken
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation
 from autograd_lite.program.expressions import Tape, Template, all_plain
-from autograd_lite.program.outline import Contribution
+from autograd_lite.program.outline import applied
 from autograd_lite.program.program import Step, mapped
 from autograd_lite.program.trace import (
     Tracer,
@@ -69,6 +69,15 @@ class ExactTracer(Tracer):
         step: Step = results[0]
         return step
 
+    def guard(self, step: Step, outcome: Any) -> None:
+        super().guard(step, outcome)
+        entries = np.asarray(outcome)
+        if entries.dtype.kind == "f" and not entries.all():
+            # Zeros are equal, whatever their signs are.
+            signs = np.signbit(entries)
+            signed = self.program.step(np.signbit, (step,), {}, signs.shape, signs.dtype)
+            super().guard(signed, signs)
+
     def backward(self, node: Node, careful: bool) -> None:
         first = node.arguments[0]
         if node.operation.add_to and isinstance(first, Node) and first._requires_grad:
@@ -102,26 +111,17 @@ class ExactTracer(Tracer):
         kind = "backward", careful
         found = self._template(kind, node, lambda: template(np.ones_like(node._array)[()]))
         if found is None:
-            return self._whole(node, given, careful)
+            arguments = [*given[:2], *self.own(node.arguments)]
+            arguments += [self.kept[node]] if node.operation.residual else []
+            return applied(self, node, arguments, careful)
         if found.looks:
             found = template(self.value(given[0]))
         return self._filled(found, steps, node)
 
-    def _whole(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
-        """A step for each argument, which applies the rule."""
-        arguments = [*given[:2], *self.own(node.arguments)]
-        if node.operation.residual:
-            arguments.append(self.kept[node])
-        found = {}
-        for slot in recorded_slots(node):
-            array, rule = node.arguments[slot]._array, Contribution(node, slot, careful)
-            found[slot] = self.program.step(rule, arguments, {}, array.shape, array.dtype)
-        return found
-
     def _filled(self, template: Template, given: list[Any], node: Node) -> dict[int, Any]:
         results, looks = template.filled(given, self.written)
         for look in looks:
-            self.guard(look, np.copy(self.value(look)), node.operation.name)
+            self.guard(look, np.copy(self.value(look)))
         return results
 
     def _template(self, kind: Any, node: Node, make: Callable[[], Any]) -> Any:

@@ -26,14 +26,14 @@ from autograd_lite.operation import Operation
 from autograd_lite.program.program import Step, mapped, steps_in
 
 
-class Shape(tuple[int, ...]):
+class OwnedShape(tuple[int, ...]):
     """The shape of an expression, which remembers whose it is."""
 
     owner: Any
 
-    def owned_by(self, owner: Any) -> Shape:
+    def owned_by(self, owner: Any) -> OwnedShape:
         """The same numbers, as the shape of something else."""
-        shape = Shape(self)
+        shape = OwnedShape(self)
         shape.owner = owner
         return shape
 
@@ -74,8 +74,8 @@ class Expression(Node, NDArrayOperatorsMixin):
         return method
 
     @property
-    def shape(self) -> Shape:
-        return Shape(np.shape(self._array)).owned_by(self)
+    def shape(self) -> OwnedShape:
+        return OwnedShape(np.shape(self._array)).owned_by(self)
 
     @property
     def T(self) -> Any:
@@ -190,7 +190,7 @@ class Template(NamedTuple):
         def own(value: Any) -> Any:
             if type(value) is Step:
                 return new[value.number]
-            return value.owned_by(new[value.owner.number]) if type(value) is Shape else value
+            return value.owned_by(new[value.owner.number]) if type(value) is OwnedShape else value
 
         for step in self.steps:
             arguments = [
@@ -268,7 +268,7 @@ class Tape:
                 # Recorded by what a rule turned recording on for, or a tensor that it knows.
                 self.recorded(value)
             return self.steps[value]
-        if isinstance(value, Shape):
+        if isinstance(value, OwnedShape):
             owner = self.steps[value.owner]
             return value.owned_by(owner) if owner.number < len(self.given) else tuple(value)
         return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -18,6 +18,7 @@ from autograd_lite.modes import (
     enable_grad,
     modes,
     moves,
+    raises_errors,
     recording,
     setting,
     taken,
@@ -28,16 +29,14 @@ from autograd_lite.node import Array, Node
 from autograd_lite.program.agreement import differing, spreads
 from autograd_lite.program.backends import Runner, backend_of, suited
 from autograd_lite.program.exact import ExactTracer, program_of
+from autograd_lite.program.given import are_equal, form, in_new_object, key_of, nearby
 from autograd_lite.program.program import Step
-from autograd_lite.program.recordings import constants, difference, uncollected
+from autograd_lite.program.recordings import RECORDINGS, difference, task_of, uncollected
 from autograd_lite.program.surroundings import Surroundings
 from autograd_lite.program.trace import guarded
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import positions_of, value_and_grad
 from autograd_lite.trees import leaves_of, map_tree, rebuilt
-
-RECORDINGS = 12
-"""How often a function is recorded, at most: beyond that it is computed in too many ways."""
 
 
 @overload
@@ -154,7 +153,7 @@ class Compiled:
             )
         why_not = self._reason or _unusual()
         arrays: list[Array] = []
-        key = None if why_not else _key([*arguments, keywords] if keywords else arguments, arrays)
+        key = None if why_not else key_of([*arguments, keywords] if keywords else arguments, arrays)
         if key is None:
             self.backend = f"eager: {why_not or 'an argument is no array of numbers'}"
             return self._eager(*arguments, **keywords)
@@ -186,7 +185,7 @@ class Compiled:
         given = [arrays[place] for place in found.used]
         for node, array in found.tensors:
             now = node._array
-            if now is not array and (now.shape, now.dtype) != (array.shape, array.dtype):
+            if now is not array and form(now) != form(array):
                 return None
             if node._requires_grad and recording.get():
                 return None
@@ -223,7 +222,7 @@ class Compiled:
             return
         other = before if type(before) is _Recorded else self._beside(arguments, keywords, arrays)
         self._found[key] = made
-        if other is None or _are_equal(other.arrays, made.arrays):
+        if other is None or are_equal(other.arrays, made.arrays):
             return
         steps, others = (x.tracer.program.steps for x in (made, other))
         found = difference(
@@ -240,7 +239,8 @@ class Compiled:
                 "as gradients that are taken within are; compile(grad(f)) compiles a gradient alone"
             )
             return
-        ready = self._ready(made, result)
+        kinds = [leaf for leaf in leaves_of(key) if isinstance(leaf, type)]
+        ready = self._ready(made, result, [self._f, *kinds])
         if ready is not None:
             self._found[key] = ready
 
@@ -248,7 +248,7 @@ class Compiled:
     def _record(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded:
         """Call the function with tensors, and write down what it computes."""
         given: list[Tensor] = []
-        fresh = iter([_own(array) for array in arrays])
+        fresh = iter([in_new_object(array) for array in arrays])
 
         def tensor(leaf: Any, requires_grad: bool) -> Any:
             if isinstance(leaf, np.ndarray | np.generic):
@@ -284,11 +284,11 @@ class Compiled:
     def _beside(self, arguments: Any, keywords: Any, arrays: list[Array]) -> _Recorded | None:
         """A recording for data that are a little different; None where that fails."""
         try:
-            return self._record(arguments, keywords, [_moved(array) for array in arrays])
+            return self._record(arguments, keywords, [nearby(array) for array in arrays])
         except Exception:  # those data need not be ones that the function takes
             return None
 
-    def _ready(self, made: _Recorded, result: Any) -> _Ready | None:
+    def _ready(self, made: _Recorded, result: Any, roots: list[Any]) -> _Ready | None:
         """What is run from now on, if it gives what the function itself gave."""
         program, leaves = made.tracer.program, leaves_of(result)
         used = [place for place, step in enumerate(made.inputs) if step is not None]
@@ -304,14 +304,11 @@ class Compiled:
             else:
                 fixed[place] = leaf
         names = dict(zip(inputs, parameters_of(self._f))) if len(inputs) == len(used) else {}
-        held = constants(program.steps, {*inputs})
-        inputs += held
-        kept = [step.arguments[0] for step in held]
-        steps = [step for step in program.steps if step not in set(inputs)]
-        backend = suited(self._backend, steps, inputs)
-        runner = backend.make(steps, inputs, outputs, program.guards, names)
+        task, kept = task_of(program, inputs, outputs, names)
+        backend = suited(self._backend, task)
+        runner = backend.make(task)
         tensors = [(node, node._array) for _, node in made.tensors]
-        outside = Surroundings([self._f], strict=False, given=[node for node, _ in tensors])
+        outside = Surroundings(roots, strict=False, given=[node for node, _ in tensors])
         self._reason = outside.unseen
         if self._reason:
             return None
@@ -320,9 +317,9 @@ class Compiled:
         ready = _Ready(runner, used, tensors, result, fixed, flat, kept, outside)
         found = leaves_of(self._run(ready, made.arrays))
         self._ran, self.backend = None, "eager: it is being recorded"
-        if backend.agree(found, leaves, lambda: spreads(program.steps, inputs, made.outputs)):
+        if backend.agree(found, leaves, lambda: spreads(program.steps, task.inputs, made.outputs)):
             return ready
-        where = differing(program, backend, steps, inputs)
+        where = differing(program, backend, task)
         self._reason = f"the compiled function computes other numbers{where}"
         warnings.warn(f"compile of {name_of(self._f)}: {self._reason}", stacklevel=5)
         return None
@@ -355,45 +352,10 @@ def _unusual() -> str:
         return "what is computed is watched"
     if modes.get() is not None:
         return "modules are evaluated meanwhile"
+    if raises_errors():
+        return "np.errstate asks for more than warnings"
     return "it is being recorded" if taken.get() is not None else ""
-
-
-def _key(value: Any, arrays: list[Array]) -> Any:
-    """What tells calls apart that compute otherwise, or None; the arrays are listed."""
-    kind = type(value)
-    if kind is np.ndarray or isinstance(value, np.generic):
-        if value.dtype.kind not in "fiub":
-            return None
-        arrays.append(value)
-        return value.shape, value.dtype
-    if kind in (tuple, list):
-        parts = [_key(part, arrays) for part in value]
-        return None if None in parts else (kind, *parts)
-    if isinstance(value, dict):
-        parts = [_key(part, arrays) for part in value.values()]
-        return None if None in parts else (kind, *value, *parts)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return _key(list(value), arrays)
-    plain = kind in (int, float, bool, str) or value is None
-    return (kind, repr(value)) if plain else None
 
 
 def _as_array(leaf: Any) -> Any:
     return np.float64(leaf) if type(leaf) is float else leaf
-
-
-def _own(array: Array) -> Array:
-    """The same entries, as an object that nobody else has."""
-    return array.view() if isinstance(array, np.ndarray) else array.dtype.type(array)
-
-
-def _moved(array: Array) -> Array:
-    """Other entries, which are not far from these."""
-    if array.dtype.kind == "f":
-        moved = np.where(array == 0, 2.0**-20, array * (1 + 2.0**-10))
-        return moved.astype(array.dtype)[()]
-    return np.roll(array, 1)[()]
-
-
-def _are_equal(arrays: Sequence[Array], others: Sequence[Array]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(arrays, others))

@@ -7,7 +7,6 @@ the engine would give it: sums depend on it in their last bits.
 
 from __future__ import annotations
 
-import bisect
 import operator
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -16,33 +15,11 @@ import numpy as np
 
 from autograd_lite.node import Array
 from autograd_lite.program.exact import Adding
+from autograd_lite.program.memory import Memory
 from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.simpler import function_of
 from autograd_lite.table import TABLE
 from autograd_lite.trees import leaves_of
-
-LINE = 64
-"""Bytes of a line of the processor's cache, at which buffers begin."""
-
-
-class Memory:
-    """Blocks of one memory, given out and taken back."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._free: list[tuple[int, int]] = []
-
-    def take(self, nbytes: int, new: bool) -> tuple[int, int]:
-        """The size and the offset of a block of at least that size; `new` if nothing was there."""
-        size = max(1, -(-nbytes // LINE)) * LINE
-        place = bisect.bisect_left(self._free, (size, 0))
-        if not new and place < len(self._free) and self._free[place][0] <= 2 * size:
-            return self._free.pop(place)
-        self.size += size
-        return size, self.size - size
-
-    def give_back(self, block: tuple[int, int]) -> None:
-        bisect.insort(self._free, block)
 
 
 class Layout:
@@ -69,15 +46,15 @@ class Layout:
         self.owners, lasting = _owners(steps, values, buffered)
         self._values = values
         self._memory = Memory()
-        self._blocks: dict[Step, tuple[int, int]] = {}
+        self._sizes: dict[Step, int] = {}  # of the buffers, by the step that has each now
         dying = self._dying(steps, [*used_at_end, *lasting])
         for step in steps:
             dead = dying.get(step, ())
             if step in buffered:
                 self._place(step, dead)
             for owner in dead:
-                if owner in self._blocks and owner not in kept:
-                    self._memory.give_back(self._blocks.pop(owner))
+                if owner in self._sizes and owner not in kept:
+                    self._memory.give_back(self.offsets[owner], self._sizes.pop(owner))
         self.size = self._memory.size
 
     def _dying(self, steps: Sequence[Step], used_at_end: Iterable[Step]) -> dict[Step, list[Step]]:
@@ -97,15 +74,15 @@ class Layout:
     def _place(self, step: Step, dead: Sequence[Step]) -> None:
         value = self._values[step.number]
         for operand in _replaceable(step):
-            if operand in dead and operand in self._blocks and operand not in self.kept:
+            if operand in dead and operand in self._sizes and operand not in self.kept:
                 alike = layout_of(self._values[operand.number]) == layout_of(value)
                 if alike and self._alone(step, operand):
                     self.in_place[step] = operand
                     self.offsets[step] = self.offsets[operand]
-                    self._blocks[step] = self._blocks.pop(operand)
+                    self._sizes[step] = self._sizes.pop(operand)
                     return
-        self._blocks[step] = self._memory.take(value.nbytes, step in self.kept)
-        self.offsets[step] = self._blocks[step][1]
+        self._sizes[step] = value.nbytes
+        self.offsets[step] = self._memory.take(value.nbytes, step in self.kept)
 
     def _alone(self, step: Step, operand: Step) -> bool:
         """Whether no other view of an operand's memory is an operand too."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextvars import copy_context
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Output, Runner
+from autograd_lite.program.backends import Runner, Task
 from autograd_lite.program.exact import Adding
 from autograd_lite.program.layout import Layout, added_to, is_dense, shows
 from autograd_lite.program.numpy_forms import expression, statements, takes_out
 from autograd_lite.program.numpy_names import Names
-from autograd_lite.program.program import Guard, Step, steps_in
+from autograd_lite.program.program import Step, steps_in
 from autograd_lite.program.recordings import uncollected
 from autograd_lite.program.simpler import Simpler, function_of, needed
 
@@ -25,16 +26,10 @@ LARGE = 2**16
 
 
 @uncollected()
-def numpy_backend(
-    steps: Sequence[Step],
-    inputs: Sequence[Step],
-    outputs: Sequence[Output],
-    guards: Sequence[Guard],
-    names: Mapping[Step, str],
-) -> Runner:
+def numpy_backend(task: Task) -> Runner:
     """The steps, with the functions that the engine calls: equal to it to the last bit."""
     with np.errstate(all="ignore"):
-        return _Writer(steps, inputs, outputs, guards, names).runner()
+        return _Writer(task).runner()
 
 
 class _Runner:
@@ -73,24 +68,19 @@ PACKAGES = {"numpy", "autograd_lite", "operator", "_operator", "builtins"}
 class _Writer:
     """The source of one function."""
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        inputs: Sequence[Step],
-        outputs: Sequence[Output],
-        guards: Sequence[Guard],
-        names: Mapping[Step, str],
-    ) -> None:
-        simpler = Simpler(inputs)
-        for step in steps:
+    def __init__(self, task: Task) -> None:
+        simpler = Simpler(task.inputs)
+        for step in task.steps:
             simpler.take(step)
         new, self.values, self.inputs = simpler.new, simpler.values, simpler.inputs
-        self.outputs = [(new[step], target and new[target]) for step, target in outputs]
-        self.guards = [g._replace(step=new[g.step]) for g in guards if type(new[g.step]) is Step]
+        self.outputs = [(new[step], target and new[target]) for step, target in task.outputs]
+        self.guards = [
+            g._replace(step=new[g.step]) for g in task.guards if type(new[g.step]) is Step
+        ]
         wanted = [step for step, _ in self.outputs if type(step) is Step]
         wanted += [guard.step for guard in self.guards]
         self.steps = needed(simpler.steps, wanted)
-        named = [(new[step], name) for step, name in names.items() if step in new]
+        named = [(new[step], name) for step, name in task.names.items() if step in new]
         self.names = Names({step: name for step, name in named if type(step) is Step})
         self.returned = {s for s, target in self.outputs if target is None and type(s) is Step}
         self.written: dict[Step, Step] = {}
@@ -102,7 +92,7 @@ class _Writer:
         own = [s for s in self.steps if s not in self.returned and s not in self.written]
         buffered = {s for s in own if takes_out(s, self.values) and is_dense(self._value(s))}
         adding = {total for s in self.steps for total in added_to(s)}
-        kept = {s for s in buffered if self.names.is_scatter(s) and s not in adding}
+        kept = {s for s in buffered if function_of(s) is scatter and s not in adding}
         at_end = [*wanted, *[s for s, _ in self.outputs if type(s) is Step]]
         self.layout = Layout(self.steps, self.values, buffered, kept, at_end)
         self.static: set[Step] = set()
@@ -183,5 +173,5 @@ class _Writer:
             # One may be what another one is written to.
             sources = [names.taken_before(source, lines) for source in sources]
         for source, (_, target) in zip(sources, targets):
-            lines.append(names.write(target, source))
+            lines.append(f"{names.of(target)}[...] = {source}")
         return [*lines, f"return [{', '.join(found)}]"]

@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.derivatives.indexing import scatter
 from autograd_lite.node import Array
 from autograd_lite.program.backends import Missed
 from autograd_lite.program.program import Guard, Step, called, steps_in
-from autograd_lite.program.simpler import function_of
 from autograd_lite.table import TABLE
 
 NUMBERS = {"0.0": "zero", "1.0": "one", "2.0": "two", "0.5": "half", "-1.0": "minus_one"}
@@ -149,9 +147,6 @@ class Names:
     def copied(self, step: Step) -> str:
         return f"{self.function(np.copyto)}({self.of(step)}, {self.text(step.arguments[0])})"
 
-    def is_scatter(self, step: Step) -> bool:
-        return function_of(step) is scatter
-
     def miss(self, guard: Guard) -> str:
         """The line that ends a run where a guard does not hold."""
         name, outcome = self.of(guard.step), guard.outcome
@@ -173,9 +168,6 @@ class Names:
         name = self._unique("before")
         lines.append(f"{name} = {source}.copy()")
         return name
-
-    def write(self, target: Step, source: str) -> str:
-        return f"{self.of(target)}[...] = {source}"
 
     def preamble(self) -> list[str]:
         """The lines that make what the function uses."""

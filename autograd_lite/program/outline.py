@@ -50,12 +50,16 @@ class _Outliner(Tracer):
         return step
 
     def results(self, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
-        found = {}
-        for slot in recorded_slots(node):
-            array = node.arguments[slot]._array
-            rule = Contribution(node, slot, careful)
-            found[slot] = self.program.step(rule, given, {}, array.shape, array.dtype)
-        return found
+        return applied(self, node, given, careful)
+
+
+def applied(tracer: Tracer, node: Node, given: list[Any], careful: bool) -> dict[int, Any]:
+    """For each argument the step that applies its rule, given all that rules are given."""
+    found = {}
+    for slot in recorded_slots(node):
+        array, rule = node.arguments[slot]._array, Contribution(node, slot, careful)
+        found[slot] = tracer.program.step(rule, given, {}, array.shape, array.dtype)
+    return found
 
 
 @dataclass(slots=True, eq=False)

@@ -9,12 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.engine import unshared
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError, describe_one
-from autograd_lite.node import Array, Node, plain
+from autograd_lite.errors import UnsupportedError
+from autograd_lite.node import Array, Node
 from autograd_lite.table import TABLE
-
-Shape = tuple[int, ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -35,11 +32,10 @@ def same(x: Any) -> Any:
 
 
 class Guard(NamedTuple):
-    """A step whose entries decided on what was computed, what they were, and where."""
+    """A step whose entries decided on what was computed, and what they were."""
 
     step: Step
     outcome: Array
-    where: str
 
 
 @dataclass(eq=False)
@@ -56,6 +52,8 @@ class Program:
     # By node, and by index of an argument; they are used for nothing but its cotangent.
     contributions: dict[Node, dict[int, Step]] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
+    # By number of a step: its value; of an outline alone.
+    recorded: list[Array] = field(default_factory=list)
     _below: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
 
     def step(
@@ -64,41 +62,6 @@ class Program:
         step = Step(function, tuple(arguments), keywords, shape, len(self.steps), dtype)
         self.steps.append(step)
         return step
-
-    def run(self, arrays: Mapping[Any, Array] | None = None) -> tuple[Array, dict[Node, Array]]:
-        """The loss and the gradients of its parameters, for other data.
-
-        Given by tensor, or by `id` of a plain array, these take the place of inputs of the same
-        shape and dtype. The others are what they are now.
-
-        Raises:
-            ArgumentError: an array is given for what is no input.
-            ShapeError: an array has another shape or dtype than the input.
-            UnsupportedError: the loss depends on entries in a way that is not computed anew.
-
-        >>> from autograd_lite import Tensor
-        >>> from autograd_lite.program.trace import trace
-        >>> x = Tensor([1.0, 2.0], requires_grad=True)
-        >>> program = trace((x * x).sum())
-        >>> loss, gradients = program.run({x: np.array([3.0, 4.0])})
-        >>> float(loss), gradients[x]
-        (25.0, array([6., 8.]))
-        """
-        found = run_steps(self.steps, self._inputs(arrays or {}))
-        for guard in self.guards:
-            now = found[guard.step.number]
-            if not np.array_equal(now, guard.outcome):
-                raise _refused(guard, now)
-        leaves = {node: step for node, step in self.cotangents.items() if node.operation is None}
-        gradients = {node: found[step.number] for node, step in leaves.items()}
-        seed = self.cotangents[self.loss].arguments[0]
-        return found[self.values[self.loss].number], dict(unshared(gradients, lent=seed))
-
-    @functools.cached_property
-    def recorded(self) -> list[Array]:
-        """The values of all steps, by number, for the arrays as they are."""
-        found = run_steps(self.steps, self._inputs({}))
-        return [found[number] for number in range(len(self.steps))]
 
     def again(
         self, replaced: Mapping[int, Callable[..., Any]], known: list[Array], numbers: Iterable[int]
@@ -148,47 +111,6 @@ class Program:
             for argument in steps_in(step):
                 users[argument.number].append(step.number)
         return users
-
-    def _inputs(self, arrays: Mapping[Any, Array]) -> dict[int, Array]:
-        """The values of inputs, by number, where some arrays take the place of others."""
-        found: dict[int, Array] = {}
-        given = {self._input(key, array): array for key, array in arrays.items()}
-        replaced = [step for step, array in given.items() if array is not step.arguments[0]]
-        for key, step in self.inputs.items():
-            if isinstance(key, Node):
-                array = given.setdefault(step, key._array)
-                # Where its array was used without the tensor, that is the same memory.
-                given.setdefault(self.inputs.get(id(step.arguments[0]), step), array)
-        for step in self.inputs.values():
-            array = step.arguments[0]
-            found[step.number] = given.get(step, array)
-            shared = [x for x in replaced if np.shares_memory(array, x.arguments[0])]
-            if shared and found[step.number] is array:
-                raise UnsupportedError(
-                    "run of a program on other data",
-                    f"the loss was computed from {describe_one(array)} too, which shares memory "
-                    "with an array that is replaced",
-                    "Replace both, or compute one from a tensor of the other",
-                )
-        return found
-
-    def _input(self, key: Any, array: Array) -> Step:
-        """The step that an array is given for."""
-        # A tensor may have been used as an array, such as labels in an index.
-        step = self.inputs.get(key) or self.inputs.get(id(plain(key)))
-        if step is None:
-            raise ArgumentError(
-                f"run of a program on {describe_one(array)}",
-                "it takes the place of what the loss was not computed from",
-                "Name inputs by their tensors, or by id(array)",
-            )
-        if np.shape(array) != step.shape or getattr(array, "dtype", None) != step.dtype:
-            raise ShapeError(
-                f"run of a program on {describe_one(array)}",
-                f"the program was traced for shape {step.shape} and dtype {step.dtype}",
-                "Give an array of that shape and dtype, or trace a loss of such data",
-            )
-        return step
 
 
 def run_steps(steps: Iterable[Step], found: dict[int, Any]) -> dict[int, Any]:
@@ -247,14 +169,3 @@ def steps_in(value: Any) -> list[Step]:
 
 
 _SEVERAL = (list, tuple)
-
-
-def _refused(guard: Guard, now: Array) -> UnsupportedError:
-    arrays = np.asarray(guard.outcome), np.asarray(now)
-    was, here = (np.array2string(array, threshold=6, precision=4) for array in arrays)
-    return UnsupportedError(
-        f"run of a program on other data: {guard.where}",
-        f"entries that decide on what is computed were {was} when it was traced, "
-        f"and are now {here}",
-        "Compute the loss anew for these data, and trace that",
-    )

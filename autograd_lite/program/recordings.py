@@ -10,9 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import describe_one
-from autograd_lite.program.program import Step
+from autograd_lite.node import Array
+from autograd_lite.program.backends import Output, Task
+from autograd_lite.program.program import Program, Step
 from autograd_lite.program.simpler import function_of
 from autograd_lite.trees import leaves_of
+
+RECORDINGS = 12
+"""How often is recorded, at most: beyond that what is computed changes too often."""
 
 
 @contextmanager
@@ -78,15 +83,23 @@ def _are_plainly_alike(step: Step, other: Step) -> bool:
     )
 
 
-def constants(steps: Sequence[Step], inputs: Collection[Step]) -> list[Step]:
-    """The steps that are arrays and no inputs: given in each run they may be written to."""
-    return [
-        step
-        for step in steps
-        if step.function is None
-        and step not in inputs
-        and isinstance(step.arguments[0], np.ndarray)
-    ]
+def task_of(
+    program: Program, inputs: Sequence[Step], outputs: Sequence[Output], names: dict[Step, str]
+) -> tuple[Task, list[Array]]:
+    """What a back end is given, and the arrays that its runner is given after those of inputs.
+
+    These are constants: given in each run they may be written to.
+    """
+    known = {*inputs}
+    fixed = [step for step in program.steps if step not in known and _is_array(step)]
+    known.update(fixed)
+    steps = [step for step in program.steps if step not in known]
+    task = Task(steps, [*inputs, *fixed], outputs, program.guards, names)
+    return task, [step.arguments[0] for step in fixed]
+
+
+def _is_array(step: Step) -> bool:
+    return step.function is None and isinstance(step.arguments[0], np.ndarray)
 
 
 def _called(step: Step) -> Any:

@@ -289,6 +289,8 @@ class _Roller:
     def collect(self, parts: Iterable[Step | Loop], results: Iterable[Any]) -> None:
         """Note which values of each loop are used after it."""
         used = steps_in([*results])
+        loops = [part for part in parts if isinstance(part, Loop)]
+        places = {step: (loop, q) for loop in loops for q, step in enumerate(loop.body)}
         for part in parts:
             if isinstance(part, Step):
                 used += steps_in(part)
@@ -297,15 +299,9 @@ class _Roller:
             used += [first for first, _ in part.carried.values() if type(first) is Step]
             for of, indices in part.sliced.values():
                 if type(of) is Step:
-                    earlier, q = self._place(of, parts)
+                    earlier, q = places[of]
                     used += [earlier.originals[index][q] for index in indices]
         for step in used:
             if step in self.position and self.first[self.position[step]] >= 0:
                 loop, q, j = self._inside(step)
                 loop.collected.setdefault(loop.body[q], set()).add(j)
-
-    def _place(self, step: Step, parts: Iterable[Step | Loop]) -> tuple[Loop, int]:
-        for part in parts:
-            if isinstance(part, Loop) and step in part.body:
-                return part, part.body.index(step)
-        raise LookupError(step)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.node import Array
-from autograd_lite.program.backends import FEWEST, Missed, Output
+from autograd_lite.program.backends import FEWEST, Missed, Task
 from autograd_lite.program.computed import row_of
-from autograd_lite.program.program import Guard, Step, same, steps_in
+from autograd_lite.program.program import Step, same, steps_in
 from autograd_lite.table import TABLE, traits_of
 
 
@@ -34,14 +34,9 @@ class Scalars:
         KeyError: a step is no function of numbers alone; see `are_numbers`.
     """
 
-    def __init__(
-        self,
-        steps: Sequence[Step],
-        inputs: Sequence[Step],
-        outputs: Sequence[Output],
-        guards: Sequence[Guard],
-    ) -> None:
-        self.inputs, self.outputs, self.guards = inputs, outputs, guards
+    def __init__(self, task: Task) -> None:
+        steps, inputs, self.outputs, self.guards, _ = task
+        self.inputs = inputs
         self.values: list[float] = []  # of what is not computed
         self.place: dict[Step, int] = {step: place for place, step in enumerate(inputs)}
         self.values += [0.0] * len(inputs)
@@ -49,7 +44,7 @@ class Scalars:
         self._level: list[int] = [0] * len(inputs)
         self._operands: dict[int, list[int]] = {}
         self._function: dict[int, Any] = {}
-        wanted = [step for step, _ in outputs] + [guard.step for guard in guards]
+        wanted = [step for step, _ in self.outputs] + [guard.step for guard in self.guards]
         self._uses = _uses(steps, wanted)
         for step in steps:
             if step not in self.place:
@@ -225,12 +220,6 @@ def _shown(numbers: Array, places: Array) -> Any:
     return numbers[places[0] : places[-1] + 1 : steps[0]]
 
 
-def scalar_backend(
-    steps: Sequence[Step],
-    inputs: Sequence[Step],
-    outputs: Sequence[Output],
-    guards: Sequence[Guard],
-    names: Mapping[Step, str],
-) -> ScalarRunner:
+def scalar_backend(task: Task) -> ScalarRunner:
     """A program of numbers with NumPy; equal to the engine but for the rounding of sums."""
-    return ScalarRunner(Scalars(steps, inputs, outputs, guards))
+    return ScalarRunner(Scalars(task))

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import NO_KEYWORDS, plain
-from autograd_lite.program.expressions import Shape
+from autograd_lite.program.expressions import OwnedShape
 from autograd_lite.program.program import Step, called, mapped, same, steps_in
 from autograd_lite.table import TABLE
 
@@ -83,7 +83,7 @@ class Simpler:
     def _own(self, value: Any) -> Any:
         if type(value) is Step:
             return self.new[value]
-        return tuple(value) if type(value) is Shape else value
+        return tuple(value) if type(value) is OwnedShape else value
 
     def computed(self, function: Any, arguments: Any, keywords: Any, call: Any = None) -> Any:
         """The step that calls a function, or one that was there, or a value."""

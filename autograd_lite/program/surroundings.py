@@ -9,6 +9,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -85,6 +86,8 @@ NOT_CALLED = {"__init__", "__new__", "__init_subclass__", "__repr__", "__del__",
 NOT_CALLED |= {"__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__"}
 NOT_CALLED |= {"__deepcopy__", "__delattr__", "__setitem__", "__delitem__", "__set_name__"}
 """Methods that computing does not call, or not without a word of it."""
+CACHED = type(functools.cache(len))
+"""Functions that give out again what they gave before."""
 MAKES = {"BUILD_LIST", "BUILD_MAP", "BUILD_CONST_KEY_MAP"}
 """Instructions that make a list, or a dict."""
 HEAP_TYPE = 1 << 9
@@ -185,6 +188,14 @@ class Surroundings:
         if isinstance(value, attrgetter | methodcaller):
             self._miss(repr(value))
             return
+        if isinstance(value, CACHED):
+            # It may give out again what was changed since.
+            if not _is_of_packages(value):
+                self._miss(f"what {value.__qualname__} keeps")
+            return
+        if _is_of_packages(kind) and hasattr(value, "__wrapped__"):
+            self._waiting.append(value.__wrapped__)
+            return
         slotted = any("__slots__" in vars(each) for each in kind.__mro__)
         hidden = any(map(_is_compiled, kind.__mro__)) or not (slotted or hasattr(value, "__dict__"))
         hides = hasattr(kind, "__next__") or isinstance(value, bytearray | memoryview)
@@ -215,6 +226,7 @@ class Surroundings:
 
     def _visit_function(self, function: FunctionType) -> None:
         if _is_of_packages(function):
+            self._waiting += _made_of(function)
             return
         self._waiting.append(vars(function))
         for name in ("__code__", "__defaults__", "__kwdefaults__"):
@@ -323,6 +335,16 @@ def _acts(function: FunctionType, code: CodeType, what: str, name: Any) -> bool:
     # What local variables are was loaded, or given, before.
     given = what in ("LOAD_DEREF", "LOAD_CLOSURE") and name in function.__code__.co_freevars
     return what in STORES or (name in CHANGES and (given or what in LOADS))
+
+
+def _made_of(function: FunctionType) -> list[Any]:
+    """The functions that one of the packages was given to make itself of."""
+    found = [vars(function).get(name) for name in ("__wrapped__", "registry")]
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # it is empty yet
+            found.append(cell.cell_contents)
+    functions = FunctionType, MethodType, functools.partial, MappingProxyType
+    return [x for x in found if isinstance(x, functions)]
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -242,7 +242,7 @@ class Tracer:
         """Write what was noted that gave plain values, which decided on what is computed."""
         for call in noted:
             if not isinstance(call.outcome, Node):
-                self.guard(self.called(call, None, None), call.outcome, call.function.__name__)
+                self.guard(self.called(call, None, None), call.outcome)
 
     def leaf(self, array: Array) -> Step:
         require_numpy(array)
@@ -279,7 +279,7 @@ class Tracer:
             if id(array.base) in self.made:
                 # It shows what was computed: its entries were used as they were.
                 computed = self.input(array.base)
-                self.guard(computed, array.base.copy(), "data")
+                self.guard(computed, array.base.copy())
         else:
             known = self.noted(made) if isinstance(made, Taken) else self.own_part(made)
             self.made[id(array)] = known
@@ -304,21 +304,21 @@ class Tracer:
 
     def noted(self, call: Taken) -> Step:
         """The step of a noted call that gave a tensor."""
-        data, where = call.outcome._array, call.function.__name__
+        data = call.outcome._array
         step = self.called(call, data.shape, data.dtype)
         if np.array_equal(self.value(step), data, equal_nan=True):
             return step
         # It is random, or was changed in place since.
         for given in steps_in(step):
-            self.guard(given, np.copy(self.value(given)), where)
+            self.guard(given, np.copy(self.value(given)))
         return self.leaf(data)
 
     def called(self, call: Taken, shape: Any, dtype: Any) -> Step:
         arguments, keywords = self.own(call.arguments), self.own(call.keywords)
         return self.program.step(call.function, arguments, keywords, shape, dtype)
 
-    def guard(self, step: Step, outcome: Any, where: str) -> None:
-        self.program.guards.append(Guard(step, outcome, where))
+    def guard(self, step: Step, outcome: Any) -> None:
+        self.program.guards.append(Guard(step, outcome))
 
     def include(self, root: Node) -> None:
         """Write the steps of what a tensor was computed from, and of itself."""
@@ -359,7 +359,7 @@ class Tracer:
         template = self.rules.template(node, lambda: [*map(self.value, given)], careful)
         results, looks = template.filled(given, self.written)
         for look in looks:
-            self.guard(look, np.copy(self.value(look)), node.operation.name)
+            self.guard(look, np.copy(self.value(look)))
         return results
 
     def written(self, step: Step, arguments: list[Any], keywords: dict[str, Any]) -> Step:

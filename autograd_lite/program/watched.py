@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.node import Array
+from autograd_lite.program.given import form
 
 LARGE = 2**16
 """Bytes of an array from which its entries are compared without a copy of them."""
@@ -73,10 +74,10 @@ class Watched:
         if self._bytes > MOST_BYTES:
             return False
         if array.nbytes < LARGE or array.dtype.hasobject or not array.flags.forc:
-            self._arrays.append((array, _form(array), array.tobytes()))
+            self._arrays.append((array, form(array), array.tobytes()))
         else:
             now = array.view(np.ndarray).ravel("K").view(np.uint8)
-            self._large.append((array, _form(array), now, now.copy()))
+            self._large.append((array, form(array), now, now.copy()))
         return True
 
     def begin(self) -> None:
@@ -98,8 +99,8 @@ class Watched:
                 [*map(len, self._contents)] == self._lengths
                 and [*chain.from_iterable(self._keyed)] == self._keys
                 and all([self._are_known(*objects) for objects in self._objects])  # noqa: C419 - faster
-                and all([_form(x) == f and x.tobytes() == kept for x, f, kept in self._arrays])  # noqa: C419 - faster
-                and all([_form(x) == f and (now == kept).all() for x, f, now, kept in self._large])  # noqa: C419 - faster
+                and all([form(x) == f and x.tobytes() == kept for x, f, kept in self._arrays])  # noqa: C419 - faster
+                and all([form(x) == f and (now == kept).all() for x, f, now, kept in self._large])  # noqa: C419 - faster
             )
         except (ValueError, AttributeError, RuntimeError):  # it is emptied, or changed meanwhile
             return False
@@ -123,7 +124,3 @@ def _is_equal(now: Any, before: Any) -> bool:
     if type(now) is not type(before) or type(now) not in NUMBERS:
         return False
     return repr(now) == repr(before)  # which tells zeros by their signs
-
-
-def _form(array: Array) -> Any:
-    return array.shape, array.strides, array.dtype

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arguments import require_flag
-from autograd_lite.names import explains_keywords
+from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Node
 from autograd_lite.textbook.constants import sources_of
 from autograd_lite.textbook.lines import Lines, lines_of
@@ -212,3 +212,10 @@ def _aligned(steps: tuple[Formula, ...]) -> str:
             several = step.value if isinstance(step.value, tuple) else (step.value,)
             rows += [rf"&= {_matrix(np.asarray(value))} \\" for value in several]
     return "\n".join(["$$", r"\begin{aligned}", *rows, r"\end{aligned}", "$$"])
+
+
+tell_of(
+    Derivation,
+    {"latex": "derivation.markdown()", "save": "path.write_text(derivation.markdown())"},
+    "a derivation",
+)

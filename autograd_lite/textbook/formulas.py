@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import astype
 from autograd_lite.node import Array, Node, plain
-from autograd_lite.program.expressions import Shape, Template
+from autograd_lite.program.expressions import OwnedShape, Template
 from autograd_lite.program.program import Step, mapped, run_steps
 from autograd_lite.program.trace import Rules, Vjps, arrays_of, require_numpy
 from autograd_lite.table import TABLE
@@ -138,7 +138,7 @@ class Formulas:
         """A value as it is written: arrays as terms, scalars as numbers."""
         if type(value) in (Step, int, float):
             return value
-        if isinstance(value, Shape):
+        if isinstance(value, OwnedShape):
             if isinstance(value.owner, Step) and value.owner in self.names:
                 return self.terms.build(np.shape, (value.owner,), {}, (len(value),))
             return tuple(value)

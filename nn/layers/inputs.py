@@ -34,10 +34,11 @@ def require_input(layer: object, x: Any) -> Tensor:
     attempted = f"{type(layer).__name__} of"
     given: Tensor = admit(x, attempted)
     if not hasattr(given, "shape") or not hasattr(given, "dtype"):
+        remedy = "Give a NumPy array: numpy.array(x)"
+        if isinstance(given, tuple):
+            remedy = "Give one of its entries, as of states, last = lstm(x)"
         raise UnsupportedError(
-            f"{attempted} {describe_one(given)}",
-            "it is no array and no tensor",
-            "Give a NumPy array: numpy.array(x)",
+            f"{attempted} {describe_one(given)}", "it is no array and no tensor", remedy
         )
     require_real(given, attempted)
     return given

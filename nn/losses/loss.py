@@ -135,7 +135,7 @@ class Loss(Declared):
             raise ShapeError(
                 self.describe(predictions, targets),
                 "broadcasting them would compare every prediction with every target",
-                f"Give targets of the same shape: targets.reshape{(-1, *predictions.shape[1:])}",
+                f"Give targets of that shape: np.reshape(targets, {(-1, *predictions.shape[1:])})",
             )
         if targets.dtype != predictions.dtype:
             targets = self.cast(targets, predictions)

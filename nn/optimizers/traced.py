@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.interruption import whole
 from autograd_lite.program.agreement import OtherNumbers
-from autograd_lite.program.backends import Backend, Output, Runner
+from autograd_lite.program.backends import Backend, Output, Runner, Task
 from autograd_lite.program.program import Step
 from nn.optimizers.flat import Run
 from nn.optimizers.numbers import Number
@@ -122,9 +122,8 @@ class Update:
             self._trace(run, flat, steps, inputs, outputs)
         names = {step: "gradient" for step in inputs if step.arguments[0] is self._gradients[0][1]}
         self._arrays = [step.arguments[0] for step in inputs]
-        self._runner: Runner = self._backend.make(
-            [step for step in steps if step.function], inputs, outputs, [], names
-        )
+        steps = [step for step in steps if step.function]
+        self._runner: Runner = self._backend.make(Task(steps, inputs, outputs, names=names))
         self._require_agreement()
 
     def _trace(

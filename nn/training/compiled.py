@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.errors import AutogradError, MissingPackageError
-from autograd_lite.modes import modes, recording, taken, watching
+from autograd_lite.modes import modes, raises_errors, recording, taken, watching
 from autograd_lite.node import Array
 from autograd_lite.program.agreement import OtherNumbers, differing, spreads
-from autograd_lite.program.backends import Runner, backend_of
+from autograd_lite.program.backends import Runner, Task, backend_of
+from autograd_lite.program.given import form
 from autograd_lite.program.program import Program
-from autograd_lite.program.recordings import difference
+from autograd_lite.program.recordings import RECORDINGS, difference
 from autograd_lite.trees import leaves_of, map_tree
 from nn.left_alone import call_left_alone
 from nn.module import Module
@@ -31,14 +32,12 @@ from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update, update_of
 from nn.random_state import generators, set_state, state_of
-from nn.training.laid_out import Compiled, Given, laid_out
-from nn.training.recorded import LossOf, Recording, record, surroundings_of
+from nn.training.laid_out import Ready, laid_out
+from nn.training.recorded import LossOf, Recording, record_step, surroundings_of
 
-RECORDINGS = 12
-"""How often is recorded, at most: beyond that what is computed changes too often."""
 ARRAYS = {np.ndarray}
 # In C, as they are asked for in each step.
-_form, _array = attrgetter("shape", "dtype"), attrgetter("_array")
+_array = attrgetter("_array")
 _requires_grad = attrgetter("_requires_grad")
 
 
@@ -46,9 +45,9 @@ class Expected(NamedTuple):
     """What an eager step has to arrive at for a compiled one to take its place."""
 
     key: Any
-    compiled: Compiled
+    compiled: Ready
     program: Program
-    given: Given
+    task: Task
     loss: Array
     moved: list[Array]
 
@@ -86,9 +85,9 @@ class CompiledSteps:
         self._forget()
 
     def _forget(self) -> None:
-        self._found: dict[Any, Recording | Compiled] = {}
+        self._found: dict[Any, Recording | Ready] = {}
         self._expected: Expected | None = None
-        self._last: Compiled | None = None
+        self._last: Ready | None = None
         self._lie_in_place = False
         self._outside = surroundings_of(self._model, self._loss)
         modules = [module for _, module in self._model.named_modules()]
@@ -111,9 +110,9 @@ class CompiledSteps:
         batch, kind = [inputs, *targets], ""
         if {*map(type, batch)} != ARRAYS:
             batch, kind = leaves_of(batch), str(map_tree(type, batch))
-        key = share, kind, *map(_form, batch)
+        key = share, kind, *map(form, batch)
         found = self._found.get(key)
-        if type(found) is not Compiled:
+        if type(found) is not Ready:
             self._prepare(key, found, inputs, targets)
             return None
         states = [state_of(each) for each in self._generators] if found.draws else []
@@ -140,13 +139,16 @@ class CompiledSteps:
         usual = recording.get() is True and watching.get() is None and taken.get() is None
         if not usual or modes.get() is not None:
             return False
+        if raises_errors():
+            self.now = "np.errstate asks for more than warnings"
+            return False
         if not self._outside.are_unchanged():
             self._forget()
         if self.hooked:
             self.now = self.hooked
         return not self.hooked
 
-    def _run(self, found: Compiled, batch: Sequence[Array]) -> float | None:
+    def _run(self, found: Ready, batch: Sequence[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
         if found.runs is not self._optimizer._runs:
             return None
@@ -247,7 +249,7 @@ class CompiledSteps:
     def _record(self, batch: tuple[Any, Any], share: float) -> Recording:
         model, made_of = self._model, (self._optimizer, self._loss_of, batch, share)
         return call_left_alone(
-            lambda rewind: record(model, *made_of, self._templates, rewind), model, self._loss
+            lambda rewind: record_step(model, *made_of, self._templates, rewind), model, self._loss
         )
 
     def _beside(self, made: Recording, batch: tuple[Any, Any], share: float) -> Recording | None:
@@ -261,26 +263,26 @@ class CompiledSteps:
                 return other
         return None
 
-    def _made(self, program: Given) -> Runner:
+    def _made(self, task: Task) -> Runner:
         """What runs a program; by NumPy, where there is nothing that another back end needs."""
         try:
-            return self.backend.make(*program)
+            return self.backend.make(task)
         except AutogradError as error:
             if not self._falls_back or self.backend.exact:
                 raise
             warnings.warn(f"{error}; steps are run by NumPy meanwhile", stacklevel=8)
             self.backend = backend_of("numpy")
-            return self.backend.make(*program)
+            return self.backend.make(task)
 
-    def _first_run(self, key: Any, made: Recording, compiled: Compiled, given: Given) -> Expected:
+    def _first_run(self, key: Any, made: Recording, compiled: Ready, task: Task) -> Expected:
         arrays = [made.arrays[place] for place in compiled.used]
         arrays += [array for _, array, _ in made.drawn]
         arrays += [tensor._array for tensor in compiled.tensors]
         loss, *moved = compiled.runner(arrays + compiled.rest)
         compiled = compiled._replace(update=self._update_of(compiled))
-        return Expected(key, compiled, made.tracer.program, given, loss, moved)
+        return Expected(key, compiled, made.tracer.program, task, loss, moved)
 
-    def _update_of(self, compiled: Compiled) -> Update | None:
+    def _update_of(self, compiled: Ready) -> Update | None:
         """The update along gradients, which is the same for batches of all shapes."""
         key = tuple([run for run, _ in compiled.gradients])
         if key not in self._updates:
@@ -291,16 +293,16 @@ class CompiledSteps:
         """Compare an eager step, before its update, with the first run of a compiled one."""
         if self._expected is None:
             return
-        key, compiled, program, given, expected, moved = self._expected
+        key, compiled, program, task, expected, moved = self._expected
         found = [expected, *moved, *[view for _, view in compiled.views]]
         gradients = [tensor.grad for tensor, _ in compiled.views]
         buffers = [buffer._array for buffer in compiled.moved]
         right = [np.asarray(loss, expected.dtype), *buffers, *gradients]
-        outputs = [step for step, _ in given.outputs]
-        if self.backend.agree(found, right, lambda: spreads(program.steps, given.inputs, outputs)):
+        outputs = [step for step, _ in task.outputs]
+        if self.backend.agree(found, right, lambda: spreads(program.steps, task.inputs, outputs)):
             self._found[key] = compiled
         else:
-            where = differing(program, self.backend, given.steps, given.inputs)
+            where = differing(program, self.backend, task)
             self._stop(OtherNumbers(f"the compiled step computes other numbers{where}"))
         self._expected = None
 
@@ -313,6 +315,4 @@ def _moved(array: Array, factor: float) -> Array:
 
 
 def _fits(array: Array, known: Array) -> bool:
-    return array is known or (
-        type(array) is type(known) and array.shape == known.shape and array.dtype == known.dtype
-    )
+    return array is known or (type(array) is type(known) and form(array) == form(known))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from autograd_lite import Tensor
 from autograd_lite.arguments import Range, one_of, require
+from autograd_lite.modes import raises_errors
 from autograd_lite.names import explains_keywords
 from nn.losses.loss_function import loss_function
 from nn.module import Module
@@ -72,7 +71,7 @@ def why_not(optimizer: Optimizer) -> str:
     """What is in the way of compiling steps, in words; nothing where nothing is."""
     if type(optimizer).step is not Optimizer.step:
         return f"{type(optimizer).__name__} takes its steps in its own way"
-    if any(how not in ("warn", "ignore") for how in np.geterr().values()):
+    if raises_errors():
         return "np.errstate asks for more than warnings"
     return ""
 
@@ -104,6 +103,7 @@ def compile(
         UnsupportedError: the model is no module, or the optimizer none.
 
     >>> import nn
+    >>> import numpy as np
     >>> model = nn.Dense(1, 1, rng=0)
     >>> step = nn.compile(model, "mse", nn.SGD(model.parameters(), learning_rate=0.1))
     >>> rng = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -22,18 +22,12 @@ from nn.training.steps import TakesSteps, undone_unless_whole
 
 
 def train_epochs(
-    training: Training,
-    samples: Samples,
-    modules: Sequence[Module],
-    steps: Any,
-    take: TakesSteps,
-    bar: ProgressBar,
-    region: whole,
+    training: Training, each: Callable[[], None], steps: Any, bar: ProgressBar, region: whole
 ) -> None:
     """Train until something ends it, call each `fit_end`, and raise the first of all errors."""
     errors: list[BaseException] = []
     try:
-        _each_epoch(training, samples, modules, steps, take, bar, region)
+        each()
     except KeyboardInterrupt as interruption:
         if training.interrupted:
             errors.append(interruption)
@@ -68,7 +62,7 @@ def train_epochs(
             errors.clear()  # Tracebacks hold this list: a circle, which would keep them alive.
 
 
-def _each_epoch(
+def each_epoch(
     training: Training,
     samples: Samples,
     modules: Sequence[Module],
@@ -77,6 +71,7 @@ def _each_epoch(
     bar: ProgressBar,
     region: whole,
 ) -> None:
+    """Train for one epoch after another."""
     buffers = [buffer for _, buffer in training.model.named_buffers()]
     drawing = list(dict.fromkeys(generators(training.model).values()))
     size = training.arguments["batch_size"] * training.arguments.get("accumulate", 1)

@@ -24,7 +24,7 @@ from nn.training.callback import Callback, Training
 from nn.training.checkpoint import Checkpoint, read, restored
 from nn.training.cluster import on_cluster
 from nn.training.compiling import COMPILED, EagerSteps, steps_of
-from nn.training.epochs import interrupt, train_epochs
+from nn.training.epochs import each_epoch, interrupt, train_epochs
 from nn.training.evaluation import rehearse, training_mode
 from nn.training.fit_arguments import (
     RESERVED,
@@ -54,11 +54,8 @@ def _with_history(function: Callable[Parameters, Result]) -> Callable[Parameters
 
     @functools.wraps(function)
     def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-        try:
+        with _CarryingHistory():
             return function(*arguments, **keywords)
-        except BaseException as error:
-            vars(error).setdefault("history", History())
-            raise
 
     return call
 
@@ -273,7 +270,8 @@ def fit(
                 take: TakesSteps = UsualStep(training, samples, steps, accumulate)
                 if step is not None:
                     take = OwnStep(training, step)
-                train_epochs(training, samples, modules, steps, take, bar, region)
+                given = training, samples, modules, steps, take, bar, region
+                train_epochs(training, partial(each_epoch, *given), steps, bar, region)
     return training.history
 
 
@@ -286,9 +284,10 @@ class _CarryingHistory:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if error is not None:
-            history = History() if self.training is None else self.training.history
-            vars(error)["history"] = history
+        if error is not None and self.training is not None:
+            vars(error)["history"] = self.training.history
+        elif error is not None:
+            vars(error).setdefault("history", History())
 
 
 def _next_seed(rng: np.random.Generator) -> int:

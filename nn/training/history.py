@@ -9,8 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import MissingPackageError, UnsupportedError, describe_one
-from autograd_lite.names import Elsewhere
+from autograd_lite.errors import (
+    MissingKeyError,
+    MissingPackageError,
+    UnsupportedError,
+    describe_one,
+)
+from autograd_lite.names import tell_of
 
 ENDS = 3
 """Epochs that a table shows of the beginning and of the end."""
@@ -60,6 +65,17 @@ class History(dict[str, list[float]]):
 
     best_epoch: int | None = None
     """With `EarlyStopping` the epoch, counted from 0, whose weights were restored; else None."""
+
+    def __missing__(self, name: str) -> list[float]:
+        known = ", ".join(map(repr, self)) or "none yet"
+        validation = str(name).replace("val_", "validation_")
+        raise MissingKeyError(
+            f"history[{name!r}]",
+            f"there is no such figure, but {known}",
+            f"Write history[{validation!r}]"
+            if validation in self
+            else "Give fit what it is measured of: validation=, metrics=",
+        )
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.items() if values)
@@ -142,5 +158,4 @@ def _row(kind: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
 
 
-for _name, _here in {"history": 'history["loss"]', "to_frame": "history.frame()"}.items():
-    setattr(History, _name, Elsewhere(_name, _here, "a history"))
+tell_of(History, {"history": 'history["loss"]', "to_frame": "history.frame()"}, "a history")

@@ -9,16 +9,16 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.node import Array
-from autograd_lite.program.backends import Output, Runner
-from autograd_lite.program.program import Guard, Step
-from autograd_lite.program.recordings import constants
+from autograd_lite.program.backends import Output, Runner, Task
+from autograd_lite.program.program import Step
+from autograd_lite.program.recordings import task_of
 from nn.optimizers.flat import Run
 from nn.optimizers.optimizer import Optimizer
 from nn.optimizers.traced import Update
 from nn.training.recorded import Recording
 
 
-class Compiled(NamedTuple):
+class Ready(NamedTuple):
     """A step that is ready to be run."""
 
     runner: Runner
@@ -36,22 +36,12 @@ class Compiled(NamedTuple):
     runs: Any
 
 
-class Given(NamedTuple):
-    """What a back end is given."""
-
-    steps: list[Step]
-    inputs: list[Step]
-    outputs: list[Output]
-    guards: list[Guard]
-    names: dict[Step, str]
-
-
 def laid_out(
     made: Recording,
     optimizer: Optimizer,
     flat: dict[Run, Array],
-    make: Callable[[Given], Runner],
-) -> tuple[Compiled, Given] | None:
+    make: Callable[[Task], Runner],
+) -> tuple[Ready, Task] | None:
     """The step, or None while the optimizer has to divide its parameters anew.
 
     The gradients of all parameters in a run lie in one flat array, which is made where there is
@@ -79,22 +69,16 @@ def laid_out(
                 target = program.step(None, (view,), {}, view.shape, view.dtype)
                 outputs.append((cotangents[tensor], target))
     inputs = [*made.inputs(), *[target for _, target in outputs if target is not None]]
-    fixed = constants(program.steps, {*inputs})
-    inputs += fixed
     returned: list[Output] = [
         (program.values[made.loss], None),
         *[(step, None) for _, step in made.moved],
     ]
-    names = _names(made)
-    steps = [step for step in program.steps if step not in set(inputs)]
-    outputs = returned + outputs
-    given = Given(steps, inputs, outputs, program.guards, names)
-    runner = make(given)
+    task, fixed = task_of(program, inputs, returned + outputs, _names(made))
     tensors = [tensor for _, tensor in made.tensors]
     known = {*tensors}
     changed = [pair for run, _ in gradients for pair in zip(run.tensors, run.value_views)]
-    compiled = Compiled(
-        runner,
+    compiled = Ready(
+        make(task),
         [place for place, step in enumerate(made.data) if step is not None],
         [draw for _, _, draw in made.drawn],
         tensors,
@@ -105,10 +89,10 @@ def laid_out(
         None,
         views,
         [buffer for buffer, _ in made.moved],
-        [*[view for _, view in views], *[step.arguments[0] for step in fixed]],
+        [*[view for _, view in views], *fixed],
         runs,
     )
-    return compiled, given
+    return compiled, task
 
 
 def _names(made: Recording) -> dict[Step, str]:

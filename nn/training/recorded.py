@@ -47,7 +47,7 @@ class Recording(NamedTuple):
 
 
 @uncollected()
-def record(
+def record_step(
     model: Module,
     optimizer: Optimizer,
     loss_of: LossOf,

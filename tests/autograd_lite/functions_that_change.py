@@ -169,3 +169,103 @@ def what_a_table_makes():
         lambda x: (x * table.default_factory()).sum(),
         lambda: setattr(table, "default_factory", lambda: 3.0),
     )
+
+
+@trap
+def an_implementation_for_a_type():
+    factor = {"k": 2.0}
+
+    @functools.singledispatch
+    def scaled(x):
+        return x * factor["k"]
+
+    def change():
+        scaled.register(object, lambda x: x * 3.0)
+
+    return changing(lambda x: scaled(x).sum(), change)
+
+
+@trap
+def what_a_cached_function_keeps():
+    @functools.cache
+    def settings():
+        return {"k": 2.0}
+
+    return changing(lambda x: (x * settings()["k"]).sum(), lambda: settings().update(k=3.0))
+
+
+@trap
+def a_method_of_a_named_tuple():
+    factor = [2.0]
+
+    class Line(collections.namedtuple("Line", "slope start")):
+        def at(self, x):
+            return (self.slope * x + self.start).sum() * factor[0]
+
+    def given(number):
+        return Line(point(number), point(-number)), point(number)
+
+    return changing(lambda line, x: line.at(x), lambda: factor.append(factor.pop() + 1), given)
+
+
+@trap
+def named_tuples_of_other_names():
+    one, two = (collections.namedtuple("Both", names) for names in ("low high", "high low"))
+
+    def given(number):
+        kind = one if number < CHANGED else two
+        return (kind(point(number), point(-number)),)
+
+    return changing(lambda x: (x.high - 2 * x.low).sum(), lambda: None, given)
+
+
+@trap
+def keys_that_are_equal():
+    def f(x):
+        return sum((value * (3.0 if type(key) is bool else 2.0)).sum() for key, value in x.items())
+
+    return changing(f, lambda: None, lambda n: ({1 if n < CHANGED else True: point(n)},))
+
+
+@trap
+def keys_that_are_objects():
+    class Key:
+        k = 2.0
+
+    key = Key()
+    f = lambda x: sum((value * key.k).sum() for key, value in x.items())
+    return changing(f, lambda: setattr(key, "k", 3.0), lambda number: ({key: point(number)},))
+
+
+@trap
+def an_attribute_of_a_dict():
+    class Weights(dict):
+        k = 1.0
+
+    def given(number):
+        weights = Weights(w=point(number))
+        weights.k = 2.0 + (number >= CHANGED)
+        return (weights,)
+
+    return changing(lambda x: (x["w"] * x.k).sum(), lambda: None, given)
+
+
+@trap
+def arrays_in_another_layout():
+    def given(number):
+        flat = point(number, 60 * 50)
+        shaped = flat.reshape(60, 50) if number < CHANGED else flat.reshape(50, 60).T
+        return (shaped,)
+
+    return changing(lambda x: ((x * x).mean(axis=0) * x[0]).sum(), lambda: None, given)
+
+
+@trap
+def the_sign_of_a_zero():
+    def f(x):
+        return (x * np.copysign(1.0, x[0].item())).sum()
+
+    def given(number):
+        return (np.array([0.0 if number < CHANGED else -0.0, number]),)
+
+    return changing(f, lambda: None, given)

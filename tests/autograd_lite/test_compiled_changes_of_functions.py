@@ -138,3 +138,23 @@ def test_lists_and_dicts_of_ones_own_may_be_changed_and_no_others():
         of_entries: "SUBSCR",
     }.items():
         assert what in Surroundings([acts], strict=True).acts
+
+
+def test_errors_that_numpy_is_to_raise_are_raised():
+    fast = autograd_lite.compile(lambda x: 1 / x)
+    for number in range(3):
+        fast(np.array([number + 1.0, 2.0]))
+    assert fast.backend == "numpy"
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        fast(np.array([0.0, 2.0]))
+    assert fast.backend == "eager: np.errstate asks for more than warnings"
+
+
+def test_a_compiled_function_calls_others_that_are_compiled():
+    inner = autograd_lite.compile(lambda x: x * x)
+    outer = value_and_grad(autograd_lite.compile(lambda x: inner(x).sum()))
+    for number in range(4):
+        value, gradient = outer(np.array([1.0, number]))
+        assert value == 1 + number**2
+        np.testing.assert_array_equal(gradient, [2, 2 * number])
+    assert outer.backend == "numpy"

@@ -13,7 +13,7 @@ from walk import Walk
 import autograd_lite
 from autograd_lite import Tensor, differentiable, grad, sigmoid_cross_entropy, value_and_grad
 from autograd_lite.errors import ArgumentError, UnsupportedError
-from autograd_lite.program.backends import Backend, Missed
+from autograd_lite.program.backends import Backend, Missed, Task
 from autograd_lite.program.exact import ExactTracer
 from autograd_lite.program.numpy_backend import numpy_backend
 from autograd_lite.program.trace import guarded
@@ -41,13 +41,9 @@ def laid_out(loss, tensors, taken):
     program = tracer.program
     used = [tensor for tensor in tensors if tensor in program.inputs]
     outputs = [program.values[loss], *[program.cotangents[x] for x in used]]
-    return used, numpy_backend(
-        program.steps,
-        [program.inputs[x] for x in used],
-        [(step, None) for step in outputs],
-        program.guards,
-        {},
-    )
+    inputs = [program.inputs[x] for x in used]
+    returned = [(step, None) for step in outputs]
+    return used, numpy_backend(Task(program.steps, inputs, returned, program.guards))
 
 
 walk = Walk()
@@ -290,6 +286,18 @@ def test_detect_anomaly_turns_compilation_off():
         assert fast.backend == "eager: what is computed is watched"
 
 
+def test_mistakes_are_looked_for_in_what_was_recorded_and_not_compiled():
+    fast = autograd_lite.compile(lambda x: (np.tanh(x) ** 2).sum())
+    for x in points(3):
+        fast(x)
+    assert fast.backend == "numpy"
+    w = Tensor(points(1)[0], requires_grad=True)
+    report = autograd_lite.compare_gradients(fast(w), {w: 2 * np.tanh(w.data)})
+    assert fast.backend == "eager: an argument is no array of numbers"
+    assert not report
+    assert "tanh" in str(report)
+
+
 def test_errors_are_those_of_the_function():
     fast = autograd_lite.compile(lambda a, b: np.linalg.solve(a, b))
     for scale in (1.0, 2.0, 3.0):
@@ -300,8 +308,8 @@ def test_errors_are_those_of_the_function():
 
 
 def test_what_computes_other_numbers_compiled_is_named_and_taken_eagerly(monkeypatch):
-    def wrong(steps, inputs, outputs, guards, names):
-        run = numpy_backend(steps, inputs, outputs, guards, names)
+    def wrong(task):
+        run = numpy_backend(task)
 
         def changed(arrays):
             return [run(arrays)[0] * (1 + 1e-15)]

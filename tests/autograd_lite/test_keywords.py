@@ -103,6 +103,11 @@ def test_keywords_that_mean_something_which_is_not_recorded_are_refused(function
     np.testing.assert_array_equal(t.data, X)
 
 
+def test_a_mask_is_told_what_selects_entries():
+    with pytest.raises(UnsupportedError, match=r"where=array .* Select entries before: x\[mask\]"):
+        np.mean(Tensor(X, requires_grad=True), where=X > 0)
+
+
 ALONG = {
     "sum": np.sum,
     "std": np.std,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from looping import looped
 
+import autograd_lite
 from autograd_lite import MissingNameError, Tensor, UnsupportedError, leaky_relu, softmax
-from autograd_lite.names import ATTRIBUTES, KEYWORDS, explains_keywords
+from autograd_lite.names import ATTRIBUTES, KEYWORDS, NAMES, explains_keywords
 
 
 def leaf():
@@ -62,3 +63,17 @@ def test_an_error_inside_of_a_function_is_not_taken_for_its_own():
 def test_tensors_are_copied_and_pickled_as_ever():
     for copied in (copy.copy(leaf()), copy.deepcopy(leaf()), pickle.loads(pickle.dumps(leaf()))):
         np.testing.assert_array_equal(copied.data, np.ones((2, 3)))
+
+
+@looped(
+    ("name", "told"),
+    [
+        *NAMES.items(),
+        ("tanh", "np.tanh: NumPy's functions take tensors"),
+        ("gradchek", "autograd_lite.gradcheck"),
+    ],
+)
+def test_a_name_of_another_library_or_a_misspelt_one_is_told_what_is_written_here(name, told):
+    with pytest.raises(MissingNameError) as caught:
+        getattr(autograd_lite, name)
+    assert str(caught.value) == f"autograd_lite.{name}: there is no such name. Write {told}"

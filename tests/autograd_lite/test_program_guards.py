@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from looping import looped
-from program_runs import assert_gradients
+from program_runs import assert_gradients, run
 from walk import Walk
 
 import nn
@@ -17,23 +17,23 @@ from autograd_lite import (
     to_source,
     vjp,
 )
-from autograd_lite.errors import ArgumentError, ShapeError, UnsupportedError
+from autograd_lite.errors import UnsupportedError
 from autograd_lite.program.trace import guarded, trace
 
 
 def test_a_rule_that_looked_at_entries_is_refused_where_they_are_others():
     x = Tensor([1.0, 2.0], requires_grad=True)
     program = trace(np.prod(x))
-    np.testing.assert_array_equal(program.run({x: np.array([3.0, 4.0])})[1][x], [4.0, 3.0])
-    with pytest.raises(UnsupportedError, match=r"prod: entries .* were False .* now True"):
-        program.run({x: np.array([0.0, 4.0])})
+    np.testing.assert_array_equal(run(program, {x: np.array([3.0, 4.0])})[1][x], [4.0, 3.0])
+    with pytest.raises(UnsupportedError, match=r"entries .* were False, now True"):
+        run(program, {x: np.array([0.0, 4.0])})
 
 
 def test_rules_are_traced_for_each_call_where_they_look_at_entries():
     x = Tensor([2.0, 0.0], requires_grad=True)
     loss = np.prod(x + 1) + np.prod(x)
     loss.backward()
-    assert_gradients(trace(loss).run()[1], [x])
+    assert_gradients(run(trace(loss))[1], [x])
 
 
 def rule_with_a_derivative_inside(g, y, x):
@@ -57,7 +57,7 @@ def test_a_rule_of_a_users_own_is_right_for_other_data(rule):
     x, other = (Tensor(array, requires_grad=True) for array in ([1.0, 2.0], [3.0, 4.0]))
     program = trace(own(x).sum())
     own(other).sum().backward()
-    np.testing.assert_allclose(program.run({x: other.data})[1][x], other.grad, rtol=1e-14)
+    np.testing.assert_allclose(run(program, {x: other.data})[1][x], other.grad, rtol=1e-14)
 
 
 def changed(change):
@@ -122,7 +122,7 @@ def test_a_rule_may_give_ufuncs_keywords():
 
     x = Tensor([1.0, 2.0], requires_grad=True)
     loss = square(x).sum()
-    np.testing.assert_array_equal(trace(loss).run({x: np.array([3.0, 4.0])})[1][x], [6.0, 8.0])
+    np.testing.assert_array_equal(run(trace(loss), {x: np.array([3.0, 4.0])})[1][x], [6.0, 8.0])
     assert "np.multiply(np.ones((2,)), 2 * x, dtype=np.float64, casting='unsafe')" in to_source(
         loss
     )
@@ -144,9 +144,9 @@ def test_a_branch_that_other_data_would_not_take_is_refused(branch):
     with guarded() as taken:
         loss = (x * x).sum() if branch(x) else x.sum()
     program = trace(loss, taken=taken)
-    assert float(program.run()[0]) == 5.0
+    assert float(run(program)[0]) == 5.0
     with pytest.raises(UnsupportedError, match="entries that decide on what is computed were"):
-        program.run({x: np.array([7.0, 3.0])})
+        run(program, {x: np.array([7.0, 3.0])})
 
 
 def test_a_branch_on_a_tensor_that_requires_no_grad_is_refused_for_other_data():
@@ -154,11 +154,11 @@ def test_a_branch_on_a_tensor_that_requires_no_grad_is_refused_for_other_data():
     with guarded() as taken:
         loss = (x * data).sum() if data.mean() > limit else x.sum()
     program = trace(loss, taken=taken)
-    assert float(program.run()[0]) == 11.0
-    assert float(program.run({data: np.array([5.0, 6.0])})[0]) == 17.0
+    assert float(run(program)[0]) == 11.0
+    assert float(run(program, {data: np.array([5.0, 6.0])})[0]) == 17.0
     for changed in ({data: np.array([-5.0, -6.0])}, {limit: np.float64(9)}):
-        with pytest.raises(UnsupportedError, match=r"gt: entries .* were True .* now False"):
-            program.run(changed)
+        with pytest.raises(UnsupportedError, match=r"entries .* were True, now False"):
+            run(program, changed)
 
 
 def test_an_array_that_shares_memory_with_a_replaced_one_is_refused():
@@ -167,9 +167,9 @@ def test_an_array_that_shares_memory_with_a_replaced_one_is_refused():
         program = trace((x * a[:, :2] @ other).sum())
         replaced = next(key for key in program.inputs if isinstance(key, int))
         with pytest.raises(UnsupportedError, match="shares memory with an array that is replaced"):
-            program.run({replaced: np.zeros((2, 2))})
+            run(program, {replaced: np.zeros((2, 2))})
     left, right = a[:, :2], a[:, 2:]
-    assert float(trace((x * left * right).sum()).run({id(left): np.full((2, 2), 3.0)})[0]) == 12
+    assert float(run(trace((x * left * right).sum()), {id(left): np.full((2, 2), 3.0)})[0]) == 12
 
 
 def frozen_changed(x, data):
@@ -237,13 +237,13 @@ def test_what_is_computed_beside_the_record_is_a_step(function):
         program = trace(function(x, data), taken=taken)
     loss = function(x, Tensor([-7.0, 5.0]))
     loss.backward()
-    value, gradients = program.run({data: np.array([-7.0, 5.0])})
+    value, gradients = run(program, {data: np.array([-7.0, 5.0])})
     np.testing.assert_allclose(value, loss.data, rtol=1e-15)
     assert_gradients(gradients, [x])
     with guarded() as taken:
         program = trace(function(x, data), taken=taken)
     data.data[...] = [-7.0, 5.0]
-    np.testing.assert_allclose(program.run()[0], loss.data, rtol=1e-15)
+    np.testing.assert_allclose(run(program)[0], loss.data, rtol=1e-15)
 
 
 @looped("function", REFUSED.values(), ids=REFUSED)
@@ -252,12 +252,12 @@ def test_what_is_no_step_is_refused_for_other_data(function):
     with guarded() as taken:
         loss = function(x, data)
     program = trace(loss, taken=taken)
-    np.testing.assert_array_equal(program.run()[0], loss.data)
+    np.testing.assert_array_equal(run(program)[0], loss.data)
     with pytest.raises(UnsupportedError, match=REFUSAL):
-        program.run({data: np.array([7.0, -5.0])})
+        run(program, {data: np.array([7.0, -5.0])})
     data.data[...] = [7.0, -5.0]
     with pytest.raises(UnsupportedError, match=REFUSAL):
-        program.run()
+        run(program)
 
 
 walk = Walk()
@@ -274,7 +274,7 @@ def it_is_a_step_of_tensors_that_require_no_grad(sample):
     with np.errstate(all="ignore"):
         right = (w * sample.function(*map(Tensor, others))).sum()
     try:
-        value, _ = program.run({t: o for t, o in zip(data, others) if t in program.inputs})
+        value, _ = run(program, {t: o for t, o in zip(data, others) if t in program.inputs})
     except UnsupportedError:
         assert program.guards
     else:
@@ -294,10 +294,10 @@ def test_what_was_looked_at_may_be_changed_in_place():
     indices = np.array([0, 1])
     for loss, changed in (scaled(x, k), k), (np.take(x, indices)[0], indices):
         program = trace(loss.sum())
-        program.run()
+        run(program)
         changed[...] = 1 - changed
         with pytest.raises(UnsupportedError, match="entries that decide on what is computed were"):
-            program.run()
+            run(program)
 
 
 LOSSES = {
@@ -331,7 +331,7 @@ def test_targets_and_weights_of_losses_are_inputs(loss, takes, kind, weighted):
     with guarded() as taken:
         program = trace(loss(z, *given), taken=taken)
     keys = [x if isinstance(x, Tensor) else id(x) for x in given]
-    value, gradients = program.run({k: getattr(o, "_array", o) for k, o in zip(keys, others)})
+    value, gradients = run(program, {k: getattr(o, "_array", o) for k, o in zip(keys, others)})
     right = loss(z, *others)
     right.backward()
     np.testing.assert_allclose(value, right.data, rtol=1e-14)
@@ -344,14 +344,5 @@ def test_the_statistics_of_batch_norm_in_evaluation_are_inputs():
     with guarded() as taken:
         program = trace((layer.eval()(x) ** 2).sum(), taken=taken)
     layer.train()(others)
-    np.testing.assert_allclose(program.run()[0], (layer.eval()(x) ** 2).sum().data, rtol=1e-15)
+    np.testing.assert_allclose(run(program)[0], (layer.eval()(x) ** 2).sum().data, rtol=1e-15)
     assert layer.running_mean in program.inputs
-
-
-def test_what_is_no_input_or_has_another_shape_is_refused():
-    x = Tensor([1.0, 2.0], requires_grad=True)
-    program = trace((x * x).sum())
-    with pytest.raises(ArgumentError, match="was not computed from"):
-        program.run({Tensor([1.0, 2.0]): np.array([1.0, 2.0])})
-    with pytest.raises(ShapeError, match=r"traced for shape \(2,\)"):
-        program.run({x: np.array([1.0, 2.0, 3.0])})

@@ -8,7 +8,7 @@ import pytest
 import autograd_lite
 from autograd_lite import Tensor, value_and_grad
 from autograd_lite.program import compiler
-from autograd_lite.program.backends import Missed
+from autograd_lite.program.backends import Missed, Task
 from autograd_lite.program.c_backend import c_backend
 from autograd_lite.program.program import Guard, Step
 from autograd_lite.program.scalars import are_numbers, scalar_backend
@@ -25,6 +25,7 @@ backends = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
 
 
 def network_of_numbers(p, points=25):
@@ -52,7 +53,7 @@ def test_groups_compute_what_backward_does_for_other_numbers(backend):
     if not are_numbers(program.steps, inputs):
         raise AssertionError("not a program of numbers")
     outputs = [(program.values[loss], None), *[(program.cotangents[x], None) for x in tensors]]
-    run = backend(program.steps, inputs, outputs, program.guards, {})
+    run = backend(Task(program.steps, inputs, outputs, program.guards))
     assert len(run.scalars.groups) < len(program.steps) / 40
     others = rng.normal(size=21)
     other, others_tensors = recorded(others)
@@ -70,8 +71,8 @@ def test_numbers_are_written_to_targets_unless_a_guard_misses(backend):
     steps = [x]
     for number in range(1, 1200):
         steps.append(Step(np.add, (steps[-1], x), {}, (), number, np.dtype(float)))
-    guard = Guard(steps[1], np.array(4.0), "here")
-    run = backend(steps, [x], [(steps[-1], x), (steps[-1], None), (x, None)], [guard], {})
+    guard = Guard(steps[1], np.array(4.0))
+    run = backend(Task(steps, [x], [(steps[-1], x), (steps[-1], None), (x, None)], [guard]))
     given = np.array(2.0)
     total, was = run([given])
     assert (float(total), float(was), float(given)) == (2400.0, 2.0, 2400.0)

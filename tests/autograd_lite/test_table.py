@@ -12,7 +12,7 @@ from walk import Walk, each_subject, name_of
 from autograd_lite import Tensor, differentiable, grad, gradcheck, hvp, jvp, vjp
 from autograd_lite.derivatives import all_rows
 from autograd_lite.engine import backward_order
-from autograd_lite.errors import GradientCheckError
+from autograd_lite.errors import GradientCheckError, UnsupportedError
 from autograd_lite.table import COMPOSED, TABLE
 
 LIST_TABLE = """
@@ -293,3 +293,14 @@ def test_a_planted_right_rule_passes(restored_table):
 def test_a_planted_wrong_rule_is_caught(wrong, restored_table):
     with pytest.raises(GradientCheckError, match="input 1 at index"):
         gradcheck(product_with(wrong), X_AND_WEIGHT)
+
+
+def test_a_rule_that_cannot_be_called_is_refused_where_it_is_given(restored_table):
+    with pytest.raises(UnsupportedError, match=r"tanh .* takes \(g, y\), .* \(g, y, \*arguments\)"):
+        differentiable(lambda g, y: g * (1 - y**2))(np.tanh)
+
+    @differentiable(lambda g, *rest: g)
+    def same(x):
+        return +x
+
+    assert grad(same)(2.0) == 1

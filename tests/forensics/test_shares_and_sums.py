@@ -200,6 +200,116 @@ def probabilities_are_not_normalized():
     return -(Y * log_softmax(z, axis=1)).sum() / 8, {W: X.T @ (np.exp(z.data) - Y) / 8}
 
 
+@planted("sigmoid is evaluated at what arrives", "not multiplied by it")
+def the_slope_of_what_arrives():
+    loss, X, W1, W2, a, d2, _ = two_sigmoids()
+    s = 1 / (1 + np.exp(-(d2 @ W2.data.T)))
+    return loss, {W2: a.data.T @ d2, W1: X.T @ (s * (1 - s))}
+
+
+@planted("what arrives at another layer")
+def another_layers_delta():
+    loss, X, W1, W2, a, _, d1 = two_sigmoids()
+    return loss, {W2: a.data.T @ d1, W1: X.T @ d1}
+
+
+def two_sigmoids():
+    rng = np.random.default_rng(12)
+    X, y = rng.normal(size=(6, 3)), rng.random((6, 4))
+    W1, W2 = leaf(rng, 3, 4, name="W1"), leaf(rng, 4, 4, name="W2")
+    a = sigmoid(X @ W1)
+    p = sigmoid(a @ W2)
+    d2 = 2 * (p.data - y) * p.data * (1 - p.data)
+    return ((p - y) ** 2).sum(), X, W1, W2, a, d2, d2 @ W2.data.T * a.data * (1 - a.data)
+
+
+@planted("multiplied by v itself")
+def a_number_stands_for_its_input():
+    v, w = (
+        Tensor(number, requires_grad=True, name=name) for number, name in ((0.4, "v"), (-0.7, "w"))
+    )
+    h = np.tanh(1.3 * w)
+    d = 2 * (h.data * v.data - 0.8)
+    return (h * v - 0.8) ** 2, {v: d * v.data, w: d * v.data * (1 - h.data**2) * 1.3}
+
+
+@planted("predicted label stands for p")
+def the_predicted_label_is_compared():
+    rng = np.random.default_rng(13)
+    X, Y, W = (
+        rng.normal(size=(12, 3)),
+        np.eye(3)[rng.integers(3, size=12)],
+        leaf(rng, 3, 3, name="W"),
+    )
+    z = X @ W
+    predicted = np.eye(3)[z.data.argmax(axis=1)]
+    return -(Y * log_softmax(z, axis=1)).sum() / 12, {W: X.T @ (predicted - Y) / 12}
+
+
+@planted("overwritten (=)", "only the last window counts")
+def of_overlapping_maxima_one_is_kept():
+    rng = np.random.default_rng(14)
+    x, y = leaf(rng, 5, 5, name="x"), rng.normal(size=(4, 4))
+    loss, dx = 0, np.zeros((5, 5))
+    for i in range(4):
+        for j in range(4):
+            window = x[i : i + 2, j : j + 2]
+            loss = loss + (window.max() - y[i, j]) ** 2
+            largest = window.data == window.data.max()
+            dx[i : i + 2, j : j + 2][largest] = 2 * (window.data.max() - y[i, j])
+    return loss, {x: dx}
+
+
+@planted("only the first use of each", "overwritten (=)")
+def gradients_are_overwritten_in_the_loop():
+    return through_time(lambda gradient, of_step: of_step)
+
+
+@planted("is not multiplied by the derivative of tanh")
+def what_later_steps_send_is_added_after_the_slope():
+    return through_time(np.add, after_the_slope=True)
+
+
+def through_time(collect, after_the_slope=False):
+    """A state that adds to the loss at each of four steps; `collect` takes what steps give."""
+    rng = np.random.default_rng(15)
+    xs, V, U = rng.normal(size=(4, 2)), leaf(rng, 3, 2, name="V"), leaf(rng, 3, 3, name="U")
+    h, loss, dV, dU, sent = np.ones(3), 0, 0, 0, np.zeros(3)
+    states = [h]
+    for x in xs:
+        h = np.tanh(V @ x + U @ h)
+        loss = loss + (h**2).sum()
+        states.append(h.data)
+    for t in (4, 3, 2, 1):
+        slope = 1 - states[t] ** 2
+        delta = 2 * states[t] * slope + sent * (1 if after_the_slope else slope)
+        dV = collect(dV, np.outer(delta, xs[t - 1]))
+        dU = collect(dU, np.outer(delta, states[t - 1]))
+        sent = U.data.T @ delta
+    return loss, {V: dV, U: dU}
+
+
+@planted("turned by 180 degrees")
+def what_arrives_is_turned_as_a_kernel_is():
+    rng = np.random.default_rng(16)
+    x, y, k = rng.normal(size=(5, 5)), rng.normal(size=(4, 4)), leaf(rng, 2, 2, name="k")
+    places = [(i, j) for i in range(2) for j in range(2)]
+    out = np.tanh(sum(k[i, j] * x[i : i + 4, j : j + 4] for i, j in places))
+    turned = (2 * (out.data - y) * (1 - out.data**2))[::-1, ::-1]
+    dk = [(x[i : i + 4, j : j + 4] * turned).sum() for i, j in places]
+    return ((out - y) ** 2).sum(), {k: np.reshape(dk, (2, 2))}
+
+
+@planted("output of a function, not with its input")
+def the_sum_stands_for_its_term():
+    rng = np.random.default_rng(17)
+    h, y = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+    gamma, beta = leaf(rng, 4, name="gamma"), leaf(rng, 4, name="beta")
+    out = gamma * h + beta
+    d = 2 * (out.data - y)
+    return ((out - y) ** 2).sum(), {gamma: (d * out.data).sum(axis=0), beta: d.sum(axis=0)}
+
+
 def test_each_planted_mistake_is_named_first():
     for function, words in CASES:
         loss, gradients = function()

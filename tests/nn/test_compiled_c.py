@@ -1,14 +1,16 @@
 """Training in C: what eager training gives, up to rounding; without a compiler, in NumPy."""
 
 import shutil
+import signal
 
 import numpy as np
 import pytest
+from trained import StopsAfter
 
 import autograd_lite
 import nn
 from autograd_lite.errors import CompilerError
-from autograd_lite.program import compiler
+from autograd_lite.program import c_backend, compiler
 
 with_compiler = pytest.mark.skipif(
     not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
@@ -26,7 +28,7 @@ def no_compiler(tmp_path, monkeypatch):
     monkeypatch.setattr(compiler.importlib.util, "find_spec", lambda name: None)
 
 
-def trained(how):
+def trained(how, callbacks=(), made=lambda model: None):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(96, 3)), rng.integers(0, 3, size=96)
     model = nn.Sequential(
@@ -36,6 +38,7 @@ def trained(how):
         nn.Dropout(0.2, rng=1),
         nn.Dense(8, 3, rng=2),
     )
+    made(model)
     optimizer = nn.Adam(model.parameters(), learning_rate=0.01)
     history = nn.fit(
         model,
@@ -47,6 +50,7 @@ def trained(how):
         batch_size=32,
         rng=3,
         progress=False,
+        callbacks=callbacks,
         compile=how,
     )
     return history, model
@@ -60,6 +64,34 @@ def test_training_in_c_arrives_where_eager_training_does():
     for a, b in zip(model.parameters(), eager.parameters(), strict=True):
         if a.ndim == 2:  # The gradient of the bias before the norm is nothing but rounding.
             np.testing.assert_allclose(a.data, b.data, 1e-9, 1e-11)
+
+
+@with_compiler
+def test_ctrl_c_within_a_step_in_c_ends_after_it_and_a_second_one_undoes_it(monkeypatch):
+    monkeypatch.setattr(compiler, "FLAGS", [*compiler.FLAGS, "-O0"])
+    run, signals, losses = c_backend.Runner.__call__, 0, 0
+
+    def interrupted(runner, arrays):
+        nonlocal losses
+        found = run(runner, arrays)
+        losses += len(found) > 0  # and not of an update; the first is of the second batch
+        for _ in range(signals if found and losses == 8 else 0):
+            signal.raise_signal(signal.SIGINT)
+        return found
+
+    monkeypatch.setattr(c_backend.Runner, "__call__", interrupted)
+    expected = [trained("c", [StopsAfter(steps)])[1] for steps in (9, 8)]
+    for signals, right in enumerate(expected, 1):
+        losses, model = 0, []
+        try:
+            history, _ = trained("c", made=model.append)
+            assert history.stop_reason == "interrupted in epoch 3, batch 3"
+        except KeyboardInterrupt as error:
+            assert signals == 2
+            history = error.history
+        assert history.backend == "c"
+        for a, b in zip(model[0].state_dict().values(), right.state_dict().values(), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 def test_without_a_compiler_a_warning_says_so_and_numpy_runs(no_compiler):

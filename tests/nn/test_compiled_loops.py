@@ -58,6 +58,9 @@ def test_steps_that_are_watched_are_taken_eagerly_and_say_so():
         except autograd_lite.AutogradError:  # there is no gradient without a record
             assert isinstance(watch, autograd_lite.no_grad)
         assert step.backend == "eager: what is computed is watched"
+    with np.errstate(over="raise"):
+        step(*given[4])
+    assert step.backend == "eager: np.errstate asks for more than warnings"
     step(*given[5])
     assert step.backend == "numpy"
 

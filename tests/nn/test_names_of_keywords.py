@@ -9,8 +9,17 @@ from looping import looped
 import autograd_lite
 import nn
 import viz
-from autograd_lite.errors import MissingNameError, UnsupportedError
+from autograd_lite.errors import (
+    ArgumentError,
+    MissingKeyError,
+    MissingNameError,
+    UnsupportedError,
+)
+from autograd_lite.names import CHOICES
+from autograd_lite.table import activations
 from nn.elsewhere import ATTRIBUTES, NAMES
+from nn.init import INITIALIZERS
+from nn.losses.loss_function import LOSSES, loss_function
 
 MODEL = nn.Dense(2, 1, rng=0)
 P = MODEL.parameters()
@@ -176,3 +185,58 @@ def test_a_name_that_is_misspelt_is_told_the_nearest_one():
         nn.Hologram  # noqa: B018 - asking for it is what is tested
     with pytest.raises(ImportError):
         from nn import Linear  # noqa: F401 - asking for it is what is tested
+
+
+@looped(
+    ("choose", "told"),
+    [
+        (lambda: nn.Dense(1, 1, "SiLU"), "activation='SiLU': .* Write activation='swish'"),
+        (lambda: nn.Dense(1, 1, weight_init="glorot_uniform"), "weight_init='xavier_uniform'"),
+        (lambda: loss_function("binary_crossentropy"), "loss='bce', of logits 'bce_with_logits'"),
+    ],
+)
+def test_a_choice_by_the_name_of_another_library_is_told_what_it_is_called_here(choose, told):
+    with pytest.raises(ArgumentError, match=f"{told}$"):
+        choose()
+
+
+def test_each_choice_that_is_told_is_one():
+    known = {"None", *map(repr, [*LOSSES, *activations(), *INITIALIZERS])}
+    told = {each for text in CHOICES.values() for each in re.findall(r"'\w+'|None", text)}
+    assert told <= known
+    assert not known & set(map(repr, CHOICES))
+
+
+def test_what_a_recurrent_layer_returns_is_no_input_as_a_whole():
+    model = nn.Sequential(nn.LSTM(2, 3), nn.Dense(3, 1))
+    with pytest.raises(UnsupportedError, match=r"Give one of its entries, as of states, last ="):
+        model(np.ones((1, 4, 2)))
+
+
+def test_a_figure_that_a_history_lacks_is_told_by_the_name_that_it_has():
+    history = nn.History(loss=[1.0], validation_loss=[2.0])
+    with pytest.raises(MissingKeyError) as caught:
+        history["val_loss"]
+    assert str(caught.value) == (
+        "history['val_loss']: there is no such figure, but 'loss', 'validation_loss'. "
+        "Write history['validation_loss']"
+    )
+    with pytest.raises(KeyError, match=r"'loss', 'validation_loss'\. Give fit .* metrics=$"):
+        history["accuracy"]
+    assert history.get("accuracy") is None
+    assert list(history) == ["loss", "validation_loss"]
+
+
+@looped(
+    ("ask", "told"),
+    [
+        (lambda: viz.draw_dot, r"viz\.draw_dot: .* Write viz\.graph\(loss\)"),
+        (lambda: viz.plot_boundary, r"Write viz\.plot_decision_boundary"),
+        (lambda: viz.graph(MODEL, X).show(), r"Graph\.show: .* Write graph\.save\(path\)"),
+        (lambda: viz.step_through(MODEL(X).sum()).show(), r"Write steps\.save\(path\)"),
+        (lambda: autograd_lite.derive(MODEL(X).sum()).latex(), r"derivation\.markdown\(\)"),
+    ],
+)
+def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(ask, told):
+    with pytest.raises(MissingNameError, match=f"{told}$"):
+        ask()

@@ -14,6 +14,16 @@ def network(*inside, last=3, dtype=np.float64):
     return nn.Sequential(*layers)
 
 
+class StopsAfter(nn.Callback):
+    def __init__(self, steps):
+        self.left = steps
+
+    def batch_end(self, training):
+        self.left -= 1
+        if not self.left:
+            training.stop_reason = "so many steps"
+
+
 def trained(make, y=LABELS, loss="cross_entropy", optimizer=nn.Adam, mode=True, **options):
     """What a training leaves: figures, parameters, buffers, gradients, and the optimizer."""
     nn.manual_seed(3)

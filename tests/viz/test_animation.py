@@ -8,7 +8,7 @@ from plot_samples import X, Y
 
 import nn
 import viz
-from autograd_lite.errors import ArgumentError
+from autograd_lite.errors import ArgumentError, ShapeError
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -71,3 +71,19 @@ def test_nothing_is_written_of_no_frames(tmp_path):
     with pytest.raises(ArgumentError, match="no frames"):
         viz.TrainingAnimation(X, Y).save(tmp_path / "film.gif")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["film.gif", "film.html"])
+def test_what_cannot_be_drawn_is_refused_in_the_words_of_the_picture(tmp_path, name):
+    film = viz.TrainingAnimation(X, Y)
+    film.add(nn.Sequential(nn.Dense(2, 1, rng=0), nn.Lambda(lambda x: 2 + x**2)))
+    with pytest.raises(ArgumentError, match=r"without a threshold: they range from"):
+        film.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_samples_that_are_no_plane_are_refused_before_training():
+    with pytest.raises(
+        ShapeError, match=r"TrainingAnimation of X array \(3, 3\) .*Give X \(n, 2\)"
+    ):
+        viz.TrainingAnimation(np.ones((3, 3)), [0, 1, 1])
