@@ -19,7 +19,8 @@ READ_ONLY = "read-only"
 @pytest.fixture(autouse=True)
 def nothing_is_held_afterwards():
     yield
-    gc.collect()
+    if _held:
+        gc.collect()
     assert not _held
 
 

@@ -18,6 +18,8 @@ import nn
 from autograd_lite import AutogradError
 from autograd_lite.errors import ArgumentError, UnsupportedError
 
+WATCHED = {"callbacks": watching, "validation": (X[:5], Y[:5])}
+
 safetensors_numpy = pytest.importorskip("safetensors.numpy")
 
 
@@ -99,9 +101,23 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path):
     assert_refused(tmp_path / "nothing.safetensors", error=FileNotFoundError)
 
 
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    """What is in the file of an interrupted run, and in that of one with callbacks."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    return [interrupted(folder, 2, **options).read_bytes() for options in ({}, WATCHED)]
+
+
+@pytest.fixture
+def path(tmp_path, checkpoints):
+    """The file of an interrupted run."""
+    path = tmp_path / "run.safetensors"
+    path.write_bytes(checkpoints[0])
+    return path
+
+
 @pytest.mark.parametrize("length", [0, 4, 100, -1, -200])
-def test_a_truncated_file_is_refused(tmp_path, length):
-    path = interrupted(tmp_path, 2)
+def test_a_truncated_file_is_refused(path, length):
     path.write_bytes(path.read_bytes()[:length])
     assert_refused(path, match="truncated")
 
@@ -186,11 +202,10 @@ def test_what_differs_in_a_file_is_named_by_its_key(tmp_path):
 
 
 @pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
-def test_a_tampered_file_is_refused_and_nothing_is_changed(tmp_path, change):
-    options = {"callbacks": watching, "validation": (X[:5], Y[:5])}
-    path = interrupted(tmp_path, 2, **options)
+def test_a_tampered_file_is_refused_and_nothing_is_changed(path, checkpoints, change):
+    path.write_bytes(checkpoints[1])
     tamper(path, change)
-    assert_refused(path, Run(**options))
+    assert_refused(path, Run(**WATCHED))
 
 
 OTHERS = {
@@ -206,13 +221,12 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS)
-def test_a_run_that_was_made_otherwise_is_refused_and_nothing_is_changed(tmp_path, options):
-    assert_refused(interrupted(tmp_path, 2), Run(**options))
+def test_a_run_that_was_made_otherwise_is_refused_and_nothing_is_changed(path, options):
+    assert_refused(path, Run(**options))
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "F8_E5M2"])
-def test_a_dtype_that_numpy_lacks_is_refused(tmp_path, dtype):
-    path = interrupted(tmp_path, 2)
+def test_a_dtype_that_numpy_lacks_is_refused(path, dtype):
     arrays = {"w": {"dtype": dtype, "shape": [2], "data_offsets": [0, 4 if dtype == "BF16" else 2]}}
     header = json.dumps({"__metadata__": {"autograd_lite training": "{}"}, **arrays}).encode()
     path.write_bytes(

@@ -58,8 +58,17 @@ def squares(predictions, targets):
 
 
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
-@pytest.mark.parametrize("kept", [tuple, dict])
-@pytest.mark.parametrize("validation", [None, 0.25, "pair"])
+@pytest.mark.parametrize(
+    ("kept", "validation"),
+    [
+        (tuple, None),
+        (dict, 0.25),
+        (tuple, "pair"),
+        pytest.param(dict, None, marks=pytest.mark.exhaustive),
+        pytest.param(tuple, 0.25, marks=pytest.mark.exhaustive),
+        pytest.param(dict, "pair", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_training_learns_all_outputs_from_all_inputs(kept, given, validation):
     targets = A @ [[1.0], [2.0]], B @ [[1.0], [-1.0], [0.5]]
     y = dict(zip("xy", targets)) if kept is dict else targets
