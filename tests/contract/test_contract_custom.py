@@ -1,11 +1,11 @@
 """Operations that a user adds."""
 
+import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from scipy.optimize import brentq
 
 from autograd_lite import (
     AutogradError,
@@ -60,7 +60,7 @@ def test_arrays_in_give_arrays_out():
 
 @differentiable(lambda g, y, a: g / (2 * y))
 def root(a):
-    return brentq(lambda x: x * x - a, 0.0, 10.0)  # a number of Python's
+    return math.sqrt(a)  # a number of Python's
 
 
 def test_a_function_may_return_a_number_of_python_s():
