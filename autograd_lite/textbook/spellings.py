@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd_lite.derivatives import cross_entropies, indexing, neural
 from autograd_lite.derivatives.linear_algebra import affine, rows
+from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.derivatives.norms import p_norm
 from autograd_lite.derivatives.reductions import expand
 from autograd_lite.derivatives.special import gelu, normal_cdf
@@ -154,6 +155,10 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     neural.swish: lambda x: x * neural.sigmoid(x),
     gelu: lambda x: x * normal_cdf(x),
     p_norm: inspect.unwrap(p_norm),
+    standardize: lambda x, axes, epsilon: (
+        (x - x.mean(axis=axes, keepdims=True))
+        * (1 / np.sqrt(x.var(axis=axes, keepdims=True) + epsilon))
+    ),
     cross_entropies.sigmoid_cross_entropies: lambda logits, targets: (
         np.logaddexp(logits, 0) - logits * targets
     ),

@@ -31,7 +31,7 @@ def bounded_log(p: Any) -> Any:
 
 
 def _are_possible(logarithms: Any) -> bool:
-    return bool(logarithms.min(initial=0.0) > -np.inf)
+    return bool((logarithms > -np.inf).all())
 
 
 def logarithms_that_count(factors: Any, logarithms: Any) -> Any:

@@ -10,10 +10,11 @@ from walk import Walk
 import autograd_lite as al
 from autograd_lite import Tensor, to_source
 from autograd_lite.derivatives.cross_entropies import sigmoid_cross_entropies
+from autograd_lite.derivatives.normalization import standardize
 from autograd_lite.errors import GradientError, UnsupportedError
 
-# The engine computes with what the forward pass left, with a product with ones, or with a
-# reciprocal, or far out, where the source has the textbook's formula.
+# The engine computes with what the forward pass left, with a product with ones, with a reciprocal,
+# far out, or with a mean that was corrected, where the source has the textbook's formula.
 ROUNDED = {
     al.affine,
     al.dropout,
@@ -22,6 +23,7 @@ ROUNDED = {
     al.sigmoid_cross_entropy,
     al.softmax_cross_entropy,
     sigmoid_cross_entropies,
+    standardize,
 }
 
 walk = Walk()
