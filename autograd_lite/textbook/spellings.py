@@ -79,7 +79,7 @@ def _getitem_vjp(g: Any, y: Any, x: Any, index: Any) -> Any:
 
 def scatter(x: Any, index: Any, shape: Any) -> Any:
     """Zeros of a shape, with x added at an index."""
-    result = np.zeros(shape, x.dtype)
+    result = np.zeros(shape, np.result_type(x))
     np.add.at(result, index, x)
     return result
 
@@ -91,8 +91,8 @@ def positions(x: Any) -> Any:
 
 def gathered(g: Any, sources: Any, x: Any) -> Any:
     """Zeros like x, to whose entries, by their numbers, those of g are added."""
-    result = np.zeros(x.size, g.dtype)
-    np.add.at(result, sources.reshape(-1), g.reshape(-1))
+    result = np.zeros(x.size, np.result_type(g))
+    np.add.at(result, sources.reshape(-1), np.reshape(g, -1))
     return result.reshape(x.shape)
 
 
