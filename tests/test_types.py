@@ -16,11 +16,6 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "tests" / "types").glob("*.py"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WITHOUT_TYPES = "# mypy: allow-untyped-defs, allow-untyped-calls\n"
-MYPY = """[mypy]
-strict = true
-[mypy-scipy.*,sklearn.*]
-ignore_missing_imports = true
-"""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +27,8 @@ def scripts(tmp_path_factory):
     for page in PAGES:
         blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
         for number, block in enumerate(blocks):
-            (folder / f"{page.stem}_{number}.py").write_text(WITHOUT_TYPES + block)
+            if "import cupy" not in block:  # which only a machine with a card has
+                (folder / f"{page.stem}_{number}.py").write_text(WITHOUT_TYPES + block)
     assert len(list(folder.glob("*.py"))) >= 30
     return folder
 
@@ -44,8 +40,7 @@ def said_by(checker, *arguments):
 
 @pytest.mark.exhaustive
 def test_mypy_finds_nothing_in_scripts(scripts):
-    (scripts / "mypy.ini").write_text(MYPY)
-    said = said_by("mypy", "--config-file", scripts / "mypy.ini", *scripts.glob("*.py"))
+    said = said_by("mypy", "--strict", *scripts.glob("*.py"))
     assert said.startswith("Success"), said
 
 

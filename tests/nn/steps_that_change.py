@@ -325,6 +325,12 @@ def take_a_step_of_ones_own(model, optimizer):
     optimizer.zero_grad()
 
 
+def set_penalties(model, optimizer):
+    # A bias before a batch norm is nothing but rounding, of which l1 would ask the sign.
+    model[0].bias.data[:] = 1.0
+    optimizer.l1 = optimizer.l2 = 0.1
+
+
 CHANGES = {
     "frozen": freeze_for_a_while,
     "a step of one's own": take_a_step_of_ones_own,
@@ -335,7 +341,7 @@ CHANGES = {
     "evaluation in between": lambda m, o: nn.predict(m, batch(0)[0]),
     "rate of a group": lambda m, o: o.groups[0].update(learning_rate=0.5),
     "weight decay": lambda m, o: setattr(o, "weight_decay", 0.1),
-    "l1 and l2": lambda m, o: [setattr(o, name, 0.1) for name in ("l1", "l2")],
+    "l1 and l2": set_penalties,
     "betas": lambda m, o: setattr(o, "betas", (0.5, 0.9)),
     "a schedule": lambda m, o: setattr(o, "learning_rate", lambda step: 0.1 / (1 + step)),
 }

@@ -12,7 +12,7 @@ class Widths(nn.Callback):
     def __init__(self) -> None:
         self.seen: list[float] = []
 
-    def on_epoch_end(self, training: nn.Training) -> None:
+    def epoch_end(self, training: nn.Training) -> None:
         self.seen.append(float(np.abs(training.model.parameters()[0].data).max()))
 
 
