@@ -358,5 +358,5 @@ def each_row_is_derived_with_a_line_for_each_array_and_balanced_latex(sample):
     assert latex.count(r"\left(") == latex.count(r"\right)")
 
 
-test_each_row_on_some_of_its_samples = walk.test(of_each=2)
+test_each_row_on_some_of_its_samples = walk.test(of_each=1)
 test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())

@@ -172,5 +172,5 @@ def evaluated(formula, names, cotangents, variables):
         return eval(formula, values)
 
 
-test_each_row_on_some_of_its_samples = walk.test(of_each=2)
+test_each_row_on_some_of_its_samples = walk.test(of_each=1)
 test_each_row_on_each_of_its_samples = pytest.mark.exhaustive(walk.test())
