@@ -12,7 +12,13 @@ import numpy as np
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
+from autograd_lite.engine import (
+    backward_order,
+    backward_steps,
+    carry_back,
+    operation_of,
+    unshared,
+)
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import OWN, PLAIN, admit, beside
 from autograd_lite.held import held_array, read_only
@@ -83,7 +89,8 @@ class Tensor(Methods):
         self._requires_grad = requires_grad
         self.name = name
         self.operation = None  # type: ignore[assignment] # None at leaves
-        self.arguments = ()
+        self.arguments = self.wanted = ()
+        self.lent = True
         self.created = 0
         self.mutated = 0
 
@@ -115,8 +122,7 @@ class Tensor(Methods):
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
         held = held_array(array, self.requires_grad, self.name, None)
-        if held is not self._array and self.owns_array:
-            self.owns_array = False
+        self.lent = self.lent or held is not self._array
         self._array = held
         mark_mutated([self], [held])
 
@@ -226,7 +232,7 @@ class Tensor(Methods):
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
         cotangents = Cotangents({self: self._seed(gradient, create_graph)})
-        nodes = [node for node in backward_order(self) if node.operation is not None]
+        nodes = list(filter(operation_of, backward_order(self)))
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
         with enable_grad() if create_graph else NOTHING:
             for node, cotangent in unshared(cotangents, lent=plain(gradient)):
