@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
-from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,15 @@ import autograd_lite.mutation as mutation
 from autograd_lite.foreign import OWN, admit, beside
 from autograd_lite.modes import Rule, recording, take, taken, watching
 from autograd_lite.mutation import samples, samples_of_leaves
-from autograd_lite.node import Array, Cotangents, Node, clock, inputs_of, unshared_lists
+from autograd_lite.node import (
+    Array,
+    Cotangents,
+    Node,
+    clock,
+    inputs_of,
+    plain,
+    unshared_lists,
+)
 from autograd_lite.operation import Operation
 from autograd_lite.precision import widened
 from autograd_lite.refusals import (
@@ -176,20 +183,14 @@ def backward_steps(order: Iterable[Node]) -> Steps:
 
     To those `apply_rule` is careful.
     """
-    computed = list(filter(operation_of, order))
-    return _careful(computed) if any(map(_selects, computed)) else zip(computed, repeat(False))
-
-
-operation_of, _selects = attrgetter("operation"), attrgetter("operation.selects")
-
-
-def _careful(computed: Iterable[Node]) -> Iterator[tuple[Node, bool]]:
     selected: set[Node] = set()
-    for node in computed:
-        careful = node in selected
-        yield node, careful
-        if careful or node.operation.selects:
-            selected.update(inputs_of(node))
+    for node in order:
+        operation = node.operation
+        if operation is not None:
+            careful = node in selected
+            yield node, careful
+            if careful or operation.selects:
+                selected.update(inputs_of(node))
 
 
 def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: bool) -> None:
@@ -350,29 +351,13 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterable[tuple[Node, Array]]:
+def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
     """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
-    arrays = cotangents.values()
-    if (
-        OF_NUMPY.issuperset(map(type, arrays))
-        and OWNERS.issuperset(map(type, map(_base, arrays)))
-        and len({id(lent), *map(id, arrays)}) > len(arrays)
-    ):
-        return cotangents.items()
-    return _copied_where_shared(cotangents, lent)
-
-
-OF_NUMPY, OWNERS = {ndarray, float64}, {type(None)}
-_base = attrgetter("base")
-
-
-def _copied_where_shared(
-    cotangents: Mapping[Node, Array], lent: Array
-) -> Iterator[tuple[Node, Array]]:
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
-        if type(cotangent) is not float64:
-            array = cotangent._array if isinstance(cotangent, Node) else cotangent
+        kind = type(cotangent)
+        if kind is not float64:
+            array = cotangent if kind is ndarray else plain(cotangent)
             key = id(array)
             if key in handed_out or getattr(array, "base", None) is not None:
                 cotangent = cotangent.copy()
