@@ -20,6 +20,16 @@ from autograd_lite.precision import as_floats, in_floats
 from autograd_lite.table import differentiable
 
 
+def smallest(x: Array) -> Any:
+    """The smallest entry, or NaN: to find where it is takes a third of the time of `min`."""
+    return x.item(x.argmin()) if type(x) is ndarray else x.min()
+
+
+def largest(x: Array) -> Any:
+    """The largest entry, likewise."""
+    return x.item(x.argmax()) if type(x) is ndarray else x.max()
+
+
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:
     """log p and log(1 - p), both -100 at least."""
     p = as_floats(p)
@@ -166,11 +176,6 @@ def _places(labels: Array, classes: int) -> Array:
     return firsts + labels.astype(np.intp, copy=False)
 
 
-def _largest(x: Array) -> Any:
-    # To find where it is takes a third of the time; programs have the whole question as a step.
-    return x[x.argmax()] if type(x) is ndarray else x.max()
-
-
 @functools.lru_cache(maxsize=32)
 def _firsts(n: int, classes: int) -> Array:
     return np.arange(0, n * classes, classes)
@@ -218,7 +223,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
             "Write labels.astype(int)",
         )
     # A negative label is too large when unsigned.
-    if n and _largest(labels.astype(np.uintp)) >= classes:
+    if n and largest(labels.astype(np.uintp)) >= classes:
         raise ValueError(
             f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
             "Number the classes from 0, or give the last layer one output for each",
