@@ -185,6 +185,17 @@ def raise_explained(
     raise explained(error, name, arguments, keywords) from error
 
 
+def only_entry(tensor: Node) -> Any:
+    """The array of a tensor whose truth value is asked for; an ArgumentError if it has several."""
+    if tensor._array.size != 1:
+        raise ArgumentError(
+            f"truth value of {describe_one(tensor)}",
+            "an array is true or false only if it has one entry",
+            "Write .any() or .all() of a comparison, or tensor is not None",
+        )
+    return tensor._array
+
+
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:
     """The error where a tensor that requires grad would become an array or a number."""
     function = _asking()

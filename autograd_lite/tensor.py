@@ -22,7 +22,13 @@ from autograd_lite.mutation import mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange, refused_conversion
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    only_entry,
+    refuse_exchange,
+    refused_conversion,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Plain
@@ -356,7 +362,7 @@ class Tensor(Methods):
             raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
-        outcome = bool(self._array)
+        outcome = bool(only_entry(self))
         take(bool, (self,), NO_KEYWORDS, outcome)
         return outcome
 
