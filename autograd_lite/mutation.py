@@ -21,6 +21,44 @@ parts: dict[int, weakref.ref[Node]] = {}
 """By id, what was taken from tensors by an index without a record, and may show their memory."""
 
 
+_lent: dict[int, tuple[weakref.ref[Node], Array, int, bytes]] = {}
+# By id, leaves whose own array was handed out: the leaf, the array, when, and what it was like.
+
+
+def handed_out(leaf: Any) -> Array:
+    """The array of a leaf. One of its own is watched from now on, as it may be written to.
+
+    Until it is changed through the library, as each step of an optimizer does.
+    """
+    global latest
+    array, key = leaf._array, id(leaf)
+    if leaf.owns_array and type(array) is np.ndarray:
+        latest = now = next(clock)
+        leaf.owns_array = False
+        reference = weakref.ref(leaf, functools.partial(_lent.pop, key))
+        _lent[key] = reference, array, now, sample(array)
+    return array
+
+
+def disown(leaf: Any) -> None:
+    """What is the array of a leaf now is not its own."""
+    _lent.pop(id(leaf), None)
+    if leaf.owns_array:
+        leaf.owns_array = False
+
+
+def _own_again(changed: Sequence[Array]) -> None:
+    """Stop watching what was lent by leaves that were changed through these arrays, or moved."""
+    arrays = [array for array in changed if isinstance(array, np.ndarray)]
+    for reference, lent, _, _ in list(_lent.values()):
+        leaf: Any = reference()
+        if leaf is None:
+            continue
+        if leaf._array is not lent or any(np.may_share_memory(lent, array) for array in arrays):
+            disown(leaf)
+            leaf.owns_array = True
+
+
 def remember_part(part: Node) -> None:
     """Remember a part as long as it lives."""
     key = id(part)
@@ -43,6 +81,8 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
     """Remember that these arrays, which hold the values of these nodes, were changed just now."""
     global latest
     latest = now = next(clock)
+    if _lent:
+        _own_again(arrays)
     for node in nodes:
         node.mutated = now
     for array in arrays:
@@ -56,9 +96,14 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
 
 
 def changed_since(time: int) -> list[Array]:
-    """The arrays that were changed after that time, and live."""
+    """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
-    return [array for array in arrays if array is not None]
+    lent = [
+        array
+        for _, array, when, before in list(_lent.values())
+        if when > time and sample(array) != before
+    ]
+    return lent + [array for array in arrays if array is not None]
 
 
 def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
