@@ -21,8 +21,8 @@ parts: dict[int, weakref.ref[Node]] = {}
 """By id, what was taken from tensors by an index without a record, and may show their memory."""
 
 
-_lent: dict[int, tuple[weakref.ref[Node], Array, int, bytes]] = {}
-# By id, leaves whose own array was handed out: the leaf, the array, when, and what it was like.
+_lent: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
+# By id, leaves whose own array was handed out: the leaf, when that was, and a sample of it.
 
 
 def handed_out(leaf: Any) -> Array:
@@ -31,12 +31,11 @@ def handed_out(leaf: Any) -> Array:
     Until it is changed through the library, as each step of an optimizer does.
     """
     global latest
-    array, key = leaf._array, id(leaf)
+    array = leaf._array
     if leaf.owns_array and type(array) is np.ndarray:
         latest = now = next(clock)
         leaf.owns_array = False
-        reference = weakref.ref(leaf, functools.partial(_lent.pop, key))
-        _lent[key] = reference, array, now, sample(array)
+        _lent[id(leaf)] = weakref.ref(leaf), now, sample(array)
     return array
 
 
@@ -47,16 +46,18 @@ def disown(leaf: Any) -> None:
         leaf.owns_array = False
 
 
-def _own_again(changed: Sequence[Array]) -> None:
-    """Stop watching what was lent by leaves that were changed through these arrays, or moved."""
-    arrays = [array for array in changed if isinstance(array, np.ndarray)]
-    for reference, lent, _, _ in list(_lent.values()):
-        leaf: Any = reference()
-        if leaf is None:
-            continue
-        if leaf._array is not lent or any(np.may_share_memory(lent, array) for array in arrays):
-            disown(leaf)
-            leaf.owns_array = True
+def _own_again(arrays: Sequence[Array]) -> None:
+    """Stop watching what leaves lent whose memory was changed just now."""
+    for key, (reference, _, _) in list(_lent.items()):
+        leaf = reference()
+        if leaf is None or any(_overlap(leaf._array, array) for array in arrays):
+            _lent.pop(key, None)
+            if leaf is not None:
+                leaf.owns_array = True
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    return a is b or (isinstance(b, np.ndarray) and np.may_share_memory(a, b))
 
 
 def remember_part(part: Node) -> None:
@@ -98,12 +99,11 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
 def changed_since(time: int) -> list[Array]:
     """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
-    lent = [
-        array
-        for _, array, when, before in list(_lent.values())
-        if when > time and sample(array) != before
-    ]
-    return lent + [array for array in arrays if array is not None]
+    for reference, when, before in list(_lent.values()):
+        leaf = reference()
+        if leaf is not None and when > time and sample(leaf._array) != before:
+            arrays.append(leaf._array)
+    return [array for array in arrays if array is not None]
 
 
 def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
