@@ -10,26 +10,28 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array
+from autograd_lite.forensics.replay import Graph, Place, is_array
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 
 def some_entries(graph: Graph, place: Place) -> StepMistakes:
     """Only the first or the last of several counts, or all others: = for +=, a loop off by one."""
-    node, argument = place.node, place.argument
+    kind, node, argument = "entries left out", place.node, place.argument
     spreads = place.traits.reduces or place.traits.indexes
     ends = argument.operation is None and node.shape != argument.shape
     if node.ndim and (spreads or ends or node in graph.bottlenecks):
         masks = _masks(graph, place, node)
-        yield from ((kind, words, _before(place, mask)) for kind, words, mask in masks)
+        for words, mask in masks:
+            yield kind, words, place.arriving(lambda g, *_, mask=mask: g * mask)
     elif argument.ndim and argument in graph.bottlenecks:
         masks = _masks(graph, place, argument)
-        yield from ((kind, words, _afterwards(place, mask)) for kind, words, mask in masks)
+        for words, mask in masks:
+            yield kind, words, place.changed(lambda result, *_, mask=mask: result * mask)
 
 
-def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str, Array]]:
-    kind, lost = "entries left out", "what arrives at the others is lost"
+def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, Array]]:
+    lost = "what arrives at the others is lost"
     for axis, length in enumerate(node.shape):
         what = entry_of(graph, place, node, axis)
         for words, kept in (
@@ -40,12 +42,12 @@ def _masks(graph: Graph, place: Place, node: Tensor) -> Iterator[tuple[str, str,
         ):
             if length > 1:
                 mask = np.isin(np.arange(length), kept)
-                yield kind, words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
+                yield words, mask.reshape(-1, *[1] * (node.ndim - axis - 1))
     if place.traits.reduces and node.ndim > 1:
         for number, words in ((0, "first"), (-1, "last")):
             corner = np.zeros(node.shape[-2:], bool)
             corner[number, number] = True
-            yield kind, f"only the {words} window counts: {lost}", corner
+            yield f"only the {words} window counts: {lost}", corner
 
 
 def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
@@ -61,14 +63,6 @@ def entry_of(graph: Graph, place: Place, node: Tensor, axis: int) -> str:
     if node.ndim == 1:
         return "sample"
     return {0: "row", node.ndim - 1: "column"}.get(axis, f"position along axis {axis}")
-
-
-def _before(place: Place, mask: Array) -> Vjp:
-    return lambda g, *given, **keywords: place.vjp(g * mask, *given, **keywords)
-
-
-def _afterwards(place: Place, mask: Array) -> Vjp:
-    return place.changed(lambda result, *given: result * mask)
 
 
 def repeated_indices(graph: Graph, place: Place) -> StepMistakes:
@@ -103,26 +97,19 @@ def _names_entries(node: Tensor) -> bool:
     return any(is_array(plain(part)) for part in parts)
 
 
-def _of_one_copy(
-    place: Place, order: int, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
-) -> Array:
-    total = np.zeros(x.size, g.dtype)
-    taken = place.operation.compute(np.arange(x.size).reshape(x.shape), *rest, **keywords)
-    total[np.ravel(taken)[::order]] = np.ravel(g)[::order]
-    return total.reshape(x.shape)
+def _of_one_copy(place: Place, order: int, g: Array, *given: Any, **keywords: Any) -> Array:
+    total = np.zeros(place.argument.size, g.dtype)
+    total[np.ravel(place.taken())[::order]] = np.ravel(g)[::order]
+    return total.reshape(place.argument.shape)
 
 
-def _assigned(
-    place: Place, loop: int | None, g: Array, y: Array, x: Array, *rest: Any, **keywords: Any
-) -> Array:
+def _assigned(place: Place, loop: int | None, g: Array, *given: Any, **keywords: Any) -> Array:
     """Assigned where the operation takes an entry from, at once or for each slice of an axis."""
-    places = np.arange(x.size).reshape(x.shape)
-    taken = place.operation.compute(places, *map(plain, rest), **keywords)
-    total = np.zeros(x.size, g.dtype)
+    taken, total = place.taken(), np.zeros(place.argument.size, g.dtype)
     slices = [(taken, g)] if loop is None else zip(*(np.moveaxis(a, loop, 0) for a in (taken, g)))
     for indices, values in slices:
         total[indices.reshape(-1)] += values.reshape(-1)
-    return total.reshape(x.shape)
+    return total.reshape(place.argument.shape)
 
 
 def shifted(graph: Graph, place: Place) -> StepMistakes:
@@ -139,25 +126,16 @@ def shifted(graph: Graph, place: Place) -> StepMistakes:
         for shift, what in shifts.items():
             if shift:
                 words = f"the {along} of what arrives are {what}: a slice that is off"
-                yield "misplaced", words, partial(_rolled_before, place, shift, axis)
+                by = shift, axis
+                yield "misplaced", words, place.arriving(lambda g, *_, by=by: np.roll(g, *by))
     elif place.traits.indexes and node.ndim:
         for axis, length in enumerate(place.argument.shape):
             if length > 1 and length > 2 * (length == 2):
                 along = "columns" if axis and axis == place.argument.ndim - 1 else "rows"
                 for shift in (1, -1):
                     words = f"the {along} are shifted by one: an index or a slice is off by one"
-                    vjp = place.changed(partial(_rolled, shift, axis))
-                    yield "misplaced", words, vjp
-
-
-def _rolled_before(
-    place: Place, shift: int, along: int, g: Array, *given: Any, **keywords: Any
-) -> Array:
-    return place.vjp(np.roll(g, shift, along), *given, **keywords)
-
-
-def _rolled(shift: int, axis: int, result: Array, *given: Any) -> Array:
-    return np.roll(result, shift, axis)
+                    by = shift, axis
+                    yield "misplaced", words, place.changed(lambda r, *_, by=by: np.roll(r, *by))
 
 
 # Kernels and matrices
@@ -259,18 +237,16 @@ def _next_slices(array: Any) -> Iterator[Array]:
 
 def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     """What arrives at a product is to be transposed, and is not: dS for dS.T; or it is turned."""
-    node, vjp = place.node, place.vjp
+    node = place.node
     if place.argument.ndim > 1 and place.argument in graph.bottlenecks:
         words = "what arrives there is turned by 180 degrees, as a kernel is"
-        turned_after = place.changed(lambda result, *_, **k: result[..., ::-1, ::-1])
-        yield "misplaced", words, turned_after
+        yield "misplaced", words, place.changed(lambda result, *_: result[..., ::-1, ::-1])
     square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
     if square and place.multiplies_matrices:
         words = (
             "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
         )
-        swapped: Vjp = lambda g, *given, **k: vjp(np.swapaxes(g, -1, -2), *given, **k)
-        yield "transposed", words, swapped
+        yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
     if node.ndim > 2 and place.multiplies_matrices:
         for slot, argument in enumerate(place.node.arguments):
             value = plain(argument)

@@ -129,21 +129,20 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
     moved = place.traits.additive or place.traits.moves
     if np.size(cotangent) < 2 or np.ptp(cotangent) == 0:
         return
-    vjp = place.vjp
     if place.node.shape == cotangent.shape:
         words = "the value itself is handed on, not what arrives for it"
-        yield "other values", words, lambda g, y, *given, **k: vjp(y, y, *given, **k)
+        yield "other values", words, place.arriving(lambda g, y, *_: y)
     if moved:
         return
     words = "what arrives is lost: the derivative of {operation} is not multiplied by it"
-    yield "cotangent lost", words, lambda g, *given, **k: vjp(np.ones_like(g), *given, **k)
+    yield "cotangent lost", words, place.arriving(lambda g, *_: np.ones_like(g))
     if place.traits.activation and place.bends:
         words = "the derivative of {operation} is evaluated at what arrives"
         yield "wrong place", words, partial(_at_what_arrives, place, lambda g: g)
         words += ", and not multiplied by it"
         yield "cotangent lost", words, partial(_at_what_arrives, place, np.ones_like)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
-    yield "cotangent lost", words, lambda g, *given, **k: vjp(np.sign(g), *given, **k)
+    yield "cotangent lost", words, place.arriving(lambda g, *_: np.sign(g))
 
 
 def _at_what_arrives(place: Place, times: Any, g: Any, y: Any, x: Any, *rest: Any, **k: Any) -> Any:
@@ -163,7 +162,7 @@ def statistics(graph: Graph, place: Place) -> StepMistakes:
         words = (
             "the derivative of {operation} is taken to be that of the variance, without the root"
         )
-        yield "wrong formula", words, lambda g, y, *given, **k: place.vjp(g * 2 * y, y, *given, **k)
+        yield "wrong formula", words, place.arriving(lambda g, y, *_: g * 2 * y)
 
 
 FORMULA_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (

@@ -304,7 +304,7 @@ def added_to_picked(case: Case) -> Iterator[Candidate]:
 
 def _plus(place: Place, strength: float) -> Wrong:
     more = strength / place.node.size
-    return {place: lambda g, *given, **keywords: place.vjp(g + more, *given, **keywords)}
+    return {place: place.arriving(lambda g, *_: g + more)}
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (

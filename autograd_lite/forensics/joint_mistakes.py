@@ -64,10 +64,7 @@ def _after(activation: Place, place: Place) -> Vjp:
     values = activation.node._array, *map(plain, activation.node.arguments)
     keywords = activation.node.keywords
 
-    def vjp(g: Array, *given: Any, **own: Any) -> Any:
-        return place.vjp(activation.vjp(g, *values, **keywords), *given, **own)
-
-    return vjp
+    return place.arriving(lambda g, *_: activation.vjp(g, *values, **keywords))
 
 
 # Kernels and windows that are written as slices
@@ -98,12 +95,8 @@ def overlapping_windows(case: Case) -> Candidates:
         windows = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
         if len(windows) < 2 or tensor.ndim == 0:
             continue
-        positions = np.arange(tensor.size).reshape(tensor.shape)
         try:
-            taken = [
-                place.operation.compute(positions, *place.node.arguments[1:], **place.node.keywords)
-                for place in windows
-            ]
+            taken = [place.taken() for place in windows]
         except (IndexError, TypeError):
             continue
         if len(np.unique(np.concatenate([np.ravel(each) for each in taken]))) == sum(
@@ -148,12 +141,7 @@ def parts_exchanged(case: Case) -> Candidates:
 
 def _apart(one: Place, other: Place) -> bool:
     """Whether two parts of an array have no entry in common."""
-    positions = np.arange(one.argument.size).reshape(one.argument.shape)
-    first, second = (
-        place.operation.compute(positions, *map(plain, place.node.arguments[1:]))
-        for place in (one, other)
-    )
-    return not np.isin(first, second).any()
+    return not np.isin(one.taken(), other.taken()).any()
 
 
 MOST_PARTS = 6

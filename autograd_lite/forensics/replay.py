@@ -72,9 +72,19 @@ class Place:
         """The vjp with something done to its result: `change(result, g, y, *arguments)`."""
         return lambda *given, **keywords: change(self.vjp(*given, **keywords), *given)
 
+    def arriving(self, change: Callable[..., Any]) -> Vjp:
+        """The vjp of something else than what arrives: `change(g, y, *arguments)`."""
+        return lambda *given, **keywords: self.vjp(change(*given), *given[1:], **keywords)
+
     def given(self, change: Callable[..., tuple[Any, ...]]) -> Vjp:
         """The vjp with others, `change(y, *arguments)`, than its own output and arguments."""
         return lambda g, *own, **keywords: self.vjp(g, *change(*own), **keywords)
+
+    def taken(self) -> Array:
+        """For each entry of the node, which is taken of the argument, the number of that one."""
+        numbers = np.arange(self.argument.size).reshape(self.argument.shape).copy()
+        others = map(plain, self.node.arguments[1:])
+        return self.operation.compute(numbers, *others, **self.node.keywords)
 
     @property
     def bends(self) -> bool:

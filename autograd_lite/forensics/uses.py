@@ -136,11 +136,8 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
     for node, words in _near(graph, place.node):
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
-            yield (
-                "derivative forgotten" if "forgotten" in words else "other values",
-                words,
-                lambda g, *given, of=cotangent, **keywords: place.vjp(of, *given, **keywords),
-            )
+            kind = "derivative forgotten" if "forgotten" in words else "other values"
+            yield kind, words, place.arriving(lambda *_, of=cotangent: of)
 
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
@@ -213,7 +210,9 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
             others += [("after", [0 * arriving[0], *arriving[:-1]])]
             for what, chosen in others if len({a.shape for a in arriving}) == 1 else ():
                 words = f"it is multiplied by what arrives at the step {what}"
-                wrong: Wrong = {p: partial(_arriving, p, g) for p, g in zip(group, chosen)}
+                wrong: Wrong = {
+                    p: p.arriving(lambda *_, other=g: other) for p, g in zip(group, chosen)
+                }
                 yield Candidate("other step", words, wrong)
         if group[0].bends:
             states = [place.node for place in group]
@@ -239,16 +238,15 @@ def clipped(case: Case) -> Iterator[Candidate]:
         for bound in BOUNDS if group[0].bends else ():
             if bound < largest:
                 words = f"what arrives is clipped at {bound:g} in each step"
-                wrong: Wrong = {place: partial(_clipped, place, bound) for place in group}
+                bounds = -bound, bound
+                wrong: Wrong = {
+                    place: place.arriving(lambda g, *_, by=bounds: g.clip(*by)) for place in group
+                }
                 yield Candidate("cotangent lost", words, wrong)
 
 
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """What people clip at."""
-
-
-def _clipped(place: Place, bound: float, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g.clip(-bound, bound), *given, **keywords)
 
 
 def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -267,10 +265,6 @@ def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
 def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
     arguments = getattr(node, "arguments", (node, *given[1:]))  # A constant is its own input.
     return place.vjp(g, plain(node), *map(plain, arguments), **keywords)
-
-
-def _arriving(place: Place, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(other, *given, **keywords)
 
 
 def _start_of(graph: Graph, state: Tensor) -> Array | None:

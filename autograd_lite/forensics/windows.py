@@ -94,9 +94,8 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
 
 def _taken_by(place: Place) -> Window | None:
     """The window that an index takes of an array."""
-    positions = np.arange(place.argument.size).reshape(place.argument.shape).copy()
     try:
-        return window_of(place.operation.compute(positions, *map(plain, place.node.arguments[1:])))
+        return window_of(place.taken())
     except (IndexError, TypeError):
         return None
 
