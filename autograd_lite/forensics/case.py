@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
+from autograd_lite.forensics.recorded_factors import factors_at, rarer, usual
 from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, grouped, is_recorded
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.tensor import Tensor
@@ -60,22 +62,32 @@ class Case:
                 error = SAFETY * float(abs(noisy[tensor] - right[tensor]).max(initial=0.0))
                 self.rounding[tensor] = max(known, error if math.isfinite(error) else 0.0)
 
+    @functools.cached_property
+    def usual_factors(self) -> list[tuple[float, str]]:
+        """The factors that people get wrong here, in words."""
+        return [*usual(self.graph)]
+
+    @functools.cached_property
+    def rarer_factors(self) -> list[tuple[float, str]]:
+        """Learning rates, and several factors at once, in words."""
+        return [*rarer(self.graph)]
+
     def in_words(self, factor: float, place: Place | None = None) -> str:
         """What a gradient that is `factor` times the right one lacks or has; empty if unknown."""
-        return self.usual_words(factor, place) or self._words(factor, self.graph.rarer_factors)
+        return self.usual_words(factor, place) or self._words(factor, self.rarer_factors)
 
     def usual_words(self, factor: float, place: Place | None = None) -> str:
         """The same, without learning rates and products; at a place, of its own numbers too."""
-        usual, here = self._words(factor, self.graph.usual_factors), self.words_here(factor, place)
+        usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
         if place is None or (usual and not (here and "square" in usual)):
             return usual
-        return here or self._words(factor, self.graph.factors_at(place))
+        return here or self._words(factor, factors_at(self.graph, place))
 
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by."""
         if place is None or not place.multiplies_entries:
             return ""
-        return self._words(factor, self.graph.factors_at(place))
+        return self._words(factor, factors_at(self.graph, place))
 
     def _words(self, factor: float, known: Iterable[tuple[float, str]]) -> str:
         for number, words in known:

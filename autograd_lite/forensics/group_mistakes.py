@@ -308,6 +308,5 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(factors, penalties),
-    *(statistics, branches, stale_weights, other_losses, added_to_picked),
+    *(penalties, statistics, branches, stale_weights, other_losses, added_to_picked),
 )

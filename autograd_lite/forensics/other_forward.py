@@ -14,7 +14,6 @@ from autograd_lite.forensics.candidate import Candidate, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded
 from autograd_lite.forensics.step_mistakes import mask_of
-from autograd_lite.forensics.uses import alike
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -176,7 +175,7 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
     graph, distance = case.graph, case.graph.distance
-    for unordered in alike(graph.places, graph.roles):
+    for unordered in graph.alike:
         nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,41 +19,25 @@ from autograd_lite.forensics.candidate import (
     with_strength,
 )
 from autograd_lite.forensics.case import Case
-from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.recorded_factors import factors_at
+from autograd_lite.forensics.replay import (
+    LARGE,
+    Graph,
+    Place,
+    Wrong,
+    grouped,
+    is_array,
+    is_recorded,
+)
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
-
-def alike(places: Iterable[Place], of: Sequence[dict[Place, Any]]) -> list[list[Place]]:
-    """The sets of two or more of these steps that play one role, each once.
-
-    Of large sets that hardly differ, such as by the first step of a loop, it is the larger one.
-    """
-    places = [*places]
-    sets: dict[frozenset[Place], list[Place]] = {}
-    for role in of:
-        for group in grouped(places, role.__getitem__).values():
-            members = frozenset(group)
-            if len(group) > 1 and members not in sets and not _is_in(members, sets):
-                sets[members] = group
-    return [*sets.values()]
-
-
 FACTOR = "a constant factor is wrong"
-LARGE = 20
-"""Steps of a set that another one with nearly the same is left out for."""
-
-
-def _is_in(members: frozenset[Place], sets: Iterable[frozenset[Place]]) -> bool:
-    return len(members) > LARGE and any(
-        members < each and len(members) > 0.9 * len(each) for each in sets
-    )
 
 
 def dropped_uses(case: Case) -> Iterator[Candidate]:
     """All uses of a tensor but one, or but those that are alike, are left out."""
     graph = case.graph
-    of = graph.roles
     wrong = [graph.consumers.get(t, ()) for t in case.manual if t not in case.fitted(graph.right)]
     several = [uses for uses in wrong if len(uses) > 1]
     for index, which in ((0, "last"), (-1, "first")) if len(several) > 1 else ():
@@ -68,7 +52,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
                 yield Candidate(DROPPED[0], what, scaled([one], 2.0) | scaled([other], 0.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
-        kept += [group for group in alike(uses, of) if len(group) < len(uses) - 1]
+        kept += [group for group in graph.alike_among(uses) if len(group) < len(uses) - 1]
         for group in kept:
             chosen = {*group}
             others = [use for use in uses if use not in chosen]
@@ -83,7 +67,7 @@ def dropped_alike(case: Case) -> Iterator[Candidate]:
     Or at all but the last, where that is what the backward pass starts with.
     """
     graph = case.graph
-    for group in alike(graph.places, graph.roles):
+    for group in graph.alike:
         if all(place.argument.operation is None for place in group):
             yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
             continue
@@ -95,7 +79,7 @@ def not_carried(case: Case) -> Iterator[Candidate]:
     """In a loop a state gets only what its own step sends, and nothing from later ones."""
     graph = case.graph
     words = "the state is not carried back: what arrives from later steps of the loop is left out"
-    for group in alike(graph.places, graph.roles):
+    for group in graph.alike:
         states = {place.node for place in group}
         leads: set[Tensor] = set()
         left_out = []
@@ -117,9 +101,9 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
     products = [place for place in inner if place.multiplies_matrices]
     layers = [bent, *grouped(products, lambda place: (place.operation, place.slot)).values()]
     lengths = [float(length) for length in graph.lengths]
-    for group in [*alike(graph.places, graph.roles), *layers]:
+    for group in [*graph.alike, *layers]:
         own = (
-            [factor for factor, _ in itertools.islice(graph.factors_at(group[0]), 2)]
+            [factor for factor, _ in itertools.islice(factors_at(graph, group[0]), 2)]
             if group
             else []
         )
@@ -186,7 +170,7 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
 def values_of_other_steps(case: Case) -> Iterator[Candidate]:
     """In a loop all steps take the values of the step before, or after, or those of one."""
     distance = case.graph.distance
-    for unordered in alike(case.graph.places, case.graph.roles):
+    for unordered in case.graph.alike:
         group = sorted(unordered, key=lambda place: distance[place.node])
         for slot in range(len(group[0].node.arguments)):
             if slot != group[0].slot and group[0].traits.product:
@@ -233,7 +217,7 @@ def _sum_with(graph: Graph, node: Tensor) -> Tensor | None:
 
 def clipped(case: Case) -> Iterator[Candidate]:
     """What arrives at each step of a loop is clipped."""
-    for group in alike(case.graph.places, case.graph.roles):
+    for group in case.graph.alike:
         largest = max(abs(case.graph.right[place.node]).max(initial=0.0) for place in group)
         for bound in BOUNDS if group[0].bends else ():
             if bound < largest:

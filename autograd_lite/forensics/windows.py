@@ -18,7 +18,6 @@ from autograd_lite.derivatives.windows import Layout, bordered, layout, places
 from autograd_lite.forensics.candidate import Candidate, Instead, StepMistakes, joint
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong
-from autograd_lite.forensics.uses import alike
 from autograd_lite.node import Array, plain
 
 Start = tuple[int, ...]
@@ -72,7 +71,7 @@ def window_of(array: Any) -> Window | None:
 
 def windows_elsewhere(case: Case) -> Iterator[Candidate]:
     """In a loop all windows of an array are taken, or written to, at other positions."""
-    for group in alike(case.graph.places, case.graph.roles):
+    for group in case.graph.alike:
         first = group[0]
         for slot in range(len(first.node.arguments) if first.traits.product else 0):
             found = [window_of(plain(place.node.arguments[slot])) for place in group]
