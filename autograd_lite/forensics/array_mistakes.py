@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.forensics.candidate import Instead, StepMistakes
 from autograd_lite.forensics.factors import SAMPLES
-from autograd_lite.forensics.replay import Graph, Place, is_array
+from autograd_lite.forensics.replay import Graph, Place, is_array, is_recorded
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -172,15 +172,15 @@ def kernels(graph: Graph, place: Place) -> StepMistakes:
     windows = place.multiplies_entries and before is not None and before.traits.indexes
     if not (place.multiplies_matrices or windows):
         return
-    for slot, argument in enumerate(place.node.arguments):
-        if slot == place.slot or not isinstance(argument, Tensor) or not argument.requires_grad:
+    for slot, argument in place.others.items():
+        if not is_recorded(argument):
             continue
         leaf, moves = moved_from(argument)
         reshaped = leaf.ndim != argument.ndim or place.argument.ndim > 2 or windows
         if leaf.operation is None and leaf.ndim and (leaf.ndim != 2 or reshaped):
             for words, turned in turns_of(leaf._array):
                 value = moved_again(turned, moves)
-                yield "kernel", f"the kernel {words}", Instead(place, slot, value, "")
+                yield "kernel", f"the kernel {words}", Instead(place, slot, value)
 
 
 def moved_from(tensor: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -205,11 +205,10 @@ LARGEST_INVERSE = 64
 
 def inverted(graph: Graph, place: Place) -> StepMistakes:
     """The inverse of a square matrix stands where its transpose belongs."""
-    for slot, argument in enumerate(place.node.arguments if place.multiplies_matrices else ()):
+    for slot, argument in place.others.items() if place.multiplies_matrices else ():
         value = plain(argument)
-        square = is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
-        small = square and len(value) <= LARGEST_INVERSE
-        if slot != place.slot and small and np.linalg.cond(value) < 1e8:
+        small = np.ndim(value) == 2 and is_square(value) and len(value) <= LARGEST_INVERSE
+        if small and np.linalg.cond(value) < 1e8:
             words = "the inverse of the other factor stands where its transpose belongs"
             inverse = np.linalg.inv(value).T
             yield "transposed", words, Instead(place, slot, inverse, "np.linalg.inv({0}).T")
@@ -217,10 +216,10 @@ def inverted(graph: Graph, place: Place) -> StepMistakes:
 
 def next_slice(graph: Graph, place: Place) -> StepMistakes:
     """A product is taken with the slice of an array that starts one row before, or after."""
-    for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
-        for other in _next_slices(plain(argument)) if slot != place.slot else ():
+    for slot, argument in place.others.items() if place.traits.product else ():
+        for other in _next_slices(plain(argument)):
             words = "the rows of the other factor are off by one: a slice of the same array"
-            yield "misplaced", words, Instead(place, slot, other, "")
+            yield "misplaced", words, Instead(place, slot, other)
 
 
 def _next_slices(array: Any) -> Iterator[Array]:
@@ -241,20 +240,16 @@ def arrives_transposed(graph: Graph, place: Place) -> StepMistakes:
     if place.argument.ndim > 1 and place.argument in graph.bottlenecks:
         words = "what arrives there is turned by 180 degrees, as a kernel is"
         yield "misplaced", words, place.changed(lambda result, *_: result[..., ::-1, ::-1])
-    square = node.ndim > 1 and node.shape[-1] == node.shape[-2] > 1
-    if square and place.multiplies_matrices:
+    if is_square(node._array) and place.multiplies_matrices:
         words = (
             "what arrives is the wrong way around: dS for its transpose, or the transpose for dS"
         )
         yield "transposed", words, place.arriving(lambda g, *_: np.swapaxes(g, -1, -2))
-    if node.ndim > 2 and place.multiplies_matrices:
-        for slot, argument in enumerate(place.node.arguments):
-            value = plain(argument)
-            if slot != place.slot and is_array(value) and value.ndim > 2:
-                if value.shape[-1] == value.shape[-2] > 1:
-                    words = "the other factor of {operation} is to be transposed, and is not"
-                    turned = np.swapaxes(value, -1, -2)
-                    yield "transposed", words, Instead(place, slot, turned, "{0}.swapaxes(-1, -2)")
+
+
+def is_square(value: Any) -> bool:
+    """Whether it is a square matrix of more than one entry, or several."""
+    return is_array(value) and value.ndim > 1 and value.shape[-1] == value.shape[-2] > 1
 
 
 ARRAY_MISTAKES: tuple[Callable[[Graph, Place], StepMistakes], ...] = (

@@ -75,25 +75,13 @@ SOON = 5
 """Steps from a statistic to where it meets the entries again."""
 
 
-def branches(case: Case) -> Iterator[Candidate]:
-    """The two branches of where swapped."""
-    for node, places in case.graph.places_of.items():
-        if node.operation and node.operation.function is np.where:
-            wrong = {place: place.given(_swapped) for place in places}
-            yield Candidate("branches", "the branches of where are swapped", wrong)
-
-
-def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
-    return y, np.logical_not(condition), *rest
-
-
 def stale_weights(case: Case) -> Iterator[Candidate]:
     """Products with weights that were updated already, in one layer or in all."""
     products = []
     for place in case.graph.places:
-        for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
+        for slot, argument in place.others.items() if place.traits.product else ():
             leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
-            if slot != place.slot and is_recorded(leaf) and leaf.operation is None:
+            if is_recorded(leaf) and leaf.operation is None:
                 products.append((place, slot, leaf, moves))
 
     def updated(chosen: list[tuple[Place, int, Tensor, list[Tensor]]], rate: float) -> Wrong:
@@ -308,5 +296,5 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(penalties, statistics, branches, stale_weights, other_losses, added_to_picked),
+    *(penalties, statistics, stale_weights, other_losses, added_to_picked),
 )

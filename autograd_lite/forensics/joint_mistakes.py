@@ -13,7 +13,7 @@ from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchang
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
-from autograd_lite.node import Array, Node, plain
+from autograd_lite.node import Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
 
@@ -82,7 +82,7 @@ def kernels_of_slices(case: Case) -> Candidates:
         products = [each for each in products if each[0].traits.product]
         for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
             wrong: Wrong = {
-                other: Instead(other, slot, turned[plain(entry.arguments[1])], "")
+                other: Instead(other, slot, turned[plain(entry.arguments[1])])
                 for other, slot, entry in products
             }
             yield joint("kernel", f"the kernel {words}", wrong)
@@ -153,10 +153,16 @@ def _to_part_of(other: Place) -> Vjp:
     return lambda g, *given, **keywords: other.vjp(g, *values, **other.node.keywords)
 
 
-def branches_of_extremes(case: Case) -> Candidates:
-    """The smaller of two gets what arrives at their maximum."""
+def to_all_arguments(case: Case) -> Candidates:
+    """What an operation sends to its arguments is exchanged between them, or turned."""
     for node, places in case.graph.places_of.items():
-        traits = node.operation.traits
+        traits, function = node.operation.traits, node.operation.function
+        if function is np.where:
+            swapped = [
+                p.given(lambda y, where, *both: (y, np.logical_not(where), *both)) for p in places
+            ]
+            wrong = dict(zip(places, swapped))
+            yield Candidate("branches", "the branches of where are swapped", wrong)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
             wrong: Wrong = {
@@ -164,19 +170,14 @@ def branches_of_extremes(case: Case) -> Candidates:
                 for place in places
             }
             yield joint("branches", words, wrong)
-
-
-def solved_systems(case: Case) -> Candidates:
-    """The matrix of a linear system is to be transposed on the way back, and is not."""
-    for node, places in case.graph.places_of.items():
-        if node.operation.function is np.linalg.solve:
+        if function is np.linalg.solve:
             words = "the matrix is to be transposed in the system on the way back, and is not"
-            given = {place: place.given(_with_transposed) for place in places}
-            yield joint("transposed", words, given)
+            turned = {p: p.given(lambda y, a, b: (y, np.swapaxes(a, -1, -2), b)) for p in places}
+            yield joint("transposed", words, turned)
 
 
-def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
-    return y, np.swapaxes(a, -1, -2), b
+def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:
+    return y, np.logical_not(condition), *both
 
 
 # What several steps are together
@@ -231,6 +232,5 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    parts_exchanged,
-    *(branches_of_extremes, solved_systems, differentiated_as_a_whole),
+    *(parts_exchanged, to_all_arguments, differentiated_as_a_whole),
 )

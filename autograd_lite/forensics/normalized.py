@@ -8,19 +8,51 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
-from autograd_lite.forensics.replay import Graph, Place, Wrong
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
 Axes = tuple[int, ...]
 NORMALIZATIONS = (standardize, rms_normalize)
 """Functions that normalize in one step."""
+
+
+class Normalized(NamedTuple):
+    """What a node is: another one over its size, along axes, without its mean if centred."""
+
+    graph: Graph
+    chain: list[Place]  # the steps back to what is normalized
+    y: Array
+    scale: Any  # by which it is divided
+    axes: Axes
+    centred: bool
+
+    @property
+    def mean(self) -> Any:
+        """The function that its size is measured with, a mean or a sum."""
+        unit = np.mean(self.y**2, axis=self.axes, keepdims=True)
+        return np.mean if abs(unit - 1).max() < 0.1 else np.sum
+
+    def wrong(self, formula: Vjp) -> Wrong:
+        """The formula from the output to the input, in the first step; the others pass it on."""
+        return only(self.graph, self.chain) | {self.chain[0]: formula}
+
+    def whole(self, kind: str, what: str, mean: Any = None, **other: Any) -> Candidate:
+        """The right formula but for a mean, or for others of these numbers."""
+        _, _, y, scale, axes, centred = self._replace(**other)
+        mean = mean or self.mean
+
+        def formula(g: Array, *given: Any, **keywords: Any) -> Array:
+            along = y * mean(g * y, axis=axes, keepdims=True)
+            return (g - mean(g, axis=axes, keepdims=True) * centred - along) / scale
+
+        return joint(kind, what, self.wrong(formula))
 
 
 def normalizations(
@@ -30,8 +62,9 @@ def normalizations(
     for axes, centred in itertools.product(_sets_of_axes(node.ndim), (True, False)):
         scale = _scale(x._array, node._array, axes, centred)
         if scale is not None:
-            yield from _normalized(graph, chain, node, axes, centred, scale)
-            yield from _scaled_late(graph, chain, node, axes, centred, scale)
+            found = Normalized(graph, chain, node._array, scale, axes, centred)
+            yield from _wrongly(found)
+            yield from _scaled_late(found, node)
 
 
 def _sets_of_axes(count: int) -> list[Axes]:
@@ -52,33 +85,26 @@ def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
     return scale if np.all(abs(per_entry - 1) < 0.1) else None
 
 
-def _normalized(
-    graph: Graph, chain: list[Place], node: Tensor, axes: Axes, centred: bool, scale: Array
-) -> Iterator[Candidate]:
-    y, length = node._array, node.size // np.size(scale)
-    unit = np.mean(y**2, axis=axes, keepdims=True)
-    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
-    name = "means" if mean is np.mean else "sums"
-    for other in _sets_of_axes(node.ndim):
+def _wrongly(of: Normalized) -> Iterator[Candidate]:
+    mean, axes, count = of.mean, of.axes, of.y.ndim
+    words = "in the derivative of what is normalized"
+    for other in _sets_of_axes(count):
         if other != axes:
-            what = f"in the derivative of what is normalized the {name} are taken over "
-            what += f"{_in_words(other, node.ndim)}, the wrong one, and not over "
-            what += _in_words(axes, node.ndim)
-            yield _whole(graph, chain, what, "wrong axis", y, scale, mean, other, centred)
-    for kind, what, of in TERMS:
-        formula = partial(_with_terms, of, y, scale, partial(mean, axis=axes, keepdims=True))
-        words = f"in the derivative of what is normalized, y, {what}"
-        yield joint(kind, words, only(graph, chain) | {chain[0]: formula})
-    for what, other_scale in (("what is normalized is not divided by its deviation", 1.0),):
-        what = f"in the derivative {what}"
-        yield _whole(graph, chain, what, "wrong formula", y, other_scale, mean, axes, centred)
+            what = f"{words} the {'means' if mean is np.mean else 'sums'} are taken over "
+            what += f"{_in_words(other, count)}, the wrong one, and not over "
+            yield of.whole("wrong axis", what + _in_words(axes, count), axes=other)
+    own = partial(mean, axis=axes, keepdims=True)
+    for kind, what, rule in TERMS:
+        formula: Vjp = lambda g, *_, of_terms=rule, **k: of_terms(g, of.y, own) / of.scale
+        yield joint(kind, f"{words}, y, {what}", of.wrong(formula))
+    what = "in the derivative what is normalized is not divided by its deviation"
+    yield of.whole("wrong formula", what, scale=1.0)
     if mean is np.mean:
-        what = f"in the derivative of what is normalized the means are divided by {length} twice"
-        twice: Any = lambda x, **over: np.mean(x, **over) / length
-        yield _whole(graph, chain, what, "constant statistics", y, scale, twice, axes, centred)
-        what = "in the derivative of what is normalized sums stand for means: 1/{0} is missing"
-        what = what.format(length)
-        yield _whole(graph, chain, what, "constant statistics", y, scale, np.sum, axes, centred)
+        kind, length = "constant statistics", of.y.size // np.size(of.scale)
+        what = f"{words} the means are divided by {length} twice"
+        yield of.whole(kind, what, lambda x, **over: np.mean(x, **over) / length)
+        what = f"{words} sums stand for means: 1/{length} is missing"
+        yield of.whole(kind, what, np.sum)
 
 
 def _in_words(axes: Axes, count: int) -> str:
@@ -128,51 +154,21 @@ TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
 """Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
 
 
-def _with_terms(
-    of: Any, y: Array, scale: Any, mean: Any, g: Array, *given: Any, **keywords: Any
-) -> Array:
-    return of(g, y, mean) / scale
-
-
-def _scaled_late(
-    graph: Graph, chain: list[Place], node: Tensor, axes: Axes, centred: bool, scale: Array
-) -> Iterator[Candidate]:
+def _scaled_late(of: Normalized, node: Tensor) -> Iterator[Candidate]:
     """What is normalized is multiplied by gamma after its means are subtracted, not before."""
-    uses = graph.consumers.get(node, [])
+    uses = of.graph.consumers.get(node, [])
     use = uses[0] if len(uses) == 1 else None
-    if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
+    if use is None or not use.multiplies_entries or len(use.others) != 1:
         return
-    gamma = plain(use.other_arguments[0])
+    (gamma,) = map(plain, use.others.values())
     if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
         return
-    y, unit = node._array, np.mean(node._array**2, axis=axes, keepdims=True)
-    mean = np.mean if abs(unit - 1).max() < 0.1 else np.sum
     words = "the factor of what is normalized, such as gamma, is multiplied in after the means "
     words += "are subtracted, and not before"
-    right = _whole(graph, chain, words, "wrong place", y, scale, mean, axes, centred)
-    formula = right.wrong[chain[0]]
-    late: Wrong = {chain[0]: lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)}
-    yield right._replace(wrong={**right.wrong, **late})
-
-
-def _whole(
-    graph: Graph,
-    chain: list[Place],
-    what: str,
-    kind: str,
-    y: Array,
-    scale: Any,
-    mean: Any,
-    axes: Any,
-    centred: bool,
-) -> Candidate:
-    """The formula from the output to the input, in the first step; the others pass it on."""
-
-    def formula(g: Array, *given: Any, **keywords: Any) -> Array:
-        along = y * mean(g * y, axis=axes, keepdims=True)
-        return (g - mean(g, axis=axes, keepdims=True) * centred - along) / scale
-
-    return joint(kind, what, only(graph, chain) | {chain[0]: formula})
+    right = of.whole("wrong place", words)
+    formula = right.wrong[of.chain[0]]
+    late: Vjp = lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)
+    yield right._replace(wrong=of.wrong(late))
 
 
 def only(graph: Graph, chain: list[Place]) -> Wrong:

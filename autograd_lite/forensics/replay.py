@@ -93,14 +93,14 @@ class Place:
         return self.traits.product and not self.traits.elementwise
 
     @property
-    def other_arguments(self) -> list[Any]:
-        """The arguments of the node besides the one that the step leads to."""
-        return [a for slot, a in enumerate(self.node.arguments) if slot != self.slot]
+    def others(self) -> dict[int, Any]:
+        """The arguments of the node besides the one that the step leads to, by their slots."""
+        return {slot: a for slot, a in enumerate(self.node.arguments) if slot != self.slot}
 
     @property
     def numbers(self) -> list[float]:
         """Those of the other arguments that are a number."""
-        others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
+        others = [plain(a) for a in self.others.values() if not is_recorded(a)]
         return [float(np.sum(a)) for a in others if np.size(a) == 1]
 
 

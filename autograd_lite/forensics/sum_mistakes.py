@@ -28,14 +28,14 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
                 make = place.arriving if of_node else place.changed
                 one = make(lambda a, *_, by=reduce, axis=axis: _broadcast(by, axis, a))
                 yield "wrong axis", words, one
-    for slot, argument in enumerate(node.arguments if of_node else ()):
+    for slot, argument in place.others.items() if of_node else ():
         value = plain(argument)
-        for axis in range(value.ndim) if slot != place.slot and is_array(value) else ():
+        for axis in range(value.ndim) if is_array(value) else ():
             for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
                 words = (
                     f"the product is taken with {which.format('entry')} along axis {axis}, for all"
                 )
-                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value), "")
+                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value))
 
 
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (

@@ -155,7 +155,7 @@ def own_term(graph: Graph, place: Place) -> StepMistakes:
         return
     given = [plain(a) * 0 if a is leaf else plain(a) for a in place.node.arguments]
     rest = place.operation.compute(*given, **place.node.keywords)
-    instead = Instead(use, use.slot, rest, "")
+    instead = Instead(use, use.slot, rest)
     arguments = [*map(plain, use.node.arguments)]
 
     def vjp(g: Array, *own: Any, **keywords: Any) -> Array:

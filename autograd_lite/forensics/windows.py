@@ -73,11 +73,11 @@ def windows_elsewhere(case: Case) -> Iterator[Candidate]:
     """In a loop all windows of an array are taken, or written to, at other positions."""
     for group in case.graph.alike:
         first = group[0]
-        for slot in range(len(first.node.arguments) if first.traits.product else 0):
+        for slot in first.others if first.traits.product else ():
             found = [window_of(plain(place.node.arguments[slot])) for place in group]
-            for words, windows, starts in _moved(found) if slot != first.slot else ():
+            for words, windows, starts in _moved(found):
                 wrong: Wrong = {
-                    place: Instead(place, slot, window.at(start), "")
+                    place: Instead(place, slot, window.at(start))
                     for place, window, start in zip(group, windows, starts)
                 }
                 yield joint("windows", f"the product is taken with windows {words}", wrong)
