@@ -13,7 +13,7 @@ from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchang
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
-from autograd_lite.node import Node, plain
+from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
 
@@ -158,11 +158,8 @@ def to_all_arguments(case: Case) -> Candidates:
     for node, places in case.graph.places_of.items():
         traits, function = node.operation.traits, node.operation.function
         if function is np.where:
-            swapped = [
-                p.given(lambda y, where, *both: (y, np.logical_not(where), *both)) for p in places
-            ]
-            wrong = dict(zip(places, swapped))
-            yield Candidate("branches", "the branches of where are swapped", wrong)
+            swapped = {place: place.given(_with_branches_swapped) for place in places}
+            yield Candidate("branches", "the branches of where are swapped", swapped)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
             wrong: Wrong = {
