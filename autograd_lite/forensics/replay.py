@@ -20,6 +20,7 @@ import numpy as np
 from autograd_lite.engine import given_to_rules
 from autograd_lite.forensics.factors import (
     SAMPLES,
+    USES,
     factors_of_constant,
     factors_of_mean,
     factors_of_power,
@@ -168,6 +169,12 @@ class Graph:
         return {place: number for number, place in enumerate(self.places)}
 
     @functools.cached_property
+    def last_layer(self) -> int:
+        """The position of the last product with a matrix; what comes after it is the loss's."""
+        products = (self.position[p.node] for p in self.places if p.multiplies_matrices)
+        return next(products, len(self.order))
+
+    @functools.cached_property
     def of_operation(self) -> dict[Operation, list[Tensor]]:
         """The nodes of each operation, in the order of the backward pass."""
         found: dict[Operation, list[Tensor]] = {}
@@ -260,7 +267,7 @@ class Graph:
             axes = "·".join(map(str, node.shape))
             found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
         for leaf in self.leaves:
-            found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
+            found.setdefault(len(self.consumers[leaf]), USES)
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)

@@ -31,6 +31,7 @@ from autograd_lite.forensics.uses import (
     dropped_alike,
     dropped_uses,
     factors_alike,
+    forwards,
     not_carried,
     own_term,
     values_of_other_steps,
@@ -65,7 +66,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
         *(
             of_case(case)
-            for of_case in (dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES[1:])
+            for of_case in (dropped_uses, not_carried, forwards, values_of_other_steps, *GROUP_MISTAKES[1:])
         ),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(

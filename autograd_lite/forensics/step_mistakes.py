@@ -42,7 +42,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         }
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
-        if place.argument.operation is None or not place.argument.operation.traits.logarithm:
+        if graph.position[place.node] > graph.last_layer:
             drops, scales = "the mask of dropout", "the scale of inverted dropout"
         else:
             drops, scales = (
