@@ -286,7 +286,7 @@ def _kinks(graph: Graph) -> Iterator[tuple[str, Wrong]]:
     """Other slopes at ties, where any between those on both sides is as right: at one or at all."""
     chosen: dict[str, Wrong] = {"at ties the slope is 0": {}, "at ties the slope is 1": {}}
     for place in graph.places:
-        others = [*map(plain, place.others.values())]
+        others = [*map(plain, place.other_arguments)]
         bounded = place.traits.extremum and place.traits.elementwise
         if bounded and len(others) == 1 and np.size(others[0]) == 1:
             bound = others[0]

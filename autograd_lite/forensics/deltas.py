@@ -199,7 +199,7 @@ def _two_values(place: Place) -> tuple[float, float] | None:
     """The two numbers that a step multiplies by, where it is a mask."""
     ones = np.ones(place.node.shape)
     drops = place.operation.function is dropout or (
-        place.multiplies_entries and not any(map(is_recorded, place.others.values()))
+        place.multiplies_entries and not any(map(is_recorded, place.other_arguments))
     )
     if not drops and not (place.traits.kink and place.traits.activation):
         return None

@@ -13,6 +13,7 @@ from autograd_lite.node import Array
 SMALL = 10
 """Whole numbers that another one may be mistaken for."""
 SAMPLES = "the number of samples"
+USES = "the number of times that it is used"
 
 
 def is_round(number: float) -> bool:
@@ -139,6 +140,7 @@ def factors_of_power(exponent: float) -> Iterator[tuple[float, str]]:
 def _of_lengths(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
     for length, name in lengths.items():
         yield float(length), f"1/{length} is missing, one over {name}"
-        yield 1 / length, f"it is divided by {length}, {name}, once too often"
+        words = f"it is divided by {length}, {name}, once too often"
+        yield 1 / length, words + ", or only one of its uses counts" * (name == USES)
         yield float(-length), f"1/{length} is missing, one over {name}, and the sign is wrong"
         yield -1 / length, f"it is divided by {length}, {name}, once too often; the sign is wrong"

@@ -96,7 +96,11 @@ def stale_weights(case: Case) -> Iterator[Candidate]:
             wrong[place] = Instead(place, slot, value, written)
         return wrong
 
-    for chosen in [[product] for product in products] + [products] * (len(products) > 1):
+    of_one = [
+        [p for p in products if p[2] is leaf] for leaf in dict.fromkeys(p[2] for p in products)
+    ]
+    several = [chosen for chosen in (*of_one, products) if len(chosen) > 1]
+    for chosen in [*([product] for product in products), *several]:
         what = "the weights are read after their update, W - learning_rate dW"
         number = "with learning_rate {:.6g}"
         yield with_strength("stale weights", what, updated, chosen, neutral=0.0, number=number)

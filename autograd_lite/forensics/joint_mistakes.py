@@ -13,6 +13,7 @@ from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchang
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
+from autograd_lite.forensics.step_mistakes import mask_of
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
@@ -65,6 +66,23 @@ def _after(activation: Place, place: Place) -> Vjp:
     keywords = activation.node.keywords
 
     return place.arriving(lambda g, *_: activation.vjp(g, *values, **keywords))
+
+
+def slopes_before_products(case: Case) -> Candidates:
+    """A derivative, or a mask, is multiplied in before the product of the layer above."""
+    graph = case.graph
+    for place in graph.places:
+        bent = place.bends and place.traits.activation
+        uses = graph.consumers.get(place.node, ())
+        if len(uses) != 1 or not (bent or mask_of(place.node) is not None):
+            continue
+        (use,) = uses
+        if use.multiplies_matrices and use.node.shape == place.node.shape:
+            slope = place.unmatched(np.ones_like(place.node._array))
+            what = f"derivative of {place.operation.name}" if bent else "mask"
+            words = f"the {what} is multiplied in before the product, not after it"
+            before = use.arriving(lambda g, *_, by=slope: g * by)
+            yield joint("wrong place", words, {use: before, place: unchanged})
 
 
 # Kernels and windows that are written as slices
@@ -192,13 +210,15 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
         for found, parts in behind(node, position, frozenset()):
             x = cast(Tensor, found)
             chain = _straight(graph, node, x)
+            # A step that passes on what arrives is no part of what is forgotten.
+            first = graph.right.values[chain[0].number] if chain else None
+            if first is graph.right[node] or np.array_equal(first, graph.right[node]):
+                continue
             if len(parts) > 1 and chain and any(map(_bends, parts)):
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
-                if all(part.operation.traits.extremum for part in parts):
-                    words = "the derivative of clip is taken to be the clipped value, not a mask"
-                    by_value: Wrong = {chain[0]: lambda g, y, *_, **k: g * y}
-                    yield joint("wrong formula", words, only(graph, chain) | by_value)
+                if all(map(_is_bounded, parts)):
+                    yield from _of_clip(graph, chain, node, x)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 arriving = graph.right[node]
                 lost = arriving.size > 1 and np.ptp(arriving) == 0
@@ -206,6 +226,23 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                 yield joint(kind, words, only(graph, chain))
             if chain and node.ndim > 1 and any(map(_bends, parts)):
                 yield from normalizations(graph, chain, node, x)
+
+
+def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candidates:
+    words, beyond = "the derivative of clip is taken to be ", node._array != x._array
+    for kind, what, slope in (
+        ("wrong formula", "the clipped value, not a mask", node._array),
+        ("wrong formula", "what was clipped, not a mask", x._array),
+        ("branches", "1 beyond the bounds and 0 between them: the mask is inverted", beyond),
+    ):
+        first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
+        yield joint(kind, words + what, only(graph, chain) | first)
+
+
+def _is_bounded(node: Node) -> bool:
+    """Whether an operation is a maximum or minimum, such as relu."""
+    traits = node.operation.traits
+    return traits.extremum or traits.rectifies
 
 
 def _bends(node: Node) -> bool:
@@ -228,6 +265,7 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
 
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
-    *(derivative_in_one_direction, kernels_of_slices, overlapping_windows),
-    *(parts_exchanged, to_all_arguments, differentiated_as_a_whole),
+    *(derivative_in_one_direction, slopes_before_products),
+    *(kernels_of_slices, overlapping_windows, parts_exchanged),
+    *(to_all_arguments, differentiated_as_a_whole),
 )

@@ -8,13 +8,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives.normalization import rms_normalize, standardize
 from autograd_lite.forensics.candidate import Candidate, joint, scaled, unchanged
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong
+from autograd_lite.forensics.replay import Graph, Place, Wrong
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -23,48 +23,24 @@ NORMALIZATIONS = (standardize, rms_normalize)
 """Functions that normalize in one step."""
 
 
-class Normalized(NamedTuple):
-    """What a node is: another one over its size, along axes, without its mean if centred."""
-
-    graph: Graph
-    chain: list[Place]  # the steps back to what is normalized
-    y: Array
-    scale: Any  # by which it is divided
-    axes: Axes
-    centred: bool
-
-    @property
-    def mean(self) -> Any:
-        """The function that its size is measured with, a mean or a sum."""
-        unit = np.mean(self.y**2, axis=self.axes, keepdims=True)
-        return np.mean if abs(unit - 1).max() < 0.1 else np.sum
-
-    def wrong(self, formula: Vjp) -> Wrong:
-        """The formula from the output to the input, in the first step; the others pass it on."""
-        return only(self.graph, self.chain) | {self.chain[0]: formula}
-
-    def whole(self, kind: str, what: str, mean: Any = None, **other: Any) -> Candidate:
-        """The right formula but for a mean, or for others of these numbers."""
-        _, _, y, scale, axes, centred = self._replace(**other)
-        mean = mean or self.mean
-
-        def formula(g: Array, *given: Any, **keywords: Any) -> Array:
-            along = y * mean(g * y, axis=axes, keepdims=True)
-            return (g - mean(g, axis=axes, keepdims=True) * centred - along) / scale
-
-        return joint(kind, what, self.wrong(formula))
-
-
 def normalizations(
     graph: Graph, chain: list[Place], node: Tensor, x: Tensor
 ) -> Iterator[Candidate]:
     """Mistakes in the derivative from a node to what it is, normalized over some axes."""
+    y = node._array
     for axes, centred in itertools.product(_sets_of_axes(node.ndim), (True, False)):
-        scale = _scale(x._array, node._array, axes, centred)
-        if scale is not None:
-            found = Normalized(graph, chain, node._array, scale, axes, centred)
-            yield from _wrongly(found)
-            yield from _scaled_late(found, node)
+        scale = _scale(x._array, y, axes, centred)
+        if scale is None:
+            continue
+        unit = np.mean(y**2, axis=axes, keepdims=True)
+        reduce = np.mean if abs(unit - 1).max() < 0.1 else np.sum
+        right = _centred if centred else _not_centred
+        given = y, scale, axes, right, reduce
+        rows = itertools.chain(_over_other_axes(*given), _other_terms(*given))
+        for kind, what, formula in itertools.chain(rows, _scaled_late(graph, node, *given)):
+            words = f"in the derivative of what is normalized{what}"
+            first: Wrong = {chain[0]: lambda g, *_, formula=formula, **k: formula(g)}
+            yield joint(kind, words, only(graph, chain) | first)
 
 
 def _sets_of_axes(count: int) -> list[Axes]:
@@ -85,26 +61,37 @@ def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
     return scale if np.all(abs(per_entry - 1) < 0.1) else None
 
 
-def _wrongly(of: Normalized) -> Iterator[Candidate]:
-    mean, axes, count = of.mean, of.axes, of.y.ndim
-    words = "in the derivative of what is normalized"
-    for other in _sets_of_axes(count):
-        if other != axes:
-            what = f"{words} the {'means' if mean is np.mean else 'sums'} are taken over "
-            what += f"{_in_words(other, count)}, the wrong one, and not over "
-            yield of.whole("wrong axis", what + _in_words(axes, count), axes=other)
-    own = partial(mean, axis=axes, keepdims=True)
-    for kind, what, rule in TERMS:
-        formula: Vjp = lambda g, *_, of_terms=rule, **k: of_terms(g, of.y, own) / of.scale
-        yield joint(kind, f"{words}, y, {what}", of.wrong(formula))
-    what = "in the derivative what is normalized is not divided by its deviation"
-    yield of.whole("wrong formula", what, scale=1.0)
-    if mean is np.mean:
-        kind, length = "constant statistics", of.y.size // np.size(of.scale)
-        what = f"{words} the means are divided by {length} twice"
-        yield of.whole(kind, what, lambda x, **over: np.mean(x, **over) / length)
-        what = f"{words} sums stand for means: 1/{length} is missing"
-        yield of.whole(kind, what, np.sum)
+Terms = Callable[[Array, Array, Any, Any], Array]
+"""Of g, y, and the means that g and g * y are subtracted with."""
+Formulas = Iterator[tuple[str, str, Callable[[Array], Any]]]
+"""Kinds, words, and what is computed for what arrives."""
+
+
+def _centred(g: Array, y: Array, mean: Any, mean_along: Any) -> Array:
+    return g - mean(g) - y * mean_along(g * y)
+
+
+def _not_centred(g: Array, y: Array, mean: Any, mean_along: Any) -> Array:
+    return g - y * mean_along(g * y)
+
+
+def _over(axes: Axes, reduce: Any) -> Any:
+    return partial(reduce, axis=axes, keepdims=True)
+
+
+def _over_other_axes(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
+    mean, name = _over(axes, reduce), "mean" if reduce is np.mean else "sum"
+    for other in [other for other in _sets_of_axes(y.ndim) if other != axes]:
+        over = f"taken over {_in_words(other, y.ndim)}, the wrong one, and not over "
+        over += _in_words(axes, y.ndim)
+        wrong = _over(other, reduce)
+        for what, means in (
+            (f"{name}s are", (wrong, wrong)),
+            (f"{name} of g is", (wrong, mean)),
+            (f"{name} of g * y is", (mean, wrong)),
+        ):
+            formula = lambda g, means=means: right(g, y, *means) / scale
+            yield "wrong axis", f" the {what} {over}", formula
 
 
 def _in_words(axes: Axes, count: int) -> str:
@@ -154,21 +141,36 @@ TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
 """Formulas in place of g - mean(g) - y mean(g y), with g for what arrives."""
 
 
-def _scaled_late(of: Normalized, node: Tensor) -> Iterator[Candidate]:
+def _other_terms(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
+    mean, length, statistics = _over(axes, reduce), y.size // scale.size, "constant statistics"
+    for kind, what, terms in TERMS:
+        yield kind, f", y, {what}", lambda g, terms=terms: terms(g, y, mean) / scale
+    words = ", y, the division by the deviation is left out"
+    yield "wrong formula", words, lambda g: right(g, y, mean, mean)
+    if reduce is np.mean:
+        for words, factor in (
+            (f" the means are divided by {length} twice", 1 / length),
+            (f" sums stand for means: 1/{length} is missing", length),
+        ):
+            scaled_mean: Any = lambda a, by=factor: mean(a) * by
+            formula: Any = lambda g, of=scaled_mean: right(g, y, of, of) / scale
+            yield statistics, words, formula
+
+
+def _scaled_late(
+    graph: Graph, node: Tensor, y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any
+) -> Formulas:
     """What is normalized is multiplied by gamma after its means are subtracted, not before."""
-    uses = of.graph.consumers.get(node, [])
+    uses = graph.consumers.get(node, [])
     use = uses[0] if len(uses) == 1 else None
-    if use is None or not use.multiplies_entries or len(use.others) != 1:
+    if use is None or not use.multiplies_entries or len(use.other_arguments) != 1:
         return
-    (gamma,) = map(plain, use.others.values())
+    gamma, mean = plain(use.other_arguments[0]), _over(axes, reduce)
     if use.operation.function is np.divide or np.size(gamma) < 2 or not np.all(gamma):
         return
-    words = "the factor of what is normalized, such as gamma, is multiplied in after the means "
-    words += "are subtracted, and not before"
-    right = of.whole("wrong place", words)
-    formula = right.wrong[of.chain[0]]
-    late: Vjp = lambda g, *given, **k: gamma * formula(g / gamma, *given, **k)
-    yield right._replace(wrong=of.wrong(late))
+    words = " the factor of it, such as gamma, is multiplied in after the means are subtracted, "
+    words += "and not before"
+    yield "wrong place", words, lambda g: gamma * right(g / gamma, y, mean, mean) / scale
 
 
 def only(graph: Graph, chain: list[Place]) -> Wrong:

@@ -18,7 +18,7 @@ from typing import Any, cast
 import numpy as np
 
 from autograd_lite.engine import given_to_rules
-from autograd_lite.forensics.factors import SAMPLES
+from autograd_lite.forensics.factors import SAMPLES, USES
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.operation import Operation, Traits
 from autograd_lite.program.outline import Contribution, outline
@@ -98,9 +98,14 @@ class Place:
         return {slot: a for slot, a in enumerate(self.node.arguments) if slot != self.slot}
 
     @property
+    def other_arguments(self) -> list[Any]:
+        """The same without the slots."""
+        return [*self.others.values()]
+
+    @property
     def numbers(self) -> list[float]:
         """Those of the other arguments that are a number."""
-        others = [plain(a) for a in self.others.values() if not is_recorded(a)]
+        others = [plain(a) for a in self.other_arguments if not is_recorded(a)]
         return [float(np.sum(a)) for a in others if np.size(a) == 1]
 
 
@@ -180,6 +185,12 @@ class Graph:
     def index(self) -> dict[Place, int]:
         """Where each place stands among all, which are in the order of the backward pass."""
         return {place: number for number, place in enumerate(self.places)}
+
+    @functools.cached_property
+    def last_layer(self) -> int:
+        """The position of the last product with a matrix; what comes after it is the loss's."""
+        products = (self.position[p.node] for p in self.places if p.multiplies_matrices)
+        return next(products, len(self.order))
 
     @functools.cached_property
     def of_operation(self) -> dict[Operation, list[Tensor]]:
@@ -274,7 +285,7 @@ class Graph:
             axes = "·".join(map(str, node.shape))
             found.setdefault(node.size, f"{axes} positions" if node.ndim > 2 else ENTRIES)
         for leaf in self.leaves:
-            found.setdefault(len(self.consumers[leaf]), "the number of times that it is used")
+            found.setdefault(len(self.consumers[leaf]), USES)
         for length in (0, 1):
             found.pop(length, None)
         samples_first = sorted(found.items(), key=lambda item: item[1] != SAMPLES)

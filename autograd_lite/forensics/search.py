@@ -31,6 +31,7 @@ from autograd_lite.forensics.uses import (
     dropped_alike,
     dropped_uses,
     factors_alike,
+    forwards,
     not_carried,
     own_term,
     values_of_other_steps,
@@ -96,7 +97,7 @@ IN_ONE_STEP = [
 STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(dropped_alike, factors),
     *IN_ONE_STEP[:USUAL],
-    *(dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES),
+    *(dropped_uses, not_carried, forwards, values_of_other_steps, *GROUP_MISTAKES),
     *IN_ONE_STEP[USUAL:],
     *(clipped, other_arrays, factors_alike),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),

@@ -42,7 +42,7 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         }
     elif place.multiplies_entries and mask is not None:
         scale = np.max(mask)
-        if place.argument.operation is None or not place.argument.operation.traits.logarithm:
+        if graph.position[place.node] > graph.last_layer:
             drops, scales = "the mask of dropout", "the scale of inverted dropout"
         else:
             drops, scales = (
@@ -74,7 +74,7 @@ def mask_of(node: Tensor) -> Array | None:
 
 def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
-    others, before = [*map(plain, place.others.values())], place.argument.operation
+    others, before = [*map(plain, place.other_arguments)], place.argument.operation
     scales = len(others) == 1 and np.size(others[0]) == 1
     multiplied = before is not None and before.traits.product and before.traits.elementwise
     return scales and multiplied and mask_of(place.argument) is not None
@@ -207,7 +207,7 @@ def kinks(graph: Graph, place: Place) -> StepMistakes:
     if traits.kink and traits.activation:
         what = "the branches of {operation} are swapped: < where > belongs"
         yield "branches", what, partial(_mirrored, place)
-    elif traits.extremum and traits.elementwise and all(map(is_recorded, place.others.values())):
+    elif traits.extremum and traits.elementwise and all(map(is_recorded, place.other_arguments)):
         words = "each of two equal arguments of {operation} gets the whole cotangent"
         yield "ties", words, lambda g, y, *pair: g * (pair[slot] == y)
 
@@ -250,7 +250,7 @@ def _transposed_from(argument: Any) -> Tensor | None:
 def multiplied_twice(graph: Graph, place: Place) -> StepMistakes:
     """What a product is taken with is multiplied in again."""
     product = place.traits.product and place.operation.function is not np.divide
-    for other in map(plain, place.others.values() if product else ()):
+    for other in map(plain, place.other_arguments if product else ()):
         if not is_array(other) or not other.ndim or np.all(np.abs(other) == 1):
             continue  # Twice a sign is as if it were forgotten.
         shape = np.shape(graph.unmatched[place])

@@ -93,6 +93,45 @@ def not_carried(case: Case) -> Iterator[Candidate]:
             yield joint(DROPPED[0], words, scaled(left_out, 0.0))
 
 
+def forwards(case: Case) -> Iterator[Candidate]:
+    """The loop runs forwards on the way back, too: each state gets what the one before sends."""
+    graph, distance = case.graph, case.graph.distance
+    for unordered in graph.alike:
+        steps = sorted(unordered, key=lambda place: -distance[place.node])
+        ways = [_way_to(graph, step, before.node) for before, step in itertools.pairwise(steps)]
+        if not steps[0].bends or not all(ways):
+            continue
+        own = [graph.right[step.node] for step in steps]
+        for number, way in enumerate(ways):
+            own[number] = own[number] - graph.right.values[way[-1].number]
+        starts = [own, [own[-1], *[0 * g for g in own[1:]]]]  # The loss of all, or of the last.
+        for arriving in starts[any(map(np.any, own[:-1])) ^ 1 :]:
+            words = "the loop runs forwards on the way back, where it is to run from the last step"
+            yield joint("other step", words, _run_forwards(steps, ways, arriving))
+
+
+def _way_to(graph: Graph, step: Place, state: Tensor, most: int = 4) -> list[Place]:
+    """The steps that follow on a step and lead to a state of its shape; none if none do."""
+    for place in graph.places_of.get(step.argument, ()) if most else ():
+        if place.argument.shape == state.shape:
+            rest = [] if place.argument is state else _way_to(graph, place, state, most - 1)
+            if rest or place.argument is state:
+                return [place, *rest]
+    return []
+
+
+def _run_forwards(steps: list[Place], ways: list[list[Place]], arriving: list[Array]) -> Wrong:
+    wrong: Wrong = {}
+    carried: Any = 0.0
+    for step, way, g in zip(steps, [ways[0], *ways], arriving):
+        delta = step.unmatched(g + carried)
+        wrong[step] = lambda *_, value=delta, **keywords: value
+        carried = delta
+        for place in way:
+            carried = place.unmatched(carried)
+    return wrong
+
+
 def factors_alike(case: Case) -> Iterator[Candidate]:
     """A constant factor in steps that play one role, or in all layers: a power of it in each."""
     graph = case.graph
@@ -242,6 +281,7 @@ def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     yield "the step before, in the first step of the last", [*own[1:], own[0]]
     yield "the step after", [own[0], *own[:-1]]
     yield "the step after, in the last step of the first", [own[-1], *own[:-1]]
+    yield "the steps in reverse order", own[::-1]
     yield "the last step, in all of them", [own[0]] * len(own)
     yield "the first step, in all of them", [own[-1]] * len(own)
 
