@@ -169,7 +169,7 @@ def turns_of(kernel: Array) -> Iterator[tuple[str, Array]]:
 def kernels(graph: Graph, place: Place) -> StepMistakes:
     """The other factor of a product is a kernel that is not flipped, or turned."""
     before = place.argument.operation
-    windows = place.multiplies_entries and before is not None and before.traits.indexes
+    windows = place.multiplies_entries and before is not None and before.traits.moves
     if not (place.multiplies_matrices or windows):
         return
     for slot, argument in place.others.items():

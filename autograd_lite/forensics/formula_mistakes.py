@@ -57,7 +57,6 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
     if not (place.traits.kink and place.traits.activation):
         return
     words = "the derivative of {operation} is taken to be "
-    yield "wrong formula", words + "a, the value itself", partial(_by, lambda a, z: a)
     for what, slope in BELOW_0 if not place.traits.rectifies else ():
         yield "wrong formula", f"{words}{what}", partial(_below_0, slope)
     if not place.traits.rectifies:

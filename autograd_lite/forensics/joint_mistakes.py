@@ -1,4 +1,4 @@
-"""Mistakes that show in several steps: kernels, windows, labels, layers that normalize."""
+"""Mistakes that show in several steps: windows, labels, layers that normalize."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from autograd_lite.forensics.array_mistakes import turns_of
-from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
+from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
@@ -85,25 +84,7 @@ def slopes_before_products(case: Case) -> Candidates:
             yield joint("wrong place", words, {use: before, place: unchanged})
 
 
-# Kernels and windows that are written as slices
-
-
-def kernels_of_slices(case: Case) -> Candidates:
-    """A kernel whose entries are multiplied with slices is not flipped, or turned."""
-    graph = case.graph
-    for leaf in graph.leaves:
-        products = []
-        for use in graph.consumers.get(leaf, ()):
-            for place in graph.consumers.get(use.node, ()) if use.traits.indexes else ():
-                inner = [other for other in graph.places_of[place.node] if other is not place]
-                products += [(other, place.slot, use.node) for other in inner]
-        products = [each for each in products if each[0].traits.product]
-        for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
-            wrong: Wrong = {
-                other: Instead(other, slot, turned[plain(entry.arguments[1])])
-                for other, slot, entry in products
-            }
-            yield joint("kernel", f"the kernel {words}", wrong)
+# Windows that are written as slices
 
 
 def overlapping_windows(case: Case) -> Candidates:
@@ -266,6 +247,5 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, slopes_before_products),
-    *(kernels_of_slices, overlapping_windows, parts_exchanged),
-    *(to_all_arguments, differentiated_as_a_whole),
+    *(overlapping_windows, parts_exchanged, to_all_arguments, differentiated_as_a_whole),
 )

@@ -214,15 +214,10 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
         for slot in range(len(group[0].node.arguments)):
             if slot != group[0].slot and group[0].traits.product:
                 own = [place.node.arguments[slot] for place in group]
-                start = _start_of(case.graph, own[-1]) if is_recorded(own[-1]) else None
-                from_start = [("the step before", [*own[1:], start])] * (start is not None)
                 sums = [_sum_with(case.graph, place.node) for place in group]
                 new = [("the same step, which the product is a term of", sums)]
-                for what, chosen in [
-                    *from_start,
-                    *_elsewhere(own),
-                    *(new if all(each is not None for each in sums) else ()),
-                ]:
+                new = new if all(each is not None for each in sums) else []
+                for what, chosen in [*_elsewhere(case.graph, own), *new]:
                     if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
                         vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
                         words = f"the product is taken with the values of {what}"
@@ -239,9 +234,7 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
                 yield Candidate("other step", words, wrong)
         if group[0].bends:
             states = [place.node for place in group]
-            start = _start_of(case.graph, states[-1])
-            before = [("the step before", [*states[1:], start])] * (start is not None)
-            for what, chosen in [*before, *_elsewhere(states)]:
+            for what, chosen in _elsewhere(case.graph, states):
                 wrong = {place: partial(_at, place, of) for place, of in zip(group, chosen)}
                 words = f"the derivative of {{operation}} is evaluated at the values of {what}"
                 if all(node.shape == place.node.shape for place, node in zip(group, chosen)):
@@ -272,8 +265,11 @@ BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """What people clip at."""
 
 
-def _elsewhere(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+def _elsewhere(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The values that steps take, the last step first, at other times."""
+    start = _start_of(graph, own[-1]) if is_recorded(own[-1]) else None
+    if start is not None:
+        yield "the step before", [*own[1:], start]
     arrays = {id(plain(each)) for each in own}
     if len(arrays) < 2 or not all(is_array(plain(each)) for each in own):
         return
