@@ -212,25 +212,19 @@ class Variation(NamedTuple):
     far_fetched: bool = False
 
 
-def harmless(graph: Graph) -> Iterator[Variation]:
+def harmless(graph: Graph) -> list[Variation]:
     """Variations of the backward pass that are as right as the engine's."""
-    bare = _without_epsilons(graph)
-    if bare:
-        yield Variation("epsilon", "the loss's epsilon is left out", bare)
-        for wrong in _shortcuts(graph, bare):
-            replay = graph.replay(wrong, bare)
-            if replay:
-                yield Variation("epsilon", "the loss's epsilon is left out", replay)
+    bare, words = _without_epsilons(graph), "the loss's epsilon is left out"
+    found = [("epsilon", words, bare, False)]
+    for wrong in _shortcuts(graph, bare) if bare else ():
+        found.append(("epsilon", words, graph.replay(wrong, bare), False))
     logarithms = [place for place in graph.places if place.traits.logarithm]
+    words = "an epsilon is added inside of the logarithm"
     for epsilon in EPSILONS if logarithms else ():
-        replay = graph.replay({place: _with_epsilon(place, epsilon) for place in logarithms})
-        if replay:
-            words = "an epsilon is added inside of the logarithm"
-            yield Variation("epsilon", words, replay, far_fetched=True)
-    for words, wrong in _kinks(graph):
-        replay = graph.replay(wrong)
-        if replay:
-            yield Variation("kink", words, replay)
+        with_epsilon = {place: _with_epsilon(place, epsilon) for place in logarithms}
+        found.append(("epsilon", words, graph.replay(with_epsilon), True))
+    found += [("kink", words, graph.replay(wrong), False) for words, wrong in _kinks(graph)]
+    return [Variation(k, w, replay, far) for k, w, replay, far in found if replay is not None]
 
 
 def _without_epsilons(graph: Graph) -> Replay | None:

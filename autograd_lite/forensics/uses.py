@@ -211,17 +211,16 @@ def values_of_other_steps(case: Case) -> Iterator[Candidate]:
     distance = case.graph.distance
     for unordered in case.graph.alike:
         group = sorted(unordered, key=lambda place: distance[place.node])
-        for slot in range(len(group[0].node.arguments)):
-            if slot != group[0].slot and group[0].traits.product:
-                own = [place.node.arguments[slot] for place in group]
-                sums = [_sum_with(case.graph, place.node) for place in group]
-                new = [("the same step, which the product is a term of", sums)]
-                new = new if all(each is not None for each in sums) else []
-                for what, chosen in [*_elsewhere(case.graph, own), *new]:
-                    if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
-                        vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
-                        words = f"the product is taken with the values of {what}"
-                        yield Candidate("other step", words, dict(zip(group, vjps)))
+        for slot in group[0].others if group[0].traits.product else ():
+            own = [place.node.arguments[slot] for place in group]
+            sums = [_sum_with(case.graph, place.node) for place in group]
+            new = [("the same step, which the product is a term of", sums)]
+            new = new if all(each is not None for each in sums) else []
+            for what, chosen in [*_elsewhere(case.graph, own), *new]:
+                if all(np.shape(plain(a)) == np.shape(plain(b)) for a, b in zip(own, chosen)):
+                    vjps = [Instead(p, slot, plain(a), a) for p, a in zip(group, chosen)]
+                    words = f"the product is taken with the values of {what}"
+                    yield Candidate("other step", words, dict(zip(group, vjps)))
         if group[0].traits.product and all(p.argument.operation is None for p in group):
             arriving = [case.graph.right[place.node] for place in group]
             others = [("before", [*arriving[1:], 0 * arriving[-1]])]
@@ -271,8 +270,12 @@ def _elsewhere(graph: Graph, own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     if start is not None:
         yield "the step before", [*own[1:], start]
     arrays = {id(plain(each)) for each in own}
-    if len(arrays) < 2 or not all(is_array(plain(each)) for each in own):
-        return
+    if len(arrays) > 1 and all(is_array(plain(each)) for each in own):
+        yield from at_other_times(own)
+
+
+def at_other_times(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """What the steps of a loop have, the last step first, as others of them have it."""
     yield "the step before", [*own[1:], own[-1]]
     yield "the step before, in the first step of the last", [*own[1:], own[0]]
     yield "the step after", [own[0], *own[:-1]]
