@@ -110,10 +110,10 @@ def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
 def _is_lent(node: Node) -> bool:
     """Whether it shows the memory of a leaf that whoever made that may write to."""
     while node.operation is not None:
-        if not node.operation.traits.moves or getattr(node._array, "base", None) is None:
+        if not node.operation.moves or getattr(node._array, "base", None) is None:
             return False
         node = node.arguments[0]
-    return not node.owns_array
+    return node.lent
 
 
 def rewritten(node: Node) -> list[Array]:
