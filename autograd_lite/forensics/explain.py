@@ -298,10 +298,12 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         mistake.far_fetched or _cancels(case, mistake),
         KINDS.index(mistake.kind),
         1 if mistake.joint else len(mistake.wrong),
+        # Of several steps those to parameters, whose gradients are overwritten in a loop.
+        factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
         factor is not None and not case.usual_words(factor, place),
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        place.argument not in case.named,
+        case.named.isdisjoint(p.argument for p in (mistake.wrong if mistake.joint else [place])),
         case.graph.position[place.node],
     )

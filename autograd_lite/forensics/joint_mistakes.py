@@ -89,6 +89,21 @@ def slopes_before_products(case: Case) -> Candidates:
             yield joint("wrong place", words, {use: before, place: unchanged})
 
 
+def skipped_layers(case: Case) -> Candidates:
+    """What arrives at a layer's output is passed on to the layer below it, as if it were not."""
+    graph = case.graph
+    for place in graph.places:
+        after = graph.consumers.get(place.node, ())
+        while len(after) == 1 and after[0].traits.additive:
+            after = graph.consumers.get(after[0].node, ())
+        below = place.argument.operation is not None and place.multiplies_matrices
+        if below and len(after) == 1 and after[0].bends and after[0].traits.activation:
+            arriving = graph.right[after[0].node]
+            if arriving.shape == place.argument.shape:
+                words = "a layer is skipped: what arrives at its output stands for what it sends on"
+                yield joint("wrong place", words, {place: lambda *_, g=arriving, **k: g})
+
+
 def _times_before(place: Place, by: Array, g: Array, *given: Any, **keywords: Any) -> Array:
     return place.vjp(g * by, *given, **keywords)
 
@@ -229,11 +244,11 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
         for found, parts in behind(node, position, frozenset()):
             x = cast(Tensor, found)
             chain = _straight(graph, node, x)
-            # A step that passes on what arrives is no part of what is forgotten.
-            first = graph.right.values[chain[0].number] if chain else None
-            if first is graph.right[node] or np.array_equal(first, graph.right[node]):
+            if len(parts) < 2 or not chain or not any(map(_bends, parts)):
                 continue
-            if len(parts) > 1 and chain and any(map(_bends, parts)):
+            # A sum that passes on what arrives is no part of what is forgotten.
+            same = np.array_equal(graph.right.values[chain[0].number], graph.right[node])
+            if not (chain[0].traits.additive and same):
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
                 if all(map(_is_bounded, parts)):
@@ -243,7 +258,7 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
                 lost = arriving.size > 1 and np.ptp(arriving) == 0
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
-            if chain and node.ndim > 1 and any(map(_bends, parts)):
+            if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
 
 
@@ -284,7 +299,7 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
 
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
-    *(derivative_in_one_direction, slopes_before_products),
+    *(derivative_in_one_direction, slopes_before_products, skipped_layers),
     *(kernels_of_slices, overlapping_windows),
     parts_exchanged,
     *(branches_of_extremes, solved_systems, differentiated_as_a_whole),

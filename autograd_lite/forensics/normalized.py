@@ -90,7 +90,7 @@ def _over_other_axes(y: Array, scale: Array, axes: Axes, right: Terms, reduce: A
             (f"{name} of g is", (wrong, mean)),
             (f"{name} of g * y is", (mean, wrong)),
         ):
-            formula = lambda g, means=means: right(g, y, *means) / scale
+            formula: Any = lambda g, means=means: right(g, y, *means) / scale
             yield "wrong axis", f" the {what} {over}", formula
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, StepMistakes
+from autograd_lite.forensics.candidate import Candidate, Scaled, StepMistakes
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import other_deltas, other_masks, some_samples
 from autograd_lite.forensics.factors import closest_factor, rounded
@@ -66,7 +66,13 @@ def candidates(case: Case) -> Iterator[Candidate]:
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
         *(
             of_case(case)
-            for of_case in (dropped_uses, not_carried, forwards, values_of_other_steps, *GROUP_MISTAKES[1:])
+            for of_case in (
+                dropped_uses,
+                not_carried,
+                forwards,
+                values_of_other_steps,
+                *GROUP_MISTAKES[1:],
+            )
         ),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(
@@ -122,6 +128,11 @@ def seconds_since(start: tuple[float, float]) -> float:
     """Seconds of computing; or a third of those on the clock, where others keep it waiting."""
     computing, clock = (n - then for n, then in zip(now(), start))
     return max(computing, clock / 3)
+
+
+def _is_lost(array: Array, right: Array) -> bool:
+    """Whether an array is 0 up to rounding, where the right one is not."""
+    return bool(np.max(abs(array), initial=0.0) <= 1e-14 * np.max(abs(right), initial=0.0))
 
 
 class Search:
@@ -237,6 +248,8 @@ class Search:
             predicted = self.predict(mistake.wrong, base)
             if predicted is None or not case.differ(base, predicted):
                 continue
+            if self._amounts_to_nothing(mistake, predicted):
+                mistake = mistake._replace(far_fetched=True)
             finding = Finding(mistake, case.fitted(predicted))
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
@@ -245,6 +258,12 @@ class Search:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding
+
+    def _amounts_to_nothing(self, mistake: Candidate, predicted: Replay) -> bool:
+        """Whether a step is left out in effect, though not in words: what it adds is then 0."""
+        right = self.case.graph.right.values
+        changed = [place for place, vjp in mistake.wrong.items() if not isinstance(vjp, Scaled)]
+        return any(_is_lost(predicted.values[p.number], right[p.number]) for p in changed)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
         """Itself, or with the strengths that make a gradient right, which they change linearly."""

@@ -145,7 +145,7 @@ def contracted_elsewhere(graph: Graph, place: Place) -> StepMistakes:
 def _lengths(way: str, *arrays: Array) -> tuple[int, ...] | None:
     """The shape that a contraction gives; None if the arrays do not fit."""
     try:
-        return np.einsum(way, *arrays).shape
+        return np.shape(np.einsum(way, *arrays))
     except ValueError:
         return None
 
