@@ -13,7 +13,7 @@ from autograd_lite.forensics.array_mistakes import turns_of
 from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_bounded, is_recorded
 from autograd_lite.forensics.step_mistakes import mask_of
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
@@ -251,7 +251,7 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
             if not (chain[0].traits.additive and same):
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
-                if all(map(_is_bounded, parts)):
+                if all(map(is_bounded, parts)):
                     yield from _of_clip(graph, chain, node, x)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 arriving = graph.right[node]
@@ -271,12 +271,6 @@ def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candi
     ):
         first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
         yield joint(kind, words + what, only(graph, chain) | first)
-
-
-def _is_bounded(node: Node) -> bool:
-    """Whether an operation is a maximum or minimum, such as relu."""
-    traits = node.operation.traits
-    return traits.extremum or traits.rectifies
 
 
 def _bends(node: Node) -> bool:

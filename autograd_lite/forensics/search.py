@@ -248,9 +248,9 @@ class Search:
             predicted = self.predict(mistake.wrong, base)
             if predicted is None or not case.differ(base, predicted):
                 continue
-            if self._amounts_to_nothing(mistake, predicted):
-                mistake = mistake._replace(far_fetched=True)
             finding = Finding(mistake, case.fitted(predicted))
+            if finding.fitted > case.fitted(base) and self._loses_all(mistake, predicted):
+                finding = finding._replace(mistake=mistake._replace(far_fetched=True))
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
@@ -259,11 +259,13 @@ class Search:
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding
 
-    def _amounts_to_nothing(self, mistake: Candidate, predicted: Replay) -> bool:
-        """Whether a step is left out in effect, though not in words: what it adds is then 0."""
+    def _loses_all(self, mistake: Candidate, predicted: Replay) -> bool:
+        """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
         right = self.case.graph.right.values
-        changed = [place for place, vjp in mistake.wrong.items() if not isinstance(vjp, Scaled)]
-        return any(_is_lost(predicted.values[p.number], right[p.number]) for p in changed)
+        if any(isinstance(vjp, Scaled) for vjp in mistake.wrong.values()):
+            return False
+        changed = (pair for pair in zip(predicted.values, right) if pair[0] is not pair[1])
+        return any(_is_lost(*pair) for pair in changed)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
         """Itself, or with the strengths that make a gradient right, which they change linearly."""
