@@ -63,6 +63,11 @@ def joint(kind: str, what: str, wrong: Wrong) -> Candidate:
     return Candidate(kind, what, wrong, joint=True)
 
 
+def left_out(steps: Iterable[Place], what: str = DROPPED[1]) -> Candidate:
+    """A candidate in which steps add nothing."""
+    return Candidate(DROPPED[0], what, scaled(steps, 0.0), strength=0.0)
+
+
 def with_strength(
     kind: str, what: str, wrong_of: Callable[..., Wrong], *given: Any, **rest: Any
 ) -> Candidate:

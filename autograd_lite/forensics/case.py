@@ -79,13 +79,16 @@ class Case:
     def usual_words(self, factor: float, place: Place | None = None) -> str:
         """The same, without learning rates and products; at a place, of its own numbers too."""
         usual, here = self._words(factor, self.usual_factors), self.words_here(factor, place)
+        if here and place is not None and place.traits.averages:
+            return here
         if place is None or (usual and not (here and "square" in usual)):
             return usual
         return here or self._words(factor, factors_at(self.graph, place))
 
     def words_here(self, factor: float, place: Place | None) -> str:
-        """The same for the constant that a step multiplies or divides by."""
-        if place is None or not place.multiplies_entries:
+        """The same for the constant that a step multiplies or divides by, or averages over."""
+        averages = place is not None and place.traits.averages and place.node.size > 1
+        if place is None or not (place.multiplies_entries or averages):
             return ""
         return self._words(factor, factors_at(self.graph, place))
 

@@ -293,15 +293,18 @@ def rank(case: Case, mistake: Candidate | Slip) -> tuple[Any, ...]:
         return _is_solved(case, mistake), False, KINDS.index(mistake.kind) + 0.5
     place, factor = case.graph.first_of(mistake.wrong), mistake.factor
     words = case.in_words(factor, place) if factor is not None else ""
+    rarely = factor is not None and not case.usual_words(factor, place)
     return (
         not words if factor is not None else _is_solved(case, mistake),
         mistake.far_fetched or _cancels(case, mistake),
-        KINDS.index(mistake.kind),
-        1 if mistake.joint else len(mistake.wrong),
-        factor is not None and not case.usual_words(factor, place),
+        max(KINDS.index(mistake.kind), rarely * KINDS.index("another derivative")),
+        len(mistake.wrong),
+        # Of several steps those to parameters, whose gradients are overwritten in a loop.
+        factor == 0 and len(mistake.wrong) > 1 and place.argument.operation is not None,
+        rarely,
         factor is not None and not case.words_here(factor, place),
         # A learning rate is left in what the weights are updated with, other factors early on.
         "learning rate" in words and place.argument.operation is not None,
-        place.argument not in case.named,
+        case.named.isdisjoint(p.argument for p in (mistake.wrong if mistake.joint else [place])),
         case.graph.position[place.node],
     )

@@ -12,6 +12,8 @@ from autograd_lite.node import Array
 
 SMALL = 10
 """Whole numbers that another one may be mistaken for."""
+RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
+"""Learning rates that an update may have been made with."""
 SAMPLES = "the number of samples"
 USES = "the number of times that it is used"
 
@@ -72,11 +74,9 @@ def usual_factors(
 
 def rarer_factors(lengths: Mapping[int, str]) -> Iterator[tuple[float, str]]:
     """Factors that are in the wrong place, or several at once."""
-    for exponent in range(1, 6):
-        for digit in (1, 2, 3, 5):
-            rate = digit * 10.0**-exponent
-            yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
-            yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
+    for rate in [rate for rate in RATES if rate < 1]:
+        yield rate, f"it is multiplied by {rate:g}, as if by a learning rate"
+        yield -rate, f"it is multiplied by {-rate:g}, as if by a negative learning rate"
     for length, name in lengths.items():
         yield 2.0 * length, f"a factor of 2 too many, and 1/{length} is missing, one over {name}"
         yield length / 2, f"1/{length} is missing, one over {name}, and so is a factor of 2"

@@ -148,7 +148,7 @@ def cotangent_lost(graph: Graph, place: Place) -> StepMistakes:
         words += ", and not multiplied by it"
         yield "cotangent lost", words, partial(_at_what_arrives, place, np.ones_like)
     words = "of what arrives only the sign is left: 1 or -1 is written in its place"
-    yield "cotangent lost", words, place.arriving(lambda g, *_: np.sign(g))
+    yield "other values", words, place.arriving(lambda g, *_: np.sign(g))
 
 
 def _at_what_arrives(place: Place, times: Any, g: Any, y: Any, x: Any, *rest: Any, **k: Any) -> Any:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import moved_again, moved_from
-from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
+from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -73,37 +73,6 @@ def _comes_back(graph: Graph, place: Place) -> bool:
 
 SOON = 5
 """Steps from a statistic to where it meets the entries again."""
-
-
-def stale_weights(case: Case) -> Iterator[Candidate]:
-    """Products with weights that were updated already, in one layer or in all."""
-    products = []
-    for place in case.graph.places:
-        for slot, argument in place.others.items() if place.traits.product else ():
-            leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
-            if is_recorded(leaf) and leaf.operation is None:
-                products.append((place, slot, leaf, moves))
-
-    def updated(chosen: list[tuple[Place, int, Tensor, list[Tensor]]], rate: float) -> Wrong:
-        wrong: Wrong = {}
-        for place, slot, weight, moves in chosen:
-            # Updated with the gradient by hand, if there is one.
-            right = case.graph.right[weight]
-            by_hand: Any = case.manual.get(weight, right)
-            update = by_hand if by_hand.shape == weight.shape else right
-            written = "" if moves else f"({{0}} - {rate:.6g} * d{{0}})"
-            value = moved_again(weight._array - rate * update, moves)
-            wrong[place] = Instead(place, slot, value, written)
-        return wrong
-
-    of_one = [
-        [p for p in products if p[2] is leaf] for leaf in dict.fromkeys(p[2] for p in products)
-    ]
-    several = [chosen for chosen in (*of_one, products) if len(chosen) > 1]
-    for chosen in [*([product] for product in products), *several]:
-        what = "the weights are read after their update, W - learning_rate dW"
-        number = "with learning_rate {:.6g}"
-        yield with_strength("stale weights", what, updated, chosen, neutral=0.0, number=number)
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -300,5 +269,5 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(penalties, statistics, stale_weights, other_losses, added_to_picked),
+    *(penalties, statistics, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

@@ -11,7 +11,7 @@ import numpy as np
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_bounded, is_recorded
 from autograd_lite.forensics.step_mistakes import mask_of
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
@@ -82,6 +82,21 @@ def slopes_before_products(case: Case) -> Candidates:
             words = f"the {what} is multiplied in before the product, not after it"
             before = use.arriving(lambda g, *_, by=slope: g * by)
             yield joint("wrong place", words, {use: before, place: unchanged})
+
+
+def skipped_layers(case: Case) -> Candidates:
+    """What arrives at a layer's output is passed on to the layer below it, as if it were not."""
+    graph = case.graph
+    for place in graph.places:
+        after = graph.consumers.get(place.node, ())
+        while len(after) == 1 and after[0].traits.additive:
+            after = graph.consumers.get(after[0].node, ())
+        below = place.argument.operation is not None and place.multiplies_matrices
+        if below and len(after) == 1 and after[0].bends and after[0].traits.activation:
+            arriving = graph.right[after[0].node]
+            if arriving.shape == place.argument.shape:
+                words = "a layer is skipped: what arrives at its output stands for what it sends on"
+                yield joint("wrong place", words, {place: lambda *_, g=arriving, **k: g})
 
 
 # Windows that are written as slices
@@ -191,21 +206,21 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
         for found, parts in behind(node, position, frozenset()):
             x = cast(Tensor, found)
             chain = _straight(graph, node, x)
-            # A step that passes on what arrives is no part of what is forgotten.
-            first = graph.right.values[chain[0].number] if chain else None
-            if first is graph.right[node] or np.array_equal(first, graph.right[node]):
+            if len(parts) < 2 or not chain or not any(map(_bends, parts)):
                 continue
-            if len(parts) > 1 and chain and any(map(_bends, parts)):
+            # A sum that passes on what arrives is no part of what is forgotten.
+            same = np.array_equal(graph.right.values[chain[0].number], graph.right[node])
+            if not (chain[0].traits.additive and same):
                 words = "what is computed in between is not differentiated: "
                 words += "the inner derivative of the chain rule is forgotten"
-                if all(map(_is_bounded, parts)):
+                if all(map(is_bounded, parts)):
                     yield from _of_clip(graph, chain, node, x)
                     words = "the mask of clip is forgotten: its derivative is 0 beyond the bounds"
                 arriving = graph.right[node]
                 lost = arriving.size > 1 and np.ptp(arriving) == 0
                 kind = "cotangent lost" if lost else "derivative forgotten"
                 yield joint(kind, words, only(graph, chain))
-            if chain and node.ndim > 1 and any(map(_bends, parts)):
+            if node.ndim > 1:
                 yield from normalizations(graph, chain, node, x)
 
 
@@ -218,12 +233,6 @@ def _of_clip(graph: Graph, chain: list[Place], node: Tensor, x: Tensor) -> Candi
     ):
         first: Wrong = {chain[0]: lambda g, *_, slope=slope, **k: g * slope}
         yield joint(kind, words + what, only(graph, chain) | first)
-
-
-def _is_bounded(node: Node) -> bool:
-    """Whether an operation is a maximum or minimum, such as relu."""
-    traits = node.operation.traits
-    return traits.extremum or traits.rectifies
 
 
 def _bends(node: Node) -> bool:
@@ -246,6 +255,6 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
 
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
-    *(derivative_in_one_direction, slopes_before_products),
+    *(derivative_in_one_direction, slopes_before_products, skipped_layers),
     *(overlapping_windows, parts_exchanged, to_all_arguments, differentiated_as_a_whole),
 )

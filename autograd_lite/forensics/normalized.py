@@ -90,7 +90,7 @@ def _over_other_axes(y: Array, scale: Array, axes: Axes, right: Terms, reduce: A
             (f"{name} of g is", (wrong, mean)),
             (f"{name} of g * y is", (mean, wrong)),
         ):
-            formula = lambda g, means=means: right(g, y, *means) / scale
+            formula: Any = lambda g, means=means: right(g, y, *means) / scale
             yield "wrong axis", f" the {what} {over}", formula
 
 
@@ -144,7 +144,8 @@ TERMS: tuple[tuple[str, str, Callable[[Array, Array, Any], Array]], ...] = (
 def _other_terms(y: Array, scale: Array, axes: Axes, right: Terms, reduce: Any) -> Formulas:
     mean, length, statistics = _over(axes, reduce), y.size // scale.size, "constant statistics"
     for kind, what, terms in TERMS:
-        yield kind, f", y, {what}", lambda g, terms=terms: terms(g, y, mean) / scale
+        with_terms: Any = lambda g, terms=terms: terms(g, y, mean) / scale
+        yield kind, f", y, {what}", with_terms
     words = ", y, the division by the deviation is left out"
     yield "wrong formula", words, lambda g: right(g, y, mean, mean)
     if reduce is np.mean:

@@ -138,6 +138,12 @@ def is_recorded(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
+def is_bounded(node: Node) -> bool:
+    """Whether a computed node is a maximum or a minimum, entry by entry, such as relu."""
+    traits = node.operation.traits
+    return traits.rectifies or (traits.extremum and traits.elementwise)
+
+
 def grouped(places: Iterable[Place], key: Callable[[Place], Any]) -> dict[Any, list[Place]]:
     """The places that have a key, such as the operation, in common."""
     groups: dict[Any, list[Place]] = {}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.forensics.candidate import Candidate, StepMistakes
+from autograd_lite.forensics.candidate import Candidate, Scaled, StepMistakes
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.deltas import other_deltas, other_masks, some_samples
 from autograd_lite.forensics.factors import closest_factor, rounded
@@ -116,6 +116,11 @@ def seconds_since(start: tuple[float, float]) -> float:
     """Seconds of computing; or a third of those on the clock, where others keep it waiting."""
     computing, clock = (n - then for n, then in zip(now(), start))
     return max(computing, clock / 3)
+
+
+def _is_lost(array: Array, right: Array) -> bool:
+    """Whether an array is 0 up to rounding, where the right one is not."""
+    return bool(np.max(abs(array), initial=0.0) <= 1e-14 * np.max(abs(right), initial=0.0))
 
 
 class Search:
@@ -232,6 +237,8 @@ class Search:
             if predicted is None or not case.differ(base, predicted):
                 continue
             finding = Finding(mistake, case.fitted(predicted))
+            if finding.fitted > case.fitted(base) and self._loses_all(mistake, predicted):
+                finding = finding._replace(mistake=mistake._replace(far_fetched=True))
             if finding.fitted == case.everything:
                 error = max([case.error(t, predicted[t]) for t in case.manual])
                 finding = finding._replace(error=error)
@@ -239,6 +246,14 @@ class Search:
                 sums = [np.vdot(predicted[t], w) for t, w in self.weights.items()]
                 finding = finding._replace(sums=tuple([f"{x:.8e}" for x in sums]))
             yield finding
+
+    def _loses_all(self, mistake: Candidate, predicted: Replay) -> bool:
+        """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
+        right = self.case.graph.right.values
+        if any(isinstance(vjp, Scaled) for vjp in mistake.wrong.values()):
+            return False
+        changed = (pair for pair in zip(predicted.values, right) if pair[0] is not pair[1])
+        return any(_is_lost(*pair) for pair in changed)
 
     def _solved(self, candidate: Candidate, base: Replay) -> list[Candidate]:
         """Itself, or with the strengths that make a gradient right, which they change linearly."""

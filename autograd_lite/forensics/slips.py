@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_lite.forensics.case import Case, relative_error
-from autograd_lite.forensics.factors import closest_factor, is_round, rounded
+from autograd_lite.forensics.factors import RATES, closest_factor, is_round, rounded
 from autograd_lite.forensics.group_mistakes import strengths_of_penalties
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.forensics.updates import made_of, newton_step
@@ -266,10 +266,6 @@ def _wrong_axis(case: Case, predicted: Replay, tensor: Tensor) -> Slip | None:
                         over = "all axes" if axis is None else f"axis {axis}, the wrong one"
                         return Slip("wrong axis", f"the {reduce.__name__} is taken over {over}")
     return None
-
-
-RATES = tuple(digit * 10.0**-power for power in range(6) for digit in (1, 2, 3, 5))
-"""Learning rates that an update may have been made with."""
 
 
 def nothing_arrives(case: Case) -> list[Slip] | None:

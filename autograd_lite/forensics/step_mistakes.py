@@ -15,7 +15,7 @@ from autograd_lite.derivatives import neural
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_recorded
+from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_bounded, is_recorded
 from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
@@ -89,6 +89,7 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         # Where all that arrives is one number it stands in the derivative's place.
         lost = place.bends and np.size(cotangent) > 1 and np.ptp(cotangent) == 0
         kind = "cotangent lost" if lost else "derivative forgotten"
+        kind = "another mask" if _is_part_of_clip(graph, place) else kind
         words = "the derivative of {operation} is forgotten"
         if place.traits.indexes:
             words = "the index is left out: what arrives stays where it is, or is put elsewhere"
@@ -101,6 +102,13 @@ def forgotten_or_twice(graph: Graph, place: Place) -> StepMistakes:
         words = "the derivative of {operation} is multiplied in twice"
         words += contained
         yield "derivative twice", words, partial(_twice, place)
+
+
+def _is_part_of_clip(graph: Graph, place: Place) -> bool:
+    """Whether a maximum is taken of a minimum, or the other way around, as by np.clip."""
+    uses = [use.node for use in graph.consumers.get(place.node, ())]
+    nearby = [node for node in (*uses, place.argument) if node.operation]
+    return is_bounded(place.node) and place.bends and any(map(is_bounded, nearby))
 
 
 def _twice(place: Place, g: Array, *given: Any, **keywords: Any) -> Array:

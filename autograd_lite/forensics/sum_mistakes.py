@@ -134,9 +134,10 @@ def contracted_elsewhere(graph: Graph, place: Place) -> StepMistakes:
 def _lengths(way: str, *arrays: Array) -> tuple[int, ...] | None:
     """The shape that a contraction gives; None if the arrays do not fit."""
     try:
-        return np.einsum(way, *arrays).shape
+        lengths: tuple[int, ...] = np.einsum(way, *arrays).shape
     except ValueError:
         return None
+    return lengths
 
 
 def _contracted(way: str, other: Array, g: Array, *given: Any, **keywords: Any) -> Array:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.forensics.candidate import (
-    DROPPED,
     Candidate,
     Instead,
     StepMistakes,
     joint,
+    left_out,
     scaled,
     with_strength,
 )
@@ -44,12 +44,13 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
         what = f"only the {which} use of each is counted: the gradients are overwritten"
         what += " (=), not added (+=)"
         others = [use for uses in several for use in uses if use is not uses[index]]
-        yield Candidate(DROPPED[0], what, scaled(others, 0.0), joint=True)
+        yield left_out(others, what)._replace(joint=True)
     for tensor, uses in graph.consumers.items():
         if len(uses) == 2 and tensor.operation is None:
             for one, other in (uses, uses[::-1]):
                 what = "one use is counted twice, and the other one, as if it were alike, is not"
-                yield Candidate(DROPPED[0], what, scaled([one], 2.0) | scaled([other], 0.0))
+                once = left_out([other], what)
+                yield once._replace(wrong=once.wrong | scaled([one], 2.0))
         kept = [[use] for use in uses] if len(uses) > 2 else []
         kept = kept if len(uses) <= LARGE else [kept[0], kept[-1]]
         kept += [group for group in graph.alike_among(uses) if len(group) < len(uses) - 1]
@@ -58,7 +59,7 @@ def dropped_uses(case: Case) -> Iterator[Candidate]:
             others = [use for use in uses if use not in chosen]
             which = "one use is" if len(group) == 1 else f"{len(group)} of {len(uses)} uses are"
             what = f"only {which} counted: what arrives over the other uses is left out"
-            yield Candidate(DROPPED[0], what, scaled(others, 0.0))
+            yield left_out(others, what)
 
 
 def dropped_alike(case: Case) -> Iterator[Candidate]:
@@ -72,7 +73,7 @@ def dropped_alike(case: Case) -> Iterator[Candidate]:
             yield with_strength("factor", FACTOR, scaled, group, neutral=1.0)
             continue
         for chosen in (group, *([group[1:], group[:-1]] if 2 < len(group) <= LARGE else ())):
-            yield Candidate("factor", FACTOR, scaled(chosen, 0.0)).at(0.0)
+            yield left_out(chosen)
 
 
 def not_carried(case: Case) -> Iterator[Candidate]:
@@ -82,15 +83,15 @@ def not_carried(case: Case) -> Iterator[Candidate]:
     for group in graph.alike:
         states = {place.node for place in group}
         leads: set[Tensor] = set()
-        left_out = []
+        before = []
         for node in graph.order:
             on = [use for use in graph.consumers.get(node, ()) if use.node in leads | states]
             if on:
                 leads.add(node)
             if node in states:
-                left_out += on
-        if len({place.operation for place in left_out}) > 1:
-            yield joint(DROPPED[0], words, scaled(left_out, 0.0))
+                before += on
+        if len({place.operation for place in before}) > 1:
+            yield left_out(before, words)._replace(joint=True)
 
 
 def forwards(case: Case) -> Iterator[Candidate]:
