@@ -1,13 +1,10 @@
 """Compiled updates against those of the optimizers."""
 
-import shutil
-
 import numpy as np
 import pytest
 
 import nn
 from autograd_lite.errors import GradientError
-from autograd_lite.program import compiler
 from autograd_lite.program.backends import backend_of
 from nn.optimizers.flat import SMALL
 from nn.optimizers.numbers import Number, computed
@@ -92,17 +89,10 @@ def test_compiled_updates_have_the_bits_of_each_optimizer():
             assert_steps_agree(name, make, backend_of("numpy"), dtype=dtype)
 
 
-with_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, compiler.NAMES)), reason="there is no compiler"
-)
-
-
-@with_compiler
 @pytest.mark.parametrize(
     "names", [["groups"], pytest.param([*MAKERS], marks=pytest.mark.exhaustive)]
 )
-def test_updates_in_c_arrive_where_each_optimizer_does(names, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_updates_in_c_arrive_where_each_optimizer_does(names, c_compiler):
     for name in names:
         for size, dtype in ((5, np.float64), (SMALL, np.float32)):
             assert_steps_agree(name, MAKERS[name], backend_of("c"), size=size, dtype=dtype)
