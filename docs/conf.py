@@ -14,6 +14,7 @@ html_theme = "furo"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_title = "autograd_lite"
+html_show_copyright = False
 exclude_patterns = ["site"]
 
 
