@@ -58,8 +58,8 @@ def pages() -> dict[str, str]:
 INTRODUCTION = f"""
 {len(ROWS)} functions have a row; some {len(SAMPLES) - len(ROWS)} more are made of them. $g$ is
 the cotangent of the result $y$, and $dx$ that of the argument $x$. What is written here is read off
-the rules themselves, for the arguments that are shown; long ones are written as code alone. Each page
-is a file of `autograd_lite/derivatives/`.
+the rules themselves, for the arguments that are shown; long ones are written as code alone. Each
+page is a file of `autograd_lite/derivatives/`.
 """
 
 
