@@ -53,7 +53,7 @@ def _ones_of_floats(output: Any) -> Any:
 
 def require_differentiable(f: Any) -> None:
     """Raise at once, and not when what was made of it is called."""
-    remedy = "Give a function of arrays; what is recorded in a tensor loss.backward() goes through"
+    remedy = "Give a function of arrays; gradients of a recorded loss come by loss.backward()"
     require_function(f, "derivative of", remedy)
 
 

@@ -74,7 +74,7 @@ def test_an_error_inside_of_a_function_is_not_taken_for_its_own():
     [
         (lambda: no_grad(print), "no_grad(...): it takes nothing without a name, and was given"),
         (lambda: grad(leaf().sum(), [leaf()]), "derivative of tensor (): it is no function. Gi"),
-        (lambda: jacobian(leaf()), "derivative of tensor (2, 3): it is no function. Give a funct"),
+        (lambda: jacobian(leaf()), "derivative of 'x' (2, 3): it is no function. Give a function"),
     ],
 )
 def test_a_call_with_other_arguments_than_it_takes_is_told_how_to_write_it(call, told):
