@@ -283,7 +283,10 @@ class Optimizer(Declared):
                 run.refuse_unless_finite(flat)
             if update is None:
                 run.arrays[1][...] = flat
-        self._finish(runs, update)
+        if update and update.is_one_call:
+            update.in_one_call()
+        else:
+            self._finish(runs, update)
 
     def _finish(self, runs: Sequence[Run], update: Update | None = None) -> None:
         """Update runs whose gradients are collected, unless something is refused."""

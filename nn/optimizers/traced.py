@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.interruption import whole
+from autograd_lite.interruption import at_once, whole
 from autograd_lite.program.agreement import OtherNumbers
 from autograd_lite.program.backends import Backend, Output, Runner, Task
 from autograd_lite.program.program import Step
@@ -80,10 +80,12 @@ class Entries(np.lib.mixins.NDArrayOperatorsMixin):
 class Update:
     """The update of some runs, from flat gradients, as one function.
 
-    What it computes lies where `Run.changes` takes it from.
+    In C it is a single call, which changes values and state at once; by NumPy what it computes lies
+    where `Run.changes` takes it from.
 
     Attributes:
         outdated: whether it was asked for after hyper-parameters were changed.
+        is_one_call: whether it is the one of C.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Update:
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
         self._known: list[tuple[Run, dict[str, Any]]] = []
+        self.is_one_call = backend.name == "c"
         self.make()
 
     def fits(self) -> bool:
@@ -106,11 +109,23 @@ class Update:
 
     def __call__(self) -> None:
         """Compute the values and the state of the next step."""
+        self._set_numbers()
+        self._runner(self._arrays)
+
+    def in_one_call(self) -> None:
+        """Take the next step."""
+        self._set_numbers()
+        changes, optimizer = [self._call], self._optimizer
+        for run, _ in self._known:
+            run.mark_changed()
+            changes.append((setattr, run, "steps", run.steps + 1))
+        at_once((*changes, (setattr, optimizer, "steps", optimizer.steps + 1)))
+
+    def _set_numbers(self) -> None:
         for run, numbers, places in self._numbers:
             found = numbers(run.options[CHANGING], run.steps + 1)
             for place, number in zip(places, found):
                 place[...] = number
-        self._runner(self._arrays)
 
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
@@ -124,6 +139,8 @@ class Update:
         self._arrays = [step.arguments[0] for step in inputs]
         steps = [step for step in steps if step.function]
         self._runner: Runner = self._backend.make(Task(steps, inputs, outputs, names=names))
+        if self.is_one_call:
+            self._call: tuple[Any, ...] = self._runner.as_call(self._arrays)
         self._require_agreement()
 
     def _trace(
@@ -135,8 +152,9 @@ class Update:
         options = {**run.options, CHANGING: Number("rate", {})}
         self._optimizer._updated(options, Number("step", {}), scratch, *given)
         values, _, *state = given
+        in_place = self.is_one_call or run.computed is run.kept
         for place, entries, array in zip(own, (values, *state), run.computed):
-            target = place if run.computed is run.kept else program.input(array)
+            target = place if in_place else program.input(array)
             assert entries.step is not None
             if entries.step is not target:
                 outputs.append((entries.step, target))
@@ -157,7 +175,9 @@ class Update:
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
             self()
-            found = [array.copy() for run, _ in self._gradients for array in run.computed]
+            found = []
+            for run, _ in self._gradients:
+                found += [*(run.kept if self.is_one_call else run.computed).copy()]
             for (run, _), arrays in zip(self._gradients, before):
                 run.kept[...] = arrays
         if not self._backend.agree(found, expected):
