@@ -276,37 +276,32 @@ class Optimizer(Declared):
         runs = [run for run, _ in gradients]
         if not in_place:
             copy_in(runs)
-        if update and not update.fits():
-            update = None
-        for run, flat in gradients:
-            if require_finite:
+        if require_finite:
+            for run, flat in gradients:
                 run.refuse_unless_finite(flat)
-            if update is None:
-                run.arrays[1][...] = flat
-        if update and update.is_one_call:
-            update.in_one_call()
+        if update and update.fits():
+            update()
         else:
-            self._finish(runs, update)
+            for run, flat in gradients:
+                run.arrays[1][...] = flat
+            self._finish(runs)
 
-    def _finish(self, runs: Sequence[Run], update: Update | None = None) -> None:
+    def _finish(self, runs: Sequence[Run]) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
         for run in filter(_copied, runs):
             run.refuse_unless_writable()
         if all(map(_at_once, runs)):
-            self._update(runs, update)
+            self._update(runs)
         else:
             with whole():
-                self._update(runs, update)
+                self._update(runs)
 
-    def _update(self, runs: Sequence[Run], update: Update | None) -> None:
+    def _update(self, runs: Sequence[Run]) -> None:
         changes: list[tuple[Any, ...]] = [(setattr, self, "steps", self.steps + 1)]
-        if update:
-            update()
         for run in runs:
-            if not update:
-                run.begin()
-                for block in run.blocks:
-                    self._updated(run.options, run.steps + 1, *block)
+            run.begin()
+            for block in run.blocks:
+                self._updated(run.options, run.steps + 1, *block)
             changes += run.changes()
             run.mark_changed()
         if any(map(_copied, runs)):
