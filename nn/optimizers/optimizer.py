@@ -273,9 +273,8 @@ class Optimizer(Declared):
         """
         if self.groups != self._accepted:
             self._change(map(hyper_parameters, self.groups))
-        runs = [run for run, _ in gradients]
         if not in_place:
-            copy_in(runs)
+            copy_in([run for run, _ in gradients])
         if require_finite:
             for run, flat in gradients:
                 run.refuse_unless_finite(flat)
@@ -284,7 +283,7 @@ class Optimizer(Declared):
         else:
             for run, flat in gradients:
                 run.arrays[1][...] = flat
-            self._finish(runs)
+            self._finish([run for run, _ in gradients])
 
     def _finish(self, runs: Sequence[Run]) -> None:
         """Update runs whose gradients are collected, unless something is refused."""
