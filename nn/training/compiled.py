@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from functools import partial
 from itertools import chain, compress
 from operator import attrgetter, is_
