@@ -86,7 +86,7 @@ def test_noise_of_single_batches_decides_on_no_suggestion():
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(300, 2))
     targets = inputs[:, :1] * inputs[:, 1:] + rng.normal(size=(300, 1))
-    for seed in range(6):
+    for seed in range(3):
         model = nn.Sequential(nn.Dense(2, 16, "relu", rng=seed), nn.Dense(16, 1, rng=seed + 1))
         optimizer = nn.Adam(model.parameters(), 0.1)
         curve = nn.find_learning_rate(
