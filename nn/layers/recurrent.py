@@ -102,7 +102,7 @@ class _Recurrent(Module):
             for direction in ("", "_reverse")[: 1 + self.bidirectional]:
                 yield layer, f"_l{layer}{direction}"
 
-    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> Any:
+    def forward(self, x: Any, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         """The states of the last layer after each step, and those of all layers after the last.
 
         Args:
