@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
@@ -190,8 +191,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
-        alike = [(each, _like_predictions(each, p)) for each in targets]
-        for target, y in [(each, y) for each, y in alike if np.shape(y) == np.shape(p)]:
+        for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
                 own = _own_slope(slope, graph.right[prediction], case)
@@ -221,15 +221,6 @@ def _is_layer(node: Tensor) -> bool:
     traits = node.operation.traits
     ends_layers = traits.activation or (traits.product and not traits.elementwise)
     return ends_layers or node.operation.function in (np.add, np.divide)
-
-
-def _like_predictions(target: Any, predictions: Array) -> Any:
-    """Labels as the one-hot rows that they stand for."""
-    labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
-    if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
-        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
-        return rows.astype(predictions.dtype)
-    return target
 
 
 def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:
