@@ -26,8 +26,9 @@ clock = itertools.count(1)
 class Node:
     """One array, and how it was computed. `Tensor` is the node that people use.
 
-    A leaf has no operation, operands, keywords, residual, scope or seen constants. The arguments hold the
-    inputs of a node; nothing holds its consumers, so that dropping a result frees its graph.
+    A leaf has no operation, operands, keywords, residual, scope or seen constants. The arguments
+    hold the inputs of a node; nothing holds its consumers, so that dropping a result frees its
+    graph.
     """
 
     __slots__ = (

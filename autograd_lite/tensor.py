@@ -17,11 +17,17 @@ from autograd_lite.foreign import OWN, PLAIN, admit, beside
 from autograd_lite.held import held_array, read_only
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import mark_mutated
+from autograd_lite.mutation import disown, handed_out, mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange, refused_conversion
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    only_entry,
+    refuse_exchange,
+    refused_conversion,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Plain
@@ -109,7 +115,7 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array if self.operation is None else read_only(self._array)
+        return handed_out(self) if self.operation is None else read_only(self._array)
 
     @data.setter
     def data(self, array: Plain) -> None:
@@ -120,7 +126,8 @@ class Tensor(Methods):
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
         held = held_array(array, self.requires_grad, self.name, None)
-        self.lent = self.lent or held is not self._array
+        if held is not self._array:
+            disown(self)
         self._array = held
         mark_mutated([self], [held])
 
@@ -193,7 +200,7 @@ class Tensor(Methods):
 
         The memory of a computed tensor is what backward reads; that is copied.
         """
-        array = self._array if self.operation is None else self._array.copy()
+        array = self.data if self.operation is None else self._array.copy()
         detached = Tensor(array, name=self.name)
         detached.created = self.created  # of a computed tensor it is one, too
         take(plain, (self,), NO_KEYWORDS, detached)
@@ -362,7 +369,7 @@ class Tensor(Methods):
             raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
-        outcome = bool(self._array)
+        outcome = bool(only_entry(self))
         take(bool, (self,), NO_KEYWORDS, outcome)
         return outcome
 
