@@ -67,6 +67,11 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
         lambda p, y, c: c * (p - y) / p,
     ),
     ("wrong formula", "the error is multiplied by p", lambda p, y, c: c * (p - y) * p),
+    (
+        "derivative twice",
+        "the error is multiplied by p * (1 - p), which p - y contains already",
+        lambda p, y, c: c * (p - y) * p * (1 - p),
+    ),
     ("wrong formula", "the error is multiplied by y", lambda p, y, c: c * (p - y) * y),
     ("wrong formula", "parentheses are missing: {0} * p - y", lambda p, y, c: c * p - y),
 )
@@ -158,6 +163,7 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
                 if len(array) == p.shape[axis]:
                     hot = np.equal(array[:, None], np.arange(p.shape[1 - axis])).astype(p.dtype)
                     yield hot if axis == 0 else hot.T
+    yield np.ones_like(p)
 
 
 # Masks

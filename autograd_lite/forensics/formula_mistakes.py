@@ -67,8 +67,6 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 1 + a)
         what = "one number where z < 0, its slope at 0"
         yield "wrong formula", words + what, partial(_straight, place)
-        what = "0.01 where z < 0, which is another slope than the function's"
-        yield "wrong formula", words + what, lambda g, a, z, *r, **k: g * np.where(z > 0, 1, 0.01)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
     yield "branches", words, lambda g, *given, **k: g * (g > 0)
 

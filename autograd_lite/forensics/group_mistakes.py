@@ -75,6 +75,20 @@ SOON = 5
 """Steps from a statistic to where it meets the entries again."""
 
 
+def other_slopes(case: Case) -> Iterator[Candidate]:
+    """Rectifiers that pass on another share of what arrives where z < 0."""
+    words = "the derivative of {operation} is another number where z < 0, "
+    words += "which is another slope than the function's"
+    rectifiers = [p for p in case.graph.places if p.traits.kink and p.traits.activation]
+    alike = grouped(rectifiers, lambda place: place.operation).values()
+    for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
+        yield with_strength("wrong formula", words, _sloped, group, number="{:.6g}")
+
+
+def _sloped(places: Sequence[Place], slope: float) -> Wrong:
+    return {p: lambda g, a, z, *rest, **k: g * np.where(z > 0, 1, slope) for p in places}
+
+
 def branches(case: Case) -> Iterator[Candidate]:
     """The two branches of where swapped."""
     for node, places in case.graph.places_of.items():
@@ -282,5 +296,5 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(factors, penalties),
-    *(statistics, branches, *STALE_WEIGHTS, other_losses, added_to_picked),
+    *(statistics, other_slopes, branches, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

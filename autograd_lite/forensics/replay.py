@@ -130,6 +130,19 @@ def is_recorded(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
+def mask_of(node: Tensor) -> Array | None:
+    """A plain array argument of a product whose entries are 0 or one other value, if any."""
+    for argument in node.arguments:
+        values = plain(argument)
+        if is_recorded(argument) or not isinstance(values, np.ndarray):
+            continue
+        if values.ndim == node.ndim and 1 < values.size <= node.size:
+            present = np.unique(values)
+            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
+                return values
+    return None
+
+
 def is_bounded(node: Node) -> bool:
     """Whether a computed node is a maximum or a minimum, entry by entry, such as relu."""
     traits = node.operation.traits
@@ -346,6 +359,9 @@ class Graph:
             place.slot in place.traits.linear and place.multiplies_entries
         ):
             constants = [plain(a) for a in place.other_arguments if not is_recorded(a)]
+            mask = mask_of(place.node)
+            if mask is not None and mask.max() > 1:
+                yield from factors_of_constant(1 / float(mask.max()), True, ())
             for number in [float(np.sum(a)) for a in constants if np.size(a) == 1]:
                 if function is np.power:
                     yield from factors_of_power(number)

@@ -190,6 +190,13 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     for other in near[:2]:
         if users.isdisjoint(_users(graph, other)):  # Else they are parts of one array.
             yield other, "it is multiplied by what arrives at another layer"
+    for term in graph.places_of[node] if node.operation.traits.additive else ():
+        for factor in graph.places_of.get(term.argument, ()):
+            if factor.multiplies_entries:
+                yield (
+                    factor.argument,
+                    "it is multiplied, besides, by the factor of another term, such as gamma",
+                )
     after, branches = node, len(graph.places_of[node]) > 1
     while len(graph.consumers.get(after, ())) == 1:
         (place,) = graph.consumers[after]
