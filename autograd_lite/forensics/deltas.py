@@ -59,6 +59,7 @@ DELTAS: tuple[tuple[str, str, Delta], ...] = (
     ),
     ("sign", "the targets are added: p + y, and not p - y", lambda p, y, c: c * (p + y)),
     ("wrong formula", "p is left out: -y, and not p - y", lambda p, y, c: -c * y),
+    ("sign", "the targets are left out, and the sign is wrong: -p", lambda p, y, c: -c * p),
     ("wrong formula", "the error is squared: (p - y) ** 2", lambda p, y, c: c * (p - y) ** 2),
     ("wrong formula", "the error's absolute value is taken", lambda p, y, c: c * abs(p - y)),
     (

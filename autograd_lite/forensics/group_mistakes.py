@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -139,7 +140,8 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
             steps = _of_leaves_alone(graph, node)
             leaves = {step.argument for step in steps}
             elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
-            if steps and elsewhere and _is_even(graph, node, leaves):
+            grows = all(map(partial(_grows, graph), steps))
+            if steps and elsewhere and grows and _is_even(graph, node, leaves):
                 found.append(steps)
     return found
 
@@ -168,6 +170,12 @@ def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
                 seen.add(place.argument)
                 stack.append(place.argument)
     return found
+
+
+def _grows(graph: Graph, step: Place) -> bool:
+    """Whether what arrives at a leaf lies along its entries, or against all of them."""
+    along = graph.right.values[step.number] * step.argument._array
+    return bool((along >= 0).all() or (along <= 0).all())
 
 
 def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:

@@ -115,8 +115,10 @@ def forwards(case: Case) -> Iterator[Candidate]:
     graph, distance = case.graph, case.graph.distance
     for unordered in alike(graph.places, graph.roles):
         steps = sorted(unordered, key=lambda place: -distance[place.node])
+        if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
+            continue
         ways = [_way_to(graph, step, before.node) for before, step in itertools.pairwise(steps)]
-        if not steps[0].bends or not all(ways):
+        if not all(ways):
             continue
         own = [graph.right[step.node] for step in steps]
         for number, way in enumerate(ways):
@@ -170,10 +172,11 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
 
 
 def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
-    """A parameter's gradient is computed from what arrives at another node: da where dz is."""
-    if place.argument.operation is not None:
-        return
-    for node, words in _near(graph, place.node):
+    """A gradient is computed from what arrives at another node: da where dz is."""
+    nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
+    if place.argument.operation is None:
+        nodes = itertools.chain(_near(graph, place.node), nodes)
+    for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             yield (
@@ -183,6 +186,15 @@ def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
             )
 
 
+def _in_other_terms(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What the terms of a sum are functions of, or multiples; and what is said then."""
+    for term in graph.places_of[node]:
+        for inner in graph.places_of.get(term.argument, ()):
+            if inner.bends or inner.multiplies_entries:
+                what = f"derivative of {inner.operation.name}" if inner.bends else "factor"
+                yield inner.argument, f"it is multiplied, besides, by the {what} of another term"
+
+
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     """Nodes that are computed from a node, or like it in other layers; and what is said then."""
     here, users = graph.position[node], _users(graph, node)
@@ -190,13 +202,6 @@ def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
     for other in near[:2]:
         if users.isdisjoint(_users(graph, other)):  # Else they are parts of one array.
             yield other, "it is multiplied by what arrives at another layer"
-    for term in graph.places_of[node] if node.operation.traits.additive else ():
-        for factor in graph.places_of.get(term.argument, ()):
-            if factor.multiplies_entries:
-                yield (
-                    factor.argument,
-                    "it is multiplied, besides, by the factor of another term, such as gamma",
-                )
     after, branches = node, len(graph.places_of[node]) > 1
     while len(graph.consumers.get(after, ())) == 1:
         (place,) = graph.consumers[after]
