@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,20 @@ SOON = 5
 """Steps from a statistic to where it meets the entries again."""
 
 
+def other_slopes(case: Case) -> Iterator[Candidate]:
+    """Rectifiers that pass on another share of what arrives where z < 0."""
+    words = "the derivative of {operation} is another number where z < 0, "
+    words += "which is another slope than the function's"
+    rectifiers = [p for p in case.graph.places if p.traits.kink and p.traits.activation]
+    alike = grouped(rectifiers, lambda place: place.operation).values()
+    for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
+        yield with_strength("wrong formula", words, _sloped, group, number="{:.6g}")
+
+
+def _sloped(places: Sequence[Place], slope: float) -> Wrong:
+    return {p: lambda g, a, z, *rest, **k: g * np.where(z > 0, 1, slope) for p in places}
+
+
 def penalties(case: Case) -> Iterator[Candidate]:
     """L1 or L2 terms with another strength, or on parameters that have none."""
     graph = case.graph
@@ -114,7 +129,8 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
             steps = _of_leaves_alone(graph, node)
             leaves = {step.argument for step in steps}
             elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
-            if steps and elsewhere and _is_even(graph, node, leaves):
+            grows = all(map(partial(_grows, graph), steps))
+            if steps and elsewhere and grows and _is_even(graph, node, leaves):
                 found.append(steps)
     return found
 
@@ -143,6 +159,12 @@ def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
                 seen.add(place.argument)
                 stack.append(place.argument)
     return found
+
+
+def _grows(graph: Graph, step: Place) -> bool:
+    """Whether what arrives at a leaf lies along its entries, or against all of them."""
+    along = graph.right.values[step.number] * step.argument._array
+    return bool((along >= 0).all() or (along <= 0).all())
 
 
 def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:
@@ -260,5 +282,5 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(penalties, statistics, *STALE_WEIGHTS, other_losses, added_to_picked),
+    *(penalties, statistics, other_slopes, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

@@ -99,8 +99,10 @@ def forwards(case: Case) -> Iterator[Candidate]:
     graph, distance = case.graph, case.graph.distance
     for unordered in graph.alike:
         steps = sorted(unordered, key=lambda place: -distance[place.node])
+        if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
+            continue
         ways = [_way_to(graph, step, before.node) for before, step in itertools.pairwise(steps)]
-        if not steps[0].bends or not all(ways):
+        if not all(ways):
             continue
         own = [graph.right[step.node] for step in steps]
         for number, way in enumerate(ways):
@@ -154,14 +156,24 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
 
 
 def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
-    """A parameter's gradient is computed from what arrives at another node: da where dz is."""
-    if place.argument.operation is not None:
-        return
-    for node, words in _near(graph, place.node):
+    """A gradient is computed from what arrives at another node: da where dz is."""
+    nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
+    if place.argument.operation is None:
+        nodes = itertools.chain(_near(graph, place.node), nodes)
+    for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             kind = "derivative forgotten" if "forgotten" in words else "other values"
             yield kind, words, place.arriving(lambda *_, of=cotangent: of)
+
+
+def _in_other_terms(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What the terms of a sum are functions of, or multiples; and what is said then."""
+    for term in graph.places_of[node]:
+        for inner in graph.places_of.get(term.argument, ()):
+            if inner.bends or inner.multiplies_entries:
+                what = f"derivative of {inner.operation.name}" if inner.bends else "factor"
+                yield inner.argument, f"it is multiplied, besides, by the {what} of another term"
 
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
