@@ -70,20 +70,14 @@ def candidates(case: Case) -> Iterator[Candidate]:
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
         *(
             of_case(case)
-            for of_case in (
-                dropped_uses,
-                not_carried,
-                forwards,
-                values_of_other_steps,
-                *GROUP_MISTAKES[1:],
-            )
+            for of_case in (dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES[1:])
         ),
         *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
         *(
             _of_steps(case, of_step)
             for of_step in (wrong_cotangent, own_term, on_one_way, past_the_slope)
         ),
-        *(of_case(case) for of_case in (clipped, other_arrays, factors_alike)),
+        *(of_case(case) for of_case in (clipped, forwards, other_arrays, factors_alike)),
         *(
             of_case(case)
             for of_case in (other_deltas, windows_elsewhere, some_samples, other_masks)
