@@ -210,6 +210,7 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
+    has_square = any(place.operation.function in (np.power, np.square) for place in graph.places)
     for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
@@ -219,6 +220,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
+                    if name == "squared errors" and has_square:
+                        what = "the error is taken here, before the prediction is complete"
                     if "binary" in name and prediction.operation.traits.link == "sigmoid":
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target

@@ -101,9 +101,9 @@ IN_ONE_STEP = [
 STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(dropped_alike, factors),
     *IN_ONE_STEP[:USUAL],
-    *(dropped_uses, not_carried, forwards, values_of_other_steps, *GROUP_MISTAKES),
+    *(dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES),
     *IN_ONE_STEP[USUAL:],
-    *(clipped, other_arrays, factors_alike),
+    *(clipped, forwards, other_arrays, factors_alike),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),
     *(*JOINT_MISTAKES, *OTHER_FORWARD),
 )

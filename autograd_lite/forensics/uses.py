@@ -85,7 +85,11 @@ def not_carried(case: Case) -> Iterator[Candidate]:
         leads: set[Tensor] = set()
         before = []
         for node in graph.order:
-            on = [use for use in graph.consumers.get(node, ()) if use.node in leads | states]
+            on = [
+                use
+                for use in graph.consumers.get(node, ())
+                if use.node in leads or use.node in states
+            ]
             if on:
                 leads.add(node)
             if node in states:
@@ -293,9 +297,9 @@ def at_other_times(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     yield "the step before, in the first step of the last", [*own[1:], own[0]]
     yield "the step after", [own[0], *own[:-1]]
     yield "the step after, in the last step of the first", [own[-1], *own[:-1]]
-    yield "the steps in reverse order", own[::-1]
     yield "the last step, in all of them", [own[0]] * len(own)
     yield "the first step, in all of them", [own[-1]] * len(own)
+    yield "the steps in reverse order", own[::-1]
 
 
 def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:
