@@ -157,7 +157,8 @@ def test_nothing_is_found_with_shared_and_frozen_layers_and_weights_as_rows():
     assert nn.diagnose(Rows(), X, y, loss=nn.BCEWithLogitsLoss()).findings == []
 
 
-def test_nothing_is_found_where_the_loss_is_written_by_hand():
+@pytest.mark.parametrize("seeds", [3, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_nothing_is_found_where_the_loss_is_written_by_hand(seeds):
     def with_penalty(p, y):
         entropies = y * np.log(p + 1e-8) + (1 - y) * np.log(1 - p + 1e-8)
         weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
@@ -166,7 +167,7 @@ def test_nothing_is_found_where_the_loss_is_written_by_hand():
     rng = np.random.default_rng(1)
     X = rng.normal(size=(64, 4))
     y = (X[:, :1] > 0).astype(float)
-    for seed in range(6):
+    for seed in range(seeds):
         model = network([4, 16, 8], 1, "relu", "plain", np.random.default_rng(seed), "sigmoid")
         assert nn.diagnose(model, X, y, loss=with_penalty).findings == []
         log_cosh = nn.diagnose(
