@@ -13,22 +13,24 @@ the same kind, and the derivatives of each of the three are the other two:
 All are products of matrices, one for each sample. What a kernel meets is laid out once for each of
 its columns, and its rows are views of that:
 
-    (samples, groups, channels and columns of the kernel, rows, columns)
+    (samples, groups, columns of the kernel and channels, rows, columns)
 
-Some samples are computed at a time, so that what lies between stays in the cache. Long kernels, of
-which that would be much, are multiplied by Fourier transforms.
+Where rows of the result are as long as those of images, a column of the kernel is a distance in
+memory: all channels are copied, and added up, in one piece, and what comes from beyond an edge is
+set to 0. Some samples are computed at a time, so that what lies between stays in the cache. Long
+kernels, of which that would be much, are multiplied by Fourier transforms.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_lite.derivatives import long_kernels
 from autograd_lite.derivatives.windows import (
@@ -47,7 +49,7 @@ from autograd_lite.table import differentiable
 
 TRAITS = Traits(product=True, linear=(0, 1), accumulates=True)
 
-IN_CACHE = 2**17
+IN_CACHE = 2**18
 """How many numbers are computed with at a time, where a sample has fewer."""
 
 
@@ -63,18 +65,62 @@ def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
 # What lies between
 
 
-def laid_out(x: Array, kernel: Lengths, placed: Layout, groups: int) -> Array:
-    """What the columns of a kernel meet in images: (n, groups, channels and columns, rows, ...)."""
-    (_, *strides), borders, (_, *dilations) = placed
-    axes = range(3, 2 + len(kernel))
-    reach = [d * (k - 1) + 1 for k, d in zip(kernel[1:], dilations)]
-    windows = sliding_window_view(bordered(x, borders), reach, tuple(axes))
-    steps = (slice(None, None, step) for step in (*strides, *dilations))
-    windows = windows[(slice(None), slice(None), slice(None), *steps)]
-    columns = range(axes.stop, axes.stop + len(axes))
-    ordered = windows.transpose(0, 1, *columns, 2, *axes)
-    count = x.shape[1] // groups * math.prod(kernel[1:])
-    return ordered.reshape(len(x), groups, count, *ordered.shape[2 + len(axes) :])
+class Shift(NamedTuple):
+    """Of images in one piece, what a position of the kernel takes, where it goes, and its edges."""
+
+    there: slice
+    taken: slice
+    edges: list[Any]
+    """Indexes of what comes from beyond an edge."""
+
+
+@functools.lru_cache
+def shifts(kernel: Lengths, lengths: Lengths, placed: Layout, size: int) -> list[Shift]:
+    """One for each position of a kernel in images of such axes and so many entries."""
+    _, borders, dilations = placed
+    steps = [
+        [k * d - before for k in range(n)] for n, d, (before, _) in zip(kernel, dilations, borders)
+    ]
+    units = [math.prod(lengths[axis:]) for axis in range(1, len(lengths) + 1)]
+    found = []
+    for shift in itertools.product(*steps):
+        distance = min(max(sum(map(operator.mul, shift, units)), -size), size)
+        back, ahead = max(-distance, 0), max(distance, 0)
+        edges = [
+            (..., slice(-n) if n < 0 else slice(-n, None), *(slice(None),) * after)
+            for after, n in zip(reversed(range(len(shift))), shift)
+            if n
+        ]
+        found.append(Shift(slice(back, size - ahead), slice(ahead, size - back), edges))
+    return found
+
+
+def clear(cells: Array, shift: Shift) -> None:
+    """Set to 0 what is taken from beyond an edge."""
+    for edge in shift.edges:
+        cells[edge] = 0
+
+
+def laid_out(x: Array, kernel: Lengths, lengths: Lengths, placed: Layout, groups: int) -> Array:
+    """What the columns of a kernel meet in images: (n, groups, columns and channels, rows, ...)."""
+    strides, borders, dilations = placed
+    n, columns, widths = len(x), math.prod(kernel[1:]), lengths[1:]
+    along = strides[1:], borders[1:], dilations[1:]
+    if columns > 1 and set(along[0]) == {1} and widths == x.shape[3:]:
+        whole = bordered(x, (borders[0], *((0, 0),) * len(widths)))
+        cells = whole.reshape(n, groups, -1)
+        size = cells.shape[-1]
+        met = np.empty_like(x, shape=(n, groups, columns, size))
+        of_rows = met.reshape(n, groups, columns, -1, *widths)
+        for column, shift in enumerate(shifts(kernel[1:], widths, along, size)):
+            met[:, :, column, shift.there] = cells[:, :, shift.taken]
+            clear(of_rows[:, :, column], shift)
+    else:
+        whole = bordered(x, borders)
+        cells = whole.reshape(n, groups, -1, *whole.shape[2:])
+        found = places(kernel[1:], widths, along[0], along[2])
+        met = np.stack([cells[(..., *place)] for _, place in found], axis=2)
+    return met.reshape(n, groups, columns * (x.shape[1] // groups), -1, *widths)
 
 
 def rows_of(kernel: Lengths, lengths: Lengths, placed: Layout) -> Iterator[tuple[int, slice]]:
@@ -89,15 +135,15 @@ def in_groups(x: Array, groups: int) -> Array:
 
 
 def by_row(w: Array, groups: int) -> Array:
-    """Kernels (out, channels, rows, ...) as (rows, groups, out, channels and columns)."""
-    rows = w.shape[2]
-    parts = np.moveaxis(w, 2, 0).reshape(rows, groups, w.shape[0] // groups, -1)
-    return np.copy(parts, order="C")
+    """Kernels (out, channels, rows, ...) as (rows, groups, out, columns and channels)."""
+    out, channels, rows, *columns = w.shape
+    parts = np.moveaxis(w.reshape(groups, out // groups, channels, rows, *columns), (3, 2), (0, -1))
+    return np.copy(parts, order="C").reshape(rows, groups, out // groups, -1)
 
 
 def some_samples(images: Array, kernel: Sequence[int], others: Array) -> list[slice]:
-    """Parts of all samples, whose entries, those of images once for each column, fit a cache."""
-    size = max(math.prod(images.shape[1:]) * kernel[-1], math.prod(others.shape[1:]))
+    """Parts of all samples that fit a cache: images, once for each column, and two products."""
+    size = math.prod((*images.shape[1:], *kernel[1:])) + 2 * math.prod(others.shape[1:])
     step = max(1, IN_CACHE // max(size, 1))
     return [slice(start, start + step) for start in range(0, len(images), step)]
 
@@ -167,7 +213,7 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
     dtype, each = np.result_type(x, w), (groups, len(w) // groups, math.prod(lengths))
     result, kernels = np.empty_like(x, dtype, shape=(len(x), *each)), by_row(w, groups)
     for some in some_samples(x, kernel, result):
-        met = laid_out(x[some], kernel, placed, groups)
+        met = laid_out(x[some], kernel, lengths, placed, groups)
         products = (
             kernels[row] @ met[:, :, :, rows].reshape(*met.shape[:3], each[-1])
             for row, rows in rows_of(kernel, lengths, placed)
@@ -218,7 +264,7 @@ def transposed_convolution(
     # With the kernel reversed it lays out what it is given, which is less than to add up what comes
     # out, unless that has few channels.
     if set(placed[0]) == {1} and (
-        2 * shape[1] >= len(w) or long_kernels.is_faster(x, shape, w.shape, placed, groups)
+        shape[1] > 2 * len(w) or long_kernels.is_faster(x, shape, w.shape, placed, groups)
     ):
         return reversed_convolution(x, w, lengths, placed, groups)
     return scattered_convolution(x, w, lengths, placed, groups)
@@ -246,28 +292,51 @@ def scattered_convolution(
     """`transposed_convolution`, by adding to what each row and column of the kernel meets."""
     shape = (len(x), w.shape[1] * groups, *lengths)
     placed, x, w = with_rows(placed, x, w)
-    lengths, kernel, out = (1, *lengths)[-x.ndim + 2 :], w.shape[2:], w.shape[1]
+    lengths, kernel = (1, *lengths)[-x.ndim + 2 :], w.shape[2:]
+    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
+    # By row, (groups, columns of the kernel and out, channels).
+    kernels = by_row(w, groups).swapaxes(-1, -2)
+    in_one_piece = set(placed[0]) == {1} and lengths == x.shape[2:]
+    added = added_in_one_piece if in_one_piece else added_by_place
+    for some in some_samples(result, kernel, x):
+        total = added(kernels, x[some], kernel, lengths, placed)
+        result[some] = total.reshape(-1, *result.shape[1:])
+    return result.reshape(shape)
+
+
+def added_in_one_piece(
+    kernels: Array, x: Array, kernel: Lengths, lengths: Lengths, placed: Layout
+) -> Array:
+    """What kernels give where each entry of x puts them, (n, groups, out and positions)."""
+    (_, groups, count, _), columns = kernels.shape, math.prod(kernel[1:])
+    given, size = in_groups(x, groups), count // columns * math.prod(lengths)
+    total = np.zeros_like(x, np.result_type(x, kernels), shape=(len(x), groups, size))
+    found = iter(shifts(kernel, lengths, placed, size))
+    for of_row in kernels:
+        pieces = (of_row @ given).reshape(len(x), groups, columns, size)
+        images = pieces.reshape(len(x), groups, columns, -1, *lengths)
+        for column, shift in zip(range(columns), found):
+            clear(images[:, :, column], shift)
+            total[:, :, shift.taken] += pieces[:, :, column, shift.there]
+    return total
+
+
+def added_by_place(
+    kernels: Array, x: Array, kernel: Lengths, lengths: Lengths, placed: Layout
+) -> Array:
+    """The same where strides leave gaps or rows have other lengths, (n, groups, out, ...)."""
+    (_, groups, count, _), columns = kernels.shape, math.prod(kernel[1:])
     strides, borders, dilations = placed
     n_rows, *widths = with_borders(lengths, borders)
-    left_out = tuple((-before, -after) for before, after in borders)
-    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
-    # By row, (groups, out and columns of the kernel, channels).
-    kernels = by_row(w, groups).swapaxes(-1, -2)
-    for some in some_samples(result, kernel, x):
-        given = in_groups(x[some], groups)
-        met = np.zeros_like(
-            result, shape=(*given.shape[:2], kernels.shape[2], n_rows, *x.shape[3:])
-        )
-        for row, rows in rows_of(kernel, x.shape[2:], placed):
-            product = kernels[row] @ given
-            met[:, :, :, rows] += product.reshape(*product.shape[:3], *x.shape[2:])
-        met = met.reshape(*given.shape[:2], out, *kernel[1:], *met.shape[3:])
-        whole = np.zeros_like(result, shape=(*given.shape[:2], out, n_rows, *widths))
-        for column, place in places(kernel[1:], x.shape[3:], strides[1:], dilations[1:]):
-            whole[(..., *place)] += met[(slice(None), slice(None), slice(None), *column)]
-        whole = whole.reshape(len(given), groups * out, n_rows, *widths)
-        result[some] = bordered(whole, left_out)
-    return result.reshape(shape)
+    given, each = in_groups(x, groups), (len(x), groups, columns, count // columns)
+    met = np.zeros_like(x, np.result_type(x, kernels), shape=(*each, n_rows, *x.shape[3:]))
+    for row, rows in rows_of(kernel, x.shape[2:], placed):
+        met[:, :, :, :, rows] += (kernels[row] @ given).reshape(*each, *x.shape[2:])
+    whole = np.zeros_like(met, shape=(len(x), groups, each[-1], n_rows, *widths))
+    found = places(kernel[1:], x.shape[3:], strides[1:], dilations[1:])
+    for column, (_, place) in enumerate(found):
+        whole[(..., *place)] += met[:, :, column]
+    return bordered(whole, tuple((-before, -after) for before, after in borders))
 
 
 def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any) -> Any:
@@ -318,10 +387,10 @@ def kernel_correlation(
     dtype = np.result_type(x, images)
     total = np.zeros_like(x, dtype, shape=(kernel[0], groups, columns, x.shape[1] // groups))
     for some in some_samples(images, kernel, x):
-        met = laid_out(images[some], kernel, placed, groups)
+        met = laid_out(images[some], kernel, x.shape[2:], placed, groups)
         given = in_groups(x[some], groups).swapaxes(-1, -2)
         for row, rows in rows_of(kernel, x.shape[2:], placed):
             of_row = met[:, :, :, rows].reshape(*met.shape[:3], given.shape[-2])
             total[row] += (of_row @ given).sum(axis=0)
-    parts = total.reshape(kernel[0], groups, shape[1], *kernel[1:], -1)
-    return np.moveaxis(np.moveaxis(parts, 0, 2), -1, 1).reshape(shape)
+    parts = total.reshape(kernel[0], groups, *kernel[1:], shape[1], -1)
+    return np.moveaxis(parts, (1, -1, -2, 0), (0, 1, 2, 3)).reshape(shape)
