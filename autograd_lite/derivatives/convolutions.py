@@ -10,47 +10,37 @@ the same kind, and the derivatives of each of the three are the other two:
     transposed_convolution(g, w)    dx, from cotangents and kernels
     kernel_correlation(g, x)        dw, from cotangents and images
 
-All are products of matrices, one for each sample. What a kernel meets is laid out once for each of
-its columns, and its rows are views of that:
-
-    (samples, groups, columns of the kernel and channels, rows, columns)
-
-Where rows of the result are as long as those of images, a column of the kernel is a distance in
-memory: all channels are copied, and added up, in one piece, and what comes from beyond an edge is
-set to 0. Some samples are computed at a time, so that what lies between stays in the cache. Long
-kernels, of which that would be much, are multiplied by Fourier transforms.
+All are products of matrices of what kernels meet, which `laying_out` lays out, of some samples at
+a time. Long kernels, of which that would be much, are multiplied by Fourier transforms.
 """
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import operator
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_lite.derivatives import long_kernels
-from autograd_lite.derivatives.windows import (
-    Layout,
-    Lengths,
-    bordered,
-    layout,
-    lengths_of_result,
-    places,
-    with_borders,
+from autograd_lite.derivatives.laying_out import (
+    added_by_place,
+    added_in_one_piece,
+    by_row,
+    in_groups,
+    in_one_piece,
+    laid_out,
+    rows_of,
+    some_samples,
 )
+from autograd_lite.derivatives.windows import Layout, Lengths, layout, lengths_of_result
 from autograd_lite.node import Array
 from autograd_lite.operation import Traits
 from autograd_lite.precision import in_floats
 from autograd_lite.table import differentiable
 
 TRAITS = Traits(product=True, linear=(0, 1), accumulates=True)
-
-IN_CACHE = 2**18
-"""How many numbers are computed with at a time, where a sample has fewer."""
 
 
 def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
@@ -60,95 +50,6 @@ def with_rows(placed: Layout, *arrays: Array) -> tuple[Any, ...]:
         return placed, *arrays
     placed = (1, *strides), ((0, 0), *borders), (1, *dilations)
     return placed, *(np.expand_dims(x, 2) for x in arrays)
-
-
-# What lies between
-
-
-class Shift(NamedTuple):
-    """Of images in one piece, what a position of the kernel takes, where it goes, and its edges."""
-
-    there: slice
-    taken: slice
-    edges: list[Any]
-    """Indexes of what comes from beyond an edge."""
-
-
-@functools.lru_cache
-def shifts(kernel: Lengths, lengths: Lengths, placed: Layout, size: int) -> list[Shift]:
-    """One for each position of a kernel in images of such axes and so many entries."""
-    _, borders, dilations = placed
-    steps = [
-        [k * d - before for k in range(n)] for n, d, (before, _) in zip(kernel, dilations, borders)
-    ]
-    units = [math.prod(lengths[axis:]) for axis in range(1, len(lengths) + 1)]
-    found = []
-    for shift in itertools.product(*steps):
-        distance = min(max(sum(map(operator.mul, shift, units)), -size), size)
-        back, ahead = max(-distance, 0), max(distance, 0)
-        edges = [
-            (..., slice(-n) if n < 0 else slice(-n, None), *(slice(None),) * after)
-            for after, n in zip(reversed(range(len(shift))), shift)
-            if n
-        ]
-        found.append(Shift(slice(back, size - ahead), slice(ahead, size - back), edges))
-    return found
-
-
-def clear(cells: Array, shift: Shift) -> None:
-    """Set to 0 what is taken from beyond an edge."""
-    for edge in shift.edges:
-        cells[edge] = 0
-
-
-def laid_out(x: Array, kernel: Lengths, lengths: Lengths, placed: Layout, groups: int) -> Array:
-    """What the columns of a kernel meet in images: (n, groups, columns and channels, rows, ...)."""
-    strides, borders, dilations = placed
-    n, columns, widths = len(x), math.prod(kernel[1:]), lengths[1:]
-    along = strides[1:], borders[1:], dilations[1:]
-    if columns > 1 and set(along[0]) == {1} and widths == x.shape[3:]:
-        whole = bordered(x, (borders[0], *((0, 0),) * len(widths)))
-        cells = whole.reshape(n, groups, -1)
-        size = cells.shape[-1]
-        met = np.empty_like(x, shape=(n, groups, columns, size))
-        of_rows = met.reshape(n, groups, columns, -1, *widths)
-        for column, shift in enumerate(shifts(kernel[1:], widths, along, size)):
-            met[:, :, column, shift.there] = cells[:, :, shift.taken]
-            clear(of_rows[:, :, column], shift)
-    else:
-        whole = bordered(x, borders)
-        cells = whole.reshape(n, groups, -1, *whole.shape[2:])
-        found = places(kernel[1:], widths, along[0], along[2])
-        met = np.stack([cells[(..., *place)] for _, place in found], axis=2)
-    return met.reshape(n, groups, columns * (x.shape[1] // groups), -1, *widths)
-
-
-def rows_of(kernel: Lengths, lengths: Lengths, placed: Layout) -> Iterator[tuple[int, slice]]:
-    """The rows of a kernel, each with those that it meets."""
-    found = places(kernel[:1], lengths[:1], placed[0][:1], placed[2][:1])
-    return ((row, rows) for (row,), (rows,) in found)
-
-
-def in_groups(x: Array, groups: int) -> Array:
-    """Images (n, channels, ...) as (n, groups, channels of one, all positions)."""
-    return x.reshape(len(x), groups, x.shape[1] // groups, math.prod(x.shape[2:]))
-
-
-def by_row(w: Array, groups: int) -> Array:
-    """Kernels (out, channels, rows, ...) as (rows, groups, out, columns and channels)."""
-    out, channels, rows, *columns = w.shape
-    parts = np.moveaxis(w.reshape(groups, out // groups, channels, rows, *columns), (3, 2), (0, -1))
-    return np.copy(parts, order="C").reshape(rows, groups, out // groups, -1)
-
-
-def some_samples(images: Array, kernel: Sequence[int], others: Array) -> list[slice]:
-    """Parts of all samples that fit a cache: images, once for each column, and two products."""
-    size = math.prod((*images.shape[1:], *kernel[1:])) + 2 * math.prod(others.shape[1:])
-    step = max(1, IN_CACHE // max(size, 1))
-    return [slice(start, start + step) for start in range(0, len(images), step)]
-
-
-# The three
 
 
 def require_kernels(x: Array, w: Array, groups: int) -> None:
@@ -210,16 +111,17 @@ def placed_convolution(x: Array, w: Array, placed: Layout, groups: int) -> Array
             return result
     placed, x, w = with_rows(placed, x, w)
     kernel, lengths = w.shape[2:], (1, *shape[2:])[-x.ndim + 2 :]
-    dtype, each = np.result_type(x, w), (groups, len(w) // groups, math.prod(lengths))
-    result, kernels = np.empty_like(x, dtype, shape=(len(x), *each)), by_row(w, groups)
+    result, kernels = np.empty_like(x, np.result_type(x, w), shape=shape), by_row(w, groups)
+    by_rows, size = rows_of(kernel, lengths, placed), math.prod(lengths)
     for some in some_samples(x, kernel, result):
         met = laid_out(x[some], kernel, lengths, placed, groups)
         products = (
-            kernels[row] @ met[:, :, :, rows].reshape(*met.shape[:3], each[-1])
-            for row, rows in rows_of(kernel, lengths, placed)
+            of_row @ met[:, :, :, rows].reshape(*met.shape[:3], size)
+            for of_row, rows in zip(kernels, by_rows)
         )
-        result[some] = functools.reduce(operator.iadd, products)
-    return result.reshape(shape)
+        total = functools.reduce(operator.iadd, products)
+        result[some] = total.reshape(-1, *shape[1:])
+    return result
 
 
 def _transposed_images_vjp(
@@ -293,50 +195,16 @@ def scattered_convolution(
     shape = (len(x), w.shape[1] * groups, *lengths)
     placed, x, w = with_rows(placed, x, w)
     lengths, kernel = (1, *lengths)[-x.ndim + 2 :], w.shape[2:]
-    result = np.empty_like(x, np.result_type(x, w), shape=(*shape[:2], *lengths))
+    result = np.empty_like(x, np.result_type(x, w), shape=shape)
     # By row, (groups, columns of the kernel and out, channels).
     kernels = by_row(w, groups).swapaxes(-1, -2)
-    in_one_piece = set(placed[0]) == {1} and lengths == x.shape[2:]
-    added = added_in_one_piece if in_one_piece else added_by_place
+    added = added_by_place
+    if in_one_piece(x, placed[0], lengths, x.shape[2:]):
+        added = added_in_one_piece
     for some in some_samples(result, kernel, x):
         total = added(kernels, x[some], kernel, lengths, placed)
-        result[some] = total.reshape(-1, *result.shape[1:])
-    return result.reshape(shape)
-
-
-def added_in_one_piece(
-    kernels: Array, x: Array, kernel: Lengths, lengths: Lengths, placed: Layout
-) -> Array:
-    """What kernels give where each entry of x puts them, (n, groups, out and positions)."""
-    (_, groups, count, _), columns = kernels.shape, math.prod(kernel[1:])
-    given, size = in_groups(x, groups), count // columns * math.prod(lengths)
-    total = np.zeros_like(x, np.result_type(x, kernels), shape=(len(x), groups, size))
-    found = iter(shifts(kernel, lengths, placed, size))
-    for of_row in kernels:
-        pieces = (of_row @ given).reshape(len(x), groups, columns, size)
-        images = pieces.reshape(len(x), groups, columns, -1, *lengths)
-        for column, shift in zip(range(columns), found):
-            clear(images[:, :, column], shift)
-            total[:, :, shift.taken] += pieces[:, :, column, shift.there]
-    return total
-
-
-def added_by_place(
-    kernels: Array, x: Array, kernel: Lengths, lengths: Lengths, placed: Layout
-) -> Array:
-    """The same where strides leave gaps or rows have other lengths, (n, groups, out, ...)."""
-    (_, groups, count, _), columns = kernels.shape, math.prod(kernel[1:])
-    strides, borders, dilations = placed
-    n_rows, *widths = with_borders(lengths, borders)
-    given, each = in_groups(x, groups), (len(x), groups, columns, count // columns)
-    met = np.zeros_like(x, np.result_type(x, kernels), shape=(*each, n_rows, *x.shape[3:]))
-    for row, rows in rows_of(kernel, x.shape[2:], placed):
-        met[:, :, :, :, rows] += (kernels[row] @ given).reshape(*each, *x.shape[2:])
-    whole = np.zeros_like(met, shape=(len(x), groups, each[-1], n_rows, *widths))
-    found = places(kernel[1:], x.shape[3:], strides[1:], dilations[1:])
-    for column, (_, place) in enumerate(found):
-        whole[(..., *place)] += met[:, :, column]
-    return bordered(whole, tuple((-before, -after) for before, after in borders))
+        result[some] = total.reshape(-1, *shape[1:])
+    return result
 
 
 def _cotangents_vjp(g: Any, y: Any, x: Any, z: Any, lengths: Any, *how: Any, **named: Any) -> Any:
@@ -386,10 +254,11 @@ def kernel_correlation(
     columns = images.shape[1] // groups * math.prod(kernel[1:])
     dtype = np.result_type(x, images)
     total = np.zeros_like(x, dtype, shape=(kernel[0], groups, columns, x.shape[1] // groups))
+    by_rows = rows_of(kernel, x.shape[2:], placed)
     for some in some_samples(images, kernel, x):
         met = laid_out(images[some], kernel, x.shape[2:], placed, groups)
         given = in_groups(x[some], groups).swapaxes(-1, -2)
-        for row, rows in rows_of(kernel, x.shape[2:], placed):
+        for row, rows in enumerate(by_rows):
             of_row = met[:, :, :, rows].reshape(*met.shape[:3], given.shape[-2])
             total[row] += (of_row @ given).sum(axis=0)
     parts = total.reshape(kernel[0], groups, *kernel[1:], shape[1], -1)
