@@ -138,8 +138,8 @@ define(np.exp, lambda g, y, x: g * y, traits=EXPONENTIAL)
 define(np.exp2, lambda g, y, x: g * y * math.log(2), traits=EXPONENTIAL)
 define(np.expm1, lambda g, y, x: g * np.exp(x), traits=EXPONENTIAL)
 define(np.log, lambda g, y, x: quotient(g, x), traits=LOGARITHM)
-define(np.log2, lambda g, y, x: quotient(g, x * math.log(2)), traits=LOGARITHM)
-define(np.log10, lambda g, y, x: quotient(g, x * math.log(10)), traits=LOGARITHM)
+define(np.log2, lambda g, y, x: quotient(g / math.log(2), x), traits=LOGARITHM)
+define(np.log10, lambda g, y, x: quotient(g / math.log(10), x), traits=LOGARITHM)
 define(np.log1p, lambda g, y, x: quotient(g, 1 + x))
 define(
     np.logaddexp,
@@ -156,8 +156,8 @@ define(
 define(np.sin, lambda g, y, x: g * np.cos(x))
 define(np.cos, lambda g, y, x: -g * np.sin(x))
 define(np.tan, lambda g, y, x: g * (1 + y * y))
-define(np.arcsin, lambda g, y, x: quotient(g, np.sqrt(1 - x * x)))
-define(np.arccos, lambda g, y, x: -quotient(g, np.sqrt(1 - x * x)))
+define(np.arcsin, lambda g, y, x: quotient(g, np.sqrt((1 - x) * (1 + x))))
+define(np.arccos, lambda g, y, x: -quotient(g, np.sqrt((1 - x) * (1 + x))))
 define(np.arctan, lambda g, y, x: g / (1 + x * x))
 define(
     np.arctan2,
@@ -168,8 +168,8 @@ define(np.sinh, lambda g, y, x: g * np.cosh(x), traits=EXPONENTIAL)
 define(np.cosh, lambda g, y, x: g * np.sinh(x), traits=EXPONENTIAL)
 define(np.tanh, lambda g, y, x: g * (1 - y * y), traits=Traits(activation=True, limits=(-1.0, 1.0)))
 define(np.arcsinh, lambda g, y, x: g / np.hypot(x, 1))
-define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x * x - 1)))
-define(np.arctanh, lambda g, y, x: quotient(g, 1 - x * x))
+define(np.arccosh, lambda g, y, x: quotient(g, np.sqrt(x - 1) * np.sqrt(x + 1)))
+define(np.arctanh, lambda g, y, x: quotient(g, (1 - x) * (1 + x)))
 define(np.sinc, lambda g, y, x: g * slope_of_sinc(y, x))
 for degrees_to_radians in (np.deg2rad, np.radians):
     define(degrees_to_radians, lambda g, y, x: g * (math.pi / 180), traits=Traits(linear=(0,)))
