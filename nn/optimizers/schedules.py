@@ -40,8 +40,8 @@ class Schedule(Declared):
         base: a learning rate, or an optimizer.
 
     Raises:
-        ArgumentError: it is neither, or the optimizer has a schedule already; a number of a
-            subclass is out of its range.
+        ArgumentError: it is neither, or the optimizer has a schedule already, or rates of 0; a
+            number of a subclass is out of its range.
 
     >>> from autograd_lite import Tensor
     >>> from nn import SGD
@@ -83,6 +83,12 @@ class Schedule(Declared):
                 f"{type(self).__name__} of {type(optimizer).__name__}",
                 "its learning rate is a schedule already",
                 "Make the optimizer with a number as its learning rate",
+            )
+        if not any(rates):
+            raise ArgumentError(
+                f"{type(self).__name__} of {type(optimizer).__name__}",
+                "its learning rate is 0, as an earlier schedule may have left it, and would stay 0",
+                "Set optimizer.learning_rate to that of the beginning before",
             )
         return rates
 
