@@ -57,6 +57,8 @@ def _vector_norm(
     keepdims: bool = False,
     ord: float = 2,
 ) -> Array:
+    if isinstance(ord, str):
+        raise TypeError(f"vectors have none of order {ord!r}", "Give a number, np.inf or -np.inf")
     if ord == np.inf:
         return np.max(np.absolute(x), axis=axis, keepdims=keepdims)
     if ord == -np.inf:

@@ -335,6 +335,7 @@ def test_errors_of_linear_algebra_stay_such_and_name_the_operation(f, a, message
         (lambda a: np.linalg.qr(a, "complete"), (3, 2), UnsupportedError, "mode='complete'"),
         (lambda a: np.linalg.qr(a, "raw"), (2, 2), UnsupportedError, "mode='raw'"),
         (lambda a: np.linalg.norm(a, 7), (2, 2), UnsupportedError, "none of order 7"),
+        (lambda a: np.linalg.norm(a, "inf"), (2,), UnsupportedError, r"'inf'\. Give a number"),
         (lambda a: np.linalg.norm(a, 2), (2, 2, 2), ShapeError, "one axis, matrices two"),
         (np.linalg.eig, (2, 2), UnsupportedError, r"np\.linalg\.eig.*no row"),
         (lambda a: np.cross(a, a), (2,), ShapeError, "entries, not 3"),
