@@ -6,6 +6,7 @@ from typing import Any
 
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import UnsupportedError, describe_one
+from autograd_lite.mutation import may_be_written
 from autograd_lite.node import Node
 
 
@@ -49,7 +50,7 @@ def _of_copy(node: Node) -> tuple[Any, dict[str, Any]]:
     """The state of a node for a copy with an array of its own."""
     state: Any = object.__getstate__(node)
     own, slots = state
-    return own, {**slots, "owns_array": True} if "owns_array" in slots else slots
+    return own, {**slots, "lent": may_be_written(node)}
 
 
 def restore(node: Any, state: Any) -> Any:

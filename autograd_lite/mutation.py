@@ -21,7 +21,7 @@ parts: dict[int, weakref.ref[Node]] = {}
 """By id, what was taken from tensors by an index without a record, and may show their memory."""
 
 
-_lent: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
+_handed_out: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
 # By id, leaves whose own array was handed out: the leaf, when that was, and a sample of it.
 
 
@@ -32,28 +32,32 @@ def handed_out(leaf: Any) -> Array:
     """
     global latest
     array = leaf._array
-    if leaf.owns_array and type(array) is np.ndarray:
+    if not leaf.lent and type(array) is np.ndarray:
         latest = now = next(clock)
-        leaf.owns_array = False
-        _lent[id(leaf)] = weakref.ref(leaf), now, sample(array)
+        leaf.lent = True
+        _handed_out[id(leaf)] = weakref.ref(leaf), now, sample(array)
     return array
+
+
+def may_be_written(leaf: Any) -> bool:
+    """Whether others hold the array of a leaf, beside those that it was handed out to."""
+    return leaf.lent and id(leaf) not in _handed_out
 
 
 def disown(leaf: Any) -> None:
     """What is the array of a leaf now is not its own."""
-    _lent.pop(id(leaf), None)
-    if leaf.owns_array:
-        leaf.owns_array = False
+    _handed_out.pop(id(leaf), None)
+    leaf.lent = True
 
 
 def _own_again(arrays: Sequence[Array]) -> None:
     """Stop watching what leaves lent whose memory was changed just now."""
-    for key, (reference, _, _) in list(_lent.items()):
+    for key, (reference, _, _) in list(_handed_out.items()):
         leaf = reference()
         if leaf is None or any(_overlap(leaf._array, array) for array in arrays):
-            _lent.pop(key, None)
+            _handed_out.pop(key, None)
             if leaf is not None:
-                leaf.owns_array = True
+                leaf.lent = False
 
 
 def _overlap(a: Array, b: Array) -> bool:
@@ -82,7 +86,7 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
     """Remember that these arrays, which hold the values of these nodes, were changed just now."""
     global latest
     latest = now = next(clock)
-    if _lent:
+    if _handed_out:
         _own_again(arrays)
     for node in nodes:
         node.mutated = now
@@ -99,7 +103,7 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
 def changed_since(time: int) -> list[Array]:
     """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
-    for reference, when, before in list(_lent.values()):
+    for reference, when, before in list(_handed_out.values()):
         leaf = reference()
         if leaf is not None and when > time and sample(leaf._array) != before:
             arrays.append(leaf._array)
@@ -155,10 +159,10 @@ def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
 def _is_lent(node: Node) -> bool:
     """Whether it shows the memory of a leaf that whoever made that may write to."""
     while node.operation is not None:
-        if not node.operation.traits.moves or getattr(node._array, "base", None) is None:
+        if not node.operation.moves or getattr(node._array, "base", None) is None:
             return False
         node = node.arguments[0]
-    return not node.owns_array
+    return node.lent
 
 
 def rewritten(node: Node) -> list[Array]:

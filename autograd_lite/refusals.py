@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -89,7 +90,9 @@ def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeE
     )
 
 
-def real_result(data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: int) -> Any:
+def real_result(
+    data: Any, operation: Operation, arguments: tuple[Any, ...], wanted: Sequence[int]
+) -> Any:
     """The result; a Python float, as of a solver or an integral, is one of the arguments' dtype.
 
     Raises:

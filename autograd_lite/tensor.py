@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
@@ -36,7 +35,12 @@ if TYPE_CHECKING:
 
     from autograd_lite.typing import Array
 
-NOTHING = nullcontext()
+ONE = np.float64(1.0)
+
+
+def _add_gradients(gradients: Iterable[tuple[Node, Array]]) -> None:
+    for node, gradient in gradients:
+        node.grad = gradient if node.grad is None else node.grad + gradient
 
 
 def _in_place(symbol: str, in_place: Any, compute: Any) -> Callable[[Tensor, Any], Tensor]:
@@ -89,7 +93,8 @@ class Tensor(Methods):
         self._requires_grad = requires_grad
         self.name = name
         self.operation = None  # type: ignore[assignment] # None at leaves
-        self.arguments = ()
+        self.arguments = self.wanted = ()
+        self.lent = True
         self.created = 0
         self.mutated = 0
 
@@ -175,14 +180,15 @@ class Tensor(Methods):
 
     def item(self) -> float:
         """The only entry, as a Python number."""
-        if self.size != 1:
+        array = self._array
+        if array.size != 1:
             raise ShapeError(
                 f"item() of {describe_one(self)}",
-                f"it has {self.size} entries",
+                f"it has {array.size} entries",
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return self._array.item()  # type: ignore[no-any-return] # arrays are Any
+        return float(array) if type(array) is np.float64 else array.item()
 
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
@@ -234,9 +240,8 @@ class Tensor(Methods):
         cotangents = Cotangents({self: self._seed(gradient, create_graph)})
         nodes = [node for node in backward_order(self) if node.operation is not None]
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
-        with enable_grad() if create_graph else NOTHING:
-            for node, cotangent in unshared(cotangents, lent=plain(gradient)):
-                node.grad = cotangent if node.grad is None else node.grad + cotangent
+        add = enable_grad()(_add_gradients) if create_graph else _add_gradients
+        add(unshared(cotangents, lent=plain(gradient)))
         if nodes and not create_graph:
             growth.notice(self, nodes)
 
@@ -255,6 +260,8 @@ class Tensor(Methods):
                     "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
                     "tensor.backward(gradient)",
                 )
+            if type(self._array) is np.float64 and not recorded:
+                return ONE
             seed = np.ones_like(self._array) if self._array.ndim else self._array.dtype.type(1)
         else:
             seed = held_array(plain(gradient), False, None, self.dtype)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from autograd_lite.arguments import require_function
 from autograd_lite.errors import GradientError, describe_one
 from autograd_lite.linearization import Linearization, name_of, require_tangents
 from autograd_lite.names import explains_keywords
@@ -50,6 +51,12 @@ def _ones_of_floats(output: Any) -> Any:
     return np.ones(np.shape(plain(output)), dtype if dtype.kind == "f" else float)
 
 
+def require_differentiable(f: Any) -> None:
+    """Raise at once, and not when what was made of it is called."""
+    remedy = "Give a function of arrays; gradients of a recorded loss come by loss.backward()"
+    require_function(f, "derivative of", remedy)
+
+
 def positions_of(argnums: Any) -> tuple[Any, ...]:
     """The positions of the arguments to differentiate in."""
     return tuple(argnums) if isinstance(argnums, list | tuple) else (argnums,)
@@ -83,6 +90,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     """
     if hasattr(f, "differentiated"):
         return f.differentiated(argnums)  # type: ignore[no-any-return] # the class is not imported here
+    require_differentiable(f)
     positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
@@ -211,6 +219,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     array([[2., 0.],
            [0., 6.]])
     """
+    require_differentiable(f)
     positions = positions_of(argnums)
 
     def evaluate(*arguments: Any, **keywords: Any) -> Any:

@@ -185,7 +185,8 @@ class _Reading:
             key_of(array): known.get(key_of(array)) or f"c{next(count)}" for array in arrays
         }
         depth = len(arrays) if len(computed(loss)) <= EACH else None
-        labels = {id(array): self.names[key_of(array)] for array in arrays}
+        written = Mathematics({}, {}).name  # as in the formulas
+        labels = {id(array): written(self.names[key_of(array)]) for array in arrays}
         vertices, edges, groups, note, places = read([loss], Look(labels), depth)
         self.graph = Graph(vertices, edges, groups, note)
         self.numbers = {key_of(array): places[id(array)] for array in arrays}

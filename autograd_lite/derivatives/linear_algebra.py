@@ -122,9 +122,10 @@ def _weight_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Arr
 
 def _bias_vjp(g: Array, y: Array, x: Array, weight: Array, bias: Array) -> Array:
     """The sum over samples; as a product with ones it takes half the time on small arrays."""
-    of_numpy = type(plain(g)) is np.ndarray
-    flat = of_numpy and g.ndim == x.ndim == 2 and bias.shape == g.shape[1:]
-    return np.dot(_ones(len(g), g.dtype), g) if flat else g
+    if type(plain(g)) is not np.ndarray or not g.ndim == x.ndim == 2 or bias.ndim != 1:
+        return g
+    ones = _ones(len(g), g.dtype)
+    return ones.dot(g) if type(g) is np.ndarray else np.dot(ones, g)
 
 
 def _rows_times(x: Array, matrix: Array) -> Array:

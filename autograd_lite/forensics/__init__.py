@@ -2,10 +2,11 @@
 
 The engine owns the record and the rules, so a backward pass can be replayed with a mistake in it.
 What reproduces the gradients that were handed in is the explanation. Files in the order of
-reading: `factors`, `replay`, `candidate`; then mistakes: `step_mistakes`, `formula_mistakes`,
-`softmax_mistakes`, `array_mistakes` and `sum_mistakes` in one step, `group_mistakes`,
-`joint_mistakes`, `uses`, `windows`, `deltas`, `other_forward` and `other_data` in several; `case`,
-`slips`, `updates`; `projection`, `progress`, `search`, `explain`; `wording`, `pattern`.
+reading: `factors`, `replay`, `recorded_factors`, `candidate`; then mistakes: `step_mistakes`,
+`formula_mistakes`, `softmax_mistakes`, `array_mistakes` and `sum_mistakes` in one step,
+`group_mistakes`, `joint_mistakes`, `uses`, `windows`, `deltas`, `other_forward` and `other_data` in
+several; `case`, `slips`, `updates`; `projection`, `progress`, `search`, `explain`; `wording`,
+`pattern`.
 """
 
 from __future__ import annotations

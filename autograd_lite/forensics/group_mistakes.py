@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import moved_again, moved_from
-from autograd_lite.forensics.candidate import Always, Candidate, Instead, scaled, with_strength
+from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
+from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -73,45 +73,6 @@ def _comes_back(graph: Graph, place: Place) -> bool:
 
 SOON = 5
 """Steps from a statistic to where it meets the entries again."""
-
-
-def branches(case: Case) -> Iterator[Candidate]:
-    """The two branches of where swapped."""
-    for node, places in case.graph.places_of.items():
-        if node.operation and node.operation.function is np.where:
-            wrong = {place: place.given(_swapped) for place in places}
-            yield Candidate("branches", "the branches of where are swapped", wrong)
-
-
-def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
-    return y, np.logical_not(condition), *rest
-
-
-def stale_weights(case: Case) -> Iterator[Candidate]:
-    """Products with weights that were updated already, in one layer or in all."""
-    products = []
-    for place in case.graph.places:
-        for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
-            leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
-            if slot != place.slot and is_recorded(leaf) and leaf.operation is None:
-                products.append((place, slot, leaf, moves))
-
-    def updated(chosen: list[tuple[Place, int, Tensor, list[Tensor]]], rate: float) -> Wrong:
-        wrong: Wrong = {}
-        for place, slot, weight, moves in chosen:
-            # Updated with the gradient by hand, if there is one.
-            right = case.graph.right[weight]
-            by_hand: Any = case.manual.get(weight, right)
-            update = by_hand if by_hand.shape == weight.shape else right
-            written = "" if moves else f"({{0}} - {rate:.6g} * d{{0}})"
-            value = moved_again(weight._array - rate * update, moves)
-            wrong[place] = Instead(place, slot, value, written)
-        return wrong
-
-    for chosen in [[product] for product in products] + [products] * (len(products) > 1):
-        what = "the weights are read after their update, W - learning_rate dW"
-        number = "with learning_rate {:.6g}"
-        yield with_strength("stale weights", what, updated, chosen, neutral=0.0, number=number)
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -304,10 +265,9 @@ def added_to_picked(case: Case) -> Iterator[Candidate]:
 
 def _plus(place: Place, strength: float) -> Wrong:
     more = strength / place.node.size
-    return {place: lambda g, *given, **keywords: place.vjp(g + more, *given, **keywords)}
+    return {place: place.arriving(lambda g, *_: g + more)}
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(factors, penalties),
-    *(statistics, branches, stale_weights, other_losses, added_to_picked),
+    *(penalties, statistics, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

@@ -42,7 +42,7 @@ OF_EXTREMES: tuple[tuple[str, str, Share], ...] = (
         lambda x, own: 1.0,
     ),
     (
-        "wrong formula",
+        "derivative forgotten",
         "{operation} is differentiated as a mean: all entries get a share",
         lambda x, own: 1 / len(x),
     ),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.engine import backpropagate
-from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.case import Case, relative_error
 from autograd_lite.forensics.factors import closest_factor, is_round, rounded
 from autograd_lite.forensics.replay import Replay
 from autograd_lite.node import Array
@@ -119,9 +119,7 @@ def newton_step(case: Case) -> bool:
         products = backpropagate(along, along._seed(None))
     except Exception:  # A rule of the user's own may not be one that can be differentiated.
         return False
-    return all(t in products and _alike(case, np.asarray(products[t]), right[t]) for t in wrong)
-
-
-def _alike(case: Case, one: Array, other: Array) -> bool:
-    largest = max(float(abs(one).max()), float(abs(other).max()))
-    return float(abs(one - other).max()) <= max(1e-6, case.tolerance) * largest
+    close = max(1e-6, case.tolerance)
+    return all(
+        t in products and relative_error(np.asarray(products[t]), right[t]) <= close for t in wrong
+    )

@@ -35,7 +35,6 @@ class _Pool(Module):
     kernel_size: int | Lengths = declared(COUNT_EACH)
     stride: int | Lengths | None = declared(optional(COUNT_EACH), default=None)
     padding: int | Lengths = declared(WHOLE_EACH, default=0)
-    ceil_mode: bool = declared(FLAG, default=False)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
@@ -63,12 +62,14 @@ class _Pool(Module):
         except ValueError as error:
             raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
 
-    def _borders(self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths) -> Borders:
+    def _borders(
+        self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths, ceil_mode: bool
+    ) -> Borders:
         """The widths of the borders; behind as much more as another window needs in ceil_mode."""
         borders = []
         for axis, (n, k, s, width) in enumerate(zip(x.shape[2:], reach, strides, padding)):
             room = n + 2 * width - k
-            windows = -(-room // s) if self.ceil_mode else room // s
+            windows = -(-room // s) if ceil_mode else room // s
             if windows < 0:
                 raise ShapeError(
                     f"{heading(self)} of {describe_one(x)}",
@@ -109,24 +110,7 @@ class MaxPool(_Pool):
     """
 
     dilation: int | Lengths = declared(COUNT_EACH, default=1)
-
-    def __init__(
-        self,
-        kernel_size: int | Lengths,
-        stride: int | Lengths | None = None,
-        padding: int | Lengths = 0,
-        dilation: int | Lengths = 1,
-        ceil_mode: bool = False,
-    ) -> None:
-        self._begin(
-            {
-                "kernel_size": kernel_size,
-                "stride": stride,
-                "padding": padding,
-                "dilation": dilation,
-                "ceil_mode": ceil_mode,
-            }
-        )
+    ceil_mode: bool = declared(FLAG, default=False)
 
     def forward(self, x: ArrayLike) -> Tensor:
         """Apply to x of shape (n, channels, ...).
@@ -139,7 +123,7 @@ class MaxPool(_Pool):
         names = ("kernel_size", "stride", "padding", "dilation")
         kernel, strides, padding, dilations = self._numbers(x, *names)
         reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations))
-        borders = self._borders(x, reach, strides, padding)
+        borders = self._borders(x, reach, strides, padding, self.ceil_mode)
         return max_pool(x, kernel, (strides, borders, dilations))
 
 
@@ -163,6 +147,7 @@ class AvgPool(_Pool):
              [10.5, 12.5]]]])
     """
 
+    ceil_mode: bool = declared(FLAG, default=False)
     count_include_pad: bool = declared(FLAG, default=True)
 
     def forward(self, x: ArrayLike) -> Tensor:
@@ -174,7 +159,7 @@ class AvgPool(_Pool):
         """
         x = require_images(self, x, None)
         kernel, strides, padding = self._numbers(x, "kernel_size", "stride", "padding")
-        borders = self._borders(x, kernel, strides, padding)
+        borders = self._borders(x, kernel, strides, padding, self.ceil_mode)
         counted = tuple((n, n) if self.count_include_pad else (0, 0) for n in padding)
         return average_pool(x, kernel, strides, borders, counted)
 

@@ -268,17 +268,8 @@ class RNN(_Recurrent):
         dtype: DTypeLike = np.float64,
     ) -> None:
         self.nonlinearity = nonlinearity
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            rng,
-            dtype,
-        )
+        sizes = input_size, hidden_size, num_layers
+        super().__init__(*sizes, bias, batch_first, dropout, bidirectional, rng, dtype)
 
     def _run(self, steps: Any, name: str, states: list[Any]) -> tuple[Any, ...]:
         weight, recurrent, *biases = self._own(name)
@@ -368,17 +359,8 @@ class LSTM(_Recurrent):
                 "a projection leaves fewer features than there are",
                 "Give a smaller proj_size, or 0 for no projection",
             )
-        super().__init__(
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-            batch_first,
-            dropout,
-            bidirectional,
-            rng,
-            dtype,
-        )
+        sizes = input_size, hidden_size, num_layers
+        super().__init__(*sizes, bias, batch_first, dropout, bidirectional, rng, dtype)
 
     def _sizes(self) -> tuple[int, ...]:
         return self.proj_size or self.hidden_size, self.hidden_size

@@ -247,7 +247,7 @@ def copy_in(runs: Iterable[Run]) -> None:
             with writable(view):
                 view[...] = values
             if isinstance(tensor, Parameter) and run.owns(tensor):
-                tensor._array, tensor.owns_array = view, True
+                tensor._array, tensor.lent = view, False
 
 
 def checked_gradient(tensor: Tensor, attempted: str) -> Any:

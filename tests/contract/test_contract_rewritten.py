@@ -148,13 +148,13 @@ def test_a_step_takes_back_what_was_handed_out():
         loss = (model(np.ones((4, 2))) ** 2).mean()
         copied = copy.deepcopy(model)
         shown = [parameter.data for parameter in model.parameters()]
-        assert not any(parameter.owns_array for parameter in model.parameters())
+        assert all(parameter.lent for parameter in model.parameters())
         loss.backward()
         optimizer.step()
-        assert all(parameter.owns_array for parameter in model.parameters())
-        assert all(parameter.owns_array for parameter in copied.parameters())
+        assert not any(parameter.lent for parameter in model.parameters())
+        assert not any(parameter.lent for parameter in copied.parameters())
     first.data -= 0.1 * first.grad
-    assert first.owns_array
+    assert not first.lent
     assert all(map(np.isfinite, map(np.sum, shown)))
 
 
