@@ -11,7 +11,7 @@ from autograd_lite.node import Array, Node, plain
 
 
 def curved(
-    slope: Array, g: Array, y: Array, x: Any, spread: Callable[[Array], Array] | None = None
+    slope: Array, g: Any, y: Any, x: Any, spread: Callable[[Array], Array] | None = None
 ) -> Array:
     """A rule's g x / y, called slope, to be differentiated where y is 0, too.
 
@@ -21,7 +21,8 @@ def curved(
     Args:
         spread: brings y's shape to that of x, where y is a reduced one.
     """
-    if not (isinstance(g, Node) and g._requires_grad and isinstance(y, Node)):
+    recorded = isinstance(g, Node) and g._requires_grad and isinstance(y, Node)
+    if not recorded:
         return slope
     at_zero = np.equal(plain(y), 0)
     if not np.any(at_zero):
@@ -32,12 +33,12 @@ def curved(
     return slope + (spread(limit) if spread else limit) * x
 
 
-def _slope(g: Any, y: Node, weights: Array) -> Any:
+def _slope(g: Any, y: Any, weights: Array) -> Any:
     """That of g in y and in what is computed as y is, entry by entry."""
     from autograd_lite.engine import backward_order
     from autograd_lite.pullback import Pullback
 
-    same = [node for node in backward_order(g) if _alike(node, y)]
+    same: list[Any] = [node for node in backward_order(g) if _alike(node, y)]
     return sum(Pullback([g], same).pull([weights])) if same else 0.0
 
 
