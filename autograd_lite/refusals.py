@@ -79,6 +79,22 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
             ) from error
 
 
+def require_fitting_gradients(order: Sequence[Node]) -> None:
+    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added.
+
+    Leaves are the last in a backward order.
+    """
+    for leaf in reversed(order):
+        if leaf.operation is not None:
+            return
+        if leaf.grad is not None and getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
+            raise ShapeError(
+                f"backward to {describe_one(leaf)}",
+                f"it has a gradient of shape {leaf.grad.shape}, to which it would be added",
+                "Set tensor.grad to None, or to an array of the tensor's shape",
+            )
+
+
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:
     """The error for a vjp whose result does not fit its argument."""
     returned = "no array" if have is None else f"shape {have}"
