@@ -119,9 +119,7 @@ def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
         value = value._array
     if isinstance(value, tuple | list):
         return any(was_changed(part, created, arrays) for part in value)
-    return isinstance(value, ndarray) and any(
-        np.may_share_memory(value, array) for array in arrays
-    )
+    return isinstance(value, ndarray) and any(np.may_share_memory(value, array) for array in arrays)
 
 
 _SMALL, _SAMPLED = 4096, 64

@@ -125,7 +125,7 @@ class Pullback:
         """The cotangents of the variables, in rows of that length if there is one."""
         cotangents.left_out = self._left_out
         carry_back(cotangents, steps, recorded, leaves_only=True, rule=rule)
-        found = {x: cotangents[x] for x in self.variables if x in cotangents}
+        found: dict[Node, Any] = {x: cotangents[x] for x in self.variables if x in cotangents}
         separate(found)
         return [
             found[x] if x in found else np.zeros((*length, *x.shape), x.dtype)

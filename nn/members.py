@@ -118,7 +118,12 @@ class _Kinds(dict[type, Any]):
     def __missing__(self, kind: type) -> Any:
         if len(self) > LARGEST:
             self.clear()
-        known = {Parameter: Parameter, Members: Members, MAPPINGS: dict, CONTAINERS: list}
+        known: dict[Any, Any] = {
+            Parameter: Parameter,
+            Members: Members,
+            MAPPINGS: dict,
+            CONTAINERS: list,
+        }
         self[kind] = next((known[each] for each in known if issubclass(kind, each)), None)
         return self[kind]
 
