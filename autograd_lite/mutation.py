@@ -22,6 +22,49 @@ parts: dict[int, weakref.ref[Node]] = {}
 """By id, what was taken from tensors by an index without a record, and may show their memory."""
 
 
+_handed_out: dict[int, tuple[weakref.ref[Any], int, bytes]] = {}
+# By id, leaves whose own array was handed out: the leaf, when that was, and a sample of it.
+
+
+def handed_out(leaf: Any) -> Array:
+    """The array of a leaf. One of its own is watched from now on, as it may be written to.
+
+    Until it is changed through the library, as each step of an optimizer does.
+    """
+    global latest
+    array = leaf._array
+    if not leaf.lent and type(array) is np.ndarray:
+        latest = now = next(clock)
+        leaf.lent = True
+        _handed_out[id(leaf)] = weakref.ref(leaf), now, sample(array)
+    return array
+
+
+def may_be_written(leaf: Any) -> bool:
+    """Whether others hold the array of a leaf, beside those that it was handed out to."""
+    return leaf.lent and id(leaf) not in _handed_out
+
+
+def disown(leaf: Any) -> None:
+    """What is the array of a leaf now is not its own."""
+    _handed_out.pop(id(leaf), None)
+    leaf.lent = True
+
+
+def _own_again(arrays: Sequence[Array]) -> None:
+    """Stop watching what leaves lent whose memory was changed just now."""
+    for key, (reference, _, _) in list(_handed_out.items()):
+        leaf = reference()
+        if leaf is None or any(_overlap(leaf._array, array) for array in arrays):
+            _handed_out.pop(key, None)
+            if leaf is not None:
+                leaf.lent = False
+
+
+def _overlap(a: Array, b: Array) -> bool:
+    return a is b or (isinstance(b, np.ndarray) and np.may_share_memory(a, b))
+
+
 def remember_part(part: Node) -> None:
     """Remember a part as long as it lives."""
     key = id(part)
@@ -44,6 +87,8 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
     """Remember that these arrays, which hold the values of these nodes, were changed just now."""
     global latest
     latest = now = next(clock)
+    if _handed_out:
+        _own_again(arrays)
     for node in nodes:
         node.mutated = now
     for array in arrays:
@@ -57,8 +102,12 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
 
 
 def changed_since(time: int) -> list[Array]:
-    """The arrays that were changed after that time, and live."""
+    """The arrays that were changed after that time, or handed out and changed, and live."""
     arrays = [reference() for changed, reference in list(_changed.values()) if changed > time]
+    for reference, when, before in list(_handed_out.values()):
+        leaf = reference()
+        if leaf is not None and when > time and sample(leaf._array) != before:
+            arrays.append(leaf._array)
     return [array for array in arrays if array is not None]
 
 

@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from autograd_lite.derivatives.indexing import is_basic
 from autograd_lite.engine import apply, record
-from autograd_lite.errors import UnsupportedError
+from autograd_lite.errors import UnsupportedError, describe_one
 from autograd_lite.foreign import admit, is_labelled
 from autograd_lite.modes import take
 from autograd_lite.mutation import remember_part, samples, samples_of_leaves
@@ -57,6 +57,7 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
             data = compute(a, b)
         except FAILURES as error:
             raise explained(error, operation.name, (self, other), NO_KEYWORDS) from error
+        wanted: tuple[int, ...]
         if self._requires_grad:
             wanted = BOTH if other._requires_grad else FIRST
         else:
@@ -179,7 +180,14 @@ class Operators(NumPyProtocol):
         return part
 
     def __len__(self) -> int:
-        return len(self._array)
+        shape = self._array.shape
+        if not shape:
+            raise UnsupportedError(
+                f"length of {describe_one(self)}, or a loop over it",
+                "it is one number, and has no axis",
+                "Write np.reshape(tensor, 1) for an array of it, or tensor.item() for the number",
+            )
+        return shape[0]  # type: ignore[no-any-return] # arrays are Any
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.derivatives import neural
 from autograd_lite.engine import backpropagate, record
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import Array, Node, inputs_of, plain
@@ -140,15 +141,30 @@ def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activ
     # Some entries decide first where each has its own.
     few = slice(None, None, max(1, x.size // SAMPLE))
     axes = () if elementwise else reversed(range(x.ndim))
-    choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
     for function in activations().values():
         row = TABLE[function]
         if row.traits.elementwise == elementwise:
+            choices: list[dict[str, Any]] = [{"axis": axis} for axis in axes] or [{}]
+            choices += _slopes(function, x.reshape(-1), y.reshape(-1)) if elementwise else []
             for keywords in choices:
-                if elementwise and not _agree(row.value(x.reshape(-1)[few]), y.reshape(-1)[few]):
+                if elementwise and not _agree(
+                    row.value(x.reshape(-1)[few], **keywords), y.reshape(-1)[few]
+                ):
                     continue
                 if _agree(row.value(x, **keywords), y):
                     yield Activation(function, argument, keywords)
+
+
+def _slopes(function: Any, x: Array, y: Array) -> list[dict[str, Any]]:
+    """What functions of two parts multiply the part below 0 by, where it is not as usual."""
+    names = {neural.leaky_relu: "negative_slope", neural.elu: "alpha"}
+    if function not in names:
+        return []
+    least, most = int(np.argmin(x)), int(np.argmax(x))
+    if not x[least] < 0 or not 0.99 * x[most] <= y[most] <= 1.01 * x[most]:
+        return []
+    of_one = TABLE[function].value(x[least : least + 1], **{names[function]: 1.0})
+    return [{names[function]: float(y[least] / of_one[0])}]
 
 
 def _is_two_steps(

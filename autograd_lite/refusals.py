@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -77,6 +77,17 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
                 f"{', '.join(names)} was changed after it was used there",
                 "Call backward() before changing it, or compute with tensor.copy()",
             ) from error
+
+
+def require_fitting_gradients(leaves: Iterable[Node]) -> None:
+    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added."""
+    for leaf in leaves:
+        if leaf.grad is not None and getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
+            raise ShapeError(
+                f"backward to {describe_one(leaf)}",
+                f"it has a gradient of shape {leaf.grad.shape}, to which it would be added",
+                "Set tensor.grad to None, or to an array of the tensor's shape",
+            )
 
 
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:
@@ -186,6 +197,17 @@ def raise_explained(
     if isinstance(error, AutogradError):
         raise error
     raise explained(error, name, arguments, keywords) from error
+
+
+def only_entry(tensor: Node) -> Any:
+    """The array of a tensor whose truth value is asked for; an ArgumentError if it has several."""
+    if tensor._array.size != 1:
+        raise ArgumentError(
+            f"truth value of {describe_one(tensor)}",
+            "an array is true or false only if it has one entry",
+            "Write .any() or .all() of a comparison, or tensor is not None",
+        )
+    return tensor._array
 
 
 def refused_conversion(tensor: Node, what: str, remedy: str) -> UnsupportedError:

@@ -14,23 +14,28 @@ from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
 from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves, separate
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
-from autograd_lite.foreign import OWN, PLAIN, admit, beside
-from autograd_lite.held import held_array, read_only
+from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.held import held_array, read_only, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
-from autograd_lite.mutation import mark_mutated
+from autograd_lite.mutation import disown, handed_out, mark_mutated
 from autograd_lite.names import explains_keywords, unknown_keyword
 from autograd_lite.node import NO_KEYWORDS, Cotangents, Node, arrays_in, plain
 from autograd_lite.operators import plain_index
-from autograd_lite.refusals import FAILURES, explained, refuse_exchange, refused_conversion
+from autograd_lite.refusals import (
+    FAILURES,
+    explained,
+    only_entry,
+    refuse_exchange,
+    refused_conversion,
+    require_fitting_gradients,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as Plain
     from numpy.typing import DTypeLike
 
     from autograd_lite.typing import Array
-
-ONE = np.float64(1.0)
 
 
 def _add_gradients(gradients: Cotangents) -> None:
@@ -110,7 +115,7 @@ class Tensor(Methods):
         `ValueError: assignment destination is read-only` where it is changed in place. Write
         `d = p.data.copy()` before `d[range(n), labels] -= 1`.
         """
-        return self._array if self.operation is None else read_only(self._array)
+        return handed_out(self) if self.operation is None else read_only(self._array)
 
     @data.setter
     def data(self, array: Plain) -> None:
@@ -121,7 +126,8 @@ class Tensor(Methods):
                 "Change a copy, as in d = p.data.copy(); or a tensor of its own: p.detach().copy()",
             )
         held = held_array(array, self.requires_grad, self.name, None)
-        self.lent = self.lent or held is not self._array
+        if held is not self._array:
+            disown(self)
         self._array = held
         mark_mutated([self], [held])
 
@@ -194,7 +200,7 @@ class Tensor(Methods):
 
         The memory of a computed tensor is what backward reads; that is copied.
         """
-        array = self._array if self.operation is None else self._array.copy()
+        array = self.data if self.operation is None else self._array.copy()
         detached = Tensor(array, name=self.name)
         detached.created = self.created  # of a computed tensor it is one, too
         take(plain, (self,), NO_KEYWORDS, detached)
@@ -231,43 +237,15 @@ class Tensor(Methods):
             create_graph = require_flag("backward", "create_graph", create_graph)
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
-        cotangents = Cotangents({self: self._seed(gradient, create_graph)})
-        nodes, _ = computed_and_leaves([self])
+        cotangents = Cotangents({self: seed_of(self, gradient, create_graph)})
+        nodes, leaves = computed_and_leaves([self])
+        require_fitting_gradients(leaves)
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
         add = enable_grad()(_add_gradients) if create_graph else _add_gradients
         separate(cotangents, lent=plain(gradient))
         add(cotangents)
         if nodes and not create_graph:
             growth.notice(self, nodes)
-
-    def _seed(self, gradient: Any, recorded: bool = False) -> Any:
-        if not self._requires_grad:
-            raise GradientError(
-                f"backward() from {describe_one(self)}",
-                "nothing that requires grad was recorded in it",
-                "Make the parameters with requires_grad=True and compute outside of no_grad()",
-            )
-        if gradient is None:
-            if self._array.size != 1:
-                raise GradientError(
-                    f"backward() from {describe_one(self)}",
-                    "only a scalar has a gradient without further ado",
-                    "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
-                    "tensor.backward(gradient)",
-                )
-            if type(self._array) is float64 and not recorded:
-                return ONE
-            seed = np.ones_like(self._array) if self._array.ndim else self._array.dtype.type(1)
-        else:
-            seed = held_array(plain(gradient), False, None, self.dtype)
-            if seed.shape != self.shape:
-                raise ShapeError(
-                    f"backward() from {describe_one(self)}",
-                    f"the given gradient has shape {seed.shape}",
-                    f"Give one of shape {self.shape}",
-                )
-        seed = beside(seed, self._array)
-        return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)
     __isub__ = _in_place("-", operator.isub, operator.sub)
@@ -364,7 +342,7 @@ class Tensor(Methods):
             raise refused_conversion(self, what, remedy)
 
     def __bool__(self) -> bool:
-        outcome = bool(self._array)
+        outcome = bool(only_entry(self))
         take(bool, (self,), NO_KEYWORDS, outcome)
         return outcome
 

@@ -118,13 +118,14 @@ class _Kinds(dict[type, Any]):
     def __missing__(self, kind: type) -> Any:
         if len(self) > LARGEST:
             self.clear()
-        found: type | None = None
-        if issubclass(kind, Parameter | Members):
-            found = Parameter if issubclass(kind, Parameter) else Members
-        elif issubclass(kind, CONTAINERS):
-            found = dict if issubclass(kind, MAPPINGS) else list
-        self[kind] = found
-        return found
+        known: dict[Any, Any] = {
+            Parameter: Parameter,
+            Members: Members,
+            MAPPINGS: dict,
+            CONTAINERS: list,
+        }
+        self[kind] = next((known[each] for each in known if issubclass(kind, each)), None)
+        return self[kind]
 
 
 LARGEST = 512
