@@ -75,5 +75,5 @@ def test_a_loss_that_depends_on_no_parameter_is_refused(cut):
     for parameter in layer.parameters() if cut is None else ():
         parameter.requires_grad = False
     model = nn.Sequential(layer) if cut is None else nn.Sequential(layer, cut)
-    with pytest.raises(GradientError, match="depends on no parameter .* frozen.* detached"):
+    with pytest.raises(GradientError, match=r"depends on no parameter .* frozen.* detached"):
         fit(model, model.parameters())
