@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.derivatives.shaping import as_operand, astype
 from autograd_lite.node import Array
-from autograd_lite.table import composed
+from autograd_lite.table import composed, differentiable
 
 
 def _variables(m: Any, rowvar: bool) -> Array:
@@ -53,6 +53,16 @@ def cov(
     return np.squeeze(weighted @ (x - mean[:, None]).T / factor)
 
 
+@differentiable(lambda g, y, r: g)
+def correlation(r: Array) -> Array:
+    """r, which rounding alone puts beyond -1 and 1, brought back, with the slope that it has.
+
+    >>> float(correlation(np.array(1.0000000000000002)))
+    1.0
+    """
+    return np.clip(r, -1, 1)
+
+
 @composed(np.corrcoef)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
     """Covariances over the products of standard deviations."""
@@ -60,7 +70,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     if c.ndim == 0:
         return c / c
     deviation = np.sqrt(np.diagonal(c))
-    return np.clip(c / deviation[:, None] / deviation, -1, 1)
+    return correlation(c / deviation[:, None] / deviation)
 
 
 @composed(np.polyval)
