@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -79,14 +79,9 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
             ) from error
 
 
-def require_fitting_gradients(order: Sequence[Node]) -> None:
-    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added.
-
-    Leaves are the last in a backward order.
-    """
-    for leaf in reversed(order):
-        if leaf.operation is not None:
-            return
+def require_fitting_gradients(leaves: Iterable[Node]) -> None:
+    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added."""
+    for leaf in leaves:
         if leaf.grad is not None and getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
             raise ShapeError(
                 f"backward to {describe_one(leaf)}",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
+from numpy import float64, ndarray
 
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
+from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves, separate
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
 from autograd_lite.foreign import OWN, PLAIN, admit
 from autograd_lite.held import held_array, read_only, seed_of
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 
-def _add_gradients(gradients: Iterable[tuple[Node, Array]]) -> None:
-    for node, gradient in gradients:
+def _add_gradients(gradients: Cotangents) -> None:
+    for node, gradient in gradients.items():
         node.grad = gradient if node.grad is None else node.grad + gradient
 
 
@@ -187,7 +188,7 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return float(array) if type(array) is np.float64 else array.item()
+        return float(array) if type(array) is float64 else array.item()
 
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
@@ -237,12 +238,12 @@ class Tensor(Methods):
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
         cotangents = Cotangents({self: seed_of(self, gradient, create_graph)})
-        order = backward_order(self)
-        require_fitting_gradients(order)
-        nodes = [node for node in order if node.operation is not None]
+        nodes, leaves = computed_and_leaves([self])
+        require_fitting_gradients(leaves)
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
         add = enable_grad()(_add_gradients) if create_graph else _add_gradients
-        add(unshared(cotangents, lent=plain(gradient)))
+        separate(cotangents, lent=plain(gradient))
+        add(cotangents)
         if nodes and not create_graph:
             growth.notice(self, nodes)
 
@@ -349,7 +350,7 @@ class Tensor(Methods):
 
     def __repr__(self) -> str:
         take_entries(self)
-        if isinstance(self._array, np.ndarray):
+        if isinstance(self._array, ndarray):
             text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:
             text = str(self._array)

@@ -147,7 +147,7 @@ BAD_ARGUMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options"), BAD_ARGUMENTS, ids=str)
+@looped(("name", "options"), BAD_ARGUMENTS, ids=str)
 def test_a_bad_hyper_parameter_is_refused_by_name(name, options):
     x = nn.Parameter([1.0])
     array = x.data

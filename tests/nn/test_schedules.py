@@ -376,7 +376,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "options"), BAD, ids=str)
+@looped(("schedule", "options"), BAD, ids=str)
 def test_a_bad_argument_is_refused_by_name_and_the_rate_stays(schedule, options):
     optimizer = sgd()
     with pytest.raises(ArgumentError, match=next(reversed(options))):
