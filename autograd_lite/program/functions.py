@@ -146,7 +146,7 @@ class Compiled:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Compute."""
         self._ran = None
-        if self._positions:
+        if self._positions and {*map(type, arguments)} != ARRAYS:
             arguments = tuple(
                 x if type(x) is np.ndarray or i not in self._positions else map_tree(_as_array, x)
                 for i, x in enumerate(arguments)
@@ -333,6 +333,7 @@ def _unlike(f: Any, reason: str) -> UnsupportedError:
     )
 
 
+ARRAYS = {np.ndarray}
 FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, IndexError)
 """What is raised where a computation cannot be followed."""
 
