@@ -87,6 +87,9 @@ def compile(f: Any = None, backend: str = "numpy") -> Any:
     return Compiled(f, backend)
 
 
+ARRAYS = {np.ndarray}
+
+
 class _Recorded(NamedTuple):
     """A computation as a program."""
 
@@ -333,7 +336,6 @@ def _unlike(f: Any, reason: str) -> UnsupportedError:
     )
 
 
-ARRAYS = {np.ndarray}
 FOLLOWING = (AutogradError, TypeError, ValueError, AttributeError, KeyError, IndexError)
 """What is raised where a computation cannot be followed."""
 
