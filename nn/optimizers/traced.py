@@ -126,23 +126,25 @@ class Update:
         in_c = self._backend.name == "c"
         calls, places = list[Call](), list[Any]()
         for run, flat in self._gradients:
-            tape, scratch = _Tape(), np.empty_like(flat if in_c else flat[:BLOCK])
-            for start in range(0, len(flat), len(scratch)):
-                self._note(run, flat, scratch, start, tape)
+            size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
+            # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
+            tape, room = _Tape(), np.empty((2, size), flat.dtype)
+            for start in range(0, len(flat), size):
+                self._note(run, flat, room, start, tape)
             calls += tape.calls
             places += [place for _, place in tape.places.values()]
             self._runs.append((run, dict(run.options), tape.set_numbers()))
         self._calls = [self._in_c(calls, places)] if in_c else [*map(_of_arrays, calls)]
         self._require_agreement()
 
-    def _note(self, run: Run, flat: Any, scratch: Any, start: int, tape: _Tape) -> None:
-        """Note the calls for the entries of a run from a place on, as many as fit into scratch."""
-        part = slice(start, start + len(scratch))
-        # What is written to the gradient goes where the optimizer keeps its own.
-        gradient = Entries(tape, flat[part], run.arrays[1][part])
+    def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
+        """Note the calls for the entries of a run from a place on, as many as there is room for."""
+        part = slice(start, start + room.shape[1])
+        scratch, own = room[:, : len(flat[part])]
+        gradient = Entries(tape, flat[part], own)
         values, *state = [Entries(tape, array) for array in run.kept[:, part]]
         options = {**run.options, CHANGING: Number("rate", {})}
-        given = Entries(tape, scratch[: len(flat[part])]), values, gradient, *state
+        given = Entries(tape, scratch), values, gradient, *state
         self._optimizer._updated(options, Number("step", {}), *given)
 
     def _in_c(self, calls: Sequence[Call], places: Sequence[Any]) -> Call:
