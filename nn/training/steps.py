@@ -195,7 +195,7 @@ class OwnStep:
             raise ArgumentError(
                 f"fit with a step that returned a loss {known[0]!r}",
                 "that is the name of another figure, or no text",
-                "Rename it",
+                "Rename it, or return a single loss by itself",
             )
 
 
