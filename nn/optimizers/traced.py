@@ -19,6 +19,7 @@ from autograd_lite.program.agreement import OtherNumbers
 from autograd_lite.program.backends import Backend, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
+from autograd_lite.program.recordings import RECORDINGS
 from nn.optimizers.flat import BLOCK, Run
 from nn.optimizers.numbers import Number
 from nn.optimizers.optimizer import Optimizer
@@ -85,7 +86,8 @@ class Update:
     """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
-        outdated: whether it was asked for after hyper-parameters were changed.
+        outdated: whether it was asked for after hyper-parameters were changed, and is to be made
+            anew; not where they change again and again.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Update:
         self._runs: list[tuple[Run, dict[str, Any], Callable[[float, int], None]]] = []
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
+        self._made = 0
         self.make()
 
     def fits(self) -> bool:
@@ -104,7 +107,7 @@ class Update:
             if run.options != known:
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
-                    self.outdated = True
+                    self.outdated = self._made < RECORDINGS
                     return False
                 known[CHANGING] = rate
         return True
@@ -123,6 +126,7 @@ class Update:
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
         self.outdated, self._runs = False, []
+        self._made += 1
         in_c = self._backend.name == "c"
         calls, places = list[Call](), list[Any]()
         for run, flat in self._gradients:
