@@ -128,18 +128,24 @@ class Update:
         self.outdated, self._runs = False, []
         self._made += 1
         in_c = self._backend.name == "c"
-        calls, places = list[Call](), list[Any]()
+        calls, first, places = list[Call](), list[Call](), list[Any]()
         for run, flat in self._gradients:
             size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
             # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
             tape, room = _Tape(), np.empty((2, size), flat.dtype)
             for start in range(0, len(flat), size):
                 self._note(run, flat, room, start, tape)
+                first += [] if start else tape.calls
             calls += tape.calls
             places += [place for _, place in tape.places.values()]
             self._runs.append((run, dict(run.options), tape.set_numbers()))
-        self._calls = [self._in_c(calls, places)] if in_c else [*map(_of_arrays, calls)]
-        self._require_agreement()
+        if in_c:
+            self._calls = [self._in_c(calls, places)]
+            self._require_agreement(self._calls)
+        else:
+            self._calls = [*map(_of_arrays, calls)]
+            # The others are the same, and would be compared with copies of all that there is.
+            self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 
     def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
         """Note the calls for the entries of a run from a place on, as many as there is room for."""
@@ -177,21 +183,25 @@ class Update:
         call: Call = self._runner.as_call([*own, *given])
         return call
 
-    def _require_agreement(self) -> None:
-        """Run it once beside the rule; OtherNumbers says if they differ."""
-        expected, before = [], [run.kept.copy() for run, _ in self._gradients]
+    def _require_agreement(self, calls: Sequence[Call], part: slice = slice(None)) -> None:
+        """Make calls for a part of each run beside the rule; OtherNumbers if they differ."""
+        expected, before = [], [run.kept[:, part].copy() for run, _ in self._gradients]
         for (run, flat), arrays in zip(self._gradients, before):
             values, *state = arrays.copy()
-            own = [values, flat.copy(), *state]
-            self._optimizer._updated(run.options, run.steps + 1, np.empty_like(flat), *own)
+            given = flat[part].copy(), *state
+            self._optimizer._updated(
+                run.options, run.steps + 1, np.empty_like(values), values, *given
+            )
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
-            for run, known, set_numbers in self._runs:
-                set_numbers(known[CHANGING], run.steps + 1)
-            at_once(self._calls)
-            found = [array.copy() for run, _ in self._gradients for array in run.kept]
-            for (run, _), arrays in zip(self._gradients, before):
-                run.kept[...] = arrays
+            try:
+                for run, known, set_numbers in self._runs:
+                    set_numbers(known[CHANGING], run.steps + 1)
+                at_once(calls)
+                found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
+            finally:
+                for (run, _), arrays in zip(self._gradients, before):
+                    run.kept[:, part] = arrays
         if not self._backend.agree(found, expected):
             raise OtherNumbers("the compiled update computes other numbers")
 
