@@ -80,7 +80,7 @@ def take(
 
 def take_entries(*values: Any) -> None:
     """Note that the entries of tensors were used as they are."""
-    for value in values:
+    for value in values if taken.get() is not None else ():
         if isinstance(value, Node):
             take(np.copy, (value,), NO_KEYWORDS, value._array)
 

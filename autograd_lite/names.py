@@ -257,7 +257,9 @@ def missing_name(
     """
     import difflib
 
-    similar = difflib.get_close_matches(name, known, 1)
+    # Names that begin so are asked for by programs, often, and none is similar to a public one.
+    private = name.startswith("_")
+    similar = [] if private else difflib.get_close_matches(name, known, 1)
     remedy = f"Write {module}.{similar[0]}" if similar else f"{module}.__all__ has what there is"
     if name in elsewhere:
         remedy = f"Write {elsewhere[name]}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, POSITIVE, require
-from autograd_lite.errors import ArgumentError, GradientError, MissingPackageError
+from autograd_lite.errors import ArgumentError, GradientError, needed
 from autograd_lite.interruption import whole
 from autograd_lite.names import explains_keywords
 from autograd_lite.trees import leaves_of
@@ -75,14 +75,8 @@ class LearningRateCurve:
         Raises:
             MissingPackageError: matplotlib is not installed.
         """
-        try:
+        with needed("plot of a LearningRateCurve", "matplotlib", "autograd-lite[plots]"):
             from matplotlib import pyplot
-        except ImportError as error:
-            raise MissingPackageError(
-                "plot of a LearningRateCurve",
-                "the package matplotlib is not installed",
-                "Run: pip install 'autograd-lite[plots]'",
-            ) from error
         if ax is None:
             figure = pyplot.figure(figsize=(5.0, 4.0), layout="constrained")
             if "inline" in pyplot.get_backend():
