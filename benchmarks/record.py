@@ -1,7 +1,7 @@
 """Put what benchmarks print into the page about speed.
 
-Of docs/speed.md each block below a mark `<!-- NAME.py -->` is replaced by what that script prints, in
-a process of its own.
+Of docs/speed.md each block below a mark `<!-- NAME.py -->` is replaced by what that script prints,
+in a process of its own.
 
 Run it on a machine that does nothing else, for some five minutes, with the extra `bench`:
 python benchmarks/record.py [NAME ...]
