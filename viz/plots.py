@@ -208,7 +208,7 @@ def plot_optimizer_paths(
         ax.set(xlabel="x", ylabel="f(x)", title="paths")
     else:
         filled = ax.contourf(*grid, surface, 20, cmap="Greys", alpha=0.6)
-        figure.colorbar(filled, ax=ax, label="f(x, y)")
+        figure.colorbar(filled, ax=ax).ax.set_title("f(x, y)", fontsize="medium")
         ax.set(xlabel="x", ylabel="y", title="paths")
     for number, (name, path) in enumerate(points.items()):
         drawn = path if path.shape[1] == 2 else np.column_stack([path, values[name]])
