@@ -343,6 +343,9 @@ def _told(name: str, function: Callable[..., Any], said: str) -> UnsupportedErro
         shown = several + [f"{own}=..." if own in by_name else own for own in needed]
         remedy = f"Write {name}({', '.join(shown + ['...'] * (len(known) > len(needed)))})"
         return UnsupportedError(f"{name}(...)", f"it lacks {lacking[1]}", remedy)
+    if twice := re.search(r"multiple values for argument '(\w+)'", said):
+        reason = f"{twice[1]!r} is given twice, by its place and by its name"
+        return UnsupportedError(f"{name}(...)", reason, "Give it once")
     if re.search(r"takes .*positional arguments? but", said):
         positional = [own for own in known if own not in by_name]
         reason = f"it takes {', '.join(positional) or 'nothing'} without a name, and was given more"

@@ -11,7 +11,7 @@ from autograd_lite.textbook.numpy_source import full_name
 from nn import Module
 from nn.members import Members
 
-PACKAGES = ("autograd_lite", "nn", "nn.init", "nn.datasets", "viz")
+PACKAGES = ("autograd_lite", "nn", "nn.init", "nn.datasets", "nn.estimators", "viz")
 MODULES = ("autograd_lite.tensor.", "collections.abc.", "numpy.typing.", "typing.", "builtins.")
 WIDTH = 96
 """Letters of a signature that stand in one line."""

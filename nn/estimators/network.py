@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
-from autograd_lite.errors import needed
+from autograd_lite.errors import UnsupportedError, describe_one, needed
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -121,10 +121,17 @@ class Network(BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
         self.model_ = self._new_model(X.shape[1], self._outputs(y), X.dtype)
 
     def _new_model(self, features: int, outputs: int, dtype: Any) -> Module:
-        if callable(self.layers):
+        if callable(self.layers) and not isinstance(self.layers, Module):
             model = self.layers(features, outputs)
             require_model(model, f"{type(self).__name__} with layers that returned")
             return model
+        if isinstance(self.layers, str | Module) or not isinstance(self.layers, Iterable):
+            raise UnsupportedError(
+                f"{type(self).__name__} with layers={describe_one(self.layers)}",
+                "it is neither a list of hidden layers nor a function",
+                "Give [100], with modules among the numbers of units; or a function of (features, "
+                "outputs) that makes the model",
+            )
         # As scikit-learn's networks begin, also before ReLU.
         dense = partial(Dense, weight_init="xavier_uniform", rng=self._rng, dtype=dtype)
         parts: list[Module] = []

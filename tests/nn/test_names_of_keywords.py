@@ -249,6 +249,7 @@ def test_a_picture_by_the_name_of_another_library_is_told_what_is_written_here(a
         (lambda: nn.fit(1, 2), "fit(...): it lacks 'optimizer' and 'epochs'. Write fit(model, X,"),
         (lambda: nn.batches(1), "batches(...): it lacks 'batch_size'. Write batches(*arrays, ba"),
         (lambda: nn.fit(1, 2, 3, 4), "fit(...): it takes model, X, y without a name, and was gi"),
+        (lambda: viz.graph(MODEL, X, names={}), "graph(...): 'names' is given twice, by its place"),
         (lambda: nn.Dropout(0.5, 1, 2), "Dropout(...): it takes p, rng without a name, and was"),
         (lambda: nn.fit(1, 2, scheduler=3), "fit(..., scheduler=): it takes no scheduler. A sch"),
     ],
