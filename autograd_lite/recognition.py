@@ -17,7 +17,7 @@ from autograd_lite.derivatives import neural
 from autograd_lite.engine import backpropagate, record
 from autograd_lite.modes import enable_grad, setting, watching
 from autograd_lite.node import Array, Node, inputs_of, plain
-from autograd_lite.operation import NO_TRAITS
+from autograd_lite.operation import NO_TRAITS, Operation
 from autograd_lite.table import TABLE, activations, traits_of
 from autograd_lite.tensor import Tensor
 
@@ -112,7 +112,7 @@ def _stands_for(activation: Activation, parts: list[Node], cotangent: Array) -> 
     if not _within(TABLE[function].value(x, **keywords), y._array, rounding):
         return False
     seed = _shaken(cotangent)
-    single = record(y._array, TABLE[function], (start,), keywords, True)
+    single = _recorded(y._array, TABLE[function], (start,), keywords)
     found, expected = (backpropagate(node, seed)[start] for node in (single, y))
     largest = np.sqrt(eps) * np.abs(expected).max()
     alike = np.abs(found - expected) <= largest + rounding * np.abs(seed)
@@ -232,7 +232,7 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
             continue
         if node in found:
             function, argument, keywords = found[node]
-            twin = record(node._array, TABLE[function], (again[argument],), keywords, True)
+            twin = _recorded(node._array, TABLE[function], (again[argument],), keywords)
         else:
             twin = _again(node, again)
         twin.name, twin.grad = node.name, node.grad
@@ -242,4 +242,15 @@ def recorded_again(nodes: Sequence[Node], found: dict[Node, Activation]) -> dict
 
 def _again(node: Node, again: Mapping[Any, Any]) -> Any:
     given = tuple(again.get(a, a) if isinstance(a, Node) else a for a in node.arguments)
-    return record(node._array, node.operation, given, node.keywords, True, node.residual)
+    return _recorded(node._array, node.operation, given, node.keywords, node.residual)
+
+
+def _recorded(
+    data: Array,
+    operation: Operation,
+    arguments: tuple[Any, ...],
+    keywords: dict[str, Any],
+    residual: Any = None,
+) -> Any:
+    wanted = [i for i, a in enumerate(arguments) if isinstance(a, Node) and a._requires_grad]
+    return record(data, operation, arguments, [*map(plain, arguments)], keywords, wanted, residual)

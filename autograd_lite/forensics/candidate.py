@@ -106,7 +106,7 @@ class Instead:
     slot: int
     value: Array
     # In a formula, with {0} for the argument's name, none if it is empty; or what has a name.
-    written: Any
+    written: Any = ""
     turned: bool = False  # whether what has a name is transposed
 
     def __call__(self, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:

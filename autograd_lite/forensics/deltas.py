@@ -157,14 +157,19 @@ def _targets(graph: Graph, p: Array) -> Iterator[Array]:
             parts = argument if isinstance(argument, tuple) else ()
             arrays += [plain(part) for part in parts if is_array(plain(part))]
     for array in arrays:
-        if np.shape(array) == p.shape:
-            yield array
-        elif np.ndim(array) == 1 and p.ndim == 2 and array.dtype.kind in "iu":
-            for axis in (0, 1):
-                if len(array) == p.shape[axis]:
-                    hot = np.equal(array[:, None], np.arange(p.shape[1 - axis])).astype(p.dtype)
-                    yield hot if axis == 0 else hot.T
+        yield from like_predictions(array, p)
     yield np.ones_like(p)
+
+
+def like_predictions(array: Array, p: Array) -> Iterator[Array]:
+    """An array of the shape of p; labels of its rows, or columns, as what they stand for."""
+    if np.shape(array) == p.shape:
+        yield array
+    elif np.ndim(array) == 1 and p.ndim == 2 and array.dtype.kind in "iu":
+        for axis in (0, 1):
+            if len(array) == p.shape[axis]:
+                hot = np.equal(array[:, None], np.arange(p.shape[1 - axis])).astype(p.dtype)
+                yield hot if axis == 0 else hot.T
 
 
 # Masks

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
@@ -88,18 +89,6 @@ def other_slopes(case: Case) -> Iterator[Candidate]:
 
 def _sloped(places: Sequence[Place], slope: float) -> Wrong:
     return {p: lambda g, a, z, *rest, **k: g * np.where(z > 0, 1, slope) for p in places}
-
-
-def branches(case: Case) -> Iterator[Candidate]:
-    """The two branches of where swapped."""
-    for node, places in case.graph.places_of.items():
-        if node.operation and node.operation.function is np.where:
-            wrong = {place: place.given(_swapped) for place in places}
-            yield Candidate("branches", "the branches of where are swapped", wrong)
-
-
-def _swapped(y: Array, condition: Array, *rest: Array) -> tuple[Array, ...]:
-    return y, np.logical_not(condition), *rest
 
 
 def penalties(case: Case) -> Iterator[Candidate]:
@@ -225,8 +214,7 @@ def other_losses(case: Case) -> Iterator[Candidate]:
     for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
-        alike = [(each, _like_predictions(each, p)) for each in targets]
-        for target, y in [(each, y) for each, y in alike if np.shape(y) == np.shape(p)]:
+        for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
                 own = _own_slope(slope, graph.right[prediction], case)
@@ -258,15 +246,6 @@ def _is_layer(node: Tensor) -> bool:
     traits = node.operation.traits
     ends_layers = traits.activation or (traits.product and not traits.elementwise)
     return ends_layers or node.operation.function in (np.add, np.divide)
-
-
-def _like_predictions(target: Any, predictions: Array) -> Any:
-    """Labels as the one-hot rows that they stand for."""
-    labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
-    if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
-        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
-        return rows.astype(predictions.dtype)
-    return target
 
 
 def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:
@@ -302,10 +281,9 @@ def added_to_picked(case: Case) -> Iterator[Candidate]:
 
 def _plus(place: Place, strength: float) -> Wrong:
     more = strength / place.node.size
-    return {place: lambda g, *given, **keywords: place.vjp(g + more, *given, **keywords)}
+    return {place: place.arriving(lambda g, *_: g + more)}
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(factors, penalties),
-    *(statistics, other_slopes, branches, *STALE_WEIGHTS, other_losses, added_to_picked),
+    *(penalties, statistics, other_slopes, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

@@ -1,16 +1,14 @@
-"""Mistakes that show in several steps: kernels, windows, labels, layers that normalize."""
+"""Mistakes that show in several steps: windows, labels, layers that normalize."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
-from autograd_lite.forensics.array_mistakes import turns_of
-from autograd_lite.forensics.candidate import Candidate, Instead, joint, unchanged
+from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
 from autograd_lite.forensics.replay import (
@@ -22,6 +20,7 @@ from autograd_lite.forensics.replay import (
     is_recorded,
     mask_of,
 )
+from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
@@ -73,10 +72,7 @@ def _after(activation: Place, place: Place) -> Vjp:
     values = activation.node._array, *map(plain, activation.node.arguments)
     keywords = activation.node.keywords
 
-    def vjp(g: Array, *given: Any, **own: Any) -> Any:
-        return place.vjp(activation.vjp(g, *values, **keywords), *given, **own)
-
-    return vjp
+    return place.arriving(lambda g, *_: activation.vjp(g, *values, **keywords))
 
 
 def slopes_before_products(case: Case) -> Candidates:
@@ -92,7 +88,7 @@ def slopes_before_products(case: Case) -> Candidates:
             slope = place.unmatched(np.ones_like(place.node._array))
             what = f"derivative of {place.operation.name}" if bent else "mask"
             words = f"the {what} is multiplied in before the product, not after it"
-            before = partial(_times_before, use, slope)
+            before = use.arriving(lambda g, *_, by=slope: g * by)
             yield joint("wrong place", words, {use: before, place: unchanged})
 
 
@@ -111,29 +107,7 @@ def skipped_layers(case: Case) -> Candidates:
                 yield joint("wrong place", words, {place: lambda *_, g=arriving, **k: g})
 
 
-def _times_before(place: Place, by: Array, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(g * by, *given, **keywords)
-
-
-# Kernels and windows that are written as slices
-
-
-def kernels_of_slices(case: Case) -> Candidates:
-    """A kernel whose entries are multiplied with slices is not flipped, or turned."""
-    graph = case.graph
-    for leaf in graph.leaves:
-        products = []
-        for use in graph.consumers.get(leaf, ()):
-            for place in graph.consumers.get(use.node, ()) if use.traits.indexes else ():
-                inner = [other for other in graph.places_of[place.node] if other is not place]
-                products += [(other, place.slot, use.node) for other in inner]
-        products = [each for each in products if each[0].traits.product]
-        for words, turned in turns_of(leaf._array) if len(products) > 1 else ():
-            wrong: Wrong = {
-                other: Instead(other, slot, turned[plain(entry.arguments[1])], "")
-                for other, slot, entry in products
-            }
-            yield joint("kernel", f"the kernel {words}", wrong)
+# Windows that are written as slices
 
 
 def overlapping_windows(case: Case) -> Candidates:
@@ -143,12 +117,8 @@ def overlapping_windows(case: Case) -> Candidates:
         windows = [p for p in places if p.traits.indexes and p.node.size < tensor.size]
         if len(windows) < 2 or tensor.ndim == 0:
             continue
-        positions = np.arange(tensor.size).reshape(tensor.shape)
         try:
-            taken = [
-                place.operation.compute(positions, *place.node.arguments[1:], **place.node.keywords)
-                for place in windows
-            ]
+            taken = [place.taken() for place in windows]
         except (IndexError, TypeError):
             continue
         if len(np.unique(np.concatenate([np.ravel(each) for each in taken]))) == sum(
@@ -169,10 +139,7 @@ def overlapping_windows(case: Case) -> Candidates:
                 place: place.changed(lambda result, *_, own=own: result * own)
                 for place, own in zip(windows, shown)
             }
-            words = (
-                "the windows overlap, and what arrives at an entry over several of them is "
-                f"overwritten (=), not added (+=): only the {which} window counts there"
-            )
+            words = f"{OVERWRITTEN}: only the {which} window counts there"
             yield joint("repeated index", words, wrong)
 
 
@@ -193,12 +160,7 @@ def parts_exchanged(case: Case) -> Candidates:
 
 def _apart(one: Place, other: Place) -> bool:
     """Whether two parts of an array have no entry in common."""
-    positions = np.arange(one.argument.size).reshape(one.argument.shape)
-    first, second = (
-        place.operation.compute(positions, *map(plain, place.node.arguments[1:]))
-        for place in (one, other)
-    )
-    return not np.isin(first, second).any()
+    return not np.isin(one.taken(), other.taken()).any()
 
 
 MOST_PARTS = 6
@@ -210,10 +172,13 @@ def _to_part_of(other: Place) -> Vjp:
     return lambda g, *given, **keywords: other.vjp(g, *values, **other.node.keywords)
 
 
-def branches_of_extremes(case: Case) -> Candidates:
-    """The smaller of two gets what arrives at their maximum."""
+def to_all_arguments(case: Case) -> Candidates:
+    """What an operation sends to its arguments is exchanged between them, or turned."""
     for node, places in case.graph.places_of.items():
-        traits = node.operation.traits
+        traits, function = node.operation.traits, node.operation.function
+        if function is np.where:
+            swapped = {place: place.given(_with_branches_swapped) for place in places}
+            yield Candidate("branches", "the branches of where are swapped", swapped)
         if traits.extremum and traits.elementwise and len(places) == 2:
             words = "the branches of {operation} are swapped: what it is not gets what arrives"
             wrong: Wrong = {
@@ -221,19 +186,14 @@ def branches_of_extremes(case: Case) -> Candidates:
                 for place in places
             }
             yield joint("branches", words, wrong)
-
-
-def solved_systems(case: Case) -> Candidates:
-    """The matrix of a linear system is to be transposed on the way back, and is not."""
-    for node, places in case.graph.places_of.items():
-        if node.operation.function is np.linalg.solve:
+        if function is np.linalg.solve:
             words = "the matrix is to be transposed in the system on the way back, and is not"
-            given = {place: place.given(_with_transposed) for place in places}
-            yield joint("transposed", words, given)
+            turned = {p: p.given(lambda y, a, b: (y, np.swapaxes(a, -1, -2), b)) for p in places}
+            yield joint("transposed", words, turned)
 
 
-def _with_transposed(y: Array, a: Array, b: Array) -> tuple[Array, ...]:
-    return y, np.swapaxes(a, -1, -2), b
+def _with_branches_swapped(y: Array, condition: Array, *both: Array) -> tuple[Array, ...]:
+    return y, np.logical_not(condition), *both
 
 
 # What several steps are together
@@ -301,7 +261,5 @@ def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (
     *(derivative_in_one_direction, slopes_before_products, skipped_layers),
-    *(kernels_of_slices, overlapping_windows),
-    parts_exchanged,
-    *(branches_of_extremes, solved_systems, differentiated_as_a_whole),
+    *(overlapping_windows, parts_exchanged, to_all_arguments, differentiated_as_a_whole),
 )

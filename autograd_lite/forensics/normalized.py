@@ -50,6 +50,8 @@ def _sets_of_axes(count: int) -> list[Axes]:
 
 def _scale(x: Array, y: Array, axes: Axes, centred: bool) -> Array | None:
     """What x, without its mean over an axis, is divided by, if that is its size there."""
+    if np.array_equal(x, y):
+        return None
     deviation = x - x.mean(axis=axes, keepdims=True) if centred else x
     square = np.mean(deviation**2, axis=axes, keepdims=True)
     ratio = np.mean(y**2, axis=axes, keepdims=True)

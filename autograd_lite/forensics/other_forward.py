@@ -13,7 +13,7 @@ from autograd_lite.derivatives import cross_entropies, neural
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.replay import Graph, Place, Wrong, is_array, is_recorded, mask_of
-from autograd_lite.forensics.uses import alike
+from autograd_lite.forensics.uses import at_other_times
 from autograd_lite.node import Array, plain
 from autograd_lite.tensor import Tensor
 
@@ -195,20 +195,13 @@ def _probabilities(of: Any, along: int, x: Array, *rest: Any, **keywords: Any) -
 def targets_of_loops(case: Case) -> Candidates:
     """In a loop each step has the target, or the label, of another one."""
     graph, distance = case.graph, case.graph.distance
-    for unordered in alike(graph.places, graph.roles):
+    for unordered in graph.alike:
         nodes = [*{place.node: None for place in sorted(unordered, key=lambda p: distance[p.node])}]
         for slot, argument in enumerate(nodes[0].arguments if len(nodes) > 1 else ()):
             own = [plain(node.arguments[slot]) for node in nodes]
             if is_recorded(argument) or not _are_targets(nodes[0], own):
                 continue
-            # The last step is the first of the backward pass.
-            for which, others in (
-                ("the step after", [own[-1], *own[:-1]]),
-                ("the step before", [*own[1:], own[0]]),
-                ("the last step, in all of them", [own[0]] * len(own)),
-                ("the first step, in all of them", [own[-1]] * len(own)),
-                ("the steps in reverse order", own[::-1]),
-            ):
+            for which, others in at_other_times(own):
                 wrong: Wrong = {}
                 for node, other in zip(nodes, others):
                     wrong |= _with_argument(graph, node, slot, other)

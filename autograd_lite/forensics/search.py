@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,6 @@ from autograd_lite.forensics.replay import Graph, Place, Replay, Wrong
 from autograd_lite.forensics.slips import Slip
 from autograd_lite.forensics.step_mistakes import STEP_MISTAKES
 from autograd_lite.forensics.uses import (
-    alike,
     clipped,
     dropped_alike,
     dropped_uses,
@@ -65,28 +65,9 @@ def candidates(case: Case) -> Iterator[Candidate]:
 
     What is made most often comes first. In a long record, what is in one step comes last.
     """
-    stages = (
-        *(of_case(case) for of_case in (dropped_alike, factors)),
-        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[:USUAL]),
-        *(
-            of_case(case)
-            for of_case in (dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES[1:])
-        ),
-        *(_of_steps(case, of_step) for of_step in STEP_MISTAKES[USUAL:]),
-        *(
-            _of_steps(case, of_step)
-            for of_step in (wrong_cotangent, own_term, on_one_way, past_the_slope)
-        ),
-        *(of_case(case) for of_case in (clipped, forwards, other_arrays, factors_alike)),
-        *(
-            of_case(case)
-            for of_case in (other_deltas, windows_elsewhere, some_samples, other_masks)
-        ),
-        *(of_case(case) for of_case in (*JOINT_MISTAKES, *OTHER_FORWARD)),
-    )
     is_long = len(case.graph.places) >= LONG
     single: list[Candidate] = []
-    for candidate in itertools.chain(*stages):
+    for candidate in itertools.chain.from_iterable(stage(case) for stage in STAGES):
         if is_long and len(candidate.wrong) == 1:
             single.append(candidate)
         else:
@@ -94,7 +75,7 @@ def candidates(case: Case) -> Iterator[Candidate]:
     yield from single
 
 
-def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> Iterator[Candidate]:
+def _of_steps(mistakes: Callable[[Graph, Place], StepMistakes], case: Case) -> Iterator[Candidate]:
     """Mistakes in one step, at all that are alike, and at each of them."""
     same: dict[Any, Wrong] = {}
     for place in case.graph.places:
@@ -105,7 +86,7 @@ def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> I
             same.setdefault(key, {})[place] = vjp
     for (kind, what, *_), wrong in same.items():
         places = [*wrong]
-        groups = [places, places[1:], *alike(places, case.graph.roles)]
+        groups = [places, places[1:], *case.graph.alike_among(places)]
         several = {tuple(group): group for group in groups if len(group) > 1}
         for chosen in [*several.values(), *([place] for place in places)]:
             yield Candidate(kind, what, {place: wrong[place] for place in chosen})
@@ -113,6 +94,19 @@ def _of_steps(case: Case, mistakes: Callable[[Graph, Place], StepMistakes]) -> I
 
 USUAL = 4
 """Mistakes in one step that come before those in several: the first of them are made most often."""
+IN_ONE_STEP = [
+    partial(_of_steps, mistakes)
+    for mistakes in (*STEP_MISTAKES, wrong_cotangent, own_term, on_one_way, past_the_slope)
+]
+STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
+    *(dropped_alike, factors),
+    *IN_ONE_STEP[:USUAL],
+    *(dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES),
+    *IN_ONE_STEP[USUAL:],
+    *(clipped, forwards, other_arrays, factors_alike),
+    *(other_deltas, windows_elsewhere, some_samples, other_masks),
+    *(*JOINT_MISTAKES, *OTHER_FORWARD),
+)
 LONG = 500
 """Steps of a graph from which on mistakes in single steps are tried last."""
 

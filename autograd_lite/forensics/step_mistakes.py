@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.derivatives import neural
-from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES
+from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
 from autograd_lite.forensics.replay import (
@@ -69,8 +69,8 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
 
 def _scales_dropped(place: Place) -> bool:
     """Whether a node scales, by a number, what a mask was multiplied with."""
-    others, before = place.other_arguments, place.argument.operation
-    scales = len(others) == 1 and np.size(plain(others[0])) == 1
+    others, before = [*map(plain, place.other_arguments)], place.argument.operation
+    scales = len(others) == 1 and np.size(others[0]) == 1
     multiplied = before is not None and before.traits.product and before.traits.elementwise
     return scales and multiplied and mask_of(place.argument) is not None
 
@@ -326,14 +326,13 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
     """A square matrix, or the product, is transposed, or not where it should be."""
     if place.multiplies_matrices:
         g, shape = graph.right[place.node], place.argument.shape
-        for slot, argument in enumerate(place.node.arguments):
-            value = plain(argument)
-            if slot == place.slot or np.ndim(value) != 2:
-                continue
-            if _is_square(value):
+        for slot, value in ((slot, plain(argument)) for slot, argument in place.others.items()):
+            if is_square(value):
                 words = "the other factor of {operation} is to be transposed, and is not"
-                yield "transposed", words, Instead(place, slot, value.T, "{0}.T")
-            for turned in (value, value.T) if g.ndim == 2 else ():
+                written = "{0}.T" if value.ndim == 2 else "{0}.swapaxes(-1, -2)"
+                turned = np.swapaxes(value, -1, -2)
+                yield "transposed", words, Instead(place, slot, turned, written)
+            for turned in (value, value.T) if np.ndim(value) == g.ndim == 2 else ():
                 if turned.shape == g.shape == shape:
                     words = "it is multiplied entry by entry, where a matrix product belongs"
                     yield "transposed", words, lambda g, *given, by=turned, **k: g * by
@@ -345,17 +344,12 @@ def transposed(graph: Graph, place: Place) -> StepMistakes:
                     words = "the two factors of the product are in the wrong order"
                     first = place.slot == 0
                     yield "transposed", words, partial(_in_other_order, turned, first)
-    if _is_square(place.argument._array) and place.node.ndim == 2:
-        vjp = place.changed(lambda result, *rest: result.T)
-        yield "transposed", "the result is transposed", vjp
+    if is_square(place.argument._array) and place.argument.ndim == place.node.ndim == 2:
+        yield "transposed", "the result is transposed", place.changed(lambda result, *_: result.T)
 
 
 def _in_other_order(by: Array, first: bool, g: Array, *given: Any, **keywords: Any) -> Array:
     return by @ g if first else g @ by
-
-
-def _is_square(value: Any) -> bool:
-    return is_array(value) and value.ndim == 2 and value.shape[0] == value.shape[1] > 1
 
 
 def reshaped(graph: Graph, place: Place) -> StepMistakes:

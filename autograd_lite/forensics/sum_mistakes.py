@@ -25,28 +25,17 @@ def same_for_all(graph: Graph, place: Place) -> StepMistakes:
             what = entry_of(graph, place, node, axis)
             for which, reduce in ONE_FOR_ALL if length > 1 else ():
                 words = f"what arrives is {which.format(what)}, for all of them"
-                one = partial(_broadcast, reduce, axis)
-                yield (
-                    "wrong axis",
-                    words,
-                    partial(_one_before if of_node else _one_after, place, one),
-                )
-    for slot, argument in enumerate(node.arguments if of_node else ()):
+                make = place.arriving if of_node else place.changed
+                one = make(lambda a, *_, by=reduce, axis=axis: _broadcast(by, axis, a))
+                yield "wrong axis", words, one
+    for slot, argument in place.others.items() if of_node else ():
         value = plain(argument)
-        for axis in range(value.ndim) if slot != place.slot and is_array(value) else ():
+        for axis in range(value.ndim) if is_array(value) else ():
             for which, reduce in ONE_FOR_ALL if value.ndim > 1 and value.shape[axis] > 1 else ():
                 words = (
                     f"the product is taken with {which.format('entry')} along axis {axis}, for all"
                 )
-                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value), "")
-
-
-def _one_before(place: Place, one: Any, g: Array, *given: Any, **keywords: Any) -> Array:
-    return place.vjp(one(g), *given, **keywords)
-
-
-def _one_after(place: Place, one: Any, *given: Any, **keywords: Any) -> Array:
-    return one(place.vjp(*given, **keywords))
+                yield "wrong axis", words, Instead(place, slot, _broadcast(reduce, axis, value))
 
 
 ONE_FOR_ALL: tuple[tuple[str, Callable[..., Array]], ...] = (

@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.arguments import COUNT, FLAG, one_of, optional, require
-from autograd_lite.errors import MissingPackageError
+from autograd_lite.errors import needed
 from autograd_lite.names import explains_keywords
 from nn.layers.activations import Activation
 from nn.layers.containers import Sequential
@@ -25,16 +25,10 @@ from nn.training.evaluation import predict
 from nn.training.fit import fit
 from nn.training.metrics import Metric
 
-try:
+with needed("import of nn.estimators", "scikit-learn", "autograd-lite[sklearn]"):
     from sklearn.base import BaseEstimator, clone
     from sklearn.utils import check_random_state
     from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
-except ImportError as error:
-    raise MissingPackageError(
-        "import of nn.estimators",
-        f"scikit-learn cannot be imported: {error}",
-        "Install it: pip install 'autograd-lite[sklearn]'",
-    ) from error
 
 Layers = Sequence[int | Module] | Callable[[int, int], Module]
 

@@ -246,8 +246,8 @@ def copy_in(runs: Iterable[Run]) -> None:
         for tensor, view, values in found:
             with writable(view):
                 view[...] = values
-            if run.owns(tensor):
-                tensor._array = view
+            if isinstance(tensor, Parameter) and run.owns(tensor):
+                tensor._array, tensor.lent = view, False
 
 
 def checked_gradient(tensor: Tensor, attempted: str) -> Any:

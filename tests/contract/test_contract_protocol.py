@@ -5,6 +5,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import AutogradError, Tensor
 
@@ -42,8 +43,8 @@ def test_an_operator_records_with_an_array_on_either_side(t, op):
 SCALARS = [2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2), np.array(2.5)]
 
 
-@pytest.mark.parametrize("scalar", SCALARS, ids=lambda s: type(s).__name__)
-@pytest.mark.parametrize("op", [op for op in OPERATORS if op is not operator.matmul])
+@looped("scalar", SCALARS, ids=lambda s: type(s).__name__)
+@looped("op", [op for op in OPERATORS if op is not operator.matmul])
 def test_an_operator_records_with_a_scalar_on_either_side(t, op, scalar):
     number = float(scalar)
     for swapped in (False, True):
@@ -196,6 +197,16 @@ def test_a_tensor_is_not_assigned_into_an_array(t, name):
         caught.value.__cause__, AutogradError
     ), "NumPy's error for a single element must at least be caused by ours"
     np.testing.assert_array_equal(array, [7.0, 8.0])
+
+
+def test_what_asks_for_one_axis_or_one_entry_is_told_what_to_write(t):
+    for ask in (lambda: len(t.sum()), lambda: list(t.sum()), lambda: t.sum()[0]):
+        with pytest.raises(AutogradError, match=r"reshape|axis"):
+            ask()
+    with pytest.raises(AutogradError, match=r"\.any\(\) or \.all\(\)"):
+        bool(t)
+    assert bool(t[:1])
+    assert not t.sum() * 0
 
 
 def test_the_error_of_an_assignment_names_stack_concatenate_or_where(t):

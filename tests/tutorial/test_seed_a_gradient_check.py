@@ -100,7 +100,7 @@ NETWORKS = {
 }
 
 
-LARGE = 1200
+LARGE = 800
 """Parameters from which on a check over all of them takes long."""
 
 
