@@ -310,8 +310,8 @@ class Graph:
         of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         found: dict[int, str] = {}
         for node in self.order:
-            for length in node.shape if node.operation else ():
-                is_batch = length not in of_parameters
+            for axis, length in enumerate(node.shape if node.operation else ()):
+                is_batch = length not in of_parameters and (axis == 0 or node.ndim < 3)
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
             axes = "·".join(map(str, node.shape))
