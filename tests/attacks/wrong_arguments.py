@@ -130,12 +130,14 @@ OTHERWISE = {
 REQUIRED = {
     "nn.fit": ["y", "loss", "progress"],
     "nn.Upsample": ["scale_factor"],
+    "nn.find_learning_rate": ["steps"],
+    "nn.overfit_one_batch": ["steps"],
     "autograd_lite.Tensor.backward": ["gradient"],
     "nn.EarlyStopping": ["monitor"],
     "nn.GradientClipping": ["max_norm"],
     "viz.plot_decision_boundary": ["loss"],
 }
-"""What has a default, and has to be given."""
+"""What has a default, and has to be given, or else takes long."""
 MADE = {
     "autograd_lite.Tensor": lambda w: w.w * 1.0, "nn.Module": lambda w: w.model,
     "nn.Optimizer": lambda w: w.optimizer, "nn.Schedule": lambda w: nn.StepDecay(w.optimizer, 2),
