@@ -77,7 +77,7 @@ RIGHT = {
     "parameters": lambda w: w.model.parameters(), "path": lambda w: w.saved("new"),
     "progress": lambda w: False,
     "paths": lambda w: {"sgd": np.ones((4, 2))}, "pos_weight": lambda w: 2.0,
-    "predictions": lambda w: w.labels, "rng": lambda w: w.rng,
+    "predictions": lambda w: w.labels, "resolution": lambda w: 3, "rng": lambda w: w.rng,
     "sample_weight": lambda w: np.ones(12),
     "schedule": lambda w: nn.StepDecay(w.optimizer, 2), "seed": lambda w: 3, "steps": lambda w: 5,
     "targets": lambda w: w.labels, "tensor": lambda w: squares(w.w), "threshold": lambda w: 0.5,
@@ -136,6 +136,7 @@ REQUIRED = {
     "nn.EarlyStopping": ["monitor"],
     "nn.GradientClipping": ["max_norm"],
     "viz.plot_decision_boundary": ["loss"],
+    "viz.plot_loss_landscape": ["resolution"],
 }
 """What has a default, and has to be given, or else takes long."""
 MADE = {
