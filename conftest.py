@@ -4,7 +4,6 @@ import gc
 import os
 
 import pytest
-from hypothesis import settings
 
 # There are as many processes as processors: the libraries need no threads of their own.
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -13,18 +12,10 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 # scripts are no modules.
 collect_ignore_glob = ["*conftest.py", "*/tests/types/*"]
 
-settings.register_profile("default", max_examples=60, derandomize=True, deadline=None)
-settings.register_profile("exhaustive", settings.get_profile("default"), max_examples=600)
-
 
 def pytest_addoption(parser):
     """The option for all tests there are."""
     parser.addoption("--exhaustive", action="store_true", help="run the tests of minutes as well")
-
-
-def pytest_configure(config):
-    """Random tests have more examples with the option."""
-    settings.load_profile("exhaustive" if config.getoption("exhaustive") else "default")
 
 
 @pytest.hookimpl(trylast=True)

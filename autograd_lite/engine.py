@@ -14,7 +14,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import copy_context
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -157,22 +157,35 @@ _new = object.__new__
 
 
 def backward_order(*roots: Node, stop: Iterable[Node] = ()) -> list[Node]:
-    """The nodes requiring grad that roots depend on, themselves included, the last made first.
+    """The nodes requiring grad that roots depend on, themselves included; leaves are the last.
 
-    So each is before its inputs. Without those to stop at, and what only these depend on.
+    Those that were computed go from the last made to the first, so each is before its inputs.
+    Without those to stop at, and what only these depend on.
     """
+    computed, leaves = computed_and_leaves(roots, stop)
+    return computed + leaves
+
+
+def computed_and_leaves(
+    roots: Iterable[Node], stop: Iterable[Node] = ()
+) -> tuple[list[Node], list[Node]]:
+    """The two parts of a backward order."""
     seen = set(stop)
-    order = [root for root in dict.fromkeys(roots) if root not in seen]
-    seen.update(order)
-    for node in order:
+    computed: list[Node] = []
+    leaves: list[Node] = []
+    for root in roots:
+        if root not in seen:
+            seen.add(root)
+            (leaves if root.operation is None else computed).append(root)
+    for node in computed:
         arguments = node.arguments
         for index in node.wanted:
             argument = arguments[index]
             if argument not in seen and argument._requires_grad:
                 seen.add(argument)
-                order.append(argument)
-    order.sort(key=_created, reverse=True)
-    return order
+                (leaves if argument.operation is None else computed).append(argument)
+    computed.sort(key=_created, reverse=True)
+    return computed, leaves
 
 
 _created = attrgetter("created")
@@ -256,7 +269,7 @@ def backpropagate(
     root: Node, seed: Array, create_graph: bool = False, leaves_only: bool = False
 ) -> Cotangents:
     """The cotangent of each node that `root` depends on, given that of `root`."""
-    cotangents, steps = Cotangents({root: seed}), backward_steps(backward_order(root))
+    cotangents, steps = Cotangents({root: seed}), backward_steps(computed_and_leaves([root])[0])
     carry_back(cotangents, steps, create_graph, leaves_only)
     return cotangents
 
@@ -351,8 +364,8 @@ def spread(x: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(x, shape)
 
 
-def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[tuple[Node, Array]]:
-    """Nodes and cotangents, copied where arrays share memory with each other or with `lent`."""
+def separate(cotangents: dict[Node, Array], lent: Array = None) -> None:
+    """Copy cotangents that share memory with each other or with `lent`."""
     handed_out = {id(lent)}
     for node, cotangent in cotangents.items():
         kind = type(cotangent)
@@ -360,6 +373,5 @@ def unshared(cotangents: Mapping[Node, Array], lent: Array = None) -> Iterator[t
             array = cotangent if kind is ndarray else plain(cotangent)
             key = id(array)
             if key in handed_out or getattr(array, "base", None) is not None:
-                cotangent = cotangent.copy()
+                cotangents[node] = cotangent.copy()
             handed_out.add(key)
-        yield node, cotangent

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.node import Array, Node, clock
 
@@ -77,7 +78,7 @@ def shown_by_others(target: Array, value: Node) -> list[Node]:
         for part in [reference() for reference in list(parts.values())]
         if part is not None
         and part is not value
-        and isinstance(part._array, np.ndarray)
+        and isinstance(part._array, ndarray)
         and np.may_share_memory(part._array, target)
     ]
 
@@ -94,7 +95,7 @@ def mark_mutated(nodes: Sequence[Node], arrays: Sequence[Array]) -> None:
         key = id(array)
         if key in _changed:
             _changed[key][0] = now
-        elif isinstance(array, np.ndarray):
+        elif isinstance(array, ndarray):
             # Others may share the memory: views, detached tensors.
             forget = functools.partial(_changed.pop, key)
             _changed[key] = [now, weakref.ref(array, forget)]
@@ -118,9 +119,7 @@ def was_changed(value: Any, created: int, arrays: Sequence[Array]) -> bool:
         value = value._array
     if isinstance(value, tuple | list):
         return any(was_changed(part, created, arrays) for part in value)
-    return isinstance(value, np.ndarray) and any(
-        np.may_share_memory(value, array) for array in arrays
-    )
+    return isinstance(value, ndarray) and any(np.may_share_memory(value, array) for array in arrays)
 
 
 _SMALL, _SAMPLED = 4096, 64
@@ -151,7 +150,7 @@ def samples_of_leaves(arguments: Iterable[Any]) -> list[tuple[Array, bytes]]:
     for node in arguments:
         if isinstance(node, Node.tensor_class) and node._requires_grad and _is_lent(node):
             array = node._array
-            if type(array) is np.ndarray:
+            if type(array) is ndarray:
                 found.append((array, sample(array)))
     return found
 

@@ -158,8 +158,10 @@ def _functions_of(argument: Node, y: Array, elementwise: bool) -> Iterator[Activ
 def _slopes(function: Any, x: Array, y: Array) -> list[dict[str, Any]]:
     """What functions of two parts multiply the part below 0 by, where it is not as usual."""
     names = {neural.leaky_relu: "negative_slope", neural.elu: "alpha"}
-    least = int(np.argmin(x))
-    if function not in names or not x[least] < 0:
+    if function not in names:
+        return []
+    least, most = int(np.argmin(x)), int(np.argmax(x))
+    if not x[least] < 0 or not 0.99 * x[most] <= y[most] <= 1.01 * x[most]:
         return []
     of_one = TABLE[function].value(x[least : least + 1], **{names[function]: 1.0})
     return [{names[function]: float(y[least] / of_one[0])}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -77,6 +77,17 @@ def refuse_stale(node: Node, given: list[Any]) -> None:
                 f"{', '.join(names)} was changed after it was used there",
                 "Call backward() before changing it, or compute with tensor.copy()",
             ) from error
+
+
+def require_fitting_gradients(leaves: Iterable[Node]) -> None:
+    """Raise a ShapeError if a leaf has a gradient to which its own cannot be added."""
+    for leaf in leaves:
+        if leaf.grad is not None and getattr(leaf.grad, "shape", ()) not in ((), leaf._array.shape):
+            raise ShapeError(
+                f"backward to {describe_one(leaf)}",
+                f"it has a gradient of shape {leaf.grad.shape}, to which it would be added",
+                "Set tensor.grad to None, or to an array of the tensor's shape",
+            )
 
 
 def refused_contribution(node: Node, have: Any, want: tuple[int, ...]) -> ShapeError:

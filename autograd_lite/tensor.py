@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
+from numpy import float64, ndarray
 
 import autograd_lite.growth as growth
 from autograd_lite.arguments import TEXT, optional, require, require_flag
 from autograd_lite.copies import deep_copy, restore, shallow_copy, state_of
-from autograd_lite.engine import backward_order, backward_steps, carry_back, unshared
+from autograd_lite.engine import backward_steps, carry_back, computed_and_leaves, separate
 from autograd_lite.errors import GradientError, MutationError, ShapeError, describe_one
-from autograd_lite.foreign import OWN, PLAIN, admit, beside
-from autograd_lite.held import held_array, read_only
+from autograd_lite.foreign import OWN, PLAIN, admit
+from autograd_lite.held import held_array, read_only, seed_of
 from autograd_lite.methods import Methods
 from autograd_lite.modes import enable_grad, recording, take, take_entries
 from autograd_lite.mutation import disown, handed_out, mark_mutated
@@ -27,6 +28,7 @@ from autograd_lite.refusals import (
     only_entry,
     refuse_exchange,
     refused_conversion,
+    require_fitting_gradients,
 )
 
 if TYPE_CHECKING:
@@ -35,11 +37,9 @@ if TYPE_CHECKING:
 
     from autograd_lite.typing import Array
 
-ONE = np.float64(1.0)
 
-
-def _add_gradients(gradients: Iterable[tuple[Node, Array]]) -> None:
-    for node, gradient in gradients:
+def _add_gradients(gradients: Cotangents) -> None:
+    for node, gradient in gradients.items():
         node.grad = gradient if node.grad is None else node.grad + gradient
 
 
@@ -188,7 +188,7 @@ class Tensor(Methods):
                 "Index one of them, or reduce it; tensor.data has all",
             )
         take_entries(self)
-        return float(array) if type(array) is np.float64 else array.item()
+        return float(array) if type(array) is float64 else array.item()
 
     def numpy(self) -> Array:
         """The array itself, without the record: of a computed tensor a read-only view."""
@@ -237,42 +237,15 @@ class Tensor(Methods):
             create_graph = require_flag("backward", "create_graph", create_graph)
         if leaves_only is not False:
             leaves_only = require_flag("backward", "leaves_only", leaves_only)
-        cotangents = Cotangents({self: self._seed(gradient, create_graph)})
-        nodes = [node for node in backward_order(self) if node.operation is not None]
+        cotangents = Cotangents({self: seed_of(self, gradient, create_graph)})
+        nodes, leaves = computed_and_leaves([self])
+        require_fitting_gradients(leaves)
         carry_back(cotangents, backward_steps(nodes), create_graph, leaves_only or create_graph)
         add = enable_grad()(_add_gradients) if create_graph else _add_gradients
-        add(unshared(cotangents, lent=plain(gradient)))
+        separate(cotangents, lent=plain(gradient))
+        add(cotangents)
         if nodes and not create_graph:
             growth.notice(self, nodes)
-
-    def _seed(self, gradient: Any, recorded: bool = False) -> Any:
-        if not self._requires_grad:
-            raise GradientError(
-                f"backward() from {describe_one(self)}",
-                "nothing that requires grad was recorded in it",
-                "Make the parameters with requires_grad=True and compute outside of no_grad()",
-            )
-        if gradient is None:
-            if self._array.size != 1:
-                raise GradientError(
-                    f"backward() from {describe_one(self)}",
-                    "only a scalar has a gradient without further ado",
-                    "Reduce it, as in tensor.sum().backward(), or give its cotangent: "
-                    "tensor.backward(gradient)",
-                )
-            if type(self._array) is np.float64 and not recorded:
-                return ONE
-            seed = np.ones_like(self._array) if self._array.ndim else self._array.dtype.type(1)
-        else:
-            seed = held_array(plain(gradient), False, None, self.dtype)
-            if seed.shape != self.shape:
-                raise ShapeError(
-                    f"backward() from {describe_one(self)}",
-                    f"the given gradient has shape {seed.shape}",
-                    f"Give one of shape {self.shape}",
-                )
-        seed = beside(seed, self._array)
-        return Tensor(seed) if recorded else seed
 
     __iadd__ = _in_place("+", operator.iadd, operator.add)
     __isub__ = _in_place("-", operator.isub, operator.sub)
@@ -377,7 +350,7 @@ class Tensor(Methods):
 
     def __repr__(self) -> str:
         take_entries(self)
-        if isinstance(self._array, np.ndarray):
+        if isinstance(self._array, ndarray):
             text = np.array2string(self._array, separator=", ", prefix="Tensor(")
         else:
             text = str(self._array)

@@ -23,6 +23,7 @@ from autograd_lite.trees import leaves_of, map_tree, rebuilt
 
 if TYPE_CHECKING:
     from autograd_lite.program.functions import Compiled
+    from autograd_lite.typing import Parameters
 
 Argnums = int | tuple[int, ...]
 
@@ -65,9 +66,11 @@ def positions_of(argnums: Any) -> tuple[Any, ...]:
 @overload
 def value_and_grad(f: Compiled, argnums: Argnums = 0) -> Compiled: ...
 @overload
+def value_and_grad(f: np.ufunc, argnums: Argnums = 0) -> Callable[..., tuple[Any, Any]]: ...
+@overload
 def value_and_grad(
-    f: Callable[..., Any], argnums: Argnums = 0
-) -> Callable[..., tuple[Any, Any]]: ...
+    f: Callable[Parameters, Any], argnums: Argnums = 0
+) -> Callable[Parameters, tuple[Any, Any]]: ...
 @explains_keywords
 def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes f and its gradient in some of its arguments.
@@ -119,6 +122,10 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     return evaluate
 
 
+@overload
+def grad(f: np.ufunc, argnums: Argnums = 0) -> Callable[..., Any]: ...
+@overload
+def grad(f: Callable[Parameters, Any], argnums: Argnums = 0) -> Callable[Parameters, Any]: ...
 @explains_keywords
 def grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     """The function that computes the gradient of f, as `value_and_grad` does.

@@ -144,8 +144,8 @@ def test_digits_reaches_96_percent_and_its_hand_derived_gradients_agree(tmp_path
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_tutorial_mistake_flags_the_hidden_layer_only_and_shows_both_outcomes():
-    _, mistaken, mended = run("tutorial_mistake.py").split("delta1 from ")
+def test_tutorial_mistake_flags_the_hidden_layer_only_and_shows_both_outcomes(run_here):
+    _, mistaken, mended = run_here("tutorial_mistake", short=True)[0].split("delta1 from ")
     rows = {line.split()[0]: line for line in mistaken.splitlines() if line[:3] in ("W1 ", "W2 ")}
     assert "differs" in rows["W1"]
     assert "agrees" in rows["W2"]

@@ -21,6 +21,7 @@ from autograd_lite.arguments import require_path
 from autograd_lite.compare import GradientComparison, compared
 from autograd_lite.engine import apply_rule, backward_order, backward_steps, carry_back
 from autograd_lite.errors import ArgumentError, UnsupportedError, describe_one
+from autograd_lite.held import seed_of
 from autograd_lite.names import explains_keywords, tell_of
 from autograd_lite.node import Cotangents, Node, plain
 from autograd_lite.tensor import Tensor
@@ -158,7 +159,7 @@ def step_through(loss: Tensor, manual: Mapping[Tensor, Any] | None = None) -> St
     if not isinstance(loss, Tensor):
         attempted, reason = f"step_through of {describe_one(loss)}", "it is no tensor"
         raise UnsupportedError(attempted, reason, "Give the loss as it was computed from tensors")
-    seed = loss._seed(None)
+    seed = seed_of(loss)
     operations = computed(loss)
     if len(operations) > LONGEST:
         raise ArgumentError(

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite.derivatives.neural import sigmoid, softmax
 from autograd_lite.foreign import beside, is_on_card
@@ -79,7 +80,7 @@ def _binary_errors(logits: Array, targets: Array, parts: Any) -> Array:
 
 def _are_finite(logits: Array) -> bool:
     # A sum of squares takes less time than a look at each entry.
-    return type(logits) is np.ndarray and math.isfinite(np.vdot(logits, logits))
+    return type(logits) is ndarray and math.isfinite(np.vdot(logits, logits))
 
 
 def _binary_losses(logits: Array, targets: Array, finite: bool) -> tuple[Array, Any]:
@@ -211,7 +212,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
             f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
             "Number the classes from 0, or give the last layer one output for each",
         )
-    if type(logits) is not np.ndarray:
+    if type(logits) is not ndarray:
         return _followed(logits, labels)
     # In C order, so that flat is a view.
     scores = np.subtract(logits, logits.max(axis=1, keepdims=True), order="C")

@@ -249,7 +249,8 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     """The cotangent of u @ diag(s) @ vh, given that of u.
 
     By J. Townsend, "Differentiating the singular value decomposition" (2016). The vectors of equal
-    singular values, and those of 0 in a space with room for others, have no derivative.
+    singular values, and those of 0 in a space with room for others, have no derivative; nor has
+    what they count in if all cotangents are 0, as that of sums of squared singular values at 0.
     """
     inner = transposed(u) @ g
     rest = g - u @ inner
@@ -257,7 +258,8 @@ def _singular_vectors_vjp(g: Array, u: Array, s: Array, vh: Array) -> Array:
     zero = plain(s) <= s.shape[-1] * np.finfo(s.dtype).eps * plain(s[..., :1])
     of_zero = np.where(zero[..., None, :], plain(rest), 0)
     a = np.broadcast_to(0.0, (*u.shape[:-1], vh.shape[-1]))
-    if np.any(np.absolute(of_zero) > _noise(plain(g))):
+    unseen = ~np.any(plain(g), axis=(-2, -1)) & (u.shape[-2] > u.shape[-1])
+    if np.any(np.absolute(of_zero) > _noise(plain(g))) or np.any(zero & unseen[..., None]):
         raise GradientError(
             f"backward of np.linalg.svd{describe([a])}",
             "a singular value is 0, so that its vector is arbitrary and has no derivative, "

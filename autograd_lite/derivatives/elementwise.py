@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.derivatives.even import curved
 from autograd_lite.node import Array
 from autograd_lite.operation import ELEMENTWISE, Traits
 from autograd_lite.table import composed, define, without_derivative
@@ -125,12 +126,16 @@ for real_part in (np.real, np.real_if_close):
     composed(real_part)(lambda val, **_: +val)
 define(np.reciprocal, lambda g, y, x: -g * y * y, traits=Traits(remedy=DIVISOR))
 define(np.square, lambda g, y, x: g * 2 * x)
-define(np.sqrt, lambda g, y, x: quotient(g, 2 * y), traits=Traits(remedy=POSITIVE))
+define(
+    np.sqrt,
+    lambda g, y, x: curved(quotient(g, 2 * y), g, y, 0.5),
+    traits=Traits(remedy=POSITIVE),
+)
 define(np.cbrt, lambda g, y, x: quotient(g, 3 * y * y))
 define(
     np.hypot,
-    lambda g, y, a, b: g * cosine(a, b, y),
-    lambda g, y, a, b: g * cosine(b, a, y),
+    lambda g, y, a, b: curved(g * cosine(a, b, y), g, y, a),
+    lambda g, y, a, b: curved(g * cosine(b, a, y), g, y, b),
 )
 
 # Exponentials and logarithms
@@ -178,7 +183,7 @@ for radians_to_degrees in (np.rad2deg, np.degrees):
 
 # Order
 for absolute in (np.absolute, np.fabs):
-    define(absolute, lambda g, y, x: g * np.sign(x), traits=Traits(kink=True))
+    define(absolute, lambda g, y, x: curved(g * np.sign(x), g, y, x), traits=Traits(kink=True))
 define(
     np.copysign,
     lambda g, y, a, b: g * np.sign(a) * np.where(np.signbit(b), -1, 1),

@@ -31,11 +31,12 @@ KINDS = (
     *("ties", "branches", "dropout", "constant statistics", "softmax cross terms", "penalty"),
     "repeated index",
     *("wrong place", "derivative twice", "derivative forgotten", "sign", "factor", "dropped path"),
+    "copied",
     *("transposed", "reshaped", "wrong axis", "not summed", "swapped", "wrong formula"),
     *("another derivative", "cotangent lost", "entries left out", "labels", "misplaced", "kernel"),
     "windows",
     *("other step", "other values", "one path", "another mask"),
-    *("another loss", "previous step", "stale weights", "other arrays", "copied"),
+    *("another loss", "previous step", "stale weights", "other arrays"),
     "another quantity",
 )
 """Kinds of mistakes, the more plausible ones first where several explain the same."""

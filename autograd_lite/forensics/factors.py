@@ -118,6 +118,9 @@ def factors_of_constant(
         yield constant, f"1/{number} is missing: the division by {number} is left out"
         yield 1 / constant, f"it is divided by {number} once too often"
         yield constant**2, f"it is multiplied by {number}, and not divided by it"
+        if 0 < constant < 1:
+            rest = 1 - constant
+            yield constant / rest, f"it is divided by {rest:.6g}, where {number} is right"
         for length in lengths:
             yield constant / length, f"it is divided by {length}, where {number} is right"
         for whole in range(2, SMALL) if constant == round(constant) else ():

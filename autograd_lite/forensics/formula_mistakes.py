@@ -70,7 +70,6 @@ BELOW_0: tuple[tuple[str, Slope], ...] = (
     ("a where z < 0, the value and not the slope", lambda a, z: a),
     ("1 + z where z < 0, with the input for the output or for the exponential", lambda a, z: 1 + z),
     ("1 + a where z < 0, as for alpha = 1", lambda a, z: 1 + a),
-    ("0.01 where z < 0, which is another slope than the function's", lambda a, z: 0.01),
 )
 """Slopes on the left of functions of two straight parts."""
 

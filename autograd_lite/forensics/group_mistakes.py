@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from autograd_lite.derivatives import neural
 from autograd_lite.forensics.candidate import Always, Candidate, scaled, with_strength
 from autograd_lite.forensics.case import Case
+from autograd_lite.forensics.deltas import like_predictions
 from autograd_lite.forensics.factors import closest_factor
 from autograd_lite.forensics.replay import Graph, Place, Wrong, grouped, is_array, is_recorded
 from autograd_lite.forensics.stale_weights import STALE_WEIGHTS
@@ -75,6 +77,20 @@ SOON = 5
 """Steps from a statistic to where it meets the entries again."""
 
 
+def other_slopes(case: Case) -> Iterator[Candidate]:
+    """Rectifiers that pass on another share of what arrives where z < 0."""
+    words = "the derivative of {operation} is another number where z < 0, "
+    words += "which is another slope than the function's"
+    rectifiers = [p for p in case.graph.places if p.traits.kink and p.traits.activation]
+    alike = grouped(rectifiers, lambda place: place.operation).values()
+    for group in [*([place] for place in rectifiers), *(g for g in alike if len(g) > 1)]:
+        yield with_strength("wrong formula", words, _sloped, group, number="{:.6g}")
+
+
+def _sloped(places: Sequence[Place], slope: float) -> Wrong:
+    return {p: lambda g, a, z, *rest, **k: g * np.where(z > 0, 1, slope) for p in places}
+
+
 def penalties(case: Case) -> Iterator[Candidate]:
     """L1 or L2 terms with another strength, or on parameters that have none."""
     graph = case.graph
@@ -113,7 +129,8 @@ def penalty_terms(graph: Graph) -> list[list[Place]]:
             steps = _of_leaves_alone(graph, node)
             leaves = {step.argument for step in steps}
             elsewhere = all({*graph.consumers[leaf]} - {*steps} for leaf in leaves)
-            if steps and elsewhere and _is_even(graph, node, leaves):
+            grows = all(map(partial(_grows, graph), steps))
+            if steps and elsewhere and grows and _is_even(graph, node, leaves):
                 found.append(steps)
     return found
 
@@ -142,6 +159,12 @@ def _of_leaves_alone(graph: Graph, node: Tensor) -> list[Place]:
                 seen.add(place.argument)
                 stack.append(place.argument)
     return found
+
+
+def _grows(graph: Graph, step: Place) -> bool:
+    """Whether what arrives at a leaf lies along its entries, or against all of them."""
+    along = graph.right.values[step.number] * step.argument._array
+    return bool((along >= 0).all() or (along <= 0).all())
 
 
 def _is_even(graph: Graph, term: Tensor, leaves: set[Tensor]) -> bool:
@@ -187,16 +210,18 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
+    has_square = any(place.operation.function in (np.power, np.square) for place in graph.places)
     for prediction in _predictions(graph):
         p = prediction._array
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
-        alike = [(each, _like_predictions(each, p)) for each in targets]
-        for target, y in [(each, y) for each, y in alike if np.shape(y) == np.shape(p)]:
+        for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope_of in SLOPES:
                 slope = slope_of(p, y)
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
+                    if name == "squared errors" and has_square:
+                        what = "the error is taken here, before the prediction is complete"
                     if "binary" in name and prediction.operation.traits.link == "sigmoid":
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target
@@ -221,15 +246,6 @@ def _is_layer(node: Tensor) -> bool:
     traits = node.operation.traits
     ends_layers = traits.activation or (traits.product and not traits.elementwise)
     return ends_layers or node.operation.function in (np.add, np.divide)
-
-
-def _like_predictions(target: Any, predictions: Array) -> Any:
-    """Labels as the one-hot rows that they stand for."""
-    labels = np.ndim(target) == 1 and np.asarray(target).dtype.kind in "iu"
-    if labels and np.ndim(predictions) == 2 and len(target) == len(predictions):
-        rows = np.equal(target[:, None], np.arange(predictions.shape[1]))
-        return rows.astype(predictions.dtype)
-    return target
 
 
 def _own_slope(slope: Array, cotangent: Array, case: Case) -> bool:
@@ -269,5 +285,5 @@ def _plus(place: Place, strength: float) -> Wrong:
 
 
 GROUP_MISTAKES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
-    *(penalties, statistics, *STALE_WEIGHTS, other_losses, added_to_picked),
+    *(penalties, statistics, other_slopes, *STALE_WEIGHTS, other_losses, added_to_picked),
 )

@@ -11,8 +11,16 @@ import numpy as np
 from autograd_lite.forensics.candidate import Candidate, joint, unchanged
 from autograd_lite.forensics.case import Case
 from autograd_lite.forensics.normalized import NORMALIZATIONS, normalizations, only
-from autograd_lite.forensics.replay import Graph, Place, Vjp, Wrong, is_bounded, is_recorded
-from autograd_lite.forensics.step_mistakes import mask_of
+from autograd_lite.forensics.replay import (
+    Graph,
+    Place,
+    Vjp,
+    Wrong,
+    is_bounded,
+    is_recorded,
+    mask_of,
+)
+from autograd_lite.forensics.shares import OVERWRITTEN
 from autograd_lite.node import Array, Node, plain
 from autograd_lite.recognition import behind
 from autograd_lite.tensor import Tensor
@@ -131,10 +139,7 @@ def overlapping_windows(case: Case) -> Candidates:
                 place: place.changed(lambda result, *_, own=own: result * own)
                 for place, own in zip(windows, shown)
             }
-            words = (
-                "the windows overlap, and what arrives at an entry over several of them is "
-                f"overwritten (=), not added (+=): only the {which} window counts there"
-            )
+            words = f"{OVERWRITTEN}: only the {which} window counts there"
             yield joint("repeated index", words, wrong)
 
 

@@ -14,7 +14,7 @@ from autograd_lite.forensics.factors import (
     rarer_factors,
     usual_factors,
 )
-from autograd_lite.forensics.replay import Graph, Place
+from autograd_lite.forensics.replay import Graph, Place, mask_of
 
 MOST_CONSTANTS = 5
 """Numbers in a record that explain a factor together with another one."""
@@ -79,6 +79,9 @@ def factors_at(graph: Graph, place: Place) -> Iterator[tuple[float, str]]:
         for number in place.numbers:
             yield from factors_of_power(number)
     elif place.slot in traits.linear and place.multiplies_entries:
+        mask = mask_of(place.node)
+        if mask is not None and mask.max() > 1:
+            yield from factors_of_constant(1 / float(mask.max()), True, ())
         for number in place.numbers:
             if number not in (0, 1, -1):
                 yield from factors_of_constant(number, function is np.divide, graph.lengths)

@@ -138,6 +138,19 @@ def is_recorded(value: Any) -> bool:
     return isinstance(value, Tensor) and value.requires_grad
 
 
+def mask_of(node: Tensor) -> Array | None:
+    """A plain array argument of a product whose entries are 0 or one other value, if any."""
+    for argument in node.arguments:
+        values = plain(argument)
+        if is_recorded(argument) or not isinstance(values, np.ndarray):
+            continue
+        if values.ndim == node.ndim and 1 < values.size <= node.size:
+            present = np.unique(values)
+            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
+                return values
+    return None
+
+
 def is_bounded(node: Node) -> bool:
     """Whether a computed node is a maximum or a minimum, entry by entry, such as relu."""
     traits = node.operation.traits

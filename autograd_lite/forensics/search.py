@@ -47,6 +47,10 @@ ENOUGH = 0.3
 """Share of the budget after which no more candidates are tried once one explains everything."""
 
 
+LEFT_OUT = {"repeated index", "constant statistics", "entries left out", "dropout", "one path"}
+"""Kinds that say that something is left out."""
+
+
 class Finding(NamedTuple):
     """A mistake with its strength, and what comes out with it."""
 
@@ -97,9 +101,9 @@ IN_ONE_STEP = [
 STAGES: tuple[Callable[[Case], Iterator[Candidate]], ...] = (
     *(dropped_alike, factors),
     *IN_ONE_STEP[:USUAL],
-    *(dropped_uses, not_carried, forwards, values_of_other_steps, *GROUP_MISTAKES),
+    *(dropped_uses, not_carried, values_of_other_steps, *GROUP_MISTAKES),
     *IN_ONE_STEP[USUAL:],
-    *(clipped, other_arrays, factors_alike),
+    *(clipped, forwards, other_arrays, factors_alike),
     *(other_deltas, windows_elsewhere, some_samples, other_masks),
     *(*JOINT_MISTAKES, *OTHER_FORWARD),
 )
@@ -250,7 +254,7 @@ class Search:
     def _loses_all(self, mistake: Candidate, predicted: Replay) -> bool:
         """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
         right = self.case.graph.right.values
-        if any(isinstance(vjp, Scaled) for vjp in mistake.wrong.values()):
+        if mistake.kind in LEFT_OUT or any(isinstance(v, Scaled) for v in mistake.wrong.values()):
             return False
         changed = (pair for pair in zip(predicted.values, right) if pair[0] is not pair[1])
         return any(_is_lost(*pair) for pair in changed)

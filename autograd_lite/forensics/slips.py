@@ -196,7 +196,11 @@ def _in_another_order(given: Array, right: Array) -> Slipped:
         along = "entries" if right.ndim == 1 else ("columns" if axis == right.ndim - 1 else "rows")
         for shift in (1, -1) if length > 2 else ():
             words = f"the {along} are shifted by one: an index or a slice is off by one"
-            yield Slip("misplaced", words), given, np.roll(right, shift, axis)
+            rolled = np.roll(right, shift, axis)
+            yield Slip("misplaced", words), given, rolled
+            cut = rolled.copy()
+            np.moveaxis(cut, axis, 0)[0 if shift > 0 else -1] = 0
+            yield Slip("misplaced", words), given, cut
         if length > 1:
             words = f"the {along} are in reverse order"
             yield Slip("misplaced", words), given, np.flip(right, axis)

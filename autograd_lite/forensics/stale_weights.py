@@ -34,9 +34,9 @@ class Use(NamedTuple):
 def _uses(graph: Graph) -> list[Use]:
     found = []
     for place in graph.places:
-        for slot, argument in enumerate(place.node.arguments if place.traits.product else ()):
+        for slot, argument in place.others.items() if place.traits.product else ():
             leaf, moves = moved_from(argument) if is_recorded(argument) else (argument, [])
-            if slot != place.slot and is_recorded(leaf) and leaf.operation is None:
+            if is_recorded(leaf) and leaf.operation is None:
                 found.append(Use(place, slot, leaf, moves))
     return found
 

@@ -15,7 +15,15 @@ from autograd_lite.derivatives import neural
 from autograd_lite.forensics.array_mistakes import ARRAY_MISTAKES, is_square
 from autograd_lite.forensics.candidate import Instead, StepMistakes, unchanged
 from autograd_lite.forensics.formula_mistakes import FORMULA_MISTAKES, before_what_is_added
-from autograd_lite.forensics.replay import Graph, Place, Vjp, is_array, is_bounded, is_recorded
+from autograd_lite.forensics.replay import (
+    Graph,
+    Place,
+    Vjp,
+    is_array,
+    is_bounded,
+    is_recorded,
+    mask_of,
+)
 from autograd_lite.forensics.shares import shares
 from autograd_lite.forensics.softmax_mistakes import SOFTMAX_MISTAKES
 from autograd_lite.forensics.sum_mistakes import SUM_MISTAKES
@@ -57,19 +65,6 @@ def dropout(graph: Graph, place: Place) -> StepMistakes:
         wrong["the scale of inverted dropout"] = unchanged
     for what, vjp in wrong.items():
         yield "dropout", f"{what} is missing in the backward pass", vjp
-
-
-def mask_of(node: Tensor) -> Array | None:
-    """A plain array argument of a product whose entries are 0 or one other value, if any."""
-    for argument in node.arguments:
-        values = plain(argument)
-        if is_recorded(argument) or not isinstance(values, np.ndarray):
-            continue
-        if values.shape == node.shape and values.size > 1:
-            present = np.unique(values)
-            if len(present) <= 2 and present[-1] > 0 and present[0] == 0:
-                return values
-    return None
 
 
 def _scales_dropped(place: Place) -> bool:

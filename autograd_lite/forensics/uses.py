@@ -85,7 +85,11 @@ def not_carried(case: Case) -> Iterator[Candidate]:
         leads: set[Tensor] = set()
         before = []
         for node in graph.order:
-            on = [use for use in graph.consumers.get(node, ()) if use.node in leads | states]
+            on = [
+                use
+                for use in graph.consumers.get(node, ())
+                if use.node in leads or use.node in states
+            ]
             if on:
                 leads.add(node)
             if node in states:
@@ -99,8 +103,10 @@ def forwards(case: Case) -> Iterator[Candidate]:
     graph, distance = case.graph, case.graph.distance
     for unordered in graph.alike:
         steps = sorted(unordered, key=lambda place: -distance[place.node])
+        if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
+            continue
         ways = [_way_to(graph, step, before.node) for before, step in itertools.pairwise(steps)]
-        if not steps[0].bends or not all(ways):
+        if not all(ways):
             continue
         own = [graph.right[step.node] for step in steps]
         for number, way in enumerate(ways):
@@ -154,14 +160,24 @@ def factors_alike(case: Case) -> Iterator[Candidate]:
 
 
 def wrong_cotangent(graph: Graph, place: Place) -> StepMistakes:
-    """A parameter's gradient is computed from what arrives at another node: da where dz is."""
-    if place.argument.operation is not None:
-        return
-    for node, words in _near(graph, place.node):
+    """A gradient is computed from what arrives at another node: da where dz is."""
+    nodes = _in_other_terms(graph, place.node) if place.traits.additive else iter(())
+    if place.argument.operation is None:
+        nodes = itertools.chain(_near(graph, place.node), nodes)
+    for node, words in nodes:
         cotangent, own = graph.right[node], graph.right[place.node]
         if node.shape == place.node.shape and not np.array_equal(abs(cotangent), abs(own)):
             kind = "derivative forgotten" if "forgotten" in words else "other values"
             yield kind, words, place.arriving(lambda *_, of=cotangent: of)
+
+
+def _in_other_terms(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """What the terms of a sum are functions of, or multiples; and what is said then."""
+    for term in graph.places_of[node]:
+        for inner in graph.places_of.get(term.argument, ()):
+            if inner.bends or inner.multiplies_entries:
+                what = f"derivative of {inner.operation.name}" if inner.bends else "factor"
+                yield inner.argument, f"it is multiplied, besides, by the {what} of another term"
 
 
 def _near(graph: Graph, node: Tensor) -> Iterator[tuple[Tensor, str]]:
@@ -281,9 +297,9 @@ def at_other_times(own: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     yield "the step before, in the first step of the last", [*own[1:], own[0]]
     yield "the step after", [own[0], *own[:-1]]
     yield "the step after, in the last step of the first", [own[-1], *own[:-1]]
-    yield "the steps in reverse order", own[::-1]
     yield "the last step, in all of them", [own[0]] * len(own)
     yield "the first step, in all of them", [own[-1]] * len(own)
+    yield "the steps in reverse order", own[::-1]
 
 
 def _at(place: Place, node: Any, g: Array, y: Array, *given: Any, **keywords: Any) -> Array:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy import ndarray
 
 from autograd_lite import Tensor, affine
 from autograd_lite.arguments import COUNT, FLOATING, require, require_flag
@@ -89,7 +90,7 @@ class Dense(Module):
         """
         array = x._array if isinstance(x, Tensor) else x
         given: Any = x
-        if type(array) is not np.ndarray or array.dtype is not self.weight._array.dtype:
+        if type(array) is not ndarray or array.dtype is not self.weight._array.dtype:
             given = in_dtype_of(self.weight, admit(x, "Dense of"))
         try:
             z = given @ self.weight if self.bias is None else affine(given, self.weight, self.bias)

@@ -57,10 +57,7 @@ class _Pool(Module):
         """Fields by axis of the images, those that are not given from the kernel."""
         given = [getattr(self, name) for name in names]
         given = [self.kernel_size if value is None else value for value in given]
-        try:
-            return [per_axis(value, x.ndim - 2, name) for name, value in zip(names, given)]
-        except ValueError as error:
-            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        return [_per_axis(self, x, value, name) for name, value in zip(names, given)]
 
     def _borders(
         self, x: Any, reach: Lengths, strides: Lengths, padding: Lengths, ceil_mode: bool
@@ -81,6 +78,14 @@ class _Pool(Module):
                 windows -= 1
             borders.append((width, width + max(windows * s - room, 0)))
         return tuple(borders)
+
+
+def _per_axis(layer: Module, x: Any, value: Any, name: str) -> Any:
+    """A value by axis of the images that a layer is given."""
+    try:
+        return per_axis(value, x.ndim - 2, name)
+    except ValueError as error:
+        raise ShapeError(f"{heading(layer)} of {describe_one(x)}", *error.args) from error
 
 
 def _several(value: Any) -> tuple[Any, ...]:
@@ -191,10 +196,7 @@ class AdaptiveAvgPool(Module):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, None)
-        try:
-            sizes = per_axis(self.output_size, x.ndim - 2, "output_size")
-        except ValueError as error:
-            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        sizes = _per_axis(self, x, self.output_size, "output_size")
         shape = tuple(n if size is None else size for n, size in zip(x.shape[2:], sizes))
         return adaptive_average_pool(x, shape)
 
@@ -250,16 +252,13 @@ class Upsample(Module):
             UnsupportedError: x is no array of real numbers.
         """
         x = require_images(self, x, 2 if self.mode == "bilinear" else None)
-        lengths, axes = x.shape[2:], x.ndim - 2
-        try:
-            if self.size is None:
-                scales: Any = per_axis(self.scale_factor, axes, "scale_factor")
-                shape = tuple(math.floor(n * scale) for n, scale in zip(lengths, scales))
-            else:
-                shape = per_axis(self.size, axes, "size")
-                scales = tuple(new / n for n, new in zip(lengths, shape))
-        except ValueError as error:
-            raise ShapeError(f"{heading(self)} of {describe_one(x)}", *error.args) from error
+        lengths = x.shape[2:]
+        if self.size is None:
+            scales = _per_axis(self, x, self.scale_factor, "scale_factor")
+            shape = tuple(math.floor(n * scale) for n, scale in zip(lengths, scales))
+        else:
+            shape = _per_axis(self, x, self.size, "size")
+            scales = tuple(new / n for n, new in zip(lengths, shape))
         if 0 in shape:
             raise ShapeError(
                 f"{heading(self)} of {describe_one(x)}",

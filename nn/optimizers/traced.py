@@ -48,11 +48,16 @@ class _Tape:
             return value
         raise TypeError(f"an update is computed from {type(value).__name__}")
 
-    def numbers(self) -> Any:
-        """What computes the numbers, in the order of their places, from the rate and the step."""
-        texts = ", ".join(self.places)
-        functions = {k: f for each, _ in self.places.values() for k, f in each.functions.items()}
-        return eval(f"lambda rate, step: [{texts}]", functions)
+    def set_numbers(self) -> Callable[[float, int], None]:
+        """What puts the numbers of a rate and a step in their places."""
+        bound: dict[str, Any] = {}
+        lines = ["def set_numbers(rate, step):", "    pass"]
+        for index, (text, (number, place)) in enumerate(self.places.items()):
+            bound |= {**number.functions, f"place{index}": place}
+            lines.append(f"    place{index}[()] = {text}")
+        exec("\n".join(lines), bound)
+        found: Callable[[float, int], None] = bound["set_numbers"]
+        return found
 
 
 class Entries(np.lib.mixins.NDArrayOperatorsMixin):
@@ -87,14 +92,15 @@ class Update:
         self, optimizer: Optimizer, gradients: Sequence[tuple[Run, Any]], backend: Backend
     ) -> None:
         self._optimizer, self._gradients, self._backend = optimizer, gradients, backend
-        self._known: list[tuple[Run, dict[str, Any]]] = []
+        # With what hyper-parameters were, and what puts numbers in their places.
+        self._runs: list[tuple[Run, dict[str, Any], Callable[[float, int], None]]] = []
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
         self.make()
 
     def fits(self) -> bool:
         """Whether hyper-parameters are what they were, but for the learning rate."""
-        for run, known in self._known:
+        for run, known, _ in self._runs:
             if run.options != known:
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
@@ -105,36 +111,28 @@ class Update:
 
     def __call__(self) -> None:
         """Take the next step."""
-        self._set_numbers()
         calls, optimizer = [*self._calls], self._optimizer
-        for run, _ in self._known:
+        for run, known, set_numbers in self._runs:
+            step = run.steps + 1
+            set_numbers(known[CHANGING], step)
             run.mark_changed()
-            calls.append((setattr, run, "steps", run.steps + 1))
+            calls.append((setattr, run, "steps", step))
         calls.append((setattr, optimizer, "steps", optimizer.steps + 1))
         self._quiet.run(at_once, calls)
 
-    def _set_numbers(self) -> None:
-        for run, numbers, places in self._numbers:
-            found = numbers(run.options[CHANGING], run.steps + 1)
-            for place, number in zip(places, found):
-                place[...] = number
-
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
-        self.outdated = False
-        self._known = [(run, dict(run.options)) for run, _ in self._gradients]
-        self._numbers: list[tuple[Run, Any, list[Any]]] = []
+        self.outdated, self._runs = False, []
         in_c = self._backend.name == "c"
-        tapes = []
+        calls, places = list[Call](), list[Any]()
         for run, flat in self._gradients:
-            tapes.append(tape := _Tape())
-            scratch = np.empty_like(flat if in_c else flat[:BLOCK])
+            tape, scratch = _Tape(), np.empty_like(flat if in_c else flat[:BLOCK])
             for start in range(0, len(flat), len(scratch)):
                 self._note(run, flat, scratch, start, tape)
-            places = [place for _, place in tape.places.values()]
-            self._numbers.append((run, tape.numbers(), places))
-        calls = [call for tape in tapes for call in tape.calls]
-        self._calls = [self._in_c(calls)] if in_c else [*map(_of_arrays, calls)]
+            calls += tape.calls
+            places += [place for _, place in tape.places.values()]
+            self._runs.append((run, dict(run.options), tape.set_numbers()))
+        self._calls = [self._in_c(calls, places)] if in_c else [*map(_of_arrays, calls)]
         self._require_agreement()
 
     def _note(self, run: Run, flat: Any, scratch: Any, start: int, tape: _Tape) -> None:
@@ -147,7 +145,7 @@ class Update:
         given = Entries(tape, scratch[: len(flat[part])]), values, gradient, *state
         self._optimizer._updated(options, Number("step", {}), *given)
 
-    def _in_c(self, calls: Sequence[Call]) -> Call:
+    def _in_c(self, calls: Sequence[Call], places: Sequence[Any]) -> Call:
         """The calls as one function in C."""
         steps = list[Step]()
         now: dict[int, Step] = {}  # which step gives what is in an array, by its address
@@ -159,8 +157,7 @@ class Update:
             return step
 
         own = [array for run, _ in self._gradients for array in run.kept]
-        given = [flat for _, flat in self._gradients]
-        given += [place for _, _, places in self._numbers for place in places]
+        given = [*[flat for _, flat in self._gradients], *places]
         targets = [step(None, (array,), array) for array in own]
         inputs = targets + [step(None, (array,), array) for array in given]
         for function, *arguments, out in calls:
@@ -183,7 +180,8 @@ class Update:
             self._optimizer._updated(run.options, run.steps + 1, np.empty_like(flat), *own)
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
-            self._set_numbers()
+            for run, known, set_numbers in self._runs:
+                set_numbers(known[CHANGING], run.steps + 1)
             at_once(self._calls)
             found = [array.copy() for run, _ in self._gradients for array in run.kept]
             for (run, _), arrays in zip(self._gradients, before):

@@ -61,4 +61,6 @@ def batches(
 
 
 def _taken(array: Any, index: Any) -> Any:
+    if type(array) is np.ndarray:
+        return array.take(index, axis=0)
     return map_tree(lambda leaf: leaf.take(index, axis=0), array)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from functools import partial
 from itertools import chain, compress
 from operator import attrgetter, is_
@@ -140,7 +139,7 @@ class CompiledSteps:
             self._forget()
         return "a module has forward hooks" if self._hooked else self.given_up
 
-    def _run(self, found: Ready, batch: Sequence[Array]) -> float | None:
+    def _run(self, found: Ready, batch: list[Array]) -> float | None:
         """Compute loss and gradients, and keep the buffers."""
         if found.runs is not self._optimizer._runs:
             return None
@@ -154,9 +153,9 @@ class CompiledSteps:
             if not all(map(_fits, arrays, kept)):
                 return None
             kept = arrays + kept[count:]
-        given = [*compress(batch, found.used)]
+        given = batch if all(found.used) else [*compress(batch, found.used)]
         if found.draws:
-            given += [draw() for draw in found.draws]
+            given = given + [draw() for draw in found.draws]
         loss, *moved = found.runner(given + kept)
         # `item` of NumPy's own numbers takes four times as long.
         loss = float(loss) if isinstance(loss, float) else loss.item()

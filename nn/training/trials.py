@@ -51,13 +51,17 @@ class LearningRateCurve:
 
     @property
     def suggestion(self) -> float:
-        """The learning rate at which the smoothed loss falls fastest over the logarithm of it;
-        NaN if it never falls."""
-        if len(self.smoothed) < 2:
-            return math.nan
-        slopes = np.diff(self.smoothed)
-        steepest = int(slopes.argmin())
-        return self.learning_rates[steepest] if slopes[steepest] < 0 else math.nan
+        """The learning rate from which on the smoothed loss falls most in a tenth of the steps.
+
+        The first tenth is left out, in which the means are of few losses, and what comes after the
+        lowest one. NaN if it never falls.
+        """
+        tenth = len(self.smoothed) // 10
+        reliable = np.array(self.smoothed[tenth:])
+        falling = reliable[: int(reliable.argmin()) + 1]
+        span = max(tenth, 1)
+        falls = falling[:-span] - falling[span:]
+        return self.learning_rates[tenth + int(falls.argmax())] if len(falls) else math.nan
 
     def __repr__(self) -> str:
         return (
@@ -84,6 +88,7 @@ class LearningRateCurve:
             label = f"suggestion: {self.suggestion:.2g}"
             ax.axvline(self.suggestion, color="C1", linestyle="--", label=label)
         ax.set(xscale="log", xlabel="learning rate", ylabel="loss")
+        ax.set_ylim(top=1.1 * max(self.smoothed))  # the last loss may be many times as large
         ax.legend()
         return ax.figure  # type: ignore[return-value] # an axes is in a figure
 

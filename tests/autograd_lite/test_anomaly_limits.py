@@ -218,10 +218,10 @@ def test_nothing_is_remembered_of_graphs_that_are_dropped():
         with detect_anomaly():
             x = leaf([1.0])
             y = x
-            for _ in range(10_000):
+            for _ in range(2_000):
                 y = y * 1.0
             y.backward([1.0])
-            assert len(watched_nodes) == before + 10_000
+            assert len(watched_nodes) == before + 2_000
             del y
             assert len(watched_nodes) == before
         assert x.grad.tolist() == [1.0]

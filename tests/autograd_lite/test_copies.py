@@ -67,7 +67,7 @@ def test_so_can_one_that_was_changed_often_and_is_loaded_in_a_new_process(tmp_pa
     assert done.stdout.strip() == "[12.0, 14.0]"
 
 
-@pytest.mark.parametrize("length", [3, 20_000, pytest.param(100_000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("length", [3, 8_000, pytest.param(100_000, marks=pytest.mark.exhaustive)])
 def test_a_deep_copy_of_a_record_is_a_record_of_its_own(length):
     w = leaf()
     y = w

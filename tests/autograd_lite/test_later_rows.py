@@ -18,9 +18,14 @@ def output_of(script):
 
 
 def test_a_function_is_found_when_it_first_meets_a_tensor():
-    calls = ("np.trapezoid(x)", "np.linalg.norm(x)", "np.add.outer(x, x)[0, 0]", "expit(x)[0]")
-    for call in calls:
-        script = "from scipy.special import expit; x = al.Tensor([1.0, 2.0], requires_grad=True)"
+    calls = {
+        "np.trapezoid(x)": "",
+        "np.linalg.norm(x)": "",
+        "np.add.outer(x, x)[0, 0]": "",
+        "expit(x)[0]": "from scipy.special import expit\n",
+    }
+    for call, imported in calls.items():
+        script = f"{imported}x = al.Tensor([1.0, 2.0], requires_grad=True)"
         found = output_of(f"{script}; {call}.backward(); print(x.grad.any())")
         assert found == ["True"], call
 

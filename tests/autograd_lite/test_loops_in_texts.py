@@ -20,7 +20,7 @@ def assert_right_in_few_lines(recurrence, steps):
 
 def test_the_source_of_recurrences_is_a_loop_with_their_gradients():
     for recurrence in RECURRENCES:
-        assert_right_in_few_lines(recurrence, 50)
+        assert_right_in_few_lines(recurrence, 25)
 
 
 @pytest.mark.exhaustive

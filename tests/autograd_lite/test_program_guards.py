@@ -312,9 +312,9 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("kind", [np.asarray, Tensor])
-@pytest.mark.parametrize(("loss", "takes"), LOSSES.values(), ids=LOSSES)
+@looped("weighted", [False, True])
+@looped("kind", [np.asarray, Tensor])
+@looped(("loss", "takes"), LOSSES.values(), ids=LOSSES)
 def test_targets_and_weights_of_losses_are_inputs(loss, takes, kind, weighted):
     rng = np.random.default_rng(0)
     z = Tensor(rng.normal(size=(4, 3)), requires_grad=True)

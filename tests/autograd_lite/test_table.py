@@ -204,7 +204,8 @@ def gradients_have_the_shape_and_dtype_of_their_tensors(sample):
             assert tensor.grad.dtype == dtype
 
 
-@walk.each_smooth_sample
+@walk_of_some.each_smooth_sample
+@exhaustive_walk.each_smooth_sample
 def float32_gradients_are_the_float64_ones_rounded(sample):
     tensors, output = record(sample)
     output.backward(cotangent_for(output))
@@ -224,7 +225,8 @@ def strided_and_read_only(array):
     return array
 
 
-@walk.each_sample
+@walk_of_some.each_sample
+@exhaustive_walk.each_sample
 def strided_read_only_arrays_give_the_same_gradients(sample):
     tensors, output = record(sample)
     cotangent = cotangent_for(output)
@@ -235,7 +237,8 @@ def strided_read_only_arrays_give_the_same_gradients(sample):
         np.testing.assert_allclose(other.grad, tensor.grad, rtol=1e-12, atol=1e-14)
 
 
-@walk.each_sample
+@walk_of_some.each_sample
+@exhaustive_walk.each_sample
 def backward_changes_neither_the_arrays_nor_the_cotangent(sample):
     tensors, output = record(sample)
     cotangent = np.array(cotangent_for(output))
@@ -259,7 +262,7 @@ def test_second_derivatives_of_each_row_pass_gradcheck(subject):
     @looped("function", SUBJECTS[subject], ids=name_of)
     def check(function):
         smooth = [sample for sample in SAMPLES[function] if not sample.kink]
-        sample = max(smooth, key=lambda sample: min(6, sum(a.size for a in sample.arrays)))
+        sample = max(smooth, key=lambda sample: min(4, sum(a.size for a in sample.arrays)))
         assert gradcheck(sample.function, sample.arrays, order=2)
 
     check()

@@ -22,14 +22,14 @@ import declarations_viz
 import numpy as np
 import pytest
 from declaring import KINDS, Bad, Spreads
-from looping import looped
+from looping import looped, raise_named
 from matplotlib import pyplot
 from world import World
 
 from autograd_lite import AutogradError, Tensor
 
-DECLARED = {
-    name: declaration
+SUBJECTS = {
+    module.__name__.removeprefix("declarations_"): module.DECLARED
     for module in (
         declarations_activations,
         declarations_callbacks,
@@ -47,8 +47,8 @@ DECLARED = {
         declarations_training,
         declarations_viz,
     )
-    for name, declaration in module.DECLARED.items()
 }
+DECLARED = {name: calls for declared in SUBJECTS.values() for name, calls in declared.items()}
 
 
 def public_names():
@@ -95,10 +95,11 @@ def test_each_kind_of_bad_input_is_declared_or_said_to_be_impossible():
         assert declared.isdisjoint(declaration.impossible), name
 
 
-@pytest.mark.parametrize("name", DECLARED)
-def test_bad_input_is_refused_by_name_and_changes_nothing(name, folder):
-    world = None
-    for number, bad in each(Bad, name):
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_bad_input_is_refused_by_name_and_changes_nothing(subject, folder):
+    world, failures = None, []
+    calls = ((name, *numbered) for name in SUBJECTS[subject] for numbered in each(Bad, name))
+    for name, number, bad in calls:
         if world is None or bad.given:
             world = new_world(folder)
             if bad.given:
@@ -107,9 +108,12 @@ def test_bad_input_is_refused_by_name_and_changes_nothing(name, folder):
         try:
             after = assert_refused(name, bad, world, before)
         except (Exception, pytest.fail.Exception) as error:
-            raise AssertionError(f"{name}, {bad.kind}, call {number}: {error}") from error
+            failures.append((f"{name}, {bad.kind}, call {number}: {error}", error))
+            world = None
+            continue
         if after != before or bad.given:
             world = None
+    raise_named(failures)
 
 
 def assert_refused(name, bad, world, before):

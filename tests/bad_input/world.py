@@ -79,10 +79,11 @@ class World:
         """All that a refused call has to leave as it was, in parts that can be compared."""
         state = self.optimizer.state_dict()
         modules = [module for _, module in self.model.named_modules()]
-        tensors = [*self.model.parameters(), self.w]
+        held = [value for module in modules for value in vars(module).values()]
+        tensors = [*(value for value in held if isinstance(value, Tensor)), self.w]
         return frozen(
             {
-                "weights": {**self.model.state_dict(), "w": self.w.data},
+                "weights": [tensor.data for tensor in tensors],
                 "gradients": [tensor.grad for tensor in tensors],
                 "flags": [(tensor.requires_grad, tensor.name) for tensor in tensors],
                 "modes": [module.training for module in modules],

@@ -5,6 +5,7 @@ import operator
 
 import numpy as np
 import pytest
+from looping import looped
 
 from autograd_lite import AutogradError, Tensor
 
@@ -42,8 +43,8 @@ def test_an_operator_records_with_an_array_on_either_side(t, op):
 SCALARS = [2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2), np.array(2.5)]
 
 
-@pytest.mark.parametrize("scalar", SCALARS, ids=lambda s: type(s).__name__)
-@pytest.mark.parametrize("op", [op for op in OPERATORS if op is not operator.matmul])
+@looped("scalar", SCALARS, ids=lambda s: type(s).__name__)
+@looped("op", [op for op in OPERATORS if op is not operator.matmul])
 def test_an_operator_records_with_a_scalar_on_either_side(t, op, scalar):
     number = float(scalar)
     for swapped in (False, True):

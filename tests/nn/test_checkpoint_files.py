@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from looping import looped
 from resumed_runs import (
     Run,
     dropped,
@@ -201,7 +202,7 @@ def test_what_differs_in_a_file_is_named_by_its_key(tmp_path):
     assert_refused(path, match=r"places\.1\.rng is -1 instead of")
 
 
-@pytest.mark.parametrize("change", TAMPERED.values(), ids=TAMPERED)
+@looped("change", TAMPERED.values(), ids=TAMPERED)
 def test_a_tampered_file_is_refused_and_nothing_is_changed(path, checkpoints, change):
     path.write_bytes(checkpoints[1])
     tamper(path, change)

@@ -1,10 +1,12 @@
 """`DiagnosisMonitor`: when it diagnoses, what it prints, and how it goes on."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
 from ailing import LOSS, X, Y, healthy, ill
+from looping import looped
 
 import nn
 from autograd_lite.errors import ArgumentError, AutogradError
@@ -85,8 +87,15 @@ def monitored(path, model, epochs, every=2, rate=0.1, **options):
     return monitor
 
 
-@pytest.mark.parametrize("make", [healthy, ill])
-@pytest.mark.parametrize("cut", [2, 3])
+@pytest.mark.parametrize(
+    ("make", "cut"),
+    [
+        (healthy, 2),
+        (ill, 3),
+        pytest.param(healthy, 3, marks=pytest.mark.exhaustive),
+        pytest.param(ill, 2, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_a_resumed_run_has_the_reports_of_one_that_was_not_interrupted(tmp_path, make, cut):
     pytest.importorskip("safetensors")
     whole = monitored(tmp_path / "whole", make(), 6)
@@ -123,7 +132,14 @@ def test_the_state_survives_json():
     assert other.findings == monitor.findings != []
 
 
-@pytest.mark.parametrize(
+@cache
+def monitor_of_an_epoch():
+    monitor = nn.DiagnosisMonitor(X, Y, loss=LOSS)
+    fit(ill(), LOSS, monitor, epochs=1)
+    return monitor
+
+
+@looped(
     "state",
     [
         {},
@@ -134,8 +150,7 @@ def test_the_state_survives_json():
     ],
 )
 def test_a_state_of_something_else_is_refused(state):
-    monitor = nn.DiagnosisMonitor(X, Y, loss=LOSS)
-    fit(ill(), LOSS, monitor, epochs=1)
+    monitor = monitor_of_an_epoch()
     before = monitor.state_dict()
     with pytest.raises(ArgumentError, match="another callback"):
         monitor.load_state_dict(state)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from looping import looped
 from model_files import (
     OwnModel,
     assert_same_bits,
@@ -153,7 +154,7 @@ def test_another_version_of_the_format_is_refused(path, version):
     assert f"version {version!r}" in refusal(path)
 
 
-@pytest.mark.parametrize(
+@looped(
     ("change", "reason"),
     [
         ({"class": "Convolution"}, "no layer 'Convolution'"),
@@ -195,7 +196,7 @@ def test_an_architecture_that_was_tampered_with_is_refused(path, change, reason)
     assert reason in found
 
 
-@pytest.mark.parametrize(
+@looped(
     "layer",
     [
         {"class": "LeakyReLU", "negative_slope": "0.1"},

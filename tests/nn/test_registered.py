@@ -79,15 +79,13 @@ nn.save(model, sys.argv[1])
 print(nn.predict(model, [[1.0, 2.0]]).tolist())
 """
 LOAD = """
-import sys, nn, scales
-print(nn.predict(nn.load(sys.argv[1]), [[1.0, 2.0]]).tolist())
-"""
-LOAD_UNREGISTERED = """
 import sys, nn
 try:
     nn.load(sys.argv[1])
 except ValueError as error:
     print(error)
+import scales
+print(nn.predict(nn.load(sys.argv[1]), [[1.0, 2.0]]).tolist())
 """
 
 
@@ -101,8 +99,8 @@ def in_a_fresh_process(script, path):
 def test_a_registered_layer_is_loaded_in_a_process_that_imports_its_module(path):
     (path.parent / "scales.py").write_text(MODULE)
     output = in_a_fresh_process(SAVE, path)
-    assert in_a_fresh_process(LOAD, path) == output
-    refused = in_a_fresh_process(LOAD_UNREGISTERED, path)
+    refused, computed = in_a_fresh_process(LOAD, path).rsplit("\n", 2)[:2]
+    assert computed == output.strip()
     assert "no layer 'Scale'" in refused
     assert "import the module that defines it" in refused
 

@@ -1,9 +1,11 @@
 """Models of several inputs and outputs in fit, predict and summary."""
 
+import itertools
 from collections import namedtuple
 
 import numpy as np
 import pytest
+from looping import looped
 
 import nn
 from autograd_lite import AutogradError, Tensor
@@ -38,9 +40,9 @@ class OfPair(Two):
 GIVEN = {"tuple": (A, B), "dict": {"a": A, "b": B}, "named tuple": namedtuple("Pair", "a b")(A, B)}
 
 
-@pytest.mark.parametrize("kind", [Two, OfPair])
-@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
-@pytest.mark.parametrize("kept", [tuple, list, dict, Heads])
+@looped("kind", [Two, OfPair])
+@looped("given", GIVEN.values(), ids=GIVEN)
+@looped("kept", [tuple, list, dict, Heads])
 def test_predictions_keep_their_structure_and_do_not_depend_on_the_batch_size(kept, given, kind):
     model = kind(kept)
     whole, parts = nn.predict(model, given), nn.predict(model, given, batch_size=5)
@@ -57,19 +59,22 @@ def squares(predictions, targets):
     return sum(((p - t) ** 2).mean() for p, t in zip(predictions, targets))
 
 
-@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
-@pytest.mark.parametrize(
-    ("kept", "validation"),
-    [
-        (tuple, None),
-        (dict, 0.25),
-        (tuple, "pair"),
-        pytest.param(dict, None, marks=pytest.mark.exhaustive),
-        pytest.param(tuple, 0.25, marks=pytest.mark.exhaustive),
-        pytest.param(dict, "pair", marks=pytest.mark.exhaustive),
-    ],
-)
-def test_training_learns_all_outputs_from_all_inputs(kept, given, validation):
+FEW = [("tuple", tuple, None), ("dict", dict, 0.25), ("named tuple", tuple, "pair")]
+ALL = [*itertools.product(GIVEN, [tuple, dict], [None, 0.25, "pair"])]
+
+
+@looped(("given", "kept", "validation"), FEW)
+def test_training_learns_all_outputs_from_all_inputs(given, kept, validation):
+    assert_all_outputs_are_learned(GIVEN[given], kept, validation)
+
+
+@pytest.mark.exhaustive
+@looped(("given", "kept", "validation"), ALL)
+def test_training_learns_all_outputs_from_all_inputs_however_they_are_kept(given, kept, validation):
+    assert_all_outputs_are_learned(GIVEN[given], kept, validation)
+
+
+def assert_all_outputs_are_learned(given, kept, validation):
     targets = A @ [[1.0], [2.0]], B @ [[1.0], [-1.0], [0.5]]
     y = dict(zip("xy", targets)) if kept is dict else targets
     validation = (given, y) if validation == "pair" else validation

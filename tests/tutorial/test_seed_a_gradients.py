@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import seed_a_by_hand as by_hand
 from agreement import assert_agree
+from looping import looped
 
 import autograd_lite as al
 import nn
@@ -14,7 +15,7 @@ Z = np.array([-30.0, -1.5, -1e-9, 0.0, 1e-9, 0.7, 30.0])
 
 # dZ = A - Y at the output is the derivative of the cross-entropy without an epsilon inside its
 # logarithms. With the epsilon both are off by up to epsilon / (A (1 - A)).
-EPSILONS = pytest.mark.parametrize("epsilon", [0.0, EPSILON])
+EPSILONS = looped("epsilon", [0.0, EPSILON])
 
 
 def as_tensors(arrays):
@@ -84,7 +85,7 @@ def test_a2_weights_are_normal_draws_scaled_by_the_fan_in_and_biases_are_zero(
 
 # --- A3 and A5: backward through any number of layers
 
-NETWORKS = pytest.mark.parametrize(
+NETWORKS = looped(
     ("sizes", "hidden", "batch"),
     [
         ([2, 4, 1], "relu", 100),

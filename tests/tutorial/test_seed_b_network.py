@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 import seed_b_by_hand as by_hand
 from agreement import assert_agree
+from looping import looped
 from sklearn.datasets import make_moons
 from sklearn.preprocessing import StandardScaler
 
 import nn
 
-NETWORKS = pytest.mark.parametrize(
+NETWORKS = looped(
     ("sizes", "batch"),
     [([2, 1], 9), ([3, 5, 1], 1), ([2, 16, 8, 1], 32), ([4, 6, 5, 6, 3], 10), ([5, 2], 7)],
     ids=str,
 )
-HIDDEN = pytest.mark.parametrize("hidden", ["relu", "tanh", "sigmoid"])
+HIDDEN = looped("hidden", ["relu", "tanh", "sigmoid"])
 
 
 def example(sizes, batch, hidden):

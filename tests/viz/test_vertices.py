@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from looping import looped
 from sample_graphs import small_network, trained_network
 
 import viz
@@ -106,7 +107,7 @@ def test_order_of_arguments_is_numbered_only_where_it_matters():
         assert [label for *_, label in connections(viz.graph(commutative))] == ["", ""]
 
 
-@pytest.mark.parametrize(
+@looped(
     ("compute", "expected"),
     [
         (lambda x: x**2, "power(·, 2)"),
@@ -134,7 +135,7 @@ def test_operation_names_its_constants_and_keywords(compute, expected):
     assert viz.graph(compute(x)).vertices[-1].operation == expected
 
 
-@pytest.mark.parametrize(
+@looped(
     ("data", "expected"),
     [
         (0.5, ("0.5",)),
