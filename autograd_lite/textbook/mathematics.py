@@ -67,7 +67,8 @@ def windows_of(function: Any, how: Sequence[Any]) -> str:
     if function is average_pool:
         kernel, strides, borders, counted = how
         words = _placed(kernel, strides, borders, (1,) * len(kernel))
-        return words if counted == borders else f"{words}, count_include_pad=False"
+        left_out = any(width > own for (width, _), (own, _) in zip(borders, counted))
+        return f"{words}, count_include_pad=False" if left_out else words
     if function in RESAMPLED.values():
         corners = function is interpolate_linear and how[2]
         return f"{_once(how[0])}{', align_corners=True' * corners}"
@@ -249,19 +250,18 @@ class Mathematics(NumpySource):
 
     def windows(self, term: Step) -> Written | None:
         """A function of windows, or the transpose of one, with these beside its name."""
-        function, (x, *how) = term.function, term.arguments
+        function, arguments, sign = term.function, term.arguments, ""
         if function is transposed_resampling:
-            function, (_, how) = RESAMPLED[how[0]], how[1:]
-            beside = self.transposed + self.beside(windows_of(function, how))
-            return self.function(function, self.listed((x,), {}), beside)
+            x, name, _, how = arguments
+            function, arguments, sign = RESAMPLED[name], (x, *how), self.transposed
         if function in (max_pool, to_maxima, at_maxima):
-            x, how = (x, *how[:-2]), how[-2:]
+            inside, how = arguments[:-2], arguments[-2:]
         elif function in RESAMPLED.values():
-            x = (x,)
+            inside, how = arguments[:1], arguments[1:]
         else:
             return None
-        beside = self.beside(windows_of(function, how))
-        return self.function(function, self.listed(x, {}), beside)
+        beside = sign + self.beside(windows_of(function, how))
+        return self.function(function, self.listed(inside, {}), beside)
 
     def beside(self, text: str) -> str:
         return f"[{text}]"
