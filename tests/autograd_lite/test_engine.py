@@ -103,6 +103,24 @@ def test_the_order_of_a_leaf_is_the_leaf():
     assert backward_order(leaf) == [leaf]
 
 
+def test_leaves_are_the_last_also_one_that_was_detached_from_what_was_computed():
+    a = Tensor(2.0, requires_grad=True)
+    b = (a * a).detach()
+    b.requires_grad = True
+    first = a * 3
+    root = first + b
+    assert backward_order(root)[:2] == [root, first]
+    assert set(backward_order(root)[2:]) == {a, b}
+
+
+def test_an_input_that_is_frozen_after_it_was_used_gets_no_gradient():
+    a, b = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    root = a * b
+    a.requires_grad = False
+    root.backward()
+    assert (a.grad, b.grad) == (None, 2.0)
+
+
 # apply_rule
 
 
