@@ -89,8 +89,8 @@ def _between(routes: Sequence[Sequence[Place]]) -> list[Place]:
 def _extent(places: Sequence[Place], frames: Sequence[Frame], right: bool) -> tuple[float, float]:
     corners = [_at(place, right) for place in places]
     return (
-        max(*(x + width / 2 for x, _, width, _ in corners), *(x.right for x in frames), 0) + 24,
-        max(*(y + height / 2 for _, y, _, height in corners), *(x.bottom for x in frames), 0) + 24,
+        max([*(x + width / 2 for x, _, width, _ in corners), *(x.right for x in frames)]) + 24,
+        max([*(y + height / 2 for _, y, _, height in corners), *(x.bottom for x in frames)]) + 24,
     )
 
 
