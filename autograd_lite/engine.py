@@ -93,10 +93,12 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
     if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
+    if lent and (operation.moves or (operation.multilinear and len(wanted) == 1)):
+        lent = False  # no rule reads it
     if (constants or lent) and not operation.additive and node.operation is not None:
         # They may be written to before backward, as a buffer that is filled again.
         node.seen = samples(constants)
-        if lent and not operation.moves and (len(wanted) > 1 or not operation.multilinear):
+        if lent:
             node.seen += samples_of_leaves(arguments)
     return node
 
@@ -219,7 +221,7 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
         return
     for index in node.wanted:
         argument = arguments[index]
-        if argument._requires_grad and argument not in left_out:
+        if argument._requires_grad and not (left_out and argument in left_out):
             if careful:
                 contribution = careful_contribution(node, index, given, cotangents[node])
             else:

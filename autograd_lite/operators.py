@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from autograd_lite.typing import Array
 
 NUMBERS = (float, int)
-NONE, FIRST, SECOND, BOTH = (), (0,), (1,), (0, 1)
+NONE: tuple[int, ...] = ()
+FIRST: tuple[int, ...] = (0,)
+SECOND: tuple[int, ...] = (1,)
+BOTH: tuple[int, ...] = (0, 1)
+"""The indices of the operands that require grad."""
 _GETITEM = TABLE[operator.getitem]
 _apply: Callable[..., Tensor] = apply
 _record: Callable[..., Tensor] = record

@@ -27,7 +27,14 @@ from autograd_lite.node import Node
 from autograd_lite.operation import Operation
 from autograd_lite.trees import leaves_of
 
-FAILURES = (ValueError, TypeError, IndexError, AttributeError, OverflowError)
+FAILURES = (
+    ValueError,
+    TypeError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    ZeroDivisionError,
+)
 """What computing raises where it is given what it cannot compute with."""
 
 

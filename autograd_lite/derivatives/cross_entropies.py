@@ -5,6 +5,7 @@ The forms of logits are stable: no overflow, no warning and nothing that cancels
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -17,6 +18,16 @@ from autograd_lite.node import Array, Node
 from autograd_lite.operation import Traits
 from autograd_lite.precision import as_floats, in_floats
 from autograd_lite.table import differentiable
+
+
+def smallest(x: Array) -> Any:
+    """The smallest entry, or NaN: to find where it is takes a third of the time of `min`."""
+    return x.item(x.argmin()) if type(x) is ndarray else x.min()
+
+
+def largest(x: Array) -> Any:
+    """The largest entry, likewise."""
+    return x.item(x.argmax()) if type(x) is ndarray else x.max()
 
 
 def _bounded_logarithms(p: Array) -> tuple[Array, Array]:
@@ -161,8 +172,13 @@ def _class_errors(probabilities: Array, labels: Array) -> Array:
 
 def _places(labels: Array, classes: int) -> Array:
     """Where in the flat logits those of the labels are; a sum with uint64 is of floats."""
-    firsts = beside(np.arange(0, len(labels) * classes, classes), labels)
+    firsts = beside(_firsts(len(labels), classes), labels)
     return firsts + labels.astype(np.intp, copy=False)
+
+
+@functools.lru_cache(maxsize=32)
+def _firsts(n: int, classes: int) -> Array:
+    return np.arange(0, n * classes, classes)
 
 
 def _followed(logits: Array, labels: Array) -> tuple[Array, Array]:
@@ -207,7 +223,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
             "Write labels.astype(int)",
         )
     # A negative label is too large when unsigned.
-    if n and labels.astype(np.uintp).max() >= classes:
+    if n and largest(labels.astype(np.uintp)) >= classes:
         raise ValueError(
             f"labels range from {labels.min()} to {labels.max()}, classes from 0 to {classes - 1}",
             "Number the classes from 0, or give the last layer one output for each",

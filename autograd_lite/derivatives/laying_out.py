@@ -16,7 +16,7 @@ import itertools
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -32,18 +32,12 @@ def in_one_piece(like: Array, strides: Lengths, lengths: Lengths, given: Lengths
     return type(like) is np.ndarray and set(strides) == {1} and lengths == given
 
 
-class Shift(NamedTuple):
-    """Of images in one piece, what a position of the kernel takes, where it goes, and its edges."""
-
-    there: slice
-    taken: slice
-    edges: list[Any]
-    """Indexes of what comes from beyond an edge."""
-
-
 @functools.lru_cache
-def shifts(kernel: Lengths, lengths: Lengths, placed: Layout, size: int) -> list[Shift]:
-    """One for each position of a kernel in images of such axes and so many entries."""
+def shifts(kernel: Lengths, lengths: Lengths, placed: Layout, size: int) -> list[Any]:
+    """For each position of a kernel in images of such axes, in one piece of so many entries.
+
+    Where the images go, what is taken of them, and the indexes of what comes from beyond an edge.
+    """
     _, borders, dilations = placed
     steps = [
         [k * d - before for k in range(n)] for n, d, (before, _) in zip(kernel, dilations, borders)
@@ -58,13 +52,13 @@ def shifts(kernel: Lengths, lengths: Lengths, placed: Layout, size: int) -> list
             for after, n in zip(reversed(range(len(shift))), shift)
             if n
         ]
-        found.append(Shift(slice(back, size - ahead), slice(ahead, size - back), edges))
+        found.append((slice(back, size - ahead), slice(ahead, size - back), edges))
     return found
 
 
-def clear(cells: Array, shift: Shift) -> None:
-    """Set to 0 what is taken from beyond an edge."""
-    for edge in shift.edges:
+def clear(cells: Array, edges: list[Any]) -> None:
+    """Set to 0 what comes from beyond an edge."""
+    for edge in edges:
         cells[edge] = 0
 
 
@@ -85,14 +79,15 @@ def laid_out(x: Array, kernel: Lengths, lengths: Lengths, placed: Layout, groups
         met[..., :above] = met[..., above + size :] = 0
         images = met[..., above : above + size]
         of_rows = images.reshape(*images.shape[:-1], -1, *widths)
-        for column, shift in enumerate(shifts(kernel[1:], widths, along, size)):
-            images[:, :, column, :, shift.there] = cells[..., shift.taken]
-            clear(of_rows[:, :, column], shift)
+        found = shifts(kernel[1:], widths, along, size)
+        for column, (there, taken, edges) in enumerate(found):
+            images[:, :, column, :, there] = cells[..., taken]
+            clear(of_rows[:, :, column], edges)
     else:
         whole = bordered(x, borders)
         cells = whole.reshape(n, groups, -1, *whole.shape[2:])
-        found = places(kernel[1:], widths, along[0], along[2])
-        met = np.stack([cells[(..., *place)] for _, place in found], axis=2)
+        each = places(kernel[1:], widths, along[0], along[2])
+        met = np.stack([cells[(..., *place)] for _, place in each], axis=2)
     return met.reshape(n, groups, columns * (x.shape[1] // groups), -1, *widths)
 
 
@@ -132,9 +127,9 @@ def added_in_one_piece(
     for of_row in kernels:
         pieces = (of_row @ given).reshape(len(x), groups, columns, size)
         images = pieces.reshape(len(x), groups, columns, -1, *lengths)
-        for column, shift in zip(range(columns), found):
-            clear(images[:, :, column], shift)
-            total[:, :, shift.taken] += pieces[:, :, column, shift.there]
+        for column, (there, taken, edges) in zip(range(columns), found):
+            clear(images[:, :, column], edges)
+            total[:, :, taken] += pieces[:, :, column, there]
     return total
 
 

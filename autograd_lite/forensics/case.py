@@ -14,6 +14,7 @@ from autograd_lite.derivatives import cross_entropies
 from autograd_lite.engine import backward_order
 from autograd_lite.errors import MutationError, describe_one
 from autograd_lite.forensics.candidate import Always, unchanged
+from autograd_lite.forensics.factors import SAMPLES
 from autograd_lite.forensics.recorded_factors import factors_at, rarer, usual
 from autograd_lite.forensics.replay import Graph, Place, Replay, Vjp, Wrong, grouped, is_recorded
 from autograd_lite.node import Array, Node, plain
@@ -88,6 +89,7 @@ class Case:
     def words_here(self, factor: float, place: Place | None) -> str:
         """The same for the constant that a step multiplies or divides by, or averages over."""
         averages = place is not None and place.traits.averages and place.node.size > 1
+        averages = averages and SAMPLES not in self._words(factor, self.usual_factors)
         if place is None or not (place.multiplies_entries or averages):
             return ""
         return self._words(factor, factors_at(self.graph, place))

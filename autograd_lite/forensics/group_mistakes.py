@@ -210,9 +210,10 @@ SLOPES: tuple[tuple[str, str, Callable[[Array, Array], Array]], ...] = (
 def other_losses(case: Case) -> Iterator[Candidate]:
     """The derivative of another loss at the predictions."""
     graph = case.graph
-    has_square = any(place.operation.function in (np.power, np.square) for place in graph.places)
     for prediction in _predictions(graph):
         p = prediction._array
+        sums = [use for use in graph.consumers[prediction] if use.traits.additive]
+        beside = [argument for use in sums for argument in use.other_arguments]
         targets = graph.plain_arrays if _is_layer(prediction) and np.ndim(p) else []
         for target, y in [(each, y) for each in targets for y in like_predictions(each, p)]:
             for name, written, slope_of in SLOPES:
@@ -220,8 +221,8 @@ def other_losses(case: Case) -> Iterator[Candidate]:
                 own = _own_slope(slope, graph.right[prediction], case)
                 if np.isfinite(slope).all() and not own:
                     what = f"the loss's derivative is that of {name}"
-                    if name == "squared errors" and has_square:
-                        what = "the error is taken here, before the prediction is complete"
+                    if any(plain(argument) is not target for argument in beside):
+                        what += ", and what is added to the prediction is left out"
                     if "binary" in name and prediction.operation.traits.link == "sigmoid":
                         what += ": p - y is left, as if the derivative of sigmoid is forgotten"
                     given_to = graph, prediction, slope, written, target

@@ -210,7 +210,7 @@ def differentiated_as_a_whole(case: Case) -> Candidates:
             continue
         for found, parts in behind(node, position, frozenset()):
             x = cast(Tensor, found)
-            chain = _straight(graph, node, x)
+            chain = graph.way(node, x)
             if len(parts) < 2 or not chain or not any(map(_bends, parts)):
                 continue
             # A sum that passes on what arrives is no part of what is forgotten.
@@ -245,18 +245,6 @@ def _bends(node: Node) -> bool:
     traits = node.operation.traits
     recorded = [slot for slot, a in enumerate(node.arguments) if is_recorded(a)]
     return not traits.additive and not (len(recorded) == 1 and recorded[0] in traits.linear)
-
-
-def _straight(graph: Graph, node: Tensor, x: Tensor) -> list[Place]:
-    """The steps from a node to one before it through nodes of its shape; empty if none."""
-    chain: list[Place] = []
-    while node is not x:
-        steps = [p for p in graph.places_of.get(node, ()) if p.argument.shape == node.shape]
-        if not steps:
-            return []
-        chain.append(steps[0])
-        node = steps[0].argument
-    return chain
 
 
 JOINT_MISTAKES: tuple[Callable[[Case], Candidates], ...] = (

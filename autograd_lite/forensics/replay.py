@@ -32,6 +32,8 @@ Vjp = Callable[..., Any]
 DEPTH = 6
 """Operations between a step and the leaves that tell its role."""
 ENTRIES = "the number of entries"
+DEEPEST = 16
+"""Steps that are together one function."""
 NEARBY = 8
 """Nodes before and after one that it may be mistaken for."""
 
@@ -234,6 +236,17 @@ class Graph:
         here = bisect.bisect_left(same, self.position[node], key=self.position.__getitem__)
         return [*same[max(here - NEARBY, 0) : here], *same[here + 1 : here + 1 + NEARBY]]
 
+    def way(self, node: Tensor, to: Tensor, most: int = DEEPEST) -> list[Place]:
+        """The steps from a node to one before it through nodes of its shape; none if none lead."""
+        for place in self.places_of.get(node, ()) if most else ():
+            if place.argument is to:
+                return [place]
+            same = place.argument.shape == to.shape
+            rest = self.way(place.argument, to, most - 1) if same else []
+            if rest:
+                return [place, *rest]
+        return []
+
     def first_of(self, wrong: Iterable[Place]) -> Place:
         """Of some steps the one that the backward pass takes first."""
         return min(wrong, key=lambda place: self.position[place.node])
@@ -297,8 +310,8 @@ class Graph:
         of_parameters = {length for leaf in self.leaves for length in leaf.shape}
         found: dict[int, str] = {}
         for node in self.order:
-            for length in node.shape if node.operation else ():
-                is_batch = length not in of_parameters
+            for axis, length in enumerate(node.shape if node.operation else ()):
+                is_batch = length not in of_parameters and (axis == 0 or node.ndim < 3)
                 found.setdefault(length, SAMPLES if is_batch else "the length of an axis")
         for node in self.bottlenecks:
             axes = "·".join(map(str, node.shape))

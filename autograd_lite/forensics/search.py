@@ -142,6 +142,9 @@ class Search:
             inputs = [self.below[place.argument] for place in case.graph.places_of.get(node, ())]
             self.below[node] = frozenset({node} & case.manual.keys()).union(*inputs)
         self.wrong = case.everything - case.fitted(case.graph.right)
+        # What is nothing but rounding was summed up; what is left out is exactly 0.
+        given = [(case.manual[tensor], case.graph.right[tensor]) for tensor in self.wrong]
+        self.is_rounding = any(hand.any() and _is_lost(hand, right) for hand, right in given)
         self.projection = Projection(case)
         self.known: list[tuple[Candidate, frozenset[Tensor]]] = []
         self.in_vain: list[Candidate] = []  # steps that change nothing by their size
@@ -254,7 +257,11 @@ class Search:
     def _loses_all(self, mistake: Candidate, predicted: Replay) -> bool:
         """Whether a step is left out in effect, though not in words: what it adds becomes 0."""
         right = self.case.graph.right.values
-        if mistake.kind in LEFT_OUT or any(isinstance(v, Scaled) for v in mistake.wrong.values()):
+        if (
+            self.is_rounding
+            or mistake.kind in LEFT_OUT
+            or any(isinstance(v, Scaled) for v in mistake.wrong.values())
+        ):
             return False
         changed = (pair for pair in zip(predicted.values, right) if pair[0] is not pair[1])
         return any(_is_lost(*pair) for pair in changed)

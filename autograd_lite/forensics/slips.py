@@ -93,7 +93,7 @@ def _exchanged(case: Case, predicted: Replay, tensor: Tensor) -> Slipped:
 def _copied(case: Case, tensor: Tensor) -> Slipped:
     """The gradient of another tensor, or what it gives along an axis."""
     given = case.manual[tensor]
-    for other, array in case.manual.items() if given.size > 1 else ():
+    for other, array in case.manual.items():
         if other is tensor or not np.any(array):
             continue
         if array.size == given.size:

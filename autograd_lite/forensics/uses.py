@@ -105,7 +105,9 @@ def forwards(case: Case) -> Iterator[Candidate]:
         steps = sorted(unordered, key=lambda place: -distance[place.node])
         if not steps[0].bends or len({step.node.shape for step in steps}) > 1:
             continue
-        ways = [_way_to(graph, step, before.node) for before, step in itertools.pairwise(steps)]
+        ways = [
+            graph.way(step.argument, before.node, 4) for before, step in itertools.pairwise(steps)
+        ]
         if not all(ways):
             continue
         own = [graph.right[step.node] for step in steps]
@@ -115,16 +117,6 @@ def forwards(case: Case) -> Iterator[Candidate]:
         for arriving in starts[any(map(np.any, own[:-1])) ^ 1 :]:
             words = "the loop runs forwards on the way back, where it is to run from the last step"
             yield joint("other step", words, _run_forwards(steps, ways, arriving))
-
-
-def _way_to(graph: Graph, step: Place, state: Tensor, most: int = 4) -> list[Place]:
-    """The steps that follow on a step and lead to a state of its shape; none if none do."""
-    for place in graph.places_of.get(step.argument, ()) if most else ():
-        if place.argument.shape == state.shape:
-            rest = [] if place.argument is state else _way_to(graph, place, state, most - 1)
-            if rest or place.argument is state:
-                return [place, *rest]
-    return []
 
 
 def _run_forwards(steps: list[Place], ways: list[list[Place]], arriving: list[Array]) -> Wrong:

@@ -230,7 +230,8 @@ class Optimizer(Declared):
         """
         if others:
             raise unknown_keyword("step(...)", next(iter(others)), ("require_finite",))
-        require_finite = require_flag(self, "require_finite", require_finite)
+        if require_finite is not False:
+            require_finite = require_flag(self, "require_finite", require_finite)
         if (watch := watching_steps.get()) is not None:
             watch(self)
             require_finite = True

@@ -19,6 +19,7 @@ from autograd_lite.program.agreement import OtherNumbers
 from autograd_lite.program.backends import Backend, Task
 from autograd_lite.program.numpy_forms import OUT_BY_NAME
 from autograd_lite.program.program import Step
+from autograd_lite.program.recordings import RECORDINGS
 from nn.optimizers.flat import BLOCK, Run
 from nn.optimizers.numbers import Number
 from nn.optimizers.optimizer import Optimizer
@@ -85,7 +86,8 @@ class Update:
     """The update of some runs, from flat gradients, which stay as they are.
 
     Attributes:
-        outdated: whether it was asked for after hyper-parameters were changed.
+        outdated: whether it was asked for after hyper-parameters were changed, and is to be made
+            anew; not where they change again and again.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Update:
         self._runs: list[tuple[Run, dict[str, Any], Callable[[float, int], None]]] = []
         with np.errstate(all="ignore"):
             self._quiet = copy_context()
+        self._made = 0
         self.make()
 
     def fits(self) -> bool:
@@ -104,7 +107,7 @@ class Update:
             if run.options != known:
                 rate = run.options[CHANGING]
                 if run.options != {**known, CHANGING: rate}:
-                    self.outdated = True
+                    self.outdated = self._made < RECORDINGS
                     return False
                 known[CHANGING] = rate
         return True
@@ -123,26 +126,35 @@ class Update:
     def make(self) -> None:
         """Write it anew, for the hyper-parameters of now; OtherNumbers if it does not agree."""
         self.outdated, self._runs = False, []
+        self._made += 1
         in_c = self._backend.name == "c"
-        calls, places = list[Call](), list[Any]()
+        calls, first, places = list[Call](), list[Call](), list[Any]()
         for run, flat in self._gradients:
-            tape, scratch = _Tape(), np.empty_like(flat if in_c else flat[:BLOCK])
-            for start in range(0, len(flat), len(scratch)):
-                self._note(run, flat, scratch, start, tape)
+            size = max(1, len(flat) if in_c else min(BLOCK, len(flat)))
+            # In the processor's cache for all parts: the rule's own, and what the gradient becomes.
+            tape, room = _Tape(), np.empty((2, size), flat.dtype)
+            for start in range(0, len(flat), size):
+                self._note(run, flat, room, start, tape)
+                first += [] if start else tape.calls
             calls += tape.calls
             places += [place for _, place in tape.places.values()]
             self._runs.append((run, dict(run.options), tape.set_numbers()))
-        self._calls = [self._in_c(calls, places)] if in_c else [*map(_of_arrays, calls)]
-        self._require_agreement()
+        if in_c:
+            self._calls = [self._in_c(calls, places)]
+            self._require_agreement(self._calls)
+        else:
+            self._calls = [*map(_of_arrays, calls)]
+            # The others are the same, and would be compared with copies of all that there is.
+            self._require_agreement([*map(_of_arrays, first)], slice(BLOCK))
 
-    def _note(self, run: Run, flat: Any, scratch: Any, start: int, tape: _Tape) -> None:
-        """Note the calls for the entries of a run from a place on, as many as fit into scratch."""
-        part = slice(start, start + len(scratch))
-        # What is written to the gradient goes where the optimizer keeps its own.
-        gradient = Entries(tape, flat[part], run.arrays[1][part])
+    def _note(self, run: Run, flat: Any, room: Any, start: int, tape: _Tape) -> None:
+        """Note the calls for the entries of a run from a place on, as many as there is room for."""
+        part = slice(start, start + room.shape[1])
+        scratch, own = room[:, : len(flat[part])]
+        gradient = Entries(tape, flat[part], own)
         values, *state = [Entries(tape, array) for array in run.kept[:, part]]
         options = {**run.options, CHANGING: Number("rate", {})}
-        given = Entries(tape, scratch[: len(flat[part])]), values, gradient, *state
+        given = Entries(tape, scratch), values, gradient, *state
         self._optimizer._updated(options, Number("step", {}), *given)
 
     def _in_c(self, calls: Sequence[Call], places: Sequence[Any]) -> Call:
@@ -171,21 +183,25 @@ class Update:
         call: Call = self._runner.as_call([*own, *given])
         return call
 
-    def _require_agreement(self) -> None:
-        """Run it once beside the rule; OtherNumbers says if they differ."""
-        expected, before = [], [run.kept.copy() for run, _ in self._gradients]
+    def _require_agreement(self, calls: Sequence[Call], part: slice = slice(None)) -> None:
+        """Make calls for a part of each run beside the rule; OtherNumbers if they differ."""
+        expected, before = [], [run.kept[:, part].copy() for run, _ in self._gradients]
         for (run, flat), arrays in zip(self._gradients, before):
             values, *state = arrays.copy()
-            own = [values, flat.copy(), *state]
-            self._optimizer._updated(run.options, run.steps + 1, np.empty_like(flat), *own)
+            given = flat[part].copy(), *state
+            self._optimizer._updated(
+                run.options, run.steps + 1, np.empty_like(values), values, *given
+            )
             expected += [values, *state]
         with whole(), np.errstate(all="ignore"):
-            for run, known, set_numbers in self._runs:
-                set_numbers(known[CHANGING], run.steps + 1)
-            at_once(self._calls)
-            found = [array.copy() for run, _ in self._gradients for array in run.kept]
-            for (run, _), arrays in zip(self._gradients, before):
-                run.kept[...] = arrays
+            try:
+                for run, known, set_numbers in self._runs:
+                    set_numbers(known[CHANGING], run.steps + 1)
+                at_once(calls)
+                found = [row.copy() for run, _ in self._gradients for row in run.kept[:, part]]
+            finally:
+                for (run, _), arrays in zip(self._gradients, before):
+                    run.kept[:, part] = arrays
         if not self._backend.agree(found, expected):
             raise OtherNumbers("the compiled update computes other numbers")
 

@@ -26,7 +26,7 @@ from nn.random_state import Generator, set_state, state_of
 from nn.training.callback import Training
 from nn.training.compiling import overrides
 from nn.training.evaluation import require_scalar
-from nn.training.fit_arguments import require_known_parameters
+from nn.training.fit_arguments import require_depending, require_known_parameters
 from nn.training.inputs import at, called
 from nn.training.samples import Samples
 
@@ -111,10 +111,13 @@ class UsualStep:
     def _loss(self, inputs: Any, targets: Sequence[Any]) -> Tensor:
         training = self._training
         predictions = called(training.model, inputs)
-        if training.epoch == training.batch == 0:
+        first = training.epoch == training.batch == 0
+        if first:
             require_known_parameters(training, predictions)
         batch_loss = self._samples.loss_of(predictions, *targets)
         require_scalar(batch_loss)
+        if first:
+            require_depending(training, batch_loss)
         return batch_loss
 
 

@@ -88,8 +88,15 @@ def read_model(path):
     return shown(architecture_of(model), model.state_dict())
 
 
+LOADED = small()
+"""What weights are loaded into; those of the last file are taken away before."""
+TENSORS = [tensor for _, tensor in (*LOADED.named_parameters(), *LOADED.named_buffers())]
+
+
 def read_weights(path):
-    return shown(nn.load(path, small(rng=1)).state_dict())
+    for tensor in TENSORS:
+        tensor.data[...] = 0
+    return shown(nn.load(path, LOADED).state_dict())
 
 
 def read_checkpoint(path):

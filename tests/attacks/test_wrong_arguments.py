@@ -87,25 +87,32 @@ class Attack:
             self.bad.append(f"{shown}: after refusals {', '.join(changed)} changed")
             self.begin()
 
-    def equal_or_refused(self, target, name, form, shown, may_pass):
+    def equal_or_refused(self, target, name, forms, place, may_pass):
         """What is right, given otherwise, gives the same, or is refused."""
-        results = []
-        for make in (lambda right: right, form):
-            nn.manual_seed(0)
-            world = self.world() if STATEFUL.intersection(target.arguments) else self.now
-            value = make(target.right[name](world))
-            try:
-                results.append(target.call(world, **{name: value}))
-            except AutogradError:
-                self.counts["refused"] += 1
-                return
-            except Exception as error:
-                self.bad.append(f"{shown}: {error!r}")
-                return
-        pyplot.close("all")
-        self.counts["equal"] += 1
-        if not may_pass and not equal(*results):
-            self.bad.append(f"{shown}: {results[1]} in place of {results[0]}")
+        of_right, right = self._given(target, name, lambda right: right)
+        for number, form in enumerate(forms):
+            given = of_right == "equal"
+            outcome, found = self._given(target, name, form) if given else (of_right, right)
+            self.counts[outcome] += 1
+            shown = f"{place}: form {number} of what is right)"
+            if outcome == "bad":
+                self.bad.append(f"{shown}: {found!r}")
+            elif outcome == "equal" and not may_pass and not equal(right, found):
+                self.bad.append(f"{shown}: {found} in place of {right}")
+
+    def _given(self, target, name, make):
+        """What comes of a call: equal, and its result, or refused or bad, and the error."""
+        nn.manual_seed(0)
+        world = self.world() if STATEFUL.intersection(target.arguments) else self.now
+        value = make(target.right[name](world))
+        try:
+            return "equal", target.call(world, **{name: value})
+        except AutogradError as error:
+            return "refused", error
+        except Exception as error:
+            return "bad", error
+        finally:
+            pyplot.close("all")
 
 
 def equal(one, other):
@@ -168,9 +175,6 @@ def attack_argument(attack, target, parameter):
             attack.refused(call, f"{place}={short(value)})", may_pass)
     attack.unchanged(place)
     forms = OTHER_FORMS[kind] if right else []
-    for number, form in enumerate(forms):
-        attack.equal_or_refused(
-            target, parameter.name, form, f"{place}: form {number} of what is right)", may_pass
-        )
     if forms:
+        attack.equal_or_refused(target, parameter.name, forms, place, may_pass)
         attack.begin()

@@ -77,7 +77,7 @@ RIGHT = {
     "parameters": lambda w: w.model.parameters(), "path": lambda w: w.saved("new"),
     "progress": lambda w: False,
     "paths": lambda w: {"sgd": np.ones((4, 2))}, "pos_weight": lambda w: 2.0,
-    "predictions": lambda w: w.labels, "rng": lambda w: w.rng,
+    "predictions": lambda w: w.labels, "resolution": lambda w: 3, "rng": lambda w: w.rng,
     "sample_weight": lambda w: np.ones(12),
     "schedule": lambda w: nn.StepDecay(w.optimizer, 2), "seed": lambda w: 3, "steps": lambda w: 5,
     "targets": lambda w: w.labels, "tensor": lambda w: squares(w.w), "threshold": lambda w: 0.5,
@@ -130,12 +130,15 @@ OTHERWISE = {
 REQUIRED = {
     "nn.fit": ["y", "loss", "progress"],
     "nn.Upsample": ["scale_factor"],
+    "nn.find_learning_rate": ["steps"],
+    "nn.overfit_one_batch": ["steps"],
     "autograd_lite.Tensor.backward": ["gradient"],
     "nn.EarlyStopping": ["monitor"],
     "nn.GradientClipping": ["max_norm"],
     "viz.plot_decision_boundary": ["loss"],
+    "viz.plot_loss_landscape": ["resolution"],
 }
-"""What has a default, and has to be given."""
+"""What has a default, and has to be given, or else takes long."""
 MADE = {
     "autograd_lite.Tensor": lambda w: w.w * 1.0, "nn.Module": lambda w: w.model,
     "nn.Optimizer": lambda w: w.optimizer, "nn.Schedule": lambda w: nn.StepDecay(w.optimizer, 2),

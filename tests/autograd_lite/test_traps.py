@@ -262,3 +262,19 @@ def test_so_they_are_of_pairs_some_of_which_coincide_and_of_variances_of_0():
     np.testing.assert_array_equal(third, [[[6, 0], [0, 2]], [[0, 2], [2, 0]]])
     variance = np.array([[0.5, -0.5], [-0.5, 0.5]])
     np.testing.assert_allclose(hessian(lambda x: np.std(x) ** 2)(np.ones(2)), variance)
+
+
+@looped("sign", [1.0, -1.0])
+def test_rounding_beyond_1_does_not_bend_a_correlation(sign):
+    y = np.array([1.0, 2.0, 4.0])
+
+    def correlated(x):
+        return np.corrcoef(x, y)[0, 1]
+
+    x = sign * (y - 1)
+    apart = y - y.mean()
+    unit = apart / np.linalg.norm(apart)
+    expected = np.outer(unit, unit) - (np.eye(3) - 1 / 3)
+    np.testing.assert_allclose(
+        hessian(correlated)(x), sign * expected / (apart @ apart), rtol=1e-9, atol=1e-12
+    )

@@ -8,6 +8,7 @@ import pytest
 import nn
 from autograd_lite.errors import GradientError
 from autograd_lite.program.backends import backend_of
+from autograd_lite.program.recordings import RECORDINGS
 from nn.optimizers.flat import BLOCK, SMALL
 from nn.optimizers.numbers import Number, computed
 from nn.optimizers.traced import Update, update_of
@@ -112,6 +113,21 @@ def test_updates_in_c_arrive_where_each_optimizer_does(names, c_compiler):
     for name in names:
         for size, dtype in ((5, np.float64), (SMALL, np.float32)):
             assert_steps_agree(name, MAKERS[name], backend_of("c"), size=size, dtype=dtype)
+
+
+def test_where_hyper_parameters_change_in_each_step_the_rule_takes_over():
+    eager, other, gradients = pair(nn.Adam)
+    update, made = Update(other, gradients, backend_of("numpy")), 1
+    for step in range(3 * RECORDINGS):
+        if update.outdated:
+            update.make()
+            made += 1
+        for optimizer in (eager, other):
+            optimizer.epsilon = 1e-8 * (step + 2)
+        steps(eager, other, gradients, update, 1)
+    assert made == RECORDINGS
+    for a, b in zip(states(other)[0], states(eager)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_gradients_that_are_not_finite_change_nothing():
