@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from viz.dot import HIGHLIGHT, KEY_COLOR, LINE_COLOR, STYLES, TEXT_COLOR, printable
 from viz.layers import Place, arrivals, laid_out
@@ -27,12 +27,13 @@ def svg_text(graph: Graph) -> str:
     heavy = [vertex.operation is not None for vertex in graph.vertices]
     turned = [size[::-1] for size in sizes] if right else sizes
     places, routes = laid_out(turned, graph.edges, heavy, GAPS[graph.direction])
-    parts = [text for group in graph.groups for text in _frames(group, places, right)]
+    frames = _frames_with_room(graph.groups, [*places, *_between(routes)], len(places), right)
+    parts = [_framed(frame) for frame in frames]
     for edge, route, shift in zip(graph.edges, routes, arrivals(graph.edges, places)):
         parts.append(_curve(route, f"n{edge.tail}->n{edge.head}", edge.label, shift, right))
     for number, (vertex, lines, place) in enumerate(zip(graph.vertices, rows, places)):
         parts.append(_box(f"n{number}", vertex, lines, place, right))
-    width, height = _extent([*places, *(place for route in routes for place in route)], right)
+    width, height = _extent([*places, *_between(routes)], frames, right)
     if graph.legend:
         kinds = {vertex.kind for vertex in graph.vertices}
         samples = [kind for kind in STYLES if kind in kinds]
@@ -80,11 +81,16 @@ def _at(place: Place, right: bool) -> tuple[float, float, float, float]:
     return place.across, place.along, place.width, place.height
 
 
-def _extent(places: Sequence[Place], right: bool) -> tuple[float, float]:
+def _between(routes: Sequence[Sequence[Place]]) -> list[Place]:
+    """Where edges run, their ends left out."""
+    return [place for route in routes for place in route[1:-1]]
+
+
+def _extent(places: Sequence[Place], frames: Sequence[Frame], right: bool) -> tuple[float, float]:
     corners = [_at(place, right) for place in places]
     return (
-        max(x + width / 2 for x, _, width, _ in corners) + 24,
-        max(y + height / 2 for _, y, _, height in corners) + 24,
+        max([*(x + width / 2 for x, _, width, _ in corners), *(x.right for x in frames)]) + 24,
+        max([*(y + height / 2 for _, y, _, height in corners), *(x.bottom for x in frames)]) + 24,
     )
 
 
@@ -107,9 +113,11 @@ def _curve(route: Sequence[Place], identity: str, label: str, shift: float, righ
     across, end = before
     arrow = [(across, end + 7), (across - 3, end), (across + 3, end)]
     corners = " ".join("{:.1f},{:.1f}".format(*_turned(each, right)) for each in arrow)
-    from_the_right = points[-2][0] > across + CHARACTER
-    beside = -5 - CHARACTER * len(label) if from_the_right and not right else 5
-    x, y = _turned((across + beside, end - 4), right)
+    size = CHARACTER * len(label)
+    if right:
+        x, y = end - size, across - 4
+    else:
+        x, y = across + (-5 - size if points[-2][0] > across + CHARACTER else 5), end - 4
     return (
         f'<g id="{html.escape(identity)}" class="edge"><title></title>'
         f'<path d="{text}" fill="none" stroke="{LINE_COLOR}"/>'
@@ -159,7 +167,34 @@ def _sample(kind: Kind, left: float, top: float) -> str:
     return f'<g id="{kind}" class="node"><title>{kind}</title>{outline}{text}</g>'
 
 
-def _frames(group: Group, places: Sequence[Place], right: bool) -> list[str]:
+class Frame(NamedTuple):
+    """What is drawn around what a module computed."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    label: str
+
+
+def _frames_with_room(
+    groups: Sequence[Group], places: Sequence[Place], boxes: int, right: bool
+) -> list[Frame]:
+    """The frames, after all has been moved to where they are within the picture."""
+
+    def found() -> list[Frame]:
+        return [frame for group in groups for frame in _frames(group, places[:boxes], right)]
+
+    frames = found()
+    x = max([0.0, *(8 - frame.left for frame in frames)])
+    y = max([0.0, *(8 - frame.top for frame in frames)])
+    for place in places:
+        place.across += y if right else x
+        place.along += x if right else y
+    return found()
+
+
+def _frames(group: Group, places: Sequence[Place], right: bool) -> list[Frame]:
     """A frame around what a module computed, where nothing else is within it."""
     found, inside, levels = [], {*_members(group)}, _levels(group)
     corners = [_at(places[number], right) for number in inside]
@@ -173,12 +208,17 @@ def _frames(group: Group, places: Sequence[Place], right: bool) -> list[str]:
         if number not in inside and across and top < y + height / 2 and y - height / 2 < bottom:
             break
     else:
-        found.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="{end - left:.1f}" rx="4" '
-            f'height="{bottom - top:.1f}" fill="none" stroke="#8A8A8A"/>'
-            f"{_text(left + 6, top + 12, printable(group.label), KEY_COLOR)}"
-        )
-    return found + [text for each in group.groups for text in _frames(each, places, right)]
+        found.append(Frame(left, top, end, bottom, group.label))
+    return found + [frame for each in group.groups for frame in _frames(each, places, right)]
+
+
+def _framed(frame: Frame) -> str:
+    left, top, right, bottom, label = frame
+    return (
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" rx="4" '
+        f'height="{bottom - top:.1f}" fill="none" stroke="#8A8A8A"/>'
+        f"{_text(left + 6, top + 12, printable(label), KEY_COLOR)}"
+    )
 
 
 def _levels(group: Group) -> int:

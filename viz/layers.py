@@ -16,7 +16,7 @@ from viz.vertices import Edge
 
 GAP, ROUTE_GAP = 24, 8
 """Between boxes, and between edges, of a layer."""
-TOP = 48.0
+TOP = 24.0
 SWEEPS = 13
 
 

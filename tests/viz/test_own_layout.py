@@ -106,3 +106,18 @@ def test_a_frame_is_around_what_a_module_computed_and_nothing_else():
             inside = left <= box[0] and top <= box[1] and box[2] <= right and box[3] <= bottom
             apart = box[2] <= left or right <= box[0] or box[3] <= top or bottom <= box[1]
             assert inside or apart
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_frames_in_each_other_lie_within_the_picture(direction):
+    model = nn.Dense(2, 3, rng=0)
+    for _ in range(6):
+        model = nn.Sequential(model)
+    root, _, _ = drawn(viz.graph(model(np.ones((1, 2))).sum(), direction=direction))
+    width, height = map(float, root.get("viewBox").split()[2:])
+    frames = [each for each in root.iter(f"{SVG}rect") if each.get("rx")]
+    assert frames
+    for frame in frames:
+        left, top = float(frame.get("x")), float(frame.get("y"))
+        assert 0 < left < left + float(frame.get("width")) < width
+        assert 0 < top < top + float(frame.get("height")) < height
