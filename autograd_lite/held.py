@@ -72,7 +72,7 @@ def _unsuitable(data: Any, name: str | None, reason: str, remedy: str) -> Unsupp
     return UnsupportedError(f"Tensor({describe_one(data)}{named})", reason, remedy)
 
 
-_ONE = np.float64(1.0)
+ONE = np.float64(1.0)
 
 
 def seed_of(root: Any, gradient: Any = None, recorded: bool = False) -> Any:
@@ -98,7 +98,7 @@ def seed_of(root: Any, gradient: Any = None, recorded: bool = False) -> Any:
                 "tensor.backward(gradient)",
             )
         if type(array) is np.float64 and not recorded:
-            return _ONE
+            return ONE
         seed = np.ones_like(array) if array.ndim else array.dtype.type(1)
     else:
         seed = held_array(plain(gradient), False, None, array.dtype)

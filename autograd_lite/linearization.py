@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from autograd_lite.errors import (
     UnsupportedError,
     describe_one,
 )
-from autograd_lite.modes import enable_grad, recording, take_entries, taken
+from autograd_lite.modes import enable_grad, recording, take_entries, taken, watching
 from autograd_lite.node import Node, plain
 from autograd_lite.pullback import Pullback, Variable, requires_grad
 from autograd_lite.trees import leaves_of, map_tree, matched, rebuilt
@@ -47,7 +48,8 @@ class Linearization:
             raise UnsupportedError(
                 f"derivative of {name_of(f)} in None", "it is no array", "Give arrays of floats"
             )
-        with enable_grad():
+        on = recording.get() is True and watching.get() is None
+        with nullcontext() if on else enable_grad():
             self.variables = [*_variables(f, positions, self.trees)]
             changed = list(arguments)
             for position, tree in zip(positions, rebuilt(self.trees, self.variables)):
@@ -67,6 +69,10 @@ class Linearization:
     def pull(self, cotangent: Any) -> list[Any]:
         """The cotangents of the trees, given one for the value, of its structure."""
         weights = matched_leaves(f"cotangent of {name_of(self.f)}", self.value, cotangent)
+        return self.pull_leaves(weights)
+
+    def pull_leaves(self, weights: Sequence[Any]) -> list[Any]:
+        """The cotangents of the trees, given those of the outputs."""
         return list(rebuilt(self.trees, self.pullback.pull(weights)))
 
     def result(self) -> Any:

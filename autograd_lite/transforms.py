@@ -16,6 +16,7 @@ import numpy as np
 
 from autograd_lite.arguments import require_function
 from autograd_lite.errors import GradientError, describe_one
+from autograd_lite.held import ONE
 from autograd_lite.linearization import Linearization, name_of, require_tangents
 from autograd_lite.names import explains_keywords
 from autograd_lite.node import plain
@@ -99,22 +100,29 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[...,
     def evaluate(*arguments: Any, **keywords: Any) -> tuple[Any, Any]:
         linearization = Linearization(f, arguments, positions, keywords)
         value, outputs = linearization.value, linearization.outputs
+        array = plain(value)
+        # Of most, which are so, all that follows takes as long as a small function.
+        if type(array) is np.float64:
+            return _with_gradient(linearization, ONE)
         is_leaf = len(outputs) == 1 and outputs[0] is value
-        if not is_leaf or math.prod(np.shape(plain(value))) != 1:
+        if not is_leaf or math.prod(np.shape(array)) != 1:
             raise GradientError(
                 f"gradient of {name_of(f)}",
                 f"it returned {describe_one(value)}, and only a scalar has a gradient",
                 "Reduce its result, for instance by .sum() or .mean(), or use jacobian",
             )
-        if np.result_type(plain(value)).kind != "f":
+        if np.result_type(array).kind != "f":
             raise GradientError(
                 f"gradient of {name_of(f)}",
-                f"it returned {describe_one(value)} of {np.result_type(plain(value))}, whose "
+                f"it returned {describe_one(value)} of {np.result_type(array)}, whose "
                 "derivative is 0 wherever it has one",
                 "Return floats: what is counted, compared or picked by argmax has no slope; a "
                 "constant is 0.0",
             )
-        gradients = linearization.pull(np.ones_like(plain(value))[()])
+        return _with_gradient(linearization, np.ones_like(array)[()])
+
+    def _with_gradient(linearization: Linearization, one: Any) -> tuple[Any, Any]:
+        gradients = linearization.pull_leaves([one])
         gradient = tuple(gradients) if isinstance(argnums, list | tuple) else gradients[0]
         return linearization.result(), gradient
 
