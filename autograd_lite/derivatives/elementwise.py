@@ -74,8 +74,8 @@ def slope_of_sinc(y: Array, x: Array) -> Array:
 
 def power_vjp_base(g: Array, y: Array, a: Array, b: Array) -> Array:
     """b aᵇ⁻¹, and 0 for b = 0 even where a is 0."""
-    if isinstance(b, int | float) and b:
-        return g * b * a ** (b - 1)
+    if isinstance(b, (int, float)) and b:
+        return g * b * (a if b == 2 else a ** (b - 1))
     # Only there: where a is not 0, the derivative of this in b at 0 is that of b aᵇ⁻¹.
     return g * b * a ** (b - 1 + ((b == 0) & (a == 0)))
 
