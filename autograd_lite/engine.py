@@ -14,6 +14,7 @@ An operation is a row of the table of derivatives, see `table`; a node is one ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from contextvars import copy_context
 from operator import attrgetter
@@ -49,6 +50,7 @@ from autograd_lite.refusals import (
 if TYPE_CHECKING:
     from autograd_lite.modes import Recorder
 
+DOUBLE = np.dtype(float64)
 Steps = Iterable[tuple[Node, bool]]
 
 
@@ -57,7 +59,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
 
     Returns a tensor when an argument is one, else what the function returns.
     """
-    operands: list[Any] = []
+    values: list[Any] = []
     wanted = []
     constants = []
     found = other = lent = False
@@ -66,7 +68,7 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             found = True
             value = argument._array
             if argument._requires_grad:
-                wanted.append(len(operands))
+                wanted.append(len(values))
                 if argument.lent:
                     lent = True
             elif type(value) is ndarray:
@@ -78,11 +80,14 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
             elif type(value) is list or type(value) not in OWN:
                 value = _admitted(value, operation)
                 other = other or value is not argument
-        operands.append(value)
+        values.append(value)
+    operands = tuple(values)
     if other:
         arguments = tuple(map(_recorded_as, arguments, operands))
     try:
-        data = operation.compute(*operands, **keywords)
+        # Without an empty dictionary it takes less.
+        compute = operation.compute
+        data = compute(*operands, **keywords) if keywords else compute(*operands)
     except FAILURES as error:
         raise_explained(error, operation.name, arguments, keywords)
     residual = None
@@ -90,7 +95,9 @@ def apply(operation: Operation, arguments: tuple[Any, ...], keywords: dict[str, 
         data, residual = data
     if not found:
         return data
-    if type(data) is not float64 and (type(data) is not ndarray or data.dtype.kind != "f"):
+    if type(data) is not float64 and (
+        type(data) is not ndarray or (data.dtype is not DOUBLE and data.dtype.kind != "f")
+    ):
         data = real_result(data, operation, arguments, wanted)
     node = record(data, operation, arguments, operands, keywords, wanted, residual)
     if lent and (operation.moves or (operation.multilinear and len(wanted) == 1)):
@@ -117,7 +124,7 @@ def record(
     data: Array,
     operation: Operation,
     arguments: tuple[Any, ...],
-    operands: Sequence[Any],
+    operands: tuple[Any, ...],
     keywords: dict[str, Any],
     wanted: Sequence[int],
     residual: Any = None,
@@ -140,7 +147,7 @@ def record(
         node.residual = residual
         node.seen = ()
         node.scope = None
-        if len(arguments) != operation.differentiable_arguments and not operation.variadic:
+        if wanted[-1] >= operation.with_rules:
             refuse_without_rule(operation, arguments)
         if mode is not True:
             mode.recorded(node)
@@ -228,9 +235,13 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
                 contribution = operation.contribution(index, given, node.keywords)
             value = argument._array
             kind = type(contribution)
-            same = kind is ndarray and contribution.dtype is value.dtype
-            if (not same or contribution.shape != value.shape) and (
-                kind is not float64 or type(value) is not float64
+            if kind is not type(value) or (
+                kind is not float64
+                and (
+                    kind is not ndarray
+                    or contribution.dtype is not value.dtype
+                    or contribution.shape != value.shape
+                )
             ):
                 contribution = match(contribution, value, node)
             if argument in cotangents:
@@ -238,20 +249,19 @@ def apply_rule(node: Node, cotangents: Cotangents, create_graph: bool, careful: 
             cotangents[argument] = contribution
 
 
-def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> list[Any]:
+def given_to_rules(node: Node, cotangent: Array, create_graph: bool) -> Sequence[Any]:
     """What the rules of a node are called with, none of which was changed since."""
-    if create_graph:
-        given = [cotangent, node, *node.arguments]
-    else:
-        given = [cotangent, node._array, *node.operands]
-    if node.operation.residual:
-        given.append(None if create_graph else node.residual)
+    operation = node.operation
+    given: tuple[Any, ...] = (cotangent, node if create_graph else node._array)
+    given += node.arguments if create_graph else node.operands
+    if operation.residual:
+        given += (None if create_graph else node.residual,)
     if node.created < mutation.latest or (node.seen and mutation.rewritten(node)):
         refuse_stale(node, given)
-    return given
+    return [*given] if operation.variadic else given
 
 
-def added_in_place(node: Node, cotangents: Cotangents, given: list[Any]) -> bool:
+def added_in_place(node: Node, cotangents: Cotangents, given: Sequence[Any]) -> bool:
     """Add what reaches the first argument to its cotangent, where that is in memory of its own.
 
     Else it will be, when this has come: an array with few entries that are not 0.
@@ -308,7 +318,7 @@ def _carry(
             del cotangents[node]
 
 
-def careful_contribution(node: Node, index: int, given: list[Any], cotangent: Array) -> Any:
+def careful_contribution(node: Node, index: int, given: Sequence[Any], cotangent: Array) -> Any:
     """What reaches an argument, without a warning, and without NaN where the cotangent is 0."""
     with np.errstate(all="ignore"):
         contribution = node.operation.contribution(index, given, node.keywords)
@@ -355,14 +365,21 @@ def match(cotangent: Array, value: Array, node: Node) -> Array:
     return cotangent if cotangent.dtype == value.dtype else cotangent.astype(value.dtype)
 
 
+MANY = 4096
+
+
 def spread(x: Array, shape: tuple[int, ...]) -> Array:
-    """`np.broadcast_to`, of a number in a fifth of the time.
+    """`np.broadcast_to`, of a number in a fraction of the time, and without a view of it.
 
     >>> spread(np.float64(1.0), (2,))
     array([1., 1.])
     """
     if isinstance(x, np.floating):
-        return ndarray(shape, x.dtype, x, strides=(0,) * len(shape))
+        if math.prod(shape) > MANY:  # which take memory
+            return ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+        filled = ndarray(shape, x.dtype)
+        filled.fill(x)
+        return filled
     return np.broadcast_to(x, shape)
 
 
@@ -372,8 +389,10 @@ def separate(cotangents: dict[Node, Array], lent: Array = None) -> None:
     for node, cotangent in cotangents.items():
         kind = type(cotangent)
         if kind is not float64:
-            array = cotangent if kind is ndarray else plain(cotangent)
+            own = kind is ndarray
+            array = cotangent if own else plain(cotangent)
             key = id(array)
-            if key in handed_out or getattr(array, "base", None) is not None:
+            base = array.base if own else getattr(array, "base", None)
+            if base is not None or key in handed_out:
                 cotangents[node] = cotangent.copy()
             handed_out.add(key)

@@ -57,7 +57,7 @@ class Node:
     name: str | None
     operation: Operation  # None in a leaf
     arguments: tuple[Any, ...]
-    operands: Sequence[Any]  # the arguments as they were computed with: arrays for tensors
+    operands: tuple[Any, ...]  # the arguments as they were computed with: arrays for tensors
     wanted: Sequence[int]  # the indices of the arguments that required grad
     keywords: dict[str, Any]
     residual: Any  # what the operation computed for its rule, see `table`

@@ -1,5 +1,6 @@
 """A row of the table of derivatives: a function, the rules of its derivative, and what it is."""
 
+import sys
 from collections.abc import Callable, Sequence
 from inspect import CO_VARARGS
 from typing import Any, Literal, NamedTuple, Self
@@ -113,9 +114,8 @@ class Operation:
                     " with (g, y, *arguments)",
                     "Write lambda g, y, x: ...",
                 )
-        # Impossible where an argument between others has no vjp, so that each call is looked at.
-        incomplete = None in vjps or variadic
-        self.differentiable_arguments = -1 if incomplete else len(vjps)
+        # How many arguments have a rule before the first that has none, which is looked for then.
+        self.with_rules = sys.maxsize if variadic else [*vjps, None].index(None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
@@ -137,11 +137,11 @@ class Operation:
         result = self.compute(*arguments, **keywords)
         return result[0] if self.residual else result
 
-    def contribution(self, index: int, given: list[Any], keywords: dict[str, Any]) -> Any:
+    def contribution(self, index: int, given: Any, keywords: dict[str, Any]) -> Any:
         """What reaches an argument over this operation: the one place that applies a rule.
 
-        It is given what the rules are called with, the same list for all arguments: in it what
-        the rule of a variadic operation gives is put, which they share.
+        It is given what the rules are called with, that of a variadic operation the same list for
+        all arguments: in it what the rule gives is put, which they share.
         """
         if not self.variadic:
             vjp = self.vjps[index]

@@ -90,6 +90,12 @@ def _operator(function: Any) -> tuple[Callable[[Any, Any], Tensor], Callable[[An
     return left, right
 
 
+def _of_one(function: Any) -> Callable[[Any], Tensor]:
+    """The method of an operator of one operand."""
+    operation = TABLE[function]
+    return lambda self: _apply(operation, (self,), NO_KEYWORDS)
+
+
 def _remember(node: Node, a: Node, b: Node) -> None:
     """Note what constants and leaves are like, which may be written to before backward."""
     alone = a._requires_grad is not b._requires_grad
@@ -145,14 +151,9 @@ class Operators(NumPyProtocol):
     def __round__(self, decimals: int | None = None) -> Tensor:
         return np.round(self, decimals or 0)  # type: ignore[call-overload, no-any-return] # NumPy does not know tensors
 
-    def __neg__(self) -> Tensor:
-        return _apply(TABLE[np.negative], (self,), NO_KEYWORDS)
-
-    def __pos__(self) -> Tensor:
-        return _apply(TABLE[np.positive], (self,), NO_KEYWORDS)
-
-    def __abs__(self) -> Tensor:
-        return _apply(TABLE[np.absolute], (self,), NO_KEYWORDS)
+    __neg__ = _of_one(np.negative)
+    __pos__ = _of_one(np.positive)
+    __abs__ = _of_one(np.absolute)
 
     __lt__ = _comparison(operator.lt, "less")
     __le__ = _comparison(operator.le, "less_equal")

@@ -253,4 +253,6 @@ def _recorded(
     residual: Any = None,
 ) -> Any:
     wanted = [i for i, a in enumerate(arguments) if isinstance(a, Node) and a._requires_grad]
-    return record(data, operation, arguments, [*map(plain, arguments)], keywords, wanted, residual)
+    return record(
+        data, operation, arguments, tuple(map(plain, arguments)), keywords, wanted, residual
+    )

@@ -60,7 +60,7 @@ def _without_values(value: Any) -> Any:
     return _Shape(value) if hasattr(value, "dtype") else value
 
 
-def refuse_stale(node: Node, given: list[Any]) -> None:
+def refuse_stale(node: Node, given: Sequence[Any]) -> None:
     """Raise if a rule reads an array that was changed after its node was made.
 
     It is about to be given cotangent, output and arguments.

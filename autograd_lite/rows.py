@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -33,7 +34,9 @@ def apply_rule_to_rows(
         cotangents[argument] = contribution if before is None else before + contribution
 
 
-def _contributions(node: Node, given: list[Any], indices: list[int], careful: bool) -> list[Array]:
+def _contributions(
+    node: Node, given: Sequence[Any], indices: list[int], careful: bool
+) -> list[Array]:
     """What reaches some arguments of a node: by its rules at once where all they do allows it.
 
     Rules of users are asked row by row: what they do with an axis in front, nobody has said.
