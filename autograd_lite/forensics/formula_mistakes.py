@@ -63,7 +63,7 @@ def of_kinks(graph: Graph, place: Place) -> StepMistakes:
         words += "one number where z < 0, its slope at 0"
         yield "wrong formula", words, partial(_straight, place)
     words = "the mask of {operation} is where what arrives is positive, not where z is"
-    yield "branches", words, lambda g, *given, **k: g * (g > 0)
+    yield "another mask", words, lambda g, *given, **k: g * (g > 0)
 
 
 BELOW_0: tuple[tuple[str, Slope], ...] = (

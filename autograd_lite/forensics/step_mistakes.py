@@ -162,7 +162,7 @@ def _other_points(
     for other in () if place.traits.kink else _made_of(graph, node):
         words = f"{at_output} what {other.operation.name} makes of its output"
         yield words, lambda y, x, *rest, of=other._array: (of, x)
-    for array in graph.plain_arrays[:MOST_ARRAYS]:
+    for array in () if place.traits.kink else graph.plain_arrays[:MOST_ARRAYS]:
         if array.shape == node.shape and np.ptp(array) > 0:
             yield " is evaluated at data, such as the targets", lambda *_, of=array: (of, of)
     here = graph.position[node]

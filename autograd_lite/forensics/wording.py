@@ -267,7 +267,7 @@ def _in_step(case: Case, mistake: Candidate, names: Names) -> Mistake:
         own, other = place.node.arguments[vjp.slot], vjp.written
         what = what.replace("{own}", names.of.get(key_of(own), "a"))
         what = what.replace("{other}", names.of.get(key_of(other), "another"))
-    if mistake.kind == "dropped path":
+    if mistake.kind == "dropped path" and not mistake.joint:
         what = _left_out(case, mistake, place, names) or what
     words = f"{names.step(place)}{likewise}: {what}"
     if mistake.kind == "factor" or (mistake.solve and mistake.kind not in ("sign", "dropped path")):
