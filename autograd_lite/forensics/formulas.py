@@ -196,6 +196,8 @@ VJPS: dict[tuple[Any, int], tuple[tuple[str, Callable[..., Any]], ...]] = {
     ),
     (np.linalg.inv, 0): (
         (IN + "its inverses are to be transposed", lambda g, y, x: -y @ g @ y),
+        (IN + "one of its inverses is to be transposed", lambda g, y, x: -y @ g @ _turned(y)),
+        (IN + "one of its inverses is to be transposed", lambda g, y, x: -_turned(y) @ g @ y),
         (IN + "it is that of a reciprocal, -1 / x ** 2", lambda g, y, x: -g / x / x),
         (IN + "one of the two inverses is left out", lambda g, y, x: -_turned(y) @ g),
         (IN + "one of the two inverses is left out", lambda g, y, x: -g @ _turned(y)),

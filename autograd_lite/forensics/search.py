@@ -205,7 +205,8 @@ class Search:
         wrong = self.case.everything - self.case.fitted(base)
         chosen = [m for m in mistakes if projection.takes(m)]
         reached = [self.changed(m) for m in chosen]
-        together = [m for m in mistakes if m.kind == "constant statistics" and m not in chosen]
+        together = [m for m in mistakes if m.kind == "constant statistics"]
+        together = [m for m in together if not projection.takes(m)]
         for first, its in zip(chosen, reached):
             replay, change = self.predict(first.wrong, base), projection.change(first.wrong)
             if replay is None or change is None:
@@ -220,7 +221,7 @@ class Search:
                 if total and projection.fitted(total) == self.case.everything:
                     yield from ((first, found) for found in self._replayed(second, replay))
             for second in together:
-                if wrong <= its | self.changed(second):
+                if wrong <= its | self.changed(second) and not self.is_over:
                     yield from ((first, found) for found in self._replayed(second, replay))
 
     def _projected(self, candidate: Candidate) -> frozenset[Tensor] | None:

@@ -182,10 +182,10 @@ def _other_points(
 def _made_of(graph: Graph, node: Tensor) -> Iterator[Tensor]:
     """What is made of a node by the next two operations, entry by entry, such as by dropout."""
     for _ in range(2):
-        uses = [use.node for use in graph.consumers.get(node, ()) if use.node.shape == node.shape]
-        if not uses or not (uses[0].operation.traits.elementwise or len(uses) == 1):
+        uses = [use for use in graph.consumers.get(node, ()) if use.node.shape == node.shape]
+        if not uses or uses[0].multiplies_matrices:
             return
-        node = uses[0]
+        node = uses[0].node
         yield node
 
 

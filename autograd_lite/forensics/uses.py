@@ -125,8 +125,8 @@ def _is_carried(graph: Graph, place: Place) -> bool:
     if not place.traits.additive or state.operation is None or len(graph.consumers[state]) < 2:
         return False
     for _ in range(NEAR):
-        recorded = [other for other in others if is_recorded(other)]
-        if any(other is state for other in recorded):
+        recorded = dict.fromkeys(other for other in others if is_recorded(other))
+        if state in recorded:
             return place.node.shape == state.shape
         others = [argument for other in recorded for argument in other.arguments]
     return False

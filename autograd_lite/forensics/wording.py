@@ -123,6 +123,8 @@ class Names:
     def _name_parts(self, graph: Graph) -> None:
         """Call the parts of the caller's arrays x[0], x[1], as a loop takes them."""
         whole = [(name, a) for name, a in visible_arrays(self.variables) if is_array(a) and a.ndim]
+        for name, array in whole:
+            self.of.setdefault(id(array), name)
         for part in graph.plain_arrays:
             if id(part) in self.of or not isinstance(part, np.ndarray) or part.base is None:
                 continue
